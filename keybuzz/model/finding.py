@@ -1,0 +1,37 @@
+"""What a check says. A check never raises to say "unhealthy"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """Ordered by how much an operator should care; unknown is worse than warn: nobody looked."""
+
+    OK = 0
+    WARN = 1
+    UNKNOWN = 2
+    CRITICAL = 3
+
+    @property
+    def word(self) -> str:
+        """Lower-case word for every output."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The verdict of one check on one host, or on a whole cluster when `host` is empty."""
+
+    check: str
+    """Stable id, such as `patroni.leader.single`."""
+    level: Level
+    message: str
+    host: str = ""
+    hint: str = ""
+
+    @property
+    def good(self) -> bool:
+        """True when nobody needs to act: ok, or a warning that does not stop a gate."""
+        return self.level <= Level.WARN
