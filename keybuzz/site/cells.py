@@ -93,7 +93,7 @@ def _host_name(text: str, catalogue: GroupCatalogue) -> Fault | None:
     host = catalogue.host_of(text)
     if host is not None:
         return Fault(f"{text} is an alias of {host} in {catalogue.source}", f"write {host}")
-    if catalogue.group(text) or any(text == lb.name for lb in catalogue.virtual_addresses):
+    if catalogue.find(text) or any(text == lb.name for lb in catalogue.virtual_addresses):
         what = f"{text} is the name of a group or a load balancer in {catalogue.source}"
         return Fault(what, "give the server another name, so that --limit stays clear")
     return None

@@ -44,7 +44,7 @@ def shown(text: str) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return `did you mean …?` for the words that look like it, or else the words that are valid."""
+    """Return `did you mean …?` for words that look like it, or else the valid words."""
     known = sorted(set(words))
     close = get_close_matches(word[:_EXCERPT].lower(), known, n=2, cutoff=0.6)
     if close:
