@@ -1,0 +1,108 @@
+"""The lab as a whole: up, down, reset, wipe. Each is a list of steps that may be run again any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from keybuzz.lab import base, builder, disk, host, keys, machine, network, readiness, requirements
+from keybuzz.lab.layout import check_name, host_names
+from keybuzz.lab.process import Report, exclusive, run
+from keybuzz.model.errors import KbzError
+from keybuzz.model.lab import LabSettings
+from keybuzz.model.server import Server
+
+Item = TypeVar("Item")
+
+_BOOT_SECONDS = 180
+_BOOTS_AT_ONCE = 6
+_STOPS_AT_ONCE = 12
+
+
+def up(settings: LabSettings, servers: Sequence[Server], report: Report) -> None:
+    """Make sure that these servers run and answer SSH. Idempotent; repairs what a crash left.
+
+    Servers that already run are left alone, as are hosts of the lab that are not named. Two callers
+    at once wait for each other. Raises KbzError naming every host that did not come.
+    """
+    check_name(settings)
+    requirements.ensure(report)
+    with exclusive(_lock(settings)):
+        machine.raise_limits(report)
+        digest = base.server_base(settings.cache, report)
+        keys.controller_key(settings)
+        network.ensure_bridge(settings)
+        for server in servers:
+            disk.ensure(settings, server, digest)
+        keys.pin(settings, disk.public_keys(settings))
+        _each(servers, lambda server: _bring_up(settings, server, report), _BOOTS_AT_ONCE)
+
+
+def down(settings: LabSettings, report: Report) -> None:
+    """Stop all hosts and remove namespaces and control groups; the hosts' disks stay."""
+    with exclusive(_lock(settings)):
+        hosts = host_names(settings)
+        _each(hosts, lambda name: _take_down(settings, name, report), _STOPS_AT_ONCE)
+        network.remove_bridge(settings)
+        builder.leave(settings)
+
+
+def wipe(settings: LabSettings, report: Report) -> None:
+    """Delete the disks and keys of a lab that is down. The cache (base, packages, images) stays."""
+    with exclusive(_lock(settings)):
+        alive = [name for name in host_names(settings) if host.group(settings, name).populated()]
+        if alive:
+            raise KbzError(f"still running: {' '.join(alive)}", where="lab", hint="kbz lab down")
+        for name in host_names(settings):
+            disk.erase(settings, name)
+        report("", f"Deleting {settings.root}")
+        run(["rm", "-rf", "--one-file-system", settings.root], seconds=600)
+
+
+def reset(settings: LabSettings, servers: Sequence[Server], report: Report) -> None:
+    """Make these hosts bare again: new disk, new host key, empty Docker. Others are not touched."""
+    with exclusive(_lock(settings)):
+        for server in servers:
+            report(server.name, "Deleting its disk.")
+            host.kill(settings, server.name)
+            disk.erase(settings, server.name)
+    up(settings, servers, report)
+
+
+def _bring_up(settings: LabSettings, server: Server, report: Report) -> None:
+    if not host.running(settings, server.name):
+        certificate = disk.read(settings, server.name)
+        if certificate is None:
+            raise KbzError("it has no disk", where=server.name, hint="kbz lab up")
+        host.start(settings, server, certificate)
+    network.set_cable(settings, server.name, "up")
+    failed = readiness.wait_until_ready(settings, server, _BOOT_SECONDS)
+    trouble = f", but these units failed: {failed}" if failed else ""
+    report(server.name, f"runs and answers SSH at {server.address}{trouble}")
+
+
+def _take_down(settings: LabSettings, name: str, report: Report) -> None:
+    was_running = host.running(settings, name)
+    host.stop(settings, name)
+    host.group(settings, name).remove()
+    network.disconnect(settings, name)
+    if was_running:
+        report(name, "is down")
+
+
+def _each(items: Sequence[Item], work: Callable[[Item], None], at_once: int) -> None:
+    """Run `work` on every item, some at a time; all are tried, then every error is told at once."""
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        jobs = [pool.submit(work, item) for item in items]
+    errors = [error for job in jobs if (error := job.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, KbzError):
+            raise error
+    if errors:
+        raise KbzError("\n".join(str(error) for error in errors))
+
+
+def _lock(settings: LabSettings) -> Path:
+    return settings.root.with_name(f"{settings.root.name}.lock")

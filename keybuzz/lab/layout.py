@@ -1,0 +1,109 @@
+"""Where everything of one lab host lies. Pure: names and paths from the settings, nothing is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from keybuzz.model.errors import UsageError
+from keybuzz.model.lab import LabSettings
+
+NAMESPACES = Path("/run/netns")
+NETWORK = IPv4Network("10.0.0.0/16")
+CONTROLLER = IPv4Address("10.0.0.1")
+_INTERFACE_NAME_LIMIT = 15
+_LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+def check_name(settings: LabSettings) -> None:
+    """Raise UsageError when the lab's name can not become names of namespaces, folders and groups."""
+    if not _LAB_NAME.fullmatch(settings.name):
+        raise UsageError(
+            f"{settings.name!r} is no name for a lab",
+            hint="use up to 32 of a-z, 0-9 and '-', a letter first",
+        )
+
+
+def interface_name(host: str) -> str:
+    """Return the name of the host's port on the lab's bridge: the host's name when it fits in 15.
+
+    Longer names are cut and carry a digest, so that two hosts never share a port.
+    """
+    if len(host) <= _INTERFACE_NAME_LIMIT:
+        return host
+    digest = hashlib.sha256(host.encode()).hexdigest()[:5]
+    return f"{host[: _INTERFACE_NAME_LIMIT - 6]}-{digest}"
+
+
+def hardware_address(address: IPv4Address) -> str:
+    """Return the locally administered MAC of a lab address: stable, so no stale ARP after a restart."""
+    return "02:00:" + ":".join(f"{octet:02x}" for octet in address.packed)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlaces:
+    """Names and folders of one lab host."""
+
+    settings: LabSettings
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Everything of this host."""
+        return self.settings.root / "hosts" / self.name
+
+    @property
+    def upper(self) -> Path:
+        """What the host has that its base has not: its disk."""
+        return self.folder / "upper"
+
+    @property
+    def work(self) -> Path:
+        """Scratch folder that overlayfs wants beside `upper`."""
+        return self.folder / "work"
+
+    @property
+    def mountpoint(self) -> Path:
+        """The root file system, mounted only inside the host's own mount namespace."""
+        return self.folder / "root"
+
+    @property
+    def docker(self) -> Path:
+        """The host's /var/lib/docker: Docker's overlay2 does not work on an overlay."""
+        return self.folder / "docker"
+
+    @property
+    def console(self) -> Path:
+        """What the host printed on its console since its last start."""
+        return self.folder / "console.log"
+
+    @property
+    def disk(self) -> Path:
+        """The disk's birth certificate, written last: a disk without it was never finished."""
+        return self.folder / "disk.json"
+
+    @property
+    def machine(self) -> str:
+        """Name of the host's network namespace, and of its container: unique on this machine."""
+        return f"{self.settings.name}-{self.name}"
+
+    @property
+    def namespace(self) -> Path:
+        """The host's network namespace."""
+        return NAMESPACES / self.machine
+
+    @property
+    def port(self) -> str:
+        """Its interface on the bridge, in the controller's namespace."""
+        return interface_name(self.name)
+
+
+def host_names(settings: LabSettings) -> tuple[str, ...]:
+    """Return the names of the hosts that have a folder in this lab, sorted."""
+    folder = settings.root / "hosts"
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))

@@ -1,0 +1,102 @@
+"""What a lab host is made of, as data. The digest of a recipe names the cached result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+_SERVER_PACKAGES = (
+    # the system
+    *("systemd", "systemd-sysv", "systemd-resolved", "systemd-timesyncd", "dbus"),
+    *("libpam-systemd", "kmod", "procps", "rsyslog", "tzdata", "sudo", "less", "lsb-release"),
+    # network and firewall
+    *("iproute2", "iputils-ping", "iptables", "nftables", "ufw", "net-tools"),
+    *("openssh-server", "openssh-client", "ca-certificates", "curl", "wget"),
+    # what module 2 installs on a server; a lab host has no way out to fetch it
+    *("jq", "unzip", "gnupg", "htop", "git", "fail2ban", "auditd", "python3"),
+    # containers and volumes
+    *("docker.io", "e2fsprogs", "xfsprogs"),
+)
+
+_NOT_IN_A_CONTAINER = "[Unit]\nConditionVirtualization=!container\n"
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file that the recipe writes into the base."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRecipe:
+    """How the root file system below all hosts is made from Debian packages."""
+
+    release: str
+    packages: tuple[str, ...]
+    masked: tuple[str, ...] = ()
+    """Units about the kernel, the hardware or the way out: they can not work in a lab host."""
+    disabled: tuple[str, ...] = ()
+    """Services that a bare server does not run yet; kbz enables them."""
+    files: tuple[TextFile, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Glob patterns of what must not be shared by hosts, or is not needed."""
+    version: int = 1
+    """Raised when the steps of base.py change."""
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with anything in the recipe."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_CACHES = (
+    "var/cache/apt/archives/*.deb",
+    "var/cache/apt/*.bin",
+    "var/lib/apt/lists/*_*",
+    "var/log/*.log",
+)
+
+SERVER = BaseRecipe(
+    release="bookworm",
+    packages=_SERVER_PACKAGES,
+    masked=(
+        *("console-getty.service", "getty@.service", "systemd-pstore.service"),
+        *("e2scrub_reap.service", "e2scrub_all.timer", "fstrim.timer"),
+        *("apt-daily.timer", "apt-daily-upgrade.timer"),
+    ),
+    disabled=("fail2ban.service", "auditd.service"),
+    files=(
+        # The kernel lets no container read its audit log: the service can be enabled and is skipped.
+        TextFile("etc/systemd/system/auditd.service.d/kbz-lab.conf", _NOT_IN_A_CONTAINER),
+        TextFile("etc/hostname", "bare\n"),
+        # Empty, as systemd wants it in a template; each host gets its own.
+        TextFile("etc/machine-id", ""),
+        # rsyslog makes it at the first login; fail2ban does not start before it exists.
+        TextFile("var/log/auth.log", ""),
+    ),
+    removed=("etc/ssh/ssh_host_*", *_CACHES),
+)
+
+IMAGE = BaseRecipe(
+    release="bookworm",
+    packages=("ca-certificates",),
+    files=(
+        TextFile(
+            "etc/dpkg/dpkg.cfg.d/slim",
+            "path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n"
+            "path-exclude=/usr/share/info/*\npath-exclude=/usr/share/locale/*\n",
+        ),
+        TextFile(
+            "etc/apt/apt.conf.d/slim",
+            'APT::Install-Recommends "false";\nAcquire::Languages "none";\n',
+        ),
+    ),
+    removed=(
+        *("usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/locale/*"),
+        *("etc/resolv.conf", *_CACHES),
+    ),
+)

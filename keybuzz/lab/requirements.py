@@ -1,0 +1,67 @@
+"""Debian packages that this machine needs to run a lab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keybuzz.lab.process import Report, run
+from keybuzz.model.errors import KbzError
+
+PROGRAMS = {
+    "/usr/sbin/debootstrap": "debootstrap",
+    "/usr/bin/systemd-nspawn": "systemd-container",
+    "/usr/sbin/nft": "nftables",
+    "/usr/sbin/ip": "iproute2",
+    "/usr/sbin/dockerd": "docker.io",
+    "/usr/bin/nsenter": "util-linux",
+    "/usr/bin/ssh-keygen": "openssh-client",
+}
+"""Program to look for, and the package that brings it."""
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_INSTALL_SECONDS = 900
+
+
+def missing(root: Path = Path("/")) -> tuple[str, ...]:
+    """Return the packages whose programs this machine does not have."""
+    return tuple(
+        package
+        for program, package in PROGRAMS.items()
+        if not (root / program.lstrip("/")).exists()
+    )
+
+
+def ensure(report: Report) -> None:
+    """Install the missing packages; none of their daemons is started."""
+    if os.geteuid() != 0:
+        raise KbzError(
+            "the lab makes network namespaces and containers: it needs root",
+            where="lab",
+            hint="run it as root, or with sudo",
+        )
+    packages = missing()
+    if not packages:
+        return
+    report("", f"Installing Debian packages on this machine: {' '.join(packages)}")
+    with _no_daemon_starts():
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "update", "-q"], seconds=_INSTALL_SECONDS, environment=quiet)
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+        run(install, seconds=_INSTALL_SECONDS, environment=quiet)
+
+
+@contextmanager
+def _no_daemon_starts() -> Iterator[None]:
+    """Let Debian's own policy hook forbid starts, for the length of a block."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
