@@ -1,0 +1,16 @@
+"""The error that a step on a host expects: it becomes an answer, not a traceback."""
+
+from __future__ import annotations
+
+
+class AgentError(Exception):
+    """A step did not work for a reason that an operator can understand; `hint` says what to do.
+
+    `outcome` is the word of keybuzz.model.outcome for the step: failed, or refused.
+    """
+
+    def __init__(self, what: str, hint: str = "", outcome: str = "failed") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.outcome = outcome

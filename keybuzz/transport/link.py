@@ -1,0 +1,101 @@
+"""What all connection plugins share: their options, and an agent at the other end once open."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from keybuzz.model.errors import InputError
+from keybuzz.transport.session import Session
+from keybuzz.transport.stream import Stream
+
+if TYPE_CHECKING:
+    from nornir.core.configuration import Config
+    from nornir.core.inventory import Host
+
+START_TIMEOUT = 20.0
+"""Seconds for a host to start the agent, once it is connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """The `extras` of a connection, as the inventory gives them."""
+
+    name: str
+    """The host's name in the inventory, for messages; its address when not given."""
+    known_hosts: str = ""
+    """File with the pinned host keys. Never written."""
+    key_filename: str = ""
+    """Private key; without it the keys of the running ssh-agent are tried."""
+    bastion: str = ""
+    """`host:port user` of a jump host; its key is pinned in the same file."""
+    python: str = "python3"
+
+    @classmethod
+    def parse(cls, hostname: str, extras: Mapping[str, Any] | None) -> LinkOptions:
+        """Refuse options that do not exist, so that a typing error can not weaken a connection."""
+        given = {"name": hostname, **(extras or {})}
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(given) - known):
+            raise InputError(
+                f"unknown connection option {', '.join(unknown)}",
+                where=str(given["name"]),
+                hint=f"use {', '.join(sorted(known))}",
+            )
+        return cls(**{key: str(value) for key, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a link leads."""
+
+    address: str
+    port: int
+    user: str
+    options: LinkOptions
+
+    @property
+    def name(self) -> str:
+        """The host's name in messages."""
+        return self.options.name
+
+
+class AgentLink(ABC):
+    """A Nornir connection whose `connection` is a Session with a running agent."""
+
+    connection: Session
+
+    def open(
+        self,
+        hostname: str | None,
+        username: str | None,
+        password: str | None,
+        port: int | None,
+        platform: str | None,
+        extras: dict[str, Any] | None = None,
+        configuration: Config | None = None,
+    ) -> None:
+        """Connect and start the agent. ContactError when that fails. Passwords are never used."""
+        address = hostname or "localhost"
+        options = LinkOptions.parse(address, extras)
+        stream = self.connect(Target(address, port or 22, username or "root", options))
+        self.connection = Session(stream, where=options.name, timeout=START_TIMEOUT)
+
+    def close(self) -> None:
+        """End the agent and the connection."""
+        self.connection.close()
+
+    @abstractmethod
+    def connect(self, target: Target) -> Stream:
+        """Return a stream to a process on the host that runs the loader."""
+
+
+def session_of(host: Host, link: str, configuration: Config) -> Session:
+    """Return the host's session over the connection plugin `link`, replacing one that is broken."""
+    session: Session = host.get_connection(link, configuration)
+    if session.broken:
+        host.close_connection(link)
+        session = host.get_connection(link, configuration)
+    return session

@@ -1,0 +1,97 @@
+"""The duplex byte stream below a session, and its one implementation, over any socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Protocol
+
+
+class StreamError(Exception):
+    """The stream can not be used any more; the text says why, with the other side's last words."""
+
+
+class DeadlineError(StreamError):
+    """Nothing came, or nothing could be sent, in time."""
+
+
+class Stream(Protocol):
+    """Bytes to and from an agent. Deadlines are absolute, on the clock of `time.monotonic`."""
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Send all of `data`, waiting while the other side does not read."""
+
+    def read_exactly(self, size: int, deadline: float) -> bytes:
+        """Return exactly `size` bytes."""
+
+    def close(self) -> None:
+        """Release everything, from any thread, repeatedly. Blocked calls raise StreamError."""
+
+
+class Socket(Protocol):
+    """What a socket and an SSH channel have in common."""
+
+    def settimeout(self, timeout: float) -> None: ...
+    def sendall(self, data: bytes) -> None: ...
+    def recv(self, size: int) -> bytes: ...
+
+
+class SocketStream:
+    """A Stream over a socket or an SSH channel.
+
+    `release` closes it for good and wakes blocked calls. `last_words` is asked after an unexpected
+    end for what the other side said on its error stream.
+    """
+
+    def __init__(
+        self, socket: Socket, release: Callable[[], object], last_words: Callable[[], str]
+    ) -> None:
+        self._socket = socket
+        self._release = release
+        self._last_words = last_words
+        self._closing = Lock()
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """See Stream. Both directions share one timeout of the socket, and so one deadline."""
+        self._arm(deadline)
+        try:
+            self._socket.sendall(data)
+        except TimeoutError as error:
+            raise DeadlineError("the host did not read what was sent to it") from error
+        except OSError as error:
+            raise self._ended(error) from error
+
+    def read_exactly(self, size: int, deadline: float) -> bytes:
+        """See Stream."""
+        pieces: list[bytes] = []
+        missing = size
+        while missing:
+            self._arm(deadline)
+            try:
+                piece = self._socket.recv(missing)
+            except TimeoutError as error:
+                raise DeadlineError("the host did not answer in time") from error
+            except OSError as error:
+                raise self._ended(error) from error
+            if not piece:
+                raise self._ended(None)
+            pieces.append(piece)
+            missing -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """See Stream."""
+        if self._closing.acquire(blocking=False):  # never released: there is one close
+            self._release()
+
+    def _arm(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineError("the time is over")
+        self._socket.settimeout(left)
+
+    def _ended(self, error: OSError | None) -> StreamError:
+        said = self._last_words().strip() if not self._closing.locked() else ""
+        reason = said or (str(error) if error else "")
+        return StreamError(reason or "the connection was closed")
