@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.errors import InputError
@@ -60,6 +60,17 @@ class Target:
     def name(self) -> str:
         """The host's name in messages."""
         return self.options.name
+
+    def bastion(self) -> Target:
+        """Return the jump host in front of this target, as a target of its own."""
+        place, _, user = self.options.bastion.partition(" ")
+        address, _, port = place.rpartition(":") if ":" in place else (place, "", "22")
+        if not address or not port.isdecimal():
+            raise InputError(
+                f"the bastion {self.options.bastion!r} is not `host:port user`", where=self.name
+            )
+        options = replace(self.options, name=address, bastion="")
+        return Target(address, int(port), user.strip() or self.user, options)
 
 
 class AgentLink(ABC):

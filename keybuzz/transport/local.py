@@ -27,8 +27,8 @@ class LocalLink(AgentLink):
         try:
             process = subprocess.Popen(
                 command(target.options.python),
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=errors,
                 start_new_session=True,
             )
