@@ -108,9 +108,7 @@ def entry(settings: LabSettings, host: str) -> list[str]:
     """Return the words that, before a command, run it inside the host; needs no working sshd."""
     pid = leader(settings, host)
     if pid is None:
-        raise KbzError(
-            "this lab host does not run", where=host, hint=f"kbz lab up --limit {host}"
-        )
+        raise KbzError("this lab host does not run", where=host, hint=f"kbz lab up --limit {host}")
     environment = (
         *("env", "-i", "HOME=/root", "TERM=xterm", "LANG=C.UTF-8"),
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -84,5 +84,7 @@ def boot_state(settings: LabSettings, name: str) -> str:
 
 def _last_words(settings: LabSettings, name: str) -> str:
     console = Path(host.HostPlaces(settings, name).console)
-    lines = console.read_text(errors="replace").strip().splitlines()[-2:] if console.exists() else []
+    lines = (
+        console.read_text(errors="replace").strip().splitlines()[-2:] if console.exists() else []
+    )
     return ": " + " / ".join(lines) if lines else ""
