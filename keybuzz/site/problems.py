@@ -46,9 +46,10 @@ def shown(text: str) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return `did you mean …?` for words that look like it, or else the valid words."""
     known = sorted(set(words))
-    close = get_close_matches(word[:_EXCERPT].lower(), known, n=2, cutoff=0.6)
+    folded = {name.casefold(): name for name in known}
+    close = get_close_matches(word[:_EXCERPT].casefold(), folded, n=2, cutoff=0.6)
     if close:
-        return f"did you mean {' or '.join(close)}?"
+        return f"did you mean {' or '.join(folded[name] for name in close)}?"
     return "use one of: " + ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
 
 

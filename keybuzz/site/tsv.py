@@ -179,7 +179,7 @@ def _check_size(
     rest = ", …" if len(found) > _NAMED else ""
     rule = " and ".join(f"{column}={value}" for column, value in group.select) or "every server"
     what = (
-        f"group {group.name} ({rule}) must have exactly {group.expected} hosts"
+        f"group {group.name} ({rule}) must have exactly {group.expected} host(s)"
         f" and has {len(found)}: {names or 'none'}{rest}"
     )
     hint = (
