@@ -27,8 +27,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def command(python: str = "python3") -> list[str]:
-    """Return the argument list that starts the loader with the host's own Python."""
-    return [python, "-I", "-c", LOADER]
+    """Return the argument list that starts the loader with the host's own Python.
+
+    Neither its environment nor its site hooks count (-I, -S): they may print, fail or be slow.
+    """
+    return [python, "-I", "-S", "-c", LOADER]
 
 
 @cache

@@ -1,52 +1,23 @@
-"""Connection plugin `kbz_ssh`: one SSH connection, one channel, pinned keys, modern algorithms.
-
-Loaded by Nornir only when the plugin is used, because paramiko costs a quarter of a second.
-"""
+"""Connection plugin `kbz_ssh`: one SSH connection, one channel, pinned keys, modern algorithms."""
 
 from __future__ import annotations
 
-import logging
-import shlex
-import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-
-import paramiko
-from paramiko import Transport
-
-from keybuzz.model.errors import ContactError
-from keybuzz.transport.bundle import command
-from keybuzz.transport.host_keys import pins_of, verify_host_key, wanted_key_types
 from keybuzz.transport.link import AgentLink, Target
-from keybuzz.transport.stream import SocketStream, Stream
-
-CONNECT_TIMEOUT = 10.0
-HANDSHAKE_TIMEOUT = 15.0
-AUTHENTICATION_TIMEOUT = 10.0
-KEEPALIVE = 15
-"""Seconds between signs of life, so that firewalls on the way keep the connection."""
-SILENCE_LIMIT = 30_000
-"""Milliseconds that sent data may stay unacknowledged before the kernel calls the link lost."""
-WINDOW = 4 * 1024 * 1024
-KEY_EXCHANGES = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
-"""GCM first: it needs no separate MAC, which paramiko would compute in Python."""
-MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-MOST_AGENT_KEYS = 3
-"""The hosts end a connection after three keys that they do not know (MaxAuthTries)."""
-
-# Errors are raised, and reported once; paramiko would print them to the terminal as well.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
+from keybuzz.transport.stream import Stream
 
 
 class SshLink(AgentLink):
     """SSH by paramiko, directly or through a bastion."""
 
     def connect(self, target: Target) -> Stream:
-        """See AgentLink."""
+        """See AgentLink. Loads paramiko, which costs more than to register this plugin."""
+        from keybuzz.transport.ssh_client import (
+            agent_stream,
+            close_transport,
+            open_transport,
+            reach,
+        )
+
         way = reach(target)
         transport = open_transport(target, way)
 
@@ -55,158 +26,3 @@ class SshLink(AgentLink):
             close_transport(transport)
 
         return agent_stream(transport, target, release=release)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A byte stream to the SSH port of a host. `close` closes all that it leads through."""
-
-    socket: socket.socket | paramiko.Channel
-    close: Callable[[], object]
-
-
-def reach(target: Target) -> Way:
-    """Connect to the SSH port of a target, through its bastion if it has one."""
-    if not target.options.bastion:
-        connected = _dial(target)
-        return Way(connected, lambda: _hang_up(connected))
-    bastion = target.bastion()
-    transport = open_transport(bastion, reach(bastion))
-    try:
-        tunnel = transport.open_channel(
-            "direct-tcpip", (target.address, target.port), ("", 0), timeout=CONNECT_TIMEOUT
-        )
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        close_transport(transport)
-        raise ContactError(
-            f"the bastion {bastion.address} opens no way to {target.address}:{target.port}:"
-            f" {error}",
-            where=target.name,
-            hint="it must allow TCP forwarding; hosts hardened by kbz do not",
-        ) from error
-    return Way(tunnel, lambda: close_transport(transport))
-
-
-def open_transport(target: Target, way: Way) -> Transport:
-    """Shake hands, check the host key, log in. ContactError, with everything closed, if not."""
-    transport = paramiko.Transport(way.socket, default_window_size=WINDOW)
-    transport.banner_timeout = transport.handshake_timeout = HANDSHAKE_TIMEOUT
-    transport.auth_timeout = AUTHENTICATION_TIMEOUT
-    try:
-        _shake_hands(target, transport)
-        _log_in(target, transport)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        way.close()
-        transport.close()
-        raise ContactError(
-            f"the SSH handshake with {target.address}:{target.port} failed: {error or 'closed'}",
-            where=target.name,
-            hint="look at the host's sshd log (journalctl -u ssh)",
-        ) from error
-    except BaseException:
-        way.close()
-        transport.close()
-        raise
-    transport.set_keepalive(KEEPALIVE)
-    return transport
-
-
-def agent_stream(
-    transport: Transport, target: Target, *, release: Callable[[], object]
-) -> SocketStream:
-    """Start the loader on a new channel of a connection; `release` closes all of it."""
-    try:
-        channel = transport.open_session(window_size=WINDOW, timeout=CONNECT_TIMEOUT)
-        channel.exec_command(f"exec {shlex.join(command(target.options.python))}")
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        release()
-        raise ContactError(
-            f"the host gave no channel for the agent: {error}",
-            where=target.name,
-            hint="too many sessions on this connection (MaxSessions), or the user has no shell",
-        ) from error
-
-    def last_words() -> str:
-        said = b""
-        while channel.recv_stderr_ready() and (piece := channel.recv_stderr(4096)):
-            said += piece
-        if said or transport.is_active():
-            return said.decode(errors="replace")
-        return "the SSH connection was lost"
-
-    return SocketStream(channel, release, last_words)
-
-
-def close_transport(transport: Transport) -> None:
-    """Close a connection now; without the hang-up its thread would notice only at its next poll."""
-    if isinstance(transport.sock, socket.socket):
-        _hang_up(transport.sock)
-    transport.close()
-
-
-def _hang_up(connected: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have been first
-        connected.shutdown(socket.SHUT_RDWR)
-    connected.close()
-
-
-def _dial(target: Target) -> socket.socket:
-    try:
-        connected = socket.create_connection((target.address, target.port), CONNECT_TIMEOUT)
-    except OSError as error:
-        raise ContactError(
-            f"nothing answers at {target.address}:{target.port}: {error}",
-            where=target.name,
-            hint="check that the host is up, and that its firewall lets this machine in",
-        ) from error
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_LIMIT)
-    return connected
-
-
-def _shake_hands(target: Target, transport: Transport) -> None:
-    pins = pins_of(target)
-    options = transport.get_security_options()
-    options.kex = KEY_EXCHANGES
-    options.ciphers = CIPHERS
-    options.digests = MACS
-    options.key_types = wanted_key_types(pins)
-    transport.start_client(timeout=HANDSHAKE_TIMEOUT)
-    key = transport.get_remote_server_key()
-    verify_host_key(target, pins, key.get_name(), key.asbytes())
-
-
-def _log_in(target: Target, transport: Transport) -> None:
-    for key in _private_keys(target):
-        try:
-            if not transport.auth_publickey(target.user, key):
-                return
-        except paramiko.AuthenticationException:
-            continue
-    used = target.options.key_filename or "ssh-agent"
-    raise ContactError(
-        f"{target.user} can not log in with the key of {used}",
-        where=target.name,
-        hint=f"put the public key into ~{target.user}/.ssh/authorized_keys of the host",
-    )
-
-
-def _private_keys(target: Target) -> Sequence[paramiko.PKey]:
-    name = target.options.key_filename
-    if not name:
-        return list(paramiko.Agent().get_keys())[:MOST_AGENT_KEYS]
-    path = Path(name).expanduser()
-    try:
-        return (_load_key(path, path.stat().st_mtime_ns),)
-    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
-        raise ContactError(
-            f"the private key {path} can not be used: {error}",
-            where=target.name,
-            hint="a key with a passphrase belongs into ssh-agent; then leave key_filename empty",
-        ) from error
-
-
-@lru_cache(maxsize=8)
-def _load_key(path: Path, changed: int) -> paramiko.PKey:
-    """Load a key once for all hosts; `changed` makes an edited file a new one."""
-    return paramiko.PKey.from_path(path)
