@@ -2,91 +2,130 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from ipaddress import IPv4Address
-from pathlib import Path
-
 import click
 
-from keybuzz.model.errors import KbzError, RefusedError, UsageError
-from keybuzz.model.lab import LabSettings
-from keybuzz.model.server import Server
+from keybuzz.cli.lab_fault import fault
+from keybuzz.cli.lab_site import say, select, site_of_lab
+from keybuzz.model.errors import KbzError, RefusedError
+from keybuzz.model.outcome import ExitCode
 
-
-@dataclass(frozen=True, slots=True)
-class LabSite:
-    """What this command needs from the site."""
-
-    settings: LabSettings
-    servers: tuple[Server, ...]
-
-
-def site_of_lab() -> LabSite:
-    """Return the lab's settings and all servers. The one place that knows where they come from."""
-    with Path("inventory/servers.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    servers = tuple(
-        Server(
-            name=row["HOSTNAME"],
-            address=IPv4Address(row["IP_PRIVEE"]),
-            public_address=IPv4Address(row["IP_PUBLIQUE"]),
-            fqdn=row["FQDN"],
-            environment=row["ENV"],
-            user=row["USER_SSH"],
-            pool=row["POOL"],
-            role=row["ROLE"],
-            subrole=row["SUBROLE"],
-            stack=row["DOCKER_STACK"],
-            core=row["CORE"] == "yes",
-            notes=row["NOTES"],
-            line=number,
-        )
-        for number, row in enumerate(rows, start=2)
-    )
-    settings = LabSettings("kbz-lab", Path("/var/lib/kbz-lab"), Path("/var/cache/kbz-lab"))
-    return LabSite(settings, servers)
-
-
-def select(servers: tuple[Server, ...], patterns: tuple[str, ...]) -> tuple[Server, ...]:
-    """Return the servers whose name matches a pattern, in inventory order; all without patterns.
-
-    A pattern that matches nothing is an error: it is a typo.
-    """
-    for pattern in patterns:
-        if not any(fnmatchcase(server.name, pattern) for server in servers):
-            raise UsageError(f"no server matches {pattern!r}", hint="names are in servers.tsv")
-    if not patterns:
-        return servers
-    return tuple(
-        server for server in servers if any(fnmatchcase(server.name, word) for word in patterns)
-    )
-
-
-def _say(host: str, sentence: str) -> None:
-    click.echo(f"{host:<16} {sentence}" if host else sentence)
+_MEBIBYTE = 2**20
 
 
 @click.group()
 def lab() -> None:
-    """The KeyBuzz servers on this machine, for trials and tests. Nothing in it can reach outside."""
+    """The KeyBuzz servers on this machine, for trials and tests. Nothing reaches outside."""
 
 
 @lab.command()
 @click.option("--limit", multiple=True, metavar="PATTERN", help="Only these, such as 'db-*'.")
 def up(limit: tuple[str, ...]) -> None:
     """Start servers; repairs what a crash left. Safe to run any time."""
-    from keybuzz.lab import builder
+    from keybuzz.lab import images as stand_ins
     from keybuzz.lab import lab as whole
 
     site = site_of_lab()
     chosen = select(site.servers, limit)
-    whole.up(site.settings, chosen, _say)
-    builder.start(site.settings, _say)
+    whole.up(site.settings, chosen, say)
+    stand_ins.ensure(site.settings, say)
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 
+@lab.command()
+@click.option("--wipe", is_flag=True, help="Delete the servers' disks and keys too.")
+def down(wipe: bool) -> None:
+    """Stop all servers and remove their network. Their disks stay, as a server's disk does."""
+    from keybuzz.lab import lab as whole
+
+    site = site_of_lab()
+    whole.down(site.settings, say)
+    if wipe:
+        whole.wipe(site.settings, say)
+    click.echo(f"Lab {site.settings.name} is down{', and its disks are gone' if wipe else ''}.")
+
+
+@lab.command()
+@click.argument("hosts", nargs=-1, required=True)
+@click.option("--name-of-lab", required=True, metavar="NAME", help="Typed, because data is lost.")
+def reset(hosts: tuple[str, ...], name_of_lab: str) -> None:
+    """Make servers bare again: new disk, new host key, no container, no data."""
+    from keybuzz.lab import lab as whole
+
+    site = site_of_lab()
+    if name_of_lab != site.settings.name:
+        raise RefusedError(
+            f"this lab is not called {name_of_lab!r}",
+            hint=f"--name-of-lab {site.settings.name} deletes the disks of {' '.join(hosts)}",
+        )
+    whole.reset(site.settings, select(site.servers, hosts), say)
+
+
+@lab.command()
+@click.option("--limit", multiple=True, metavar="PATTERN", help="Only these, such as 'db-*'.")
+def status(limit: tuple[str, ...]) -> None:
+    """Show what each server is doing."""
+    from keybuzz.lab.status import status as ask
+
+    site = site_of_lab()
+    rows = ask(site.settings, select(site.servers, limit))
+    click.echo(f"{'SERVER':<16} {'ADDRESS':<12} {'STATE':<10} {'SSH':<4} {'CABLE':<6} MEMORY")
+    for row in rows:
+        ssh = "yes" if row.ssh else "no"
+        cable = "in" if row.cable else "out"
+        memory = f"{row.memory / _MEBIBYTE:.0f} MiB in {row.processes} processes"
+        if not row.processes:
+            ssh, cable, memory = "-", "-", "-"
+        click.echo(
+            f"{row.name:<16} {row.address!s:<12} {row.state:<10} {ssh:<4} {cable:<6} {memory}"
+        )
+    good = sum(row.state == "running" and row.ssh for row in rows)
+    click.echo(f"{good} of {len(rows)} run and answer SSH.")
+
+
+@lab.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("host")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(host: str, command: tuple[str, ...]) -> None:
+    """Run a command in a server as root, without SSH: kbz lab exec HOST -- CMD..."""
+    from keybuzz.lab import inside
+
+    raise SystemExit(inside.execute(site_of_lab().settings, host, command))
+
+
+@lab.command()
+def images() -> None:
+    """Show which images stand in for the frozen ones, and what they really are."""
+    from keybuzz.lab import builder
+    from keybuzz.lab import images as stand_ins
+
+    settings = site_of_lab().settings
+    if not builder.running(settings):
+        raise KbzError("the image builder does not run", where="lab", hint="kbz lab up")
+    for row in stand_ins.images(settings):
+        state = f"{row.identity[7:19]}  {row.size / _MEBIBYTE:.0f} MiB"
+        click.echo(f"{row.reference} ← {row.provenance}")
+        click.echo(f"  {state if row.present else 'not built yet: kbz lab up'}")
+
+
+@lab.command()
+def diff() -> None:
+    """Show what differs from production: what a green lab does not prove."""
+    from keybuzz.lab.deviations import deviations
+
+    overlay = site_of_lab().overlay
+    click.echo(f"Values of {overlay}, laid over those of production:\n")
+    click.echo(overlay.read_text().rstrip())
+    click.echo("\nWhat every lab host is unlike:\n")
+    for deviation in deviations():
+        click.echo(f"{deviation.subject}: {deviation.production} → {deviation.lab}")
+
+
+lab.add_command(fault)
+
 if __name__ == "__main__":
-    lab()
+    try:
+        lab(standalone_mode=False)
+    except KbzError as problem:
+        click.echo(str(problem), err=True)
+        raise SystemExit(problem.code) from None
+    raise SystemExit(ExitCode.GOOD)

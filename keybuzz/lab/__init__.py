@@ -1,1 +1,1 @@
-"""The KeyBuzz servers on this machine: systemd-nspawn containers on an isolated network (lab.md)."""
+"""The KeyBuzz servers on this machine: systemd-nspawn containers on an isolated network."""

@@ -1,7 +1,7 @@
 """The builder: a private Docker daemon of this machine, outside of every lab's network.
 
-One for each cache folder, shared by the labs that use the cache; it may reach package sources, and
-no network but its socket reaches it. A lab that is up holds a lease; the last one to leave stops it.
+One for each cache folder, shared by the labs that use the cache. It may reach package sources;
+only its socket reaches it. A lab that is up holds a lease, and the last one to leave stops it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def start(settings: LabSettings, report: Report) -> Path:
     """Make sure that the builder runs; return its socket (owner root, mode 0600)."""
     home = _home(settings)
     with exclusive(home / "lock"):
-        if not (_group(settings).populated() and _answers(settings)):
+        if not running(settings):
             report("", "Starting the image builder.")
             _start_daemon(settings)
         (home / "leases").mkdir(exist_ok=True)
@@ -37,6 +37,11 @@ def start(settings: LabSettings, report: Report) -> Path:
     settings.builder_socket.unlink(missing_ok=True)
     settings.builder_socket.symlink_to(_socket(settings))
     return settings.builder_socket
+
+
+def running(settings: LabSettings) -> bool:
+    """Return whether the builder of this cache runs and answers."""
+    return _group(settings).populated() and _answers(settings)
 
 
 def leave(settings: LabSettings) -> None:

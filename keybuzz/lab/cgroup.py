@@ -36,7 +36,7 @@ def unified_root(mounts: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ControlGroup:
-    """The group `<lab>/<host>`. Its parts: `keeper` (the process that starts the host) and `machine`."""
+    """The group `<lab>/<host>`: `keeper` holds what starts the host, `machine` the host itself."""
 
     root: Path
     lab: str

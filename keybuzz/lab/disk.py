@@ -1,4 +1,4 @@
-"""The disk of a lab host: what it has beyond its base. It survives `down`, as a server's disk does."""
+"""The disk of a lab host: what it has beyond its base. Like a server's disk it survives `down`."""
 
 from __future__ import annotations
 

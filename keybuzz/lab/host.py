@@ -1,4 +1,4 @@
-"""Start, find and stop one lab host: a systemd-nspawn container with the host's disk and network."""
+"""Start, find and stop one lab host: a systemd-nspawn container with its disk and network."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def start(settings: LabSettings, server: Server, disk: Disk) -> None:
 
 
 def keeper_arguments(places: HostPlaces, lower: Path, groups: tuple[Path, ...]) -> list[str]:
-    """Return what keeper.sh is told: network, root, layers, groups, and the container's own words."""
+    """Return what keeper.sh is told: network, root, layers, groups, and how to call nspawn."""
     layers = f"lowerdir={lower},upperdir={places.upper},workdir={places.work}"
     container = [
         "systemd-nspawn",

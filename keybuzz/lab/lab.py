@@ -1,4 +1,4 @@
-"""The lab as a whole: up, down, reset, wipe. Each is a list of steps that may be run again any time."""
+"""The lab as a whole: up, down, reset, wipe. Each may be run again at any time."""
 
 from __future__ import annotations
 

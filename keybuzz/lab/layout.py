@@ -1,4 +1,4 @@
-"""Where everything of one lab host lies. Pure: names and paths from the settings, nothing is touched."""
+"""Where everything of one lab host lies: names and paths from the settings, nothing is touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 def check_name(settings: LabSettings) -> None:
-    """Raise UsageError when the lab's name can not become names of namespaces, folders and groups."""
+    """Raise UsageError when the lab's name can not become a name of namespaces and folders."""
     if not _LAB_NAME.fullmatch(settings.name):
         raise UsageError(
             f"{settings.name!r} is no name for a lab",
@@ -39,7 +39,7 @@ def interface_name(host: str) -> str:
 
 
 def hardware_address(address: IPv4Address) -> str:
-    """Return the locally administered MAC of a lab address: stable, so no stale ARP after a restart."""
+    """Return the MAC of a lab address: always the same, so that no ARP entry gets stale."""
     return "02:00:" + ":".join(f"{octet:02x}" for octet in address.packed)
 
 

@@ -77,7 +77,7 @@ def succeeds(argv: Sequence[Argument], *, seconds: float = 120) -> bool:
 
 @contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file for the length of a block; waits for another holder, and survives its death."""
+    """Hold a lock file for the length of a block; waits for another living holder."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

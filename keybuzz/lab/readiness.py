@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
-from pathlib import Path
 
 from keybuzz.lab import host
-from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.layout import NAMESPACES, HostPlaces
 from keybuzz.lab.namespace import visiting
 from keybuzz.lab.process import run
 from keybuzz.model.errors import KbzError
@@ -20,7 +19,7 @@ _SSH_PORT = 22
 
 
 def wait_until_ready(settings: LabSettings, server: Server, seconds: float) -> str:
-    """Wait for the end of the boot and for sshd; return what is wrong with the host, "" when nothing.
+    """Wait for the end of the boot and for sshd; return the units that failed, "" when none did.
 
     Raises KbzError, with the last reason, when the host is not there within `seconds`.
     """
@@ -83,8 +82,8 @@ def boot_state(settings: LabSettings, name: str) -> str:
 
 
 def _last_words(settings: LabSettings, name: str) -> str:
-    console = Path(host.HostPlaces(settings, name).console)
-    lines = (
-        console.read_text(errors="replace").strip().splitlines()[-2:] if console.exists() else []
-    )
+    console = HostPlaces(settings, name).console
+    if not console.exists():
+        return ""
+    lines = console.read_text(errors="replace").strip().splitlines()[-2:]
     return ": " + " / ".join(lines) if lines else ""

@@ -70,7 +70,7 @@ SERVER = BaseRecipe(
     ),
     disabled=("fail2ban.service", "auditd.service"),
     files=(
-        # The kernel lets no container read its audit log: the service can be enabled and is skipped.
+        # The kernel lets no container read its audit log: the service is enabled and skipped.
         TextFile("etc/systemd/system/auditd.service.d/kbz-lab.conf", _NOT_IN_A_CONTAINER),
         TextFile("etc/hostname", "bare\n"),
         # Empty, as systemd wants it in a template; each host gets its own.

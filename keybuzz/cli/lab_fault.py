@@ -1,0 +1,116 @@
+"""`kbz lab fault`: break lab servers on purpose."""
+
+from __future__ import annotations
+
+import click
+
+from keybuzz.cli.lab_site import say, select, site_of_lab
+
+_GIBIBYTE = 2**30
+
+
+@click.group()
+def fault() -> None:
+    """Break a lab server on purpose, as real servers break, and mend it again."""
+
+
+@fault.command()
+@click.argument("host")
+def stop(host: str) -> None:
+    """Pull the plug: everything on the server ends at once. Mended by `start`."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.stop_host(site.settings, server.name)
+    say(server.name, "is off, without a shutdown")
+
+
+@fault.command()
+@click.argument("host")
+def start(host: str) -> None:
+    """Press the power button and wait until the server answers SSH."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.start_host(site.settings, server, say)
+
+
+@fault.command()
+@click.argument("host")
+def cut(host: str) -> None:
+    """Unplug the server's network cable. Mended by `restore`."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.cut_link(site.settings, server.name)
+    say(server.name, "runs on without network")
+
+
+@fault.command()
+@click.argument("host")
+def restore(host: str) -> None:
+    """Plug the server's network cable in again."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.restore_link(site.settings, server.name)
+    say(server.name, "has its network back")
+
+
+@fault.command()
+@click.argument("host")
+@click.argument("percent", type=int)
+def loss(host: str, percent: int) -> None:
+    """Lose PERCENT of the server's packets, in each direction; 0 ends it."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.lose(site.settings, server.name, percent)
+    say(server.name, f"loses {percent} % of its packets")
+
+
+@fault.command()
+@click.argument("host")
+@click.argument("milliseconds", type=int)
+def delay(host: str, milliseconds: int) -> None:
+    """Delay packets to the server; 0 ends it. Needs a kernel with netem."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.delay(site.settings, server.name, milliseconds)
+    say(server.name, f"gets its packets {milliseconds} ms late")
+
+
+@fault.command()
+@click.argument("host")
+@click.argument("gibibytes", type=float)
+def fill(host: str, gibibytes: float) -> None:
+    """Take GIBIBYTES of the server's disk; 0 gives them back."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    if gibibytes:
+        faults.fill_disk(site.settings, server.name, int(gibibytes * _GIBIBYTE))
+    else:
+        faults.free_disk(site.settings, server.name)
+    say(server.name, f"has {gibibytes:g} GiB of its disk taken")
+
+
+@fault.command("kill-container")
+@click.argument("host")
+@click.argument("container")
+def kill_container(host: str, container: str) -> None:
+    """Kill a container's main process; its restart policy decides what follows."""
+    from keybuzz.lab import fault as faults
+
+    site = site_of_lab()
+    (server,) = select(site.servers, (host,))
+    faults.kill_container(site.settings, server.name, container)
+    say(server.name, f"{container} was killed")

@@ -1,0 +1,61 @@
+"""What a lab host is not: the part of `kbz lab diff` that no configuration file can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keybuzz.lab.images import STAND_INS
+from keybuzz.lab.recipe import SERVER
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One thing that a green lab does not prove."""
+
+    subject: str
+    production: str
+    lab: str
+
+
+_FIXED = (
+    Deviation("operating system", "Ubuntu 24.04", "Debian 12 from this machine's mirror"),
+    Deviation("virtualisation", "a virtual machine", "a systemd-nspawn container"),
+    Deviation(
+        "kernel",
+        "one per server",
+        "this machine's, shared: vm.* and fs.* sysctls, swap and the clock are not the host's own",
+    ),
+    Deviation("Docker Engine", "Docker CE, pinned", "docker.io of Debian 12"),
+    Deviation(
+        "memory limits",
+        "enforced",
+        "only where this machine has the memory controller on cgroup2",
+    ),
+    Deviation("disk", "one per server", "this machine's file system, shared by all hosts"),
+    Deviation("route out", "the Internet", "none: 10.0.0.0/16 and nothing else"),
+    Deviation(
+        "packages of module 2",
+        "installed by kbz",
+        "already in the base, because no host can fetch them (no software-properties-common)",
+    ),
+    Deviation(
+        "time service",
+        "synchronises the clock",
+        "systemd-timesyncd is installed; systemd does not start it in a container",
+    ),
+    Deviation(
+        "auditd",
+        "records",
+        "can be enabled, is skipped at start: the kernel lets no container audit",
+    ),
+)
+
+
+def deviations() -> tuple[Deviation, ...]:
+    """Return everything that every lab has unlike production."""
+    masked = Deviation("masked units", "active", "masked in the base: " + " ".join(SERVER.masked))
+    stand_ins = tuple(
+        Deviation(f"image {image.reference}", "the frozen image", image.provenance)
+        for image in STAND_INS
+    )
+    return (*_FIXED, masked, *stand_ins)

@@ -1,0 +1,120 @@
+"""Break lab hosts as servers break. A fault that would harm this machine is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from keybuzz.lab import host, inside, network
+from keybuzz.lab import lab as whole
+from keybuzz.lab.layout import HostPlaces
+from keybuzz.lab.process import Report, run
+from keybuzz.model.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.lab import LabSettings
+from keybuzz.model.server import Server
+
+_FILLER = "kbz-fault-fill"
+_RESERVE_BYTES = 10 * 2**30
+_RESERVE_SHARE = 0.1
+
+
+def stop_host(settings: LabSettings, name: str) -> None:
+    """Pull the plug: every process of the host ends at once, nothing is written any more."""
+    host.entry(settings, name)
+    host.kill(settings, name)
+
+
+def start_host(settings: LabSettings, server: Server, report: Report) -> None:
+    """Press the power button and wait until the host answers SSH; its disk is as it was."""
+    whole.up(settings, [server], report)
+
+
+def cut_link(settings: LabSettings, name: str) -> None:
+    """Unplug the host's cable: it runs on, alone, and sees no carrier."""
+    network.set_cable(settings, name, "down")
+
+
+def restore_link(settings: LabSettings, name: str) -> None:
+    """Plug the host's cable in again."""
+    network.set_cable(settings, name, "up")
+
+
+def lose(settings: LabSettings, name: str, percent: int) -> None:
+    """Lose this share of the packets in each direction of the host's cable; 0 ends it."""
+    if not 0 <= percent <= 100:
+        raise UsageError(f"{percent} % is no share", hint="0 to 100")
+    port = HostPlaces(settings, name).port
+    rules = loss_rules(port, percent)
+    run(["nsenter", f"--net=/run/netns/{settings.name}", "nft", "-f", "-"], feed=rules)
+
+
+def loss_rules(port: str, percent: int) -> str:
+    """Return the nftables program that replaces the loss on a bridge port."""
+    table = f"bridge loss_{port.replace('-', '_')}"
+    program = f"table {table}\ndelete table {table}\n"
+    if not percent:
+        return program
+    drop = f"numgen random mod 100 < {percent} drop"
+    return program + (
+        f"table {table} {{\n"
+        f"  chain toward {{ type filter hook postrouting priority 0; oifname {port} {drop}; }}\n"
+        f"  chain from {{ type filter hook prerouting priority 0; iifname {port} {drop}; }}\n"
+        "}\n"
+    )
+
+
+def delay(settings: LabSettings, name: str, milliseconds: int) -> None:
+    """Delay each packet toward the host; 0 ends it. Refused where the kernel has no netem queue."""
+    port = HostPlaces(settings, name).port
+    queue = ["tc", "-n", settings.name, "qdisc", "replace", "dev", port, "root"]
+    rule = ["netem", "delay", f"{milliseconds}ms"] if milliseconds else ["noqueue"]
+    try:
+        run([*queue, *rule])
+    except KbzError as error:
+        raise RefusedError(
+            "delay is not available here: this machine's kernel has no netem queue",
+            where=name,
+            hint="use `kbz lab fault loss`, or a machine with the module sch_netem",
+        ) from error
+
+
+def fill_disk(settings: LabSettings, name: str, size: int) -> None:
+    """Take `size` bytes of the host's Docker file system; `free_disk` gives them back.
+
+    All hosts share the file system of this machine, so nothing is taken of its last 10 GiB or 10 %.
+    """
+    filler = _filler(settings, name)
+    free_disk(settings, name)
+    usage = shutil.disk_usage(filler.parent)
+    allowed = usage.free - reserve(usage.total)
+    if size > allowed:
+        raise RefusedError(
+            f"{size} bytes would fill this machine itself: it has {usage.free} bytes left",
+            where=name,
+            hint=f"take at most {max(allowed, 0)}",
+        )
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def free_disk(settings: LabSettings, name: str) -> None:
+    """Give back what `fill_disk` took."""
+    _filler(settings, name).unlink(missing_ok=True)
+
+
+def reserve(total: int) -> int:
+    """Return how many bytes of a file system of `total` bytes a fault must leave."""
+    return max(_RESERVE_BYTES, int(total * _RESERVE_SHARE))
+
+
+def kill_container(settings: LabSettings, name: str, container: str) -> None:
+    """Kill a container's main process; its restart policy decides what happens next."""
+    inside.capture(settings, name, ["docker", "kill", "--signal=KILL", container])
+
+
+def _filler(settings: LabSettings, name: str) -> Path:
+    folder = HostPlaces(settings, name).docker
+    if not folder.is_dir():
+        raise KbzError("this lab has no such host", where=name, hint="kbz lab status")
+    return folder / _FILLER
