@@ -55,7 +55,10 @@ class LocalLink(AgentLink):
             os.close(errors)
 
         def last_words() -> str:
-            size = os.fstat(errors).st_size
-            return os.pread(errors, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
+            try:
+                size = os.fstat(errors).st_size
+                return os.pread(errors, _TAIL, max(0, size - _TAIL)).decode(errors="replace")
+            except OSError:  # released by another thread just now
+                return ""
 
         return SocketStream(ours, release, last_words)

@@ -54,8 +54,8 @@ class SocketStream:
 
     def write(self, data: bytes, deadline: float) -> None:
         """See Stream. Both directions share one timeout of the socket, and so one deadline."""
-        self._arm(deadline)
         try:
+            self._arm(deadline)
             self._socket.sendall(data)
         except TimeoutError as error:
             raise DeadlineError("the host did not read what was sent to it") from error
@@ -67,8 +67,8 @@ class SocketStream:
         pieces: list[bytes] = []
         missing = size
         while missing:
-            self._arm(deadline)
             try:
+                self._arm(deadline)
                 piece = self._socket.recv(missing)
             except TimeoutError as error:
                 raise DeadlineError("the host did not answer in time") from error
@@ -88,7 +88,7 @@ class SocketStream:
     def _arm(self, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise DeadlineError("the time is over")
+            raise TimeoutError
         self._socket.settimeout(left)
 
     def _ended(self, error: OSError | None) -> StreamError:
