@@ -53,7 +53,7 @@ def describe(error: BaseException) -> dict[str, str]:
     place, trace = "", error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        place = f" ({os.path.basename(code.co_filename)}:{trace.tb_lineno})"  # noqa: PTH119 - pathlib is slow to import
+        place = f" ({os.path.basename(code.co_filename)}:{trace.tb_lineno})"
         trace = trace.tb_next
     return {
         "what": f"{type(error).__name__}: {error}{place}",

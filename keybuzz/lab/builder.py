@@ -7,13 +7,12 @@ only its socket reaches it. A lab that is up holds a lease, and the last one to 
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from keybuzz.lab.cgroup import ControlGroup, control_group
-from keybuzz.lab.process import Argument, Report, clean_environment, exclusive, run, succeeds
+from keybuzz.lab.process import Argument, Report, exclusive, launch, run, succeeds
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
 
@@ -111,24 +110,15 @@ def _start_daemon(settings: LabSettings) -> None:
     home, processes = _home(settings), _group(settings)
     processes.kill()
     processes.create()
+    home.chmod(0o700)
     for leftover in (home / "docker.sock", home / "dockerd.pid"):
         leftover.unlink(missing_ok=True)
     # Its own mount namespace: what it mounts ends with it, however it ends.
-    enter = 'umask 077; echo "$$" > "$0"; exec "$@"'
-    with (home / "daemon.log").open("wb") as log:
-        subprocess.Popen(
-            [
-                *("sh", "-c", enter, processes.path / "keeper" / "cgroup.procs"),
-                *("unshare", "--mount", "--propagation", "slave"),
-                *daemon_arguments(home),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=clean_environment(),
-            cwd="/",
-        )
+    launch(
+        ["unshare", "--mount", "--propagation", "slave", *daemon_arguments(home)],
+        group=processes.path / "keeper",
+        log=home / "daemon.log",
+    )
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(settings):
         if time.monotonic() > deadline:

@@ -42,8 +42,8 @@ def restore_link(settings: LabSettings, name: str) -> None:
 
 def lose(settings: LabSettings, name: str, percent: int) -> None:
     """Lose this share of the packets in each direction of the host's cable; 0 ends it."""
-    if not 0 <= percent <= 100:
-        raise UsageError(f"{percent} % is no share", hint="0 to 100")
+    if not 0 <= percent < 100:
+        raise UsageError(f"{percent} % is no share to lose", hint="0 to 99; `cut` loses all")
     port = HostPlaces(settings, name).port
     rules = loss_rules(port, percent)
     run(["nsenter", f"--net=/run/netns/{settings.name}", "nft", "-f", "-"], feed=rules)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from keybuzz.lab import base, network
 from keybuzz.lab.cgroup import ControlGroup, control_group
 from keybuzz.lab.disk import Disk
 from keybuzz.lab.layout import HostPlaces
-from keybuzz.lab.process import clean_environment, run
+from keybuzz.lab.process import launch, run
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
 from keybuzz.model.server import Server
 
 _KEEPER = Path(__file__).with_name("keeper.sh")
+_PROPAGATE = Path("/run/systemd/nspawn/propagate")
 _SHUTDOWN_SECONDS = 30
 _SUPERVISOR = "machine/supervisor"
 _INIT = "machine/payload/init.scope"
@@ -32,8 +32,9 @@ def group(settings: LabSettings, host: str) -> ControlGroup:
 
 
 def running(settings: LabSettings, host: str) -> bool:
-    """Return whether the host's init lives."""
-    return leader(settings, host) is not None
+    """Return whether both the host's init and its container's supervisor live."""
+    supervised = bool(group(settings, host).members(_SUPERVISOR))
+    return supervised and leader(settings, host) is not None
 
 
 def leader(settings: LabSettings, host: str) -> int | None:
@@ -53,21 +54,15 @@ def start(settings: LabSettings, server: Server, disk: Disk) -> None:
     network.connect(settings, server)
     places = HostPlaces(settings, server.name)
     machine_files = processes.create()
-    enter = 'echo "$$" > "$0"; exec "$@"'
-    with places.console.open("wb") as console:
-        subprocess.Popen(
-            [
-                *("sh", "-c", enter, processes.path / "keeper" / "cgroup.procs"),
-                *("unshare", "--mount", "--propagation", "slave", "sh", _KEEPER),
-                *keeper_arguments(places, base.folder(settings.cache, disk.base), machine_files),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=clean_environment(_NSPAWN_ENVIRONMENT),
-            cwd="/",
-        )
+    launch(
+        [
+            *("unshare", "--mount", "--propagation", "slave", "sh", _KEEPER),
+            *keeper_arguments(places, base.folder(settings.cache, disk.base), machine_files),
+        ],
+        group=processes.path / "keeper",
+        log=places.console,
+        environment=_NSPAWN_ENVIRONMENT,
+    )
 
 
 def keeper_arguments(places: HostPlaces, lower: Path, groups: tuple[Path, ...]) -> list[str]:
@@ -95,13 +90,24 @@ def stop(settings: LabSettings, host: str) -> None:
     processes = group(settings, host)
     for pid in processes.members(_SUPERVISOR):
         run(["kill", "-TERM", str(pid)])
-    processes.wait_empty(_SHUTDOWN_SECONDS)
+    if running(settings, host):
+        processes.wait_empty(_SHUTDOWN_SECONDS)
     kill(settings, host)
 
 
 def kill(settings: LabSettings, host: str) -> None:
     """End all processes of a host at once, as pulling the plug does."""
     group(settings, host).kill()
+
+
+def clear(settings: LabSettings, host: str) -> None:
+    """Remove what a host that does not run left on this machine, but for its disk."""
+    group(settings, host).remove()
+    network.disconnect(settings, host)
+    # nspawn leaves this empty folder when it is killed.
+    folder = _PROPAGATE / HostPlaces(settings, host).machine
+    if folder.is_dir():
+        folder.rmdir()
 
 
 def entry(settings: LabSettings, host: str) -> list[str]:

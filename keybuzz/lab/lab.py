@@ -72,22 +72,34 @@ def reset(settings: LabSettings, servers: Sequence[Server], report: Report) -> N
 
 
 def _bring_up(settings: LabSettings, server: Server, report: Report) -> None:
-    if not host.running(settings, server.name):
-        certificate = disk.read(settings, server.name)
-        if certificate is None:
-            raise KbzError("it has no disk", where=server.name, hint="kbz lab up")
-        host.start(settings, server, certificate)
-    network.set_cable(settings, server.name, "up")
-    failed = readiness.wait_until_ready(settings, server, _BOOT_SECONDS)
+    try:
+        failed = _mend(settings, server)
+    except readiness.ContainerEndedError:
+        failed = _boot(settings, server)
     trouble = f", but these units failed: {failed}" if failed else ""
     report(server.name, f"runs and answers SSH at {server.address}{trouble}")
+
+
+def _mend(settings: LabSettings, server: Server) -> str:
+    """Wait for a host that seems to run; it may be dying just now, which is told by an error."""
+    if not host.running(settings, server.name):
+        raise readiness.ContainerEndedError("it does not run", where=server.name)
+    network.set_cable(settings, server.name, "up")
+    return readiness.wait_until_ready(settings, server, _BOOT_SECONDS)
+
+
+def _boot(settings: LabSettings, server: Server) -> str:
+    certificate = disk.read(settings, server.name)
+    if certificate is None:
+        raise KbzError("it has no disk", where=server.name, hint="kbz lab up")
+    host.start(settings, server, certificate)
+    return readiness.wait_until_ready(settings, server, _BOOT_SECONDS)
 
 
 def _take_down(settings: LabSettings, name: str, report: Report) -> None:
     was_running = host.running(settings, name)
     host.stop(settings, name)
-    host.group(settings, name).remove()
-    network.disconnect(settings, name)
+    host.clear(settings, name)
     if was_running:
         report(name, "is down")
 

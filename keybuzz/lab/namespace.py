@@ -31,14 +31,14 @@ def enter(settings: LabSettings) -> None:
     Must come before any thread is started: Linux moves the calling thread only. Raises KbzError
     when the lab is not there, so that nothing ever goes out to a real 10.0.0.x by accident.
     """
-    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - Path lists what it cannot count
-        raise KbzError("the lab's network must be entered before any thread starts", where="lab")
     if not exists(settings):
         raise KbzError(
             f"the network of lab {settings.name!r} does not exist on this machine",
             where="lab",
             hint="kbz lab up",
         )
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise KbzError("the lab's network must be entered before any thread starts", where="lab")
     _set_namespace(NAMESPACES / settings.name)
 
 

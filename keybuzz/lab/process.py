@@ -75,6 +75,30 @@ def succeeds(argv: Sequence[Argument], *, seconds: float = 120) -> bool:
     return True
 
 
+def launch(
+    argv: Sequence[Argument],
+    *,
+    group: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Start a program that outlives this one: own session, init as its parent, output in a log.
+
+    It is a member of the control group `group` before this returns.
+    """
+    enter = 'umask 022; echo "$$" > "$0"; exec setsid --fork "$@"'
+    with log.open("wb") as output:
+        subprocess.run(
+            ["sh", "-c", enter, str(group / "cgroup.procs"), *(str(word) for word in argv)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=True,
+            env=clean_environment(environment),
+            cwd="/",
+        )
+
+
 @contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
     """Hold a lock file for the length of a block; waits for another living holder."""

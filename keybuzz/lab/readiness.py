@@ -18,6 +18,10 @@ _POLL_SECONDS = 0.2
 _SSH_PORT = 22
 
 
+class ContainerEndedError(KbzError):
+    """There is nothing to wait for any more."""
+
+
 def wait_until_ready(settings: LabSettings, server: Server, seconds: float) -> str:
     """Wait for the end of the boot and for sshd; return the units that failed, "" when none did.
 
@@ -25,6 +29,10 @@ def wait_until_ready(settings: LabSettings, server: Server, seconds: float) -> s
     """
     deadline = time.monotonic() + seconds
     while True:
+        if not host.group(settings, server.name).populated():
+            raise ContainerEndedError(
+                f"its container ended{_last_words(settings, server.name)}", where=server.name
+            )
         reason = _not_ready(settings, server)
         if not reason:
             return failed_units(settings, server.name)
@@ -58,8 +66,6 @@ def answers_ssh(settings: LabSettings, server: Server, seconds: float = 2.0) -> 
 
 
 def _not_ready(settings: LabSettings, server: Server) -> str:
-    if not host.group(settings, server.name).populated():
-        return f"its container ended{_last_words(settings, server.name)}"
     state = boot_state(settings, server.name)
     if state not in _BOOTED:
         return f"the system is {state}"

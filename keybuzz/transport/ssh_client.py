@@ -35,7 +35,10 @@ KEY_EXCHANGES = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 """GCM first: it needs no separate MAC, which paramiko would compute in Python."""
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-_THREAD_END = 1.0
+_IDLE_POLL = 1.0
+"""Seconds between looks of a connection's thread at its timers; paramiko's 0.1 keeps a core warm."""
+_THREAD_END = 2.0
+"""Seconds to wait for that thread to end; it is woken, so that it needs none of them."""
 MOST_AGENT_KEYS = 3
 """The hosts end a connection after three keys that they do not know (MaxAuthTries)."""
 
@@ -94,6 +97,7 @@ def open_transport(target: Target, way: Way) -> Transport:
         close_transport(transport)
         raise
     transport.set_keepalive(KEEPALIVE)
+    transport.sock.settimeout(_IDLE_POLL)
     return transport
 
 

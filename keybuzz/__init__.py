@@ -1,0 +1,30 @@
+"""kbz: installs, checks and keeps the KeyBuzz infrastructure. A Nornir framework, not a tool that hides one.
+
+    from keybuzz import init
+    nr = init()                                     # a plain nornir.core.Nornir
+    nr.filter(F(groups__contains="patroni")).run(task=patroni.check)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+__all__ = ["init"]
+
+
+def init(config: str = "nornir_config.yaml") -> Nornir:
+    """Return a Nornir with our inventory, connections and runner; it enters the lab when that is the target."""
+    from pathlib import Path
+
+    from keybuzz.engine.nornir import make_nornir
+    from keybuzz.lab.namespace import enter
+    from keybuzz.site.load import load_site, read_configuration
+
+    configuration = read_configuration(Path(config))
+    site = load_site(configuration)
+    if site.settings.lab is not None:
+        enter(site.settings.lab)
+    return make_nornir(configuration, site)

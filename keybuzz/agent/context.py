@@ -1,0 +1,44 @@
+"""What all kinds share during one request: keys and readings that are made once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from keybuzz.agent.docker import Docker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from keybuzz.agent.channel import Channel
+
+    Value = TypeVar("Value")
+
+
+class Context:
+    """One request's view of the host. Nothing is cached longer than that."""
+
+    def __init__(self, key: str, channel: Channel) -> None:
+        self.channel = channel
+        self.docker = Docker()
+        self._key = bytes.fromhex(key)
+        self._cache: dict[str, Any] = {}
+
+    def once(self, name: str, read: Callable[[], Value]) -> Value:
+        """Return `read()`, called at most once per request under that name."""
+        if name not in self._cache:
+            self._cache[name] = read()
+        value: Value = self._cache[name]
+        return value
+
+    def forget(self) -> None:
+        """Drop what was read: something has been written."""
+        self._cache.clear()
+
+    def digest(self, content: bytes, secret: bool) -> str:
+        """Return the digest of keybuzz.model.secret: keyed when the content holds a secret."""
+        if secret:
+            return "hmac-sha256:" + hmac.new(self._key, content, hashlib.sha256).hexdigest()
+        return "sha256:" + hashlib.sha256(content).hexdigest()

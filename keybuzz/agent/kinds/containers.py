@@ -1,0 +1,108 @@
+"""Containers, compared attribute by attribute with what `docker inspect` says."""
+
+from __future__ import annotations
+
+from keybuzz.agent.docker import quote
+from keybuzz.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.context import Context
+    from keybuzz.agent.kinds import Query, State
+
+
+def read_container(query: Query, context: Context) -> State:
+    """Read the container of exactly that name; the image is right when its id is the reference's id."""
+    found = context.docker.inspect(query["name"])
+    if found is None:
+        return {"present": False, "attributes": {}}
+    return {"present": True, "attributes": _attributes(found, query, context)}
+
+
+def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]:
+    config, host = found["Config"], found["HostConfig"]
+    same_image = context.docker.image_id(query["image"]) == found["Image"]
+    values = dict(item.split("=", 1) for item in config["Env"] or [] if "=" in item)
+    return {
+        "image": query["image"] if same_image else f"{config['Image']} ({found['Image'][7:19]})",
+        "running": bool(found["State"]["Running"]),
+        "command": config["Cmd"] or [],
+        "environment": [
+            f"{name}={context.digest(values[name].encode(), True)[:28]}"
+            for name in query["environment"]
+            if name in values
+        ],
+        "binds": sorted(host["Binds"] or []),
+        "hostname": config["Hostname"],
+        "user": config["User"],
+        "restart": host["RestartPolicy"]["Name"],
+        "network": host["NetworkMode"],
+        "shared_memory": host["ShmSize"],
+    }
+
+
+def write_container(order: Query, context: Context) -> None:
+    """Start it when only that is missing; otherwise replace it. Its data lives in the binds and stays."""
+    name = order["name"]
+    found = context.docker.inspect(name)
+    if found is not None and _only_stopped(found, order, context):
+        context.docker.act("POST", f"/containers/{quote(name)}/start")
+        return
+    if found is not None:
+        _remove(name, order["stop_timeout"], context)
+    _refuse_missing_sources(order["binds"])
+    context.docker.act("POST", f"/containers/create?name={quote(name)}", _options(order))
+    context.docker.act("POST", f"/containers/{quote(name)}/start")
+
+
+def _only_stopped(found: Any, order: Query, context: Context) -> bool:
+    wanted = _options(order)
+    config, host = found["Config"], found["HostConfig"]
+    environment = set(config["Env"] or [])
+    return (
+        context.docker.image_id(order["image"]) == found["Image"]
+        and (config["Cmd"] or []) == wanted["Cmd"]
+        and set(wanted["Env"]) <= environment
+        and sorted(host["Binds"] or []) == sorted(order["binds"])
+        and config["Hostname"] == order["hostname"]
+        and config["User"] == order["user"]
+        and host["RestartPolicy"]["Name"] == order["restart"]
+        and host["ShmSize"] == order["shared_memory"]
+    )
+
+
+def _remove(name: str, stop_timeout: int, context: Context) -> None:
+    """Stop it gently and remove the container; anonymous volumes and binds stay."""
+    context.docker.act(
+        "POST", f"/containers/{quote(name)}/stop?t={stop_timeout}", timeout=stop_timeout + 30
+    )
+    context.docker.act("DELETE", f"/containers/{quote(name)}")
+
+
+def _refuse_missing_sources(binds: list[str]) -> None:
+    """Docker would make a directory for a missing file: facts/03 has the pain of it."""
+    import os
+
+    missing = [bind.split(":")[0] for bind in binds if not os.path.exists(bind.split(":")[0])]
+    if missing:
+        raise AgentError(f"{', '.join(missing)} must exist before the container starts", "")
+
+
+def _options(order: Query) -> dict[str, Any]:
+    return {
+        "Image": order["image"],
+        "Cmd": order["command"],
+        "Env": order["environment"],
+        "Hostname": order["hostname"],
+        "User": order["user"],
+        "StopTimeout": order["stop_timeout"],
+        "Labels": {"kbz.managed": "true"},
+        "HostConfig": {
+            "Binds": order["binds"],
+            "NetworkMode": "host",
+            "RestartPolicy": {"Name": order["restart"]},
+            "ShmSize": order["shared_memory"],
+        },
+    }

@@ -1,0 +1,40 @@
+"""Images: pulled by their frozen reference, or streamed from the controller that built them."""
+
+from __future__ import annotations
+
+from keybuzz.agent.docker import quote
+from keybuzz.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from keybuzz.agent.context import Context
+    from keybuzz.agent.kinds import Query, State
+
+
+def read_image(query: Query, context: Context) -> State:
+    """Say whether the reference is on this engine."""
+    found = context.docker.image_id(query["name"])
+    if found is None:
+        return {"present": False, "attributes": {}}
+    return {"present": True, "attributes": {"reference": query["name"], "id": found}}
+
+
+def write_image(order: Query, context: Context) -> None:
+    """Load it from the controller's stream, or pull it; then prove that it is there."""
+    reference = order["name"]
+    if order["built"]:
+        context.docker.upload(
+            "/images/load?quiet=1", context.channel.receive_bytes(), "application/x-tar"
+        )
+    else:
+        name, _, tag = reference.rpartition(":")
+        answer = context.docker.upload(
+            f"/images/create?fromImage={quote(name)}&tag={quote(tag)}", [], "application/json"
+        )
+        if b'"error"' in answer:
+            raise AgentError(
+                f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
+                "kbz versions verify asks the registry for every frozen image",
+            )
+    if context.docker.image_id(reference) is None:
+        raise AgentError(f"{reference} is still not on the host", "docker images")

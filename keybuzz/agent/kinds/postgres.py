@@ -1,0 +1,156 @@
+"""Roles, databases and extensions, through psql inside the container; statements travel on stdin."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+
+from keybuzz.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from keybuzz.agent.context import Context
+    from keybuzz.agent.kinds import Query, State
+
+_ITERATIONS = 4096
+
+
+def _sql(
+    order: Query, context: Context, statement: str, database: str = "postgres"
+) -> list[list[str]]:
+    """Run one statement and return its rows; the container must run and accept connections."""
+    container = context.once(
+        f"container {order['container']}", lambda: context.docker.inspect(order["container"])
+    )
+    if container is None or not container["State"]["Running"]:
+        raise AgentError(f"container {order['container']} does not run", "")
+    argv = ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1"]
+    argv += ["-U", order["superuser"], "-d", database, "-f", "-"]
+    code, stdout, stderr = context.docker.execute(order["container"], argv, statement.encode())
+    if code != 0:
+        reason = stderr.decode(errors="replace").strip().splitlines()
+        raise AgentError(f"PostgreSQL: {reason[0] if reason else f'psql ended with {code}'}", "")
+    return [line.split("\x1f") for line in stdout.decode().splitlines()]
+
+
+def literal(text: str) -> str:
+    """Return a SQL string literal."""
+    if "\0" in text:
+        raise AgentError("a value holds a NUL character", "")
+    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """Return a quoted SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def read_postgres_role(query: Query, context: Context) -> State:
+    """Read a role's attributes; the password is checked against its verifier, which stays here."""
+    rows = _sql(
+        query,
+        context,
+        "select rolcanlogin, rolreplication, rolsuper, coalesce(rolpassword, '') from pg_authid "
+        f"where rolname = {literal(query['name'])}",
+    )
+    if not rows:
+        return {"present": False, "attributes": {}}
+    login, replication, superuser, verifier = rows[0]
+    return {
+        "present": True,
+        "attributes": {
+            "login": login == "t",
+            "replication": replication == "t",
+            "superuser": superuser == "t",
+            "password_matches": matches(query["password"], verifier),
+        },
+    }
+
+
+def write_postgres_role(order: Query, context: Context) -> None:
+    """Create or alter the role; PostgreSQL gets a SCRAM verifier, so its log never sees the password."""
+    name = order["name"]
+    exists = _sql(order, context, f"select 1 from pg_roles where rolname = {literal(name)}")
+    options = [
+        "LOGIN",
+        "REPLICATION" if order["replication"] else "NOREPLICATION",
+        "SUPERUSER" if order["is_superuser"] else "NOSUPERUSER",
+        f"PASSWORD {literal(verifier(order['password']))}",
+    ]
+    verb = "ALTER" if exists else "CREATE"
+    _sql(order, context, f"{verb} ROLE {identifier(name)} WITH {' '.join(options)}")
+
+
+def read_postgres_database(query: Query, context: Context) -> State:
+    """Read the owner."""
+    rows = _sql(
+        query,
+        context,
+        "select r.rolname from pg_database d join pg_roles r on r.oid = d.datdba "
+        f"where d.datname = {literal(query['name'])}",
+    )
+    return {"present": bool(rows), "attributes": {"owner": rows[0][0]} if rows else {}}
+
+
+def write_postgres_database(order: Query, context: Context) -> None:
+    """Create the database, or give it to its owner."""
+    name, owner = identifier(order["name"]), identifier(order["owner"])
+    found = _sql(
+        order, context, f"select 1 from pg_database where datname = {literal(order['name'])}"
+    )
+    if found:
+        _sql(order, context, f"ALTER DATABASE {name} OWNER TO {owner}")
+    else:
+        _sql(order, context, f"CREATE DATABASE {name} OWNER {owner}")
+
+
+def read_postgres_extension(query: Query, context: Context) -> State:
+    """Say whether the extension is in the database."""
+    rows = _sql(
+        query,
+        context,
+        f"select extversion from pg_extension where extname = {literal(query['extension'])}",
+        query["database"],
+    )
+    if not rows:
+        return {"present": False, "attributes": {}}
+    return {"present": True, "attributes": {"installed": True, "version": rows[0][0]}}
+
+
+def write_postgres_extension(order: Query, context: Context) -> None:
+    """Create the extension."""
+    _sql(
+        order,
+        context,
+        f"CREATE EXTENSION IF NOT EXISTS {identifier(order['extension'])}",
+        order["database"],
+    )
+
+
+def matches(password: str, stored: str) -> bool:
+    """Say whether a SCRAM-SHA-256 verifier of PostgreSQL was made from this password."""
+    try:
+        scheme, parameters, keys = stored.split("$")
+        iterations, salt = parameters.split(":")
+        expected = _verifier(password, base64.b64decode(salt), int(iterations))
+    except ValueError:
+        return False
+    return scheme == "SCRAM-SHA-256" and hmac.compare_digest(
+        expected, f"{scheme}${parameters}${keys}"
+    )
+
+
+def verifier(password: str) -> str:
+    """Return a new SCRAM-SHA-256 verifier in PostgreSQL's form."""
+    return _verifier(password, os.urandom(16), _ITERATIONS)
+
+
+def _verifier(password: str, salt: bytes, iterations: int) -> str:
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    stored_key = hashlib.sha256(client_key).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${iterations}:{encoded[0]}${encoded[1]}:{encoded[2]}"

@@ -1,0 +1,38 @@
+"""One request, all states: nothing here changes the host."""
+
+from __future__ import annotations
+
+from keybuzz.agent import readings
+from keybuzz.agent.context import Context
+from keybuzz.agent.errors import AgentError
+from keybuzz.agent.kinds import reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.channel import Channel
+    from keybuzz.agent.kinds import State
+
+
+def run(request: dict[str, Any], channel: Channel) -> dict[str, Any]:
+    """Answer {"states": [...], "answers": [...]} in the order of the queries."""
+    context = Context(request["key"], channel)
+    return {
+        "states": [read(query, context) for query in request["resources"]],
+        "answers": [readings.answer(query, context) for query in request["readings"]],
+    }
+
+
+def read(query: dict[str, Any], context: Context) -> State:
+    """Return the state of one resource; what can not be read is a problem, not an error of the request."""
+    try:
+        return reader(query["kind"])(query, context)
+    except AgentError as error:
+        return {"present": False, "attributes": {}, "problem": error.what}
+    except OSError as error:
+        return {
+            "present": False,
+            "attributes": {},
+            "problem": f"{error.strerror}: {error.filename}",
+        }

@@ -1,0 +1,73 @@
+"""Answers to readings (keybuzz.model.reading): what checks want to know."""
+
+from __future__ import annotations
+
+import os
+
+from keybuzz.agent import http
+from keybuzz.agent.children import run as run_child
+from keybuzz.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.context import Context
+
+
+def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return {"value": …} or {"problem": why}."""
+    try:
+        return {"value": _KINDS[query["kind"]](query, context)}
+    except AgentError as error:
+        return {"problem": error.what}
+    except (OSError, ValueError) as error:
+        return {"problem": str(error)}
+
+
+def _http(query: dict[str, Any], context: Context) -> Any:
+    response = http.request_url("GET", query["url"], 3.0)
+    return {"status": response.status, "json": response.json()}
+
+
+def _command(query: dict[str, Any], context: Context) -> Any:
+    done = run_child(query["argv"], timeout=query["timeout"])
+    if done.timed_out:
+        raise AgentError(f"{query['argv'][0]} did not end within {query['timeout']:g} s", "")
+    return {
+        "exit_code": done.exit_code,
+        "stdout": done.stdout.decode(errors="replace"),
+        "stderr": done.stderr.decode(errors="replace"),
+    }
+
+
+def _container_command(query: dict[str, Any], context: Context) -> Any:
+    code, stdout, stderr = context.docker.execute(
+        query["container"], query["argv"], timeout=query["timeout"]
+    )
+    return {
+        "exit_code": code,
+        "stdout": stdout.decode(errors="replace"),
+        "stderr": stderr.decode(errors="replace"),
+    }
+
+
+def _listing(query: dict[str, Any], context: Context) -> Any:
+    try:
+        return {"there": True, "names": sorted(os.listdir(query["path"]))[:200]}
+    except FileNotFoundError:
+        return {"there": False, "names": []}
+
+
+def _text(query: dict[str, Any], context: Context) -> Any:
+    with open(query["path"], encoding="utf-8", errors="replace") as file:
+        return {"text": file.read(65536)}
+
+
+_KINDS = {
+    "http": _http,
+    "command": _command,
+    "container-command": _container_command,
+    "listing": _listing,
+    "text": _text,
+}

@@ -1,0 +1,131 @@
+"""What the verbs share: the site, the workspace, options, and the way a report leaves."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from keybuzz.model.report import Report
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from keybuzz.engine.workspace import Workspace
+    from keybuzz.site.site import Site
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+limit_option = click.option(
+    "--limit",
+    multiple=True,
+    metavar="TERMS",
+    help="Hosts, globs, groups, role=…, @failed, !exclusions; separated by commas.",
+)
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document on stdout, and nothing else there.",
+)
+
+
+def load_site(config: str) -> Site:
+    """Return the site of a nornir_config.yaml."""
+    from keybuzz.site.load import load_site as load
+    from keybuzz.site.load import read_configuration
+
+    return load(read_configuration(Path(config)))
+
+
+def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
+    """Give a command the site as its first argument."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(load_site(click.get_current_context().find_root().obj), *args, **kwargs)
+
+    return wrapped
+
+
+@contextmanager
+def workspace(*, quiet: bool) -> Iterator[Workspace]:
+    """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target."""
+    from keybuzz.engine.journal import Journal
+    from keybuzz.engine.nornir import make_nornir
+    from keybuzz.engine.workspace import Workspace
+    from keybuzz.report.progress import listener
+    from keybuzz.site.load import load_site, read_configuration
+
+    configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+    site = load_site(configuration)
+    if site.settings.lab is not None:
+        from keybuzz.lab.namespace import enter
+
+        enter(site.settings.lab)
+    progress = listener(quiet=quiet)
+    made = Workspace(
+        site,
+        make_nornir(configuration, site),
+        Journal(site.settings.state / "journal.sqlite"),
+        progress,
+        shlex.join(["kbz", *sys.argv[1:]]),
+    )
+    try:
+        with _first_interrupt_stops(made):
+            yield made
+    finally:
+        progress.close()
+        _close(made)
+
+
+def _close(made: Workspace) -> None:
+    for host in made.nornir.inventory.hosts.values():
+        for connection in list(host.connections.values()):
+            connection.close()
+        host.connections.clear()
+
+
+@contextmanager
+def _first_interrupt_stops(made: Workspace) -> Iterator[None]:
+    """The first Ctrl-C lets the steps at work end and stops there; the second cuts the connections."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if made.stop.is_set():
+            raise KeyboardInterrupt
+        made.stop.set()
+        click.echo("stopping after the steps at work; Ctrl-C again cuts them off", err=True)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def show(report: Report, form: str) -> int:
+    """Print a report on stdout and return its exit code."""
+    from keybuzz.model.record import report_document
+    from keybuzz.report.text import report_text
+
+    if form == "json":
+        print_document(report_document(report))
+    else:
+        click.echo(report_text(report), nl=False)
+    return int(report.exit_code)
+
+
+def print_document(document: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

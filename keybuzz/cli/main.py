@@ -1,0 +1,84 @@
+"""`kbz`: the group of all verbs. A verb's module is imported when it is called, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from keybuzz.model.errors import KbzError
+from keybuzz.model.outcome import ExitCode
+
+VERBS = {
+    "inventory": "List, filter and draw the servers.",
+    "plan": "Show what the hosts are not yet.",
+    "run": "Bring hosts to their description, behind gates, and prove it.",
+    "drift": "Report what was changed by hand; changes nothing.",
+    "health": "Judge hosts and clusters.",
+    "render": "Write the description of hosts to files, secrets masked.",
+    "exec": "Run one command on many hosts.",
+    "history": "Show earlier runs.",
+    "resume": "Repeat the last run that did not end well.",
+    "secrets": "The credential store.",
+    "lab": "The KeyBuzz servers on this machine.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows every verb's name and short help without importing it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = "execute" if cmd_name == "exec" else cmd_name
+        command: click.Command = getattr(import_module(f"keybuzz.cli.{module}"), module)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    default="nornir_config.yaml",
+    show_default=True,
+    metavar="FILE",
+    help="Nornir's configuration file.",
+)
+@click.version_option(package_name="kbz")
+@click.pass_context
+def cli(context: click.Context, config: str) -> None:
+    """Install, check and keep the KeyBuzz infrastructure.
+
+    Exit codes: 0 good, 1 failed, 2 differences or unhealthy, 3 refused, 4 unreachable or unknown,
+    64 usage, 130 interrupted.
+    """
+    context.obj = config
+
+
+def main() -> None:
+    """Entry point: errors become sentences on stderr, and every way out has its exit code."""
+    sys.exit(_main(sys.argv[1:]))
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        result = cli.main(arguments, prog_name="kbz", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.GOOD
+    except KbzError as error:
+        click.echo(f"kbz: {error}", err=True)
+        return error.code
+    return result if isinstance(result, int) else ExitCode.GOOD

@@ -1,0 +1,23 @@
+"""`kbz plan`."""
+
+from __future__ import annotations
+
+import click
+
+from keybuzz.cli.context import format_option, limit_option, show, workspace
+
+
+@click.command()
+@click.argument("modules", nargs=-1)
+@limit_option
+@format_option
+def plan(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
+    """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
+    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.verbs import look
+
+    names = modules or ("all",)
+    chosen, named = choose(names), named_only(names)
+    with workspace(quiet=form == "json") as work:
+        report = look(work, "plan", chosen, work.select(named, limit))
+    return show(report, form)

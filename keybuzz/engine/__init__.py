@@ -1,0 +1,1 @@
+"""From description to changed hosts: select, probe, plan, guard, conduct, gate, prove, remember."""

@@ -1,0 +1,46 @@
+"""The modules: every folder under tasks/ that has a MODULE. A new module is a new folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
+
+from keybuzz.model.errors import UsageError
+from keybuzz.site.module import Module
+from keybuzz.site.problems import nearest
+
+
+def all_modules() -> tuple[Module, ...]:
+    """Return the modules in the owner's order (ORD-1)."""
+    import tasks
+
+    found = [
+        import_module(f"tasks.{entry.name}").MODULE
+        for entry in iter_modules(tasks.__path__)
+        if entry.ispkg
+    ]
+    return tuple(sorted(found, key=lambda module: module.number))
+
+
+def choose(names: Iterable[str]) -> tuple[Module, ...]:
+    """Return the named modules with all that they require, in order; `all` names every one."""
+    modules = {module.name: module for module in all_modules()}
+    wanted = list(names)
+    if "all" in wanted:
+        return tuple(modules.values())
+    chosen: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in modules:
+            raise UsageError(f"there is no module {name}", hint=nearest(name, [*modules, "all"]))
+        if name not in chosen:
+            chosen.add(name)
+            wanted.extend(modules[name].requires)
+    return tuple(module for module in modules.values() if module.name in chosen)
+
+
+def named_only(names: Iterable[str]) -> tuple[Module, ...]:
+    """Return exactly the named modules, without what they require: they decide which hosts are meant."""
+    wanted = set(names)
+    return tuple(module for module in choose(wanted) if "all" in wanted or module.name in wanted)

@@ -1,0 +1,218 @@
+"""Applies a plan in a safe order: stage by stage, each chosen from the live state, guarded and gated.
+
+No stage is planned ahead: after each one the hosts are read again and the module says what comes next. So a run that was
+cut off at any point goes on by itself, and nothing is decided on an old reading.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keybuzz.engine import events
+from keybuzz.engine.describe import HostDescription
+from keybuzz.engine.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.images import archive_of
+from keybuzz.engine.observe import Snapshot, View, observe
+from keybuzz.engine.steps import StepResult, apply
+from keybuzz.model.docker import Image
+from keybuzz.model.errors import KbzError, RefusedError, StepError
+from keybuzz.model.finding import Level
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.outcome import Outcome
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+_GOOD = (Outcome.OK, Outcome.CHANGED)
+_POLL = 0.5
+"""Seconds between two readings of a gate."""
+
+
+class Stopped(KbzError):
+    """The operator asked to stop (Ctrl-C) or the run's time is over: no further stage begins."""
+
+
+@dataclass
+class Conductor:
+    """One run over a chain of modules. `results` grows; everything else is fixed."""
+
+    nornir: Nornir
+    site: Site
+    modules: tuple[Module, ...]
+    every_module: tuple[Module, ...]
+    descriptions: Mapping[str, HostDescription]
+    selected: frozenset[str]
+    listen: events.Listener
+    deadline: float
+    """Monotonic time after which no further stage begins."""
+    stop: threading.Event
+    results: list[StepResult] = field(default_factory=list)
+    last: Snapshot | None = None
+    """The newest reading of the hosts."""
+
+    def view(self, snapshot: Snapshot) -> View:
+        """Return a snapshot seen through this run's descriptions and selection."""
+        return View(self.descriptions, snapshot, self.selected, self.site.digest_key)
+
+    def run(self, snapshot: Snapshot) -> Snapshot:
+        """Bring every module of the chain to its description; return the last snapshot."""
+        for module in self.modules:
+            snapshot = self._converge(module, snapshot)
+            if module is not self.modules[-1]:
+                self._require_healthy(module, snapshot)
+        return snapshot
+
+    def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
+        done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        while True:
+            live = self.view(snapshot).live(module, self.site)
+            stage = module.next_stage(live)
+            if stage is None:
+                self._refuse_leftovers(module, live)
+                return snapshot
+            mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
+            if mark in done:
+                raise StepError(
+                    f"stage “{stage.name}” was applied and the hosts still differ: {_first_difference(stage)}",
+                    where=module.name,
+                    hint="kbz plan shows the difference; something else changes it back",
+                )
+            done.add(mark)
+            snapshot = self._stage(module, stage, snapshot)
+
+    def _stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        self._check_stop()
+        guard_quorum(stage, self._clusters(stage, snapshot))
+        if stage.before is not None:
+            snapshot = self._wait(module, stage.before, snapshot)
+        self.listen(events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes)))
+        self._apply(stage)
+        snapshot = self._read()
+        if stage.after is not None:
+            snapshot = self._wait(module, stage.after, snapshot)
+        return snapshot
+
+    def _apply(self, stage: Stage) -> None:
+        archives = self._archives(stage)
+        changes = {host: stage.of(host) for host in stage.hosts}
+        chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)
+        done = chosen.run(task=apply, changes=changes, archives=archives, listen=self.listen)
+        chosen.data.reset_failed_hosts()
+        failed: list[StepResult] = []
+        for host in stage.hosts:
+            outcome = done[host][0]
+            if outcome.exception is not None:
+                raise outcome.exception
+            self.results.extend(outcome.result)
+            failed += [result for result in outcome.result if result.outcome not in _GOOD]
+        if failed:
+            self._read()
+            first = failed[0]
+            raise StepError(
+                f"{first.change.identity}: {first.what}", where=first.change.host, hint=first.hint
+            )
+
+    def _archives(self, stage: Stage) -> dict[str, Path]:
+        """Build what the stage hands out, each image once."""
+        wanted = {
+            change.resource.reference
+            for change in stage.changes
+            if isinstance(change.resource, Image) and change.resource.built
+        }
+        builds = [b for module in self.modules for b in module.images(self.site)]
+        folder = self.site.settings.state / "images"
+        socket = self.site.settings.builder_socket
+        return {
+            build.reference: archive_of(build, socket, folder, self.listen)
+            for build in builds
+            if build.reference in wanted
+        }
+
+    def _wait(self, module: Module, gate: Gate, snapshot: Snapshot) -> Snapshot:
+        """Poll until the gate holds; RefusedError with its last reason when it does not in time."""
+        started = time.monotonic()
+        told = ""
+        while True:
+            reason = gate.reason(self.view(snapshot).live(module, self.site))
+            elapsed = time.monotonic() - started
+            if reason is None:
+                self.listen(events.GateHeld(gate.name, elapsed))
+                return snapshot
+            if elapsed > gate.timeout:
+                raise StepError(
+                    f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",
+                    where=module.name,
+                    hint=f"the roll has stopped here; look at kbz health {module.name}",
+                )
+            if reason != told:
+                self.listen(events.GateWaiting(gate.name, reason))
+                told = reason
+            self.stop.wait(_POLL)
+            self._check_stop()
+            snapshot = self._read()
+
+    def _read(self) -> Snapshot:
+        self.last = observe(self.nornir, self.descriptions)
+        return self.last
+
+    def _clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
+        """Return every quorum cluster that a disrupted host of the stage carries, as it is now."""
+        hosts = disrupted(stage)
+        if not hosts:
+            return []
+        view = self.view(snapshot)
+        clusters: list[Cluster] = []
+        for module in self.every_module:
+            members = frozenset(server.name for server in self.site.members(module.group))
+            if module.members_up is None or not members & hosts:
+                continue
+            up = module.members_up(view.live(module, self.site))
+            clusters.append(Cluster(module.name, members, up))
+        return clusters
+
+    def _require_healthy(self, module: Module, snapshot: Snapshot) -> None:
+        """Refuse the next module when this one is not healthy on the selected hosts (ORD-2)."""
+        live = self.view(snapshot).live(module, self.site)
+        for finding in module.checks(live):
+            if finding.level >= Level.UNKNOWN and (
+                not finding.host or finding.host in self.selected
+            ):
+                if finding.host in self.view(snapshot).snapshot.unreachable:
+                    continue
+                raise RefusedError(
+                    f"module {module.name} is required first and is not healthy: {finding.check}: {finding.message}",
+                    where=finding.host,
+                    hint=finding.hint
+                    or f"kbz run {module.name} --limit {finding.host or module.group}",
+                )
+
+    def _refuse_leftovers(self, module: Module, live: Live) -> None:
+        """A module that has nothing more to do must have no change left on a reachable host."""
+        for change in live.changes():
+            raise StepError(
+                f"{change.identity} is still not as described: {change.reason or 'no stage takes it'}",
+                where=change.host,
+                hint=f"kbz health {module.name}",
+            )
+
+    def _check_stop(self) -> None:
+        if self.stop.is_set():
+            raise Stopped("stopped on request", hint="kbz resume goes on from what is there now")
+        if time.monotonic() > self.deadline:
+            raise Stopped("the time of this run is over", hint="kbz resume, or --timeout SECONDS")
+
+
+def _first_difference(stage: Stage) -> str:
+    change = stage.changes[0]
+    parts = ", ".join(
+        f"{item.attribute} is {item.observed!r}, wanted {item.wanted!r}"
+        for item in change.differences[:2]
+    )
+    return f"{change.identity} on {change.host} ({parts})"

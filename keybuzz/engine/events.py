@@ -1,0 +1,109 @@
+"""What happens during a run, told once, and shown by any number of reporters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keybuzz.model.finding import Finding
+from keybuzz.model.outcome import Outcome
+from keybuzz.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Hosts are being asked about themselves."""
+
+    hosts: int
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostLost:
+    """A host could not be reached, or stopped answering."""
+
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan before anything is changed."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """Changes are about to be applied on some hosts at once."""
+
+    module: str
+    name: str
+    hosts: tuple[str, ...]
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """One change on one host begins."""
+
+    host: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """One change on one host ended."""
+
+    host: str
+    identity: str
+    outcome: Outcome
+    what: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateWaiting:
+    """A gate does not hold yet; told when its reason changes."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateHeld:
+    """A gate holds."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWork:
+    """An image is built or handed out."""
+
+    reference: str
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The findings of the checks at the end."""
+
+    findings: tuple[Finding, ...]
+
+
+Event = (
+    Reading
+    | HostLost
+    | Planned
+    | StageStarted
+    | StepStarted
+    | StepEnded
+    | GateWaiting
+    | GateHeld
+    | ImageWork
+    | Judged
+)
+Listener = Callable[[Event], None]
+"""Called from several threads at once; it locks what it must and never raises."""

@@ -1,0 +1,53 @@
+"""What stops a stage before it begins: quorum arithmetic over every cluster that its hosts carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A group that needs a majority, as it is now."""
+
+    name: str
+    members: frozenset[str]
+    up: frozenset[str]
+    """Members that count for the quorum now; an unreachable one does not."""
+
+    @property
+    def majority(self) -> int:
+        """Members that must stay up."""
+        return len(self.members) // 2 + 1
+
+    def survives(self, stopping: Iterable[str]) -> bool:
+        """Say whether the cluster keeps its quorum without these hosts, or has none to lose."""
+        lost = self.up & frozenset(stopping)
+        return not lost or len(self.up) < self.majority or len(self.up - lost) >= self.majority
+
+
+def disrupted(stage: Stage) -> frozenset[str]:
+    """Return the hosts on which the stage interrupts a running service."""
+    return frozenset(change.host for change in stage.changes if change.disrupts)
+
+
+def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
+    """Raise RefusedError when a cluster would lose its quorum by this stage."""
+    stopping = disrupted(stage)
+    for cluster in clusters:
+        if cluster.survives(stopping):
+            continue
+        down = sorted(cluster.members - cluster.up)
+        raise RefusedError(
+            f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.up))}, and {cluster.name} "
+            f"would keep {len(cluster.up - stopping)} of {len(cluster.members)} members; it needs {cluster.majority}",
+            where=cluster.name,
+            hint=(
+                f"bring back {', '.join(down)} first"
+                if down
+                else "one member at a time: use --limit with one host"
+            ),
+        )

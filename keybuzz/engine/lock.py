@@ -1,0 +1,130 @@
+"""Leases: one per cluster, so that two runs never change the same one (facts/operations.md).
+
+The kernel holds the lock (flock), so that it ends with its process, however that ends: nothing is left that needs a
+hand. The file beside it says who holds it, since when, and when that process last gave a sign of life.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.errors import RefusedError
+
+_HEARTBEAT = 5.0
+_POLL = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease."""
+
+    owner: str
+    pid: int
+    command: str
+    since: float
+    """Seconds since the epoch."""
+    heartbeat: float
+    """Seconds since the epoch."""
+
+    def sentence(self, now: float) -> str:
+        """Return who, how long and how alive, in words."""
+        return (
+            f"{self.owner} (pid {self.pid}, `{self.command}`) for {_age(now - self.since)}, "
+            f"last sign of life {_age(now - self.heartbeat)} ago"
+        )
+
+
+def _age(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min"
+
+
+@contextmanager
+def leases(folder: Path, names: tuple[str, ...], command: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold every named lease, or raise RefusedError that says who does. `wait` is in seconds."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    deadline = time.monotonic() + wait
+    stopped = threading.Event()
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(_lease(folder / f"{name}.lease", command, deadline))
+            for name in sorted(set(names))
+        ]
+        beat = threading.Thread(target=_beat, args=(held, stopped), name="heartbeat", daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            beat.join()
+
+
+@contextmanager
+def _lease(path: Path, command: str, deadline: float) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(descriptor, path, deadline)
+        now = time.time()
+        record = {
+            "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+            "pid": os.getpid(),
+            "command": command,
+            "since": now,
+        }
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(record).encode(), 0)
+        yield descriptor
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(_POLL)
+                continue
+            raise _refusal(path) from None
+        return
+
+
+def _refusal(path: Path) -> RefusedError:
+    holder = read_holder(path)
+    who = holder.sentence(time.time()) if holder else "a run that has just begun"
+    return RefusedError(
+        f"the lease on {path.stem} is held by {who}",
+        hint="wait for it, or give --wait SECONDS; it ends with that process",
+    )
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Return who is written in a lease file, or None."""
+    with suppress(OSError, ValueError, KeyError):
+        record = json.loads(path.read_bytes())
+        return Holder(
+            record["owner"],
+            record["pid"],
+            record["command"],
+            record["since"],
+            path.stat().st_mtime,
+        )
+    return None
+
+
+def _beat(descriptors: list[int], stopped: threading.Event) -> None:
+    while not stopped.wait(_HEARTBEAT):
+        for descriptor in descriptors:
+            os.utime(descriptor)

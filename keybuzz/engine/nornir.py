@@ -1,0 +1,61 @@
+"""A plain Nornir object with our inventory, connections and runner (CARD-2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keybuzz.site.load import Configuration
+from keybuzz.site.nornir_inventory import TsvInventory
+from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+    from keybuzz.transport.runner import BoundedRunner
+
+
+def make_nornir(configuration: Configuration, site: Site) -> Nornir:
+    """Return what InitNornir would, with the site in `config.user_defined["site"]`.
+
+    InitNornir's own registration imports every plugin that is installed, netmiko with it; that
+    would cost each command more time than the work on the hosts. Only our plugins are registered.
+    """
+    from nornir.core import Nornir
+    from nornir.core.configuration import Config, LoggingConfig, SSHConfig
+
+    _register_plugins()
+    inventory = TsvInventory(
+        str(configuration.servers),
+        str(configuration.groups),
+        configuration.connection,
+        {
+            "key_filename": str(site.settings.key_filename),
+            "known_hosts": str(site.settings.known_hosts),
+        },
+    ).build(site.servers, site.catalogue)
+    return Nornir(
+        inventory=inventory,
+        config=Config(
+            logging=LoggingConfig(enabled=False),
+            ssh=SSHConfig(config_file="/dev/null"),
+            user_defined={"site": site},
+        ),
+        runner=_bounded_runner(configuration.workers),
+    )
+
+
+def _bounded_runner(workers: int) -> BoundedRunner:
+    from keybuzz.transport.runner import BoundedRunner
+
+    return BoundedRunner(num_workers=workers)
+
+
+def _register_plugins() -> None:
+    from nornir.core.plugins.connections import ConnectionPluginRegister
+
+    from keybuzz.transport.local import LocalLink
+    from keybuzz.transport.ssh import SshLink
+
+    for name, plugin in (("kbz_ssh", SshLink), ("kbz_local", LocalLink)):
+        if name not in ConnectionPluginRegister.available:
+            ConnectionPluginRegister.register(name, plugin)

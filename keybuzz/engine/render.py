@@ -1,0 +1,102 @@
+"""Templates to contents: nornir-jinja2 with one cached environment, strict, and blind to secrets.
+
+A secret enters a template as a token; the rendered text is split at the tokens, so that its clear value is never
+part of any string here. The filter `quoted` makes a JSON string of a value, secret or not: YAML reads it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keybuzz.model.content import Content, Part, QuotedSecret, Template
+from keybuzz.model.files import File
+from keybuzz.model.resource import Resource
+from keybuzz.model.secret import Secret
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from nornir.core.task import Task
+
+_TOKEN = re.compile("\ue000([A-Za-z0-9_]+)(:quoted)?\ue001")
+
+
+class _Token(str):
+    """Stands for a secret while a template is rendered."""
+
+    __slots__ = ()
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, _Token):
+        return value.replace("\ue001", ":quoted\ue001")
+    return json.dumps(value, ensure_ascii=False)
+
+
+@lru_cache(maxsize=32)
+def environment(folder: Path) -> Environment:
+    """Return the one environment of a template folder: an undefined name is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    made.filters["quoted"] = _quoted
+    return made
+
+
+def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
+    """Return the names for the template, secrets as tokens, and the secrets by name."""
+    secrets: dict[str, Secret] = {}
+    names: dict[str, Any] = {}
+    for field in fields(template.values):
+        value = getattr(template.values, field.name)
+        if isinstance(value, Secret):
+            secrets[field.name] = value
+            value = _Token(f"\ue000{field.name}\ue001")
+        names[field.name] = value
+    return names, secrets
+
+
+def split(text: str, secrets: dict[str, Secret]) -> Content:
+    """Return the rendered text with its tokens turned into secrets."""
+    parts: list[Part] = []
+    position = 0
+    for match in _TOKEN.finditer(text):
+        parts.append(text[position : match.start()])
+        secret = secrets[match[1]]
+        parts.append(QuotedSecret(secret) if match[2] else secret)
+        position = match.end()
+    parts.append(text[position:])
+    return Content(tuple(part for part in parts if part != ""))
+
+
+def render(task: Task, template: Template) -> Content:
+    """Render one template for one host, by nornir-jinja2."""
+    from nornir_jinja2.plugins.tasks import template_file
+
+    names, secrets = variables(template)
+    result = template_file(
+        task,
+        template=template.name,
+        path=str(template.folder),
+        jinja_env=environment(template.folder),
+        **names,
+    )
+    return split(str(result.result), secrets)
+
+
+def rendered(task: Task, resource: Resource) -> Resource:
+    """Return the resource with its template rendered, if it has one."""
+    if isinstance(resource, File) and isinstance(resource.content, Template):
+        return replace(resource, content=render(task, resource.content))
+    return resource

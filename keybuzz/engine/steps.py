@@ -1,0 +1,144 @@
+"""The Nornir task that changes a host: one request with all its changes of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keybuzz.engine.events import Event, Listener, StepEnded, StepStarted
+from keybuzz.engine.observe import session
+from keybuzz.model.docker import Image
+from keybuzz.model.errors import ContactError, StepError
+from keybuzz.model.outcome import Outcome
+from keybuzz.model.plan import Action, Change
+from keybuzz.model.resource import Value
+
+if TYPE_CHECKING:
+    from nornir.core.task import Result, Task
+
+STEP_TIMEOUT = 900.0
+"""Seconds for all changes of one stage on one host."""
+CONFIRM_TIMEOUT = 20.0
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How one change ended."""
+
+    change: Change
+    outcome: Outcome
+    what: str = ""
+    hint: str = ""
+
+
+def apply(
+    task: Task,
+    changes: Mapping[str, tuple[Change, ...]],
+    archives: Mapping[str, Path],
+    listen: Listener,
+) -> Result:
+    """Nornir task: the result is a tuple of StepResult, one for each change of the host, in order."""
+    from nornir.core.task import Result
+
+    mine = changes[task.host.name]
+    results = apply_host(task, mine, archives, listen)
+    changed = any(result.outcome is Outcome.CHANGED for result in results)
+    return Result(host=task.host, result=results, changed=changed)
+
+
+def apply_host(
+    task: Task,
+    changes: tuple[Change, ...],
+    archives: Mapping[str, Path],
+    listen: Listener,
+) -> tuple[StepResult, ...]:
+    """Apply changes on the task's host; contact lost inside a step makes that step's outcome unknown."""
+    host = task.host.name
+    site = task.nornir.config.user_defined["site"]
+    ended: list[StepResult] = []
+
+    def tell(event: dict[str, Any]) -> None:
+        change = changes[event["step"]]
+        if event["phase"] == "started":
+            listen(StepStarted(host, change.identity))
+            return
+        result = StepResult(change, Outcome(event["outcome"]), event["what"], event["hint"])
+        ended.append(result)
+        listen(_ended(host, result))
+
+    payload = {
+        "key": site.digest_key.key.hex(),
+        "changes": [_wire(change) for change in changes],
+    }
+    try:
+        session(task).request(
+            "apply",
+            payload,
+            timeout=STEP_TIMEOUT,
+            on_event=tell,
+            upload=_archive_blocks(changes, archives),
+        )
+        _confirm(task, ended)
+    except (ContactError, StepError) as error:
+        lost = isinstance(error, ContactError) and error.inside_step
+        outcome = Outcome.UNKNOWN if lost else Outcome.FAILED
+        if isinstance(error, ContactError) and not lost:
+            outcome = Outcome.UNREACHABLE
+        step = len(ended) if len(ended) < len(changes) else len(ended) - 1
+        result = StepResult(changes[step], outcome, error.what, error.hint)
+        ended[step:] = [result]
+        listen(_ended(host, result))
+    skipped = [StepResult(change, Outcome.SKIPPED) for change in changes[len(ended) :]]
+    return (*ended, *skipped)
+
+
+def _ended(host: str, result: StepResult) -> Event:
+    return StepEnded(host, result.change.identity, result.outcome, result.what, result.hint)
+
+
+def _wire(change: Change) -> dict[str, Any]:
+    """Return the order with what the plan saw and wants: the agent refuses when it finds a third thing."""
+    created = change.action is Action.CREATE
+    return {
+        "order": change.resource.order(),
+        "seen": {} if created else {d.attribute: _json(d.observed) for d in change.differences},
+        "wanted": {d.attribute: _json(d.wanted) for d in change.differences},
+    }
+
+
+def _json(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _archive_blocks(
+    changes: tuple[Change, ...], archives: Mapping[str, Path]
+) -> Iterator[bytes] | tuple[()]:
+    """Return the bytes of the built image among the changes; a stage has at most one for each host."""
+    for change in changes:
+        if isinstance(change.resource, Image) and change.resource.built:
+            return _blocks(archives[change.resource.reference])
+    return ()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            yield block
+
+
+def _confirm(task: Task, ended: list[StepResult]) -> None:
+    """Disarm the dead-man undo over a NEW connection: that it opens is the proof (facts/02)."""
+    kinds = sorted(
+        {
+            result.change.resource.kind
+            for result in ended
+            if result.change.resource.guarded and result.outcome is Outcome.CHANGED
+        }
+    )
+    if not kinds:
+        return
+    task.host.close_connection(str(task.host["connection"]))
+    session(task).request("confirm", {"kinds": kinds}, timeout=CONFIRM_TIMEOUT)

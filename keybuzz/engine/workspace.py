@@ -1,0 +1,54 @@
+"""What every verb works with: a site, a Nornir over its servers, a journal, and somebody who listens."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keybuzz.engine.events import Listener
+from keybuzz.engine.journal import Journal
+from keybuzz.model.errors import UsageError
+from keybuzz.site.limit import parse_limit
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One command's tools. Nothing in it is global."""
+
+    site: Site
+    nornir: Nornir
+    journal: Journal
+    listen: Listener
+    command: str
+    """The command line, for the lease and the journal."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by the first Ctrl-C: no further stage begins."""
+
+    def select(self, modules: tuple[Module, ...], limit: tuple[str, ...]) -> frozenset[str]:
+        """Return the hosts of these modules, cut by --limit. An empty selection is an error."""
+        group = {s.name for module in modules for s in self.site.members(module.group)}
+        if not limit:
+            return frozenset(group)
+        named = parse_limit(limit, self.site.servers, self.site.catalogue, self.journal.sets())
+        chosen = frozenset(group & named)
+        if not chosen:
+            names = ", ".join(module.name for module in modules)
+            raise UsageError(
+                f"--limit {','.join(limit)} selects no host of {names}",
+                hint=f"kbz inventory --limit {modules[0].group} shows the hosts of {modules[0].name}",
+            )
+        return chosen
+
+    def lease_names(self, selected: frozenset[str]) -> tuple[str, ...]:
+        """Return one lease for each cluster that the hosts carry, and one for each host without any."""
+        names: set[str] = set()
+        for host in selected:
+            groups = [g for g in self.site.server(host).groups if g != "all"]
+            names.update(groups or [host])
+        return tuple(sorted(names))

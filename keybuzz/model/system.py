@@ -1,0 +1,198 @@
+"""Resources of the operating system (module 2). What counts is the effective state, not a file (facts/02)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keybuzz.model.resource import Attributes, Json, Resource
+from keybuzz.model.secret import DigestKey
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingSystem(Resource):
+    """The release that a host must run. It is compared and never written: a difference refuses the run."""
+
+    kind: ClassVar[str] = "operating-system"
+    release: str
+    """ID and VERSION_ID of os-release, such as `ubuntu 24.04`."""
+
+    @property
+    def name(self) -> str:
+        return "release"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"release": self.release}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class Package(Resource):
+    """A Debian package that must be installed; never upgraded on the way."""
+
+    kind: ClassVar[str] = "package"
+    package: str
+
+    @property
+    def name(self) -> str:
+        return self.package
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"installed": True}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl(Resource):
+    """A kernel setting as /proc/sys shows it now. That it survives a boot is a File's work."""
+
+    kind: ClassVar[str] = "sysctl"
+    key: str
+    value: str
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"value": self.value}
+
+    def order(self) -> Json:
+        return {**self.query(), "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Resource):
+    """A systemd unit."""
+
+    kind: ClassVar[str] = "service"
+    unit: str
+    enabled: bool = True
+    running: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.unit
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"enabled": self.enabled, "running": self.running}
+
+    def order(self) -> Json:
+        return {**self.query(), "enabled": self.enabled, "running": self.running}
+
+
+@dataclass(frozen=True, slots=True)
+class NoSwap(Resource):
+    """No swap in use and none in fstab, found by its type field and not by the word."""
+
+    kind: ClassVar[str] = "swap"
+
+    @property
+    def name(self) -> str:
+        return "swap"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"active": (), "in_fstab": ()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class SshServer(Resource):
+    """Options of sshd, compared with `sshd -T`; written to a drop-in that is read before cloud-init's."""
+
+    kind: ClassVar[str] = "ssh-server"
+    options: tuple[tuple[str, str], ...]
+    path: str = "/etc/ssh/sshd_config.d/00-keybuzz.conf"
+
+    @property
+    def name(self) -> str:
+        return "sshd"
+
+    @property
+    def text(self) -> str:
+        """The drop-in file."""
+        lines = "".join(f"{option} {value}\n" for option, value in self.options)
+        return "# Managed by kbz (module base). sshd keeps the first value that it reads.\n" + lines
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {option.lower(): value for option, value in self.options}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "options": [option.lower() for option, _ in self.options]}
+
+    def order(self) -> Json:
+        return {**self.query(), "path": self.path, "text": self.text}
+
+    @property
+    def guarded(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRule:
+    """One `allow in` rule. `port` empty means all ports; the comment marks it as ours."""
+
+    source: str
+    port: str = ""
+    protocol: str = ""
+    comment: str = "kbz:internal"
+
+    def __str__(self) -> str:
+        where = f"{self.port}/{self.protocol}" if self.protocol else self.port or "anywhere"
+        return f"allow {where} from {self.source} ({self.comment})"
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall(Resource):
+    """UFW: its defaults and our rules. Rules of others are left alone; it is never reset (facts/02)."""
+
+    kind: ClassVar[str] = "firewall"
+    rules: tuple[FirewallRule, ...]
+    incoming: str = "deny"
+    outgoing: str = "allow"
+
+    @property
+    def name(self) -> str:
+        return "ufw"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {
+            "active": True,
+            "incoming": self.incoming,
+            "outgoing": self.outgoing,
+            "rules": tuple(sorted(str(rule) for rule in self.rules)),
+        }
+
+    def order(self) -> Json:
+        return {
+            **self.query(),
+            "incoming": self.incoming,
+            "outgoing": self.outgoing,
+            "rules": [
+                {
+                    "text": str(rule),
+                    "source": rule.source,
+                    "port": rule.port,
+                    "protocol": rule.protocol,
+                    "comment": rule.comment,
+                }
+                for rule in self.rules
+            ],
+        }
+
+    @property
+    def guarded(self) -> bool:
+        return True

@@ -1,0 +1,1 @@
+"""One stream of events and one report, shown as text or JSON."""

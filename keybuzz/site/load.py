@@ -1,0 +1,120 @@
+"""From nornir_config.yaml to a Site: the one place where files become values."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.errors import InputError
+from keybuzz.model.secret import DigestKey
+from keybuzz.site.credentials import load_credentials
+from keybuzz.site.groups import load_groups
+from keybuzz.site.problems import Problems, read_file
+from keybuzz.site.settings import load_settings
+from keybuzz.site.site import Site
+from keybuzz.site.tsv import read_servers
+from keybuzz.site.versions import parse_versions
+from keybuzz.site.yaml_tree import Tree, TreeReader, parse_fields
+
+_LIMIT = 1 << 18
+_SECTIONS = ("inventory", "runner", "user_defined")
+_NORNIR_SECTIONS = ("core", "logging", "ssh")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The parts of nornir_config.yaml that kbz reads itself; Nornir reads the rest."""
+
+    path: Path
+    servers: Path
+    groups: Path
+    versions: Path
+    site: Path
+    overlay: Path | None
+    connection: str
+    workers: int
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read nornir_config.yaml; InputError when it is missing or lacks something."""
+    if not path.is_file():
+        raise InputError(
+            "there is no such file",
+            where=str(path),
+            hint="run kbz in the folder of nornir_config.yaml, or give --config FILE",
+        )
+    problems = Problems(str(path))
+    reader = TreeReader(problems)
+    top = reader.fields(
+        parse_fields(read_file(path, _LIMIT), str(path)), "the file", _SECTIONS, _NORNIR_SECTIONS
+    )
+    problems.raise_if_any()
+    inventory = reader.fields(top["inventory"], "inventory", ("plugin", "options"))
+    options = _texts(reader, inventory, "options", ("path", "groups"), ("connection",))
+    runner = reader.fields(top["runner"], "runner", ("plugin", "options"))
+    workers = reader.fields(runner.get("options", top["runner"]), "runner", ("num_workers",))
+    user = _texts(reader, top, "user_defined", ("versions", "site"), ("overlay",))
+    count = reader.number(workers["num_workers"], "num_workers", 1, 500) if workers else 0
+    problems.raise_if_any()
+    folder = path.resolve().parent
+    return Configuration(
+        path=path,
+        servers=folder / options["path"],
+        groups=folder / options["groups"],
+        versions=folder / user["versions"],
+        site=folder / user["site"],
+        overlay=folder / user["overlay"] if "overlay" in user else None,
+        connection=options.get("connection", "kbz_ssh"),
+        workers=count,
+    )
+
+
+def _texts(
+    reader: TreeReader,
+    parent: dict[str, Tree],
+    name: str,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+) -> dict[str, str]:
+    if name not in parent:
+        return dict.fromkeys(required, "")
+    fields = reader.fields(parent[name], name, required, optional)
+    return {key: reader.text(value, f"{name}.{key}") for key, value in fields.items()}
+
+
+def load_site(configuration: Configuration) -> Site:
+    """Read every file of the site; the first that is wrong stops here, with file and line."""
+    root = configuration.path.resolve().parent
+    catalogue = load_groups(configuration.groups)
+    settings = load_settings(root, configuration.site, configuration.overlay)
+    return Site(
+        root=root,
+        servers=read_servers(configuration.servers, catalogue),
+        catalogue=catalogue,
+        versions=parse_versions(
+            read_file(configuration.versions, _LIMIT), str(configuration.versions)
+        ),
+        settings=settings,
+        credentials=load_credentials(settings.credentials),
+        digest_key=_digest_key(settings.state),
+    )
+
+
+def _digest_key(state: Path) -> DigestKey:
+    """Return the site's key for secret digests; made once, 0600, so that saved plans stay comparable."""
+    path = state / "digest.key"
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        temporary = path.with_name(f".digest.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return DigestKey(path.read_bytes())

@@ -1,0 +1,57 @@
+"""What a module is: one description, of which every verb is a view. `tasks/<name>/` fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from keybuzz.model.finding import Finding
+from keybuzz.model.live import Live, Stage, Topology
+from keybuzz.model.reading import Reading
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.site.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What one host must be for one module, and what its checks read there."""
+
+    resources: tuple[Resource, ...]
+    readings: tuple[Reading, ...] = ()
+    cluster: tuple[Resource, ...] = ()
+    """Resources inside the cluster: read on every member, written where `writer` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuild:
+    """An image that kbz builds itself (PG-2): the same inputs give the same reference everywhere."""
+
+    reference: str
+    context: Mapping[str, bytes]
+    """Path in the build context, and its content."""
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Everything the engine needs to know about a module."""
+
+    name: str
+    number: int
+    """Its place in the owner's order (ORD-1)."""
+    title: str
+    group: str
+    """Name of the closed group that it runs on."""
+    requires: tuple[str, ...]
+    """Modules that must be converged and healthy on the same hosts before this one (ORD-2)."""
+    describe: Callable[[Site, Server], Description]
+    next_stage: Callable[[Live], Stage | None]
+    """The next step from the live state, or None when nothing is left. Raises RefusedError."""
+    checks: Callable[[Live], tuple[Finding, ...]]
+    members_up: Callable[[Live], frozenset[str]] | None = None
+    """Members that count for the quorum now; None when the group needs no majority."""
+    writer: Callable[[Live], str | None] = lambda live: None
+    """Host on which cluster resources are written now."""
+    topology: Callable[[Live], Topology] | None = None
+    images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()

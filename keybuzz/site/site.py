@@ -1,0 +1,98 @@
+"""Everything that is true before any host is asked: the files of the site, typed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from keybuzz.model.errors import InputError
+from keybuzz.model.group import GroupCatalogue
+from keybuzz.model.lab import LabSettings
+from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVersion:
+    """One frozen image of versions.yaml (VER-1, VER-2)."""
+
+    name: str
+    frozen: str
+    """The reference as the owner froze it."""
+    reference: str
+    """The reference that is used: the frozen one, or an override that has a reason."""
+    reason: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values of site.yaml with the overlay laid over them."""
+
+    state: Path
+    credentials: Path
+    builder_socket: Path
+    key_filename: Path
+    known_hosts: Path
+    parameters: Mapping[str, str]
+    not_applicable: Mapping[str, str]
+    """Pattern of resource identities, and why hosts of this site can not hold them."""
+    lab: LabSettings | None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The truth by hand, in one value."""
+
+    root: Path
+    """Folder of nornir_config.yaml; relative paths start here."""
+    servers: tuple[Server, ...]
+    catalogue: GroupCatalogue
+    versions: Mapping[str, ImageVersion]
+    settings: Settings
+    credentials: Mapping[str, Secret]
+    digest_key: DigestKey
+
+    def server(self, name: str) -> Server:
+        """Return the server of that name."""
+        for server in self.servers:
+            if server.name == name:
+                return server
+        raise InputError(f"no server is named {name}", where="servers.tsv")
+
+    def members(self, group: str) -> tuple[Server, ...]:
+        """Return the servers of a closed group, by name."""
+        return self.catalogue.group(group).members(self.servers)
+
+    def image(self, name: str) -> str:
+        """Return the reference to use for an image of versions.yaml; there is no default (VER-1)."""
+        if name not in self.versions:
+            raise InputError(
+                f"image {name} is not listed", where="versions.yaml", hint="add it with its tag"
+            )
+        return self.versions[name].reference
+
+    def parameter(self, name: str) -> str:
+        """Return a settled value of this site."""
+        if name not in self.settings.parameters:
+            raise InputError(f"parameter {name} is not set", where="site.yaml", hint="add it")
+        return self.settings.parameters[name]
+
+    def secret(self, name: str) -> Secret:
+        """Return a credential by its canonical name (facts/credentials.md)."""
+        if name not in self.credentials:
+            raise InputError(
+                f"credential {name} is missing",
+                where=str(self.settings.credentials),
+                hint="`kbz secrets init` creates what is missing and overwrites nothing",
+            )
+        return self.credentials[name]
+
+    def not_applicable(self, identity: str) -> str | None:
+        """Return why hosts of this site can not hold a resource, or None."""
+        for pattern, reason in self.settings.not_applicable.items():
+            if fnmatchcase(identity, pattern):
+                return reason
+        return None

@@ -1,0 +1,24 @@
+"""Module 2: base OS and security, mandatory on every server before any other module (ORD-1)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.base.checks import checks
+from tasks.base.desired import describe
+from tasks.base.rollout import next_stage
+
+MODULE = Module(
+    name="base",
+    number=2,
+    title="Base OS and security",
+    group="all",
+    requires=(),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

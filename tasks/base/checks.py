@@ -1,0 +1,46 @@
+"""Health of the base system. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every check on every selected host, good ones too."""
+    found: list[Finding] = []
+    for server in live.members:
+        if server.name in live.unreachable:
+            reason = live.unreachable[server.name]
+            found.append(Finding("base.reachable", Level.UNKNOWN, reason, server.name))
+        elif server.name in live.hosts:
+            found.append(Finding("base.reachable", Level.OK, "answers", server.name))
+            found.extend(_host(server.name, live.hosts[server.name]))
+    return tuple(found)
+
+
+def _host(host: str, view: HostView) -> list[Finding]:
+    return [_docker(host, view), _units(host, view)]
+
+
+def _docker(host: str, view: HostView) -> Finding:
+    if view.attribute("docker-daemon:docker", "running"):
+        version = view.attribute("docker-daemon:docker", "version")
+        return Finding("base.docker.running", Level.OK, f"Docker {version}", host)
+    return Finding(
+        "base.docker.running",
+        Level.CRITICAL,
+        "Docker does not answer",
+        host,
+        f"kbz run base --limit {host}",
+    )
+
+
+def _units(host: str, view: HostView) -> Finding:
+    answer = view.answer("base.failed-units")
+    if not answer.known:
+        return Finding("base.units.failed", Level.UNKNOWN, answer.problem, host)
+    failed = [line.split()[0] for line in answer.value["stdout"].splitlines() if line.strip()]
+    if failed:
+        return Finding("base.units.failed", Level.WARN, f"failed: {', '.join(failed)}", host)
+    return Finding("base.units.failed", Level.OK, "no failed unit", host)

@@ -1,0 +1,165 @@
+"""What every server must be before anything else (module 2, ORD-1). Values from facts/02. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.content import Content, Template
+from keybuzz.model.docker import DockerDaemon
+from keybuzz.model.files import Directory, File, HostValidator, Symlink, UnitReload
+from keybuzz.model.reading import Command, Reading
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.model.system import (
+    Firewall,
+    FirewallRule,
+    NoSwap,
+    OperatingSystem,
+    Package,
+    Service,
+    SshServer,
+    Sysctl,
+)
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+PACKAGES = (
+    "auditd",
+    "ca-certificates",
+    "curl",
+    "fail2ban",
+    "git",
+    "gnupg",
+    "htop",
+    "jq",
+    "net-tools",
+    "ufw",
+    "unzip",
+    "wget",
+    "xfsprogs",
+)
+SYSCTLS = (
+    ("fs.inotify.max_user_instances", "8192"),
+    ("fs.inotify.max_user_watches", "524288"),
+    ("net.core.somaxconn", "65535"),
+    ("net.ipv4.tcp_fin_timeout", "15"),
+    ("net.ipv4.tcp_keepalive_time", "300"),
+    ("net.ipv4.tcp_tw_reuse", "1"),
+    ("vm.swappiness", "10"),
+)
+SSHD = (
+    ("PermitRootLogin", "prohibit-password"),
+    ("PasswordAuthentication", "no"),
+    ("PermitEmptyPasswords", "no"),
+    ("KbdInteractiveAuthentication", "no"),
+    ("AllowTcpForwarding", "no"),
+    ("X11Forwarding", "no"),
+    ("UseDNS", "no"),
+    ("ClientAliveInterval", "300"),
+    ("ClientAliveCountMax", "2"),
+    ("MaxAuthTries", "3"),
+    ("MaxSessions", "4"),
+)
+DAEMON = {
+    "exec-opts": ["native.cgroupdriver=systemd"],
+    "log-driver": "json-file",
+    "log-opts": {"max-file": "3", "max-size": "20m"},
+    "storage-driver": "overlay2",
+}
+_JOURNALD = "[Journal]\nSystemMaxUse=200M\nSystemKeepFree=100M\n"
+_MANAGED = "# Managed by kbz (module base).\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlValues:
+    """Names of 99-keybuzz.conf.j2."""
+
+    settings: tuple[tuple[str, str], ...]
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description; it is the same for every role until the strict firewall profile comes."""
+    del server
+    return Description(
+        resources=(
+            OperatingSystem(site.parameter("base.operating_system")),
+            *(Package(name) for name in PACKAGES),
+            *_kernel(),
+            *_time(site),
+            *_logs(),
+            *_docker(),
+            SshServer(SSHD),
+            _firewall(site),
+            Service("fail2ban.service"),
+            Service("auditd.service"),
+        ),
+        readings=_readings(),
+    )
+
+
+def _kernel() -> tuple[Resource, ...]:
+    return (
+        File(
+            "/etc/sysctl.d/99-keybuzz.conf",
+            Template(_TEMPLATES, "99-keybuzz.conf.j2", SysctlValues(SYSCTLS)),
+        ),
+        *(Sysctl(key, value) for key, value in SYSCTLS),
+        NoSwap(),
+    )
+
+
+def _time(site: Site) -> tuple[Resource, ...]:
+    zone = site.parameter("base.timezone")
+    return (
+        Symlink("/etc/localtime", f"/usr/share/zoneinfo/{zone}"),
+        File("/etc/timezone", Content.plain(f"{zone}\n")),
+        Service(f"{site.parameter('base.time_service')}.service"),
+    )
+
+
+def _logs() -> tuple[Resource, ...]:
+    return (
+        Directory("/etc/systemd/journald.conf.d"),
+        File(
+            "/etc/systemd/journald.conf.d/keybuzz.conf",
+            Content.plain(_MANAGED + _JOURNALD),
+            reload=UnitReload("systemd-journald.service", "restart"),
+        ),
+    )
+
+
+def _docker() -> tuple[Resource, ...]:
+    text = json.dumps(DAEMON, indent=2, sort_keys=True) + "\n"
+    return (
+        Directory("/etc/docker"),
+        File(
+            "/etc/docker/daemon.json",
+            Content.plain(text),
+            validator=HostValidator(("dockerd", "--validate", "--config-file", "{}")),
+        ),
+        Service("docker.service"),
+        DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
+    )
+
+
+def _firewall(site: Site) -> Firewall:
+    """Deny by default; SSH first, then the private network (contradiction 36: the default profile)."""
+    network = site.parameter("base.network")
+    return Firewall(
+        (
+            FirewallRule(network, "22", "tcp", "kbz:ssh"),
+            FirewallRule(network, comment="kbz:internal"),
+        )
+    )
+
+
+def _readings() -> tuple[Reading, ...]:
+    return (
+        Command(
+            "base.failed-units", ("systemctl", "list-units", "--failed", "--plain", "--no-legend")
+        ),
+    )

@@ -1,0 +1,30 @@
+"""Module 3: PostgreSQL 16 under Patroni with RAFT on three nodes (PG-1, PG-2, PG-4)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.patroni.checks import checks, topology
+from tasks.patroni.desired import describe
+from tasks.patroni.images import build
+from tasks.patroni.members import leader, up
+from tasks.patroni.rollout import next_stage
+
+MODULE = Module(
+    name="patroni",
+    number=3,
+    title="PostgreSQL HA",
+    group="patroni",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    writer=leader,
+    topology=topology,
+    images=lambda site: (build(site),),
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

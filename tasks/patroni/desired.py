@@ -1,0 +1,133 @@
+"""What a Patroni node must be (module 3: PG-1, PG-2, PG-4). Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keybuzz.model.content import Template
+from keybuzz.model.docker import Bind, Container, Image
+from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.postgres import (
+    Database,
+    Extension,
+    PatroniIdentity,
+    PatroniSettings,
+    PostgresAccess,
+    Role,
+)
+from keybuzz.model.reading import DirectoryListing, HttpGet
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.patroni import images, values
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one node and of what is inside the cluster."""
+    return Description(
+        resources=_host(site, server),
+        readings=_readings(server),
+        cluster=_cluster(site, server),
+    )
+
+
+def _host(site: Site, server: Server) -> tuple[Resource, ...]:
+    uid = values.UID
+    reference = images.build(site).reference
+    mounted = "/etc/patroni/patroni.yml"
+    return (
+        PatroniIdentity(rest_url(server), values.scope(site), "16", values.DATA),
+        Directory(values.ROOT),
+        Directory(f"{values.ROOT}/postgres"),
+        Directory(values.DATA, uid, uid, 0o700),
+        Directory(values.RAFT, uid, uid, 0o700),
+        Directory(values.ARCHIVE, uid, uid, 0o755),
+        Directory(f"{values.ROOT}/patroni"),
+        Directory(values.CONFIGURATION, uid, uid, 0o700),
+        Image(reference, built=True),
+        File(
+            f"{values.CONFIGURATION}/patroni.yml",
+            Template(_TEMPLATES, "patroni.yml.j2", values.values(site, server)),
+            uid,
+            uid,
+            0o600,
+            ImageValidator(reference, ("patroni", "--validate-config", mounted), mounted),
+            ContainerSignal(values.CONTAINER, "HUP"),
+        ),
+        Container(
+            values.CONTAINER,
+            reference,
+            command=("patroni", mounted),
+            binds=(
+                Bind(values.DATA, "/var/lib/postgresql/data"),
+                Bind(values.RAFT, values.RAFT),
+                Bind(values.ARCHIVE, values.ARCHIVE),
+                # The directory, not the file: a file that is replaced would stay old inside.
+                Bind(values.CONFIGURATION, "/etc/patroni", read_only=True),
+            ),
+            hostname=server.name,
+            user="postgres",
+        ),
+    )
+
+
+def _readings(server: Server) -> tuple[HttpGet | DirectoryListing, ...]:
+    return (
+        HttpGet("patroni.self", f"{rest_url(server)}/patroni"),
+        HttpGet("patroni.cluster", f"{rest_url(server)}/cluster"),
+        DirectoryListing("patroni.data", values.DATA),
+    )
+
+
+def _cluster(site: Site, server: Server) -> tuple[Resource, ...]:
+    access = PostgresAccess(values.CONTAINER, values.superuser(site))
+    application = site.secret("POSTGRES_APP_USER").reveal()
+    replication = site.secret("POSTGRES_REPL_USER").reveal()
+    database = site.secret("POSTGRES_DB").reveal()
+    return (
+        _settings(site, server),
+        Role(
+            access,
+            values.superuser(site),
+            site.secret("POSTGRES_SUPERPASS"),
+            replication=True,
+            superuser=True,
+        ),
+        Role(access, replication, site.secret("POSTGRES_REPL_PASS"), replication=True),
+        Role(
+            access,
+            site.secret("POSTGRES_REWIND_USER").reveal(),
+            site.secret("POSTGRES_REWIND_PASS"),
+        ),
+        Role(access, application, site.secret("POSTGRES_APP_PASS")),
+        Database(access, database, application),
+        Extension(access, database, "vector"),
+    )
+
+
+def _settings(site: Site, server: Server) -> PatroniSettings:
+    parameters = tuple(
+        (f"postgresql.parameters.{name}", value) for name, value in values.shared_parameters(site)
+    )
+    return PatroniSettings(
+        rest_url(server),
+        (
+            ("ttl", values.TTL),
+            ("loop_wait", values.LOOP_WAIT),
+            ("retry_timeout", values.RETRY_TIMEOUT),
+            ("maximum_lag_on_failover", values.MAXIMUM_LAG),
+            ("postgresql.use_pg_rewind", True),
+            ("postgresql.use_slots", True),
+            *parameters,
+        ),
+        values.REST_USER,
+        site.secret("PATRONI_API_PASSWORD"),
+    )
+
+
+def rest_url(server: Server) -> str:
+    """Return the address of a node's REST interface, as its neighbours see it."""
+    return f"http://{server.address}:8008"

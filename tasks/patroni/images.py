@@ -1,0 +1,25 @@
+"""The Patroni image: what it is built from, and the reference that its content gives it (PG-2)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from keybuzz.model.docker import content_tag
+from keybuzz.site.module import ImageBuild
+from keybuzz.site.site import Site
+
+_FOLDER = Path(__file__).parent / "image"
+
+
+@lru_cache(maxsize=4)
+def _context() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir()) if path.is_file()}
+
+
+def build(site: Site) -> ImageBuild:
+    """Return the build; its tag changes with the Dockerfile, the requirements or the base."""
+    context = _context()
+    arguments = {"BASE": site.image("postgres")}
+    tag = content_tag(context, arguments)
+    return ImageBuild(f"{site.image('patroni')}-{tag}", context, arguments)

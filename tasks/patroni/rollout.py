@@ -1,0 +1,140 @@
+"""The next step for the Patroni cluster, from its live state. Pure.
+
+One path for every life of it: first install, new node, stopped node, changed setting, nothing to do (lesson 17).
+RAFT needs two of three, so stopped members are started together; running ones are replaced one at a time, replicas
+first, the leader last and after a switchover. No stage deletes data.
+"""
+
+from __future__ import annotations
+
+from keybuzz.model.docker import Container
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.plan import Action, Change, Difference
+from keybuzz.model.postgres import (
+    Database,
+    Extension,
+    PatroniIdentity,
+    PatroniLeader,
+    PatroniSettings,
+    Role,
+)
+from tasks.patroni.checks import not_ready
+from tasks.patroni.members import leader, up, virgin
+from tasks.patroni.values import TTL
+
+START_TIMEOUT = 180.0
+"""Seconds: initdb, two base backups, and an election."""
+JOIN_TIMEOUT = 120.0 + 2 * TTL
+_CLUSTER = (Role, Database, Extension, PatroniSettings)
+
+
+def next_stage(live: Live) -> Stage | None:
+    """Return the next stage, or None when nothing is left to do."""
+    _refuse_foreign(live)
+    ready = [change for change in live.changes() if change.action is not Action.LATER]
+    containers = [change for change in ready if isinstance(change.resource, Container)]
+    inside = [change for change in ready if isinstance(change.resource, _CLUSTER)]
+    around = [change for change in ready if change not in containers and change not in inside]
+    if around:
+        return Stage("prepare", tuple(around))
+    if starting := [change for change in containers if not change.disrupts]:
+        return _start(live, starting)
+    if containers:
+        return _roll(live, containers)
+    if inside:
+        return Stage("roles, database and extensions", tuple(inside), before=_gate_ready(live))
+    return None
+
+
+def _refuse_foreign(live: Live) -> None:
+    """A cluster that lives under another name, or with newer data, is never overwritten."""
+    for change in live.changes():
+        if isinstance(change.resource, PatroniIdentity):
+            found = ", ".join(
+                f"{item.attribute} is {item.observed}, described as {item.wanted}"
+                for item in change.differences
+            )
+            raise RefusedError(
+                f"the live cluster is not the described one: {found}",
+                where=change.host,
+                hint="adopt it: put the live values into postgres.env and versions.yaml, then kbz plan",
+            )
+
+
+def _start(live: Live, starting: list[Change]) -> Stage:
+    hosts = [change.host for change in starting]
+    if not up(live):
+        _refuse_partial_birth(live)
+    return Stage(
+        "start together" if len(hosts) > 1 else "start",
+        tuple(starting),
+        after=Gate(
+            "one leader, all others streaming",
+            lambda now: not_ready(now, [*hosts, *sorted(up(live))]),
+            START_TIMEOUT,
+        ),
+    )
+
+
+def _refuse_partial_birth(live: Live) -> None:
+    """A first start needs all members in sight: one that is away may hold the data of an older cluster."""
+    absent = sorted({server.name for server in live.members} - set(live.hosts))
+    has_data = any(
+        view.answer("patroni.data").known and view.answer("patroni.data").value["names"]
+        for view in live.hosts.values()
+    )
+    if absent and not has_data:
+        raise RefusedError(
+            f"a first start needs all {len(live.members)} members; {', '.join(absent)} can not be read",
+            where="patroni",
+            hint="bring it back, or take it out of servers.tsv",
+        )
+    left_out = sorted(set(live.hosts) - live.selected)
+    if left_out and virgin(live):
+        raise RefusedError(
+            f"a first start needs all {len(live.members)} members; --limit leaves out {', '.join(left_out)}",
+            where="patroni",
+            hint="kbz run patroni --limit db",
+        )
+
+
+def _roll(live: Live, containers: list[Change]) -> Stage:
+    """Replace one running member: a replica if any is left, else the leader after a switchover."""
+    now_leading = leader(live)
+    replicas = [change for change in containers if change.host != now_leading]
+    members = [server.name for server in live.members if server.name in live.hosts]
+    after = Gate("the member is back", lambda now: not_ready(now, members), JOIN_TIMEOUT)
+    if replicas:
+        change = replicas[0]
+        return Stage(f"replace {change.host}", (change,), before=_gate_ready(live), after=after)
+    if len(live.hosts) == 1:
+        return Stage(f"replace {containers[0].host}", (containers[0],), after=after)
+    return Stage(
+        f"hand over from {now_leading}",
+        (_switchover(live, containers[0]),),
+        before=_gate_ready(live),
+        after=Gate(
+            "another member leads",
+            lambda now: None if leader(now) not in (None, now_leading) else "no new leader yet",
+            JOIN_TIMEOUT,
+        ),
+    )
+
+
+def _switchover(live: Live, change: Change) -> Change:
+    resources = live.hosts[change.host].resources
+    settings = next(item for item in resources if isinstance(item, PatroniSettings))
+    return Change(
+        change.host,
+        change.module,
+        PatroniLeader(settings.url, change.host, settings.username, settings.password),
+        Action.UPDATE,
+        (Difference("leads", True, False),),
+        disrupts=False,
+    )
+
+
+def _gate_ready(live: Live) -> Gate:
+    members = [server.name for server in live.members if server.name in live.hosts]
+    return Gate("the cluster is whole", lambda now: not_ready(now, members), JOIN_TIMEOUT)
