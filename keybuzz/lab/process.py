@@ -88,15 +88,17 @@ def launch(
     """
     enter = 'umask 022; echo "$$" > "$0"; exec setsid --fork "$@"'
     with log.open("wb") as output:
-        subprocess.run(
+        done = subprocess.run(
             ["sh", "-c", enter, str(group / "cgroup.procs"), *(str(word) for word in argv)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            check=True,
+            check=False,
             env=clean_environment(environment),
             cwd="/",
         )
+    if done.returncode != 0:
+        raise KbzError(f"{argv[0]} can not be started", where="lab", hint=f"read {log}")
 
 
 @contextmanager
