@@ -155,9 +155,21 @@ def _dial(target: Target) -> socket.socket:
             where=target.name,
             hint="check that the host is up, and that its firewall lets this machine in",
         ) from error
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_LIMIT)
-    return connected
+    prompt = _PromptSocket(fileno=connected.detach())
+    prompt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    prompt.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_LIMIT)
+    return prompt
+
+
+class _PromptSocket(socket.socket):
+    """Acknowledges at once. The server, without a terminal, holds back small packets until then.
+
+    Without it each connection, and some answers, take 40 ms longer.
+    """
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # the kernel forgets it soon
+        return super().recv(size, flags)
 
 
 def _shake_hands(target: Target, transport: Transport) -> None:
