@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from keybuzz.cli.context import limit_option
 from keybuzz.cli.lab_fault import fault
-from keybuzz.cli.lab_site import say, select, site_of_lab
+from keybuzz.cli.lab_site import LabSite, pass_lab, say
 from keybuzz.model.errors import KbzError, RefusedError
-from keybuzz.model.outcome import ExitCode
 
 _MEBIBYTE = 2**20
 
@@ -18,26 +18,30 @@ def lab() -> None:
 
 
 @lab.command()
-@click.option("--limit", multiple=True, metavar="PATTERN", help="Only these, such as 'db-*'.")
-def up(limit: tuple[str, ...]) -> None:
+@limit_option
+@pass_lab
+def up(site: LabSite, limit: tuple[str, ...]) -> None:
     """Start servers; repairs what a crash left. Safe to run any time."""
     from keybuzz.lab import images as stand_ins
     from keybuzz.lab import lab as whole
 
-    site = site_of_lab()
-    chosen = select(site.servers, limit)
+    chosen = site.chosen(limit)
     whole.up(site.settings, chosen, say)
     stand_ins.ensure(site.settings, say)
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 
 @lab.command()
-@click.option("--wipe", is_flag=True, help="Delete the servers' disks and keys too.")
-def down(wipe: bool) -> None:
+@click.option(
+    "--wipe",
+    is_flag=True,
+    help="Delete all that the lab has too: disks, keys, credentials, journal.",
+)
+@pass_lab
+def down(site: LabSite, wipe: bool) -> None:
     """Stop all servers and remove their network. Their disks stay, as a server's disk does."""
     from keybuzz.lab import lab as whole
 
-    site = site_of_lab()
     whole.down(site.settings, say)
     if wipe:
         whole.wipe(site.settings, say)
@@ -47,27 +51,27 @@ def down(wipe: bool) -> None:
 @lab.command()
 @click.argument("hosts", nargs=-1, required=True)
 @click.option("--name-of-lab", required=True, metavar="NAME", help="Typed, because data is lost.")
-def reset(hosts: tuple[str, ...], name_of_lab: str) -> None:
+@pass_lab
+def reset(site: LabSite, hosts: tuple[str, ...], name_of_lab: str) -> None:
     """Make servers bare again: new disk, new host key, no container, no data."""
     from keybuzz.lab import lab as whole
 
-    site = site_of_lab()
     if name_of_lab != site.settings.name:
         raise RefusedError(
             f"this lab is not called {name_of_lab!r}",
             hint=f"--name-of-lab {site.settings.name} deletes the disks of {' '.join(hosts)}",
         )
-    whole.reset(site.settings, select(site.servers, hosts), say)
+    whole.reset(site.settings, site.chosen(hosts), say)
 
 
 @lab.command()
-@click.option("--limit", multiple=True, metavar="PATTERN", help="Only these, such as 'db-*'.")
-def status(limit: tuple[str, ...]) -> None:
+@limit_option
+@pass_lab
+def status(site: LabSite, limit: tuple[str, ...]) -> None:
     """Show what each server is doing."""
     from keybuzz.lab.status import status as ask
 
-    site = site_of_lab()
-    rows = ask(site.settings, select(site.servers, limit))
+    rows = ask(site.settings, site.chosen(limit))
     click.echo(f"{'SERVER':<16} {'ADDRESS':<12} {'STATE':<10} {'SSH':<4} {'CABLE':<6} MEMORY")
     for row in rows:
         ssh = "yes" if row.ssh else "no"
@@ -85,20 +89,22 @@ def status(limit: tuple[str, ...]) -> None:
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
 @click.argument("host")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(host: str, command: tuple[str, ...]) -> None:
+@pass_lab
+def execute(site: LabSite, host: str, command: tuple[str, ...]) -> int:
     """Run a command in a server as root, without SSH: kbz lab exec HOST -- CMD..."""
     from keybuzz.lab import inside
 
-    raise SystemExit(inside.execute(site_of_lab().settings, host, command))
+    return inside.execute(site.settings, site.server(host).name, command)
 
 
 @lab.command()
-def images() -> None:
+@pass_lab
+def images(site: LabSite) -> None:
     """Show which images stand in for the frozen ones, and what they really are."""
     from keybuzz.lab import builder
     from keybuzz.lab import images as stand_ins
 
-    settings = site_of_lab().settings
+    settings = site.settings
     if not builder.running(settings):
         raise KbzError("the image builder does not run", where="lab", hint="kbz lab up")
     for row in stand_ins.images(settings):
@@ -108,11 +114,12 @@ def images() -> None:
 
 
 @lab.command()
-def diff() -> None:
+@pass_lab
+def diff(site: LabSite) -> None:
     """Show what differs from production: what a green lab does not prove."""
     from keybuzz.lab.deviations import deviations
 
-    overlay = site_of_lab().overlay
+    overlay = site.overlay
     click.echo(f"Values of {overlay}, laid over those of production:\n")
     click.echo(overlay.read_text().rstrip())
     click.echo("\nWhat every lab host is unlike:\n")
@@ -121,11 +128,3 @@ def diff() -> None:
 
 
 lab.add_command(fault)
-
-if __name__ == "__main__":
-    try:
-        lab(standalone_mode=False)
-    except KbzError as problem:
-        click.echo(str(problem), err=True)
-        raise SystemExit(problem.code) from None
-    raise SystemExit(ExitCode.GOOD)

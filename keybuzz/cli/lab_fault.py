@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.lab_site import say, select, site_of_lab
+from keybuzz.cli.lab_site import LabSite, pass_lab, say
 
 _GIBIBYTE = 2**30
 
@@ -16,47 +16,47 @@ def fault() -> None:
 
 @fault.command()
 @click.argument("host")
-def stop(host: str) -> None:
+@pass_lab
+def stop(site: LabSite, host: str) -> None:
     """Pull the plug: everything on the server ends at once. Mended by `start`."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.stop_host(site.settings, server.name)
     say(server.name, "is off, without a shutdown")
 
 
 @fault.command()
 @click.argument("host")
-def start(host: str) -> None:
+@pass_lab
+def start(site: LabSite, host: str) -> None:
     """Press the power button and wait until the server answers SSH."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.start_host(site.settings, server, say)
 
 
 @fault.command()
 @click.argument("host")
-def cut(host: str) -> None:
+@pass_lab
+def cut(site: LabSite, host: str) -> None:
     """Unplug the server's network cable. Mended by `restore`."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.cut_link(site.settings, server.name)
     say(server.name, "runs on without network")
 
 
 @fault.command()
 @click.argument("host")
-def restore(host: str) -> None:
+@pass_lab
+def restore(site: LabSite, host: str) -> None:
     """Plug the server's network cable in again."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.restore_link(site.settings, server.name)
     say(server.name, "has its network back")
 
@@ -64,12 +64,12 @@ def restore(host: str) -> None:
 @fault.command()
 @click.argument("host")
 @click.argument("percent", type=int)
-def loss(host: str, percent: int) -> None:
+@pass_lab
+def loss(site: LabSite, host: str, percent: int) -> None:
     """Lose PERCENT of the server's packets, in each direction; 0 ends it."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.lose(site.settings, server.name, percent)
     say(server.name, f"loses {percent} % of its packets")
 
@@ -77,12 +77,12 @@ def loss(host: str, percent: int) -> None:
 @fault.command()
 @click.argument("host")
 @click.argument("milliseconds", type=int)
-def delay(host: str, milliseconds: int) -> None:
+@pass_lab
+def delay(site: LabSite, host: str, milliseconds: int) -> None:
     """Delay packets to the server; 0 ends it. Needs a kernel with netem."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.delay(site.settings, server.name, milliseconds)
     say(server.name, f"gets its packets {milliseconds} ms late")
 
@@ -90,12 +90,12 @@ def delay(host: str, milliseconds: int) -> None:
 @fault.command()
 @click.argument("host")
 @click.argument("gibibytes", type=float)
-def fill(host: str, gibibytes: float) -> None:
+@pass_lab
+def fill(site: LabSite, host: str, gibibytes: float) -> None:
     """Take GIBIBYTES of the server's disk; 0 gives them back."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     if gibibytes:
         faults.fill_disk(site.settings, server.name, int(gibibytes * _GIBIBYTE))
     else:
@@ -106,11 +106,11 @@ def fill(host: str, gibibytes: float) -> None:
 @fault.command("kill-container")
 @click.argument("host")
 @click.argument("container")
-def kill_container(host: str, container: str) -> None:
+@pass_lab
+def kill_container(site: LabSite, host: str, container: str) -> None:
     """Kill a container's main process; its restart policy decides what follows."""
     from keybuzz.lab import fault as faults
 
-    site = site_of_lab()
-    (server,) = select(site.servers, (host,))
+    server = site.server(host)
     faults.kill_container(site.settings, server.name, container)
     say(server.name, f"{container} was killed")

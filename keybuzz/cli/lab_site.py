@@ -1,68 +1,80 @@
-"""What the verbs of `kbz lab` need from the site."""
+"""What the verbs of `kbz lab` need from the site: no credentials, and nothing of production."""
 
 from __future__ import annotations
 
-import csv
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from keybuzz.model.errors import UsageError
+from keybuzz.model.errors import RefusedError, UsageError
+from keybuzz.model.group import GroupCatalogue
 from keybuzz.model.lab import LabSettings
 from keybuzz.model.server import Server
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class LabSite:
-    """What this command needs from the site."""
+    """The lab's settings, and the servers that it can run."""
 
     settings: LabSettings
     servers: tuple[Server, ...]
+    catalogue: GroupCatalogue
     overlay: Path
 
+    def chosen(self, terms: Sequence[str]) -> tuple[Server, ...]:
+        """Return the servers that `--limit` terms choose, in inventory order."""
+        from keybuzz.site.limit import parse_limit
 
-def site_of_lab() -> LabSite:
-    """Return the lab's settings and all servers. The one place that knows where they come from."""
-    with Path("inventory/servers.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    servers = tuple(
-        Server(
-            name=row["HOSTNAME"],
-            address=IPv4Address(row["IP_PRIVEE"]),
-            public_address=IPv4Address(row["IP_PUBLIQUE"]),
-            fqdn=row["FQDN"],
-            environment=row["ENV"],
-            user=row["USER_SSH"],
-            pool=row["POOL"],
-            role=row["ROLE"],
-            subrole=row["SUBROLE"],
-            stack=row["DOCKER_STACK"],
-            core=row["CORE"] == "yes",
-            notes=row["NOTES"],
-            line=number,
+        names = parse_limit(terms, self.servers, self.catalogue)
+        return tuple(server for server in self.servers if server.name in names)
+
+    def server(self, name: str) -> Server:
+        """Return the one server of that name, alias or address."""
+        found = self.chosen([name])
+        if len(found) != 1:
+            raise UsageError(
+                f"{name} names {len(found)} servers",
+                hint="name one server: this works on one at a time",
+            )
+        return found[0]
+
+
+def read_lab_site(config: str) -> LabSite:
+    """Read what nornir_config.yaml says of the lab; refused when its site is not one."""
+    from keybuzz.site.groups import load_groups
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.settings import load_settings
+    from keybuzz.site.tsv import read_servers
+
+    configuration = read_configuration(Path(config))
+    root = configuration.path.resolve().parent
+    settings = load_settings(root, configuration.site, configuration.overlay)
+    if settings.lab is None or configuration.overlay is None:
+        raise RefusedError(
+            "this site is production, not a lab",
+            where=config,
+            hint="user_defined.overlay: inventory/lab.yaml makes it the lab",
         )
-        for number, row in enumerate(rows, start=2)
-    )
-    settings = LabSettings("kbz-lab", Path("/var/lib/kbz-lab"), Path("/var/cache/kbz-lab"))
-    return LabSite(settings, servers, Path("inventory/lab.yaml"))
+    catalogue = load_groups(configuration.groups)
+    servers = read_servers(configuration.servers, catalogue)
+    return LabSite(settings.lab, servers, catalogue, configuration.overlay)
 
 
-def select(servers: tuple[Server, ...], patterns: tuple[str, ...]) -> tuple[Server, ...]:
-    """Return the servers whose name matches a pattern, in inventory order; all without patterns.
+def pass_lab(function: Callable[Concatenate[LabSite, P], R]) -> Callable[P, R]:
+    """Give a command the lab's site as its first argument."""
 
-    A pattern that matches nothing is an error: it is a typo.
-    """
-    for pattern in patterns:
-        if not any(fnmatchcase(server.name, pattern) for server in servers):
-            raise UsageError(f"no server matches {pattern!r}", hint="names are in servers.tsv")
-    if not patterns:
-        return servers
-    return tuple(
-        server for server in servers if any(fnmatchcase(server.name, word) for word in patterns)
-    )
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(read_lab_site(click.get_current_context().find_root().obj), *args, **kwargs)
+
+    return wrapped
 
 
 def say(host: str, sentence: str) -> None:

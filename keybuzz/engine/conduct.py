@@ -35,7 +35,7 @@ _POLL = 0.5
 """Seconds between two readings of a gate."""
 
 
-class Stopped(KbzError):
+class StoppedError(KbzError):
     """The operator asked to stop (Ctrl-C) or the run's time is over: no further stage begins."""
 
 
@@ -204,9 +204,9 @@ class Conductor:
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
-            raise Stopped("stopped on request", hint="kbz resume goes on from what is there now")
+            raise StoppedError("stopped on request", hint="kbz resume goes on from what is there now")
         if time.monotonic() > self.deadline:
-            raise Stopped("the time of this run is over", hint="kbz resume, or --timeout SECONDS")
+            raise StoppedError("the time of this run is over", hint="kbz resume, or --timeout SECONDS")
 
 
 def _first_difference(stage: Stage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from keybuzz.site.load import Configuration
@@ -23,6 +24,8 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
     from nornir.core import Nornir
     from nornir.core.configuration import Config, LoggingConfig, SSHConfig
 
+    # A failed task is an answer of ours; Nornir would print its traceback where nobody configured logging.
+    logging.getLogger("nornir").addHandler(logging.NullHandler())
     _register_plugins()
     inventory = TsvInventory(
         str(configuration.servers),

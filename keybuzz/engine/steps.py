@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 STEP_TIMEOUT = 900.0
 """Seconds for all changes of one stage on one host."""
-CONFIRM_TIMEOUT = 20.0
+CONFIRM_TIMEOUT = 30.0
+"""Seconds for a new connection after a dangerous change: half of the host's own countdown."""
+_RETRY = 0.2
 _BLOCK = 1 << 18
 
 
@@ -141,4 +144,19 @@ def _confirm(task: Task, ended: list[StepResult]) -> None:
     if not kinds:
         return
     task.host.close_connection(str(task.host["connection"]))
-    session(task).request("confirm", {"kinds": kinds}, timeout=CONFIRM_TIMEOUT)
+    deadline = time.monotonic() + CONFIRM_TIMEOUT
+    while True:
+        try:
+            session(task).request("confirm", {"kinds": kinds}, timeout=CONFIRM_TIMEOUT)
+        except ContactError as error:
+            # A server that reloads listens again only after a moment.
+            if time.monotonic() > deadline:
+                raise ContactError(
+                    f"no new connection after the change of {', '.join(kinds)}: {error.what}",
+                    where=error.where,
+                    hint="the host takes the change back by itself within a minute",
+                    inside_step=True,
+                ) from error
+            time.sleep(_RETRY)
+        else:
+            return

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.conduct import Conductor, Stopped
+from keybuzz.engine.conduct import Conductor, StoppedError
 from keybuzz.engine.journal import HostRecord
 from keybuzz.engine.lock import leases
 from keybuzz.engine.steps import StepResult
@@ -121,7 +121,7 @@ def _with_error(report: Report, error: KbzError | None) -> Report:
         return report
     from dataclasses import replace
 
-    code = ExitCode.INTERRUPTED if isinstance(error, Stopped) else error.code
+    code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else error.code
     return replace(report, error=str(error), error_code=code)
 
 

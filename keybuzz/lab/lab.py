@@ -50,7 +50,7 @@ def down(settings: LabSettings, report: Report) -> None:
 
 
 def wipe(settings: LabSettings, report: Report) -> None:
-    """Delete the disks and keys of a lab that is down. The cache (base, packages, images) stays."""
+    """Delete everything below the root of a lab that is down; the cache (base, images) stays."""
     with exclusive(_lock(settings)):
         alive = [name for name in host_names(settings) if host.group(settings, name).populated()]
         if alive:

@@ -78,6 +78,8 @@ class ImageValidator:
     image: str
     command: tuple[str, ...]
     mount_at: str
+    tolerated: tuple[str, ...] = ()
+    """Texts of complaints that do not count, because they are about the network and not about the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,13 @@ def _validator_order(validator: Validator | None) -> Json | None:
             return None
         case HostValidator(command):
             return {"command": list(command)}
-        case ImageValidator(image, command, mount_at):
-            return {"image": image, "command": list(command), "mount_at": mount_at}
+        case ImageValidator(image, command, mount_at, tolerated):
+            return {
+                "image": image,
+                "command": list(command),
+                "mount_at": mount_at,
+                "tolerated": list(tolerated),
+            }
 
 
 def _reload_order(reload: Reload | None) -> Json | None:

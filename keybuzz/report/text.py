@@ -21,9 +21,10 @@ def report_text(report: Report) -> str:
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan))
-    if report.verb in ("health", "run"):
+    unfinished = report.verb == "run" and any(item.remaining for item in report.hosts.values())
+    if report.verb in ("health", "run") and not unfinished:
         sections.append(findings_text(report.findings, every=report.verb == "health"))
-    sections += [topology_text(topology) for topology in report.topologies if report.verb != "plan"]
+        sections += [topology_text(topology) for topology in report.topologies]
     sections.append(hosts_text(report))
     if report.error:
         sections.append(report.error)

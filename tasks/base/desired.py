@@ -91,7 +91,7 @@ def describe(site: Site, server: Server) -> Description:
             *_kernel(),
             *_time(site),
             *_logs(),
-            *_docker(),
+            *_docker(site),
             SshServer(SSHD),
             _firewall(site),
             Service("fail2ban.service"),
@@ -132,14 +132,14 @@ def _logs() -> tuple[Resource, ...]:
     )
 
 
-def _docker() -> tuple[Resource, ...]:
+def _docker(site: Site) -> tuple[Resource, ...]:
     text = json.dumps(DAEMON, indent=2, sort_keys=True) + "\n"
     return (
         Directory("/etc/docker"),
         File(
             "/etc/docker/daemon.json",
             Content.plain(text),
-            validator=HostValidator(("dockerd", "--validate", "--config-file", "{}")),
+            validator=HostValidator(tuple(site.parameter("base.docker_validator").split())),
         ),
         Service("docker.service"),
         DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),

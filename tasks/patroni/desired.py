@@ -23,6 +23,8 @@ from keybuzz.site.site import Site
 from tasks.patroni import images, values
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_ABOUT_THE_NETWORK = ("is not reachable", "Failed to obtain address")
+"""The validator runs without a network, and on a first start no partner answers yet."""
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -54,7 +56,9 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
             uid,
             uid,
             0o600,
-            ImageValidator(reference, ("patroni", "--validate-config", mounted), mounted),
+            ImageValidator(
+                reference, ("patroni", "--validate-config", mounted), mounted, _ABOUT_THE_NETWORK
+            ),
             ContainerSignal(values.CONTAINER, "HUP"),
         ),
         Container(

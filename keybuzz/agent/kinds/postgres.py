@@ -26,7 +26,7 @@ def _sql(
     )
     if container is None or not container["State"]["Running"]:
         raise AgentError(f"container {order['container']} does not run", "")
-    argv = ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1"]
+    argv = ["psql", "-h", "/var/run/postgresql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1"]
     argv += ["-U", order["superuser"], "-d", database, "-f", "-"]
     code, stdout, stderr = context.docker.execute(order["container"], argv, statement.encode())
     if code != 0:
