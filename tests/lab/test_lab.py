@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -158,6 +160,26 @@ def test_a_plug_that_was_pulled_loses_no_container(settings: LabSettings) -> Non
     assert (row.state, row.processes) == ("off", 0)
     fault.start_host(settings, TWO, silent)
     assert ssh(settings, TWO, "docker inspect -f '{{.State.Status}}' calm") == "running"
+
+
+def test_two_callers_at_once_start_a_server_once(settings: LabSettings) -> None:
+    fault.stop_host(settings, TWO.name)
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(lab.up, settings, [TWO], silent) for _ in range(2)]
+    assert [job.exception() for job in jobs] == [None, None]
+    assert len(host.group(settings, TWO.name).members("machine/supervisor")) == 1
+
+
+def test_a_reboot_brings_the_server_back_without_its_packet_filter(settings: LabSettings) -> None:
+    before = host.leader(settings, TWO.name)
+    inside.capture(settings, TWO.name, ["nft", "add", "table", "inet", "leftover"])
+    inside.execute(settings, TWO.name, ["systemctl", "reboot"])
+    deadline = time.monotonic() + 60
+    while host.leader(settings, TWO.name) in (None, before):
+        assert time.monotonic() < deadline, "it did not come back"
+        time.sleep(0.1)
+    assert readiness.wait_until_ready(settings, TWO, 60) == ""
+    assert "leftover" not in inside.capture(settings, TWO.name, ["nft", "list", "tables"])
 
 
 def test_a_killed_container_is_seen_by_its_restart_policy(settings: LabSettings) -> None:
