@@ -119,7 +119,7 @@ def _member(member: PatroniMember, live: Live) -> list[Finding]:
 
 
 def _same_timeline(live: Live) -> Finding:
-    found = {member.timeline for member in members(live).values() if member.running}
+    found = {m.timeline for m in members(live).values() if m.running and m.timeline is not None}
     if len(found) <= 1:
         return Finding("patroni.timeline.same", Level.OK, "all members are on one timeline")
     return Finding("patroni.timeline.same", Level.CRITICAL, f"timelines {sorted(found, key=str)}")
