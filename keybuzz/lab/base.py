@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from keybuzz.lab.process import Report, exclusive, run
+from keybuzz.lab.process import Report, exclusive, run, succeeds
 from keybuzz.lab.recipe import SERVER, BaseRecipe
 from keybuzz.model.errors import KbzError
 
@@ -78,9 +79,10 @@ def _build_if_missing(cache: Path, report: Report) -> None:
     target = folder(cache, SERVER.digest)
     if target.is_dir():
         return
-    unfinished = target.with_name("unfinished")
-    if unfinished.exists():
-        run(["rm", "-rf", "--one-file-system", unfinished])
+    for leftover in target.parent.glob("unfinished-*"):
+        # Best effort: the debootstrap of a killed program may still write to its own folder.
+        succeeds(["rm", "-rf", "--one-file-system", leftover])
+    unfinished = target.with_name(f"unfinished-{os.getpid()}")
     report("", "Making the base of all hosts from Debian packages: about 2 minutes, once.")
     build(SERVER, unfinished, cache)
     unfinished.rename(target)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.lab import base, builder
-from keybuzz.lab.process import Report, exclusive, run
+from keybuzz.lab.process import Report, exclusive, run, succeeds
 from keybuzz.lab.recipe import IMAGE
 from keybuzz.model.lab import LabSettings
 
@@ -103,8 +104,9 @@ def _ensure_debian(settings: LabSettings, report: Report) -> None:
     if _made_by(settings, DEBIAN, IMAGE.digest):
         return
     report("", "Making a small Debian 12 for images from Debian packages: about 40 s, once.")
-    folder = settings.cache / "image-base"
-    run(["rm", "-rf", "--one-file-system", folder])
+    for leftover in settings.cache.glob("image-base-*"):
+        succeeds(["rm", "-rf", "--one-file-system", leftover])
+    folder = settings.cache / f"image-base-{os.getpid()}"
     base.build(IMAGE, folder, settings.cache)
     base.trust_like_this_machine(folder)
     archive = folder.with_suffix(".tar")
