@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
-from queue import Queue
+from queue import Full, Queue
 
 from keybuzz.agent import ending
 from keybuzz.agent.frames import (
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _QUEUED_FRAMES = 32
 """Frames read ahead. Then the reader stops, the SSH window fills and the controller waits."""
+
+_HANG_UP_CHECK = 0.5
+"""Seconds between looks for a lost controller while the queue is full."""
 
 
 class Channel:
@@ -90,7 +94,22 @@ class Channel:
                 payload = stream.read(length)
                 if len(payload) < length:
                     return
-                self._frames.put((kind, payload))
+                self._enqueue((kind, payload))
+
+    def _enqueue(self, frame: tuple[bytes, bytes]) -> None:
+        """Wait for room, but not longer than the controller is there: nobody else would notice."""
+        watch = select.poll()
+        watch.register(
+            self._source, 0
+        )  # reports a hang-up only, though unread frames lie before it
+        while True:
+            try:
+                self._frames.put(frame, timeout=_HANG_UP_CHECK)
+            except Full:
+                if watch.poll(0):
+                    ending.end()
+            else:
+                return
 
     def _write(self, frame: bytes) -> None:
         view = memoryview(frame)

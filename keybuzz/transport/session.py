@@ -30,6 +30,8 @@ OnOutput = Callable[[str, bytes], object]
 ANSWER_MARGIN = 6.0
 """Seconds for a host to report that a command ran out of its time: TERM, KILL, and the way back."""
 
+OLDEST_PYTHON = (3, 10)
+_NEEDED = "the host needs python3, version 3.10 or newer (`python` in its connection options)"
 _STREAM_NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
 
@@ -49,6 +51,11 @@ class Greeting:
 
     pid: int
     python: str
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Major and minor version of the host's Python."""
+        return tuple(int(part) for part in self.python.split(".")[:2])
 
 
 class Session:
@@ -142,7 +149,7 @@ class Session:
         try:
             self._stream.write(preamble(), deadline)
             _, payload = self._read_frame(deadline)
-            return _greeting(parse_json(payload))
+            greeting = _greeting(parse_json(payload))
         except FrameError as error:
             raise ContactError(
                 f"the agent did not greet: {error}",
@@ -153,8 +160,15 @@ class Session:
             raise ContactError(
                 f"the agent could not be started: {error}",
                 where=self.where,
-                hint="the host needs python3, version 3.10 or newer",
+                hint=_NEEDED,
             ) from error
+        if greeting.version < OLDEST_PYTHON:
+            raise ContactError(
+                f"the host runs Python {greeting.python}, which is too old",
+                where=self.where,
+                hint=_NEEDED,
+            )
+        return greeting
 
     def _exchange(self, call: _Call, frame: bytes, source: Iterable[bytes]) -> dict[str, Any]:
         upload: Upload | None = None
