@@ -8,6 +8,7 @@ import struct
 import time
 
 from keybuzz.agent import http
+from keybuzz.agent.ending import CLEANUPS
 from keybuzz.agent.errors import AgentError
 
 TYPE_CHECKING = False
@@ -138,7 +139,13 @@ class Docker:
             "HostConfig": {"Binds": binds, "NetworkMode": "none"},
             "Labels": {"kbz.purpose": "validator"},
         }
-        container = self.act("POST", "/containers/create", options)["Id"]
+
+        def remove(identity: str) -> None:
+            self.act("DELETE", f"/containers/{identity}?force=1&v=1")
+
+        container, ticket = CLEANUPS.begin(
+            lambda: str(self.act("POST", "/containers/create", options)["Id"]), remove
+        )
         try:
             self.act("POST", f"/containers/{container}/start")
             status = self.act("POST", f"/containers/{container}/wait", timeout=timeout)[
@@ -146,7 +153,8 @@ class Docker:
             ]
             logs = self.call("GET", f"/containers/{container}/logs?stdout=1&stderr=1").body
         finally:
-            self.act("DELETE", f"/containers/{container}?force=1&v=1")
+            remove(container)
+            CLEANUPS.forget(ticket)
         return int(status), _join_log(logs)
 
     def _connect(self, timeout: float) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -64,7 +65,12 @@ def cli(context: click.Context, config: str) -> None:
 
 def main() -> None:
     """Entry point: errors become sentences on stderr, and every way out has its exit code."""
-    sys.exit(_main(sys.argv[1:]))
+    code = _main(sys.argv[1:])
+    sys.stdout.flush()
+    if code == ExitCode.INTERRUPTED:
+        # A thread that still connects could go on to its step; nothing may begin after Ctrl-C.
+        os._exit(code)
+    sys.exit(code)
 
 
 def _main(arguments: list[str]) -> int:
@@ -82,3 +88,7 @@ def _main(arguments: list[str]) -> int:
         click.echo(f"kbz: {error}", err=True)
         return error.code
     return result if isinstance(result, int) else ExitCode.GOOD
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,8 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
     from nornir.core import Nornir
     from nornir.core.configuration import Config, LoggingConfig, SSHConfig
 
+    from keybuzz.transport.runner import BoundedRunner
+
     # A failed task is an answer of ours; Nornir would print its traceback where nobody configured logging.
     logging.getLogger("nornir").addHandler(logging.NullHandler())
     _register_plugins()
@@ -43,22 +45,18 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
             ssh=SSHConfig(config_file="/dev/null"),
             user_defined={"site": site},
         ),
-        runner=_bounded_runner(configuration.workers),
+        runner=BoundedRunner(num_workers=configuration.workers),
     )
-
-
-def _bounded_runner(workers: int) -> BoundedRunner:
-    from keybuzz.transport.runner import BoundedRunner
-
-    return BoundedRunner(num_workers=workers)
 
 
 def _register_plugins() -> None:
     from nornir.core.plugins.connections import ConnectionPluginRegister
 
     from keybuzz.transport.local import LocalLink
+    from keybuzz.transport.netmiko import NetmikoLink
     from keybuzz.transport.ssh import SshLink
 
-    for name, plugin in (("kbz_ssh", SshLink), ("kbz_local", LocalLink)):
+    plugins = {"kbz_ssh": SshLink, "kbz_netmiko": NetmikoLink, "kbz_local": LocalLink}
+    for name, plugin in plugins.items():
         if name not in ConnectionPluginRegister.available:
             ConnectionPluginRegister.register(name, plugin)

@@ -15,10 +15,10 @@ from keybuzz.model.reading import Answer
 from keybuzz.model.secret import DigestKey
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
+from keybuzz.transport.link import session_of
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
-    from nornir.core.inventory import Host
     from nornir.core.task import Result, Task
 
     from keybuzz.transport.session import Session
@@ -46,13 +46,7 @@ class Snapshot:
 
 def session(task: Task) -> Session:
     """Return the open session of the task's host; a broken one is replaced by a new connection."""
-    host: Host = task.host
-    name = str(host["connection"])
-    found = host.connections.get(name)
-    if found is not None and found.connection.broken:
-        host.close_connection(name)
-    made: Session = host.get_connection(name, task.nornir.config)
-    return made
+    return session_of(task.host, str(task.host["connection"]), task.nornir.config)
 
 
 def probe(task: Task, descriptions: Mapping[str, HostDescription]) -> Result:

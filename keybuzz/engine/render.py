@@ -6,14 +6,13 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keybuzz.model.content import Content, Part, QuotedSecret, Template
+from keybuzz.model.content import Content, Part, QuotedSecret, Template, quoted
 from keybuzz.model.files import File
 from keybuzz.model.resource import Resource
 from keybuzz.model.secret import Secret
@@ -34,7 +33,7 @@ class _Token(str):
 def _quoted(value: object) -> str:
     if isinstance(value, _Token):
         return value.replace("\ue001", ":quoted\ue001")
-    return json.dumps(value, ensure_ascii=False)
+    return quoted(value)
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ def look(
     started = time.monotonic()
     found = survey(workspace, modules, selected)
     hosts = {host: _seen(host, found) for host in sorted(selected)}
-    return _report(verb, found, hosts, time.monotonic() - started)
+    return _report(workspace, verb, found, hosts, time.monotonic() - started)
 
 
 def _seen(host: str, found: Survey) -> HostReport:
@@ -39,7 +39,12 @@ def _seen(host: str, found: Survey) -> HostReport:
 
 
 def _report(
-    verb: str, found: Survey, hosts: dict[str, HostReport], seconds: float, plan: Plan | None = None
+    workspace: Workspace,
+    verb: str,
+    found: Survey,
+    hosts: dict[str, HostReport],
+    seconds: float,
+    plan: Plan | None = None,
 ) -> Report:
     return Report(
         verb=verb,
@@ -49,6 +54,7 @@ def _report(
         findings=found.findings,
         topologies=found.topologies,
         seconds=seconds,
+        round_trips=workspace.round_trips(),
     )
 
 
@@ -112,7 +118,7 @@ def _run(
         after = judge(workspace, modules, selected, before.descriptions, snapshot)
     hosts = {host: _ended(host, after, conductor.results, error) for host in sorted(selected)}
     workspace.listen(events.Judged(after.findings))
-    report = _report("run", after, hosts, time.monotonic() - started, before.plan)
+    report = _report(workspace, "run", after, hosts, time.monotonic() - started, before.plan)
     return _with_error(report, error)
 
 

@@ -45,6 +45,14 @@ class Workspace:
             )
         return chosen
 
+    def round_trips(self) -> dict[str, int]:
+        """Return the requests of each open session, by host."""
+        return {
+            name: connection.connection.requests
+            for name, host in self.nornir.inventory.hosts.items()
+            for connection in host.connections.values()
+        }
+
     def lease_names(self, selected: frozenset[str]) -> tuple[str, ...]:
         """Return one lease for each cluster that the hosts carry, and one for each host without any."""
         names: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,18 @@ class QuotedSecret:
 
 
 Part = str | Secret | QuotedSecret
+
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON lets stand as it is, and YAML takes for a line break or refuses."""
+
+
+def quoted(value: object) -> str:
+    """Return a value as JSON that YAML reads the same.
+
+    Characters beyond U+FFFF stay as they are: YAML would read JSON's pair of escapes as two broken characters.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ def _reveal(part: Part) -> str:
         return part
     if isinstance(part, Secret):
         return part.reveal()
-    return json.dumps(part.secret.reveal())
+    return quoted(part.secret.reveal())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,12 @@ class PostgresAccess:
 
     container: str
     superuser: str
+    url: str
+    """Patroni's REST interface of the same host: what is inside the cluster is read on the leader only."""
 
     def order(self) -> Json:
-        return {"container": self.container, "superuser": self.superuser}
+        """Return the agent's part of a query."""
+        return {"container": self.container, "superuser": self.superuser, "url": self.url}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "error": report.error or None,
         "seconds": round(report.seconds, 3),
         "checked": {"answered": answered, "selected": selected},
+        "round_trips": dict(report.round_trips),
         "hosts": {host: _host(item) for host, item in report.hosts.items()},
         "plan": plan_document(report.plan),
         "findings": [finding_document(finding) for finding in report.findings],

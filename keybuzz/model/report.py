@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Topology
@@ -39,6 +39,8 @@ class Report:
     seconds: float
     error: str = ""
     error_code: ExitCode = ExitCode.GOOD
+    round_trips: Mapping[str, int] = field(default_factory=dict)
+    """Requests that each host answered over the connection that is open at the end."""
     number: int = 0
     """Number in the journal; 0 when the verb is not recorded."""
 

@@ -78,6 +78,11 @@ class Session:
             self.close()
             raise
 
+    @property
+    def requests(self) -> int:
+        """Round trips so far."""
+        return self._last_id
+
     def request(
         self,
         op: str,

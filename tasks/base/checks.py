@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live
+from tasks.base.desired import RESOLVERS
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -20,7 +21,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(host: str, view: HostView) -> list[Finding]:
-    return [_docker(host, view), _units(host, view)]
+    return [_docker(host, view), _resolvers(host, view), _units(host, view)]
 
 
 def _docker(host: str, view: HostView) -> Finding:
@@ -34,6 +35,19 @@ def _docker(host: str, view: HostView) -> Finding:
         host,
         f"kbz run base --limit {host}",
     )
+
+
+def _resolvers(host: str, view: HostView) -> Finding:
+    """Judge what systemd-resolved uses, not what a file says."""
+    answer = view.answer("base.resolvers")
+    if not answer.known:
+        return Finding("base.resolvers.effective", Level.UNKNOWN, answer.problem, host)
+    used = answer.value["stdout"].split()
+    missing = [address for address in RESOLVERS if address not in used]
+    if missing:
+        text = f"resolved does not use {', '.join(missing)}"
+        return Finding("base.resolvers.effective", Level.WARN, text, host, "resolvectl status")
+    return Finding("base.resolvers.effective", Level.OK, "as described", host)
 
 
 def _units(host: str, view: HostView) -> Finding:

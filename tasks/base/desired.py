@@ -70,6 +70,7 @@ DAEMON = {
     "log-opts": {"max-file": "3", "max-size": "20m"},
     "storage-driver": "overlay2",
 }
+RESOLVERS = ("1.1.1.1", "8.8.8.8")
 _JOURNALD = "[Journal]\nSystemMaxUse=200M\nSystemKeepFree=100M\n"
 _MANAGED = "# Managed by kbz (module base).\n"
 
@@ -91,6 +92,7 @@ def describe(site: Site, server: Server) -> Description:
             *_kernel(),
             *_time(site),
             *_logs(),
+            *_resolver(),
             *_docker(site),
             SshServer(SSHD),
             _firewall(site),
@@ -132,6 +134,18 @@ def _logs() -> tuple[Resource, ...]:
     )
 
 
+def _resolver() -> tuple[Resource, ...]:
+    """A drop-in of systemd-resolved; /etc/resolv.conf is its link and never written (contradiction 49)."""
+    return (
+        Directory("/etc/systemd/resolved.conf.d"),
+        File(
+            "/etc/systemd/resolved.conf.d/keybuzz.conf",
+            Content.plain(f"{_MANAGED}[Resolve]\nDNS={' '.join(RESOLVERS)}\n"),
+            reload=UnitReload("systemd-resolved.service", "restart"),
+        ),
+    )
+
+
 def _docker(site: Site) -> tuple[Resource, ...]:
     text = json.dumps(DAEMON, indent=2, sort_keys=True) + "\n"
     return (
@@ -159,6 +173,7 @@ def _firewall(site: Site) -> Firewall:
 
 def _readings() -> tuple[Reading, ...]:
     return (
+        Command("base.resolvers", ("resolvectl", "dns")),
         Command(
             "base.failed-units", ("systemctl", "list-units", "--failed", "--plain", "--no-legend")
         ),

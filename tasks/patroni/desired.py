@@ -87,7 +87,7 @@ def _readings(server: Server) -> tuple[HttpGet | DirectoryListing, ...]:
 
 
 def _cluster(site: Site, server: Server) -> tuple[Resource, ...]:
-    access = PostgresAccess(values.CONTAINER, values.superuser(site))
+    access = PostgresAccess(values.CONTAINER, values.superuser(site), rest_url(server))
     application = site.secret("POSTGRES_APP_USER").reveal()
     replication = site.secret("POSTGRES_REPL_USER").reveal()
     database = site.secret("POSTGRES_DB").reveal()

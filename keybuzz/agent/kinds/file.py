@@ -13,6 +13,7 @@ import shutil
 import stat
 
 from keybuzz.agent.children import run as run_child
+from keybuzz.agent.ending import CLEANUPS
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds.files import ABSENT, ownership
 
@@ -71,8 +72,7 @@ def write_file(order: Query, context: Context) -> None:
     if _differs(path, content, order):
         _replace(path, content, order, context)
     _tell(order, context)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_beside(path, "pending"))
+    _discard(_beside(path, "pending"))
 
 
 def _clear_empty_directory(path: str) -> None:
@@ -100,9 +100,12 @@ def _differs(path: str, content: bytes, order: Query) -> bool:
 
 def _replace(path: str, content: bytes, order: Query, context: Context) -> None:
     temporary = _beside(path, "new")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    _discard(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    # An agent that loses its controller right here takes the temporary file with it.
+    descriptor, ticket = CLEANUPS.begin(
+        lambda: os.open(temporary, flags, 0o600), lambda _: _discard(temporary)
+    )
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchown(file.fileno(), order["owner"], order["group"])
@@ -116,10 +119,14 @@ def _replace(path: str, content: bytes, order: Query, context: Context) -> None:
             _touch(_beside(path, "pending"))
         os.rename(temporary, path)
         _sync_directory(os.path.dirname(path))
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    finally:
+        _discard(temporary)
+        CLEANUPS.forget(ticket)
+
+
+def _discard(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _validate(temporary: str, validator: dict[str, Any] | None, context: Context) -> None:

@@ -5,34 +5,59 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 
+from keybuzz.agent import http
 from keybuzz.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
 
 _ITERATIONS = 4096
 
 
-def _sql(
-    order: Query, context: Context, statement: str, database: str = "postgres"
-) -> list[list[str]]:
-    """Run one statement and return its rows; the container must run and accept connections."""
-    container = context.once(
-        f"container {order['container']}", lambda: context.docker.inspect(order["container"])
-    )
-    if container is None or not container["State"]["Running"]:
-        raise AgentError(f"container {order['container']} does not run", "")
-    argv = ["psql", "-h", "/var/run/postgresql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1"]
+def _sql(order: Query, context: Context, statement: str, database: str = "postgres") -> list[str]:
+    """Run statements and return their output lines; the container must accept connections."""
+    argv = ["psql", "-h", "/var/run/postgresql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
     argv += ["-U", order["superuser"], "-d", database, "-f", "-"]
     code, stdout, stderr = context.docker.execute(order["container"], argv, statement.encode())
     if code != 0:
         reason = stderr.decode(errors="replace").strip().splitlines()
         raise AgentError(f"PostgreSQL: {reason[0] if reason else f'psql ended with {code}'}", "")
-    return [line.split("\x1f") for line in stdout.decode().splitlines()]
+    return stdout.decode().splitlines()
+
+
+def _require_leader(query: Query, context: Context) -> None:
+    """Replicas answer the same, but only the leader can be written: the others need no psql."""
+
+    def leads() -> bool:
+        try:
+            return http.request_url("GET", query["url"] + "/primary", 3.0).status == 200
+        except OSError as error:
+            raise AgentError(f"Patroni does not answer: {error.strerror or error}", "") from None
+
+    if not context.once(f"leads {query['url']}", leads):
+        raise AgentError("this member does not lead", "")
+
+
+def _catalogue(query: Query, context: Context) -> Any:
+    """Return all roles and databases, read once for all resources of a request."""
+    _require_leader(query, context)
+    statement = (
+        "select json_build_object('roles', (select json_object_agg(rolname, json_build_object("
+        "'login', rolcanlogin, 'replication', rolreplication, 'superuser', rolsuper, "
+        "'verifier', coalesce(rolpassword, ''))) from pg_authid), "
+        "'databases', (select json_object_agg(d.datname, r.rolname) "
+        "from pg_database d join pg_roles r on r.oid = d.datdba))"
+    )
+    return context.once(
+        f"catalogue {query['url']}", lambda: json.loads("".join(_sql(query, context, statement)))
+    )
 
 
 def literal(text: str) -> str:
@@ -49,22 +74,16 @@ def identifier(text: str) -> str:
 
 def read_postgres_role(query: Query, context: Context) -> State:
     """Read a role's attributes; the password is checked against its verifier, which stays here."""
-    rows = _sql(
-        query,
-        context,
-        "select rolcanlogin, rolreplication, rolsuper, coalesce(rolpassword, '') from pg_authid "
-        f"where rolname = {literal(query['name'])}",
-    )
-    if not rows:
+    found = _catalogue(query, context)["roles"].get(query["name"])
+    if found is None:
         return {"present": False, "attributes": {}}
-    login, replication, superuser, verifier = rows[0]
     return {
         "present": True,
         "attributes": {
-            "login": login == "t",
-            "replication": replication == "t",
-            "superuser": superuser == "t",
-            "password_matches": matches(query["password"], verifier),
+            "login": found["login"],
+            "replication": found["replication"],
+            "superuser": found["superuser"],
+            "password_matches": matches(query["password"], found["verifier"]),
         },
     }
 
@@ -85,13 +104,8 @@ def write_postgres_role(order: Query, context: Context) -> None:
 
 def read_postgres_database(query: Query, context: Context) -> State:
     """Read the owner."""
-    rows = _sql(
-        query,
-        context,
-        "select r.rolname from pg_database d join pg_roles r on r.oid = d.datdba "
-        f"where d.datname = {literal(query['name'])}",
-    )
-    return {"present": bool(rows), "attributes": {"owner": rows[0][0]} if rows else {}}
+    owner = _catalogue(query, context)["databases"].get(query["name"])
+    return {"present": owner is not None, "attributes": {"owner": owner} if owner else {}}
 
 
 def write_postgres_database(order: Query, context: Context) -> None:
@@ -107,16 +121,14 @@ def write_postgres_database(order: Query, context: Context) -> None:
 
 
 def read_postgres_extension(query: Query, context: Context) -> State:
-    """Say whether the extension is in the database."""
-    rows = _sql(
-        query,
-        context,
-        f"select extversion from pg_extension where extname = {literal(query['extension'])}",
-        query["database"],
-    )
+    """Say whether the extension is in the database, and in which version."""
+    if query["database"] not in _catalogue(query, context)["databases"]:
+        raise AgentError(f"database {query['database']} does not exist", "")
+    statement = f"select extversion from pg_extension where extname = {literal(query['extension'])}"
+    rows = _sql(query, context, statement, query["database"])
     if not rows:
         return {"present": False, "attributes": {}}
-    return {"present": True, "attributes": {"installed": True, "version": rows[0][0]}}
+    return {"present": True, "attributes": {"installed": True, "version": rows[0]}}
 
 
 def write_postgres_extension(order: Query, context: Context) -> None:

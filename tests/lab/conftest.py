@@ -1,0 +1,98 @@
+"""The lab ring's own site: the repository's files, with a lab of another name beside any demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CACHE = Path("/var/cache/kbz-lab")
+LAB = "kbz-test"
+DB = ("db-master-01", "db-slave-01", "db-slave-02")
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished call of kbz."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+
+@dataclass(frozen=True)
+class Kbz:
+    """The command line, as an operator has it, on the test lab's site."""
+
+    config: Path
+    root: Path
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "keybuzz.cli.main", "--config", str(self.config), *words]
+
+    def __call__(self, *words: str, timeout: float = 600) -> Done:
+        done = subprocess.run(
+            self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def good(self, *words: str, timeout: float = 600) -> Done:
+        """Call it and insist on exit code 0."""
+        done = self(*words, timeout=timeout)
+        assert done.code == 0, f"kbz {' '.join(words)}: {done.code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def on(self, host: str, script: str) -> str:
+        """Run a shell script inside a lab host, past SSH and kbz's own agent; it must succeed."""
+        done = self("lab", "exec", host, "--", "sh", "-c", script)
+        assert done.code == 0, f"{host}: {script}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Poll until the condition holds; return how long that took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"not within {seconds:g} s: {what}"
+        time.sleep(0.25)
+    return time.monotonic() - started
+
+
+def write_site(folder: Path, name: str) -> Kbz:
+    """Write a nornir_config.yaml whose lab has this name; everything else is the repository's."""
+    root = folder / name
+    overlay = (REPOSITORY / "inventory/lab.yaml").read_text()
+    overlay = overlay.replace("/var/lib/kbz-lab", str(root)).replace("name: kbz-lab", f"name: {name}")
+    (folder / "lab.yaml").write_text(overlay)
+    config = (REPOSITORY / "nornir_config.yaml").read_text()
+    config = config.replace("overlay: inventory/lab.yaml", f"overlay: {folder}/lab.yaml")
+    config = config.replace("inventory/", f"{REPOSITORY}/inventory/")
+    (folder / "nornir_config.yaml").write_text(config)
+    return Kbz(folder / "nornir_config.yaml", root)
+
+
+@pytest.fixture(scope="session")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of three bare database servers and fresh credentials; gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("site"), LAB)
+    try:
+        made.good("lab", "up", "--limit", "db", timeout=900)
+        made.good("secrets", "init")
+        yield made
+    finally:
+        made("lab", "down", "--wipe")

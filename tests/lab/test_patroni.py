@@ -1,0 +1,320 @@
+"""The main job on real servers: from three bare hosts to a cluster, through kills, damage and failover.
+
+The tests of this file build on each other, in the order of the file: an operator's week with one cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import DB, Done, Kbz, until
+from tests.lab.ledger import Ledger
+
+pytestmark = pytest.mark.lab
+
+CONFIGURATION = "/opt/keybuzz/patroni/config/patroni.yml"
+DATA = "/opt/keybuzz/postgres/data"
+TTL = 30
+
+
+def containers(kbz: Kbz) -> dict[str, str]:
+    """Return id and start time of each node's container."""
+    shown = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni"
+    return {host: kbz.on(host, shown) for host in DB}
+
+
+def file_times(kbz: Kbz) -> dict[str, str]:
+    """Return the change times of everything that kbz keeps on each node."""
+    shown = (
+        f"stat -c '%n %y %U %a' {CONFIGURATION} {DATA} /etc/docker/daemon.json "
+        "/etc/sysctl.d/99-keybuzz.conf /etc/ssh/sshd_config.d/00-keybuzz.conf"
+    )
+    return {host: kbz.on(host, shown) for host in DB}
+
+
+def leader(kbz: Kbz) -> str | None:
+    """Return who leads, from `kbz health`, or None when nobody or more than one does."""
+    document = kbz("health", "patroni", "--limit", "db", "--format", "json").json()
+    found = [
+        member["host"]
+        for topology in document["topologies"]
+        for member in topology["members"]
+        if member["role"] == "leader"
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def repaired(kbz: Kbz) -> Done:
+    return kbz.good("run", "patroni", "--limit", "db", "--format", "json")
+
+
+class TestFirstInstall:
+    def test_plan_of_bare_hosts_changes_nothing(self, kbz: Kbz) -> None:
+        done = kbz("plan", "patroni", "--limit", "db", "--format", "json")
+        assert done.code == 2
+        document = done.json()
+        assert document["plan"]["size"] > 60
+        assert document["checked"] == {"answered": 3, "selected": 3}
+        assert kbz("plan", "patroni", "--limit", "db", "--format", "json").json()["plan"] == document["plan"]
+        assert kbz.on("db-master-01", "docker ps -aq; ls /opt").strip() == "containerd"
+
+    def test_a_lone_node_does_not_start_a_cluster(self, kbz: Kbz) -> None:
+        done = kbz("run", "patroni", "--limit", "db-slave-01")
+        assert done.code == 3
+        assert "a first start needs all 3 members" in done.stdout
+        assert kbz.on("db-slave-01", f"docker ps -aq; ls -A {DATA}") == ""
+
+    def test_kill_at_every_step(self, kbz: Kbz) -> None:
+        """SIGKILL at the first sight of each step, gate and stage; the next run goes on from there."""
+        seen: set[str] = set()
+        for _ in range(120):
+            if self._kill_at_something_new(kbz, seen):
+                break
+        else:
+            pytest.fail(f"the install did not end; killed at {sorted(seen)}")
+        killed = {word for word in seen if word.startswith("step ")}
+        assert {"step container:patroni", f"step file:{CONFIGURATION}", "step firewall:ufw"} <= killed
+        assert any(word.startswith("gate ") for word in seen)
+        for host in DB:
+            assert kbz.on(host, "find /etc /opt/keybuzz -name '*kbz-new*' -o -name '*kbz-pending*'") == ""
+            assert kbz.on(host, "systemctl list-timers --all 'kbz-undo*' --no-legend") == ""
+
+    def _kill_at_something_new(self, kbz: Kbz, seen: set[str]) -> bool:
+        """Start a run and kill it at the first word that no run was killed at; True when it ended well."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.lab.stepping", str(kbz.config), "patroni", "db"],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                word = line.strip()
+                if word.startswith("end "):
+                    assert word.split()[1] == "0", word
+                    return True
+                if word not in seen:
+                    seen.add(word)
+                    os.kill(run.pid, signal.SIGKILL)
+                    return False
+        pytest.fail(f"the run ended without a word (exit {run.returncode})")
+
+    def test_the_cluster_is_what_was_described(self, kbz: Kbz) -> None:
+        document = kbz.good("health", "patroni", "--limit", "db", "--format", "json").json()
+        [topology] = document["topologies"]
+        assert sorted(member["state"] for member in topology["members"]) == [
+            "running",
+            "streaming",
+            "streaming",
+        ]
+        assert {member["pgvector"] for member in topology["members"]} == {"0.6.2"}
+        assert {finding["level"] for finding in document["findings"]} == {"ok"}
+
+    def test_effective_state_of_the_base_system(self, kbz: Kbz) -> None:
+        for host in DB:
+            sshd = kbz.on(host, "sshd -T").lower().splitlines()
+            assert {"passwordauthentication no", "maxsessions 4", "allowtcpforwarding no"} <= set(sshd)
+            assert kbz.on(host, "sysctl -n net.core.somaxconn").strip() == "65535"
+            assert "deny (incoming)" in kbz.on(host, "ufw status verbose")
+            assert kbz.on(host, "docker info -f '{{.LoggingDriver}} {{.Driver}}'").split() == [
+                "json-file",
+                "overlay2",
+            ]
+
+    def test_what_a_lab_host_can_not_hold_is_said(self, kbz: Kbz) -> None:
+        document = kbz("plan", "base", "--limit", "db-master-01", "--format", "json").json()
+        left_out = {item["resource"]: item["reason"] for item in document["plan"]["not_applicable"]}
+        assert "shares the kernel" in left_out["sysctl:vm.swappiness"]
+        assert "not applicable on 1 host: sysctl:vm.swappiness" in kbz("plan", "base", "--limit", "db-master-01").stdout
+
+
+class TestSecondRun:
+    def test_nothing_changes_and_each_host_is_asked_once(self, kbz: Kbz) -> None:
+        before = containers(kbz), file_times(kbz)
+        document = repaired(kbz).json()
+        assert document["plan"]["size"] == 0
+        assert {item["outcome"] for item in document["hosts"].values()} == {"ok"}
+        assert document["round_trips"] == dict.fromkeys(DB, 1)
+        assert (containers(kbz), file_times(kbz)) == before
+        assert kbz.good("drift", "patroni", "--limit", "db").code == 0
+
+    def test_the_application_can_work(self, kbz: Kbz) -> None:
+        with Ledger(kbz) as ledger:
+            ledger.write()
+            assert ledger.rows() == 1
+            assert ledger.query("select '[1,2,3]'::vector <-> '[1,2,4]'::vector") == 1
+
+
+DAMAGES = {
+    "a deleted container": ("docker rm -f patroni", "container:patroni"),
+    "an edited patroni.yml": (f"sed -i 's/max_wal_size: .*/max_wal_size: \"999MB\"/' {CONFIGURATION}", f"file:{CONFIGURATION}"),
+    "a wrong owner on PGDATA": (f"chown root:root {DATA}", f"directory:{DATA}"),
+    "a stopped docker daemon": ("systemctl stop docker.socket docker.service", "service:docker.service"),
+    "a loosened sshd": ("rm /etc/ssh/sshd_config.d/00-keybuzz.conf && systemctl reload ssh", "ssh-server:sshd"),
+    "a closed firewall rule": ("ufw --force delete allow from 10.0.0.0/16", "firewall:ufw"),
+    "a changed sysctl": ("sysctl -w net.core.somaxconn=128", "sysctl:net.core.somaxconn"),
+    "a directory where patroni.yml should be": (
+        f"docker stop patroni && rm {CONFIGURATION} && mkdir {CONFIGURATION}",
+        f"file:{CONFIGURATION}",
+    ),
+    "a dropped role password": (
+        "docker exec patroni psql -qh /var/run/postgresql -U kb_admin postgres -c \"alter role kb_app password 'x'\"",
+        "postgres-role:kb_app",
+    ),
+}
+
+
+class TestRepairs:
+    @pytest.mark.parametrize("what", DAMAGES)
+    def test_drift_names_it_and_run_repairs_only_that(self, kbz: Kbz, what: str) -> None:
+        damage, identity = DAMAGES[what]
+        victim = leader(kbz) if "role" in what else "db-slave-02"
+        assert victim is not None
+        kbz.on(victim, damage)
+        before = containers(kbz) if "daemon" not in what and "deleted" not in what else {}
+        times = file_times(kbz)
+
+        drift = kbz("drift", "patroni", "--limit", "db", "--format", "json")
+        assert drift.code == 2, drift.stdout
+        changed = {(change["host"], change["resource"]) for change in drift.json()["plan"]["changes"]}
+        assert (victim, identity) in changed
+        assert {host for host, _ in changed} <= {victim, leader(kbz)}
+
+        document = repaired(kbz).json()
+        assert document["hosts"][victim]["changed"] >= 1
+        others = [host for host in DB if host != victim]
+        assert all(document["hosts"][host]["outcome"] == "ok" for host in others)
+        after = file_times(kbz)
+        assert all(after[host] == times[host] for host in others)
+        if before:
+            now = containers(kbz)
+            assert all(now[host] == before[host] for host in others)
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+
+class TestFailover:
+    def test_leader_killed(self, kbz: Kbz) -> None:
+        """Another leads within ttl, no acknowledged row is lost, the old leader follows with its data."""
+        old = leader(kbz)
+        assert old is not None
+        identity = kbz.on(old, f"stat -c '%i %W' {DATA}/PG_VERSION")
+        with Ledger(kbz) as ledger:
+            for _ in range(50):
+                ledger.write()
+            kbz.good("lab", "fault", "kill-container", old, "patroni")
+            took = until(lambda: leader(kbz) not in (None, old), TTL + 20, "another member leads")
+            for _ in range(50):
+                ledger.write()
+            new = leader(kbz)
+            assert new is not None
+            before = kbz.on(new, "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni")
+            document = repaired(kbz).json()
+            assert document["hosts"][new]["outcome"] == "ok"
+            assert document["hosts"][old]["outcome"] == "changed"
+            assert kbz.on(new, "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni") == before
+            assert kbz.on(old, f"stat -c '%i %W' {DATA}/PG_VERSION") == identity
+            assert ledger.missing() == set()
+        assert leader(kbz) == new
+        print(f"another member led after {took:.0f} s")
+
+    def test_leader_host_loses_power(self, kbz: Kbz) -> None:
+        old = leader(kbz)
+        assert old is not None
+        with Ledger(kbz) as ledger:
+            for _ in range(20):
+                ledger.write()
+            kbz.good("lab", "fault", "stop", old)
+            until(lambda: leader(kbz) not in (None, old), TTL + 30, "another member leads")
+            ledger.write()
+            assert ledger.missing() == set()
+            kbz.good("lab", "fault", "start", old)
+            repaired(kbz)
+            assert ledger.missing() == set()
+
+
+class TestTwoAtOnce:
+    def test_the_second_run_is_refused_with_the_owner(self, kbz: Kbz) -> None:
+        kbz.on("db-slave-01", "docker rm -f patroni")
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.lab.stepping", str(kbz.config), "patroni", "db"],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as first:
+            assert first.stdout is not None
+            assert first.stdout.readline().startswith("stage ")
+            second = kbz("run", "patroni", "--limit", "db")
+            assert second.code == 3
+            assert f"pid {first.pid}" in second.stderr
+            assert "for " in second.stderr
+            waiting = threading.Thread(target=first.stdout.read)
+            waiting.start()
+            third = kbz("run", "patroni", "--limit", "db", "--wait", "120")
+            waiting.join()
+            assert first.wait(timeout=120) == 0
+        assert third.code == 0, third.stdout + third.stderr
+
+
+class TestUnreachable:
+    def test_one_host_away(self, kbz: Kbz) -> None:
+        """The others are reported, nothing that quorum does not allow is touched, exit code 4."""
+        kbz.good("lab", "fault", "cut", "db-slave-02")
+        away = "db-slave-02"
+        try:
+            until(lambda: leader(kbz) in set(DB) - {away}, TTL + 30, "a leader among the rest")
+            others = [host for host in DB if host != away]
+            kbz.on(others[0], f"sed -i 's/^# Managed/# Edited/' {CONFIGURATION}")
+            before = {h: kbz.on(h, "docker inspect -f '{{.Id}}' patroni") for h in others}
+            done = kbz("run", "patroni", "--limit", "db", "--format", "json")
+            assert done.code == 4
+            hosts = done.json()["hosts"]
+            assert hosts[away]["outcome"] == "unreachable"
+            assert hosts[others[0]]["outcome"] == "changed"
+            assert hosts[others[1]]["outcome"] == "ok"
+            assert {h: kbz.on(h, "docker inspect -f '{{.Id}}' patroni") for h in others} == before
+        finally:
+            kbz.good("lab", "fault", "restore", away)
+        until(lambda: kbz("health", "patroni").code == 0, 120, "the cluster is whole again")
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+
+class TestInterrupt:
+    def test_ctrl_c_stops_after_the_step_and_resume_goes_on(self, kbz: Kbz, tmp_path: Path) -> None:
+        kbz.on("db-slave-01", "docker rm -f patroni")
+        log = tmp_path / "stderr"
+        with log.open("w") as stderr, subprocess.Popen(
+            kbz.argv("run", "patroni", "--limit", "db"), stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as run:
+            until(lambda: "patroni: start" in log.read_text(), 60, "the stage begins")
+            run.send_signal(signal.SIGINT)
+            output, _ = run.communicate(timeout=60)
+        assert run.returncode == 130, output
+        assert "kbz resume" in output
+        resumed = kbz("resume")
+        assert resumed.code == 0, resumed.stdout + resumed.stderr
+        newest = kbz("history", "--last", "2", "--format", "json").json()["runs"]
+        assert [record["exit_code"] for record in newest] == [0, 130]
+
+
+class TestDeadMan:
+    def test_a_firewall_that_locks_us_out_undoes_itself(self, kbz: Kbz) -> None:
+        """Apply, through the product's own step, a firewall without our SSH rule; the host takes it back."""
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.lab.lock_out", str(kbz.config), "db-slave-02"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert "outcome unknown" in done.stdout, done.stdout + done.stderr
+        assert "takes the change back" in done.stdout
+        until(lambda: kbz("exec", "--limit", "db-slave-02", "--", "true").code == 0, 90, "SSH is back")
+        assert time.monotonic() - started < 150
+        assert repaired(kbz).json()["hosts"]["db-slave-02"]["outcome"] == "changed"
