@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from keybuzz.model.errors import InputError
 from keybuzz.model.secret import Secret
 from keybuzz.site.problems import Problems, read_file
 
 _LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+"""Names of roles, databases and clusters: they stand in files and statements where nothing can be quoted."""
 _ALPHABET = string.ascii_letters + string.digits
 _LIMIT = 1 << 16
 _MINIMUM = 16
@@ -64,8 +67,7 @@ def _read(path: Path) -> Mapping[str, Secret]:
     if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
         problems.add(1, "others may read it (SEC-1)", f"chmod 600 {path}; chown root:root {path}")
     values: dict[str, Secret] = {}
-    text = read_file(path, _LIMIT).decode("utf-8", errors="replace")
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line)
@@ -79,12 +81,35 @@ def _read(path: Path) -> Mapping[str, Secret]:
             )
         else:
             values[match[1]] = Secret(match[1], match[2])
-    for credential in SCHEMA:
-        secret = values.get(credential.name)
-        if secret and not credential.default and len(secret.reveal()) < _MINIMUM:
-            problems.add(1, f"{credential.name} is shorter than {_MINIMUM}", "rotate it")
+    _judge(values, problems)
     problems.raise_if_any()
     return values
+
+
+def _text(path: Path) -> str:
+    content = read_file(path, _LIMIT)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            "is not UTF-8: the secret would not be the one that was meant",
+            where=f"{path}:{line}",
+            hint="save the file as UTF-8",
+        ) from error
+
+
+def _judge(values: Mapping[str, Secret], problems: Problems) -> None:
+    """Note passwords that are too short, and names that can not be names."""
+    for credential in SCHEMA:
+        if credential.name not in values:
+            continue
+        clear = values[credential.name].reveal()
+        if credential.default and not _NAME.fullmatch(clear):
+            hint = "use up to 63 letters, digits, _ and -; no digit or - at the beginning"
+            problems.add(1, f"{credential.name} is no name", hint)
+        elif not credential.default and len(clear) < _MINIMUM:
+            problems.add(1, f"{credential.name} is shorter than {_MINIMUM}", "rotate it")
 
 
 def create_missing(folder: Path, schema: Iterable[Credential] = SCHEMA) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +108,8 @@ def _digest_key(state: Path) -> DigestKey:
     path = state / "digest.key"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        temporary = path.with_name(f".digest.{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=".digest.", dir=state)
+        temporary = Path(name)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(secrets.token_bytes(32))
         try:
