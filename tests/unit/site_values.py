@@ -63,7 +63,8 @@ def planted_configuration(folder: Path) -> Configuration:
     (folder / "nornir_config.yaml").write_text(configuration_text(folder), encoding="utf-8")
     create_missing(folder / "credentials")
     for path in (folder / "credentials").iterdir():
-        text = re.sub(r"(?m)^(\w+_PASS\w*)=.*$", rf"\1={PLANTED}-\1-1234", path.read_text())
+        names = "|".join(PASSWORDS)
+        text = re.sub(rf"(?m)^({names})=.*$", rf"\1={PLANTED}-\1-1234", path.read_text())
         path.write_text(text, encoding="utf-8")
     return read_configuration(folder / "nornir_config.yaml")
 
@@ -227,7 +228,6 @@ _HOSTILE = st.sampled_from(
         "yes",
         "\\u0041",
         "\\n",
-        "\u00a0",
         "&anchor",
         "---",
     ]
