@@ -41,11 +41,13 @@ def read_file(query: Query, context: Context) -> State:
         status = os.lstat(path)
     except FileNotFoundError:
         return ABSENT
-    if stat.S_ISDIR(status.st_mode):
-        # Docker makes a directory where a bind's file was missing (facts/03).
-        return {"present": True, "attributes": {"digest": "(a directory)", **ownership(status)}}
-    with open(path, "rb") as file:
-        content = file.read()
+    if not stat.S_ISREG(status.st_mode):
+        # Never opened: a link may lead to what nobody may read, and a pipe would hold us for ever.
+        return {
+            "present": True,
+            "attributes": {"digest": f"({_what(status)})", **ownership(status)},
+        }
+    content = _content(path)
     return {
         "present": True,
         "attributes": {
@@ -57,6 +59,19 @@ def read_file(query: Query, context: Context) -> State:
     }
 
 
+def _what(status: os.stat_result) -> str:
+    # Docker makes a directory where a bind's file was missing (facts/03).
+    names = {stat.S_IFREG: "a file", stat.S_IFDIR: "a directory", stat.S_IFLNK: "a link"}
+    return names.get(stat.S_IFMT(status.st_mode), "a pipe, socket or device")
+
+
+def _content(path: str) -> bytes:
+    """Read a regular file, and nothing that somebody has put in its place meanwhile."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        return file.read()
+
+
 def _shown(content: bytes, secret: bool) -> str:
     """Return the text for a diff; in a file with secrets, whatever looks like a value of one is masked."""
     text = content[:_SHOWN_BYTES].decode(errors="replace")
@@ -66,7 +81,7 @@ def _shown(content: bytes, secret: bool) -> str:
 def write_file(order: Query, context: Context) -> None:
     """Put the file in place, then tell its reader."""
     path = order["name"]
-    _clear_empty_directory(path)
+    _clear_the_way(path)
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     content = order["text"].encode()
     if _differs(path, content, order):
@@ -75,27 +90,33 @@ def write_file(order: Query, context: Context) -> None:
     _discard(_beside(path, "pending"))
 
 
-def _clear_empty_directory(path: str) -> None:
-    if not os.path.isdir(path) or os.path.islink(path):
-        return
+def _clear_the_way(path: str) -> None:
+    """Remove an empty directory. A link is replaced by the file, never followed; nothing else is touched."""
     try:
-        os.rmdir(path)
-    except OSError:
-        raise AgentError(
-            f"{path} must be a file and is a directory with something in it",
-            "look at it, move it away",
-        ) from None
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+        return
+    detail = ""
+    if stat.S_ISDIR(status.st_mode):
+        detail = " with something in it"
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+            return
+    raise AgentError(
+        f"{path} must be a file and is {_what(status)}{detail}", "look at it, move it away"
+    )
 
 
 def _differs(path: str, content: bytes, order: Query) -> bool:
     try:
         status = os.lstat(path)
-        with open(path, "rb") as file:
-            same = file.read() == content
     except FileNotFoundError:
         return True
     wanted = (order["owner"], order["group"], order["mode"])
-    return not same or (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) != wanted
+    found = (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+    return not stat.S_ISREG(status.st_mode) or found != wanted or _content(path) != content
 
 
 def _replace(path: str, content: bytes, order: Query, context: Context) -> None:
@@ -161,7 +182,7 @@ def _tail(output: str) -> str:
 
 def _keep_previous(path: str) -> None:
     """Keep the version before, for `kbz config restore`."""
-    if not os.path.isfile(path):
+    if not os.path.isfile(path) or os.path.islink(path):
         return
     target = PREVIOUS + path
     os.makedirs(PREVIOUS, mode=0o700, exist_ok=True)
@@ -172,7 +193,9 @@ def _keep_previous(path: str) -> None:
 
 
 def _touch(path: str) -> None:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    if os.path.islink(path):
+        os.unlink(path)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
 
 
 def _sync_directory(path: str) -> None:

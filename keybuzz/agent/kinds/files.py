@@ -65,7 +65,11 @@ def write_symlink(order: Query, context: Context) -> None:
     if os.path.lexists(temporary):
         os.unlink(temporary)
     os.symlink(order["target"], temporary)
-    os.rename(temporary, order["name"])
+    try:
+        os.rename(temporary, order["name"])
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def read_absent(query: Query, context: Context) -> State:
