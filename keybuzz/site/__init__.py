@@ -1,0 +1,1 @@
+"""The files of the site, typed and checked: bad input is `file:line: what → what to do`."""
