@@ -1,0 +1,88 @@
+"""What a command loads before it has anything to do: help, and a refusal, must not wait for netmiko."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keybuzz.cli.main import VERBS
+from keybuzz.model.outcome import ExitCode
+from site_values import configuration_text
+
+HEAVY = {"netmiko", "nornir", "nornir_jinja2", "nornir_netmiko", "paramiko", "jinja2", "rich"}
+ROOT = Path(__file__).parents[2]
+
+
+def kbz(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]:
+    """Run kbz in a folder; return exit code, both streams, and the packages that it has imported."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    times = [line for line in lines if line.startswith("import time:")]
+    said = "\n".join(line for line in lines if not line.startswith("import time:"))
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in times}
+    assert "keybuzz" in loaded
+    return done.returncode, done.stdout, said, loaded
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code, out, said, loaded = kbz(tmp_path, "--help")
+    assert code == ExitCode.GOOD
+    assert said == ""
+    for verb in VERBS:
+        assert verb in out
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
+    code, out, said, loaded = kbz(tmp_path, verb, "--help")
+    assert (code, said) == (ExitCode.GOOD, "")
+    assert f"Usage: kbz {verb}" in out
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("dance",), ExitCode.USAGE, "No such command 'dance'"),
+        (("plan", "--colour"), ExitCode.USAGE, "No such option"),
+        (("run",), ExitCode.USAGE, "Missing argument"),
+        (("plan", "patrony"), ExitCode.USAGE, "did you mean patroni?"),
+        (("inventory",), ExitCode.FAILED, "there is no such file"),
+        (("plan", "--format", "xml"), ExitCode.USAGE, "'xml' is not one of"),
+    ],
+)
+def test_a_refused_command_loads_nothing_heavy(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    ended, out, said, loaded = kbz(tmp_path, *arguments)
+    assert ended == code
+    assert out == ""
+    assert words in said
+    assert "Traceback" not in said
+    assert not loaded & HEAVY
+
+
+def test_a_wrong_word_of_limit_is_refused_before_anything_heavy(tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").write_text(
+        f"paths: {{state: {tmp_path}, credentials: {tmp_path}}}\n"
+    )
+    (tmp_path / "nornir_config.yaml").write_text(configuration_text(tmp_path))
+    code, out, said, loaded = kbz(tmp_path, "inventory", "--limit", "db-master-1")
+    assert code == ExitCode.USAGE
+    assert out == ""
+    assert "did you mean db-master-01" in said
+    assert not loaded & HEAVY
