@@ -1,8 +1,8 @@
 """kbz: installs, checks and keeps the KeyBuzz infrastructure. A Nornir framework, not a tool that hides one.
 
-    from keybuzz import init
-    nr = init()                                     # a plain nornir.core.Nornir
-    nr.filter(F(groups__contains="patroni")).run(task=patroni.check)
+from keybuzz import init
+nr = init()                                     # a plain nornir.core.Nornir
+nr.filter(F(groups__contains="patroni")).run(task=patroni.check)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Applies a plan in a safe order: stage by stage, each chosen from the live state, guarded and gated.
 
-No stage is planned ahead: after each one the hosts are read again and the module says what comes next. So a run that was
-cut off at any point goes on by itself, and nothing is decided on an old reading.
+No stage is planned ahead: after each one the hosts are read again and the module says what comes next.
+So a run that was cut off at any point goes on by itself, and nothing is decided on an old reading.
 """
 
 from __future__ import annotations
@@ -92,9 +92,12 @@ class Conductor:
         guard_quorum(stage, self._clusters(stage, snapshot))
         if stage.before is not None:
             snapshot = self._wait(module, stage.before, snapshot)
-        self.listen(events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes)))
-        self._apply(stage)
-        snapshot = self._read()
+        if stage.changes:
+            self.listen(
+                events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
+            )
+            self._apply(stage)
+            snapshot = self._read()
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
         return snapshot
@@ -204,12 +207,18 @@ class Conductor:
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
-            raise StoppedError("stopped on request", hint="kbz resume goes on from what is there now")
+            raise StoppedError(
+                "stopped on request", hint="kbz resume goes on from what is there now"
+            )
         if time.monotonic() > self.deadline:
-            raise StoppedError("the time of this run is over", hint="kbz resume, or --timeout SECONDS")
+            raise StoppedError(
+                "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
+            )
 
 
 def _first_difference(stage: Stage) -> str:
+    if not stage.changes:
+        return "it only waits"
     change = stage.changes[0]
     parts = ", ".join(
         f"{item.attribute} is {item.observed!r}, wanted {item.wanted!r}"

@@ -12,8 +12,6 @@ from keybuzz.site.site import Site
 if TYPE_CHECKING:
     from nornir.core import Nornir
 
-    from keybuzz.transport.runner import BoundedRunner
-
 
 def make_nornir(configuration: Configuration, site: Site) -> Nornir:
     """Return what InitNornir would, with the site in `config.user_defined["site"]`.
@@ -56,7 +54,10 @@ def _register_plugins() -> None:
     from keybuzz.transport.netmiko import NetmikoLink
     from keybuzz.transport.ssh import SshLink
 
-    plugins = {"kbz_ssh": SshLink, "kbz_netmiko": NetmikoLink, "kbz_local": LocalLink}
-    for name, plugin in plugins.items():
+    for name, plugin in (
+        ("kbz_ssh", SshLink),
+        ("kbz_netmiko", NetmikoLink),
+        ("kbz_local", LocalLink),
+    ):
         if name not in ConnectionPluginRegister.available:
             ConnectionPluginRegister.register(name, plugin)

@@ -68,7 +68,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Changes that are applied at the same time on several hosts, between two gates."""
+    """Changes that are applied at the same time on several hosts, between two gates.
+
+    A stage without changes only waits for its gate.
+    """
 
     name: str
     changes: tuple[Change, ...]

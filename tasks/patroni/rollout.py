@@ -21,11 +21,12 @@ from keybuzz.model.postgres import (
 )
 from tasks.patroni.checks import not_ready
 from tasks.patroni.members import leader, up, virgin
-from tasks.patroni.values import TTL
+from tasks.patroni.values import CONTAINER, TTL
 
 START_TIMEOUT = 180.0
 """Seconds: initdb, two base backups, and an election."""
 JOIN_TIMEOUT = 120.0 + 2 * TTL
+_CONTAINER = f"container:{CONTAINER}"
 _CLUSTER = (Role, Database, Extension, PatroniSettings)
 
 
@@ -44,7 +45,7 @@ def next_stage(live: Live) -> Stage | None:
         return _roll(live, containers)
     if inside:
         return Stage("roles, database and extensions", tuple(inside), before=_gate_ready(live))
-    return None
+    return _settle(live)
 
 
 def _refuse_foreign(live: Live) -> None:
@@ -120,6 +121,15 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
             JOIN_TIMEOUT,
         ),
     )
+
+
+def _settle(live: Live) -> Stage | None:
+    """Wait for members that are on their way: a run that was cut off, or Docker that has just come back."""
+    started = [host for host, view in live.hosts.items() if view.attribute(_CONTAINER, "running")]
+    if not live.selected & set(started) or not_ready(live, started) is None:
+        return None
+    settled = Gate("the cluster has settled", lambda now: not_ready(now, started), START_TIMEOUT)
+    return Stage("wait", (), after=settled)
 
 
 def _switchover(live: Live, change: Change) -> Change:

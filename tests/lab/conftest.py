@@ -75,7 +75,9 @@ def write_site(folder: Path, name: str) -> Kbz:
     """Write a nornir_config.yaml whose lab has this name; everything else is the repository's."""
     root = folder / name
     overlay = (REPOSITORY / "inventory/lab.yaml").read_text()
-    overlay = overlay.replace("/var/lib/kbz-lab", str(root)).replace("name: kbz-lab", f"name: {name}")
+    overlay = overlay.replace("/var/lib/kbz-lab", str(root)).replace(
+        "name: kbz-lab", f"name: {name}"
+    )
     (folder / "lab.yaml").write_text(overlay)
     config = (REPOSITORY / "nornir_config.yaml").read_text()
     config = config.replace("overlay: inventory/lab.yaml", f"overlay: {folder}/lab.yaml")

@@ -35,16 +35,17 @@ class Ledger:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._close()
 
     def write(self) -> None:
         """Write one row, for as long as it takes to be acknowledged."""
         self._next += 1
-        self._execute(
-            "insert into ledger values (%s) on conflict do nothing", (self._next,)
-        )
+        self._execute("insert into ledger values (%s) on conflict do nothing", (self._next,))
         self._acknowledged.add(self._next)
 
     def rows(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from nornir.core.task import Result, Task
+
 from keybuzz import init
-from keybuzz.engine.planning import plan_host
 from keybuzz.engine.observe import ask
+from keybuzz.engine.planning import plan_host
 from keybuzz.engine.steps import apply_host
 from keybuzz.model.system import Firewall
 from keybuzz.site.module import Description
-from nornir.core.task import Result, Task
 
 
 def lock_out(task: Task) -> Result:
