@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +92,12 @@ def allowed(room: str, other: str) -> bool:
     if room == other or (room, other) in BESIDE:
         return True
     return other in FLOORS and FLOORS[other] < FLOORS[room] and room != "agent"
+
+
+def test_the_page_about_the_house_says_the_same() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (\d) \|", page, flags=re.MULTILINE)
+    assert {room: int(floor) for room, floor in rows} == FLOORS
 
 
 def test_every_room_has_a_floor() -> None:
