@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.agent.context import Context
-from keybuzz.agent.errors import AgentError
+from keybuzz.agent.errors import AgentError, os_error_text
 from keybuzz.agent.kinds import writer
 from keybuzz.agent.probe import read
 
@@ -40,7 +40,7 @@ def _write(change: dict[str, Any], context: Context) -> dict[str, str]:
     except AgentError as error:
         return {"outcome": error.outcome, "what": error.what, "hint": error.hint}
     except OSError as error:
-        return {"outcome": "failed", "what": f"{error.strerror}: {error.filename}", "hint": ""}
+        return {"outcome": "failed", "what": os_error_text(error), "hint": ""}
     finally:
         context.forget()
     return {"outcome": "changed", "what": "", "hint": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -42,11 +43,12 @@ class Docker:
         *,
         timeout: float = 30.0,
     ) -> http.Response:
-        """Send JSON, return the answer, whatever its status."""
+        """Send JSON, return the answer, whatever its status. `timeout` is in seconds, for all of it."""
+        until = time.monotonic() + timeout
         data = b"" if body is None else json.dumps(body).encode()
         with self._connect(timeout) as connection:
             http.send_request(connection, method, path, {"Content-Type": "application/json"}, data)
-            return http.read_response(connection)
+            return http.read_response(connection, until)
 
     def get(self, path: str) -> Any:
         """Return the JSON of a GET, or None when the thing is not there."""
@@ -54,7 +56,10 @@ class Docker:
         if response.status == 404:
             return None
         self._expect(response, f"read {path}")
-        return response.json()
+        found = response.json()
+        if found is None:  # never taken for "not there": that would be created a second time
+            raise AgentError(f"Docker answered {path} with something that is not JSON")
+        return found
 
     def act(self, method: str, path: str, body: object = None, *, timeout: float = 120.0) -> Any:
         """Send a change and return its JSON; 304 (already so) is fine."""
@@ -68,7 +73,7 @@ class Docker:
         """Stream a body, such as an image, and return the text of the answer."""
         with self._connect(timeout) as connection:
             http.send_request(connection, "POST", path, {"Content-Type": content_type}, blocks)
-            response = http.read_response(connection)
+            response = http.read_response(connection, time.monotonic() + timeout)
         self._expect(response, f"POST {path.split('?')[0]}")
         return response.body
 
@@ -76,13 +81,14 @@ class Docker:
         """Write the body of a GET into a file of the caller's, without holding it in memory."""
         with self._connect(timeout) as connection:
             http.send_request(connection, "GET", path, {})
-            status, _, block = http.read_head(connection)
+            until = time.monotonic() + timeout
+            status, _, block = http.read_head(connection, until)
             if status != 200:
                 raise AgentError(f"Docker refused to hand out {path} (status {status})")
             with open(target, "wb") as file:
                 while block:
                     file.write(block)
-                    block = connection.recv(1 << 18)
+                    block = http.receive(connection, until)
 
     def image_id(self, reference: str) -> str | None:
         """Return the id of an image on this engine, or None."""
@@ -121,10 +127,19 @@ class Docker:
                 {"Content-Type": "application/json", "Upgrade": "tcp"},
                 body,
             )
-            _, _, rest = http.read_head(connection)
-            connection.sendall(stdin)
-            connection.shutdown(socket.SHUT_WR)
-            stdout, stderr = _split_streams(connection, rest, deadline)
+            status, headers, rest = http.read_head(connection, deadline)
+            if status not in (101, 200):
+                body = http.read_body(connection, deadline, headers, rest)
+                self._expect(http.Response(status, body), f"run {argv[0]} in {container}")
+            with contextlib.suppress(OSError):  # it ended without reading: its exit code will tell
+                connection.sendall(stdin)
+                connection.shutdown(socket.SHUT_WR)
+            try:
+                stdout, stderr = _split_streams(connection, rest, deadline)
+            except http.LateAnswerError:
+                raise AgentError(
+                    f"{argv[0]} in container {container} did not end within {timeout:g} s"
+                ) from None
         exit_code = self.get(f"/exec/{created['Id']}/json")["ExitCode"]
         return int(exit_code if exit_code is not None else 255), stdout, stderr
 
@@ -196,11 +211,7 @@ def _split_streams(connection: socket.socket, rest: bytes, deadline: float) -> t
         frames, rest = _frames(rest)
         for stream, payload in frames:
             outputs.setdefault(stream, []).append(payload)
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise AgentError("the command in the container did not end in time", "")
-        connection.settimeout(left)
-        block = connection.recv(1 << 16)
+        block = http.receive(connection, deadline)
         if not block:
             return b"".join(outputs[1]), b"".join(outputs[2])
         rest += block

@@ -14,3 +14,9 @@ class AgentError(Exception):
         self.what = what
         self.hint = hint
         self.outcome = outcome
+
+
+def os_error_text(error: OSError) -> str:
+    """Return what the system said, and about which file; a timeout has neither number nor name."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{reason}: {error.filename}" if error.filename else reason

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 from keybuzz.agent.errors import AgentError
 
@@ -15,7 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LARGEST_BODY = 64 << 20
+"""Bytes. Nothing that we ask for is longer; an endless answer must not fill the host's memory."""
+_LARGEST_HEAD = 1 << 16
 _BLOCK = 1 << 16
+
+
+class LateAnswerError(AgentError):
+    """The answer was not complete at its deadline."""
 
 
 class Response:
@@ -72,53 +80,97 @@ def send_request(
     connection.sendall(b"0\r\n\r\n")
 
 
-def read_head(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+def receive(connection: socket.socket, until: float) -> bytes:
+    """Return the next bytes, or nothing at the end. `until` is monotonic: a slow trickle is late as well."""
+    left = until - time.monotonic()
+    if left > 0:
+        try:
+            connection.settimeout(left)
+            return connection.recv(_BLOCK)
+        except TimeoutError:
+            pass
+        except OSError as error:
+            raise AgentError(f"the connection broke: {error.strerror or error}") from None
+    raise LateAnswerError("the answer did not come in time")
+
+
+def read_head(connection: socket.socket, until: float) -> tuple[int, dict[str, str], bytes]:
     """Read status and headers; return them with the bytes of the body that came along."""
     data = b""
     while b"\r\n\r\n" not in data:
-        block = connection.recv(_BLOCK)
+        block = receive(connection, until)
         if not block:
-            raise AgentError("the connection ended before an answer", "")
+            raise AgentError("the connection ended before an answer")
         data += block
+        if len(data) > _LARGEST_HEAD and b"\r\n\r\n" not in data:
+            raise AgentError("the head of the answer never ends")
     head, rest = data.split(b"\r\n\r\n", 1)
     lines = head.decode("latin-1").split("\r\n")
+    version, status = (*lines[0].split(" ", 2), "", "")[:2]
+    if not version.startswith("HTTP/1.") or not status.isdecimal():
+        raise AgentError(f"what answers does not speak HTTP: {lines[0][:60]!r}")
     headers = {
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines[1:])
     }
-    return int(lines[0].split(" ", 2)[1]), headers, rest
+    return int(status), headers, rest
 
 
-def read_response(connection: socket.socket) -> Response:
-    """Read the whole answer."""
-    status, headers, body = read_head(connection)
-    blocks = [body]
-    while block := connection.recv(_BLOCK):
+def read_response(connection: socket.socket, until: float) -> Response:
+    """Read the whole answer; AgentError when it is late, too long, or was cut short."""
+    status, headers, rest = read_head(connection, until)
+    return Response(status, read_body(connection, until, headers, rest))
+
+
+def read_body(
+    connection: socket.socket, until: float, headers: dict[str, str], rest: bytes
+) -> bytes:
+    """Read the body after its head: as long as it says, in chunks, or until the connection ends."""
+    length = headers.get("content-length", "")
+    expected = int(length) if length.isdecimal() else None
+    blocks, size = [rest], len(rest)
+    while expected is None or size < expected:
+        block = receive(connection, until)
+        if not block:
+            break
         blocks.append(block)
+        size += len(block)
+        if size > LARGEST_BODY:
+            raise AgentError(f"the answer is longer than {LARGEST_BODY >> 20} MiB")
     body = b"".join(blocks)
     if headers.get("transfer-encoding", "").lower() == "chunked":
-        body = _join_chunks(body)
-    return Response(status, body)
+        return _join_chunks(body)
+    if expected is not None and size < expected:
+        raise AgentError("the answer was cut short")
+    return body[:expected]
 
 
 def _join_chunks(body: bytes) -> bytes:
-    blocks = []
-    while body:
-        size_line, _, body = body.partition(b"\r\n")
-        size = int(size_line.split(b";")[0], 16)
+    """Return the content of a body in chunks, of which the last is empty."""
+    blocks: list[bytes] = []
+    position = 0
+    while True:
+        end = body.find(b"\r\n", position)
+        try:
+            size = int(body[position:end].split(b";")[0], 16)
+        except ValueError:
+            size = -1
+        start = end + 2
+        if end < 0 or size < 0 or len(body) < start + size:
+            raise AgentError("the answer was cut short")
         if size == 0:
-            break
-        blocks.append(body[:size])
-        body = body[size + 2 :]
-    return b"".join(blocks)
+            return b"".join(blocks)
+        blocks.append(body[start : start + size])
+        position = start + size + 2
 
 
 def request_url(
     method: str, url: str, timeout: float, headers: dict[str, str] | None = None, body: bytes = b""
 ) -> Response:
-    """Send one request to an http:// URL."""
+    """Send one request to an http:// URL. `timeout` is in seconds, for all of it."""
+    until = time.monotonic() + timeout
     host_and_port, slash, path = url.removeprefix("http://").partition("/")
     host, _, port = host_and_port.partition(":")
     with connect_tcp(host, int(port or 80), timeout) as connection:
         send_request(connection, method, slash + path or "/", headers or {}, body)
-        return read_response(connection)
+        return read_response(connection, until)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.agent import readings
 from keybuzz.agent.context import Context
-from keybuzz.agent.errors import AgentError
+from keybuzz.agent.errors import AgentError, os_error_text
 from keybuzz.agent.kinds import reader
 
 TYPE_CHECKING = False
@@ -31,8 +31,4 @@ def read(query: dict[str, Any], context: Context) -> State:
     except AgentError as error:
         return {"present": False, "attributes": {}, "problem": error.what}
     except OSError as error:
-        return {
-            "present": False,
-            "attributes": {},
-            "problem": f"{error.strerror}: {error.filename}",
-        }
+        return {"present": False, "attributes": {}, "problem": os_error_text(error)}

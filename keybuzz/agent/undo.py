@@ -5,6 +5,8 @@ It is disarmed by a NEW connection of the controller. So a change that locks us 
 
 from __future__ import annotations
 
+import os
+
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
 
@@ -13,6 +15,11 @@ SECONDS = 60
 
 def _unit(kind: str) -> str:
     return f"kbz-undo-{kind}"
+
+
+def armed(kind: str) -> bool:
+    """Say whether a change of this kind still waits for its confirmation."""
+    return os.path.exists(f"/run/systemd/transient/{_unit(kind)}.timer")
 
 
 def arm(kind: str, script: str) -> None:

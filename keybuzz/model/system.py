@@ -127,7 +127,7 @@ class SshServer(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {option.lower(): value for option, value in self.options}
+        return {**{option.lower(): value for option, value in self.options}, "confirmed": True}
 
     def query(self) -> Json:
         return {**Resource.query(self), "options": [option.lower() for option, _ in self.options]}
@@ -137,6 +137,7 @@ class SshServer(Resource):
 
     @property
     def guarded(self) -> bool:
+        """True. `confirmed` is false while the undo of a run that was cut off still counts down."""
         return True
 
 
@@ -174,6 +175,7 @@ class Firewall(Resource):
             "incoming": self.incoming,
             "outgoing": self.outgoing,
             "rules": tuple(sorted(str(rule) for rule in self.rules)),
+            "confirmed": True,
         }
 
     def order(self) -> Json:

@@ -93,6 +93,7 @@ class TestFirstInstall:
                 kbz.on(host, "find /etc /opt/keybuzz -name '*kbz-new*' -o -name '*kbz-pending*'")
                 == ""
             )
+            # The undo of a change that a killed run did not confirm must not fire after a green run.
             assert kbz.on(host, "systemctl list-timers --all 'kbz-undo*' --no-legend") == ""
 
     def _kill_at_something_new(self, kbz: Kbz, seen: set[str]) -> bool:

@@ -10,6 +10,8 @@ from keybuzz.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
 
@@ -29,13 +31,11 @@ def _ufw(*arguments: str) -> str:
 def read_firewall(query: Query, context: Context) -> State:
     """Read what `ufw status verbose` says, and of the rules those that carry our mark."""
     text = _ufw("status", "verbose")
-    active = "Status: active" in text
+    confirmed = not undo.armed("firewall")
+    if "Status: active" not in text:
+        found: dict[str, Any] = {"active": False, "incoming": "", "outgoing": "", "rules": []}
+        return {"present": True, "attributes": {**found, "confirmed": confirmed}}
     defaults = _DEFAULTS.search(text)
-    if not active:
-        return {
-            "present": True,
-            "attributes": {"active": False, "incoming": "", "outgoing": "", "rules": []},
-        }
     rules = [
         _rule_text(match) for line in text.splitlines() if (match := _RULE.match(line.strip()))
     ]
@@ -46,6 +46,7 @@ def read_firewall(query: Query, context: Context) -> State:
             "incoming": defaults.group(1) if defaults else "",
             "outgoing": defaults.group(2) if defaults else "",
             "rules": sorted(rules),
+            "confirmed": confirmed,
         },
     }
 

@@ -27,10 +27,8 @@ def read_ssh_server(query: Query, context: Context) -> State:
     # sshd prints the old name of the value that we write with its new name.
     if effective.get("permitrootlogin") == "without-password":
         effective["permitrootlogin"] = "prohibit-password"
-    return {
-        "present": True,
-        "attributes": {option: effective.get(option, "(not known)") for option in query["options"]},
-    }
+    found = {option: effective.get(option, "(not known)") for option in query["options"]}
+    return {"present": True, "attributes": {**found, "confirmed": not undo.armed("ssh-server")}}
 
 
 def write_ssh_server(order: Query, context: Context) -> None:
