@@ -92,7 +92,7 @@ class Container(Resource):
         return {
             **self.query(),
             "command": list(self.command),
-            "environment": [
+            "variables": [
                 f"{name}={value.reveal() if isinstance(value, Secret) else value}"
                 for name, value in self.environment
             ],

@@ -94,7 +94,7 @@ def _options(order: Query) -> dict[str, Any]:
     return {
         "Image": order["image"],
         "Cmd": order["command"],
-        "Env": order["environment"],
+        "Env": order["variables"],
         "Hostname": order["hostname"],
         "User": order["user"],
         "StopTimeout": order["stop_timeout"],
