@@ -112,7 +112,7 @@ def _refusal(path: Path) -> RefusedError:
 
 def read_holder(path: Path) -> Holder | None:
     """Return who is written in a lease file, or None."""
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads(path.read_bytes())
         return Holder(
             record["owner"],
