@@ -1,0 +1,151 @@
+"""Hypothesis strategies for every kind of resource, and the simulator that applies a plan to states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hypothesis import strategies as st
+
+from keybuzz.model.content import Content, QuotedSecret
+from keybuzz.model.docker import Bind, Container, DockerDaemon, Image
+from keybuzz.model.files import (
+    Absent,
+    ContainerSignal,
+    Directory,
+    File,
+    HostValidator,
+    ImageValidator,
+    Symlink,
+    UnitReload,
+)
+from keybuzz.model.plan import Action, Change, State
+from keybuzz.model.postgres import (
+    Database,
+    Extension,
+    PatroniIdentity,
+    PatroniLeader,
+    PatroniSettings,
+    PostgresAccess,
+    Role,
+)
+from keybuzz.model.resource import Resource, Value
+from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.system import (
+    Firewall,
+    FirewallRule,
+    NoSwap,
+    OperatingSystem,
+    Package,
+    Service,
+    SshServer,
+    Sysctl,
+)
+from site_values import identifiers, lawless_secrets
+
+KEY = DigestKey(b"k" * 32)
+"""The key of the digests in these states."""
+_words = identifiers
+_paths = st.lists(_words, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
+_texts = st.text(max_size=20)
+_numbers = st.integers(0, 65_535)
+_modes = st.integers(0, 0o777)
+_secrets = st.builds(Secret, _words, lawless_secrets)
+_parts = st.one_of(_texts, _secrets, st.builds(QuotedSecret, _secrets))
+_contents = st.lists(_parts, max_size=4).map(lambda parts: Content(tuple(parts)))
+_access = st.builds(PostgresAccess, _words, _words, st.just("http://127.0.0.1:8008"))
+_url = st.just("http://127.0.0.1:8008")
+_pairs = st.lists(st.tuples(_words, _words), max_size=3).map(tuple)
+_settings = st.dictionaries(_words, st.one_of(_texts, st.integers(), st.booleans()), max_size=4)
+_environment = st.lists(
+    st.tuples(_words, st.one_of(_texts, _secrets)), max_size=3, unique_by=lambda item: item[0]
+)
+_rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "22"]))
+
+RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
+    "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
+    "symlink": st.builds(Symlink, _paths, _paths),
+    "absent": st.builds(Absent, _paths),
+    "file": st.builds(
+        File,
+        _paths,
+        _contents,
+        _numbers,
+        _numbers,
+        _modes,
+        st.sampled_from(
+            [None, HostValidator(("check", "{}")), ImageValidator("i:1.0", ("check",), "/f")]
+        ),
+        st.sampled_from([None, ContainerSignal("c"), UnitReload("u.service")]),
+    ),
+    "operating-system": st.builds(OperatingSystem, _words),
+    "package": st.builds(Package, _words),
+    "sysctl": st.builds(Sysctl, _words, _words),
+    "service": st.builds(Service, _words, st.booleans(), st.booleans()),
+    "swap": st.builds(NoSwap),
+    "ssh-server": st.builds(SshServer, _pairs),
+    "firewall": st.builds(Firewall, st.lists(_rules, max_size=3).map(tuple)),
+    "image": st.builds(Image, _words.map(lambda word: f"{word}:1.0"), st.booleans()),
+    "container": st.builds(
+        Container,
+        _words,
+        _words,
+        st.lists(_words, max_size=3).map(tuple),
+        _environment.map(tuple),
+        st.lists(st.builds(Bind, _paths, _paths, st.booleans()), max_size=3).map(tuple),
+        _words,
+        _words,
+    ),
+    "docker-daemon": st.builds(DockerDaemon, _words, _words, _words),
+    "postgres-role": st.builds(Role, _access, _words, _secrets, st.booleans(), st.booleans()),
+    "postgres-database": st.builds(Database, _access, _words, _words),
+    "postgres-extension": st.builds(Extension, _access, _words, _words),
+    "patroni-settings": st.builds(
+        PatroniSettings, _url, _settings.map(lambda found: tuple(found.items())), _words, _secrets
+    ),
+    "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
+    "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+}
+"""Any resource of each kind. Secrets in them hold PLANTED."""
+
+any_resource = st.one_of(*RESOURCES.values())
+any_resources = st.lists(any_resource, max_size=6, unique_by=lambda resource: resource.identity)
+_values: st.SearchStrategy[Value] = st.one_of(
+    st.none(), st.booleans(), st.integers(), _texts, st.lists(_texts, max_size=2).map(tuple)
+)
+
+
+@st.composite
+def states_of(draw: st.DrawFn, resources: Iterable[Resource]) -> dict[str, State]:
+    """Return what any host may answer: right, absent, different, unreadable, or not asked."""
+    found: dict[str, State] = {}
+    for resource in resources:
+        identity = resource.identity
+        kind = draw(st.sampled_from(["right", "absent", "different", "problem", "silent"]))
+        wanted = dict(resource.wanted(KEY))
+        if kind == "right":
+            found[identity] = State(identity, True, wanted, draw(st.none() | _texts))
+        elif kind == "absent":
+            found[identity] = State(identity, False)
+        elif kind == "different":
+            names = draw(st.sets(st.sampled_from(sorted(wanted)))) if wanted else set()
+            other = {name: draw(_values) for name in names}
+            found[identity] = State(identity, True, {**wanted, **other, "more": 1})
+        elif kind == "problem":
+            found[identity] = State(identity, False, problem="Docker does not answer")
+    return found
+
+
+def applied(states: Mapping[str, State], changes: Iterable[Change]) -> dict[str, State]:
+    """Return the states after a host has done exactly what the changes say, and nothing else.
+
+    What could not be read before can be read afterwards, and is found absent.
+    """
+    after = dict(states)
+    for change in changes:
+        if change.action is Action.LATER:
+            after[change.identity] = State(change.identity, False)
+            continue
+        old = states[change.identity].attributes if change.action is Action.UPDATE else {}
+        made = {item.attribute: item.wanted for item in change.differences}
+        after[change.identity] = State(change.identity, True, {**old, **made})
+    return after
