@@ -22,6 +22,10 @@ _LARGEST_HEAD = 1 << 16
 _BLOCK = 1 << 16
 
 
+class BrokenConnectionError(AgentError):
+    """The other side hung up in the middle of something."""
+
+
 class LateAnswerError(AgentError):
     """The answer was not complete at its deadline."""
 
@@ -46,8 +50,12 @@ class Response:
 def connect_unix(path: str, timeout: float) -> socket.socket:
     """Return a connected unix socket."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(timeout)
-    connection.connect(path)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 
@@ -90,7 +98,8 @@ def receive(connection: socket.socket, until: float) -> bytes:
         except TimeoutError:
             pass
         except OSError as error:
-            raise AgentError(f"the connection broke: {error.strerror or error}") from None
+            reason = error.strerror or error
+            raise BrokenConnectionError(f"the connection broke: {reason}") from None
     raise LateAnswerError("the answer did not come in time")
 
 
