@@ -55,10 +55,17 @@ def _one_host(ready: list[Change]) -> Stage:
 
 def _refuse_other_system(live: Live) -> None:
     for change in live.changes():
-        if isinstance(change.resource, OperatingSystem):
-            release = change.differences[0]
+        if not isinstance(change.resource, OperatingSystem):
+            continue
+        if change.action is Action.LATER:
             raise RefusedError(
-                f"the system is {release.observed}; site.yaml says {release.wanted}",
+                f"the system can not be told: {change.reason}",
                 where=change.host,
-                hint="reinstall the server, or change base.operating_system",
+                hint="look at /etc/os-release there",
             )
+        release = change.differences[0]
+        raise RefusedError(
+            f"the system is {release.observed}; site.yaml says {release.wanted}",
+            where=change.host,
+            hint="reinstall the server, or change base.operating_system",
+        )

@@ -51,16 +51,23 @@ def next_stage(live: Live) -> Stage | None:
 def _refuse_foreign(live: Live) -> None:
     """A cluster that lives under another name, or with newer data, is never overwritten."""
     for change in live.changes():
-        if isinstance(change.resource, PatroniIdentity):
-            found = ", ".join(
-                f"{item.attribute} is {item.observed}, described as {item.wanted}"
-                for item in change.differences
-            )
+        if not isinstance(change.resource, PatroniIdentity):
+            continue
+        if change.action is Action.LATER:
             raise RefusedError(
-                f"the live cluster is not the described one: {found}",
+                f"what lives here can not be told: {change.reason}",
                 where=change.host,
-                hint="adopt it: put the live values into postgres.env and versions.yaml, then kbz plan",
+                hint="mend that first; nothing is written over a cluster that is not known",
             )
+        found = ", ".join(
+            f"{item.attribute} is {item.observed}, described as {item.wanted}"
+            for item in change.differences
+        )
+        raise RefusedError(
+            f"the live cluster is not the described one: {found}",
+            where=change.host,
+            hint="adopt it: put the live values into postgres.env and versions.yaml, then kbz plan",
+        )
 
 
 def _start(live: Live, starting: list[Change]) -> Stage:
