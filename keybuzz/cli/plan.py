@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from keybuzz.cli.context import format_option, limit_option, show, workspace
@@ -10,14 +12,23 @@ from keybuzz.cli.context import format_option, limit_option, show, workspace
 @click.command()
 @click.argument("modules", nargs=-1)
 @limit_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save it; `kbz run --plan FILE` applies exactly that, or refuses.",
+)
 @format_option
-def plan(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
+def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
     """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.saved_plan import save
     from keybuzz.engine.verbs import look
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
     with workspace(quiet=form == "json") as work:
-        report = look(work, "plan", chosen, work.select(named, limit))
+        selected = work.select(named, limit)
+        report = look(work, "plan", chosen, selected)
+    if out is not None:
+        save(out, report.plan, names, selected)
     return show(report, form)

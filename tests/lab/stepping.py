@@ -10,7 +10,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import choose, named_only
 from keybuzz.engine.journal import Journal
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.verbs import run
+from keybuzz.engine.run import RunRequest, run
 from keybuzz.engine.workspace import Workspace
 from keybuzz.lab.namespace import enter
 from keybuzz.site.load import load_site, read_configuration
@@ -49,7 +49,7 @@ def main(config: str, module: str, limit: str) -> int:
         "stepping",
     )
     selected = work.select(named_only([module]), (limit,))
-    report = run(work, choose([module]), selected, wait=0, timeout=900)
+    report = run(work, RunRequest(choose([module]), selected, timeout=900))
     print(f"end {int(report.exit_code)} {report.error}", flush=True)
     return int(report.exit_code)
 

@@ -35,7 +35,7 @@ def file_times(kbz: Kbz) -> dict[str, str]:
     """Return the change times of everything that kbz keeps on each node."""
     shown = (
         f"stat -c '%n %y %U %a' {CONFIGURATION} {DATA} /etc/docker/daemon.json "
-        "/etc/sysctl.d/99-keybuzz.conf /etc/ssh/sshd_config.d/00-keybuzz.conf"
+        "/etc/sysctl.d/99-keybuzz.conf /etc/ssh/sshd_config.d/00-keybuzz.conf 2>&1; true"
     )
     return {host: kbz.on(host, shown) for host in DB}
 
@@ -222,6 +222,27 @@ class TestRepairs:
             now = containers(kbz)
             assert all(now[host] == before[host] for host in others)
         assert repaired(kbz).json()["plan"]["size"] == 0
+
+
+class TestSavedPlan:
+    def test_it_is_applied_exactly_or_not_at_all(self, kbz: Kbz, tmp_path: Path) -> None:
+        saved = str(tmp_path / "plan.json")
+        kbz.on("db-slave-02", "sysctl -qw net.core.somaxconn=128")
+        assert kbz("plan", "base", "--limit", "db", "--out", saved).code == 2
+        kbz.on("db-slave-01", "sysctl -qw net.core.somaxconn=128")
+        refused = kbz("run", "--plan", saved)
+        assert refused.code == 3
+        assert "the hosts have moved since" in refused.stdout
+        assert kbz.on("db-slave-02", "sysctl -n net.core.somaxconn").strip() == "128"
+        assert kbz("plan", "base", "--limit", "db", "--out", saved).code == 2
+        done = kbz("run", "--plan", saved, "--format", "json")
+        assert done.code == 0
+        assert sum(host["changed"] for host in done.json()["hosts"].values()) == 2
+
+    def test_more_than_one_cluster_needs_a_word(self, kbz: Kbz) -> None:
+        done = kbz("run", "base")
+        assert done.code == 3
+        assert "--all" in done.stderr
 
 
 class TestFailover:

@@ -62,14 +62,18 @@ def _catalogue(query: Query, context: Context) -> Any:
 
 def literal(text: str) -> str:
     """Return a SQL string literal."""
-    if "\0" in text:
-        raise AgentError("a value holds a NUL character", "")
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "E'" + _without_nul(text).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def identifier(text: str) -> str:
     """Return a quoted SQL identifier."""
-    return '"' + text.replace('"', '""') + '"'
+    return '"' + _without_nul(text).replace('"', '""') + '"'
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise AgentError("a value holds a NUL character, which PostgreSQL can not store")
+    return text
 
 
 def read_postgres_role(query: Query, context: Context) -> State:
@@ -147,10 +151,10 @@ def matches(password: str, stored: str) -> bool:
         scheme, parameters, keys = stored.split("$")
         iterations, salt = parameters.split(":")
         expected = _verifier(password, base64.b64decode(salt), int(iterations))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return scheme == "SCRAM-SHA-256" and hmac.compare_digest(
-        expected, f"{scheme}${parameters}${keys}"
+        expected.encode(), f"{scheme}${parameters}${keys}".encode()
     )
 
 
@@ -160,6 +164,10 @@ def verifier(password: str) -> str:
 
 
 def _verifier(password: str, salt: bytes, iterations: int) -> str:
+    if not password.isascii():  # its tables cost a host more to load than all the rest
+        from keybuzz.agent.saslprep import saslprep
+
+        password = saslprep(password)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     stored_key = hashlib.sha256(client_key).digest()

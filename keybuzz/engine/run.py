@@ -1,0 +1,113 @@
+"""`kbz run`: the one verb that changes hosts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from keybuzz.engine import events
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.conduct import Conductor, StoppedError
+from keybuzz.engine.lock import leases
+from keybuzz.engine.outcomes import remember, report_of
+from keybuzz.engine.saved_plan import SavedPlan
+from keybuzz.engine.steps import StepResult
+from keybuzz.engine.survey import Survey, judge, survey
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.errors import KbzError
+from keybuzz.model.outcome import ExitCode, Outcome
+from keybuzz.model.report import HostReport, Report
+from keybuzz.site.module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What was asked for."""
+
+    modules: tuple[Module, ...]
+    """The chain, with what is required, in order."""
+    selected: frozenset[str]
+    wait: float = 0.0
+    """Seconds to wait for another run's lease."""
+    timeout: float = 3600.0
+    """Seconds for the whole run."""
+    saved: SavedPlan | None = None
+    """Apply exactly this, or nothing."""
+
+
+def run(workspace: Workspace, request: RunRequest) -> Report:
+    """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
+    folder = workspace.site.settings.state / "leases"
+    names = tuple(module.name for module in request.modules)
+    with leases(folder, workspace.lease_names(request.selected), workspace.command, request.wait):
+        number = workspace.journal.begin(
+            "run", (workspace.command,), names, time.time(), workspace.site.root
+        )
+        return remember(workspace, number, _run(workspace, request))
+
+
+def _run(workspace: Workspace, request: RunRequest) -> Report:
+    started = time.monotonic()
+    before = survey(workspace, request.modules, request.selected)
+    workspace.listen(events.Planned(before.plan))
+    conductor = Conductor(
+        workspace.nornir,
+        workspace.site,
+        request.modules,
+        all_modules(),
+        before.descriptions,
+        request.selected,
+        workspace.listen,
+        started + request.timeout,
+        workspace.stop,
+    )
+    error: KbzError | None = None
+    snapshot = before.snapshot
+    try:
+        if request.saved is not None:
+            request.saved.require_same(before.plan)
+        snapshot = conductor.run(snapshot)
+    except KbzError as stopped:
+        error = stopped
+        snapshot = conductor.last or snapshot
+    after = before
+    if snapshot is not before.snapshot:
+        after = judge(workspace, request.modules, request.selected, before.descriptions, snapshot)
+    hosts = {
+        host: _ended(host, after, conductor.results, error) for host in sorted(request.selected)
+    }
+    workspace.listen(events.Judged(after.findings))
+    seconds = time.monotonic() - started
+    report = report_of(workspace, "run", after, hosts, seconds, before.plan)
+    return _with_error(report, error)
+
+
+def _with_error(report: Report, error: KbzError | None) -> Report:
+    if error is None:
+        return report
+    code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else error.code
+    return replace(report, error=str(error), error_code=code)
+
+
+def _ended(
+    host: str, after: Survey, results: Iterable[StepResult], error: KbzError | None
+) -> HostReport:
+    """Return one host's end: the worst thing that happened to it."""
+    mine = [result for result in results if result.change.host == host]
+    count = Counter(result.outcome for result in mine)
+    remaining = len(after.plan.of(host))
+    for outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.UNREACHABLE):
+        if count[outcome]:
+            worst = next(result for result in mine if result.outcome is outcome)
+            return HostReport(
+                host, outcome, count[Outcome.CHANGED], remaining, worst.what, worst.hint
+            )
+    if host in after.snapshot.unreachable:
+        reason = after.snapshot.unreachable[host]
+        return HostReport(host, Outcome.UNREACHABLE, count[Outcome.CHANGED], what=reason)
+    if remaining and error is not None:
+        return HostReport(host, Outcome.SKIPPED, count[Outcome.CHANGED], remaining)
+    outcome = Outcome.CHANGED if count[Outcome.CHANGED] else Outcome.OK
+    return HostReport(host, outcome, count[Outcome.CHANGED], remaining)

@@ -1,0 +1,80 @@
+"""A plan in a file: shown to somebody today, applied exactly so tomorrow, or refused when the hosts have moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keybuzz.model.errors import InputError, RefusedError
+from keybuzz.model.plan import Plan
+from keybuzz.model.record import FORMAT_VERSION, plan_document
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What `kbz plan --out` wrote."""
+
+    path: Path
+    modules: tuple[str, ...]
+    """The modules that were named; what they require comes by itself."""
+    hosts: frozenset[str]
+    fingerprint: str
+    size: int
+
+    def require_same(self, plan: Plan) -> None:
+        """Raise RefusedError when the hosts now need something else than when the plan was saved."""
+        if fingerprint(plan) != self.fingerprint:
+            raise RefusedError(
+                f"the hosts have moved since this plan was saved: it had {self.size} changes, "
+                f"now {plan.size} are needed, or others",
+                where=str(self.path),
+                hint="kbz plan shows what is needed now; save it again with --out",
+            )
+
+
+def fingerprint(plan: Plan) -> str:
+    """Return a digest of every change with what was observed and what is wanted."""
+    text = json.dumps(plan_document(plan)["changes"], sort_keys=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]) -> None:
+    """Write the plan, 0600: it says much about the hosts, but holds no secret."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "modules": list(modules),
+        "hosts": sorted(hosts),
+        "fingerprint": fingerprint(plan),
+        "plan": plan_document(plan),
+    }
+    temporary = path.with_name(f".{path.name}.kbz-new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2, ensure_ascii=False)
+    temporary.replace(path)
+
+
+def load(path: Path) -> SavedPlan:
+    """Read a saved plan; InputError when it is not one."""
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        if document["format_version"] != FORMAT_VERSION:
+            raise InputError("was saved by another version of kbz", where=str(path))
+        return SavedPlan(
+            path,
+            tuple(map(str, document["modules"])),
+            frozenset(map(str, document["hosts"])),
+            str(document["fingerprint"]),
+            int(document["plan"]["size"]),
+        )
+    except OSError as error:
+        raise InputError(f"can not be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "is no saved plan", where=str(path), hint="kbz plan MODULE --out FILE writes one"
+        ) from error
