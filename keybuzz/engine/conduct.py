@@ -78,7 +78,7 @@ class Conductor:
                 self._refuse_leftovers(module, live)
                 return snapshot
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
-            if mark in done:
+            if stage.changes and mark in done:
                 raise StepError(
                     f"stage “{stage.name}” was applied and the hosts still differ: {_first_difference(stage)}",
                     where=module.name,
@@ -92,6 +92,8 @@ class Conductor:
         guard_quorum(stage, self._clusters(stage, snapshot))
         if stage.before is not None:
             snapshot = self._wait(module, stage.before, snapshot)
+            # Who is up may have changed while it waited.
+            guard_quorum(stage, self._clusters(stage, snapshot))
         if stage.changes:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
@@ -217,8 +219,6 @@ class Conductor:
 
 
 def _first_difference(stage: Stage) -> str:
-    if not stage.changes:
-        return "it only waits"
     change = stage.changes[0]
     parts = ", ".join(
         f"{item.attribute} is {item.observed!r}, wanted {item.wanted!r}"

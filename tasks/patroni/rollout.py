@@ -42,7 +42,7 @@ def next_stage(live: Live) -> Stage | None:
     if starting := [change for change in containers if not change.disrupts]:
         return _start(live, starting)
     if containers:
-        return _roll(live, containers)
+        return _settle(live) or _roll(live, containers)
     if inside:
         return Stage("roles, database and extensions", tuple(inside), before=_gate_ready(live))
     return _settle(live)
