@@ -16,7 +16,7 @@ from keybuzz.engine.guard import Cluster, disrupted, guard_quorum
 from keybuzz.engine.observe import Observation, Snapshot, View
 from keybuzz.model.docker import Container
 from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Live, Stage
+from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Change, State
 from keybuzz.model.postgres import PatroniIdentity, PatroniLeader
 from keybuzz.model.reading import Answer
@@ -246,25 +246,34 @@ def roll(world: World, selected: Iterable[str] | None = None) -> End:
                 left = [change.identity for change in live.changes()]
                 assert left == [], f"nothing takes {left}"
                 return End("done")
-            guard_quorum(stage, [_cluster(world, live)] if disrupted(stage) else [])
+            _guard(stage, world, live)
+            if not _holds(stage.before, world, chosen):
+                return End("gate", f"before {stage.name}")
+            _guard(stage, world, world.live(chosen))
         except RefusedError as error:
             return End("refused", str(error))
         mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
-        assert mark not in done, f"stage {stage.name} was applied and comes again"
+        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
         done.add(mark)
         check_stage(stage, world, chosen)
-        if stage.before is not None and stage.before.reason(live):
-            world.wait()
-            if reason := stage.before.reason(world.live(chosen)):
-                return End("gate", reason)
         world.apply(stage)
-        if stage.after is not None and (reason := stage.after.reason(world.live(chosen))):
-            return End("gate", reason)
+        if not _holds(stage.after, world, chosen):
+            return End("gate", f"after {stage.name}")
 
 
-def _cluster(world: World, live: Live) -> Cluster:
-    assert PATRONI.members_up is not None
-    return Cluster("patroni", frozenset(world.nodes), PATRONI.members_up(live))
+def _holds(gate: Gate | None, world: World, selected: frozenset[str]) -> bool:
+    """Say whether a gate holds, at once or after a while."""
+    if gate is None or gate.reason(world.live(selected)) is None:
+        return True
+    world.wait()
+    return gate.reason(world.live(selected)) is None
+
+
+def _guard(stage: Stage, world: World, live: Live) -> None:
+    if disrupted(stage):
+        assert PATRONI.members_up is not None
+        members = frozenset(world.nodes)
+        guard_quorum(stage, [Cluster("patroni", members, PATRONI.members_up(live))])
 
 
 def check_stage(stage: Stage, world: World, selected: frozenset[str]) -> None:

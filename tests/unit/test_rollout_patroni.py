@@ -323,3 +323,12 @@ def test_any_run_ends_and_says_no_only_with_a_reason(world: World, data: st.Data
         absent = [h for h in hosts if not world.nodes[h].reachable or h not in world.running]
         assert absent, f"{end} although every member is reachable and runs"
         assert end.why
+
+
+def test_a_member_on_its_way_is_waited_for_before_another_is_replaced() -> None:
+    """A run that was cut off right after a replacement goes on by itself."""
+    world = World.healthy(3)
+    world.nodes["db-2"].settled = False
+    outdate(world, "db-3")
+    assert roll(world).word == "done"
+    assert names(world) == ["wait", "replace db-3"]
