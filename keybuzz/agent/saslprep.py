@@ -20,14 +20,14 @@ _PROHIBITED = (
 
 
 def saslprep(password: str) -> str:
-    """Return the normal form that clients compute; a password that has none is used as it is.
+    """Return the normal form that PostgreSQL and its clients compute; a password that has none is used as it is.
 
-    PostgreSQL leaves ASCII alone, control characters too.
+    ASCII is left alone, control characters too. As in PostgreSQL, what is forbidden is looked for before normalizing.
     """
     if password.isascii():
         return password
-    normal = unicodedata.ucd_3_2_0.normalize("NFKC", "".join(map(_mapped, password)))
-    return password if _refused(normal) else normal
+    mapped = "".join(map(_mapped, password))
+    return password if _refused(mapped) else unicodedata.normalize("NFKC", mapped)
 
 
 def _mapped(character: str) -> str:
