@@ -60,7 +60,11 @@ def virgin(live: Live) -> bool:
 
 def _self(view: HostView) -> Mapping[str, Any]:
     answer = view.answer("patroni.self")
-    found = answer.value["json"] if answer.known else None
+    return _mapping(answer.value["json"]) if answer.known else {}
+
+
+def _mapping(found: object) -> Mapping[str, Any]:
+    """Return a JSON object, or an empty one: something else may answer on that port."""
     return found if isinstance(found, dict) else {}
 
 
@@ -69,8 +73,9 @@ def _as_the_leader_sees(live: Live) -> dict[str, Mapping[str, Any]]:
         if _self(view).get("role") not in _LEADING:
             continue
         answer = view.answer("patroni.cluster")
-        if answer.known and isinstance(answer.value["json"], dict):
-            return {member["name"]: member for member in answer.value["json"].get("members", [])}
+        listed = _mapping(answer.value["json"]).get("members") if answer.known else None
+        if isinstance(listed, list):
+            return {str(_mapping(member).get("name")): _mapping(member) for member in listed}
     return {}
 
 
@@ -87,7 +92,7 @@ def _member(host: str, view: HostView, seen: Mapping[str, Any]) -> PatroniMember
         timeline=own.get("timeline") or seen.get("timeline"),
         lag=0 if leads else lag if isinstance(lag, int) else None,
         version=_version(own.get("server_version")),
-        scope=str(own.get("patroni", {}).get("scope", "")),
+        scope=str(_mapping(own.get("patroni")).get("scope", "")),
         pending_restart=bool(own.get("pending_restart")),
     )
 
