@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.model.errors import InputError
+from keybuzz.model.group import GroupCatalogue
 from keybuzz.model.secret import DigestKey
 from keybuzz.site.credentials import load_credentials
 from keybuzz.site.groups import load_groups
+from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.problems import Problems, read_file
 from keybuzz.site.settings import load_settings
 from keybuzz.site.site import Site
@@ -33,6 +35,7 @@ class Configuration:
     groups: Path
     versions: Path
     site: Path
+    policies: Path
     overlay: Path | None
     connection: str
     workers: int
@@ -56,7 +59,7 @@ def read_configuration(path: Path) -> Configuration:
     options = _texts(reader, inventory, "options", ("path", "groups"), ("connection",))
     runner = reader.fields(top["runner"], "runner", ("plugin", "options"))
     workers = reader.fields(runner.get("options", top["runner"]), "runner", ("num_workers",))
-    user = _texts(reader, top, "user_defined", ("versions", "site"), ("overlay",))
+    user = _texts(reader, top, "user_defined", ("versions", "site", "policies"), ("overlay",))
     count = reader.number(workers["num_workers"], "num_workers", 1, 500) if workers else 0
     problems.raise_if_any()
     folder = path.resolve().parent
@@ -66,6 +69,7 @@ def read_configuration(path: Path) -> Configuration:
         groups=folder / options["groups"],
         versions=folder / user["versions"],
         site=folder / user["site"],
+        policies=folder / user["policies"],
         overlay=folder / user["overlay"] if "overlay" in user else None,
         connection=options.get("connection", "kbz_ssh"),
         workers=count,
@@ -98,9 +102,16 @@ def load_site(configuration: Configuration) -> Site:
             read_file(configuration.versions, _LIMIT), str(configuration.versions)
         ),
         settings=settings,
+        policies=read_policies(configuration.policies, catalogue),
         credentials=load_credentials(settings.credentials),
         digest_key=_digest_key(settings.state),
     )
+
+
+def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:
+    """Return policies.yaml; InputError with file:line for each thing that is wrong in it."""
+    names = tuple(group.name for group in catalogue.groups)
+    return parse_policies(read_file(path, _LIMIT), str(path), names)
 
 
 def _digest_key(state: Path) -> DigestKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from keybuzz.model.group import GroupCatalogue
 from keybuzz.model.lab import LabSettings
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.server import Server
+from keybuzz.site.policies import Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Site:
     settings: Settings
     credentials: Mapping[str, Secret]
     digest_key: DigestKey
+    policies: Policies = field(default_factory=Policies)
 
     def server(self, name: str) -> Server:
         """Return the server of that name."""

@@ -53,6 +53,7 @@ user_defined:
   versions: {INVENTORY / "versions.yaml"}
   site: {INVENTORY / "site.yaml"}
   overlay: {folder / "overlay.yaml"}
+  policies: {INVENTORY / "policies.yaml"}
 """
 
 
@@ -111,6 +112,7 @@ def described(site: Site, module: Module) -> dict[str, HostDescription]:
         groups=GROUPS,
         versions=INVENTORY / "versions.yaml",
         site=INVENTORY / "site.yaml",
+        policies=INVENTORY / "policies.yaml",
         overlay=None,
         connection="kbz_local",
         workers=2,

@@ -1,0 +1,104 @@
+"""inventory/policies.yaml: what is frozen (FRZ-1), and which findings of a policy are accepted until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from keybuzz.site.problems import Problems, nearest, shown
+from keybuzz.site.yaml_tree import Tree, TreeReader, parse_fields
+
+_RULE = re.compile(r"[A-Z][A-Z0-9]*-\d+")
+_SHORTEST_REASON = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A violation that is accepted: one rule, on the files of one pattern, with a reason and an end."""
+
+    rule: str
+    """Id of the rule, such as EP-1."""
+    path: str
+    """Pattern of paths as a check prints them; `*` also stands for folders between."""
+    reason: str
+    until: date
+    """The last day on which it counts."""
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What policies.yaml says, checked."""
+
+    freeze: tuple[str, ...] = ()
+    """Groups whose deployed clusters are final: drift and findings are reported, nothing is changed (FRZ-1)."""
+    waivers: tuple[Waiver, ...] = ()
+    source: str = "policies.yaml"
+    """The file, as messages name it."""
+
+
+def parse_policies(content: bytes, source: str, groups: Collection[str]) -> Policies:
+    """Return the policies; InputError names every problem with its line. `groups` may be frozen."""
+    problems = Problems(source)
+    reader = _PoliciesReader(problems)
+    top = reader.fields(parse_fields(content, source), "the file", ("freeze", "waivers"))
+    problems.raise_if_any()
+    found = Policies(
+        freeze=reader.freeze(top["freeze"], groups),
+        waivers=tuple(reader.waiver(item) for item in reader.items(top["waivers"], "waivers")),
+        source=source,
+    )
+    problems.raise_if_any()
+    return found
+
+
+class _PoliciesReader(TreeReader):
+    def freeze(self, tree: Tree, groups: Collection[str]) -> tuple[str, ...]:
+        seen: list[str] = []
+        for item in self.items(tree, "freeze"):
+            name = self.text(item, "freeze")
+            if name and name not in groups:
+                what = f"freeze names {shown(name)}, which is no group"
+                self.problems.add(item.line, what, nearest(name, groups))
+            elif name in seen:
+                self.problems.add(item.line, f"freeze names {name} twice", "keep one of the two")
+            seen.append(name)
+        return tuple(seen)
+
+    def waiver(self, tree: Tree) -> Waiver:
+        fields = self.fields(tree, "a waiver", ("rule", "path", "reason", "until"))
+        texts = {name: self.text(value, name) for name, value in fields.items()}
+        until = date.min
+        if fields:
+            until = self._date(fields["until"], texts["until"])
+            self._judge(fields, texts)
+        return Waiver(
+            rule=texts.get("rule", ""),
+            path=texts.get("path", ""),
+            reason=texts.get("reason", ""),
+            until=until,
+            line=tree.line,
+        )
+
+    def _judge(self, fields: dict[str, Tree], texts: dict[str, str]) -> None:
+        if texts["rule"] and not _RULE.fullmatch(texts["rule"]):
+            what = f"rule is {shown(texts['rule'])}, which is no rule's id"
+            self.problems.add(fields["rule"].line, what, "write one of `kbz policy explain`: EP-1")
+        if texts["path"].strip("*/.") == "" and texts["path"]:
+            what = f"path {shown(texts['path'])} waives the rule everywhere"
+            self.problems.add(fields["path"].line, what, "name the file or the folder: shop/*")
+        if texts["reason"] and len(texts["reason"].strip()) < _SHORTEST_REASON:
+            what = f"reason {shown(texts['reason'])} explains nothing"
+            hint = "write a sentence: why it is accepted, and who decided"
+            self.problems.add(fields["reason"].line, what, hint)
+
+    def _date(self, tree: Tree, text: str) -> date:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            if text:
+                what = f"until is {shown(text)}, which is no day"
+                self.problems.add(tree.line, what, "write it as 2026-01-31: the last day it counts")
+            return date.min
