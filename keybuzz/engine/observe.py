@@ -142,11 +142,13 @@ class View:
                     self._host_changes(module, host),
                     (*description.resources, *description.cluster),
                 )
+        members = site.members(module.group)
+        away = self.snapshot.unreachable
         live = Live(
             module=module.name,
-            members=site.members(module.group),
+            members=members,
             hosts=dict(sorted(views.items())),
-            unreachable=self.snapshot.unreachable,
+            unreachable={m.name: away[m.name] for m in members if m.name in away},
             selected=self.selected,
         )
         return self._with_cluster_changes(module, live)

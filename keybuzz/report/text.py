@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -9,11 +10,12 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Topology
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change, NotApplicable, Plan
-from keybuzz.model.report import Report
+from keybuzz.model.report import HostReport, Report
 from keybuzz.model.resource import Value
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
+_ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
 
 
 def report_text(report: Report) -> str:
@@ -116,19 +118,25 @@ def topology_text(topology: Topology) -> str:
 
 
 def hosts_text(report: Report) -> str:
-    """Return the hosts that did not end well, each with its reason."""
-    bad = [
-        item for item in report.hosts.values() if item.outcome not in (Outcome.OK, Outcome.CHANGED)
-    ]
-    lines = []
-    for item in bad:
-        left = f" ({item.remaining} changes were not made)" if item.remaining else ""
-        lines.append(
-            f"{item.outcome.value:<11} {item.host}{left}{': ' + item.what if item.what else ''}"
-        )
-        if item.hint:
-            lines.append(f"            → {item.hint}")
+    """Return the hosts that did not end well; the same reason on many hosts is one line with the list."""
+    grouped: dict[tuple[Outcome, int, str, str], list[HostReport]] = defaultdict(list)
+    for item in report.hosts.values():
+        if item.outcome not in (Outcome.OK, Outcome.CHANGED):
+            reason = _ADDRESS.sub("its address", item.what)
+            grouped[item.outcome, item.remaining, reason, item.hint].append(item)
+    lines: list[str] = []
+    for (outcome, remaining, reason, hint), items in grouped.items():
+        left = f" ({_count(remaining, 'change')} not made)" if remaining else ""
+        what = items[0].what if len(items) == 1 else reason
+        names = _hosts([item.host for item in items])
+        lines.append(f"{outcome.value:<11} {names}{left}{': ' + what if what else ''}")
+        if hint:
+            lines.append(f"            → {hint}")
     return "\n".join(lines)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def last_line(report: Report) -> str:
@@ -137,7 +145,7 @@ def last_line(report: Report) -> str:
     words = [f"checked {answered} of {selected} hosts"]
     if report.verb == "run":
         made = sum(item.changed for item in report.hosts.values())
-        words.append(f"{made} change{'s' * (made != 1)} made")
+        words.append(f"{_count(made, 'change')} made")
     elif report.verb in ("plan", "drift"):
         word = "difference" if report.verb == "drift" else "change"
         size = report.plan.size
