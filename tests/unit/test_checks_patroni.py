@@ -293,14 +293,14 @@ def test_on_empty_hosts_nothing_is_assumed() -> None:
     live = World.empty(3).live()
     assert topology(live).cluster == "patroni"
     assert {m.role for m in topology(live).members} == {"replica"}
-    assert [f for f in checks(live) if f.check == "patroni.leader.single"][
-        0
-    ].level is Level.CRITICAL
+    leading = next(finding for finding in checks(live) if finding.check == "patroni.leader.single")
+    assert leading.level is Level.CRITICAL
 
 
 _scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5))
 _documents = st.dictionaries(
-    st.sampled_from(["state", "role", "timeline", "server_version", "pending_restart"]), _scalars
+    st.sampled_from(["state", "role", "timeline", "server_version", "pending_restart", "patroni"]),
+    _scalars,
 )
 
 
@@ -318,7 +318,9 @@ def test_no_document_makes_a_check_raise(document: Json, host: str) -> None:
     not_ready(live, HOSTS)
 
 
-@pytest.mark.parametrize("document", [None, [], "text", 7, {"members": []}, {"members": None}])
+@pytest.mark.parametrize(
+    "document", [None, [], "text", 7, {"members": []}, {"members": None}, {"members": [7]}]
+)
 def test_a_cluster_document_of_another_shape_is_an_unhealthy_cluster(document: object) -> None:
     live = Cluster().live()
     hosts = {
