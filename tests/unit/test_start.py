@@ -59,7 +59,7 @@ def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
     [
         (("dance",), ExitCode.USAGE, "No such command 'dance'"),
         (("plan", "--colour"), ExitCode.USAGE, "No such option"),
-        (("run",), ExitCode.USAGE, "Missing argument"),
+        (("run", "--wait", "soon"), ExitCode.USAGE, "'soon' is not a valid float"),
         (("plan", "patrony"), ExitCode.USAGE, "did you mean patroni?"),
         (("inventory",), ExitCode.FAILED, "there is no such file"),
         (("plan", "--format", "xml"), ExitCode.USAGE, "'xml' is not one of"),
