@@ -72,8 +72,11 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
 
 
 def write_site(folder: Path, name: str) -> Kbz:
-    """Write a nornir_config.yaml whose lab has this name; everything else is the repository's."""
-    root = folder / name
+    """Write a nornir_config.yaml whose lab has this name; everything else is the repository's.
+
+    The lab's root is always the same, so that what a crashed session left is found and removed by the next.
+    """
+    root = Path("/var/lib") / name
     overlay = (REPOSITORY / "inventory/lab.yaml").read_text()
     overlay = overlay.replace("/var/lib/kbz-lab", str(root)).replace(
         "name: kbz-lab", f"name: {name}"
@@ -92,9 +95,10 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     if os.geteuid() != 0:
         pytest.skip("the lab's network namespaces and containers need root")
     made = write_site(tmp_path_factory.mktemp("site"), LAB)
+    made.good("lab", "down", "--wipe")
     try:
         made.good("lab", "up", "--limit", "db", timeout=900)
         made.good("secrets", "init")
         yield made
     finally:
-        made("lab", "down", "--wipe")
+        made.good("lab", "down", "--wipe")
