@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from keybuzz.engine.journal import HostRecord
 from keybuzz.engine.survey import Survey
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.errors import KbzError
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Plan
 from keybuzz.model.record import plan_text
 from keybuzz.model.report import HostReport, Report
+from keybuzz.site.module import Module
 
 
 def report_of(
@@ -33,6 +37,19 @@ def report_of(
         seconds=seconds,
         round_trips=workspace.round_trips(),
     )
+
+
+@contextmanager
+def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> Iterator[int]:
+    """Begin an entry of the journal and yield its number; an error that leaves no report ends it in its own words."""
+    names = tuple(module.name for module in modules)
+    root = workspace.site.root
+    number = workspace.journal.begin(verb, (workspace.command,), names, time.time(), root)
+    try:
+        yield number
+    except KbzError as error:
+        workspace.journal.end(number, time.time(), int(error.code), {}, "", str(error))
+        raise
 
 
 def remember(workspace: Workspace, number: int, report: Report) -> Report:

@@ -11,7 +11,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.conduct import Conductor, StoppedError
 from keybuzz.engine.lock import leases
-from keybuzz.engine.outcomes import remember, report_of
+from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.saved_plan import SavedPlan
 from keybuzz.engine.steps import StepResult
 from keybuzz.engine.survey import Survey, judge, survey
@@ -40,11 +40,11 @@ class RunRequest:
 def run(workspace: Workspace, request: RunRequest) -> Report:
     """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
     folder = workspace.site.settings.state / "leases"
-    names = tuple(module.name for module in request.modules)
-    with leases(folder, workspace.lease_names(request.selected), workspace.command, request.wait):
-        number = workspace.journal.begin(
-            "run", (workspace.command,), names, time.time(), workspace.site.root
-        )
+    names = workspace.lease_names(request.selected)
+    with (
+        leases(folder, names, workspace.command, request.wait),
+        in_journal(workspace, "run", request.modules) as number,
+    ):
         return remember(workspace, number, _run(workspace, request))
 
 

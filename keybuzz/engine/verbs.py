@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from keybuzz.engine.outcomes import remember, report_of
+from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.survey import Survey, survey
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.outcome import Outcome
@@ -32,8 +32,5 @@ def recorded(
     workspace: Workspace, verb: str, modules: tuple[Module, ...], selected: frozenset[str]
 ) -> Report:
     """Look, and write the result into the journal: for drift."""
-    names = tuple(module.name for module in modules)
-    now = time.time()
-    number = workspace.journal.begin(verb, (workspace.command,), names, now, workspace.site.root)
-    report = look(workspace, verb, modules, selected)
-    return remember(workspace, number, report)
+    with in_journal(workspace, verb, modules) as number:
+        return remember(workspace, number, look(workspace, verb, modules, selected))
