@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from keybuzz.model.plan import Change, State
 from keybuzz.model.resource import Resource
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.site.groups import load_groups
-from keybuzz.site.load import Configuration
+from keybuzz.site.load import read_configuration
 from keybuzz.site.module import Description
 from keybuzz.site.site import Settings, Site
 from keybuzz.site.tsv import read_servers
@@ -127,16 +127,8 @@ def local_nornir(
     site: Site, hosts: Mapping[str, ScratchHost], connection: str = "kbz_local"
 ) -> Nornir:
     """Return the product's own Nornir, in which these hosts are scratch hosts of this machine."""
-    nothing = site.root / "none"
-    configuration = Configuration(
-        path=site.root / "nornir_config.yaml",
-        servers=SERVERS,
-        groups=GROUPS,
-        versions=nothing,
-        site=nothing,
-        overlay=None,
-        connection=connection,
-        workers=8,
+    configuration = replace(
+        read_configuration(ROOT / "nornir_config.yaml"), connection=connection, workers=8
     )
     nornir = make_nornir(configuration, site)
     nornir = nornir.filter(filter_func=lambda host: host.name in hosts)
