@@ -21,13 +21,21 @@ def lab() -> None:
 @limit_option
 @pass_lab
 def up(site: LabSite, limit: tuple[str, ...]) -> None:
-    """Start servers; repairs what a crash left. Safe to run any time."""
-    from keybuzz.lab import images as stand_ins
+    """Start servers; repairs what a crash left. Safe to run any time.
+
+    The registry and the load balancers always come too. Images are made and stored in the registry
+    for the groups of the chosen servers only, and only those that are missing.
+    """
+    from keybuzz.lab import images, mirror, services
     from keybuzz.lab import lab as whole
+    from keybuzz.lab.stand_ins import needed_by
 
     chosen = site.chosen(limit)
+    needed = needed_by(chosen)
     whole.up(site.settings, chosen, say)
-    stand_ins.ensure(site.settings, say)
+    services.up(site.settings, site.balancers(), say)
+    images.ensure(site.settings, needed, say)
+    mirror.fill(site.settings, needed, say)
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 
@@ -68,7 +76,7 @@ def reset(site: LabSite, hosts: tuple[str, ...], name_of_lab: str) -> None:
 @limit_option
 @pass_lab
 def status(site: LabSite, limit: tuple[str, ...]) -> None:
-    """Show what each server is doing."""
+    """Show what each server, the registry and the load balancers are doing."""
     from keybuzz.lab.status import status as ask
 
     rows = ask(site.settings, site.chosen(limit))
@@ -83,7 +91,20 @@ def status(site: LabSite, limit: tuple[str, ...]) -> None:
             f"{row.name:<16} {row.address!s:<12} {row.state:<10} {ssh:<4} {cable:<6} {memory}"
         )
     good = sum(row.state == "running" and row.ssh for row in rows)
-    click.echo(f"{good} of {len(rows)} run and answer SSH.")
+    click.echo(f"{good} of {len(rows)} run and answer SSH.\n")
+    _show_services(site)
+
+
+def _show_services(site: LabSite) -> None:
+    from keybuzz.lab.services import status as ask
+
+    click.echo(f"{'SERVICE':<16} {'ADDRESS':<12} {'PORT':<6} {'STATE':<8} TARGETS")
+    for row in ask(site.settings, site.balancers()):
+        state = "answers" if row.answers else "off"
+        good = [one.target for one in row.targets if one.up]
+        targets = f"{len(good)} of {len(row.targets)} up: {' '.join(good)}" if row.targets else ""
+        line = f"{row.name:<16} {row.address!s:<12} {row.port:<6} {state:<8} {targets}"
+        click.echo(line.rstrip(": "))
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
@@ -97,20 +118,24 @@ def execute(site: LabSite, host: str, command: tuple[str, ...]) -> int:
     return inside.execute(site.settings, site.server(host).name, command)
 
 
-@lab.command()
+@lab.command("images")
 @pass_lab
-def images(site: LabSite) -> None:
+def show_images(site: LabSite) -> None:
     """Show which images stand in for the frozen ones, and what they really are."""
-    from keybuzz.lab import builder
-    from keybuzz.lab import images as stand_ins
+    from keybuzz.lab import builder, mirror, registry
+    from keybuzz.lab.images import images
 
     settings = site.settings
     if not builder.running(settings):
         raise KbzError("the image builder does not run", where="lab", hint="kbz lab up")
-    for row in stand_ins.images(settings):
-        state = f"{row.identity[7:19]}  {row.size / _MEBIBYTE:.0f} MiB"
+    rows = images(settings)
+    references = [row.reference for row in rows]
+    held = mirror.held(settings, references) if registry.answers(settings) else frozenset()
+    for row in rows:
+        place = "in the registry" if row.identity in held else "not in the registry"
+        state = f"{row.identity[7:19]}  {row.size / _MEBIBYTE:.0f} MiB  {place}"
         click.echo(f"{row.reference} ← {row.provenance}")
-        click.echo(f"  {state if row.present else 'not built yet: kbz lab up'}")
+        click.echo(f"  {state if row.present else 'not built: no server that runs it was started'}")
 
 
 @lab.command()

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from keybuzz.model.errors import RefusedError, UsageError
 from keybuzz.model.group import GroupCatalogue
 from keybuzz.model.lab import LabSettings
 from keybuzz.model.server import Server
+
+if TYPE_CHECKING:
+    from keybuzz.lab.balancer import Balancer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +37,12 @@ class LabSite:
 
         names = parse_limit(terms, self.servers, self.catalogue)
         return tuple(server for server in self.servers if server.name in names)
+
+    def balancers(self) -> tuple[Balancer, ...]:
+        """Return the provider's load balancers, as groups.yaml says where they lead."""
+        from keybuzz.lab.balancer import balancers
+
+        return balancers(self.catalogue, self.servers)
 
     def server(self, name: str) -> Server:
         """Return the one server of that name, alias or address."""

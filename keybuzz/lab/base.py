@@ -48,16 +48,20 @@ def build(recipe: BaseRecipe, target: Path, cache: Path) -> None:
 
 
 def mirror(release: str) -> str:
-    """Return the Debian mirror that this machine itself uses for a release."""
-    query = ["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {release}"]
-    told = run(query).split()
-    if not told:
-        raise KbzError(
-            f"this machine has no source of Debian packages for {release}",
-            where="lab",
-            hint="add one to /etc/apt/sources.list.d and run apt-get update",
-        )
-    return told[0]
+    """Return the Debian mirror that this machine itself uses: a mirror has every release.
+
+    Its source for this very release comes first, where it has one.
+    """
+    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Component: main"]
+    for wanted in (f"Codename: {release}", "Label: Debian"):
+        told = run([*ask, wanted]).split()
+        if told:
+            return told[0]
+    raise KbzError(
+        f"this machine has no source of Debian packages for {release}",
+        where="lab",
+        hint="add one to /etc/apt/sources.list.d and run apt-get update",
+    )
 
 
 def trust_like_this_machine(target: Path) -> None:

@@ -115,6 +115,14 @@ def control_group(lab: str, host: str) -> ControlGroup:
     return ControlGroup(unified_root(Path("/proc/self/mounts").read_text()), lab, host)
 
 
+def group_names(lab: str) -> tuple[str, ...]:
+    """Return the names of the groups that a lab has, sorted; they may have no process any more."""
+    folder = control_group(lab, "").path
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+
+
 def _delegate(group: Path) -> None:
     """Let children use the controllers that version 2 has here; none where version 1 took them."""
     available = set((group / "cgroup.controllers").read_text().split()) & _CONTROLLERS

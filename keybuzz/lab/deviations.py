@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keybuzz.lab.images import STAND_INS
 from keybuzz.lab.recipe import SERVER
+from keybuzz.lab.stand_ins import STAND_INS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,26 @@
-"""Images that stand in for the frozen ones where no container registry can be reached.
-
-A stand-in has the reference and the interface of the real image, and says in a label what it is.
-"""
+"""Make stand-in images on the builder, each once for each state of its recipe."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.lab import base, builder
 from keybuzz.lab.process import Report, exclusive, run, succeeds
-from keybuzz.lab.recipe import IMAGE
+from keybuzz.lab.recipe import IMAGE, IMAGE_13, BaseRecipe
+from keybuzz.lab.stand_ins import STAND_INS, StandIn
 from keybuzz.model.lab import LabSettings
 
-DEBIAN = "kbz-lab/debian:12"
-"""The small Debian 12 below every stand-in; only the builder has it."""
+DEBIAN = {IMAGE.digest: "kbz-lab/debian:12", IMAGE_13.digest: "kbz-lab/debian:13"}
+"""The small Debian below every stand-in, by the digest of its recipe; only the builder has it."""
 
 _RECIPES = Path(__file__).with_name("images")
 _RECIPE_LABEL = "kbz.recipe"
 _BUILD_SECONDS = 1800
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """One image that the lab makes itself."""
-
-    reference: str
-    """The frozen reference that it answers to."""
-    recipe: str
-    """Folder below keybuzz/lab/images."""
-    provenance: str
-    """What it really is."""
-
-
-STAND_INS = (
-    StandIn(
-        "postgres:16.4-bookworm",
-        "postgres",
-        "Debian 12 + PostgreSQL 16.2 from the PyPI wheel pgserver 0.1.4 "
-        "(pgvector 0.6.2, no contrib)",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +45,17 @@ def images(settings: LabSettings) -> tuple[ImageRow, ...]:
     return tuple(_row(settings, stand_in) for stand_in in STAND_INS)
 
 
-def ensure(settings: LabSettings, report: Report) -> None:
-    """Make sure that the builder has every stand-in, made by its present recipe."""
+def ensure(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) -> None:
+    """Make sure that the builder runs and has these stand-ins, made by their present recipes."""
     builder.start(settings, report)
     with exclusive(settings.cache / "images.lock"):
-        _ensure_debian(settings, report)
-        for stand_in in STAND_INS:
+        for stand_in in stand_ins:
             _ensure_stand_in(settings, stand_in, report)
 
 
-def recipe_digest(folder: Path) -> str:
+def recipe_digest(folder: Path, debian: BaseRecipe = IMAGE) -> str:
     """Return a digest of a recipe's files and of the Debian below it."""
-    digest = hashlib.sha256(IMAGE.digest.encode())
+    digest = hashlib.sha256(debian.digest.encode())
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(folder)}\0{len(content)}\0".encode() + content)
@@ -100,28 +76,30 @@ def _made_by(settings: LabSettings, reference: str, digest: str) -> bool:
     return bool(builder.docker(settings, ["image", "ls", "--quiet", *filters]).strip())
 
 
-def _ensure_debian(settings: LabSettings, report: Report) -> None:
-    if _made_by(settings, DEBIAN, IMAGE.digest):
+def _ensure_debian(settings: LabSettings, recipe: BaseRecipe, report: Report) -> None:
+    name = DEBIAN[recipe.digest]
+    if _made_by(settings, name, recipe.digest):
         return
-    report("", "Making a small Debian 12 for images from Debian packages: about 40 s, once.")
+    report("", f"Making a small {name} for images from Debian packages: about 40 s, once.")
     for leftover in settings.cache.glob("image-base-*"):
         succeeds(["rm", "-rf", "--one-file-system", leftover])
     folder = settings.cache / f"image-base-{os.getpid()}"
-    base.build(IMAGE, folder, settings.cache)
+    base.build(recipe, folder, settings.cache)
     base.trust_like_this_machine(folder)
     archive = folder.with_suffix(".tar")
     run(["tar", "--create", "--numeric-owner", f"--directory={folder}", f"--file={archive}", "."])
-    change = f"LABEL {_RECIPE_LABEL}={IMAGE.digest}"
-    builder.docker(settings, ["import", "--change", change, archive, DEBIAN])
+    change = f"LABEL {_RECIPE_LABEL}={recipe.digest}"
+    builder.docker(settings, ["import", "--change", change, archive, name])
     archive.unlink()
     run(["rm", "-rf", "--one-file-system", folder])
 
 
 def _ensure_stand_in(settings: LabSettings, stand_in: StandIn, report: Report) -> None:
     folder = _RECIPES / stand_in.recipe
-    digest = recipe_digest(folder)
+    digest = recipe_digest(folder, stand_in.debian)
     if _made_by(settings, stand_in.reference, digest):
         return
+    _ensure_debian(settings, stand_in.debian, report)
     report("", f"Building {stand_in.reference}: {stand_in.provenance}.")
     labels = {
         _RECIPE_LABEL: digest,

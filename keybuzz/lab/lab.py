@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
-from keybuzz.lab import base, builder, disk, host, keys, machine, network, readiness, requirements
-from keybuzz.lab.layout import check_name, host_names
+from keybuzz.lab import (
+    base,
+    builder,
+    disk,
+    host,
+    keys,
+    machine,
+    network,
+    readiness,
+    requirements,
+    services,
+)
+from keybuzz.lab.layout import check_name, host_names, lock_file
 from keybuzz.lab.process import Report, exclusive, run
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
@@ -29,7 +39,7 @@ def up(settings: LabSettings, servers: Sequence[Server], report: Report) -> None
     """
     check_name(settings)
     requirements.ensure(report)
-    with exclusive(_lock(settings)):
+    with exclusive(lock_file(settings)):
         machine.raise_limits(report)
         digest = base.server_base(settings.cache, report)
         keys.controller_key(settings)
@@ -41,18 +51,20 @@ def up(settings: LabSettings, servers: Sequence[Server], report: Report) -> None
 
 
 def down(settings: LabSettings, report: Report) -> None:
-    """Stop all hosts and remove namespaces and control groups; the hosts' disks stay."""
-    with exclusive(_lock(settings)):
+    """Stop all hosts and services, remove namespaces and control groups; the hosts' disks stay."""
+    with exclusive(lock_file(settings)):
         hosts = host_names(settings)
         _each(hosts, lambda name: _take_down(settings, name, report), _STOPS_AT_ONCE)
+        services.down(settings)
         network.remove_bridge(settings)
         builder.leave(settings)
 
 
 def wipe(settings: LabSettings, report: Report) -> None:
     """Delete everything below the root of a lab that is down; the cache (base, images) stays."""
-    with exclusive(_lock(settings)):
+    with exclusive(lock_file(settings)):
         alive = [name for name in host_names(settings) if host.group(settings, name).populated()]
+        alive += services.running(settings)
         if alive:
             raise KbzError(f"still running: {' '.join(alive)}", where="lab", hint="kbz lab down")
         for name in host_names(settings):
@@ -63,7 +75,7 @@ def wipe(settings: LabSettings, report: Report) -> None:
 
 def reset(settings: LabSettings, servers: Sequence[Server], report: Report) -> None:
     """Make these hosts bare again: new disk, new host key, empty Docker. Others are not touched."""
-    with exclusive(_lock(settings)):
+    with exclusive(lock_file(settings)):
         for server in servers:
             report(server.name, "Deleting its disk.")
             host.kill(settings, server.name)
@@ -114,7 +126,3 @@ def _each(items: Sequence[Item], work: Callable[[Item], None], at_once: int) -> 
             raise error
     if errors:
         raise KbzError("\n".join(str(error) for error in errors))
-
-
-def _lock(settings: LabSettings) -> Path:
-    return settings.root.with_name(f"{settings.root.name}.lock")

@@ -101,6 +101,39 @@ class HostPlaces:
         return interface_name(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class ServicePlaces:
+    """Files of a service that the lab runs beside its hosts: the registry, a load balancer."""
+
+    settings: LabSettings
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Everything of this service; nothing in it outlives `down`."""
+        return self.settings.root / "services" / self.name
+
+    @property
+    def config(self) -> Path:
+        """What the running process was told."""
+        return self.folder / "config"
+
+    @property
+    def log(self) -> Path:
+        """What it printed since its last start."""
+        return self.folder / "log"
+
+    @property
+    def socket(self) -> Path:
+        """Where it answers questions about itself, if it does."""
+        return self.folder / "socket"
+
+
+def lock_file(settings: LabSettings) -> Path:
+    """Return the file that whoever changes the lab holds locked; it outlives the lab's root."""
+    return settings.root.with_name(f"{settings.root.name}.lock")
+
+
 def host_names(settings: LabSettings) -> tuple[str, ...]:
     """Return the names of the hosts that have a folder in this lab, sorted."""
     folder = settings.root / "hosts"

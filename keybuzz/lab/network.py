@@ -13,8 +13,10 @@ from keybuzz.lab.layout import CONTROLLER, NAMESPACES, NETWORK, HostPlaces, hard
 from keybuzz.lab.namespace import is_namespace
 from keybuzz.lab.process import run
 from keybuzz.model.lab import LabSettings
-from keybuzz.model.server import Server
+from keybuzz.model.server import Server, VirtualAddress
 
+Endpoint = Server | VirtualAddress
+"""What has a name, an address, and a cable to the bridge."""
 BRIDGE = "lab0"
 
 
@@ -40,7 +42,7 @@ def port_commands(port: str, namespace: str) -> tuple[str, ...]:
     )
 
 
-def host_commands(server: Server) -> tuple[str, ...]:
+def host_commands(server: Endpoint) -> tuple[str, ...]:
     """Return what `ip -batch` runs in the host's namespace: its address, and no route out."""
     return (
         "link set lo up",
@@ -59,13 +61,23 @@ def ensure_bridge(settings: LabSettings) -> None:
     _batch(settings.name, bridge_commands())
 
 
-def connect(settings: LabSettings, server: Server) -> None:
+def connect(settings: LabSettings, server: Endpoint) -> None:
     """Give a host that does not run a fresh namespace and cable: what a crash left is replaced."""
     places = HostPlaces(settings, server.name)
     disconnect(settings, server.name)
     _renew_namespace(places.namespace)
     _batch(settings.name, port_commands(places.port, places.machine))
     _batch(places.machine, host_commands(server))
+
+
+def is_connected(settings: LabSettings, host: str) -> bool:
+    """Return whether a host has its namespace, and a cable to the bridge."""
+    places = HostPlaces(settings, host)
+    return (
+        is_namespace(places.namespace)
+        and is_namespace(NAMESPACES / settings.name)
+        and places.port in _interfaces(settings.name)
+    )
 
 
 def disconnect(settings: LabSettings, host: str) -> None:

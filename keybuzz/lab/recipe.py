@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 _SERVER_PACKAGES = (
     # the system
@@ -100,3 +100,5 @@ IMAGE = BaseRecipe(
         *("etc/resolv.conf", *_CACHES),
     ),
 )
+
+IMAGE_13 = replace(IMAGE, release="trixie")

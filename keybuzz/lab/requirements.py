@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from keybuzz.lab.process import Report, run
+from keybuzz.lab.process import Report, run, succeeds
 from keybuzz.model.errors import KbzError
 
 PROGRAMS = {
@@ -18,8 +18,17 @@ PROGRAMS = {
     "/usr/sbin/dockerd": "docker.io",
     "/usr/bin/nsenter": "util-linux",
     "/usr/bin/ssh-keygen": "openssh-client",
+    "/usr/bin/docker-registry": "docker-registry",
+    "/usr/sbin/haproxy": "haproxy",
 }
 """Program to look for, and the package that brings it."""
+
+DAEMONS = {
+    "docker.io": ("docker.service", "docker.socket"),
+    "docker-registry": ("docker-registry.service",),
+    "haproxy": ("haproxy.service",),
+}
+"""Units that Debian enables when a package is installed. The lab starts these programs itself."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _INSTALL_SECONDS = 900
@@ -35,7 +44,10 @@ def missing(root: Path = Path("/")) -> tuple[str, ...]:
 
 
 def ensure(report: Report) -> None:
-    """Install the missing packages; none of their daemons is started."""
+    """Install the missing packages; none of their daemons is started, now or at the next boot.
+
+    A package that was already there is left as it is, its daemon too.
+    """
     if os.geteuid() != 0:
         raise KbzError(
             "the lab makes network namespaces and containers: it needs root",
@@ -50,7 +62,17 @@ def ensure(report: Report) -> None:
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         run(["apt-get", "update", "-q"], seconds=_INSTALL_SECONDS, environment=quiet)
         install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
-        run(install, seconds=_INSTALL_SECONDS, environment=quiet)
+        try:
+            run(install, seconds=_INSTALL_SECONDS, environment=quiet)
+        finally:
+            _disable(packages)
+
+
+def _disable(packages: Iterable[str]) -> None:
+    units = [unit for package in packages for unit in DAEMONS.get(package, ())]
+    for unit in units:
+        # Best effort: an installation that failed half way may not have brought the unit.
+        succeeds(["systemctl", "--root=/", "disable", unit])
 
 
 @contextmanager

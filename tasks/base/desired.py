@@ -147,7 +147,7 @@ def _resolver() -> tuple[Resource, ...]:
 
 
 def _docker(site: Site) -> tuple[Resource, ...]:
-    text = json.dumps(DAEMON, indent=2, sort_keys=True) + "\n"
+    text = json.dumps(_daemon(site), indent=2, sort_keys=True) + "\n"
     return (
         Directory("/etc/docker"),
         File(
@@ -158,6 +158,12 @@ def _docker(site: Site) -> tuple[Resource, ...]:
         Service("docker.service"),
         DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
     )
+
+
+def _daemon(site: Site) -> dict[str, object]:
+    """Return daemon.json; where the site has a mirror of Docker Hub, images are pulled from there."""
+    mirrors = site.parameter("base.registry_mirrors").split()
+    return {**DAEMON} if mirrors == ["none"] else {**DAEMON, "registry-mirrors": mirrors}
 
 
 def _firewall(site: Site) -> Firewall:

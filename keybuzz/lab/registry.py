@@ -1,0 +1,76 @@
+"""The registry of a lab: Debian's docker-registry, where the hosts pull the frozen references from.
+
+It listens only inside the lab's network. Its storage lies in the cache: each lab runs a registry
+of its own over the same images.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from http.client import HTTPConnection, HTTPException
+
+from keybuzz.lab import service
+from keybuzz.lab.layout import CONTROLLER, NAMESPACES
+from keybuzz.lab.namespace import exists, visiting
+from keybuzz.model.lab import LabSettings
+
+NAME = "registry"
+PORT = 5000
+_PROGRAM = "/usr/bin/docker-registry"
+_TRANSFER_SECONDS = 120
+_ANSWER_SECONDS = 2
+
+
+def ensure(settings: LabSettings) -> bool:
+    """Make sure that the registry runs and answers; return whether it had to be started."""
+    config = config_text(settings)
+    if service.runs_with(settings, NAME, config) and answers(settings):
+        return False
+    places = service.prepare(settings, NAME, config)
+    (settings.cache / "registry").mkdir(parents=True, exist_ok=True)
+    inside = ["nsenter", f"--net={NAMESPACES / settings.name}"]
+    words = [*inside, _PROGRAM, "serve", str(places.config)]
+    service.start(settings, NAME, words, lambda: answers(settings))
+    return True
+
+
+def config_text(settings: LabSettings) -> str:
+    """Return what the registry is told, in JSON, which is YAML too."""
+    config = {
+        "version": 0.1,
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(settings.cache / "registry")}},
+        "http": {
+            "addr": f"{CONTROLLER}:{PORT}",
+            "relativeurls": True,
+            # Signs the state of uploads between requests; it protects nothing of value here.
+            "secret": uuid.uuid5(uuid.NAMESPACE_URL, str(settings.root)).hex,
+        },
+    }
+    return json.dumps(config, indent=2) + "\n"
+
+
+def answers(settings: LabSettings) -> bool:
+    """Return whether the registry of this lab answers a client in the lab's network."""
+    if not exists(settings):
+        return False
+    try:
+        connection = connect(settings, seconds=_ANSWER_SECONDS)
+    except OSError:
+        return False
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def connect(settings: LabSettings, seconds: float = _TRANSFER_SECONDS) -> HTTPConnection:
+    """Return a connection to the registry, made from the controller's network namespace."""
+    connection = HTTPConnection(str(CONTROLLER), PORT, timeout=seconds)
+    with visiting(NAMESPACES / settings.name):
+        connection.connect()
+    return connection
