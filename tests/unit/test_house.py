@@ -252,8 +252,8 @@ def test_the_agent_knows_every_kind_of_the_model_and_no_other() -> None:
 @pytest.mark.parametrize("kind", sorted(kinds._MODULES))
 def test_each_kind_can_be_read_and_written(kind: str) -> None:
     word = kind.replace("-", "_")
-    assert kinds.reader(kind).__name__ == f"read_{word}"  # type: ignore[attr-defined]
-    assert kinds.writer(kind).__name__ == f"write_{word}"  # type: ignore[attr-defined]
+    assert kinds.reader(kind).__name__ == f"read_{word}"
+    assert kinds.writer(kind).__name__ == f"write_{word}"
 
 
 def test_a_kind_that_the_agent_does_not_know_is_an_answer() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -191,8 +192,6 @@ def test_digests_of_secrets_need_the_same_key(one: str, two: str) -> None:
 
 
 def test_a_template_that_was_not_rendered_is_a_mistake_of_ours() -> None:
-    from pathlib import Path
-
     file = File("/x", Template(Path(), "x.j2", None))
     with pytest.raises(TypeError, match="file:/x has not been rendered"):
         file.wanted(KEY)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -10,9 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
 from keybuzz.engine.describe import HostDescription
+from keybuzz.engine.render import environment, split, variables
 from keybuzz.model.content import Content, QuotedSecret, Template
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import InputError
@@ -144,8 +149,6 @@ class OneText:
 @settings(max_examples=25)
 @given(hostile_secrets, lawless_secrets)
 def test_the_filter_quoted_makes_one_yaml_text_of_any_value(text: str, secret: str) -> None:
-    from keybuzz.engine.render import environment, split, variables
-
     template = Template(Path(), "", OneText(text, Secret("S", secret)))
     names, secrets = variables(template)
     source = "text: {{ text | quoted }}\nsecret: {{ secret | quoted }}\n"
@@ -165,10 +168,6 @@ def test_no_secret_shows_in_any_form_of_a_site_or_of_a_description(module: Any) 
 
 
 def test_a_secret_can_not_be_pickled_or_put_into_json() -> None:
-    import copy
-    import json
-    import pickle
-
     secret = Secret("NAME", PLANTED)
     with pytest.raises(TypeError, match="NAME"):
         pickle.dumps(secret)
@@ -185,10 +184,6 @@ def test_secrets_are_equal_when_their_values_are_and_to_nothing_else(one: str, t
 
 
 def test_a_missing_name_in_a_template_is_an_error_and_not_an_empty_text() -> None:
-    from jinja2 import UndefinedError
-
-    from keybuzz.engine.render import environment
-
     with pytest.raises(UndefinedError):
         environment(Path()).from_string("{{ nobody_knows }}").render()
 

@@ -15,6 +15,8 @@ from keybuzz.engine.observe import Observation, Snapshot, View
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Live, Stage
 from keybuzz.model.plan import Action, State
+from keybuzz.model.reading import Answer
+from keybuzz.model.resource import Attributes
 from resource_values import applied
 from site_values import described
 from tasks.base import MODULE
@@ -70,7 +72,7 @@ def roll(states: States) -> list[Stage]:
 def answering(states: dict[str, State]) -> dict[str, State]:
     """Docker can be read as soon as its service runs."""
     if states[DOCKER].problem and states[SERVICE].attributes.get("running") is True:
-        old = {"log_driver": "local", "containers_running": 2, "running": True}
+        old: Attributes = {"log_driver": "local", "containers_running": 2, "running": True}
         return {**states, DOCKER: State(DOCKER, True, old)}
     return states
 
@@ -168,8 +170,6 @@ def test_what_can_not_be_read_is_left_for_the_engine_to_name() -> None:
 
 
 def test_findings_say_who_does_not_answer_and_what_has_failed() -> None:
-    from keybuzz.model.reading import Answer
-
     states = good()
     del states["db-3"]
     states["db-2"] = damaged(states["db-2"], DOCKER, running=False)
