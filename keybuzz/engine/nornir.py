@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from keybuzz.site.load import Configuration
@@ -36,6 +38,10 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
             "known_hosts": str(site.settings.known_hosts),
         },
     ).build(site.servers, site.catalogue)
+    for server in site.servers:
+        if is_this_machine(server.address):
+            # install-01 can not log in to itself; it is managed like every other server (facts/02).
+            inventory.hosts[server.name].data["connection"] = "kbz_local"
     return Nornir(
         inventory=inventory,
         config=Config(
@@ -45,6 +51,16 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
         ),
         runner=BoundedRunner(num_workers=configuration.workers),
     )
+
+
+def is_this_machine(address: IPv4Address) -> bool:
+    """Say whether one of our interfaces has this address: only then a socket can be bound to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _register_plugins() -> None:
