@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
-from keybuzz.engine.describe import HostDescription
-from keybuzz.engine.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.describe import HostDescription, describe_more
+from keybuzz.engine.guard import Cluster, back_again, carried_by, cluster_of, guard_quorum
 from keybuzz.engine.images import archive_of
 from keybuzz.engine.observe import Snapshot, View, observe
 from keybuzz.engine.steps import StepResult, apply
@@ -41,7 +41,7 @@ class StoppedError(KbzError):
 
 @dataclass
 class Conductor:
-    """One run over a chain of modules. `results` grows; everything else is fixed."""
+    """One run over a chain of modules. `results` grows, and `descriptions` by clusters that a stage touches."""
 
     nornir: Nornir
     site: Site
@@ -89,11 +89,14 @@ class Conductor:
 
     def _stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         self._check_stop()
-        guard_quorum(stage, self._clusters(stage, snapshot))
+        snapshot = self._with_carried(stage, snapshot)
+        carried = self._clusters(stage, snapshot)
+        guard_quorum(stage, carried)
         if stage.before is not None:
             snapshot = self._wait(module, stage.before, snapshot)
             # Who is up may have changed while it waited.
-            guard_quorum(stage, self._clusters(stage, snapshot))
+            carried = self._clusters(stage, snapshot)
+            guard_quorum(stage, carried)
         if stage.changes:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
@@ -102,6 +105,17 @@ class Conductor:
             snapshot = self._read()
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
+        return self._await_carried(module, carried, snapshot)
+
+    def _await_carried(
+        self, module: Module, carried: list[Cluster], snapshot: Snapshot
+    ) -> Snapshot:
+        """Go on when the clusters of other modules are as before: this module's gates know nothing of them."""
+        others = {other.name: other for other in self.every_module if other.name != module.name}
+        for cluster in carried:
+            if cluster.name in others:
+                other = others[cluster.name]
+                snapshot = self._wait(other, back_again(other, cluster), snapshot)
         return snapshot
 
     def _apply(self, stage: Stage) -> None:
@@ -167,20 +181,23 @@ class Conductor:
         self.last = observe(self.nornir, self.descriptions)
         return self.last
 
+    def _with_carried(self, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Read the clusters of the hosts that a stage disrupts, also those whose module is not in this run."""
+        known = {name for found in self.descriptions.values() for name in found.modules}
+        carried = carried_by(stage, self.every_module, self.site)
+        missing = tuple(module for module in carried if module.name not in known)
+        if not missing:
+            return snapshot
+        self.descriptions = describe_more(self.nornir, self.site, self.descriptions, missing)
+        return self._read()
+
     def _clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
         """Return every quorum cluster that a disrupted host of the stage carries, as it is now."""
-        hosts = disrupted(stage)
-        if not hosts:
-            return []
         view = self.view(snapshot)
-        clusters: list[Cluster] = []
-        for module in self.every_module:
-            members = frozenset(server.name for server in self.site.members(module.group))
-            if module.members_up is None or not members & hosts:
-                continue
-            up = module.members_up(view.live(module, self.site))
-            clusters.append(Cluster(module.name, members, up))
-        return clusters
+        return [
+            cluster_of(module, view.live(module, self.site))
+            for module in carried_by(stage, self.every_module, self.site)
+        ]
 
     def _require_healthy(self, module: Module, snapshot: Snapshot) -> None:
         """Refuse the next module when this one is not healthy on the selected hosts (ORD-2)."""

@@ -62,3 +62,19 @@ def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostD
             raise InputError(f"the description can not be made: {error}", where=host) from error
         descriptions[host] = results[0].result
     return descriptions
+
+
+def describe_more(
+    nornir: Nornir,
+    site: Site,
+    descriptions: Mapping[str, HostDescription],
+    modules: tuple[Module, ...],
+) -> dict[str, HostDescription]:
+    """Return the descriptions with these modules added on every member of their groups."""
+    members = {server.name for module in modules for server in site.members(module.group)}
+    chosen = nornir.filter(filter_func=lambda host: host.name in members)
+    merged = dict(descriptions)
+    for host, found in describe_all(chosen, modules).items():
+        known = merged.get(host, HostDescription({}, ()))
+        merged[host] = replace(known, modules={**known.modules, **found.modules})
+    return merged

@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Stage
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+BACK_TIMEOUT = 180.0
+"""Seconds for a member of a cluster to return after its host's Docker was restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,23 @@ def disrupted(stage: Stage) -> frozenset[str]:
     return frozenset(change.host for change in stage.changes if change.disrupts)
 
 
+def carried_by(stage: Stage, modules: Iterable[Module], site: Site) -> tuple[Module, ...]:
+    """Return the modules with a quorum that a disrupted host of the stage belongs to."""
+    hosts = disrupted(stage)
+    return tuple(
+        module
+        for module in modules
+        if module.members_up is not None
+        and hosts & {server.name for server in site.members(module.group)}
+    )
+
+
+def cluster_of(module: Module, live: Live) -> Cluster:
+    """Return a module's cluster as it is now."""
+    up = module.members_up(live) if module.members_up else frozenset()
+    return Cluster(module.name, frozenset(server.name for server in live.members), up)
+
+
 def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
     """Raise RefusedError when a cluster would lose its quorum by this stage."""
     stopping = disrupted(stage)
@@ -51,3 +73,13 @@ def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
                 else "one member at a time: use --limit with one host"
             ),
         )
+
+
+def back_again(module: Module, cluster: Cluster) -> Gate:
+    """Return the gate after a stage of another module: every member that was up is up again."""
+
+    def reason(live: Live) -> str | None:
+        missing = sorted(cluster.up - cluster_of(module, live).up)
+        return f"{', '.join(missing)} not back in {cluster.name}" if missing else None
+
+    return Gate(f"{cluster.name} is as before", reason, BACK_TIMEOUT)

@@ -74,7 +74,8 @@ def _run(workspace: Workspace, request: RunRequest) -> Report:
         snapshot = conductor.last or snapshot
     after = before
     if snapshot is not before.snapshot:
-        after = judge(workspace, request.modules, request.selected, before.descriptions, snapshot)
+        descriptions = conductor.descriptions
+        after = judge(workspace, request.modules, request.selected, descriptions, snapshot)
     hosts = {
         host: _ended(host, after, conductor.results, error) for host in sorted(request.selected)
     }
