@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.reading import DirectoryListing
 from keybuzz.model.report import Report
-from keybuzz.model.resource import Attributes
 from links import AWAY, COUNTING, register
 
 
@@ -194,52 +192,3 @@ def test_a_required_module_must_be_healthy_first(three: Fleet) -> None:
 def test_a_run_that_leaves_a_host_unhealthy_is_no_good_run(three: Fleet) -> None:
     report = three.run(Demo(three.hosts, checks=unhealthy).module())
     assert (report.exit_code, outcomes(report)) == (ExitCode.FAILED, [Outcome.CHANGED] * 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Restarting(File):
-    """A file whose change stops what runs on its host for a moment."""
-
-    def disrupts(self, observed: Attributes) -> bool:
-        return True
-
-
-def cluster(three: Fleet, next_stage: object) -> Demo:
-    return Demo(
-        three.hosts,
-        lambda host: (Restarting(conf(host).path, conf(host).content),),
-        next_stage,
-        members_up=lambda live: frozenset(live.hosts),
-    )
-
-
-@pytest.fixture
-def old(three: Fleet, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """The fleet with the file before, and the demo cluster as the only module there is."""
-    three.run(Demo(three.hosts, lambda host: (conf(host, "old\n"),)).module())
-    demo = cluster(three, all_at_once).module()
-    monkeypatch.setattr("keybuzz.engine.run.all_modules", lambda: (demo,))
-    return three
-
-
-def test_a_stage_that_would_stop_two_of_three_is_refused(old: Fleet) -> None:
-    report = old.run(cluster(old, all_at_once).module())
-    assert report.exit_code == ExitCode.REFUSED
-    assert "demo would keep 0 of 3 members; it needs 2" in report.error
-    assert [old.text(host) for host in HOSTS] == ["old\n"] * 3
-    two = old.run(cluster(old, all_at_once).module(), only=(FIRST, SECOND))
-    assert "demo would keep 1 of 3 members; it needs 2" in two.error
-    assert [old.text(host) for host in HOSTS] == ["old\n"] * 3
-
-
-def test_one_after_the_other_is_fine(old: Fleet) -> None:
-    report = old.run(cluster(old, one_by_one).module())
-    assert (report.exit_code, outcomes(report)) == (ExitCode.GOOD, [Outcome.CHANGED] * 3)
-
-
-def test_the_second_of_three_is_not_stopped_while_the_first_is_away(old: Fleet) -> None:
-    old.connect_by(AWAY, FIRST)
-    report = old.run(cluster(old, one_by_one).module())
-    assert report.exit_code == ExitCode.REFUSED
-    assert f"bring back {FIRST} first" in report.error
-    assert [old.text(host) for host in HOSTS] == ["old\n"] * 3
