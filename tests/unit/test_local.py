@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def test_an_address_of_this_machine() -> None:
 def test_only_the_server_that_we_run_on_is_local(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configuration = planted_configuration(tmp_path)
+    configuration = replace(planted_configuration(tmp_path), connection="kbz_ssh")
     controller = IPv4Address("10.0.0.250")
     monkeypatch.setattr(nornir, "is_this_machine", lambda address: address == controller)
     made = make_nornir(configuration, load_site(configuration))
