@@ -145,6 +145,13 @@ def test_owner_and_mode_are_set_before_any_content(host: OneHost) -> None:
     assert seen.read_text() == f"7 8 600 {len(NEW)}\n"
 
 
+def test_a_change_replaces_the_file_in_one_step(host: OneHost) -> None:
+    host.converge(a_file(host, OLD))
+    with watching(host.files) as watch:
+        host.converge(a_file(host, NEW))
+        assert watch.events("app.conf") == ["moved to"]
+
+
 def test_a_validator_that_refuses_leaves_the_old_file(host: OneHost) -> None:
     log = log_calls(host)
     host.converge(a_file(host, OLD))
