@@ -1,0 +1,95 @@
+"""`kbz policy`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.context import print_document
+
+if TYPE_CHECKING:
+    from keybuzz.policy.violation import Verdict
+
+
+@click.group()
+def policy() -> None:
+    """Rules for the files of applications: .env, compose, Kubernetes, Dockerfiles, HAProxy, shell, Markdown."""
+
+
+@policy.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="json, sarif: one document on stdout, and nothing else there.",
+)
+def check(paths: tuple[str, ...], form: str) -> int:
+    """Judge files and folders together. Exit 3 when a rule is broken.
+
+    In a folder of git the files are read that git would commit. Needs no root, no server and no credentials.
+    """
+    from datetime import UTC, datetime
+
+    from keybuzz.model.outcome import ExitCode
+    from keybuzz.policy.check import check_documents
+    from keybuzz.policy.files import read_paths
+    from keybuzz.policy.load import load_context
+    from keybuzz.site.load import read_configuration
+
+    given = click.get_current_context().find_root().obj
+    context = load_context(read_configuration(_configuration(given)), datetime.now(UTC).date())
+    reading = read_paths([Path(path) for path in paths], Path.cwd())
+    verdict = check_documents(reading.documents, context, reading.notes)
+    _show(verdict, form)
+    return ExitCode.REFUSED if verdict.violations else ExitCode.GOOD
+
+
+@policy.command()
+@click.argument("rule_id", metavar="ID")
+def explain(rule_id: str) -> None:
+    """Say why a rule exists, what to write instead, and where it looks."""
+    from keybuzz.policy.registry import rule
+    from keybuzz.report.policy import rule_text
+
+    click.echo(rule_text(rule(rule_id)), nl=False)
+
+
+@policy.command()
+def rules() -> None:
+    """List all rules as the Markdown that docs/policies.md ends with."""
+    from keybuzz.policy.registry import RULES
+    from keybuzz.report.policy import rules_page
+
+    click.echo(rules_page(RULES), nl=False)
+
+
+def _configuration(given: str) -> Path:
+    """Return nornir_config.yaml: here, or in the clone of kbz whose environment runs this.
+
+    So the repositories of applications need no copy of the inventory.
+    """
+    here = Path(given)
+    clone = Path(sys.prefix).parent / "nornir_config.yaml"
+    named = click.get_current_context().find_root().get_parameter_source("config")
+    typed = named is not None and named.name != "DEFAULT"
+    return clone if not typed and not here.is_file() and clone.is_file() else here
+
+
+def _show(verdict: Verdict, form: str) -> None:
+    from keybuzz.policy.registry import RULES
+    from keybuzz.report.policy import verdict_document, verdict_sarif, verdict_text
+
+    if form == "text":
+        click.echo(verdict_text(verdict, RULES), nl=False)
+    elif form == "json":
+        print_document(verdict_document(verdict, RULES))
+    else:
+        from importlib.metadata import version
+
+        print_document(verdict_sarif(verdict, RULES, version("kbz")))

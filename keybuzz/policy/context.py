@@ -1,0 +1,171 @@
+"""What the rules know about the site: who its nodes are, what is official, what is secret. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from ipaddress import IPv4Address
+
+from keybuzz.model.group import GroupCatalogue
+from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.server import Server
+from keybuzz.site.credentials import SCHEMA
+from keybuzz.site.policies import Policies
+from keybuzz.site.site import ImageVersion, Site
+
+MINIO_PORT = 9000
+_MINIO_GROUP = "minio"
+_MINIO_ENTRY = "minio-01"
+"""The one entry point of MinIO is this node (MIN-5); which address it has is in servers.tsv."""
+_SHORTEST_SECRET = 12
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSecrets:
+    """The values of the credential store as keyed digests; no clear value is kept."""
+
+    key: DigestKey
+    names: Mapping[int, Mapping[str, str]]
+    """Length of the value in characters, to its digest, to its name."""
+
+    def name(self, text: str) -> str | None:
+        """Return the name of the credential whose value this is, or None."""
+        found = self.names.get(len(text))
+        return found.get(self.key.digest(text.encode())) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address that applications may use, with its ports (EP-1)."""
+
+    address: IPv4Address
+    ports: tuple[int, ...]
+    targets: tuple[str, ...]
+    """Groups of servers that it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that a rule may ask."""
+
+    nodes: Mapping[str, str]
+    """Address, host name, alias or domain name of a server, to the server's name."""
+    node_pattern: re.Pattern[str]
+    """Matches a key of `nodes` as a whole word; a longer domain name is another host."""
+    replacements: Mapping[str, str]
+    """What an application writes instead of a server, by the server's name."""
+    endpoints: tuple[Endpoint, ...]
+    minio: IPv4Address
+    """The one address of MinIO (MIN-5)."""
+    minio_nodes: frozenset[str]
+    """Addresses and names of the servers that run MinIO."""
+    versions: Mapping[str, ImageVersion]
+    policies: Policies
+    today: date
+    secrets: KnownSecrets | None = None
+    """None when there is no credential store to compare with."""
+
+    def endpoint(self, address: IPv4Address) -> Endpoint | None:
+        """Return the official endpoint of that address, or None."""
+        return next((item for item in self.endpoints if item.address == address), None)
+
+
+def context_of(site: Site, today: date) -> Context:
+    """Return what the rules know of a site. Its secrets are kept as digests only."""
+    return make_context(
+        site.servers,
+        site.catalogue,
+        site.versions,
+        site.policies,
+        today,
+        known_secrets(site.digest_key, site.credentials),
+    )
+
+
+def make_context(  # a function of the site's parts: without the whole of a site it works too
+    servers: tuple[Server, ...],
+    catalogue: GroupCatalogue,
+    versions: Mapping[str, ImageVersion],
+    policies: Policies,
+    today: date,
+    secrets: KnownSecrets | None = None,
+) -> Context:
+    """Return what the rules know of these parts of a site."""
+    minio = [server for server in servers if _MINIO_GROUP in server.groups]
+    entry = next((server for server in minio if server.name == _MINIO_ENTRY), minio[0])
+    nodes, endpoints = _node_names(servers, catalogue), _endpoints(catalogue, entry.address)
+    return Context(
+        nodes=nodes,
+        node_pattern=_pattern(nodes),
+        replacements={server.name: _replacement(server, endpoints) for server in servers},
+        endpoints=endpoints,
+        minio=entry.address,
+        minio_nodes=frozenset(
+            word for s in minio for word in (str(s.address), str(s.public_address), s.name, s.fqdn)
+        ),
+        versions=versions,
+        policies=policies,
+        today=today,
+        secrets=secrets,
+    )
+
+
+_SERVICES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "patroni": ("haproxy", (5432, 6432)),
+    "redis": ("haproxy", (6379,)),
+    "rabbitmq": ("haproxy", (5672,)),
+    "galera": ("proxysql", (3306,)),
+    "minio": ("minio", (MINIO_PORT,)),
+}
+"""Which proxies clients of a cluster go through, and on which ports (EP-1, LB-1)."""
+
+
+def _replacement(server: Server, endpoints: Iterable[Endpoint]) -> str:
+    for group in server.groups:
+        proxy, wanted = _SERVICES.get(group, (group, ()))
+        for endpoint in endpoints:
+            if proxy in endpoint.targets:
+                ports = [port for port in endpoint.ports if port in wanted or not wanted]
+                return " or ".join(f"{endpoint.address}:{port}" for port in ports)
+    return ""
+
+
+def _pattern(nodes: Iterable[str]) -> re.Pattern[str]:
+    names = "|".join(re.escape(name) for name in sorted(nodes, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def _node_names(servers: Iterable[Server], catalogue: GroupCatalogue) -> dict[str, str]:
+    """Return every word that means a server, in lower case."""
+    names: dict[str, str] = {}
+    domains = {server.fqdn.partition(".")[2] for server in servers}
+    for server in servers:
+        short = {server.name} | {a.alias for a in catalogue.host_aliases if a.host == server.name}
+        words = short | {f"{name}.{domain}" for name in short for domain in domains}
+        words |= {str(server.address), str(server.public_address), server.fqdn}
+        names.update({word.lower(): server.name for word in words})
+    for excluded in catalogue.excluded:
+        names[excluded.name] = excluded.name
+    return names
+
+
+def _endpoints(catalogue: GroupCatalogue, minio: IPv4Address) -> tuple[Endpoint, ...]:
+    balancers = [Endpoint(e.address, e.ports, e.targets) for e in catalogue.virtual_addresses]
+    return (*balancers, Endpoint(minio, (MINIO_PORT,), (_MINIO_GROUP,)))
+
+
+def known_secrets(key: DigestKey, credentials: Mapping[str, Secret]) -> KnownSecrets | None:
+    """Return the digests of what is secret in the store, or None when it holds nothing of that kind.
+
+    Names of users and databases stand in the store too; they are no secrets.
+    """
+    public = {credential.name for credential in SCHEMA if credential.default}
+    names: dict[int, dict[str, str]] = defaultdict(dict)
+    for name, secret in credentials.items():
+        clear = secret.reveal()
+        if name not in public and len(clear) >= _SHORTEST_SECRET:
+            names[len(clear)][key.digest(clear.encode())] = name
+    return KnownSecrets(key, dict(names)) if names else None

@@ -1,0 +1,135 @@
+"""VER-1: no `latest`, no partial tag, anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from keybuzz.policy.context import Context
+from keybuzz.policy.document import Command, Document, Word
+from keybuzz.policy.violation import Found, Rule, each
+
+_WHOLE = re.compile(r"\d+\.\d+\.\d+|\d{4}[-.]?\d{2}[-.]?\d{2}|(?=[a-f]*\d)\b[0-9a-f]{7,64}\b")
+"""Three numbers, a day, or a commit."""
+_TWO_NUMBERS = frozenset({"postgres", "postgis", "ubuntu", "debian"})
+"""Programs whose whole version has two numbers."""
+_REFERENCE = re.compile(r"[\w${}.:/@?+-]+", re.ASCII)
+_FLOATING_URL = re.compile(r"https?://\S*/latest(?:/\S*)?(?=$|[\s\"'])")
+
+
+def floating(reference: str, accepted: frozenset[str] = frozenset()) -> str | None:
+    """Return why a reference does not name one image for ever, or None when it does.
+
+    A tag that is a variable without a default is for its value's file to answer; `accepted` stands in versions.yaml.
+    """
+    reference = reference.removeprefix("docker://")
+    if reference in accepted or not _REFERENCE.fullmatch(reference):
+        return None
+    name, _, digest = reference.partition("@")
+    repository, tag = _parts(name)
+    if tag == "latest":
+        return "has the tag latest"
+    if digest or "$" in tag or (not tag and "$" in repository.rpartition("/")[2]):
+        return None
+    if not tag:
+        return "has no tag, which means latest"
+    return None if _is_whole(repository, tag) else f"has the partial tag {tag}, which moves"
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return repository and tag; the colon of a registry's port or inside `${…}` is none of a tag."""
+    last = name.rpartition("/")[2]
+    bare = re.sub(r"\$\{[^}]*\}", lambda match: "$" * len(match[0]), last)
+    position = bare.find(":")
+    if position < 0:
+        return name, ""
+    return name[: len(name) - len(last) + position], last[position + 1 :]
+
+
+def _is_whole(repository: str, tag: str) -> bool:
+    if _WHOLE.search(tag):
+        return True
+    return repository.rpartition("/")[2] in _TWO_NUMBERS and bool(re.search(r"\d+\.\d+", tag))
+
+
+def _judge(document: Document, context: Context) -> Iterator[Found]:
+    accepted = frozenset(version.reference for version in context.versions.values())
+    for image in document.images + document.quoted_images:
+        why = floating(image.reference, accepted)
+        if why is not None:
+            instead = _frozen(image.reference, context)
+            yield Found(document.path, image.place, image.reference, f"the image {why}", instead)
+    for command in document.commands:
+        yield from _downloads(document, command)
+    for build in document.builds:
+        for item in build.named("RUN"):
+            for command in item.commands:
+                yield from _packages(document, command)
+
+
+def _frozen(reference: str, context: Context) -> str:
+    """Return advice when the site has a frozen version of the same image."""
+    repository, _ = _parts(reference.partition("@")[0])
+    for version in context.versions.values():
+        for known in (version.frozen, version.reference):
+            if _parts(known)[0] == repository:
+                return f"write {version.reference}"
+    return ""
+
+
+def _downloads(document: Document, command: Command) -> Iterator[Found]:
+    for word in command.words:
+        match = _FLOATING_URL.search(word.text)
+        if match is not None:
+            message = "the download is whatever is latest on that day"
+            instead = "write the address of one version, and compare its checksum"
+            yield Found(document.path, word.place, match[0], message, instead)
+
+
+def _packages(document: Document, command: Command) -> Iterator[Found]:
+    """Yield what pip installs into an image without a version."""
+    for word in pip_packages(command):
+        if not re.search(r"[=@$<>]", word.text):
+            message = f"pip installs {word.text} in whatever version is newest"
+            yield Found(document.path, word.place, word.text, message, f"write {word.text}==1.2.3")
+
+
+def pip_packages(command: Command) -> tuple[Word, ...]:
+    """Return the packages that `pip install` names; files and folders are none."""
+    texts = command.texts
+    is_pip = re.fullmatch(r"pip[\d.]*", command.name) or texts[1:3] == ("-m", "pip")
+    if not is_pip or "install" not in texts:
+        return ()
+    found = []
+    options = (
+        "-r",
+        "-c",
+        "-e",
+        "-i",
+        "-t",
+        "--requirement",
+        "--constraint",
+        "--index-url",
+        "--target",
+    )
+    for position, word in enumerate(
+        command.words[texts.index("install") + 1 :], texts.index("install")
+    ):
+        plain = not word.text.startswith(("-", ".", "/", "git+", "http"))
+        if plain and texts[position] not in options:
+            found.append(word)
+    return tuple(found)
+
+
+VER_1 = Rule(
+    id="VER-1",
+    title="Versions are whole and frozen: no latest, no partial tag",
+    why="A tag that moves gives two hosts two programs, and the same file another program tomorrow."
+    " The live park runs Redis 7.4 instead of 7.2.5 because of `7-alpine`.",
+    instead="the whole version, such as redis:7.2.5-alpine, or a digest; what inventory/versions.yaml lists"
+    " is used as it stands there",
+    applies_to="images in compose files, manifests, values files, Dockerfiles, shell and settings named"
+    " …IMAGE; `name:latest` as code in Markdown; packages that a Dockerfile installs with pip; downloads"
+    " from …/latest/….",
+    judge=each(_judge),
+)
