@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.model.errors import UsageError
 
 
 @click.command()
@@ -38,6 +39,8 @@ def run(
     Required modules come first (ORD-1, ORD-2). Nothing is deleted, no cluster is reset, no bootstrap is
     forced.
     """
+    if not modules and saved is None:
+        raise UsageError("name a module, or --plan FILE", hint="kbz run patroni --limit db")
     from keybuzz.engine.requests import from_names, from_plan
     from keybuzz.engine.run import run as run_request
 

@@ -20,8 +20,6 @@ def from_names(
     timeout: float,
 ) -> RunRequest:
     """Return the request for named modules; more than one cluster without --limit needs --all."""
-    if not modules:
-        raise UsageError("name a module, or --plan FILE", hint="kbz run patroni --limit db")
     selected = workspace.select(named_only(modules), limit)
     clusters = workspace.lease_names(selected)
     if not limit and not everything and len(clusters) > 1:

@@ -17,6 +17,8 @@ class PatroniMember:
     """One node as it tells of itself, and as the leader sees it."""
 
     host: str
+    answers: bool
+    """Its Patroni answers: so it votes in RAFT, whatever PostgreSQL does."""
     running: bool
     leads: bool
     state: str
@@ -47,8 +49,8 @@ def leader(live: Live) -> str | None:
 
 
 def up(live: Live) -> frozenset[str]:
-    """Return the nodes that count for the quorum: those whose PostgreSQL runs under Patroni."""
-    return frozenset(host for host, member in members(live).items() if member.running)
+    """Return the nodes that count for the quorum: RAFT's voters are the Patroni processes."""
+    return frozenset(host for host, member in members(live).items() if member.answers)
 
 
 def virgin(live: Live) -> bool:
@@ -86,6 +88,7 @@ def _member(host: str, view: HostView, seen: Mapping[str, Any]) -> PatroniMember
     lag = seen.get("lag")
     return PatroniMember(
         host=host,
+        answers=bool(own),
         running=own.get("state") == "running",
         leads=leads,
         state="running" if leads else state,

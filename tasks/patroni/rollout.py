@@ -115,7 +115,13 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
     after = Gate("the member is back", lambda now: not_ready(now, members), JOIN_TIMEOUT)
     if replicas:
         change = replicas[0]
-        return Stage(f"replace {change.host}", (change,), before=_gate_ready(live), after=after)
+        return Stage(
+            f"replace {change.host}",
+            (change,),
+            # The others must be well; this one may be what the change mends.
+            before=_gate_ready(live, besides=change.host),
+            after=after,
+        )
     if len(live.hosts) == 1:
         return Stage(f"replace {containers[0].host}", (containers[0],), after=after)
     return Stage(
@@ -152,6 +158,7 @@ def _switchover(live: Live, change: Change) -> Change:
     )
 
 
-def _gate_ready(live: Live) -> Gate:
-    members = [server.name for server in live.members if server.name in live.hosts]
-    return Gate("the cluster is whole", lambda now: not_ready(now, members), JOIN_TIMEOUT)
+def _gate_ready(live: Live, besides: str = "") -> Gate:
+    members = [s.name for s in live.members if s.name in live.hosts and s.name != besides]
+    name = f"all but {besides} are well" if besides else "the cluster is whole"
+    return Gate(name, lambda now: not_ready(now, members), JOIN_TIMEOUT)
