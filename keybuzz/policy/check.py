@@ -39,11 +39,11 @@ def check_documents(
 
 
 def _violations(documents: Sequence[Document], context: Context) -> list[Violation]:
-    """Return everything once, in the order of paths and lines."""
+    """Return one violation for each rule and place, the one that says most, in the order of paths and lines."""
     found = {
         _violation(rule, item): None for rule in RULES for item in rule.judge(documents, context)
     }
-    unique = {(v.rule, v.path, v.line, v.column, v.excerpt): v for v in reversed(found)}
+    unique = {(v.rule, v.path, v.line, v.column): v for v in reversed(found)}
     return sorted(unique.values(), key=lambda v: (v.path, v.line, v.column, v.rule))
 
 

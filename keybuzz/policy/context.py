@@ -119,16 +119,18 @@ _SERVICES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "rabbitmq": ("haproxy", (5672,)),
     "galera": ("proxysql", (3306,)),
     "minio": ("minio", (MINIO_PORT,)),
+    "haproxy": ("haproxy", (5432, 6432, 6379, 5672)),
+    "proxysql": ("proxysql", (3306,)),
 }
 """Which proxies clients of a cluster go through, and on which ports (EP-1, LB-1)."""
 
 
 def _replacement(server: Server, endpoints: Iterable[Endpoint]) -> str:
     for group in server.groups:
-        proxy, wanted = _SERVICES.get(group, (group, ()))
+        proxy, wanted = _SERVICES.get(group, ("", ()))
         for endpoint in endpoints:
             if proxy in endpoint.targets:
-                ports = [port for port in endpoint.ports if port in wanted or not wanted]
+                ports = [port for port in endpoint.ports if port in wanted]
                 return " or ".join(f"{endpoint.address}:{port}" for port in ports)
     return ""
 

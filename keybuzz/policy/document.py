@@ -42,7 +42,7 @@ class Setting:
     def lines(self) -> Iterator[tuple[str, Place]]:
         """Yield the lines of the value with their places; only a block of YAML has more than one."""
         for number, text in enumerate(self.value.split("\n")):
-            yield text, Place(self.place.line + number, 1 if number else self.place.column)
+            yield text, Place(self.place.line + number, self.place.column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from keybuzz.policy.document import Bind, Command, Image, Word
+from keybuzz.policy.document import Bind, Command, Image, Place, Word
 
 _RUNTIMES = frozenset({"docker", "podman", "nerdctl", "crictl", "ctr"})
 _TAKES_IMAGE = frozenset({"run", "create", "pull", "push", "tag"})
@@ -42,12 +43,12 @@ def _runtime_images(verb: str, words: tuple[Word, ...]) -> tuple[Image, ...]:
 
 def _kubectl_images(command: Command) -> tuple[Image, ...]:
     found = [Image(word.text, word.place) for word in _values(command, ("--image",))]
-    if command.texts[1:3] == ("set", "image"):
-        found += [
-            Image(word.text.partition("=")[2], word.place)
-            for word in command.words[3:]
-            if "=" in word.text and not word.text.startswith("-")
-        ]
+    if ("set", "image") in pairwise(command.texts):
+        for word in command.words:
+            name, sign, reference = word.text.partition("=")
+            if sign and not name.startswith("-"):
+                place = Place(word.place.line, word.place.column + len(name) + 1)
+                found.append(Image(reference, place))
     return tuple(found)
 
 

@@ -37,7 +37,7 @@ _NAMING = frozenset(
     }
 )
 """Keys whose values name and choose things: no program connects to them."""
-_COMPOSE_NAMING = _NAMING | {"container_name", "hostname", "depends_on"}
+_COMPOSE_NAMING = _NAMING | {"container_name", "hostname", "depends_on", "ports"}
 
 
 def read_yaml(path: str, text: str) -> Document:

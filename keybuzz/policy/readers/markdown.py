@@ -9,7 +9,7 @@ from keybuzz.policy.document import Image, Place
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*).*")
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_IMAGE = re.compile(r"(?:[a-z0-9][a-z0-9._-]*(?::\d+)?/)*[a-z0-9][a-z0-9._-]*:[A-Za-z][\w.-]*")
+_IMAGE = re.compile(r"(?:[a-z0-9][a-z0-9._-]*(?::\d+)?/)*[a-z0-9][a-z0-9._-]*:latest")
 
 
 def code_blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def code_blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def quoted_images(text: str) -> tuple[Image, ...]:
-    """Return what stands in the prose as `name:tag`, where the tag is a word and no number."""
+    """Return what stands in the prose as code `name:latest`; other words with a colon may be anything."""
     prose = re.sub(r"(?ms)^[ \t>]*(`{3,}|~{3,}).*?^[ \t>]*\1[ \t]*$", _blank, text)
     return tuple(
         Image(match[1], Place(prose.count("\n", 0, match.start()) + 1, _column(prose, match)))

@@ -87,11 +87,17 @@ def _read(path: str, kind: Kind, text: str) -> Document:
     return readers[kind](path, text) if kind in readers else Document(path, kind, text)
 
 
+def _typed(session: str) -> str:
+    """Return what was typed behind a prompt; what the programs answered becomes empty lines."""
+    prompt = re.compile(r"[$#] ")
+    return "\n".join(f"  {line[2:]}" if prompt.match(line) else "" for line in session.split("\n"))
+
+
 def _markdown(path: str, text: str) -> Document:
     found = Document(path, Kind.MARKDOWN, text, quoted_images=quoted_images(text))
     for language, block in code_blocks(text):
         kind = _LANGUAGES.get(language, Kind.TEXT)
-        typed = re.sub(r"(?m)^[$#] ", "  ", block) if language == "console" else block
+        typed = _typed(block) if language == "console" else block
         part = _read(path, kind, typed)
         if kind is Kind.YAML and part.faults:
             continue  # an excerpt with … in it is no file

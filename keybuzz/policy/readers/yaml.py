@@ -20,7 +20,7 @@ def read_nodes(text: str) -> tuple[tuple[Node, ...], tuple[Fault, ...]]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    converter = _Converter()
+    converter = _Converter(text)
     try:
         roots = [converter.node(raw) for raw in YAML(typ="rt", pure=True).compose_all(text) if raw]
     except MarkedYAMLError as error:
@@ -35,8 +35,9 @@ def read_nodes(text: str) -> tuple[tuple[Node, ...], tuple[Fault, ...]]:
 class _Converter:
     """Turns ruamel's nodes into ours, and counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self._count = 0
+        self._lines = text.split("\n")
 
     def node(self, raw: RawNode) -> Node:
         from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
@@ -46,7 +47,7 @@ class _Converter:
             raise ValueError("too many nodes")
         place = Place(raw.start_mark.line + 1, raw.start_mark.column + 1)
         if isinstance(raw, ScalarNode):
-            return _scalar(raw, place)
+            return self._scalar(raw, place)
         if isinstance(raw, SequenceNode):
             return Node(place, items=tuple(self.node(item) for item in raw.value), is_list=True)
         assert isinstance(raw, MappingNode)  # compose knows these three kinds only
@@ -65,10 +66,11 @@ class _Converter:
                 entries[name] = node
         return tuple({**dict(merged), **entries}.items())
 
-
-def _scalar(raw: ScalarNode, place: Place) -> Node:
-    if raw.style in ("|", ">"):
-        place = Place(place.line + 1)  # the text begins below the sign
-    elif raw.style in ("'", '"'):
-        place = Place(place.line, place.column + 1)
-    return Node(place, text=str(raw.value), tag=str(raw.tag).rpartition(":")[2])
+    def _scalar(self, raw: ScalarNode, place: Place) -> Node:
+        if raw.style in ("|", ">"):
+            # The text begins below the sign, as far in as its first line.
+            below = next((line for line in self._lines[place.line :] if line.strip()), "")
+            place = Place(place.line + 1, len(below) - len(below.lstrip()) + 1)
+        elif raw.style in ("'", '"'):
+            place = Place(place.line, place.column + 1)
+        return Node(place, text=str(raw.value), tag=str(raw.tag).rpartition(":")[2])

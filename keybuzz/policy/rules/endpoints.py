@@ -27,13 +27,13 @@ def _nodes(document: Document, text: str, place: Place, context: Context) -> Ite
         if match[0] == str(context.minio) and _port(text, match.end()) in ("", str(MINIO_PORT)):
             continue
         node = context.nodes[match[0].lower()]
-        means = "" if match[0] == node else f" is {node}:"
+        means = "is" if match[0] == node else f"is {node},"
         instead = context.replacements.get(node, "")
         yield Found(
             document.path,
             Place(place.line, place.column + match.start()),
             match[0],
-            f"{match[0]}{means} a server, and no endpoint for applications",
+            f"{match[0]} {means} a server, and no endpoint for applications",
             f"write {instead}" if instead else "",
         )
 
