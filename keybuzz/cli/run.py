@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
 from keybuzz.cli.context import format_option, limit_option, show, workspace
 from keybuzz.model.errors import UsageError
+
+
+class RunWords(TypedDict):
+    """Options that go into the request as they are."""
+
+    limit: tuple[str, ...]
+    everything: bool
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
 
 
 @click.command()
@@ -24,16 +36,16 @@ from keybuzz.model.errors import UsageError
 @click.option(
     "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For the whole run."
 )
+@click.option(
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    help="Let this run change it (FRZ-1).",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @format_option
-def run(
-    modules: tuple[str, ...],
-    limit: tuple[str, ...],
-    everything: bool,
-    saved: Path | None,
-    wait: float,
-    timeout: float,
-    form: str,
-) -> int:
+def run(modules: tuple[str, ...], saved: Path | None, form: str, **words: Unpack[RunWords]) -> int:
     """Bring hosts to their description: stage by stage, behind gates, then prove it.
 
     Required modules come first (ORD-1, ORD-2). Nothing is deleted, no cluster is reset, no bootstrap is
@@ -41,13 +53,11 @@ def run(
     """
     if not modules and saved is None:
         raise UsageError("name a module, or --plan FILE", hint="kbz run patroni --limit db")
-    from keybuzz.engine.requests import from_names, from_plan
+    from keybuzz.engine.requests import Words, from_names, from_plan
     from keybuzz.engine.run import run as run_request
 
+    typed = Words(modules, **words)
     with workspace(quiet=form == "json") as work:
-        if saved is not None:
-            request = from_plan(work, saved, modules, limit, wait, timeout)
-        else:
-            request = from_names(work, modules, limit, everything, wait, timeout)
+        request = from_names(work, typed) if saved is None else from_plan(work, saved, typed)
         report = run_request(work, request)
     return show(report, form)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
 from keybuzz.engine.describe import HostDescription, describe_more
+from keybuzz.engine.freeze import Freeze
 from keybuzz.engine.guard import Cluster, back_again, carried_by, cluster_of, guard_quorum
 from keybuzz.engine.images import archive_of
 from keybuzz.engine.observe import Snapshot, View, observe
@@ -53,6 +54,7 @@ class Conductor:
     deadline: float
     """Monotonic time after which no further stage begins."""
     stop: threading.Event
+    freeze: Freeze
     results: list[StepResult] = field(default_factory=list)
     last: Snapshot | None = None
     """The newest reading of the hosts."""
@@ -76,7 +78,10 @@ class Conductor:
             stage = module.next_stage(live)
             if stage is None:
                 self._refuse_leftovers(module, live)
+                self.freeze.converged(module)
                 return snapshot
+            if stage.changes and not done:
+                self.freeze.require_free(module, live)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
             if stage.changes and mark in done:
                 raise StepError(

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.engine.catalogue import choose, named_only
+from keybuzz.engine.freeze import lift
 from keybuzz.engine.run import RunRequest
 from keybuzz.engine.saved_plan import load
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import RefusedError, UsageError
 
 
-def from_names(
-    workspace: Workspace,
-    modules: tuple[str, ...],
-    limit: tuple[str, ...],
-    everything: bool,
-    wait: float,
-    timeout: float,
-) -> RunRequest:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was typed after `kbz run`."""
+
+    modules: tuple[str, ...]
+    limit: tuple[str, ...]
+    everything: bool
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
+
+
+def from_names(workspace: Workspace, words: Words) -> RunRequest:
     """Return the request for named modules; more than one cluster without --limit needs --all."""
-    selected = workspace.select(named_only(modules), limit)
+    chain = choose(words.modules)
+    selected = workspace.select(named_only(words.modules), words.limit)
     clusters = workspace.lease_names(selected)
-    if not limit and not everything and len(clusters) > 1:
+    if not words.limit and not words.everything and len(clusters) > 1:
         raise RefusedError(
             f"this would change {len(selected)} hosts in {len(clusters)} clusters at once",
             hint="give --limit TERMS, or --all if all of them are meant",
         )
-    return RunRequest(choose(modules), selected, wait, timeout)
+    lifted = lift(words.lifted, words.reason, chain)
+    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted)
 
 
-def from_plan(
-    workspace: Workspace,
-    path: Path,
-    modules: tuple[str, ...],
-    limit: tuple[str, ...],
-    wait: float,
-    timeout: float,
-) -> RunRequest:
+def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:
     """Return the request for a saved plan: it names its modules and hosts itself."""
-    if modules or limit:
+    if words.modules or words.limit:
         raise UsageError("a saved plan names its modules and hosts itself", hint="give only --plan")
     saved = load(path)
     known = frozenset(server.name for server in workspace.site.servers)
     if unknown := sorted(saved.hosts - known):
         raise RefusedError(f"{', '.join(unknown)} are not in servers.tsv any more", where=str(path))
-    return RunRequest(choose(saved.modules), saved.hosts, wait, timeout, saved)
+    chain = choose(saved.modules)
+    lifted = lift(words.lifted, words.reason, chain)
+    return RunRequest(chain, saved.hosts, words.wait, words.timeout, saved, lifted)

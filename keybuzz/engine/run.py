@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.conduct import Conductor, StoppedError
+from keybuzz.engine.freeze import NO_LIFT, Freeze, Lift
 from keybuzz.engine.lock import leases
 from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.saved_plan import SavedPlan
@@ -35,6 +36,8 @@ class RunRequest:
     """Seconds for the whole run."""
     saved: SavedPlan | None = None
     """Apply exactly this, or nothing."""
+    lifted: Lift = NO_LIFT
+    """Frozen modules that this run may change (FRZ-1)."""
 
 
 def run(workspace: Workspace, request: RunRequest) -> Report:
@@ -62,6 +65,11 @@ def _run(workspace: Workspace, request: RunRequest) -> Report:
         workspace.listen,
         started + request.timeout,
         workspace.stop,
+        Freeze(
+            frozenset(workspace.site.policies.freeze),
+            request.lifted,
+            workspace.site.settings.state / "first-installs",
+        ),
     )
     error: KbzError | None = None
     snapshot = before.snapshot

@@ -27,7 +27,7 @@ class SavedPlan:
 
     def require_same(self, plan: Plan) -> None:
         """Raise RefusedError when the hosts now need something else than when the plan was saved."""
-        if fingerprint(plan) != self.fingerprint:
+        if fingerprint(plan_document(plan)) != self.fingerprint:
             raise RefusedError(
                 f"the hosts have moved since this plan was saved: it had {self.size} changes, "
                 f"now {plan.size} are needed, or others",
@@ -36,9 +36,9 @@ class SavedPlan:
             )
 
 
-def fingerprint(plan: Plan) -> str:
-    """Return a digest of every change with what was observed and what is wanted."""
-    text = json.dumps(plan_document(plan)["changes"], sort_keys=True)
+def fingerprint(document: dict[str, Any]) -> str:
+    """Return a digest of every change of a plan's document, with what was observed and what is wanted."""
+    text = json.dumps(document["changes"], sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -48,7 +48,6 @@ def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]
         "format_version": FORMAT_VERSION,
         "modules": list(modules),
         "hosts": sorted(hosts),
-        "fingerprint": fingerprint(plan),
         "plan": plan_document(plan),
     }
     temporary = path.with_name(f".{path.name}.kbz-new")
@@ -69,7 +68,7 @@ def load(path: Path) -> SavedPlan:
             path,
             tuple(map(str, document["modules"])),
             frozenset(map(str, document["hosts"])),
-            str(document["fingerprint"]),
+            fingerprint(document["plan"]),
             int(document["plan"]["size"]),
         )
     except OSError as error:

@@ -51,6 +51,8 @@ class Module:
     checks: Callable[[Live], tuple[Finding, ...]]
     members_up: Callable[[Live], frozenset[str]] | None = None
     """Members that count for the quorum now; None when the group needs no majority."""
+    virgin: Callable[[Live], bool] | None = None
+    """True when every member proves that it holds no data and no container of this module (FRZ-1)."""
     writer: Callable[[Live], str | None] = lambda live: None
     """Host on which cluster resources are written now."""
     topology: Callable[[Live], Topology] | None = None

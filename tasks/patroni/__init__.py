@@ -7,7 +7,7 @@ from keybuzz.site.module import Module
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.images import build
-from tasks.patroni.members import leader, up
+from tasks.patroni.members import leader, up, virgin
 from tasks.patroni.rollout import next_stage
 
 MODULE = Module(
@@ -20,6 +20,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    virgin=virgin,
     writer=leader,
     topology=topology,
     images=lambda site: (build(site),),

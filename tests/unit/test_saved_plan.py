@@ -14,6 +14,7 @@ from keybuzz.engine.planning import plan_host
 from keybuzz.engine.saved_plan import fingerprint, load, save
 from keybuzz.model.errors import InputError, RefusedError
 from keybuzz.model.plan import Action, Change, Difference, Plan
+from keybuzz.model.record import plan_document
 from keybuzz.model.system import Sysctl
 from resource_values import KEY, any_resources, states_of
 from site_values import PLANTED
@@ -88,5 +89,13 @@ def test_a_plan_of_another_version_and_a_missing_one_are_errors_in_words(tmp_pat
 
 def test_a_fingerprint_is_of_the_changes_and_of_nothing_else() -> None:
     one, two = plan_of("60", "a"), plan_of("60", "b")
-    assert fingerprint(one) == fingerprint(plan_of("60", "a"))
-    assert fingerprint(one) != fingerprint(two)
+    assert fingerprint(plan_document(one)) == fingerprint(plan_document(plan_of("60", "a")))
+    assert fingerprint(plan_document(one)) != fingerprint(plan_document(two))
+
+
+def test_a_plan_that_was_edited_in_its_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    save(path, plan_of("60"), ("base",), frozenset({"db-1"}))
+    path.write_text(path.read_text().replace('"60"', '"61"'))
+    with pytest.raises(RefusedError, match="have moved since"):
+        load(path).require_same(plan_of("60"))
