@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from nornir.core.inventory import Host
 
 
+_LOOK_UP = 0.25
+"""Seconds after which a Ctrl-C is noticed at the latest."""
+
+
 class BoundedRunner:
     """Runs a task on at most `num_workers` hosts at a time; results keep the order of the hosts.
 
@@ -32,7 +36,9 @@ class BoundedRunner:
         pool = ThreadPoolExecutor(min(self.num_workers, len(hosts)), thread_name_prefix="host")
         try:
             running = {host.name: pool.submit(task.copy().start, host) for host in hosts}
-            wait(running.values())
+            # A signal may reach another thread than this one, which then sleeps on: look up now and then.
+            while wait(running.values(), timeout=_LOOK_UP).not_done:
+                pass
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for host in hosts:
