@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connections import LINKS, SSH_LINKS, Loopback, Stubborn, new_mark, register_plugins
-from sshd import Server, running, running_with, until
 
+from connections import LINKS, SSH_LINKS, Loopback, Stubborn, new_mark, register_plugins
 from keybuzz.transport.session import Session
+from sshd import Server, running, running_with, until
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from pathlib import Path
 from nornir.core.configuration import Config
 from nornir.core.inventory import ConnectionOptions, Defaults, Host
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from sshd import Server, running_with, until
 
 from keybuzz.transport.link import session_of
 from keybuzz.transport.session import Session
+from sshd import Server, running_with, until
 
 ROOT = Path(__file__).parents[2]
 SSH_LINKS = ("kbz_ssh", "kbz_netmiko")

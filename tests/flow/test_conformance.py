@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from connections import ROOT, SSH_LINKS, Loopback, Stubborn
 from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from sshd import parent_of, until
 
+from connections import ROOT, SSH_LINKS, Loopback, Stubborn
 from keybuzz.model.errors import ContactError, StepError
 from keybuzz.transport.link import session_of
 from keybuzz.transport.session import Session
+from sshd import parent_of, until
 
 MEBIBYTE = 1024 * 1024
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from nornir.core.configuration import Config
-from sshd import make_key, running
 
 from keybuzz.model.errors import ContactError, InputError
 from keybuzz.transport.link import session_of
+from sshd import make_key, running
 
 if TYPE_CHECKING:
     from connections import Loopback

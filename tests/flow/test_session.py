@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sshd import running_with, until
 
 from keybuzz.agent.frames import CHUNK, json_frame
 from keybuzz.model.errors import ContactError, StepError
 from keybuzz.transport.local import LocalLink
 from keybuzz.transport.session import Session
 from keybuzz.transport.stream import SocketStream
+from sshd import running_with, until
 
 HELLO = json_frame({"hello": {"protocol": 1, "pid": 1, "python": "3.11.2"}})
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory_files import GROUPS, real_catalogue, real_servers
 
+from inventory_files import GROUPS, real_catalogue, real_servers
 from keybuzz.model.errors import InputError
 from keybuzz.site.groups import parse_groups
 from keybuzz.site.yaml_tree import parse_yaml

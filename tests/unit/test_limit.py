@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory_files import real_catalogue, real_servers
 
+from inventory_files import real_catalogue, real_servers
 from keybuzz.model.errors import InputError, UsageError
 from keybuzz.model.outcome import ExitCode
 from keybuzz.site.limit import parse_limit

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from inventory_files import GROUPS, SERVERS, line_of, real_catalogue, real_servers, with_cell
 from nornir.core import Nornir
 from nornir.core.filter import F
 from nornir.core.task import Result, Task
 from nornir.plugins.runners import SerialRunner
 
+from inventory_files import GROUPS, SERVERS, line_of, real_catalogue, real_servers, with_cell
 from keybuzz.model.errors import InputError
 from keybuzz.report.inventory import inventory_document, inventory_table, inventory_tree
 from keybuzz.site.nornir_inventory import TsvInventory

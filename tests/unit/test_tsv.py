@@ -10,8 +10,8 @@ from random import Random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from inventory_files import CONTENT, SERVERS, line_of, real_catalogue, real_servers, with_cell
 
+from inventory_files import CONTENT, SERVERS, line_of, real_catalogue, real_servers, with_cell
 from keybuzz.model.errors import InputError
 from keybuzz.model.server import Server
 from keybuzz.site.groups import FLEET_NETWORK
