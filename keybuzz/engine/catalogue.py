@@ -20,7 +20,7 @@ def all_modules() -> tuple[Module, ...]:
         for entry in iter_modules(tasks.__path__)
         if entry.ispkg
     ]
-    return tuple(sorted(found, key=lambda module: module.number))
+    return tuple(sorted(found, key=lambda module: (module.number, module.step)))
 
 
 def choose(names: Iterable[str]) -> tuple[Module, ...]:

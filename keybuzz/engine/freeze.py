@@ -56,7 +56,9 @@ class Freeze:
 
     def require_free(self, module: Module, live: Live) -> None:
         """Raise RefusedError before the first change of a frozen module on a deployed cluster."""
-        if module.group not in self.groups or module.name in self.lifted.modules:
+        if (module.frozen_as or module.group) not in self.groups:
+            return
+        if module.name in self.lifted.modules:
             return
         if (self.marks / module.name).exists():
             return

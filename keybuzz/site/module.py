@@ -39,7 +39,7 @@ class Module:
 
     name: str
     number: int
-    """Its place in the owner's order (ORD-1)."""
+    """Its number in the owner's order (ORD-1)."""
     title: str
     group: str
     """Name of the closed group that it runs on."""
@@ -49,6 +49,10 @@ class Module:
     next_stage: Callable[[Live], Stage | None]
     """The next step from the live state, or None when nothing is left. Raises RefusedError."""
     checks: Callable[[Live], tuple[Finding, ...]]
+    step: int = 1
+    """Its place among the modules of one number: the proxies of a cluster come after the cluster."""
+    frozen_as: str = ""
+    """Name by which policies.yaml freezes it (FRZ-1), when that is not its group."""
     members_up: Callable[[Live], frozenset[str]] | None = None
     """Members that count for the quorum now; None when the group needs no majority."""
     virgin: Callable[[Live], bool] | None = None

@@ -196,14 +196,14 @@ def test_every_folder_of_tasks_is_a_module_with_its_own_name_and_number() -> Non
     assert found
     for name, module in found.items():
         assert isinstance(module, Module)
-        assert module.name == name
-    numbers = [module.number for module in found.values()]
+        assert module.name == name.replace("_", "-")
+    numbers = [(module.number, module.step) for module in found.values()]
     assert len(numbers) == len(set(numbers))
 
 
 def test_every_module_gives_scripts_its_three_tasks() -> None:
     for module in all_modules():
-        package = import_module(f"tasks.{module.name}")
+        package = import_module(f"tasks.{module.name.replace('-', '_')}")
         for name in ("check", "plan", "converge"):
             task = getattr(package, name)
             assert task.__name__ == name
@@ -214,7 +214,8 @@ def test_what_a_module_requires_comes_before_it() -> None:
     modules = {module.name: module for module in all_modules()}
     for module in modules.values():
         for name in module.requires:
-            assert modules[name].number < module.number
+            required = modules[name]
+            assert (required.number, required.step) < (module.number, module.step)
 
 
 def test_modules_are_chosen_with_what_they_require_in_the_owners_order() -> None:
