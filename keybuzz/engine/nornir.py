@@ -7,6 +7,8 @@ import socket
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from keybuzz.model.redact import Redactor
+from keybuzz.site.credentials import hidden
 from keybuzz.site.load import Configuration
 from keybuzz.site.nornir_inventory import TsvInventory
 from keybuzz.site.site import Site
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 def make_nornir(configuration: Configuration, site: Site) -> Nornir:
     """Return what InitNornir would, with the site in `config.user_defined["site"]`.
+
+    Beside it stands the redactor that keeps the site's secrets out of what hosts answer.
 
     InitNornir's own registration imports every plugin that is installed, netmiko with it; that
     would cost each command more time than the work on the hosts. Only our plugins are registered.
@@ -47,7 +51,7 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
         config=Config(
             logging=LoggingConfig(enabled=False),
             ssh=SSHConfig(config_file="/dev/null"),
-            user_defined={"site": site},
+            user_defined={"site": site, "redactor": Redactor(hidden(site.credentials))},
         ),
         runner=BoundedRunner(num_workers=configuration.workers),
     )

@@ -20,6 +20,8 @@ class QuotedSecret:
 
 Part = str | Secret | QuotedSecret
 
+_GAP = "\ue002"
+"""Stands for a secret in a text that is taken apart; a private character, like the tokens of templates."""
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What JSON lets stand as it is, and YAML takes for a line break or refuses."""
 
@@ -56,6 +58,12 @@ class Content:
     def masked(self) -> str:
         """Return the text as anyone may see it."""
         return "".join(part if isinstance(part, str) else MASK for part in self.parts)
+
+    def secret_lines(self) -> tuple[tuple[str, ...], ...]:
+        """Return what stands around the secrets of each line that holds any, so that its like can be masked."""
+        text = "".join(part if isinstance(part, str) else _GAP for part in self.parts)
+        lines = (tuple(line.split(_GAP)) for line in text.split("\n") if _GAP in line)
+        return tuple(dict.fromkeys(lines))
 
     def digest(self, key: DigestKey) -> str:
         """Return the digest the agent answers with: keyed when the text holds a secret."""

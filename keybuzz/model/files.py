@@ -143,7 +143,12 @@ class File(Resource):
         }
 
     def query(self) -> Json:
-        return {"kind": self.kind, "name": self.path, "secret": self.text.secret}
+        return {
+            "kind": self.kind,
+            "name": self.path,
+            "secret": self.text.secret,
+            "secret_lines": [list(pieces) for pieces in self.text.secret_lines()],
+        }
 
     def order(self) -> Json:
         return {

@@ -48,6 +48,14 @@ SCHEMA = (
 )
 
 
+_NAMES = frozenset(credential.name for credential in SCHEMA if credential.default)
+
+
+def hidden(credentials: Mapping[str, Secret]) -> tuple[Secret, ...]:
+    """Return the credentials that nobody may see: all but names of users, databases and clusters."""
+    return tuple(secret for name, secret in credentials.items() if name not in _NAMES)
+
+
 def load_credentials(folder: Path, schema: Iterable[Credential] = SCHEMA) -> dict[str, Secret]:
     """Return what the store holds; InputError for a file that others may read or that is not data.
 

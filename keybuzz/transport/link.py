@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.errors import InputError
+from keybuzz.model.redact import Redactor
 from keybuzz.transport.session import Session
 from keybuzz.transport.stream import Stream
 
@@ -88,11 +89,18 @@ class AgentLink(ABC):
         extras: dict[str, Any] | None = None,
         configuration: Config | None = None,
     ) -> None:
-        """Connect and start the agent. ContactError when that fails. Passwords are never used."""
+        """Connect and start the agent. ContactError when that fails. Passwords are never used.
+
+        What hosts answer loses the secrets that `user_defined["redactor"]` of the configuration knows.
+        """
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
         stream = self.connect(Target(address, port or 22, username or "root", options))
-        self.connection = Session(stream, where=options.name, timeout=START_TIMEOUT)
+        known = configuration.user_defined if configuration is not None else {}
+        redactor = known.get("redactor", Redactor(()))
+        self.connection = Session(
+            stream, where=options.name, timeout=START_TIMEOUT, hide=redactor.value
+        )
 
     def close(self) -> None:
         """End the agent and the connection."""

@@ -26,6 +26,8 @@ from keybuzz.transport.upload import Upload
 OnEvent = Callable[[dict[str, Any]], object]
 OnBytes = Callable[[bytes], object]
 OnOutput = Callable[[str, bytes], object]
+Hide = Callable[[Any], Any]
+"""Returns a value of JSON without the secrets that stand in its texts."""
 
 ANSWER_MARGIN = 6.0
 """Seconds for a host to report that a command ran out of its time: TERM, KILL, and the way back."""
@@ -65,11 +67,17 @@ class Session:
     that it started; each later request raises ContactError at once. A new session needs a new link.
     """
 
-    def __init__(self, stream: Stream, *, where: str, timeout: float) -> None:
-        """Feed the agent to its loader at the other end of `stream`, and wait for its greeting."""
+    def __init__(
+        self, stream: Stream, *, where: str, timeout: float, hide: Hide = lambda value: value
+    ) -> None:
+        """Feed the agent to its loader at the other end of `stream`, and wait for its greeting.
+
+        Every text that comes from the host goes through `hide`: a program there may print what it was given.
+        """
         self.where = where
         self.broken = False
         self._stream = stream
+        self._hide = hide
         self._turn = Lock()
         self._last_id = 0
         try:
@@ -141,7 +149,8 @@ class Session:
             upload=upload,
         )
         stdout, stderr = (
-            b"".join(pieces).decode(errors="replace") for pieces in collected.values()
+            str(self._hide(b"".join(pieces).decode(errors="replace")))
+            for pieces in collected.values()
         )
         return Execution(result["exit_code"], stdout, stderr, result["timed_out"])
 
@@ -211,10 +220,11 @@ class Session:
             message = parse_json(payload)
             if message.get("id") != call.number:
                 raise FrameError(f"an answer to request {message.get('id')} came")
-            if "event" not in message:
-                return message
+            shown: dict[str, Any] = self._hide(message)
+            if "event" not in shown:
+                return shown
             if call.on_event:
-                call.on_event(message["event"])
+                call.on_event(shown["event"])
 
     def _read_frame(self, deadline: float) -> tuple[bytes, bytes]:
         kind, length = parse_header(self._stream.read_exactly(HEADER_SIZE, deadline))
@@ -224,7 +234,7 @@ class Session:
         if isinstance(error, DeadlineError):
             what = f"{call.op} was not answered in time"
         else:
-            what = f"contact was lost during {call.op}: {error}"
+            what = f"contact was lost during {call.op}: {self._hide(str(error))}"
         hint = "run the same command again: it reads the state of the host first"
         return ContactError(what, where=self.where, hint=hint, inside_step=inside_step)
 

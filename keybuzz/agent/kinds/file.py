@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PREVIOUS = "/var/lib/kbz/previous"
 _SHOWN_BYTES = 65536
+_MASK = "‹secret›"
 _SENSITIVE = re.compile(r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*")
 
 
@@ -55,7 +56,7 @@ def read_file(query: Query, context: Context) -> State:
             "loaded": not os.path.exists(_beside(path, "pending")),
             **ownership(status),
         },
-        "text": _shown(content, query["secret"]),
+        "text": _shown(content, query),
     }
 
 
@@ -72,10 +73,26 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def _shown(content: bytes, secret: bool) -> str:
-    """Return the text for a diff; in a file with secrets, whatever looks like a value of one is masked."""
+def _shown(content: bytes, query: Query) -> str:
+    """Return the text for a diff; in a file with secrets, what looks like one or stands in the place of one is masked.
+
+    A secret that was changed by hand, or rotated, is known to nobody: its place gives it away.
+    """
     text = content[:_SHOWN_BYTES].decode(errors="replace")
-    return _SENSITIVE.sub(r"\1‹secret›", text) if secret else text
+    if not query["secret"]:
+        return text
+    places = [
+        (re.compile(".*".join(map(re.escape, pieces))), _MASK.join(pieces))
+        for pieces in query["secret_lines"]
+    ]
+    return "\n".join(_masked(line, places) for line in text.split("\n"))
+
+
+def _masked(line: str, places: list[tuple[re.Pattern[str], str]]) -> str:
+    for place, shown in places:
+        if place.fullmatch(line):
+            return shown
+    return _SENSITIVE.sub(rf"\1{_MASK}", line)
 
 
 def write_file(order: Query, context: Context) -> None:
@@ -176,7 +193,7 @@ def _without(output: str, tolerated: list[str]) -> str:
 
 
 def _tail(output: str) -> str:
-    lines = [_SENSITIVE.sub(r"\1‹secret›", line) for line in output.strip().splitlines()]
+    lines = [_SENSITIVE.sub(rf"\1{_MASK}", line) for line in output.strip().splitlines()]
     return " | ".join(lines[-5:])
 
 
