@@ -3,52 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from keybuzz.policy.document import Image, Place
 
-_FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*).*")
+_FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)[^`]*")
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _IMAGE = re.compile(r"(?:[a-z0-9][a-z0-9._-]*(?::\d+)?/)*[a-z0-9][a-z0-9._-]*:latest")
 
 
-def code_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield language and text of each block; empty lines before the text keep its line numbers."""
-    fence, language, indent = "", "", 0
-    block: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of code. Empty lines before its text keep the line numbers of the file."""
+
+    language: str
+    text: str
+
+
+def split(text: str) -> tuple[tuple[Block, ...], tuple[Image, ...]]:
+    """Return the blocks of code, and what the prose calls `name:latest`; other words with a colon may be anything."""
+    blocks: list[Block] = []
+    images: list[Image] = []
+    opened: re.Match[str] | None = None
+    inside: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
-        match = _FENCE.fullmatch(line)
-        if not fence and match is not None:
-            fence, language, indent = (
-                match["fence"],
-                match["language"].lower(),
-                len(match["indent"]),
-            )
-            block = [""] * number
-        elif (
-            fence
-            and line.strip(" \t>").startswith(fence)
-            and not line.strip(" \t>").strip(fence[0])
-        ):
-            yield language, "\n".join(block)
-            fence = ""
-        elif fence:
-            block.append(line[indent:] if not line[:indent].strip(" \t>") else line)
+        if opened is None:
+            opened = _FENCE.fullmatch(line)
+            inside = [""] * number
+            if opened is None:
+                images += _quoted(line, number)
+        elif _closes(line, opened["fence"]):
+            blocks.append(Block(opened["language"].lower(), "\n".join(inside)))
+            opened = None
+        else:
+            indent = len(opened["indent"])
+            inside.append(line if line[:indent].strip(" \t>") else line[indent:])
+    return tuple(blocks), tuple(images)
 
 
-def quoted_images(text: str) -> tuple[Image, ...]:
-    """Return what stands in the prose as code `name:latest`; other words with a colon may be anything."""
-    prose = re.sub(r"(?ms)^[ \t>]*(`{3,}|~{3,}).*?^[ \t>]*\1[ \t]*$", _blank, text)
-    return tuple(
-        Image(match[1], Place(prose.count("\n", 0, match.start()) + 1, _column(prose, match)))
-        for match in _SPAN.finditer(prose)
+def _closes(line: str, fence: str) -> bool:
+    bare = line.strip(" \t>")
+    return len(bare) >= len(fence) and not bare.strip(fence[0])
+
+
+def _quoted(line: str, number: int) -> list[Image]:
+    return [
+        Image(match[1], Place(number, match.start(1) + 1))
+        for match in _SPAN.finditer(line)
         if _IMAGE.fullmatch(match[1])
-    )
-
-
-def _blank(match: re.Match[str]) -> str:
-    return "\n" * match[0].count("\n")
-
-
-def _column(text: str, match: re.Match[str]) -> int:
-    return match.start(1) - text.rfind("\n", 0, match.start())
+    ]

@@ -9,7 +9,7 @@ from keybuzz.policy.document import Document, Kind
 from keybuzz.policy.readers.dockerfile import read_dockerfile
 from keybuzz.policy.readers.haproxy import SECTIONS, read_haproxy
 from keybuzz.policy.readers.manifests import read_yaml
-from keybuzz.policy.readers.markdown import code_blocks, quoted_images
+from keybuzz.policy.readers.markdown import split
 from keybuzz.policy.readers.settings import read_settings
 from keybuzz.policy.readers.shell import read_shell
 
@@ -94,10 +94,11 @@ def _typed(session: str) -> str:
 
 
 def _markdown(path: str, text: str) -> Document:
-    found = Document(path, Kind.MARKDOWN, text, quoted_images=quoted_images(text))
-    for language, block in code_blocks(text):
-        kind = _LANGUAGES.get(language, Kind.TEXT)
-        typed = _typed(block) if language == "console" else block
+    blocks, images = split(text)
+    found = Document(path, Kind.MARKDOWN, text, quoted_images=images)
+    for block in blocks:
+        kind = _LANGUAGES.get(block.language, Kind.TEXT)
+        typed = _typed(block.text) if block.language == "console" else block.text
         part = _read(path, kind, typed)
         if kind is Kind.YAML and part.faults:
             continue  # an excerpt with … in it is no file

@@ -14,30 +14,33 @@ _PUBLIC = re.compile(r"^(?:sha\d+[-:=]|AAAA[BCE]|MI[IH][A-Z]|iVBOR|/9j/|R0lGOD|U
 """Integrity values, public keys, certificates, pictures."""
 _LONGEST = 200
 _DISORDER = 3.3
-_CHANGES = 0.33
+_CHANGES = 0.28
+_DIGIT_EDGES = 2
 
 
 def is_disordered(text: str, shortest: int) -> bool:
     """Say whether a single word of at least `shortest` characters was made by a generator.
 
-    It has digits and letters, little repetition (bits per character), and changes between small letters,
-    capitals and digits far more often than names do.
+    It has little repetition (bits per character), and goes from small letters to capitals or digits, and from digits
+    to letters, far more often than names do. A capital before small letters only begins a word.
     """
     if not shortest <= len(text) <= _LONGEST or not _WORD.fullmatch(text):
         return False
     if _HEXADECIMAL.fullmatch(text) or _PUBLIC.match(text):
         return False
-    kinds = [_kind(character) for character in text if character.isalnum()]
-    if len(set(kinds)) < 2 or "digit" not in kinds or len(kinds) < shortest - 2:
-        return False
-    changes = sum(a != b for a, b in pairwise(kinds)) / len(kinds)
+    pairs = list(pairwise(_kind(character) for character in text))
+    changes = sum(a != b and "sign" not in (a, b) and a != "capital" for a, b in pairs)
+    changes += pairs.count(("capital", "digit"))
+    edges = sum((a == "digit") != (b == "digit") and "sign" not in (a, b) for a, b in pairs)
     floor = min(_DISORDER, math.log2(len(text)) - 0.9)
-    return changes >= _CHANGES and _bits(text) >= floor
+    return edges >= _DIGIT_EDGES and changes >= _CHANGES * len(text) and _bits(text) >= floor
 
 
 def _kind(character: str) -> str:
     if character.isdigit():
         return "digit"
+    if not character.isalpha():
+        return "sign"
     return "capital" if character.isupper() else "small"
 
 
