@@ -80,6 +80,13 @@ class ScratchHost:
         program.chmod(0o755)
         return program
 
+    def log_calls(self, name: str, then: str = "exit 0") -> Path:
+        """Replace a program by one that writes down its arguments; return the log, empty."""
+        log = self.root / f"{name}.log"
+        log.write_text("")
+        self.install(name, f'echo "$@" >> {log}\n{then}')
+        return log
+
     def agents(self) -> list[int]:
         """Return the pids of the agents that run on it."""
         return running_with(f"{self.root}/bin/agent-python")
@@ -181,6 +188,13 @@ class OneHost:
         """The session that is open now."""
         session: Session = self.nornir.inventory.hosts[NAME].connections["kbz_local"].connection
         return session
+
+    def clear(self) -> None:
+        """Remove what tests have put on the host."""
+        for path in sorted(self.files.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in (self.scratch.root / "programs").iterdir():
+            path.unlink()
 
     def probe(self, *resources: Resource) -> Mapping[str, State]:
         """Return the states of resources, by identity."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -31,10 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneHost]:
 @pytest.fixture
 def host(running: OneHost) -> OneHost:
     """The host with nothing on it."""
-    for path in sorted(running.files.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-    for path in (running.scratch.root / "programs").iterdir():
-        path.unlink()
+    running.clear()
     return running
 
 
@@ -49,14 +45,6 @@ def look(path: Path | str) -> tuple[int, int, str]:
 
 def names(host: OneHost) -> list[str]:
     return sorted(path.name for path in host.files.iterdir())
-
-
-def log_calls(host: OneHost, then: str = "exit 0") -> Path:
-    """Replace systemctl of the host by one that writes down its arguments."""
-    log = host.files.parent / "systemctl.log"
-    log.write_text("")
-    host.scratch.install("systemctl", f'echo "$@" >> {log}\n{then}')
-    return log
 
 
 def test_a_directory_is_made_repaired_and_then_left_alone(host: OneHost) -> None:
@@ -153,7 +141,7 @@ def test_a_change_replaces_the_file_in_one_step(host: OneHost) -> None:
 
 
 def test_a_validator_that_refuses_leaves_the_old_file(host: OneHost) -> None:
-    log = log_calls(host)
+    log = host.scratch.log_calls("systemctl")
     host.converge(a_file(host, OLD))
     before = os.lstat(a_file(host).path)
     refuse = HostValidator(
@@ -237,48 +225,3 @@ def test_the_first_step_that_fails_stops_those_after_it(host: OneHost) -> None:
     outcomes = [Outcome.CHANGED, Outcome.REFUSED, Outcome.SKIPPED]
     assert [result.outcome for result in results] == outcomes
     assert names(host) == ["app.conf", "before"]
-
-
-def test_a_reader_is_told_once_for_each_change(host: OneHost) -> None:
-    log = log_calls(host)
-    wanted = a_file(host, reload=UnitReload("app.service"))
-    assert host.converge(wanted) == [Outcome.CHANGED]
-    assert host.converge(wanted) == []
-    assert log.read_text() == "reload-or-restart app.service\n"
-
-
-def test_a_reader_that_could_not_be_told_is_told_by_the_next_run(host: OneHost) -> None:
-    log_calls(host, "echo Unit is masked >&2; exit 1")
-    wanted = a_file(host, reload=UnitReload("app.service"))
-    result = host.only(wanted)
-    assert (result.outcome, result.hint) == (Outcome.FAILED, "journalctl -u app.service")
-    assert "Unit is masked" in result.what
-    assert host.state(wanted).attributes["loaded"] is False
-    log = log_calls(host)
-    assert host.converge(wanted) == [Outcome.CHANGED]
-    assert log.read_text() == "reload-or-restart app.service\n"
-    assert host.converge(wanted) == []
-
-
-def test_an_agent_killed_between_rename_and_reload(host: OneHost) -> None:
-    gate = host.files.parent / "gate"
-    gate.unlink(missing_ok=True)
-    os.mkfifo(gate)
-    log = log_calls(host, f"read line < {gate}")
-    wanted = a_file(host, reload=UnitReload("app.service"))
-    results: list[Outcome] = []
-    applying = threading.Thread(target=lambda: results.extend(host.converge(wanted)))
-    applying.start()
-    until(log.read_text, "the reload to begin")
-    os.kill(host.session.agent.pid, signal.SIGKILL)
-    applying.join(15)
-    gate.write_text("go\n")
-    assert results == [Outcome.UNKNOWN]
-    assert Path(wanted.path).read_text() == NEW
-    (change,) = host.plan(wanted)
-    assert [(d.attribute, d.observed) for d in change.differences] == [("loaded", False)]
-    log = log_calls(host)
-    assert host.converge(wanted) == [Outcome.CHANGED]
-    assert log.read_text() == "reload-or-restart app.service\n"
-    assert names(host) == ["app.conf"]
-    assert host.converge(wanted) == []
