@@ -16,8 +16,13 @@ from site_values import NAMES, PASSWORDS, hostile_secrets
 GOOD = "POSTGRES_SUPERPASS=0123456789abcdef"
 
 
-def written(folder: Path, content: str | bytes, mode: int = 0o600) -> Path:
-    path = folder / "postgres.env"
+FILES = {credential.name: credential.file for credential in SCHEMA}
+
+
+def written(
+    folder: Path, content: str | bytes, mode: int = 0o600, file: str = "postgres.env"
+) -> Path:
+    path = folder / file
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     path.chmod(mode)
     return path
@@ -91,22 +96,50 @@ def test_a_line_that_is_not_data_is_named(tmp_path: Path, line: str, what: str) 
 
 @pytest.mark.parametrize("name", PASSWORDS)
 def test_a_short_password_is_refused(tmp_path: Path, name: str) -> None:
-    written(tmp_path, f"{name}=123456789012345\n")
+    written(tmp_path, f"{name}=123456789012345\n", file=FILES[name])
     message = refusal(tmp_path)
     assert f"{name} is shorter than 16" in message
     assert "12345" not in message
-    written(tmp_path, f"{name}=1234567890123456\n")
+    written(tmp_path, f"{name}=1234567890123456\n", file=FILES[name])
     assert name in load_credentials(tmp_path)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"REDIS_SENTINEL_QUORUM"}))
 @pytest.mark.parametrize("value", ["", "two words", "a: b", "a#b", "é", "1st", "-x", "a" * 64, "'"])
 def test_a_name_that_can_not_be_quoted_everywhere_is_refused(
     tmp_path: Path, name: str, value: str
 ) -> None:
     """pg_hba.conf and CREATE ROLE take names in places where a hostile one would say something else."""
-    written(tmp_path, f"{name}={value}\n")
+    written(tmp_path, f"{name}={value}\n", file=FILES[name])
     assert f"{name} is no name" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["", "0", "two", "-1", "2 ", "100"])
+def test_a_quorum_is_a_number(tmp_path: Path, value: str) -> None:
+    written(tmp_path, f"REDIS_SENTINEL_QUORUM={value}\n", file="redis.env")
+    assert "REDIS_SENTINEL_QUORUM is no number" in refusal(tmp_path)
+
+
+def test_another_name_is_read_and_the_schemas_name_is_what_counts(tmp_path: Path) -> None:
+    text = "RABBITMQ_DEFAULT_USER=mine\nRABBITMQ_DEFAULT_PASS=0123456789abcdef\n"
+    written(tmp_path, text, file="rabbitmq.env")
+    assert set(load_credentials(tmp_path)) == {"RABBITMQ_USER", "RABBITMQ_PASSWORD"}
+    assert not {"RABBITMQ_USER", "RABBITMQ_PASSWORD"} & set(create_missing(tmp_path))
+    written(tmp_path, f"{text}RABBITMQ_USER=other\n", file="rabbitmq.env")
+    assert "RABBITMQ_USER stands here twice" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("POSTGRES_SUPERUSER_PASSWORD", "is not known → did you mean POSTGRES_SUPER"),
+        ("REDIS_PASSWORD", "belongs into redis.env"),
+    ],
+)
+def test_a_name_that_no_reader_would_find_is_refused(tmp_path: Path, name: str, what: str) -> None:
+    """Writer and reader once had two names: tests were skipped in silence."""
+    written(tmp_path, f"{name}=0123456789abcdef\n")
+    assert f"{name} {what}" in refusal(tmp_path)
 
 
 def test_bytes_that_are_no_text_are_refused_instead_of_replaced(tmp_path: Path) -> None:
@@ -128,14 +161,15 @@ def test_a_new_store_is_complete_private_and_random(tmp_path: Path) -> None:
     create_missing(two)
     assert set(created) == {credential.name for credential in SCHEMA}
     assert stat.S_IMODE(one.stat().st_mode) == 0o700
-    assert [stat.S_IMODE(path.stat().st_mode) for path in one.iterdir()] == [0o600]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in one.iterdir()} == {0o600}
+    assert {path.name for path in one.iterdir()} == set(FILES.values())
     first, second = load_credentials(one), load_credentials(two)
     for credential in SCHEMA:
         value = first[credential.name].reveal()
         if credential.default:
             assert value == credential.default
         else:
-            assert len(value) == 25
+            assert len(value) == credential.length >= credential.minimum
             assert value != second[credential.name].reveal()
 
 
