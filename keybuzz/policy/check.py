@@ -12,8 +12,6 @@ from keybuzz.policy.rules.form import matches
 from keybuzz.policy.violation import Found, Rule, Verdict, Violation, Waived
 from keybuzz.site.policies import Waiver
 
-NO_SECRETS = "SEC-2 had no credential store to compare with: values of ours were searched by name and form only"
-
 
 def check_text(path: str, content: str, context: Context) -> tuple[Violation, ...]:
     """Return what is wrong in one file that stands alone, after waivers."""
@@ -34,7 +32,8 @@ def check_documents(
             waived.append(Waived(violation, waiver))
     said = [*notes, *_far_waivers(documents, context)]
     if context.secrets is None:
-        said.append(NO_SECRETS)
+        what = "SEC-2 had no credential store to compare with, only names and forms"
+        said.append(f"{what} ({context.no_secrets})")
     return Verdict(tuple(violations), tuple(waived), len(documents), tuple(said))
 
 

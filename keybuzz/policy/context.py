@@ -67,6 +67,8 @@ class Context:
     today: date
     secrets: KnownSecrets | None = None
     """None when there is no credential store to compare with."""
+    no_secrets: str = "no credentials were given"
+    """Why there is none."""
 
     def endpoint(self, address: IPv4Address) -> Endpoint | None:
         """Return the official endpoint of that address, or None."""

@@ -66,8 +66,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             inside = _from_git(path) or _walked(path)
-            chosen = [file for file in inside if file.name not in _LOCK_FILES and file.is_file()]
-            found.update(dict.fromkeys(sorted(chosen)))
+            found.update(dict.fromkeys(sorted(file for file in inside if _is_read(file))))
         elif path.exists():
             found[path] = None
         else:
@@ -75,12 +74,25 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
+def _is_read(file: Path) -> bool:
+    """What a link leads to is no file of the folder."""
+    return file.name not in _LOCK_FILES and file.is_file() and not file.is_symlink()
+
+
 def _from_git(folder: Path) -> list[Path]:
     """Return the files that git knows or would add, or nothing when the folder is not git's."""
-    command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others"]
+    safe = [
+        "-c",
+        "safe.directory=*",
+        "-c",
+        "core.fsmonitor=false",
+    ]  # it only lists, and runs nothing
+    command = ["git", *safe, "-C", str(folder), "ls-files", "-z", "--cached", "--others"]
     try:
         done = subprocess.run(
             [*command, "--exclude-standard"],
+            # Inside a hook these name the repository of the commit, whatever the folder is.
+            env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             capture_output=True,
             timeout=_GIT_TIMEOUT,
             check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import date
 
 from keybuzz.model.errors import InputError
@@ -28,24 +29,31 @@ def load_context(configuration: Configuration, today: date) -> Context:
     policies = read_policies(configuration.policies, catalogue)
     check_waivers(policies)
     versions = read_file(configuration.versions, _LIMIT)
-    return make_context(
+    known, why = _secrets(load_settings(root, configuration.site, configuration.overlay))
+    made = make_context(
         read_servers(configuration.servers, catalogue),
         catalogue,
         parse_versions(versions, str(configuration.versions)),
         policies,
         today,
-        _secrets(load_settings(root, configuration.site, configuration.overlay)),
+        known,
     )
+    return replace(made, no_secrets=why)
 
 
-def _secrets(settings: Settings) -> KnownSecrets | None:
-    """Return the store's values as digests, under the site's key or one that ends with this process."""
+def _secrets(settings: Settings) -> tuple[KnownSecrets | None, str]:
+    """Return the store's values as digests, or why there are none.
+
+    The key is the site's, or one that ends with this process where the site has none yet.
+    """
     try:
         credentials = load_credentials(settings.credentials)
-    except (OSError, InputError):
-        return None
+    except OSError as error:
+        return None, f"{settings.credentials}: {error.strerror}"
+    except InputError as error:
+        return None, str(error).partition("\n")[0]
     try:
         key = (settings.state / "digest.key").read_bytes()
     except OSError:
         key = secrets.token_bytes(32)
-    return known_secrets(DigestKey(key), credentials)
+    return known_secrets(DigestKey(key), credentials), f"{settings.credentials} holds nothing"

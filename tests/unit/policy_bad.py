@@ -87,6 +87,11 @@ ENDPOINTS = (
         "apiVersion: v1\nkind: Endpoints\nmetadata: {name: db}\nsubsets:\n"
         "  - addresses: [{ip: §10.0.0.120}]\n    ports: [{port: 5432}]\n",
     ),
+    Bad(
+        "EP-1",
+        "settings.json",
+        '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"},\n "data": {"H": "§redis-01"}}',
+    ),
     Bad("EP-1", "values.yaml", "database:\n  hostname: §db-slave-01\n"),
     Bad("EP-1", "Dockerfile", "FROM alpine:3.20.3\nENV REDIS_HOST=§redis-01\n"),
     Bad("EP-1", "run.sh", "export PGHOST=§10.0.0.122\n"),

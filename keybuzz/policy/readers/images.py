@@ -21,6 +21,15 @@ _LISTEN = re.compile(r"(?P<address>[\d.]*|\*|\[::\]):(?P<port>\d+)")
 _LISTEN_OPTIONS = frozenset({"--address", "--console-address", "--listen", "--bind"})
 
 
+_CONTAINER = re.compile(r"[\w${][\w${}.:?/@+-]*[:/@][\w${}.:?/@+-]*", re.ASCII)
+_PICTURE = re.compile(r"^\w+://|\.(?:avif|gif|ico|jpe?g|png|svg|webp)$", re.I)
+
+
+def looks_like_image(text: str) -> bool:
+    """Say whether a setting named image holds a reference to a container's, and not a picture or a switch."""
+    return bool(_CONTAINER.fullmatch(text)) and not _PICTURE.search(text)
+
+
 def command_images(command: Command) -> tuple[Image, ...]:
     """Return the images that a command runs, fetches, builds or sets."""
     texts = command.texts

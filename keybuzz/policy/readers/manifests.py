@@ -17,7 +17,7 @@ from keybuzz.policy.document import (
     Word,
 )
 from keybuzz.policy.readers.dockerfile import substituted
-from keybuzz.policy.readers.images import published
+from keybuzz.policy.readers.images import looks_like_image, published
 from keybuzz.policy.readers.settings import binds_of
 from keybuzz.policy.readers.shell import read_commands, shell_document
 from keybuzz.policy.readers.yaml import read_nodes
@@ -91,7 +91,7 @@ def _settings(root: Node, naming: frozenset[str] = _NAMING) -> tuple[Setting, ..
             found.append(Setting(match["key"], match["value"], place, path))
         else:
             found.append(Setting(path[-1] if path else "", node.text, node.place, path))
-    return (*found, *_named_values(root))
+    return (*_named_values(root), *found)
 
 
 def _named_values(node: Node) -> tuple[Setting, ...]:
@@ -184,8 +184,8 @@ def _helm_images(node: Node) -> tuple[Image, ...]:
     """Return `image: text` and `image: {repository, tag}` as values files have them."""
     found: tuple[Image, ...] = ()
     for key, value in node.entries:
-        if key.lower().endswith("image") and value.text and " " not in value.text:
-            found += (Image(value.text, value.place),)
+        if key.lower().endswith("image") and looks_like_image(value.text or ""):
+            found += (Image(value.text or "", value.place),)
         elif key.lower().endswith("image") and value.get("repository"):
             tag, digest = value.word("tag"), value.word("digest")
             place = (value.get("tag") or value.get("repository") or value).place

@@ -64,7 +64,10 @@ def kind_of(path: str, text: str) -> Kind:
         and re.search(r"(?m)^\s+mode\s|^\s+bind\s|^\s+server\s", text)
     ):
         return Kind.HAPROXY
-    return Kind.SHELL if kind is Kind.TEXT and _SHEBANG.match(text) else kind
+    if kind is Kind.TEXT and _SHEBANG.match(text):
+        return Kind.SHELL
+    is_manifest = name.endswith(".json") and '"apiVersion"' in text and '"kind"' in text
+    return Kind.YAML if is_manifest else kind
 
 
 def read_document(path: str, text: str) -> Document:

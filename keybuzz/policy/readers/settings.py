@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from keybuzz.policy.document import Bind, Document, Image, Kind, Place, Setting
+from keybuzz.policy.readers.images import looks_like_image
 
 _LINE = re.compile(
-    r"(?P<indent>\s*)(?:export\s+)?(?P<key>[\w.\[\]\"'-]+?)\s*(?P<sign>[=:]|\s)\s*(?P<value>.*?)\s*"
+    r"(?:export\s+)?(?P<key>[\w.\[\]\"'-]+)(?P<sign>\s*[=:]\s*|\s+)(?P<value>.*)", re.ASCII
 )
 _BIND_KEY = re.compile(
     r"(?:^|[_.-])(?:bind|listen|ifaces|interfaces)(?:[_.-]?(?:address|addr|host|ip))?(?:es)?$", re.I
@@ -20,13 +21,14 @@ def read_settings(path: str, kind: Kind, text: str) -> Document:
     """Return the settings of the lines; a comment, a section's head or an empty line is none."""
     found = []
     for number, line in enumerate(text.split("\n"), 1):
-        match = _LINE.fullmatch(line)
-        if match is None or line.lstrip().startswith(("#", ";", "//", "[")):
+        bare = line.strip()
+        match = _LINE.fullmatch(bare)
+        if match is None or bare.startswith(("#", ";", "//", "[")):
             continue
-        if kind is Kind.ENVIRONMENT and match["sign"] != "=":
+        if kind is Kind.ENVIRONMENT and match["sign"].strip() != "=":
             continue
         value, skipped = unquoted(match["value"])
-        place = Place(number, match.start("value") + 1 + skipped)
+        place = Place(number, line.index(bare) + match.start("value") + 1 + skipped)
         found.append(Setting(match["key"].strip("\"'"), value, place))
     settings = tuple(found)
     return Document(
@@ -53,4 +55,5 @@ def binds_of(settings: tuple[Setting, ...]) -> tuple[Bind, ...]:
 
 def images_of(settings: tuple[Setting, ...]) -> tuple[Image, ...]:
     """Return the values of settings whose names end in IMAGE."""
-    return tuple(Image(s.value, s.place) for s in settings if _IMAGE_KEY.search(s.key) and s.value)
+    named = (setting for setting in settings if _IMAGE_KEY.search(setting.key))
+    return tuple(Image(s.value, s.place) for s in named if looks_like_image(s.value))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from keybuzz.policy.context import Context
-from keybuzz.policy.document import Build, Command, Document, Instruction, Word
+from keybuzz.policy.document import Build, Command, Document, Word
 from keybuzz.policy.rules.versions import pip_packages
 from keybuzz.policy.violation import Found, Rule, each
 
@@ -25,17 +25,16 @@ def _judge_build(document: Document, context: Context) -> Iterator[Found]:
     """KBZ-2."""
     del context
     for build in document.builds:
-        for item, base, command in _managers(document, build):
+        for base, command in _managers(document, build):
             manager = command.name
             message = (
                 f"{manager} is the package manager of {_MANAGERS[manager]}, and {base} has none"
             )
-            del item
             yield Found(document.path, command.words[0].place, manager, message)
 
 
-def _managers(document: Document, build: Build) -> Iterator[tuple[Instruction, str, Command]]:
-    """Yield each RUN whose first package manager is another family's than its base."""
+def _managers(document: Document, build: Build) -> Iterator[tuple[str, Command]]:
+    """Yield the first command of each RUN that is a package manager of another family than the base."""
     bases = {image.place.line: image.reference for image in document.images}
     stages: dict[str, str] = {}
     base = ""
@@ -48,7 +47,7 @@ def _managers(document: Document, build: Build) -> Iterator[tuple[Instruction, s
         for command in item.commands if item.name == "RUN" else ():
             family = _family(base)
             if family and _MANAGERS.get(command.name, family) != family:
-                yield item, base, command
+                yield base, command
                 break
 
 

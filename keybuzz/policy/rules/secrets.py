@@ -32,7 +32,9 @@ _TOKENS = (
     ("an AI provider's key", re.compile(r"\bsk-(?:ant-|proj-)?[\w-]{32,}")),
     ("a signed token (JWT)", re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}")),
 )
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@'\"<>]*:(?P<password>[^\s/@'\"]+)@", re.I)
+_URL_PASSWORD = re.compile(
+    r"\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@'\"<>]*:(?P<password>[^\s/@'\"]+)@", re.I
+)
 _PASSWORD_KEY = re.compile(
     r"(?:^|[_.-])(?:password|passwd|passphrase|pwd|pass|superpass|requirepass|masterauth"
     r"|(?:api|access|secret|private|encryption|signing|auth)[_-]?key)$"
