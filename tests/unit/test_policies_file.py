@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from inventory_files import INVENTORY, real_catalogue
 from keybuzz.model.errors import InputError
+from keybuzz.site.load import load_site, read_configuration
 from keybuzz.site.policies import Policies, Waiver, parse_policies
+from site_values import planted_configuration
 
 GROUPS = ("redis", "rabbitmq", "minio", "galera", "patroni")
 WAIVER = """freeze: [redis]
@@ -68,3 +71,13 @@ def test_what_is_wrong_has_its_line(old: str, new: str, line: int, what: str) ->
         read(WAIVER.replace(old, new))
     assert f"policies.yaml:{line}: " in str(caught.value)
     assert what in str(caught.value)
+
+
+def test_a_site_has_its_policies_and_can_not_forget_them(tmp_path: Path) -> None:
+    configuration = planted_configuration(tmp_path)
+    assert load_site(configuration).policies.freeze == ("redis", "rabbitmq", "minio", "galera")
+    text = configuration.path.read_text()
+    line = next(line for line in text.splitlines(keepends=True) if "policies" in line)
+    configuration.path.write_text(text.replace(line, ""))
+    with pytest.raises(InputError, match="user_defined has no policies"):
+        read_configuration(configuration.path)
