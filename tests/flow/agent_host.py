@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keybuzz.engine.describe import HostDescription
 from keybuzz.engine.events import Event
@@ -33,6 +33,8 @@ from sshd import running_with, until
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
+
+Heard = TypeVar("Heard")
 
 ROOT = Path(__file__).parents[2]
 SERVERS = ROOT / "inventory" / "servers.tsv"
@@ -141,6 +143,7 @@ def local_nornir(
     nornir = nornir.filter(filter_func=lambda host: host.name in hosts)
     for name, scratch in hosts.items():
         extras = nornir.inventory.hosts[name].connection_options["kbz_local"].extras
+        assert extras is not None
         extras["python"] = str(scratch.python)
     return nornir
 
@@ -164,7 +167,7 @@ class Recorder:
         with self.lock:
             self.events.append(event)
 
-    def of(self, kind: type) -> list[Event]:
+    def of(self, kind: type[Heard]) -> list[Heard]:
         """Return the events of one class, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 

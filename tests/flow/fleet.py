@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent_host import Recorder, ScratchHost, close, local_nornir, make_site, scratch_host
 from keybuzz.engine.events import Event
@@ -149,6 +149,6 @@ class Demo:
         return Description(self.resources(host), self.readings(host))
 
 
-def conf(host: ScratchHost, text: str = "new\n", **more: object) -> File:
+def conf(host: ScratchHost, text: str = "new\n", **more: Any) -> File:
     """Return a file of a host."""
     return File(str(host.files / "app.conf"), Content.plain(text), **more)

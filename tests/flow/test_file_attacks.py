@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def victim(host: OneHost) -> Path:
     return path
 
 
-def a_file(host: OneHost, **more: object) -> File:
+def a_file(host: OneHost, **more: Any) -> File:
     return File(str(host.files / "app.conf"), Content.plain(NEW), **more)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def serve(tmp_path: Path) -> Serving:
     return lambda answer: serving(tmp_path / "sock", answer)
 
 
-def ask(server: Server, timeout: float = 5.0, **more: object) -> http.Response:
+def ask(server: Server, timeout: float = 5.0, **more: Any) -> http.Response:
     until = time.monotonic() + timeout
     with http.connect_unix(str(server.path), timeout) as connection:
         http.send_request(connection, "GET", "/x", {}, **more)

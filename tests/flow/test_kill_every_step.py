@@ -32,7 +32,7 @@ def die_at(folder: Path, event: int) -> subprocess.CompletedProcess[str]:
     """Run the program on a fresh host until it kills itself at an event."""
     eight_steps.prepare(folder)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, PROGRAM, folder, str(event)]
+    arguments = [sys.executable, str(PROGRAM), str(folder), str(event)]
     return subprocess.run(
         arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

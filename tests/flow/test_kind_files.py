@@ -7,6 +7,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def host(running: OneHost) -> OneHost:
     return running
 
 
-def a_file(host: OneHost, text: str = NEW, **more: object) -> File:
+def a_file(host: OneHost, text: str = NEW, **more: Any) -> File:
     return File(str(host.files / "app.conf"), Content.plain(text), **more)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.reading import DirectoryListing
 from keybuzz.model.report import Report
-from links import AWAY, COUNTING, register
+from links import AWAY, COUNTING, CountingLink, register
 
 
 @pytest.fixture
@@ -39,13 +39,16 @@ def test_a_run_changes_every_host_once_and_the_next_asks_once(three: Fleet) -> N
     report = three.run(demo)
     assert (report.exit_code, outcomes(report)) == (ExitCode.GOOD, [Outcome.CHANGED] * 3)
     assert [three.text(host) for host in HOSTS] == ["new\n"] * 3
-    links = [three.nornir.inventory.hosts[host].connections[COUNTING] for host in HOSTS]
-    for link in links:
+    asked: list[list[tuple[str, str]]] = []
+    for host in HOSTS:
+        link = three.nornir.inventory.hosts[host].connections[COUNTING]
+        assert isinstance(link, CountingLink)
         link.asked.clear()
+        asked.append(link.asked)
     before = [three.hosts[host].files.joinpath("app.conf").stat() for host in HOSTS]
     again = three.run(demo)
     assert (again.exit_code, outcomes(again), again.plan.size) == (0, [Outcome.OK] * 3, 0)
-    assert [link.asked for link in links] == [[("probe", host)] for host in HOSTS]
+    assert asked == [[("probe", host)] for host in HOSTS]
     assert [three.hosts[host].files.joinpath("app.conf").stat() for host in HOSTS] == before
 
 
@@ -102,7 +105,8 @@ def test_a_gate_is_polled_until_it_holds(three: Fleet) -> None:
         "GateWaiting",
         "GateHeld",
     ] * 3
-    assert [event.reason for event in told[1::3]] == [f"{h} has only app.conf" for h in HOSTS]
+    reasons = [event.reason for event in three.heard.of(events.GateWaiting)]
+    assert reasons == [f"{host} has only app.conf" for host in HOSTS]
 
 
 def test_a_gate_that_never_holds_fails_with_its_last_reason(three: Fleet) -> None:
@@ -141,7 +145,9 @@ def test_one_host_that_is_away_holds_nobody_up(three: Fleet) -> None:
 
 
 @pytest.mark.parametrize("next_stage", [one_by_one, all_at_once])
-def test_a_host_lost_inside_a_step_is_unknown(three: Fleet, next_stage: object) -> None:
+def test_a_host_lost_inside_a_step_is_unknown(
+    three: Fleet, next_stage: Callable[[Live], Stage | None]
+) -> None:
     lose = HostValidator(("sh", "-c", f"case {{}} in */{SECOND}/*) kill -9 $PPID;; esac"))
     demo = Demo(three.hosts, lambda host: (conf(host, validator=lose),), next_stage)
     report = three.run(demo.module())

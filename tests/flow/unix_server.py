@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _POLL = 0.1
 """Seconds after which the server looks whether it shall end."""
@@ -26,7 +27,7 @@ class Request:
     body: bytes
     connection: socket.socket
 
-    def json(self) -> object:
+    def json(self) -> Any:
         """Return the body's value."""
         return json.loads(self.body)
 
