@@ -77,7 +77,7 @@ def test_a_site_has_its_policies_and_can_not_forget_them(tmp_path: Path) -> None
     configuration = planted_configuration(tmp_path)
     assert load_site(configuration).policies.freeze == ("redis", "rabbitmq", "minio", "galera")
     text = configuration.path.read_text()
-    line = next(line for line in text.splitlines(keepends=True) if "policies" in line)
+    line = next(line for line in text.splitlines(keepends=True) if line.startswith("  policies:"))
     configuration.path.write_text(text.replace(line, ""))
     with pytest.raises(InputError, match="user_defined has no policies"):
         read_configuration(configuration.path)
