@@ -64,10 +64,31 @@ def _text(query: dict[str, Any], context: Context) -> Any:
         return {"text": file.read(65536)}
 
 
+def _secret_copies(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.secret_copies import find_copies
+
+    return find_copies(query, context)
+
+
+def _postgres_login(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.postgres_login import log_in
+
+    return log_in(query, context)
+
+
+def _redis(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import redis_reading  # only few hosts need it
+
+    return redis_reading.answer(query, context)
+
+
 _KINDS = {
     "http": _http,
     "command": _command,
     "container-command": _container_command,
     "listing": _listing,
     "text": _text,
+    "redis": _redis,
+    "secret-copies": _secret_copies,
+    "postgres-login": _postgres_login,
 }

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keybuzz.cli.context import pass_site
+from keybuzz.cli.context import (
+    format_option,
+    limit_option,
+    pass_site,
+    print_document,
+    show,
+    workspace,
+)
 
 if TYPE_CHECKING:
+    from keybuzz.site.credential_file import StoreProblem
     from keybuzz.site.site import Site
 
 
@@ -28,3 +38,105 @@ def init(site: Site) -> None:
     for name in created:
         click.echo(f"created {name}")
     click.echo(f"{folder}: {len(created)} created, {len(site.credentials)} were there")
+
+
+@secrets.command()
+@format_option
+def check(form: str) -> int:
+    """Judge the store: modes, form, names, defaults, shared values. Exit 3 when something is wrong.
+
+    It reads the files of the store and asks no server.
+    """
+    from keybuzz.model.outcome import ExitCode
+    from keybuzz.site.credential_check import check_store
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.settings import load_settings
+
+    configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+    root = configuration.path.resolve().parent
+    folder = load_settings(root, configuration.site, configuration.overlay).credentials
+    found = check_store(folder)
+    broken = [problem for problem in found if not problem.warning]
+    if form == "json":
+        print_document(_check_document(folder, found))
+    else:
+        for problem in found:
+            click.echo(f"{'warn' if problem.warning else 'broken':<8} {problem}")
+        warned = len(found) - len(broken)
+        click.echo(f"{folder}: {len(broken)} broken, {warned} warn; no value was shown")
+    return ExitCode.REFUSED if broken else ExitCode.GOOD
+
+
+def _check_document(folder: Path, found: tuple[StoreProblem, ...]) -> dict[str, Any]:
+    return {
+        "format_version": 1,
+        "verb": "secrets check",
+        "store": str(folder),
+        "sound": all(problem.warning for problem in found),
+        "problems": [
+            {
+                "rule": problem.rule,
+                "level": "warn" if problem.warning else "broken",
+                "file": str(problem.path),
+                "line": problem.line,
+                "message": problem.what,
+                "hint": problem.hint,
+            }
+            for problem in found
+        ],
+    }
+
+
+@secrets.command("vault-plan")
+@format_option
+def vault_plan(form: str) -> None:
+    """Print the path and the names for a later move to Vault (SEC-3); no value is read."""
+    from keybuzz.site.credential_schema import vault_paths
+
+    paths: Mapping[str, tuple[str, ...]] = vault_paths()
+    if form == "json":
+        found = [{"path": path, "names": list(names)} for path, names in paths.items()]
+        print_document({"format_version": 1, "verb": "secrets vault-plan", "paths": found})
+        return
+    for path, names in paths.items():
+        click.echo(path)
+        for name in names or ("(names are the application's)",):
+            click.echo(f"  {name}")
+
+
+@secrets.command()
+@limit_option
+@format_option
+def stray(limit: tuple[str, ...], form: str) -> int:
+    """Find copies of credentials on hosts that must not have them. Exit 2 when there are some.
+
+    The host compares keyed digests itself: no content leaves it. Nothing is deleted.
+    """
+    from keybuzz.engine.secret_copies import find_copies
+    from keybuzz.report.secret_copies import copies_document, copies_text
+
+    with workspace(quiet=form == "json") as work:
+        report = find_copies(work, limit)
+    if form == "json":
+        print_document(copies_document(report))
+    else:
+        click.echo(copies_text(report), nl=False)
+    return int(report.exit_code)
+
+
+@secrets.command()
+@click.argument("service")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option("--timeout", default=900.0, show_default=True, metavar="SECONDS", help="For all.")
+@format_option
+def rotate(service: str, wait: float, timeout: float, form: str) -> int:
+    """Bring in a new value of SERVICE, such as postgres-app, in the order that keeps the cluster working.
+
+    The new value is kept beside the store, the cluster accepts it, a real login proves it, then the store
+    is switched. After an interruption the same command goes on.
+    """
+    from keybuzz.engine.rotate import rotate as rotate_service
+
+    with workspace(quiet=form == "json") as work:
+        report = rotate_service(work, service, wait, timeout)
+    return show(report, form)

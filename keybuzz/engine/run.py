@@ -48,10 +48,11 @@ def run(workspace: Workspace, request: RunRequest) -> Report:
         leases(folder, names, workspace.command, request.wait),
         in_journal(workspace, "run", request.modules) as number,
     ):
-        return remember(workspace, number, _run(workspace, request))
+        return remember(workspace, number, conducted(workspace, request))
 
 
-def _run(workspace: Workspace, request: RunRequest) -> Report:
+def conducted(workspace: Workspace, request: RunRequest) -> Report:
+    """Do what a request asks for; the caller holds the leases and keeps the journal."""
     started = time.monotonic()
     before = survey(workspace, request.modules, request.selected)
     workspace.listen(events.Planned(before.plan))

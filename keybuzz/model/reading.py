@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keybuzz.model.resource import Json
+from keybuzz.model.secret import DigestKey, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,106 @@ class FileText:
         return {"kind": "text", "name": self.name, "path": self.path}
 
 
-Reading = HttpGet | Command | ContainerCommand | DirectoryListing | FileText
+@dataclass(frozen=True, slots=True)
+class SecretCopies:
+    """Copies of credentials in files; the answer is {"copies": [{path, uid, gid, mode, names, current}], "truncated"}.
+
+    The host compares: digests go there, and paths and names of variables come back, never content. The key is
+    made for one command, so that a digest says nothing to whoever has an older one.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    """Shell patterns of paths; links are not followed."""
+    names: tuple[str, ...]
+    """Variables whose assignment makes a file a copy."""
+    files: tuple[str, ...]
+    """Names of files that are copies whatever they hold."""
+    key: DigestKey
+    values: tuple[Secret, ...]
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        digests = {
+            self.key.digest(secret.reveal().encode()).partition(":")[2]: secret.name
+            for secret in self.values
+        }
+        return {
+            "kind": "secret-copies",
+            "name": self.name,
+            "patterns": list(self.patterns),
+            "names": list(self.names),
+            "files": list(self.files),
+            "key": self.key.key.hex(),
+            "digests": digests,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLogin:
+    """A real login by SCRAM-SHA-256 that ends at once; the answer is {"accepted": bool, "reason": str}."""
+
+    name: str
+    address: str
+    user: str
+    password: Secret
+    database: str
+    replication: bool = False
+    """True for a login as a standby does it."""
+    port: int = 5432
+    timeout: float = 10.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {
+            "kind": "postgres-login",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "database": self.database,
+            "replication": self.replication,
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RedisQuery:
+    """Ask Redis or Sentinel over its own protocol, with commands that only read.
+
+    The answer is {"denied": why or "", "replies": {command: parsed answer or {"error": text}}}; no password is in it.
+    """
+
+    name: str
+    address: str
+    port: int
+    commands: tuple[tuple[str, ...], ...]
+    password: Secret | None = None
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {
+            "kind": "redis",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "commands": [list(words) for words in self.commands],
+            "password": self.password.reveal() if self.password else "",
+        }
+
+
+Reading = (
+    HttpGet
+    | Command
+    | ContainerCommand
+    | DirectoryListing
+    | FileText
+    | SecretCopies
+    | PostgresLogin
+    | RedisQuery
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from keybuzz.model.resource import Value
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
+_CHANGING = ("run", "rotate")
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
 
 
@@ -23,8 +24,8 @@ def report_text(report: Report) -> str:
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan))
-    unfinished = report.verb == "run" and any(item.remaining for item in report.hosts.values())
-    if report.verb in ("health", "run") and not unfinished:
+    unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
+    if report.verb in ("health", *_CHANGING) and not unfinished:
         sections.append(findings_text(report.findings, every=report.verb == "health"))
         sections += [topology_text(topology) for topology in report.topologies]
     sections.append(hosts_text(report))
@@ -143,7 +144,7 @@ def last_line(report: Report) -> str:
     """Return the one line that says how it ended."""
     answered, selected = report.checked
     words = [f"checked {answered} of {selected} hosts"]
-    if report.verb == "run":
+    if report.verb in _CHANGING:
         made = sum(item.changed for item in report.hosts.values())
         words.append(f"{_count(made, 'change')} made")
     elif report.verb in ("plan", "drift"):
@@ -153,7 +154,7 @@ def last_line(report: Report) -> str:
             f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
         )
     levels = Counter(finding.level for finding in report.findings)
-    if report.verb in ("run", "health"):
+    if report.verb in ("health", *_CHANGING):
         found = [
             f"{levels[level]} {level.word}"
             for level in sorted(Level, reverse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keybuzz.model.finding import Finding
 from keybuzz.model.live import Live, Stage, Topology
-from keybuzz.model.reading import Reading
+from keybuzz.model.reading import PostgresLogin, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.site.site import Site
@@ -31,6 +31,21 @@ class ImageBuild:
     context: Mapping[str, bytes]
     """Path in the build context, and its content."""
     arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """How a live cluster takes a new value of one credential (`kbz secrets rotate`)."""
+
+    service: str
+    """What the operator names, such as `postgres-app`."""
+    credential: str
+    next_stage: Callable[[Live], Stage | None]
+    """As in Module, with the new value described; only what holds the credential may change."""
+    logins: Callable[[Site, Server], tuple[PostgresLogin, ...]]
+    """What each member is asked to prove before the store is switched."""
+    refused: str = ""
+    """Why kbz does not do it; empty when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +76,4 @@ class Module:
     """Host on which cluster resources are written now."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
+    rotations: tuple[Rotation, ...] = ()

@@ -9,6 +9,7 @@ from tasks.patroni.desired import describe
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
 from tasks.patroni.rollout import next_stage
+from tasks.patroni.rotation import ROTATIONS
 
 MODULE = Module(
     name="patroni",
@@ -24,6 +25,7 @@ MODULE = Module(
     writer=leader,
     topology=topology,
     images=lambda site: (build(site),),
+    rotations=ROTATIONS,
 )
 
 check = checking(MODULE)

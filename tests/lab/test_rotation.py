@@ -1,0 +1,245 @@
+"""New passwords for a cluster that is in use: nobody is locked out, wherever the rotation is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.model.secret import Secret
+from keybuzz.site.credentials import load_credentials
+from tests.lab.conftest import DB, Kbz, until, write_site
+
+pytestmark = pytest.mark.lab
+
+LAB = "kbz-rotate-test"
+ADDRESSES = ("10.0.0.120", "10.0.0.121", "10.0.0.122")
+ROTATIONS = {
+    "postgres-app": ("POSTGRES_APP_USER", "POSTGRES_APP_PASS"),
+    "postgres-replication": ("POSTGRES_REPL_USER", "POSTGRES_REPL_PASS"),
+    "postgres-rewind": ("POSTGRES_REWIND_USER", "POSTGRES_REWIND_PASS"),
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A cluster of this file's own; its lab is gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("rotation"), LAB)
+    try:
+        made.good("lab", "up", "--limit", "db", timeout=900)
+        made.good("secrets", "init")
+        made.good("run", "patroni", "--limit", "db", timeout=900)
+        yield made
+    finally:
+        made("lab", "down", "--wipe")
+
+
+def store(kbz: Kbz) -> Path:
+    return kbz.root / "credentials"
+
+
+def login(user: Secret, password: Secret, address: str, *, replication: bool = False) -> str:
+    """Log in as libpq does it; return PostgreSQL's refusal, or nothing."""
+    options = {"replication": "true"} if replication else {}
+    try:
+        with visiting(NAMESPACES / LAB):
+            psycopg2.connect(
+                host=address,
+                user=user.reveal(),
+                password=password.reveal(),
+                dbname="postgres",
+                connect_timeout=5,
+                **options,
+            ).close()
+    except psycopg2.OperationalError as error:
+        return str(error)
+    return ""
+
+
+def whole(kbz: Kbz) -> bool:
+    return kbz("health", "patroni", "--limit", "db").code == 0
+
+
+def leader(kbz: Kbz) -> str:
+    document = kbz("health", "patroni", "--limit", "db", "--format", "json").json()
+    [name] = [
+        m["host"] for t in document["topologies"] for m in t["members"] if m["role"] == "leader"
+    ]
+    return str(name)
+
+
+def psql(kbz: Kbz, host: str, statement: str) -> str:
+    command = "docker exec patroni psql -qAth /var/run/postgresql -U kb_admin postgres"
+    return kbz.on(host, f'{command} -c "{statement}"').strip()
+
+
+def streams(kbz: Kbz, host: str) -> int:
+    return int(
+        psql(kbz, host, "select count(*) from pg_stat_replication where state = 'streaming'")
+    )
+
+
+def assert_nothing_to_do(kbz: Kbz) -> None:
+    document = kbz.good("run", "patroni", "--limit", "db", "--format", "json").json()
+    assert document["plan"]["size"] == 0
+    assert not (store(kbz) / "postgres.env.next").exists()
+
+
+def assert_taken(kbz: Kbz, service: str, before: Mapping[str, Secret]) -> None:
+    """The new password is the one everywhere, and the old one is none any more."""
+    user, password = ROTATIONS[service]
+    now = load_credentials(store(kbz))
+    changed = {name for name in now if now[name] != before[name]}
+    assert changed == {password}
+    for address in ADDRESSES:
+        for replication in {False, service == "postgres-replication"}:
+            if service == "postgres-replication" and not replication:
+                continue
+            new = login(now[user], now[password], address, replication=replication)
+            old = login(now[user], before[password], address, replication=replication)
+            assert new == ""
+            assert "password authentication failed" in old
+
+
+@pytest.mark.parametrize("service", ROTATIONS)
+def test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do(
+    cluster: Kbz, service: str
+) -> None:
+    before = load_credentials(store(cluster))
+    done = cluster.good("secrets", "rotate", service)
+    assert_taken(cluster, service, before)
+    assert_nothing_to_do(cluster)
+    now = load_credentials(store(cluster))[ROTATIONS[service][1]].reveal()
+    old = before[ROTATIONS[service][1]].reveal()
+    journal = (cluster.root / "state" / "journal.sqlite").read_bytes()
+    for value in (now, old):
+        assert value not in done.stdout + done.stderr
+        assert value.encode() not in journal
+    logs = "docker logs patroni 2>&1; journalctl --no-pager 2>/dev/null"
+    for host in DB:
+        assert now not in cluster.on(host, logs)
+
+
+def test_replicas_stream_again_with_the_new_password(cluster: Kbz) -> None:
+    cluster.good("secrets", "rotate", "postgres-replication")
+    host = leader(cluster)
+    assert (
+        psql(cluster, host, "select count(pg_terminate_backend(pid)) from pg_stat_replication")
+        == "2"
+    )
+    until(lambda: streams(cluster, host) == 2, 60, "both replicas to reconnect")
+    assert whole(cluster)
+
+
+@pytest.mark.parametrize("service", ["postgres-app", "postgres-replication"])
+def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: str) -> None:
+    """After each kill somebody can log in, kbz can still come in, and one more command ends it."""
+    seen: set[str] = set()
+    before = load_credentials(store(cluster))
+    begun: set[str] = set()
+    for _ in range(40):
+        ended = _kill_at_something_new(cluster, service, seen)
+        begun |= _begun(cluster)
+        _assert_nobody_is_locked_out(cluster, service, before)
+        if ended:
+            break
+    else:
+        pytest.fail(f"the rotation did not end; killed at {sorted(seen)}")
+    assert any(word.startswith("held a real login") for word in seen)
+    assert any(word.startswith("done postgres-role:") for word in seen)
+    assert_taken(cluster, service, before)
+    assert_nothing_to_do(cluster)
+    assert whole(cluster)
+
+
+def _kill_at_something_new(kbz: Kbz, service: str, seen: set[str]) -> bool:
+    """Start a rotation and kill it at the first word that none was killed at; True when it ended well."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.lab.rotating", str(kbz.config), service],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            word = line.strip()
+            if word.startswith("end "):
+                assert word.split()[1] == "0", word
+                return True
+            if word not in seen:
+                seen.add(word)
+                os.kill(run.pid, signal.SIGKILL)
+                return False
+    pytest.fail(f"the rotation ended without a word (exit {run.returncode})")
+
+
+def _begun(kbz: Kbz) -> set[str]:
+    path = store(kbz) / "postgres.env.next"
+    return set(re.findall(r"__NEXT=(.*)", path.read_text())) if path.exists() else set()
+
+
+def _assert_nobody_is_locked_out(kbz: Kbz, service: str, before: Mapping[str, Secret]) -> None:
+    """One of the two values that the controller keeps is the one that the cluster takes."""
+    user, password = ROTATIONS[service]
+    now = load_credentials(store(kbz))
+    known = {before[password].reveal(), now[password].reveal(), *_begun(kbz)}
+    refusals = [
+        login(now[user], Secret(password, value), ADDRESSES[0], replication="repl" in service)
+        for value in known
+    ]
+    assert "" in refusals
+
+
+def test_a_cluster_that_is_not_as_described_is_refused_before_anything_changes(
+    cluster: Kbz,
+) -> None:
+    before = load_credentials(store(cluster))
+    cluster.on("db-slave-01", "echo '# by hand' >> /opt/keybuzz/patroni/config/patroni.yml")
+    done = cluster("secrets", "rotate", "postgres-app")
+    assert done.code == 3
+    assert "not as described" in done.stdout + done.stderr
+    assert not (store(cluster) / "postgres.env.next").exists()
+    assert load_credentials(store(cluster)) == before
+    cluster.good("run", "patroni", "--limit", "db")
+
+
+@pytest.mark.parametrize("service", ["postgres-superuser", "patroni-api"])
+def test_what_kbz_can_not_do_safely_it_says(cluster: Kbz, service: str) -> None:
+    done = cluster("secrets", "rotate", service)
+    assert done.code == 3
+    assert "is not rotated by kbz yet" in done.stderr
+    assert not (store(cluster) / "postgres.env.next").exists()
+
+
+def test_stray_copies_are_found_and_what_the_cluster_needs_is_none(cluster: Kbz) -> None:
+    assert cluster.good("secrets", "stray", "--limit", "db").code == 0
+    value = load_credentials(store(cluster))["REDIS_PASSWORD"].reveal()
+    folder = "/opt/keybuzz-installer/credentials"
+    cluster.on(
+        "db-slave-01",
+        f"umask 077; mkdir -p {folder}; echo REDIS_PASSWORD={value} >{folder}/redis.env",
+    )
+    cluster.on(
+        "db-slave-02", f"echo 'export PW={value}' > /tmp/notes.env; chmod 644 /tmp/notes.env"
+    )
+    done = cluster("secrets", "stray", "--limit", "db", "--format", "json")
+    assert done.code == 2
+    assert value not in done.stdout + done.stderr
+    found = {finding["host"]: finding["message"] for finding in done.json()["findings"]}
+    assert set(found) == {"db-slave-01", "db-slave-02"}
+    assert f"{folder}/redis.env (owner 0:0, mode 600)" in found["db-slave-01"]
+    assert "/tmp/notes.env (owner 0:0, mode 644)" in found["db-slave-02"]
+    assert all("in use now: REDIS_PASSWORD" in message for message in found.values())
+    cluster.on("db-slave-01", f"rm -r {folder}")
+    cluster.on("db-slave-02", "rm /tmp/notes.env")
+    cluster.good("secrets", "stray", "--limit", "db")
