@@ -33,6 +33,12 @@ _FIXED = (
     ),
     Deviation("disk", "one per server", "this machine's file system, shared by all hosts"),
     Deviation("route out", "the Internet", "none: 10.0.0.0/16 and nothing else"),
+    Deviation("Docker Hub", "answers", "is the lab's registry, by /etc/hosts of a bare server"),
+    Deviation(
+        "load balancers",
+        "the provider's; 10.0.0.5 and 10.0.0.6 ask HTTP /healthz",
+        "HAProxy of Debian 12, with TCP checks as LB-2 wants them",
+    ),
     Deviation(
         "packages of module 2",
         "installed by kbz",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from keybuzz.lab import base, keys
-from keybuzz.lab.layout import HostPlaces, host_names
+from keybuzz.lab.layout import CONTROLLER, HostPlaces, host_names
 from keybuzz.lab.process import run
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
@@ -73,11 +73,16 @@ def public_keys(settings: LabSettings) -> dict[IPv4Address, str]:
 
 
 def hosts_text(server: Server) -> str:
-    """Return /etc/hosts of a bare server."""
+    """Return /etc/hosts of a bare server.
+
+    Docker asks for Docker Hub's address before each pull, from a mirror too. No name server can be
+    reached here, and without an answer it would wait for 20 s.
+    """
     return (
         f"127.0.0.1\tlocalhost\n127.0.1.1\t{server.fqdn} {server.name}\n"
         "::1\tlocalhost ip6-localhost ip6-loopback\n"
         "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+        f"{CONTROLLER}\tdocker.io registry-1.docker.io\n"
     )
 
 

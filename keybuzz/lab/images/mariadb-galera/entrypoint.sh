@@ -67,7 +67,8 @@ literal() { printf "'%s'" "${1//\'/\'\'}"; }
 initial_statements() {
     local root user
     root=$(literal "$MARIADB_ROOT_USER") user=$(literal "$MARIADB_USER")
-    echo "delete from mysql.global_priv where user not in ('mariadb.sys'); flush privileges;"
+    echo "delete from mysql.global_priv where user not in ('mariadb.sys');"
+    echo "flush privileges;"
     echo "create user $root@'%' identified by $(literal "$MARIADB_ROOT_PASSWORD");"
     echo "grant all on *.* to $root@'%' with grant option;"
     if [ -n "$MARIADB_DATABASE" ]; then
@@ -90,16 +91,16 @@ initial_statements() {
 
 initialise() {
     say "initialising the data of a new cluster"
-    # What an interrupted first start left is no data: there is no table `mysql` in it yet.
-    rm -rf "${DATA:?}"/*
+    # In a folder beside the data, which becomes the data at once: a first start that was interrupted
+    # leaves nothing that looks like a database.
     local first=$VOLUME/.first_start
     rm -rf "$first" && mkdir "$first"
     mariadb-install-db --defaults-file="$CONF" --datadir="$first" --skip-test-db \
         --auth-root-authentication-method=normal >/dev/null
+    # One statement a line: that is how the server reads them here.
     initial_statements | mariadbd --defaults-file="$CONF" --datadir="$first" --bootstrap \
         --wsrep-on=OFF --wsrep-provider=none
-    mv "$first"/* "$DATA"/
-    rmdir "$first"
+    rm -rf "$DATA" && mv "$first" "$DATA"
 }
 
 case $* in
