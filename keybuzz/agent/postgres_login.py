@@ -71,12 +71,13 @@ class _Login:
         self._send(_MECHANISM + b"\0" + struct.pack(">I", len(initial)) + initial)
         challenge = self._expect(_SASL_CONTINUE)
         fields = _fields(challenge)
-        iterations = int(fields["i"])
-        if not fields["r"].encode().startswith(nonce) or not 0 < iterations <= _MOST_ITERATIONS:
-            raise AgentError("the server's answer to the login is not its own")
-        last = b"c=biws,r=" + fields["r"].encode()
+        theirs, salt, rounds = (fields.get(name, "") for name in "rsi")
+        iterations = int(rounds) if rounds.isdecimal() else 0
+        if not theirs.encode().startswith(nonce) or not 0 < iterations <= _MOST_ITERATIONS:
+            raise AgentError("the server's challenge is not one of SCRAM")
+        last = b"c=biws,r=" + theirs.encode()
         message = b",".join((first, challenge, last))
-        salted = _salted(password, base64.b64decode(fields["s"]), iterations)
+        salted = _salted(password, base64.b64decode(salt), iterations)
         client_key = hmac.digest(salted, b"Client Key", "sha256")
         signature = hmac.digest(hashlib.sha256(client_key).digest(), message, "sha256")
         proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
@@ -137,7 +138,7 @@ def _refusal(payload: bytes) -> Exception:
 
 
 def _fields(message: bytes) -> dict[str, str]:
-    parts = (part.partition("=") for part in message.decode("ascii").split(","))
+    parts = (part.partition("=") for part in message.decode("ascii", "replace").split(","))
     return {name: value for name, _, value in parts}
 
 

@@ -41,11 +41,13 @@ def _look(path: str, query: dict[str, Any], key: bytes) -> dict[str, object] | N
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
-        text = file.read(_LARGEST).decode("utf-8", "replace")
+        text = os.read(descriptor, _LARGEST).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
     assigned = _ASSIGNED.findall(text)
     names = {name for name, _ in assigned} & set(query["names"])
     words = [value.strip("'\"") for _, value in assigned] + _WORD.findall(text)[:_MOST_WORDS]
