@@ -50,6 +50,12 @@ _MODULES = {
     "patroni-settings": "patroni",
     "patroni-leader": "patroni",
     "patroni-identity": "patroni",
+    "redis-data": "redis",
+    "redis-master": "redis",
+    "redis-runtime": "redis",
+    "redis-settings": "redis",
+    "sentinel-monitor": "sentinel",
+    "sentinel-runtime": "sentinel",
 }
 
 

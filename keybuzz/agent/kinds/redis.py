@@ -1,0 +1,170 @@
+"""Redis: its own file, the format of its data, its live settings, and the hand-over of the master's role."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from keybuzz.agent.errors import AgentError
+from keybuzz.agent.kinds.runtime_file import edit, lines_of, require_stopped, seed, state_of
+from keybuzz.agent.resp import Connection, information, pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keybuzz.agent.context import Context
+    from keybuzz.agent.kinds import Query, State
+
+_FOLLOW = re.compile(r"(?i)\s*(replicaof|slaveof)\s+(\S+)\s+\d+\s*")
+_PASSWORDS = ("requirepass", "masterauth")
+_PAUSE = 20.0
+"""Seconds after which paused writes go on by themselves, whatever becomes of us."""
+_CATCH_UP = 5.0
+_HAND_OVER = 60.0
+
+
+def read_redis_runtime(query: Query, context: Context) -> State:
+    """Read owner, mode, and whom it follows: an address, or nothing for a master."""
+    return state_of(query["name"], lambda lines: {"follows": _follows(lines)})
+
+
+def _follows(lines: list[str]) -> str:
+    found = [match[2] for match in map(_FOLLOW.fullmatch, lines) if match]
+    return found[-1] if found and found[-1].lower() != "no" else ""
+
+
+def write_redis_runtime(order: Query, context: Context) -> None:
+    """Make the file when it is absent; for a stopped Redis, let it follow the master that the others know."""
+    path = order["name"]
+    if not os.path.lexists(path):
+        if order["follows"] is None:
+            raise AgentError(f"nobody has said whom {path} follows", "kbz run redis decides it")
+        seed(order, "# Redis keeps its own state here. kbz makes this file once.\n" + order["line"])
+        return
+    lines = lines_of(path)
+    if order["follows"] is not None and _follows(lines) != order["follows"]:
+        if not order["follows"]:
+            raise AgentError(
+                f"{path} follows a master; only Sentinel promotes", "", outcome="refused"
+            )
+        require_stopped(order, context)
+        kept = [line for line in lines if not _FOLLOW.fullmatch(line)]
+        edit(order, "\n".join([*kept, order["line"]]))
+        return
+    edit(order, None)
+
+
+def read_redis_data(query: Query, context: Context) -> State:
+    """Say whether every file of data has a format that the frozen image can load; no data contradicts nothing."""
+    newest = max(_versions(query["name"]), default=0)
+    return {
+        "present": True,
+        "attributes": {"loadable": newest <= query["newest"], "newest": newest},
+    }
+
+
+def _versions(path: str) -> Iterator[int]:
+    """Yield the version in the head of each RDB file and of each base of the append-only file."""
+    for folder in (path, os.path.join(path, "appendonlydir")):
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        for name in names:
+            if name.endswith((".rdb", ".aof")) and not os.path.islink(os.path.join(folder, name)):
+                with open(os.path.join(folder, name), "rb") as file:
+                    head = file.read(9)
+                if head[:5] == b"REDIS" and head[5:].isdigit():
+                    yield int(head[5:])
+
+
+def write_redis_data(order: Query, context: Context) -> None:
+    """Refuse: data is never changed."""
+    raise AgentError("data is never converted or removed", "", outcome="refused")
+
+
+def _open(query: Query) -> Connection:
+    return Connection(query["address"], query["port"], query["password"])
+
+
+def read_redis_settings(query: Query, context: Context) -> State:
+    """Read the described settings; whether the passwords are the described ones is found out here."""
+    with _open(query) as redis:
+        found = {key: pairs(redis.call("CONFIG", "GET", key)).get(key) for key in query["keys"]}
+        secret = {key: pairs(redis.call("CONFIG", "GET", key)).get(key) for key in _PASSWORDS}
+    same = {f"{key}_matches": value == query["password"] for key, value in secret.items()}
+    return {"present": True, "attributes": {**found, **same}}
+
+
+def write_redis_settings(order: Query, context: Context) -> None:
+    """Set what differs, and let Redis write it into its own file."""
+    now = read_redis_settings(order, context)["attributes"]
+    with _open(order) as redis:
+        for key, value in order["settings"].items():
+            if now[key] != value:
+                redis.call("CONFIG", "SET", key, value)
+        for key in _PASSWORDS:
+            if not now[f"{key}_matches"]:
+                redis.call("CONFIG", "SET", key, order["password"])
+        redis.call("CONFIG", "REWRITE")
+
+
+def read_redis_master(query: Query, context: Context) -> State:
+    """Say whether this node is the master by its own word."""
+    with _open(query) as redis:
+        return {"present": True, "attributes": {"leads": _leads(redis)}}
+
+
+def _leads(redis: Connection) -> bool:
+    role = redis.call("ROLE")
+    return isinstance(role, list) and role[:1] == ["master"]
+
+
+def write_redis_master(order: Query, context: Context) -> None:
+    """Hand over without losing an acknowledged write: pause writes, let replicas catch up, then SENTINEL FAILOVER.
+
+    Sentinel alone would promote a replica without waiting for it.
+    """
+    with _open(order) as redis:
+        redis.call("CLIENT", "PAUSE", str(int(_PAUSE * 1000)), "WRITE")
+        try:
+            _await_replicas(redis)
+            with Connection(order["address"], order["sentinel_port"]) as sentinel:
+                sentinel.call("SENTINEL", "FAILOVER", order["master"])
+            _await_demotion(order, context)
+        finally:
+            _go_on(order)
+
+
+def _await_replicas(redis: Connection) -> None:
+    deadline = time.monotonic() + _CATCH_UP
+    while True:
+        found = information(redis.call("INFO", "replication"))
+        replicas = [value for name, value in found.items() if re.fullmatch(r"slave\d+", name)]
+        behind = [r for r in replicas if f"offset={found['master_repl_offset']}," not in r]
+        if replicas and not behind:
+            return
+        if time.monotonic() > deadline:
+            raise AgentError(
+                f"{len(behind)} of {len(replicas)} replicas do not catch up within {_CATCH_UP:g} s",
+                "nothing was handed over; kbz health redis",
+            )
+        time.sleep(0.05)
+
+
+def _await_demotion(order: Query, context: Context) -> None:
+    deadline = time.monotonic() + _HAND_OVER
+    while time.monotonic() < deadline:
+        # A new connection each time: who is demoted cuts off its clients.
+        if not read_redis_master(order, context)["attributes"]["leads"]:
+            return
+        time.sleep(0.2)
+    raise AgentError(f"Sentinel accepted, but the master is the same after {_HAND_OVER:g} s", "")
+
+
+def _go_on(order: Query) -> None:
+    """End the pause; where that fails it ends by itself."""
+    try:
+        with _open(order) as redis:
+            redis.call("CLIENT", "UNPAUSE")
+    except AgentError:
+        return

@@ -1,0 +1,28 @@
+"""Module 4: Redis with Sentinel on three nodes (RED-1, RED-4, RED-5)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.redis.checks import checks, topology
+from tasks.redis.desired import describe
+from tasks.redis.members import up, virgin
+from tasks.redis.rollout import next_stage
+
+MODULE = Module(
+    name="redis",
+    number=4,
+    title="Redis with Sentinel",
+    group="redis",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    virgin=virgin,
+    topology=topology,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,201 @@
+"""The live cluster, read from every Redis and every Sentinel: who says that it is what. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keybuzz.model.live import HostView, Live
+from keybuzz.model.redis import SentinelMonitor
+from tasks.redis import values
+
+RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
+SENTINEL_RUNTIME = f"sentinel-runtime:{values.sentinel_runtime().path}"
+CONTAINERS = (f"container:{values.REDIS}", f"container:{values.SENTINEL}")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisNode:
+    """One Redis, by its own word."""
+
+    answers: bool
+    """It speaks, even if it does not let us in."""
+    denied: str
+    """Why it does not let us in: another password than the credential store's."""
+    problem: str
+    role: str
+    """`master`, `slave`, or empty when it does not say."""
+    follows: str
+    """Address that a replica follows."""
+    link_up: bool
+    replicas: int
+    offset: int
+    version: str
+    aof: str
+    """`on`, or why the append-only file does not keep every write."""
+
+    @property
+    def leads(self) -> bool:
+        """True when it says of itself that it is the master."""
+        return self.role == "master"
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelNode:
+    """One Sentinel, and what it knows about our master."""
+
+    answers: bool
+    problem: str
+    master: str
+    """Address of the master under its one name; empty when it knows none of that name."""
+    epoch: int
+    peers: int
+    replicas: int
+    flags: frozenset[str]
+    quorum: str
+    """Empty when the quorum is reachable, else Sentinel's words."""
+    names: tuple[str, ...]
+    """Every master that it monitors."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisMember:
+    """One host of the cluster."""
+
+    host: str
+    address: str
+    redis: RedisNode
+    sentinel: SentinelNode
+
+
+def members(live: Live) -> dict[str, RedisMember]:
+    """Return the reachable hosts by name."""
+    return {
+        host: RedisMember(host, str(view.server.address), _redis(view), _sentinel(view))
+        for host, view in live.hosts.items()
+    }
+
+
+def masters(live: Live) -> tuple[str, ...]:
+    """Return every host whose Redis says that it is the master: in health exactly one."""
+    return tuple(host for host, member in members(live).items() if member.redis.leads)
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that count for the quorum: a Sentinel that votes and a Redis that could take over.
+
+    A Redis that does not let us in is up all the same: it serves others.
+    """
+    return frozenset(
+        host
+        for host, member in members(live).items()
+        if member.sentinel.answers
+        and (member.redis.denied or member.redis.leads or member.redis.link_up)
+    )
+
+
+def unborn(live: Live) -> bool:
+    """Say whether nothing has ever run here: every member proves it, files that wait for a first start aside."""
+    return len(live.hosts) == len(live.members) and all(_empty(live, host) for host in live.hosts)
+
+
+def virgin(live: Live) -> bool:
+    """Say whether every member proves that it holds no data, no container and no Sentinel's state (FRZ-1)."""
+    return unborn(live) and not any(
+        view.present(identity)
+        for view in live.hosts.values()
+        for identity in (RUNTIME, SENTINEL_RUNTIME)
+    )
+
+
+def _empty(live: Live, host: str) -> bool:
+    view, member = live.hosts[host], members(live)[host]
+    data, conf = view.answer("redis.data"), view.answer("redis.conf")
+    # A Docker that does not answer may hold any container, so its silence proves nothing but on a bare host.
+    return (
+        data.known
+        and not data.value["names"]
+        and conf.known
+        and "sentinel.conf" not in conf.value["names"]
+        and not any(view.present(identity) for identity in CONTAINERS)
+        and not member.redis.answers
+        and not member.sentinel.answers
+    )
+
+
+def _replies(view: HostView, name: str) -> Mapping[str, Any]:
+    answer = view.answer(name)
+    found = answer.value.get("replies") if answer.known and isinstance(answer.value, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _fields(found: object) -> Mapping[str, str]:
+    return found if isinstance(found, dict) and "error" not in found else {}
+
+
+def _number(text: object) -> int:
+    return int(text) if isinstance(text, str) and text.isdecimal() else 0
+
+
+def _redis(view: HostView) -> RedisNode:
+    answer = view.answer("redis.node")
+    replies = _replies(view, "redis.node")
+    replication = _fields(replies.get("INFO replication"))
+    persistence = _fields(replies.get("INFO persistence"))
+    denied = str(answer.value.get("denied", "")) if isinstance(answer.value, dict) else ""
+    role = replication.get("role", "")
+    offset = replication.get("master_repl_offset" if role == "master" else "slave_repl_offset")
+    return RedisNode(
+        answers=answer.known,
+        denied=denied,
+        problem=answer.problem or denied or _error(replies.get("INFO replication")),
+        role=role,
+        follows=replication.get("master_host", ""),
+        link_up=replication.get("master_link_status") == "up",
+        replicas=_number(replication.get("connected_slaves")),
+        offset=_number(offset),
+        version=_fields(replies.get("INFO server")).get("redis_version", ""),
+        aof=_aof(persistence),
+    )
+
+
+def _aof(persistence: Mapping[str, str]) -> str:
+    if persistence.get("aof_enabled") != "1":
+        return "off"
+    for name in ("aof_last_write_status", "aof_last_bgrewrite_status"):
+        if persistence.get(name, "ok") != "ok":
+            return f"{name} is {persistence[name]}"
+    return "on"
+
+
+def _error(found: object) -> str:
+    return str(found.get("error", "")) if isinstance(found, dict) else ""
+
+
+def master_name(view: HostView) -> str:
+    """Return the name that this host's Sentinel must know the master by."""
+    found = (item.watch.master for item in view.resources if isinstance(item, SentinelMonitor))
+    return next(found, "")
+
+
+def _sentinel(view: HostView) -> SentinelNode:
+    name = master_name(view)
+    answer = view.answer("redis.sentinel")
+    replies = _replies(view, "redis.sentinel")
+    listed = replies.get("SENTINEL MASTERS")
+    known = [_fields(item) for item in listed] if isinstance(listed, list) else []
+    mine = next((item for item in known if item.get("name") == name), {})
+    quorum = replies.get(f"SENTINEL CKQUORUM {name}")
+    usable = isinstance(quorum, str) and quorum.startswith("OK")
+    return SentinelNode(
+        answers=answer.known,
+        problem=answer.problem or _error(listed),
+        master=mine.get("ip", ""),
+        epoch=_number(mine.get("config-epoch")),
+        peers=_number(mine.get("num-other-sentinels")),
+        replicas=_number(mine.get("num-slaves")),
+        flags=frozenset(mine.get("flags", "").split(",")),
+        quorum="" if usable else _error(quorum) or "nobody knows",
+        names=tuple(item.get("name", "") for item in known),
+    )

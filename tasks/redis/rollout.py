@@ -1,0 +1,195 @@
+"""The next step for Redis and Sentinel, from their live state. Pure.
+
+One path for every life of the cluster. What is stopped is started together; what runs and differs is replaced one
+host at a time, replicas first, the master last and after a hand-over. Nobody is ever promoted here: a first master is
+born on virgin ground only, and later Sentinel decides (facts/04: a re-run once took a failover back).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keybuzz.model.docker import Container
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.plan import Action, Change, Difference
+from keybuzz.model.redis import (
+    RedisData,
+    RedisMaster,
+    RedisRuntime,
+    RedisSettings,
+    SentinelMonitor,
+    SentinelRuntime,
+)
+from tasks.redis import values
+from tasks.redis.checks import not_ready
+from tasks.redis.members import CONTAINERS, RUNTIME, masters, members
+from tasks.redis.truth import decided, master_host
+
+START_TIMEOUT = 120.0
+"""Seconds: a first copy of the data, Sentinels that find each other, and a failover in between."""
+HAND_OVER_TIMEOUT = 2.0 * values.FAILOVER_TIMEOUT
+_REDIS, _SENTINEL = CONTAINERS
+_LIVE = (RedisSettings, SentinelMonitor)
+
+
+def next_stage(live: Live) -> Stage | None:
+    """Return the next stage, or None when nothing is left to do."""
+    _refuse_foreign(live)
+    ready = [change for change in live.changes() if change.action is not Action.LATER]
+    containers = [change for change in ready if isinstance(change.resource, Container)]
+    inside = [change for change in ready if isinstance(change.resource, _LIVE)]
+    around = [change for change in ready if change not in containers and change not in inside]
+    if around:
+        return Stage("prepare", tuple(_with_master(live, change) for change in around))
+    if starting := [change for change in containers if not change.disrupts]:
+        return _start(live, starting)
+    if inside:
+        # Before any gate: a wrong setting may be why the cluster is not well.
+        changes = tuple(_with_master(live, change) for change in inside)
+        return Stage("settings of the running daemons", changes)
+    if containers:
+        return _settle(live) or _roll(live, containers)
+    return _settle(live)
+
+
+def _refuse_foreign(live: Live) -> None:
+    """A cluster with another password or newer data is never touched: nothing about it could be told or undone."""
+    for host, member in members(live).items():
+        if member.redis.denied and host in live.selected:
+            raise RefusedError(
+                f"Redis does not take the password of redis.env ({member.redis.denied.split()[0]})",
+                where=host,
+                hint="adopt it: put the live password into redis.env; nothing was written",
+            )
+    for change in live.changes():
+        if isinstance(change.resource, RedisData):
+            found = live.hosts[change.host].attribute(change.identity, "newest")
+            raise RefusedError(
+                change.reason
+                or f"the data is RDB {found}; {values.NEWEST_RDB} is the newest that the frozen image loads",
+                where=change.host,
+                hint="freeze the newer version in versions.yaml; data is never converted or removed",
+            )
+
+
+def _with_master(live: Live, change: Change) -> Change:
+    """Return the change with the master named, where it makes something that must know the master."""
+    if change.action is not Action.CREATE:
+        return change
+    match change.resource:
+        case RedisRuntime() as runtime:
+            master = decided(live, f"{change.host} needs a runtime file")
+            own = str(live.hosts[change.host].server.address)
+            follows = "" if master == own else master
+            return _decided(change, replace(runtime, follows=follows), "follows", follows)
+        case SentinelRuntime() as runtime:
+            master = decided(live, f"the Sentinel of {change.host} needs a runtime file")
+            return _decided(change, replace(runtime, monitors=master), "monitors", master)
+        case SentinelMonitor() as monitor:
+            master = decided(live, f"the Sentinel of {change.host} knows no {monitor.name}")
+            return replace(change, resource=replace(monitor, address=master))
+    return change
+
+
+def _decided(
+    change: Change, resource: RedisRuntime | SentinelRuntime, attribute: str, value: str
+) -> Change:
+    differences = (*change.differences, Difference(attribute, None, value))
+    return replace(change, resource=resource, differences=differences)
+
+
+def _start(live: Live, starting: list[Change]) -> Stage:
+    hosts = [change.host for change in starting]
+    demoted = [
+        _demotion(live, change.host, decided(live, f"{change.host} would start as master"))
+        for change in starting
+        if change.identity == _REDIS and not live.hosts[change.host].attribute(RUNTIME, "follows")
+    ]
+    running = _running(live)
+    return Stage(
+        "start together" if len(set(hosts)) > 1 else "start",
+        (*(change for change in demoted if change is not None), *starting),
+        after=Gate(
+            "one master, all others replicate, Sentinels agree",
+            lambda now: not_ready(now, [*hosts, *running]),
+            START_TIMEOUT,
+        ),
+    )
+
+
+def _demotion(live: Live, host: str, master: str) -> Change | None:
+    """Return the change that lets an old master start as a replica: else there were two until Sentinel notices."""
+    if master == str(live.hosts[host].server.address):
+        return None
+    resources = live.hosts[host].resources
+    runtime = next(item for item in resources if isinstance(item, RedisRuntime))
+    return Change(
+        host,
+        live.module,
+        replace(runtime, follows=master),
+        Action.UPDATE,
+        (Difference("follows", "", master),),
+    )
+
+
+def _roll(live: Live, containers: list[Change]) -> Stage:
+    """Replace what runs on one host: a replica's if any is left, else the master's after a hand-over."""
+    leading = master_host(live)
+    others = [change.host for change in containers if change.host != leading]
+    host = others[0] if others else containers[0].host
+    mine = tuple(change for change in containers if change.host == host)
+    if host == leading and len(live.hosts) > 1 and _REDIS in {c.identity for c in mine}:
+        return _hand_over(live, mine[0], host)
+    reachable = list(live.hosts)
+    rest = [name for name in reachable if name != host]
+    return Stage(
+        f"replace {' and '.join(change.resource.name for change in mine)} on {host}",
+        mine,
+        # The others must be well; this one may be what the change mends.
+        before=Gate(f"all but {host} are well", lambda now: not_ready(now, rest), START_TIMEOUT),
+        after=Gate("the member is back", lambda now: not_ready(now, reachable), HAND_OVER_TIMEOUT),
+    )
+
+
+def _hand_over(live: Live, change: Change, host: str) -> Stage:
+    resources = live.hosts[host].resources
+    monitor = next(item for item in resources if isinstance(item, SentinelMonitor))
+    wish = Change(
+        host,
+        change.module,
+        RedisMaster(monitor.access, monitor.watch.master, host),
+        Action.UPDATE,
+        (Difference("leads", True, False),),
+    )
+    everybody = list(live.hosts)
+    return Stage(
+        f"hand over from {host}",
+        (wish,),
+        before=Gate(
+            "the cluster is whole", lambda now: not_ready(now, everybody), HAND_OVER_TIMEOUT
+        ),
+        after=Gate(
+            "another member is master",
+            lambda now: "no new master yet" if host in masters(now) else not_ready(now, everybody),
+            HAND_OVER_TIMEOUT,
+        ),
+    )
+
+
+def _running(live: Live) -> list[str]:
+    """Return the hosts on which both containers run."""
+    return [
+        host
+        for host, view in live.hosts.items()
+        if view.attribute(_REDIS, "running") and view.attribute(_SENTINEL, "running")
+    ]
+
+
+def _settle(live: Live) -> Stage | None:
+    """Wait for members on their way: a run that was cut off, a failover, or Docker that has just come back."""
+    started = _running(live)
+    if not live.selected & set(started) or not_ready(live, started) is None:
+        return None
+    settled = Gate("the cluster has settled", lambda now: not_ready(now, started), START_TIMEOUT)
+    return Stage("wait", (), after=settled)

@@ -1,0 +1,121 @@
+"""Who the master is: asked of those who know, never taken from the inventory while anything is there to ask. Pure.
+
+The order: what a majority of the Sentinels hold, by the newest epoch, as they settle it among themselves; else what a
+majority of the Redis nodes do. A daemon that does not run is asked by what it wrote down. Only where every member
+proves that nothing has ever run does the inventory decide: SUBROLE is the role at birth (facts/04).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import HostView, Live
+from keybuzz.model.server import Server
+from tasks.redis.members import (
+    RUNTIME,
+    SENTINEL_RUNTIME,
+    RedisMember,
+    members,
+    unborn,
+)
+
+Vote = tuple[int, str]
+"""An epoch, and the address of the master."""
+
+
+def master_address(live: Live) -> str | None:
+    """Return the master's address, or None when too few are there to tell."""
+    if unborn(live):
+        return str(birth_master(live).address)
+    return _by_sentinels(live) or _by_nodes(live)
+
+
+def master_host(live: Live) -> str | None:
+    """Return the master's host, or None."""
+    address = master_address(live)
+    return next((s.name for s in live.members if str(s.address) == address), None)
+
+
+def birth_master(live: Live) -> Server:
+    """Return the server that is the first master of a cluster that was never there."""
+    born = [server for server in live.members if server.subrole == "master"]
+    return (*born, *live.members)[0]
+
+
+def decided(live: Live, why: str) -> str:
+    """Return the master's address, or refuse with the reason for which it is needed."""
+    _require_whole_birth(live)
+    address = master_address(live)
+    if address is None:
+        raise RefusedError(
+            f"{why}, and who is master can not be told: fewer than {_majority(live)} of {len(live.members)} "
+            "members agree",
+            where="redis",
+            hint="bring back the members that are away; kbz never chooses a master among data",
+        )
+    if address not in {str(server.address) for server in live.members}:
+        raise RefusedError(
+            f"{why}, and the master is {address}, which is no member in servers.tsv",
+            where="redis",
+            hint="correct servers.tsv, or fail over to a member first",
+        )
+    return address
+
+
+def _require_whole_birth(live: Live) -> None:
+    """A first start needs all members in sight: one that is away may hold the data of an older cluster."""
+    everybody = f"a first start needs all {len(live.members)} members"
+    if unborn(live) and (left := sorted(set(live.hosts) - live.selected)):
+        raise RefusedError(
+            f"{everybody}; --limit leaves out {', '.join(left)}",
+            where="redis",
+            hint="kbz run redis --limit redis",
+        )
+    absent = sorted({server.name for server in live.members} - set(live.hosts))
+    if absent and master_address(live) is None:
+        raise RefusedError(
+            f"{everybody}; {', '.join(absent)} can not be read",
+            where="redis",
+            hint="bring it back, or take it out of servers.tsv",
+        )
+
+
+def _majority(live: Live) -> int:
+    return len(live.members) // 2 + 1
+
+
+def _by_sentinels(live: Live) -> str | None:
+    found = members(live)
+    votes = [_sentinel_vote(view, found[host]) for host, view in live.hosts.items()]
+    cast = [vote for vote in votes if vote[1]]
+    if len(cast) < _majority(live):
+        return None
+    newest = max(epoch for epoch, _ in cast)
+    named = {address for epoch, address in cast if epoch == newest}
+    return named.pop() if len(named) == 1 else None
+
+
+def _sentinel_vote(view: HostView, member: RedisMember) -> Vote:
+    if member.sentinel.answers:
+        return member.sentinel.epoch, member.sentinel.master
+    epoch = view.attribute(SENTINEL_RUNTIME, "epoch")
+    address = view.attribute(SENTINEL_RUNTIME, "monitors")
+    return (epoch if isinstance(epoch, int) else 0), str(address or "")
+
+
+def _by_nodes(live: Live) -> str | None:
+    """Return the one address that a majority follows or is."""
+    found = members(live)
+    votes = Counter(_node_vote(view, found[host]) for host, view in live.hosts.items())
+    votes.pop("", None)
+    best = [address for address, count in votes.items() if count >= _majority(live)]
+    return best[0] if best else None
+
+
+def _node_vote(view: HostView, member: RedisMember) -> str:
+    if member.redis.role:
+        return member.address if member.redis.leads else member.redis.follows
+    if member.redis.answers or not view.present(RUNTIME):
+        return ""
+    return str(view.attribute(RUNTIME, "follows") or member.address)

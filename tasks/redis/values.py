@@ -1,0 +1,123 @@
+"""The settled values of facts/04, typed: what templates, description and rollout share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from keybuzz.model.errors import InputError
+from keybuzz.model.redis import RedisAccess, RuntimeFile, SentinelWatch, Settings
+from keybuzz.model.secret import Secret
+from keybuzz.model.server import Server
+from keybuzz.site.site import Site
+
+GROUP = "redis"
+REDIS = "redis"
+SENTINEL = "redis-sentinel"
+UID = 999
+GID = 1000
+"""User and group `redis` of the image."""
+ROOT = "/opt/keybuzz/redis"
+CONFIGURATION = f"{ROOT}/conf"
+"""What only kbz writes: mounted read-only. The legacy sentinel.conf lies here too and is never touched."""
+DATA = f"{ROOT}/data"
+REDIS_RUNTIME = f"{ROOT}/runtime/redis"
+SENTINEL_RUNTIME = f"{ROOT}/runtime/sentinel"
+"""Directories, because the daemons rename a new file over the old one: a mounted file would be "busy"."""
+INSIDE = "/data"
+"""Where the image declares a volume: something of ours must lie there, or Docker puts an anonymous one."""
+NEWEST_RDB = 11
+"""RDB version of Redis 7.2. Redis 7.4 writes 12, which 7.2 can not load (contradiction 19)."""
+
+DOWN_AFTER = 5
+FAILOVER_TIMEOUT = 60
+"""Seconds."""
+_WATCHED: Settings = (
+    ("down-after-milliseconds", str(DOWN_AFTER * 1000)),
+    ("parallel-syncs", "1"),
+    ("failover-timeout", str(FAILOVER_TIMEOUT * 1000)),
+)
+_UNITS = {"": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_UNHOLDABLE = re.compile(r"[\s\"'\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisValues:
+    """Every name of redis.conf.j2."""
+
+    settings: Settings
+    data: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelValues:
+    """Every name of sentinel-options.conf.j2."""
+
+    address: str
+    port: int
+
+
+def settings(site: Site, server: Server) -> Settings:
+    """Return what is settled for Redis, as CONFIG GET answers it."""
+    return (
+        ("bind", str(server.address)),
+        ("port", "6379"),
+        ("appendonly", "yes"),
+        ("appendfsync", "everysec"),
+        ("save", "900 1 300 10"),
+        ("maxmemory", str(_bytes(site.parameter("redis.maxmemory")))),
+        ("maxmemory-policy", "allkeys-lru"),
+    )
+
+
+def access(site: Site, server: Server) -> RedisAccess:
+    """Return how a node is reached."""
+    return RedisAccess(str(server.address), password(site))
+
+
+def watch(site: Site, server: Server) -> SentinelWatch:
+    """Return what a node's Sentinel must know; the quorum is one number for all."""
+    return SentinelWatch(
+        master_name(site),
+        int(site.secret("REDIS_SENTINEL_QUORUM").reveal()),
+        _WATCHED,
+        str(server.address),
+    )
+
+
+def master_name(site: Site) -> str:
+    """Return the one name of the master: kb-redis-master (contradiction 30)."""
+    return site.secret("REDIS_MASTER_NAME").reveal()
+
+
+def password(site: Site) -> Secret:
+    """Return the password; InputError for one that Sentinel could not read back from its own file."""
+    found = site.secret("REDIS_PASSWORD")
+    if _UNHOLDABLE.search(found.reveal()):
+        raise InputError(
+            "REDIS_PASSWORD holds a space, a quote or a backslash; Sentinel writes it without quotes and could "
+            "not start again",
+            where=f"{site.settings.credentials}/redis.env",
+            hint="choose one without them",
+        )
+    return found
+
+
+def redis_runtime() -> RuntimeFile:
+    """Return the file that Redis rewrites: replicaof, and what was set while it ran."""
+    return RuntimeFile(f"{REDIS_RUNTIME}/redis.conf", UID, GID, REDIS)
+
+
+def sentinel_runtime() -> RuntimeFile:
+    """Return the file that Sentinel rewrites: who is master, myid, known-*."""
+    return RuntimeFile(f"{SENTINEL_RUNTIME}/sentinel.conf", UID, GID, SENTINEL)
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+)(kb|mb|gb)?", text.lower())
+    if match is None:
+        raise InputError(
+            f"redis.maxmemory is {text}", where="site.yaml", hint="such as 1500mb; 0 is no limit"
+        )
+    return int(match[1]) * _UNITS[match[2] or ""]
