@@ -22,6 +22,7 @@ VERBS = {
     "history": "Show earlier runs.",
     "resume": "Repeat the last run that did not end well.",
     "secrets": "The credential store.",
+    "versions": "Check, verify and lock the frozen images.",
     "policy": "Judge the files of applications by the rules.",
     "lab": "The KeyBuzz servers on this machine.",
 }

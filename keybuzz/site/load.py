@@ -94,13 +94,13 @@ def load_site(configuration: Configuration) -> Site:
     root = configuration.path.resolve().parent
     catalogue = load_groups(configuration.groups)
     settings = load_settings(root, configuration.site, configuration.overlay)
+    versions = read_file(configuration.versions, _LIMIT)
     return Site(
         root=root,
         servers=read_servers(configuration.servers, catalogue),
         catalogue=catalogue,
-        versions=parse_versions(
-            read_file(configuration.versions, _LIMIT), str(configuration.versions)
-        ),
+        versions=parse_versions(versions, str(configuration.versions)),
+        versions_text=versions.decode("utf-8", "replace"),
         settings=settings,
         policies=read_policies(configuration.policies, catalogue),
         credentials=load_credentials(settings.credentials),

@@ -26,6 +26,8 @@ class ImageVersion:
     """The reference that is used: the frozen one, or an override that has a reason."""
     reason: str
     line: int
+    digest: str = ""
+    """What the registry said that the tag is (`kbz versions lock`); empty when nobody has asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Site:
     credentials: Mapping[str, Secret]
     digest_key: DigestKey
     policies: Policies = field(default_factory=Policies)
+    versions_text: str = ""
+    """versions.yaml as it stands: the same file is placed on the controller (VER-1)."""
 
     def server(self, name: str) -> Server:
         """Return the server of that name."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
+from keybuzz.model.errors import InputError
 from keybuzz.site.problems import Problems
 from keybuzz.site.site import ImageVersion
 from keybuzz.site.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NUMBER = re.compile(r"\d+\.\d+|\d{4}-\d{2}-\d{2}")
 
 
@@ -25,13 +29,18 @@ def parse_versions(content: bytes, source: str) -> dict[str, ImageVersion]:
 
 class _VersionsReader(TreeReader):
     def image(self, key: Scalar, tree: Tree) -> ImageVersion:
-        fields = self.fields(tree, key.text, ("frozen",), ("reference", "reason"))
+        fields = self.fields(tree, key.text, ("frozen",), ("reference", "reason", "digest"))
         frozen = self.text(fields["frozen"], "frozen") if fields else ""
         reference = self.text(fields["reference"], "reference") if "reference" in fields else frozen
         reason = self.text(fields["reason"], "reason") if "reason" in fields else ""
+        digest = self.text(fields["digest"], "digest") if "digest" in fields else ""
         if fields:
             self._judge(key, frozen, reference, reason)
-        return ImageVersion(key.text, frozen, reference, reason, key.line)
+        if digest and not DIGEST.fullmatch(digest):
+            self.problems.add(
+                key.line, f"{key.text} has a digest that is none", "kbz versions lock writes it"
+            )
+        return ImageVersion(key.text, frozen, reference, reason, key.line, digest)
 
     def _judge(self, key: Scalar, frozen: str, reference: str, reason: str) -> None:
         if reference != frozen and not reason:
@@ -52,3 +61,48 @@ class _VersionsReader(TreeReader):
                 f"{reference} has a partial tag (VER-1)",
                 "write the whole version, such as 7.2.5-alpine",
             )
+
+
+def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
+    """Write versions.yaml with digests, at once; InputError when its form does not allow it, and nothing is written."""
+    text = with_digests(source.read_text(encoding="utf-8"), digests)
+    found = parse_versions(text.encode(), str(source))
+    if any(found[name].digest != digest for name, digest in digests.items()):
+        raise InputError(
+            "can not take digests in this form",
+            where=str(source),
+            hint="write each image as a block: its name, and its keys below it",
+        )
+    temporary = target.with_name(f".{target.name}.kbz-new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+
+
+def with_digests(text: str, digests: Mapping[str, str]) -> str:
+    """Return versions.yaml with the digest of each named image; every other line and comment stays as it is."""
+    lines = text.splitlines(keepends=True)
+    versions = parse_versions(text.encode(), "versions.yaml")
+    for version in sorted(versions.values(), key=lambda item: -item.line):
+        if version.name in digests:
+            _set_digest(lines, version.line, digests[version.name])
+    return "".join(lines)
+
+
+def _set_digest(lines: list[str], line: int, digest: str) -> None:
+    """Put a digest into the entry whose name stands on this line (counted from 1)."""
+    outer = _indent(lines[line - 1])
+    end = line
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > outer):
+        if lines[end].lstrip().startswith("digest:"):
+            lines[end] = f"{' ' * _indent(lines[end])}digest: {digest}\n"
+            return
+        end += 1
+    while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
+        end -= 1
+    if not lines[end - 1].endswith("\n"):
+        lines[end - 1] += "\n"
+    lines.insert(end, f"{' ' * _indent(lines[line])}digest: {digest}\n")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))

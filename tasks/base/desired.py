@@ -83,8 +83,10 @@ class SysctlValues:
 
 
 def describe(site: Site, server: Server) -> Description:
-    """Return the description; it is the same for every role until the strict firewall profile comes."""
-    del server
+    """Return the description; it is the same for every role until the strict firewall profile comes.
+
+    The controller also gets a copy of versions.yaml at the place that the owner's notes name (VER-1).
+    """
     return Description(
         resources=(
             OperatingSystem(site.parameter("base.operating_system")),
@@ -98,6 +100,7 @@ def describe(site: Site, server: Server) -> Description:
             _firewall(site),
             Service("fail2ban.service"),
             Service("auditd.service"),
+            *(_versions(site) if "controller" in server.groups else ()),
         ),
         readings=_readings(),
     )
@@ -174,6 +177,13 @@ def _firewall(site: Site) -> Firewall:
             FirewallRule(network, "22", "tcp", "kbz:ssh"),
             FirewallRule(network, comment="kbz:internal"),
         )
+    )
+
+
+def _versions(site: Site) -> tuple[Resource, ...]:
+    return (
+        Directory("/opt/keybuzz-installer"),
+        File("/opt/keybuzz-installer/versions.yaml", Content.plain(site.versions_text)),
     )
 
 

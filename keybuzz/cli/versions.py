@@ -1,0 +1,153 @@
+"""`kbz versions`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keybuzz.cli.context import format_option, load_site, print_document
+
+if TYPE_CHECKING:
+    from keybuzz.engine.versions import ImageVerdict
+
+
+@click.group()
+def versions() -> None:
+    """The frozen images of versions.yaml (VER-1): the only place where a tag may stand."""
+
+
+def _config() -> str:
+    given: str = click.get_current_context().find_root().obj
+    return given
+
+
+@versions.command()
+@format_option
+def check(form: str) -> int:
+    """Refuse latest, partial tags, overrides without a reason, and images that are not listed. Exit 3.
+
+    It reads files only.
+    """
+    import tasks
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.image_lint import unlisted
+    from keybuzz.model.errors import InputError
+    from keybuzz.model.outcome import ExitCode
+
+    folders = [Path(folder) for folder in tasks.__path__]
+    try:
+        problems = [
+            f"{item.where}: {item.reference} is not listed in versions.yaml → add it with its tag"
+            for item in unlisted(load_site(_config()), all_modules(), folders)
+        ]
+    except InputError as error:
+        problems = [
+            " ".join(line.split()) for line in str(error).replace("\n  →", " →").split("\n")
+        ]
+    if form == "json":
+        print_document({"format_version": 1, "verb": "versions check", "problems": problems})
+    else:
+        for problem in problems:
+            click.echo(problem)
+        click.echo(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
+    return ExitCode.REFUSED if problems else ExitCode.GOOD
+
+
+def _ask() -> tuple[ImageVerdict, ...]:
+    """Ask the site's registry; it is asked from inside the lab when the lab is the target."""
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.registry import registry_of
+    from keybuzz.engine.versions import verify as verify_images
+
+    site = load_site(_config())
+    if site.settings.lab is not None:
+        from keybuzz.lab.namespace import enter
+
+        enter(site.settings.lab)
+    registry = registry_of(site.parameter("versions.registry"), site.settings.builder_socket)
+    return verify_images(site, all_modules(), registry)
+
+
+@versions.command()
+@format_option
+def verify(form: str) -> int:
+    """Ask the registry for each image. Exit 3 when a tag is missing or has moved; nothing is taken instead."""
+    from keybuzz.engine.versions import exit_code
+
+    verdicts = _ask()
+    if form == "json":
+        print_document(_document(verdicts))
+    else:
+        _print(verdicts)
+    return int(exit_code(verdicts))
+
+
+def _print(verdicts: tuple[ImageVerdict, ...]) -> None:
+    width = max((len(verdict.version.reference) for verdict in verdicts), default=0)
+    for verdict in verdicts:
+        end = verdict.what or verdict.digest[:19]
+        click.echo(f"{verdict.status.value:<12} {verdict.version.reference:<{width}}  {end}")
+        if verdict.hint:
+            click.echo(f"             → {verdict.hint}")
+        if verdict.version.reason:
+            frozen = verdict.version.frozen
+            click.echo(f"             instead of {frozen}: {verdict.version.reason}")
+
+
+def _document(verdicts: tuple[ImageVerdict, ...]) -> dict[str, Any]:
+    return {
+        "format_version": 1,
+        "verb": "versions verify",
+        "images": {
+            verdict.version.name: {
+                "reference": verdict.version.reference,
+                "frozen": verdict.version.frozen,
+                "reason": verdict.version.reason or None,
+                "status": verdict.status.value,
+                "digest": verdict.digest or None,
+                "locked": verdict.version.digest or None,
+                "message": verdict.what or None,
+                "hint": verdict.hint or None,
+            }
+            for verdict in verdicts
+        },
+    }
+
+
+@versions.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the locked file there; by default into versions.yaml.",
+)
+@click.option("--moved", is_flag=True, help="Accept tags that are other images than before.")
+def lock(out: Path | None, *, moved: bool) -> int:
+    """Write the digest of each image into versions.yaml; refuse when one is missing, moved or unknown."""
+    from keybuzz.engine.versions import Status, exit_code
+    from keybuzz.model.errors import RefusedError
+    from keybuzz.model.outcome import ExitCode
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.versions import lock_file
+
+    site = load_site(_config())
+    reason = site.not_applicable("versions:digest")
+    if reason is not None and out is None:
+        raise RefusedError(
+            f"versions.yaml is not locked here: {reason}",
+            where="versions.yaml",
+            hint="--out FILE writes a locked copy for this site",
+        )
+    verdicts = _ask()
+    good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
+    bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
+    if bad:
+        _print(bad)
+        click.echo("nothing was written")
+        return int(exit_code(bad))
+    digests = {item.version.name: item.digest for item in verdicts if item.digest}
+    source = read_configuration(Path(_config())).versions
+    lock_file(source, out or source, digests)
+    click.echo(f"{out or source}: {len(digests)} digests")
+    return ExitCode.GOOD

@@ -1,0 +1,97 @@
+"""`kbz versions`: what the frozen images are in the registry, before anything is changed anywhere (VER-1, VER-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+
+from keybuzz.engine.registry import Registry, split_reference
+from keybuzz.model.errors import ContactError
+from keybuzz.model.outcome import ExitCode
+from keybuzz.site.module import Module
+from keybuzz.site.site import ImageVersion, Site
+
+_PROPOSED = 3
+
+
+class Status(Enum):
+    """What the registry says about one image."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+    MOVED = "moved"
+    """The tag is another manifest than the one that was locked."""
+    BUILT = "built by kbz"
+    UNKNOWN = "unknown"
+    """Nobody answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVerdict:
+    """One image of versions.yaml, and what its reference is."""
+
+    version: ImageVersion
+    status: Status
+    digest: str = ""
+    what: str = ""
+    hint: str = ""
+
+
+def verify(site: Site, modules: Iterable[Module], registry: Registry) -> tuple[ImageVerdict, ...]:
+    """Ask about every image, one after the other. A missing tag gets proposals and never a replacement."""
+    built = _built(site, modules)
+    compared = site.not_applicable("versions:digest") is None
+    return tuple(
+        ImageVerdict(version, Status.BUILT, what="kbz builds it from its base")
+        if version.name in built
+        else _judge(version, registry, compared=compared)
+        for version in site.versions.values()
+    )
+
+
+def exit_code(verdicts: Iterable[ImageVerdict]) -> ExitCode:
+    """Return 3 for a missing or moved tag, 4 when a registry did not answer, else 0."""
+    found = {verdict.status for verdict in verdicts}
+    if found & {Status.MISSING, Status.MOVED}:
+        return ExitCode.REFUSED
+    return ExitCode.UNREACHABLE if Status.UNKNOWN in found else ExitCode.GOOD
+
+
+def _built(site: Site, modules: Iterable[Module]) -> frozenset[str]:
+    """Return the names of images that kbz builds: no registry has them."""
+    references = [build.reference for module in modules for build in module.images(site)]
+    return frozenset(
+        version.name
+        for version in site.versions.values()
+        if any(reference.startswith(f"{version.reference}-") for reference in references)
+    )
+
+
+def _judge(version: ImageVersion, registry: Registry, *, compared: bool) -> ImageVerdict:
+    try:
+        digest = registry.digest(version.reference)
+        if digest is None:
+            hint = _proposal(version, registry)
+            what = f"{registry.where} has no {version.reference}"
+            return ImageVerdict(version, Status.MISSING, what=what, hint=hint)
+    except ContactError as error:
+        return ImageVerdict(version, Status.UNKNOWN, what=str(error))
+    if compared and version.digest and version.digest != digest:
+        return ImageVerdict(
+            version,
+            Status.MOVED,
+            digest,
+            f"{version.reference} is not the image that was locked ({version.digest[:19]})",
+            "find out who moved the tag; only then: kbz versions lock --moved",
+        )
+    return ImageVerdict(version, Status.PRESENT, digest)
+
+
+def _proposal(version: ImageVersion, registry: Registry) -> str:
+    """Return what an operator can do; the decision and its reason are theirs."""
+    _, tag = split_reference(version.reference)
+    near = get_close_matches(tag, registry.tags(version.reference), n=_PROPOSED, cutoff=0.5)
+    ask = "decide with the owner, then write reference: and reason: into versions.yaml"
+    return f"near are {', '.join(near)}; {ask}" if near else ask
