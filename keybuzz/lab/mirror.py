@@ -33,22 +33,15 @@ _SAVE_SECONDS = 600
 
 def fill(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) -> None:
     """Make sure that the registry has these images as the builder has them. Both must run."""
-    with exclusive(settings.cache / "mirror.lock"):
-        connection = registry.connect(settings)
-        try:
-            for stand_in in stand_ins:
-                _carry(settings, Repository(connection, stand_in.reference), report)
-        finally:
-            connection.close()
+    with exclusive(settings.cache / "mirror.lock"), registry.session(settings) as connection:
+        for stand_in in stand_ins:
+            _carry(settings, Repository(connection, stand_in.reference), report)
 
 
 def held(settings: LabSettings, references: Sequence[str]) -> frozenset[str]:
     """Return the image ids that the registry has under these references. It must run."""
-    connection = registry.connect(settings)
-    try:
+    with registry.session(settings) as connection:
         found = [Repository(connection, reference).image_id() for reference in references]
-    finally:
-        connection.close()
     return frozenset(identity for identity in found if identity)
 
 

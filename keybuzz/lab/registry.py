@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 
 from keybuzz.lab import service
 from keybuzz.lab.layout import CONTROLLER, NAMESPACES
 from keybuzz.lab.namespace import exists, visiting
+from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
 
 NAME = "registry"
@@ -20,6 +23,7 @@ PORT = 5000
 _PROGRAM = "/usr/bin/docker-registry"
 _TRANSFER_SECONDS = 120
 _ANSWER_SECONDS = 2
+_BLOCK = 1 << 20
 
 
 def ensure(settings: LabSettings) -> bool:
@@ -56,21 +60,27 @@ def answers(settings: LabSettings) -> bool:
     if not exists(settings):
         return False
     try:
-        connection = connect(settings, seconds=_ANSWER_SECONDS)
-    except OSError:
+        with session(settings, seconds=_ANSWER_SECONDS) as connection:
+            connection.request("GET", "/v2/")
+            return connection.getresponse().status == 200
+    except KbzError:
         return False
+
+
+@contextmanager
+def session(settings: LabSettings, seconds: float = _TRANSFER_SECONDS) -> Iterator[HTTPConnection]:
+    """Yield a connection to the registry, made from the controller's network namespace.
+
+    Raises KbzError when the registry can not be reached, or goes away while it is talked to.
+    """
+    connection = HTTPConnection(str(CONTROLLER), PORT, timeout=seconds, blocksize=_BLOCK)
     try:
-        connection.request("GET", "/v2/")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
+        with visiting(NAMESPACES / settings.name):
+            connection.connect()
+        yield connection
+    except (OSError, HTTPException) as error:
+        raise KbzError(
+            f"the lab's registry does not work: {error}", where="lab", hint="kbz lab up"
+        ) from error
     finally:
         connection.close()
-
-
-def connect(settings: LabSettings, seconds: float = _TRANSFER_SECONDS) -> HTTPConnection:
-    """Return a connection to the registry, made from the controller's network namespace."""
-    connection = HTTPConnection(str(CONTROLLER), PORT, timeout=seconds)
-    with visiting(NAMESPACES / settings.name):
-        connection.connect()
-    return connection
