@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
@@ -90,6 +92,28 @@ def streams(kbz: Kbz, host: str) -> int:
     )
 
 
+@contextmanager
+def watching() -> Iterator[set[bytes]]:
+    """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs."""
+    seen: set[bytes] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            for name in ("cmdline", "environ"):
+                for path in Path("/proc").glob(f"[0-9]*/{name}"):
+                    with suppress(OSError):  # it has just ended
+                        seen.add(path.read_bytes())
+
+    thread = threading.Thread(target=look, name="watching")
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join(30)
+
+
 def assert_nothing_to_do(kbz: Kbz) -> None:
     document = kbz.good("run", "patroni", "--limit", "db", "--format", "json").json()
     assert document["plan"]["size"] == 0
@@ -117,7 +141,8 @@ def test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do(
     cluster: Kbz, service: str
 ) -> None:
     before = load_credentials(store(cluster))
-    done = cluster.good("secrets", "rotate", service)
+    with watching() as processes:
+        done = cluster.good("secrets", "rotate", service)
     assert_taken(cluster, service, before)
     assert_nothing_to_do(cluster)
     now = load_credentials(store(cluster))[ROTATIONS[service][1]].reveal()
@@ -126,6 +151,8 @@ def test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do(
     for value in (now, old):
         assert value not in done.stdout + done.stderr
         assert value.encode() not in journal
+        assert not any(value.encode() in text for text in processes)
+    assert any(b"psql" in text for text in processes)
     logs = "docker logs patroni 2>&1; journalctl --no-pager 2>/dev/null"
     for host in DB:
         assert now not in cluster.on(host, logs)
