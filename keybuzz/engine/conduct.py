@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 from keybuzz.engine import events
 from keybuzz.engine.describe import HostDescription, describe_more
 from keybuzz.engine.freeze import Freeze
-from keybuzz.engine.guard import Cluster, back_again, carried_by, cluster_of, guard_quorum
+from keybuzz.engine.guard import (
+    Cluster,
+    QuorumError,
+    back_again,
+    carried_by,
+    cluster_of,
+    disrupted,
+    guard_quorum,
+)
 from keybuzz.engine.images import archive_of
 from keybuzz.engine.observe import Snapshot, View, observe
 from keybuzz.engine.steps import StepResult, apply
@@ -64,11 +72,25 @@ class Conductor:
         return View(self.descriptions, snapshot, self.selected, self.site.digest_key)
 
     def run(self, snapshot: Snapshot) -> Snapshot:
-        """Bring every module of the chain to its description; return the last snapshot."""
+        """Bring every module of the chain to its description; return the last snapshot.
+
+        A restart that a quorum forbids now waits until the later modules of the chain have brought
+        their members back: base can not restart Docker while the member that Patroni misses is down.
+        """
+        waiting: list[Module] = []
         for module in self.modules:
-            snapshot = self._converge(module, snapshot)
+            try:
+                snapshot = self._converge(module, snapshot)
+            except QuorumError as forbidden:
+                if module is self.modules[-1]:
+                    raise
+                self.listen(events.Postponed(module.name, forbidden.what))
+                waiting.append(module)
+                snapshot = self.last or snapshot
             if module is not self.modules[-1]:
                 self._require_healthy(module, snapshot)
+        for module in waiting:
+            snapshot = self._converge(module, snapshot)
         return snapshot
 
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
@@ -80,7 +102,8 @@ class Conductor:
                 self._refuse_leftovers(module, live)
                 self.freeze.converged(module)
                 return snapshot
-            if stage.changes and not done:
+            # A stage that only waits changes nothing, and frees nothing either.
+            if stage.changes and not any(changes for _, changes in done):
                 self.freeze.require_free(module, live)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
             if stage.changes and mark in done:
@@ -102,6 +125,7 @@ class Conductor:
             # Who is up may have changed while it waited.
             carried = self._clusters(stage, snapshot)
             guard_quorum(stage, carried)
+        snapshot = self._release(module, stage, snapshot)
         if stage.changes:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
@@ -111,6 +135,17 @@ class Conductor:
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
         return self._await_carried(module, carried, snapshot)
+
+    def _release(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Let other modules hand over what the hosts of a stage lead, before it interrupts them."""
+        for other in carried_by(stage, self.every_module, self.site):
+            for host in sorted(disrupted(stage)):
+                live = self.view(snapshot).live(other, self.site)
+                if other.name == module.name or host not in live.hosts:
+                    continue
+                if (handing := other.release(live, host)) is not None:
+                    snapshot = self._stage(other, handing, snapshot)
+        return snapshot
 
     def _await_carried(
         self, module: Module, carried: list[Cluster], snapshot: Snapshot

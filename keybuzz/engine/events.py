@@ -63,6 +63,14 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """A module's next stage is not allowed now; it is tried again after the others."""
+
+    module: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateWaiting:
     """A gate does not hold yet; told when its reason changes."""
 
@@ -100,6 +108,7 @@ Event = (
     | StageStarted
     | StepStarted
     | StepEnded
+    | Postponed
     | GateWaiting
     | GateHeld
     | ImageWork

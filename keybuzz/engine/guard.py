@@ -6,12 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keybuzz.model.errors import RefusedError
+from keybuzz.model.finding import Level
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
 BACK_TIMEOUT = 180.0
 """Seconds for a member of a cluster to return after its host's Docker was restarted."""
+
+
+class QuorumError(RefusedError):
+    """A stage would take a cluster below its majority. It may be allowed later, when members are back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,16 @@ class Cluster:
     members: frozenset[str]
     up: frozenset[str]
     """Members that count for the quorum now; an unreachable one does not."""
+    well: bool = True
+    """False when one of its checks is critical already."""
+
+    least: int | None = None
+    """Members that must stay up where that is no majority."""
 
     @property
     def majority(self) -> int:
         """Members that must stay up."""
-        return len(self.members) // 2 + 1
+        return len(self.members) // 2 + 1 if self.least is None else self.least
 
     def survives(self, stopping: Iterable[str]) -> bool:
         """Say whether the cluster keeps its quorum without these hosts, or has none to lose."""
@@ -53,17 +63,26 @@ def carried_by(stage: Stage, modules: Iterable[Module], site: Site) -> tuple[Mod
 def cluster_of(module: Module, live: Live) -> Cluster:
     """Return a module's cluster as it is now."""
     up = module.members_up(live) if module.members_up else frozenset()
-    return Cluster(module.name, frozenset(server.name for server in live.members), up)
+    members = frozenset(server.name for server in live.members)
+    return Cluster(module.name, members, up, _trouble(module, live) is None, module.least_up)
+
+
+def _trouble(module: Module, live: Live) -> str | None:
+    """Return what the worst check of a module says, or None when none is critical."""
+    for finding in module.checks(live):
+        if finding.level is Level.CRITICAL:
+            return f"{finding.check}: {finding.message}"
+    return None
 
 
 def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
-    """Raise RefusedError when a cluster would lose its quorum by this stage."""
+    """Raise QuorumError when a cluster would lose its quorum by this stage."""
     stopping = disrupted(stage)
     for cluster in clusters:
         if cluster.survives(stopping):
             continue
         down = sorted(cluster.members - cluster.up)
-        raise RefusedError(
+        raise QuorumError(
             f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.up))}, and {cluster.name} "
             f"would keep {len(cluster.up - stopping)} of {len(cluster.members)} members; it needs {cluster.majority}",
             where=cluster.name,
@@ -76,10 +95,12 @@ def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
 
 
 def back_again(module: Module, cluster: Cluster) -> Gate:
-    """Return the gate after a stage of another module: every member that was up is up again."""
+    """Return the gate after a stage of another module: as many members as before, and as well as before."""
 
     def reason(live: Live) -> str | None:
         missing = sorted(cluster.up - cluster_of(module, live).up)
-        return f"{', '.join(missing)} not back in {cluster.name}" if missing else None
+        if missing:
+            return f"{', '.join(missing)} not back in {cluster.name}"
+        return _trouble(module, live) if cluster.well else None
 
     return Gate(f"{cluster.name} is as before", reason, BACK_TIMEOUT)

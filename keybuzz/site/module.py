@@ -70,10 +70,14 @@ class Module:
     """Name by which policies.yaml freezes it (FRZ-1), when that is not its group."""
     members_up: Callable[[Live], frozenset[str]] | None = None
     """Members that count for the quorum now; None when the group needs no majority."""
+    least_up: int | None = None
+    """Members that must stay up where that is no majority: one of a pair of proxies."""
     virgin: Callable[[Live], bool] | None = None
     """True when every member proves that it holds no data and no container of this module (FRZ-1)."""
     writer: Callable[[Live], str | None] = lambda live: None
     """Host on which cluster resources are written now."""
+    release: Callable[[Live, str], Stage | None] = lambda live, host: None
+    """What must happen before this host is interrupted by another module: its lead is handed over."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

@@ -8,7 +8,7 @@ from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
-from tasks.patroni.rollout import next_stage
+from tasks.patroni.rollout import next_stage, release
 from tasks.patroni.rotation import ROTATIONS
 
 MODULE = Module(
@@ -23,6 +23,7 @@ MODULE = Module(
     members_up=up,
     virgin=virgin,
     writer=leader,
+    release=release,
     topology=topology,
     images=lambda site: (build(site),),
     rotations=ROTATIONS,

@@ -83,13 +83,15 @@ def _as_the_leader_sees(live: Live) -> dict[str, Mapping[str, Any]]:
 
 def _member(host: str, view: HostView, seen: Mapping[str, Any]) -> PatroniMember:
     own = _self(view)
-    leads = own.get("role") in _LEADING and own.get("state") == "running"
-    state = str(seen.get("state") or own.get("state") or "no answer")
-    lag = seen.get("lag")
+    running = own.get("state") == "running"
+    leads = own.get("role") in _LEADING and running
+    # The leader goes on calling a dead member "streaming" for a ttl: only who runs itself is asked about.
+    state = str((running and seen.get("state")) or own.get("state") or "no answer")
+    lag = seen.get("lag") if running else None
     return PatroniMember(
         host=host,
         answers=bool(own),
-        running=own.get("state") == "running",
+        running=running,
         leads=leads,
         state="running" if leads else state,
         timeline=own.get("timeline") or seen.get("timeline"),

@@ -124,13 +124,22 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
         )
     if len(live.hosts) == 1:
         return Stage(f"replace {containers[0].host}", (containers[0],), after=after)
+    return _hand_over(live, containers[0].host)
+
+
+def release(live: Live, host: str) -> Stage | None:
+    """Return the hand over that a leader's host needs before another module interrupts it."""
+    return _hand_over(live, host) if leader(live) == host and len(live.hosts) > 1 else None
+
+
+def _hand_over(live: Live, host: str) -> Stage:
     return Stage(
-        f"hand over from {now_leading}",
-        (_switchover(live, containers[0]),),
+        f"hand over from {host}",
+        (_switchover(live, host),),
         before=_gate_ready(live),
         after=Gate(
             "another member leads",
-            lambda now: None if leader(now) not in (None, now_leading) else "no new leader yet",
+            lambda now: None if leader(now) not in (None, host) else "no new leader yet",
             JOIN_TIMEOUT,
         ),
     )
@@ -145,13 +154,13 @@ def _settle(live: Live) -> Stage | None:
     return Stage("wait", (), after=settled)
 
 
-def _switchover(live: Live, change: Change) -> Change:
-    resources = live.hosts[change.host].resources
+def _switchover(live: Live, host: str) -> Change:
+    resources = live.hosts[host].resources
     settings = next(item for item in resources if isinstance(item, PatroniSettings))
     return Change(
-        change.host,
-        change.module,
-        PatroniLeader(settings.url, change.host, settings.username, settings.password),
+        host,
+        live.module,
+        PatroniLeader(settings.url, host, settings.username, settings.password),
         Action.UPDATE,
         (Difference("leads", True, False),),
         disrupts=False,
