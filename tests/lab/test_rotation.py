@@ -166,7 +166,7 @@ def test_replicas_stream_again_with_the_new_password(cluster: Kbz) -> None:
         == "2"
     )
     until(lambda: streams(cluster, host) == 2, 60, "both replicas to reconnect")
-    assert whole(cluster)
+    until(lambda: whole(cluster), 60, "the cluster to be whole")
 
 
 @pytest.mark.parametrize("service", ["postgres-app", "postgres-replication"])
@@ -187,7 +187,7 @@ def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: 
     assert any(word.startswith("done postgres-role:") for word in seen)
     assert_taken(cluster, service, before)
     assert_nothing_to_do(cluster)
-    assert whole(cluster)
+    until(lambda: whole(cluster), 60, "the cluster to be whole")
 
 
 def _kill_at_something_new(kbz: Kbz, service: str, seen: set[str]) -> bool:
