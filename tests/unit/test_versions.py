@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inventory_files import INVENTORY
 from keybuzz.model.errors import InputError
-from keybuzz.site.versions import parse_versions
+from keybuzz.site.versions import parse_versions, with_digests
 
 
 def refusal(text: str) -> str:
@@ -91,3 +91,21 @@ def test_any_other_text_is_refused_in_words(text: str) -> None:
 def test_an_exact_tag_is_taken(name: str, tag: str) -> None:
     found = parse_versions(one(f'"{name}:{tag}"').encode(), "versions.yaml")
     assert found["thing"].reference == f"{name}:{tag}"
+
+
+@given(st.lists(st.sampled_from(["", "  # a remark", "    # another"]), max_size=3))
+def test_digests_go_into_their_own_entries_and_nothing_else_changes(between: list[str]) -> None:
+    filler = "".join(f"{line}\n" for line in between)
+    text = f"# top\nimages:\n  one:\n    frozen: redis:7.2.5\n{filler}  two:\n    frozen: haproxy:2.8.5"
+    digests = {"one": f"sha256:{'1' * 64}", "two": f"sha256:{'2' * 64}"}
+    locked = with_digests(text, digests)
+    found = parse_versions(locked.encode(), "versions.yaml")
+    assert {name: version.digest for name, version in found.items()} == digests
+    left = [line for line in locked.splitlines() if "digest:" not in line]
+    assert left == text.splitlines()
+    assert with_digests(locked, digests) == locked
+
+
+@pytest.mark.parametrize("digest", ["sha256:abc", "md5:0", f"sha256:{'G' * 64}", "latest"])
+def test_a_digest_that_is_none_is_refused(digest: str) -> None:
+    assert "has a digest that is none" in refusal(one("redis:7.2.5", digest=f'"{digest}"'))
