@@ -7,7 +7,7 @@ from keybuzz.site.module import Module
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
 from tasks.redis.members import up, virgin
-from tasks.redis.rollout import next_stage
+from tasks.redis.rollout import next_stage, release
 
 MODULE = Module(
     name="redis",
@@ -20,6 +20,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     virgin=virgin,
+    release=release,
     topology=topology,
 )
 

@@ -140,7 +140,7 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
     host = others[0] if others else containers[0].host
     mine = tuple(change for change in containers if change.host == host)
     if host == leading and len(live.hosts) > 1 and _REDIS in {c.identity for c in mine}:
-        return _hand_over(live, mine[0], host)
+        return _hand_over(live, host)
     reachable = list(live.hosts)
     rest = [name for name in reachable if name != host]
     return Stage(
@@ -152,12 +152,17 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
     )
 
 
-def _hand_over(live: Live, change: Change, host: str) -> Stage:
+def release(live: Live, host: str) -> Stage | None:
+    """Return the hand-over that the master's host needs before another module interrupts it."""
+    return _hand_over(live, host) if host in masters(live) and len(live.hosts) > 1 else None
+
+
+def _hand_over(live: Live, host: str) -> Stage:
     resources = live.hosts[host].resources
     monitor = next(item for item in resources if isinstance(item, SentinelMonitor))
     wish = Change(
         host,
-        change.module,
+        live.module,
         RedisMaster(monitor.access, monitor.watch.master, host),
         Action.UPDATE,
         (Difference("leads", True, False),),

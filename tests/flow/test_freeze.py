@@ -13,7 +13,7 @@ from keybuzz.engine import events
 from keybuzz.engine.freeze import Lift, lift
 from keybuzz.engine.run import RunRequest, run
 from keybuzz.model.errors import UsageError
-from keybuzz.model.live import Live
+from keybuzz.model.live import Live, Stage
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.report import Report
 from keybuzz.site.module import Module
@@ -59,14 +59,15 @@ def test_a_deployed_cluster_is_reported_and_not_changed(three: Fleet) -> None:
     three.run(module)
     edited = three.hosts[HOSTS[1]].files / "app.conf"
     edited.write_text("by hand\n")
-    before = edited.stat()
+    before = edited.stat().st_ino, edited.stat().st_mtime_ns
     report = three.run(module)
     assert report.exit_code == ExitCode.REFUSED
     assert "FRZ-1" in report.error
     assert "--lift-freeze demo" in report.error
     assert report.plan.size == 1
     assert report.hosts[HOSTS[1]].outcome is Outcome.SKIPPED
-    assert (edited.read_text(), edited.stat()) == ("by hand\n", before)
+    assert edited.read_text() == "by hand\n"
+    assert (edited.stat().st_ino, edited.stat().st_mtime_ns) == before
     assert three.run(module, only=(HOSTS[0],)).exit_code == ExitCode.GOOD
 
 
@@ -78,6 +79,20 @@ def test_a_lift_lets_one_run_through(three: Fleet) -> None:
     assert three.text(HOSTS[1]) == "new\n"
     (three.hosts[HOSTS[1]].files / "app.conf").write_text("by hand\n")
     assert three.run(module).exit_code == ExitCode.REFUSED
+
+
+def test_a_stage_that_only_waited_frees_nothing(three: Fleet) -> None:
+    module = frozen(three)
+    three.run(module)
+    (three.hosts[HOSTS[1]].files / "app.conf").write_text("by hand\n")
+    waits = iter([Stage("wait", ())])
+
+    def waits_first(live: Live) -> Stage | None:
+        return next(waits, None) or module.next_stage(live)
+
+    report = three.run(replace(module, next_stage=waits_first))
+    assert report.exit_code == ExitCode.REFUSED
+    assert three.text(HOSTS[1]) == "by hand\n"
 
 
 def test_data_on_one_member_is_enough_to_be_deployed(three: Fleet) -> None:

@@ -23,8 +23,10 @@ def read_container(query: Query, context: Context) -> State:
 
 def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]:
     config, host = found["Config"], found["HostConfig"]
-    same_image = context.docker.image_id(query["image"]) == found["Image"]
+    image = context.docker.get(f"/images/{quote(query['image'])}/json")
+    same_image = image is not None and image["Id"] == found["Image"]
     values = dict(item.split("=", 1) for item in config["Env"] or [] if "=" in item)
+    added = _added(found, image, query["environment"]) if same_image else []
     return {
         "image": query["image"] if same_image else f"{config['Image']} ({found['Image'][7:19]})",
         "running": bool(found["State"]["Running"]),
@@ -33,7 +35,8 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
             f"{name}={context.digest(values[name].encode(), True)[:28]}"
             for name in query["environment"]
             if name in values
-        ],
+        ]
+        + [f"{name}=(not described)" for name in added],
         "binds": sorted(host["Binds"] or []),
         "hostname": config["Hostname"],
         "user": config["User"],
@@ -41,6 +44,13 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
         "network": host["NetworkMode"],
         "shared_memory": host["ShmSize"],
     }
+
+
+def _added(found: Any, image: Any, described: list[str]) -> list[str]:
+    """Return variables that neither the image nor the description gives it: somebody made it by hand."""
+    own = set(image["Config"]["Env"] or [])
+    names = (item.partition("=")[0] for item in found["Config"]["Env"] or [] if item not in own)
+    return sorted(name for name in names if name not in described)
 
 
 def write_container(order: Query, context: Context) -> None:
@@ -61,8 +71,11 @@ def _only_stopped(found: Any, order: Query, context: Context) -> bool:
     wanted = _options(order)
     config, host = found["Config"], found["HostConfig"]
     environment = set(config["Env"] or [])
+    image = context.docker.get(f"/images/{quote(order['image'])}/json")
     return (
-        context.docker.image_id(order["image"]) == found["Image"]
+        image is not None
+        and image["Id"] == found["Image"]
+        and not _added(found, image, order["environment"])
         and (config["Cmd"] or []) == wanted["Cmd"]
         and set(wanted["Env"]) <= environment
         and sorted(host["Binds"] or []) == sorted(order["binds"])
