@@ -25,7 +25,7 @@ from keybuzz.engine.run import RunRequest, conducted
 from keybuzz.engine.survey import Survey, survey
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import InputError, RefusedError, StepError, UsageError
-from keybuzz.model.finding import Level
+from keybuzz.model.finding import Finding, Level
 from keybuzz.model.outcome import ExitCode
 from keybuzz.model.redact import Redactor
 from keybuzz.model.report import Report
@@ -100,8 +100,22 @@ def _rotate(
             hint=f"kbz plan {request.modules[0].name}",
         )
     seconds = time.monotonic() - started
-    hosts = dict(done.hosts)
-    return report_of(now, "rotate", after, hosts, seconds, done.plan)
+    report = report_of(now, "rotate", after, dict(done.hosts), seconds, done.plan)
+    return replace(report, findings=(*report.findings, *_other_consumers(request, item)))
+
+
+def _other_consumers(request: RunRequest, item: Credential) -> tuple[Finding, ...]:
+    """Return a warning for each other group that needs the value: its own module brings it there."""
+    return tuple(
+        Finding(
+            "secrets.consumers",
+            Level.WARN,
+            f"{group} uses {item.name} too, and applications may",
+            hint="run the modules of that group now; new connections with the old value are refused",
+        )
+        for group in item.consumers
+        if group != request.modules[0].group
+    )
 
 
 def _require_quiet(found: Survey) -> None:
