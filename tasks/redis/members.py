@@ -97,7 +97,7 @@ def up(live: Live) -> frozenset[str]:
 
 def unborn(live: Live) -> bool:
     """Say whether nothing has ever run here: every member proves it, files that wait for a first start aside."""
-    return len(live.hosts) == len(live.members) and all(_empty(live, host) for host in live.hosts)
+    return len(live.hosts) == len(live.members) and all(empty(live, host) for host in live.hosts)
 
 
 def virgin(live: Live) -> bool:
@@ -109,10 +109,10 @@ def virgin(live: Live) -> bool:
     )
 
 
-def _empty(live: Live, host: str) -> bool:
+def empty(live: Live, host: str) -> bool:
+    """Say whether a host proves that it holds nothing of Redis but files that wait for a first start."""
     view, member = live.hosts[host], members(live)[host]
     data, conf = view.answer("redis.data"), view.answer("redis.conf")
-    # A Docker that does not answer may hold any container, so its silence proves nothing but on a bare host.
     return (
         data.known
         and not data.value["names"]

@@ -16,6 +16,7 @@ from tasks.redis.members import (
     RUNTIME,
     SENTINEL_RUNTIME,
     RedisMember,
+    empty,
     members,
     unborn,
 )
@@ -73,7 +74,7 @@ def _require_whole_birth(live: Live) -> None:
             hint="kbz run redis --limit redis",
         )
     absent = sorted({server.name for server in live.members} - set(live.hosts))
-    if absent and master_address(live) is None:
+    if absent and all(empty(live, host) for host in live.hosts):
         raise RefusedError(
             f"{everybody}; {', '.join(absent)} can not be read",
             where="redis",

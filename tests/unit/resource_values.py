@@ -28,6 +28,17 @@ from keybuzz.model.postgres import (
     PostgresAccess,
     Role,
 )
+from keybuzz.model.redis import (
+    RedisAccess,
+    RedisData,
+    RedisMaster,
+    RedisRuntime,
+    RedisSettings,
+    RuntimeFile,
+    SentinelMonitor,
+    SentinelRuntime,
+    SentinelWatch,
+)
 from keybuzz.model.resource import Resource, Value
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.system import (
@@ -60,6 +71,10 @@ _environment = st.lists(
     st.tuples(_words, st.one_of(_texts, _secrets)), max_size=3, unique_by=lambda item: item[0]
 )
 _rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "22"]))
+_redis = st.builds(RedisAccess, st.just("10.0.0.123"), _secrets)
+_runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
+_watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
+_address = st.sampled_from([None, "10.0.0.124"])
 
 RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
@@ -104,6 +119,12 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     ),
     "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "redis-data": st.builds(RedisData, _paths, _numbers),
+    "redis-master": st.builds(RedisMaster, _redis, _words, _words),
+    "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),
+    "redis-settings": st.builds(RedisSettings, _redis, _pairs),
+    "sentinel-monitor": st.builds(SentinelMonitor, _redis, _watch, _paths),
+    "sentinel-runtime": st.builds(SentinelRuntime, _runtime, _redis, _watch, _address),
 }
 """Any resource of each kind. Secrets in them hold PLANTED."""
 
