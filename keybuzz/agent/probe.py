@@ -32,3 +32,6 @@ def read(query: dict[str, Any], context: Context) -> State:
         return {"present": False, "attributes": {}, "problem": error.what}
     except OSError as error:
         return {"present": False, "attributes": {}, "problem": os_error_text(error)}
+    except Exception as error:  # one reader's fault must not make the whole host unreadable
+        what = f"the agent failed to read it: {type(error).__name__}: {error}"
+        return {"present": False, "attributes": {}, "problem": what}

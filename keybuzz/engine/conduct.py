@@ -10,10 +10,9 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keybuzz.engine import events
+from keybuzz.engine import events, proof
 from keybuzz.engine.describe import HostDescription, describe_more
 from keybuzz.engine.freeze import Freeze
 from keybuzz.engine.guard import (
@@ -25,13 +24,11 @@ from keybuzz.engine.guard import (
     disrupted,
     guard_quorum,
 )
-from keybuzz.engine.images import archive_of
+from keybuzz.engine.images import archives_for
 from keybuzz.engine.observe import Snapshot, View, observe
 from keybuzz.engine.steps import StepResult, apply
-from keybuzz.model.docker import Image
-from keybuzz.model.errors import KbzError, RefusedError, StepError
-from keybuzz.model.finding import Level
-from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.errors import KbzError, StepError
+from keybuzz.model.live import Gate, Stage
 from keybuzz.model.outcome import Outcome
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
@@ -88,7 +85,7 @@ class Conductor:
                 waiting.append(module)
                 snapshot = self.last or snapshot
             if module is not self.modules[-1]:
-                self._require_healthy(module, snapshot)
+                proof.require_healthy(module, self.view(snapshot).live(module, self.site))
         for module in waiting:
             snapshot = self._converge(module, snapshot)
         return snapshot
@@ -99,7 +96,7 @@ class Conductor:
             live = self.view(snapshot).live(module, self.site)
             stage = module.next_stage(live)
             if stage is None:
-                self._refuse_leftovers(module, live)
+                proof.require_done(module, live)
                 self.freeze.converged(module)
                 return snapshot
             # A stage that only waits changes nothing, and frees nothing either.
@@ -107,11 +104,7 @@ class Conductor:
                 self.freeze.require_free(module, live)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
             if stage.changes and mark in done:
-                raise StepError(
-                    f"stage “{stage.name}” was applied and the hosts still differ: {_first_difference(stage)}",
-                    where=module.name,
-                    hint="kbz plan shows the difference; something else changes it back",
-                )
+                raise proof.changed_back(module, stage)
             done.add(mark)
             snapshot = self._stage(module, stage, snapshot)
 
@@ -159,7 +152,7 @@ class Conductor:
         return snapshot
 
     def _apply(self, stage: Stage) -> None:
-        archives = self._archives(stage)
+        archives = archives_for(stage, self.modules, self.site, self.listen)
         changes = {host: stage.of(host) for host in stage.hosts}
         chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)
         done = chosen.run(task=apply, changes=changes, archives=archives, listen=self.listen)
@@ -177,22 +170,6 @@ class Conductor:
             raise StepError(
                 f"{first.change.identity}: {first.what}", where=first.change.host, hint=first.hint
             )
-
-    def _archives(self, stage: Stage) -> dict[str, Path]:
-        """Build what the stage hands out, each image once."""
-        wanted = {
-            change.resource.reference
-            for change in stage.changes
-            if isinstance(change.resource, Image) and change.resource.built
-        }
-        builds = [b for module in self.modules for b in module.images(self.site)]
-        folder = self.site.settings.state / "images"
-        socket = self.site.settings.builder_socket
-        return {
-            build.reference: archive_of(build, socket, folder, self.listen)
-            for build in builds
-            if build.reference in wanted
-        }
 
     def _wait(self, module: Module, gate: Gate, snapshot: Snapshot) -> Snapshot:
         """Poll until the gate holds; RefusedError with its last reason when it does not in time."""
@@ -239,31 +216,6 @@ class Conductor:
             for module in carried_by(stage, self.every_module, self.site)
         ]
 
-    def _require_healthy(self, module: Module, snapshot: Snapshot) -> None:
-        """Refuse the next module when this one is not healthy on the selected hosts (ORD-2)."""
-        live = self.view(snapshot).live(module, self.site)
-        for finding in module.checks(live):
-            if finding.level >= Level.UNKNOWN and (
-                not finding.host or finding.host in self.selected
-            ):
-                if finding.host in self.view(snapshot).snapshot.unreachable:
-                    continue
-                raise RefusedError(
-                    f"module {module.name} is required first and is not healthy: {finding.check}: {finding.message}",
-                    where=finding.host,
-                    hint=finding.hint
-                    or f"kbz run {module.name} --limit {finding.host or module.group}",
-                )
-
-    def _refuse_leftovers(self, module: Module, live: Live) -> None:
-        """A module that has nothing more to do must have no change left on a reachable host."""
-        for change in live.changes():
-            raise StepError(
-                f"{change.identity} is still not as described: {change.reason or 'no stage takes it'}",
-                where=change.host,
-                hint=f"kbz health {module.name}",
-            )
-
     def _check_stop(self) -> None:
         if self.stop.is_set():
             raise StoppedError(
@@ -273,12 +225,3 @@ class Conductor:
             raise StoppedError(
                 "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
             )
-
-
-def _first_difference(stage: Stage) -> str:
-    change = stage.changes[0]
-    parts = ", ".join(
-        f"{item.attribute} is {item.observed!r}, wanted {item.wanted!r}"
-        for item in change.differences[:2]
-    )
-    return f"{change.identity} on {change.host} ({parts})"

@@ -5,15 +5,39 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from keybuzz.agent.docker import Docker, quote
 from keybuzz.agent.errors import AgentError
 from keybuzz.engine.events import ImageWork, Listener
+from keybuzz.model.docker import Image
 from keybuzz.model.errors import StepError
-from keybuzz.site.module import ImageBuild
+from keybuzz.model.live import Stage
+from keybuzz.site.module import ImageBuild, Module
+from keybuzz.site.site import Site
 
 _BUILD_TIMEOUT = 900.0
+_TAR_END = 1024
+"""Bytes of zeros with which a tar ends."""
+
+
+def archives_for(
+    stage: Stage, modules: Iterable[Module], site: Site, listen: Listener
+) -> dict[str, Path]:
+    """Return the archive of each image that the stage hands out, by reference; build what is missing."""
+    wanted = {
+        change.resource.reference
+        for change in stage.changes
+        if isinstance(change.resource, Image) and change.resource.built
+    }
+    builds = [build for module in modules for build in module.images(site)]
+    folder, socket = site.settings.state / "images", site.settings.builder_socket
+    return {
+        build.reference: archive_of(build, socket, folder, listen)
+        for build in builds
+        if build.reference in wanted
+    }
 
 
 def archive_of(build: ImageBuild, socket: Path, folder: Path, listen: Listener) -> Path:
@@ -33,10 +57,21 @@ def archive_of(build: ImageBuild, socket: Path, folder: Path, listen: Listener) 
         listen(ImageWork(build.reference, "is saved as an archive for the hosts"))
         temporary = path.with_suffix(".new")
         docker.download(f"/images/{quote(build.reference)}/get", str(temporary))
+        _require_whole(temporary)
         temporary.replace(path)
     except AgentError as error:
         raise StepError(error.what, where=str(socket), hint=error.hint) from error
     return path
+
+
+def _require_whole(path: Path) -> None:
+    """Docker sends no length: that an archive is whole shows in the empty blocks at its end."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(max(0, size - _TAR_END))
+        whole = size >= _TAR_END and not stream.read().strip(b"\0")
+    if not whole:
+        raise AgentError("the image's archive was cut off on its way", "run the command again")
 
 
 def _build(docker: Docker, build: ImageBuild) -> None:

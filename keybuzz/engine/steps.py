@@ -84,18 +84,40 @@ def apply_host(
             on_event=tell,
             upload=_archive_blocks(changes, archives),
         )
-        _confirm(task, ended)
     except (ContactError, StepError) as error:
-        lost = isinstance(error, ContactError) and error.inside_step
-        outcome = Outcome.UNKNOWN if lost else Outcome.FAILED
-        if isinstance(error, ContactError) and not lost:
-            outcome = Outcome.UNREACHABLE
-        step = len(ended) if len(ended) < len(changes) else len(ended) - 1
-        result = StepResult(changes[step], outcome, error.what, error.hint)
-        ended[step:] = [result]
-        listen(_ended(host, result))
+        # The step at work is the first that has not ended; an answer lost behind the last is about that one.
+        place = min(len(ended), len(changes) - 1)
+        ended[place:] = [_broken(changes[place], error)]
+        listen(_ended(host, ended[place]))
+    else:
+        _confirm_all(task, ended, listen)
     skipped = [StepResult(change, Outcome.SKIPPED) for change in changes[len(ended) :]]
     return (*ended, *skipped)
+
+
+def _broken(change: Change, error: ContactError | StepError) -> StepResult:
+    if isinstance(error, StepError):
+        outcome = Outcome.FAILED
+    else:
+        outcome = Outcome.UNKNOWN if error.inside_step else Outcome.UNREACHABLE
+    return StepResult(change, outcome, error.what, error.hint)
+
+
+def _confirm_all(task: Task, ended: list[StepResult], listen: Listener) -> None:
+    """Confirm the dangerous changes among the ended; one that can not be confirmed is unknown."""
+    guarded = [
+        place
+        for place, result in enumerate(ended)
+        if result.change.resource.guarded and result.outcome is Outcome.CHANGED
+    ]
+    if not guarded:
+        return
+    try:
+        _confirm(task, sorted({ended[place].change.resource.kind for place in guarded}))
+    except (ContactError, StepError) as error:
+        for place in guarded:
+            ended[place] = _broken(ended[place].change, error)
+            listen(_ended(task.host.name, ended[place]))
 
 
 def _ended(host: str, result: StepResult) -> Event:
@@ -132,17 +154,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _confirm(task: Task, ended: list[StepResult]) -> None:
+def _confirm(task: Task, kinds: list[str]) -> None:
     """Disarm the dead-man undo over a NEW connection: that it opens is the proof (facts/02)."""
-    kinds = sorted(
-        {
-            result.change.resource.kind
-            for result in ended
-            if result.change.resource.guarded and result.outcome is Outcome.CHANGED
-        }
-    )
-    if not kinds:
-        return
     task.host.close_connection(str(task.host["connection"]))
     deadline = time.monotonic() + CONFIRM_TIMEOUT
     while True:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from keybuzz.lab import base, keys
-from keybuzz.lab.layout import CONTROLLER, HostPlaces, host_names
+from keybuzz.lab.layout import HostPlaces, host_names
 from keybuzz.lab.process import run
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
@@ -72,17 +72,17 @@ def public_keys(settings: LabSettings) -> dict[IPv4Address, str]:
     return {disk.address: disk.host_key for disk in disks if disk is not None}
 
 
-def hosts_text(server: Server) -> str:
-    """Return /etc/hosts of a bare server.
+_NAME_SERVICES = "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n"
+"""No name server can be reached here. Docker asks for a name before each pull, from a mirror too, and
+would wait 20 s for the answer that does not come."""
 
-    Docker asks for Docker Hub's address before each pull, from a mirror too. No name server can be
-    reached here, and without an answer it would wait for 20 s.
-    """
+
+def hosts_text(server: Server) -> str:
+    """Return /etc/hosts of a bare server."""
     return (
         f"127.0.0.1\tlocalhost\n127.0.1.1\t{server.fqdn} {server.name}\n"
         "::1\tlocalhost ip6-localhost ip6-loopback\n"
         "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-        f"{CONTROLLER}\tdocker.io registry-1.docker.io\n"
     )
 
 
@@ -97,6 +97,7 @@ def _create(settings: LabSettings, server: Server, base_digest: str) -> Disk:
     (home / ".ssh").mkdir(parents=True)
     (etc / "hostname").write_text(f"{server.name}\n")
     (etc / "hosts").write_text(hosts_text(server))
+    (etc / "nsswitch.conf").write_text(_NAME_SERVICES)
     (etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
     host_key = keys.generate(etc / "ssh" / "ssh_host_ed25519_key", f"root@{server.name}")
     authorized = home / ".ssh" / "authorized_keys"
