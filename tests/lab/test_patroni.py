@@ -285,6 +285,40 @@ class TestFailover:
             assert ledger.missing() == set()
 
 
+class TestInterruption:
+    """Module base restarts Docker, and with it a member of a cluster that it knows nothing of."""
+
+    EDIT = "sed -i 's/20m/21m/' /etc/docker/daemon.json"
+
+    def test_a_leader_hands_over_before_its_docker_restarts(self, kbz: Kbz) -> None:
+        old = leader(kbz)
+        assert old is not None
+        kbz.on(old, self.EDIT)
+        with Ledger(kbz) as ledger:
+            for _ in range(20):
+                ledger.write()
+            done = kbz.good("run", "patroni", "--limit", "db")
+            assert f"hand over from {old}" in done.stderr
+            assert f"restart Docker on {old}" in done.stderr
+            assert ledger.missing() == set()
+        assert leader(kbz) not in (None, old)
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+    def test_a_restart_that_the_quorum_forbids_waits_for_the_member_that_is_down(
+        self, kbz: Kbz
+    ) -> None:
+        now = leader(kbz)
+        away, other = [host for host in DB if host != now]
+        kbz.on(away, "docker rm -f patroni")
+        kbz.on(other, self.EDIT)
+        done = kbz.good("run", "patroni", "--limit", "db")
+        assert "put off until the others are done" in done.stderr
+        assert done.stderr.index("container:patroni") < done.stderr.index(
+            f"restart Docker on {other}"
+        )
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+
 class TestTwoAtOnce:
     def test_the_second_run_is_refused_with_the_owner(self, kbz: Kbz) -> None:
         kbz.on("db-slave-01", "docker rm -f patroni")
