@@ -132,8 +132,8 @@ def lock(out: Path | None, *, moved: bool) -> int:
     from keybuzz.site.versions import lock_file
 
     site = load_site(_config())
-    reason = site.not_applicable("versions:digest")
-    if reason is not None and out is None:
+    reason = site.parameter("versions.no_digests")
+    if reason != "none" and out is None:
         raise RefusedError(
             f"versions.yaml is not locked here: {reason}",
             where="versions.yaml",

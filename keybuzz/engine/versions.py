@@ -42,7 +42,7 @@ class ImageVerdict:
 def verify(site: Site, modules: Iterable[Module], registry: Registry) -> tuple[ImageVerdict, ...]:
     """Ask about every image, one after the other. A missing tag gets proposals and never a replacement."""
     built = _built(site, modules)
-    compared = site.not_applicable("versions:digest") is None
+    compared = site.parameter("versions.no_digests") == "none"
     return tuple(
         ImageVerdict(version, Status.BUILT, what="kbz builds it from its base")
         if version.name in built

@@ -204,7 +204,7 @@ class TestLock:
     def test_where_images_are_stand_ins_nothing_is_locked_by_accident(
         self, versions: Versions, registry: str, tmp_path: Path
     ) -> None:
-        versions.site(registry, 'not_applicable:\n  "versions:digest": they stand in\n')
+        versions.site(registry, "  versions.no_digests: they stand in\n")
         before = versions.file.read_bytes()
         code, said = versions("lock")
         assert code == 3
