@@ -59,6 +59,14 @@ def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
     return wrapped
 
 
+def enter_lab(site: Site) -> None:
+    """Move this process into the lab's network when the lab is the target, before any thread starts."""
+    if site.settings.lab is not None:
+        from keybuzz.lab.namespace import enter
+
+        enter(site.settings.lab)
+
+
 @contextmanager
 def workspace(*, quiet: bool) -> Iterator[Workspace]:
     """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target."""
@@ -70,10 +78,7 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
 
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     site = load_site(configuration)
-    if site.settings.lab is not None:
-        from keybuzz.lab.namespace import enter
-
-        enter(site.settings.lab)
+    enter_lab(site)
     progress = listener(quiet=quiet)
     made = Workspace(
         site,

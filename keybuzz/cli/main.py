@@ -21,6 +21,7 @@ VERBS = {
     "exec": "Run one command on many hosts.",
     "history": "Show earlier runs.",
     "resume": "Repeat the last run that did not end well.",
+    "hosts": "Pin and forget host keys.",
     "secrets": "The credential store.",
     "versions": "Check, verify and lock the frozen images.",
     "policy": "Judge the files of applications by the rules.",

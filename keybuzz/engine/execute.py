@@ -52,9 +52,9 @@ def execute_everywhere(
 def _result(host: str, result: Result) -> HostExecution:
     error = result.exception
     if isinstance(error, ContactError):
-        return HostExecution(host, Outcome.UNREACHABLE, what=error.what)
+        return HostExecution(host, Outcome.UNREACHABLE, what=error.sentence)
     if isinstance(error, KbzError):
-        return HostExecution(host, Outcome.FAILED, what=error.what)
+        return HostExecution(host, Outcome.FAILED, what=error.sentence)
     if error is not None:
         raise error
     done = result.result

@@ -111,9 +111,9 @@ def observe(nornir: Nornir, descriptions: Mapping[str, HostDescription]) -> Snap
         if error is None:
             observations[host] = results[0].result
         elif isinstance(error, ContactError):
-            unreachable[host] = error.what
+            unreachable[host] = error.sentence
         elif isinstance(error, KbzError):
-            unreachable[host] = f"could not be read: {error.what}"
+            unreachable[host] = f"could not be read: {error.sentence}"
         else:
             raise error
     chosen.data.reset_failed_hosts()

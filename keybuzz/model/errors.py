@@ -23,6 +23,11 @@ class KbzError(Exception):
         self.where = where
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do next, on one line, without the place."""
+        return f"{self.what} → {self.hint}" if self.hint else self.what
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"\n  → {self.hint}" if self.hint else ""

@@ -1,0 +1,95 @@
+"""`kbz hosts`: which host keys are trusted. Nothing else ever writes the file of pinned keys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.context import enter_lab, pass_site
+from keybuzz.model.errors import RefusedError
+
+if TYPE_CHECKING:
+    from keybuzz.model.server import Server
+    from keybuzz.site.site import Site
+    from keybuzz.transport.pinning import ShownKey
+
+
+@click.group()
+def hosts() -> None:
+    """Pin and forget host keys: a host whose key is not pinned is refused."""
+
+
+@hosts.command()
+@click.argument("name")
+@click.option(
+    "--fingerprint", metavar="SHA256:…", help="Pin the key only if it has this fingerprint."
+)
+@pass_site
+def trust(site: Site, name: str, fingerprint: str | None) -> None:
+    """Pin the key that a host shows now, after it was compared with the host's own console."""
+    from keybuzz.transport.known_hosts import pinned_keys
+    from keybuzz.transport.pinning import ask_key, replace_file, with_key
+
+    enter_lab(site)
+    server = site.server(name)
+    path = site.settings.known_hosts
+    text = _text(path)
+    key = ask_key(server.name, str(server.address))
+    pinned = pinned_keys(text, str(server.address), 22)
+    if pinned.accepts(key.blob):
+        click.echo(f"{server.name}: {key.fingerprint} is pinned already")
+        return
+    if pinned.accepted:
+        raise RefusedError(
+            f"another key is pinned, and the host shows {key.fingerprint}",
+            where=server.name,
+            hint=f"if the host was rebuilt: kbz hosts forget {server.name}, then trust it again",
+        )
+    _confirm(server, key, fingerprint)
+    replace_file(path, with_key(text, str(server.address), key))
+    click.echo(f"{server.name}: {key.fingerprint} is pinned in {path}")
+
+
+@hosts.command()
+@click.argument("name")
+@pass_site
+def forget(site: Site, name: str) -> None:
+    """Remove the pinned keys of a host, such as one that was rebuilt."""
+    from keybuzz.transport.pinning import replace_file, without_address
+
+    server = site.server(name)
+    path = site.settings.known_hosts
+    text = _text(path)
+    kept = without_address(text, str(server.address))
+    if kept == text:
+        click.echo(f"{server.name}: no key is pinned")
+        return
+    replace_file(path, kept)
+    click.echo(f"{server.name}: its keys are forgotten")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+
+
+def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
+    if fingerprint == key.fingerprint:
+        return
+    if fingerprint is not None:
+        raise RefusedError(
+            f"the host shows {key.fingerprint}, not {fingerprint}",
+            where=server.name,
+            hint="another machine may be answering at its address; nothing was pinned",
+        )
+    click.echo(f"{server.name} at {server.address} shows {key.kind} {key.fingerprint}", err=True)
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "a key is pinned only after somebody compared it",
+            where=server.name,
+            hint=f"kbz hosts trust {server.name} --fingerprint {key.fingerprint}",
+        )
+    if click.prompt("Type the host's name to pin this key", err=True) != server.name:
+        raise RefusedError("the name was not typed; nothing was pinned", where=server.name)

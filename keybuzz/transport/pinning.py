@@ -1,0 +1,78 @@
+"""Pins host keys: what a host shows, and the file of pinned keys with one line more or less.
+
+Lines that are not about the host stay as they are, comments and odd ones too (lesson 11).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.errors import ContactError
+from keybuzz.transport.known_hosts import fingerprint
+
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """The key that a host shows now."""
+
+    kind: str
+    blob: str
+    """Base64, as in known_hosts."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:…` as OpenSSH prints it."""
+        return fingerprint(base64.b64decode(self.blob))
+
+
+def ask_key(name: str, address: str, port: int = 22) -> ShownKey:
+    """Return the ed25519 key (or else the preferred one) that the host shows; nothing is sent to it."""
+    import paramiko
+
+    try:
+        with socket.create_connection((address, port), _TIMEOUT) as connected:
+            transport = paramiko.Transport(connected)
+            preferred = transport.get_security_options()
+            preferred.key_types = sorted(
+                preferred.key_types, key=lambda kind: kind != "ssh-ed25519"
+            )
+            try:
+                transport.start_client(timeout=_TIMEOUT)
+                key = transport.get_remote_server_key()
+            finally:
+                transport.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise ContactError(
+            f"shows no key at {address}:{port}: {error}", where=name, hint="is the host up?"
+        ) from error
+    return ShownKey(key.get_name(), key.get_base64())
+
+
+def with_key(text: str, address: str, key: ShownKey) -> str:
+    """Return the file's text with one line more."""
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{separator}{address} {key.kind} {key.blob}\n"
+
+
+def without_address(text: str, address: str) -> str:
+    """Return the file's text without the lines that name exactly this address and no other host."""
+    kept = [line for line in text.splitlines(keepends=True) if line.split()[:1] != [address]]
+    return "".join(kept)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a new text in place atomically; mode 0644, as the keys are public."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.kbz-new")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.chmod(0o644)
+    temporary.replace(path)

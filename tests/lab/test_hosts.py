@@ -1,0 +1,58 @@
+"""Host keys: a rebuilt host is refused until somebody forgets and trusts."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.lab.conftest import Kbz
+
+pytestmark = pytest.mark.lab
+
+HOST = "db-slave-02"
+
+
+def test_an_unknown_host_is_refused_until_its_key_is_trusted(kbz: Kbz) -> None:
+    pinned = kbz.root / "ssh" / "known_hosts"
+    before = pinned.read_text()
+    try:
+        kbz.good("hosts", "forget", HOST)
+        others = [line for line in before.splitlines() if not line.startswith("10.0.0.122 ")]
+        assert pinned.read_text().splitlines() == others
+        refused = kbz("exec", "--limit", HOST, "--", "true")
+        assert refused.code == 4
+        assert (
+            f"kbz hosts trust {HOST}" in refused.stdout + refused.stderr
+            or "pinned" in refused.stdout
+        )
+        unseen = kbz("hosts", "trust", HOST)
+        assert unseen.code == 3
+        wrong = kbz("hosts", "trust", HOST, "--fingerprint", "SHA256:" + "A" * 43)
+        assert wrong.code == 3
+        assert pinned.read_text().splitlines() == others
+        public = kbz.on(HOST, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+        kbz.good("hosts", "trust", HOST, "--fingerprint", public)
+        assert kbz.good("exec", "--limit", HOST, "--", "true").code == 0
+    finally:
+        pinned.write_text(before)
+
+
+def test_a_key_that_changed_is_never_replaced_by_trust_alone(kbz: Kbz) -> None:
+    pinned = kbz.root / "ssh" / "known_hosts"
+    before = pinned.read_text()
+    made = subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(kbz.root / "other")], check=False
+    )
+    assert made.returncode == 0
+    kind, blob = (kbz.root / "other.pub").read_text().split()[:2]
+    try:
+        kept = [line for line in before.splitlines() if not line.startswith("10.0.0.122 ")]
+        pinned.write_text("\n".join([*kept, f"10.0.0.122 {kind} {blob}"]) + "\n")
+        changed = pinned.read_text()
+        done = kbz("hosts", "trust", HOST)
+        assert done.code == 3
+        assert f"kbz hosts forget {HOST}" in done.stderr
+        assert pinned.read_text() == changed
+    finally:
+        pinned.write_text(before)
