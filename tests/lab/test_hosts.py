@@ -22,10 +22,7 @@ def test_an_unknown_host_is_refused_until_its_key_is_trusted(kbz: Kbz) -> None:
         assert pinned.read_text().splitlines() == others
         refused = kbz("exec", "--limit", HOST, "--", "true")
         assert refused.code == 4
-        assert (
-            f"kbz hosts trust {HOST}" in refused.stdout + refused.stderr
-            or "pinned" in refused.stdout
-        )
+        assert f"kbz hosts trust {HOST}" in refused.stdout
         unseen = kbz("hosts", "trust", HOST)
         assert unseen.code == 3
         wrong = kbz("hosts", "trust", HOST, "--fingerprint", "SHA256:" + "A" * 43)

@@ -314,7 +314,7 @@ class TestInterruption:
         done = kbz.good("run", "patroni", "--limit", "db")
         assert "put off until the others are done" in done.stderr
         assert done.stderr.index("container:patroni") < done.stderr.index(
-            f"restart Docker on {other}"
+            f"base: restart Docker on {other}"
         )
         assert repaired(kbz).json()["plan"]["size"] == 0
 
