@@ -60,8 +60,30 @@ class _Login:
             self._scram(query["password"])
         except _RefusedError as error:
             return {"accepted": False, "reason": error.what}
+        answer: dict[str, object] = {"accepted": True, "reason": ""}
+        if query["statement"]:
+            answer["row"] = self._first_row(query["statement"])
         self._connection.sendall(b"X" + struct.pack(">I", 4))
-        return {"accepted": True, "reason": ""}
+        return answer
+
+    def _first_row(self, statement: str) -> list[str]:
+        """Run a statement and return its first row as texts; AgentError says why the server did not."""
+        self._until_ready()
+        text = statement.encode() + b"\0"
+        self._connection.sendall(b"Q" + struct.pack(">I", len(text) + 4) + text)
+        rows = self._until_ready()
+        return rows[0] if rows else []
+
+    def _until_ready(self) -> list[list[str]]:
+        rows: list[list[str]] = []
+        while True:
+            kind, payload = self._message()
+            if kind == b"Z":
+                return rows
+            if kind == b"D":
+                rows.append(_texts(payload))
+            elif kind == b"E":
+                raise AgentError(_fields_of_error(payload)[0])
 
     def _scram(self, password: str) -> None:
         """Prove the password, and let the server prove that it has its verifier."""
@@ -132,9 +154,29 @@ class _RefusedError(Exception):
 
 
 def _refusal(payload: bytes) -> Exception:
+    what, code = _fields_of_error(payload)
+    return _RefusedError(what) if code == _WRONG_PASSWORD else AgentError(what)
+
+
+def _fields_of_error(payload: bytes) -> tuple[str, str]:
+    """Return what the server says, and its code."""
     found = {part[:1]: part[1:].decode("utf-8", "replace") for part in payload.split(b"\0") if part}
-    what = found.get(b"M", "the server refused without a word")
-    return _RefusedError(what) if found.get(b"C") == _WRONG_PASSWORD else AgentError(what)
+    return found.get(b"M", "the server refused without a word"), found.get(b"C", "")
+
+
+def _texts(payload: bytes) -> list[str]:
+    """Return the columns of a row; a null is an empty text."""
+    try:
+        (count,) = struct.unpack(">H", payload[:2])
+        position, texts = 2, []
+        for _ in range(count):
+            (size,) = struct.unpack(">i", payload[position : position + 4])
+            position += 4
+            texts.append(payload[position : position + max(size, 0)].decode("utf-8", "replace"))
+            position += max(size, 0)
+    except struct.error:
+        raise AgentError("what answers does not speak PostgreSQL's protocol") from None
+    return texts
 
 
 def _fields(message: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from keybuzz.agent import http
 from keybuzz.agent.children import run as run_child
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from keybuzz.agent.context import Context
+
+
+_LARGEST_ANSWER = 1 << 20
 
 
 def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -82,6 +86,25 @@ def _redis(query: dict[str, Any], context: Context) -> Any:
     return redis_reading.answer(query, context)
 
 
+def _socket(query: dict[str, Any], context: Context) -> Any:
+    until = time.monotonic() + query["timeout"]
+    blocks, size = [], 0
+    with http.connect_unix(query["path"], query["timeout"]) as connection:
+        connection.sendall(query["question"].encode() + b"\n")
+        while block := http.receive(connection, until):
+            blocks.append(block)
+            size += len(block)
+            if size > _LARGEST_ANSWER:
+                raise AgentError(f"the answer on {query['path']} never ends")
+    return {"text": b"".join(blocks).decode(errors="replace")}
+
+
+def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.tcp_ports import find_ports
+
+    return find_ports(query)
+
+
 _KINDS = {
     "http": _http,
     "command": _command,
@@ -91,4 +114,6 @@ _KINDS = {
     "redis": _redis,
     "secret-copies": _secret_copies,
     "postgres-login": _postgres_login,
+    "socket": _socket,
+    "tcp-ports": _tcp_ports,
 }

@@ -122,7 +122,7 @@ class SecretCopies:
 
 @dataclass(frozen=True, slots=True)
 class PostgresLogin:
-    """A real login by SCRAM-SHA-256 that ends at once; the answer is {"accepted": bool, "reason": str}."""
+    """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
 
     name: str
     address: str
@@ -134,6 +134,8 @@ class PostgresLogin:
     port: int = 5432
     timeout: float = 10.0
     """Seconds."""
+    statement: str = ""
+    """Run after the login, because a pooler lets in by itself who it knows; the answer's `row` is its first, as texts."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password: only for a host of the cluster."""
@@ -147,7 +149,44 @@ class PostgresLogin:
             "database": self.database,
             "replication": self.replication,
             "timeout": self.timeout,
+            "statement": self.statement,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SocketQuestion:
+    """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
+
+    name: str
+    path: str
+    question: str
+    timeout: float = 3.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "socket",
+            "name": self.name,
+            "path": self.path,
+            "question": self.question,
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPorts:
+    """Who listens on the host, and how many came; the answer is {"listeners": [str], "connections": {port: int}}.
+
+    A listener is `address:port`, with `*` for every address of both families.
+    """
+
+    name: str
+    ports: tuple[int, ...]
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "tcp-ports", "name": self.name, "ports": list(self.ports)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +222,8 @@ Reading = (
     | FileText
     | SecretCopies
     | PostgresLogin
+    | SocketQuestion
+    | TcpPorts
     | RedisQuery
 )
 

@@ -1,0 +1,29 @@
+"""Module 3, second step: HAProxy and PgBouncer in front of the Patroni cluster (PG-3, LB-1)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.postgres_proxy.checks import checks, topology
+from tasks.postgres_proxy.desired import describe
+from tasks.postgres_proxy.members import up
+from tasks.postgres_proxy.rollout import next_stage
+
+MODULE = Module(
+    name="postgres-proxy",
+    number=3,
+    step=2,
+    title="Entry to PostgreSQL",
+    group="haproxy",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    least_up=1,
+    topology=topology,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,187 @@
+"""Health of the entry to PostgreSQL; the same functions are the gates of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import Live, Member, Topology
+from tasks.postgres_proxy.members import PORTS, Proxy, proxies
+from tasks.postgres_proxy.values import HAPROXY_CONFIGURATION, PGBOUNCER_CONFIGURATION
+
+_ALIKE = (
+    f"file:{HAPROXY_CONFIGURATION}/haproxy.cfg",
+    f"file:{PGBOUNCER_CONFIGURATION}/pgbouncer.ini",
+    f"file:{PGBOUNCER_CONFIGURATION}/userlist.txt",
+)
+_EVERYWHERE = ("0.0.0.0", "*")
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every check on every host, good ones too."""
+    found = proxies(live)
+    return (
+        *(_reachable(live, server.name) for server in live.members),
+        *(finding for proxy in found.values() for finding in _proxy(proxy)),
+        _parity(live),
+    )
+
+
+def not_serving(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts can not carry the application's sessions, or None when all can."""
+    found = proxies(live)
+    for host in hosts:
+        if host not in found:
+            return f"{host} does not answer"
+        reason = _worst(_serving(found[host]))
+        if reason is not None:
+            return f"{host}: {reason}"
+    return None
+
+
+def not_good(live: Live, hosts: Iterable[str]) -> str | None:
+    """The same for hosts that must also run with the described configuration."""
+    found = proxies(live)
+    for host in hosts:
+        reason = _worst((_loaded(found[host]),)) if host in found else None
+        if reason is not None:
+            return f"{host}: {reason}"
+    return not_serving(live, hosts)
+
+
+def _worst(findings: Iterable[Finding]) -> str | None:
+    return next((f.message for f in findings if f.level >= Level.UNKNOWN), None)
+
+
+def topology(live: Live) -> Topology:
+    """Return where each host leads, and how many are connected, for people."""
+    lines = tuple(
+        Member(
+            proxy.host,
+            "entry",
+            "serves" if not_serving(live, [proxy.host]) is None else "does not serve",
+            (
+                ("leader", ", ".join(proxy.servers_up or ()) or "none"),
+                ("clients", _number(proxy.clients)),
+                ("pooled clients", _number(proxy.pooled)),
+            ),
+        )
+        for proxy in proxies(live).values()
+    )
+    missing = tuple(Member(host, "entry", "unreachable") for host in live.unreachable)
+    return Topology("postgres-proxy", (*lines, *missing))
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    if host in live.unreachable:
+        return Finding("postgres-proxy.reachable", Level.UNKNOWN, live.unreachable[host], host)
+    if host not in live.hosts:
+        return Finding("postgres-proxy.reachable", Level.UNKNOWN, "was not asked", host)
+    return Finding("postgres-proxy.reachable", Level.OK, "answers", host)
+
+
+def _proxy(proxy: Proxy) -> tuple[Finding, ...]:
+    return (_loaded(proxy), *_serving(proxy))
+
+
+def _serving(proxy: Proxy) -> tuple[Finding, ...]:
+    return (_single(proxy), _listens(proxy), _login(proxy), *_balancers(proxy))
+
+
+def _single(proxy: Proxy) -> Finding:
+    """Exactly one server gets sessions, and it is the one that Patroni calls the primary."""
+    check = "postgres-proxy.backend.single"
+    if proxy.servers_up is None:
+        hint = f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy"
+        return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
+    sent = ", ".join(proxy.servers_up) or "nobody"
+    primaries = ", ".join(proxy.primaries) or "nobody"
+    if len(proxy.servers_up) == 1 and proxy.servers_up == proxy.primaries:
+        return Finding(check, Level.OK, f"sessions go to {sent}, the primary", proxy.host)
+    text = f"sessions go to {sent}, and Patroni's primary is {primaries}"
+    if proxy.silent:
+        text += f" ({', '.join(proxy.silent)} does not answer)"
+    return Finding(check, Level.CRITICAL, text, proxy.host, "kbz health patroni")
+
+
+def _loaded(proxy: Proxy) -> Finding:
+    """A reload that fails leaves the process before at work: then file and process differ."""
+    check = "postgres-proxy.loaded"
+    if proxy.mark and proxy.mark == proxy.described_mark:
+        return Finding(check, Level.OK, "HAProxy runs the described configuration", proxy.host)
+    runs = proxy.mark or "an unknown configuration"
+    return Finding(
+        check,
+        Level.CRITICAL,
+        f"HAProxy runs {runs}, described is {proxy.described_mark}",
+        proxy.host,
+        f"kbz exec --limit {proxy.host} -- docker kill -s USR2 haproxy; then docker logs --tail 20 haproxy",
+    )
+
+
+def _listens(proxy: Proxy) -> Finding:
+    """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
+    check = "postgres-proxy.listens"
+    if proxy.listeners is None:
+        return Finding(check, Level.UNKNOWN, "its listeners can not be read", proxy.host)
+    wrong = [
+        f"{port}: {', '.join(_addresses(proxy, port)) or 'nobody listens'}"
+        for port in PORTS
+        if not set(_addresses(proxy, port)) & set(_EVERYWHERE)
+    ]
+    if not wrong:
+        text = f"0.0.0.0, ports {', '.join(map(str, PORTS))}"
+        return Finding(check, Level.OK, text, proxy.host)
+    hint = f"docker restart of that container, when the other host serves; now it is {proxy.host}"
+    return Finding(check, Level.CRITICAL, f"not on 0.0.0.0: {'; '.join(wrong)}", proxy.host, hint)
+
+
+def _addresses(proxy: Proxy, port: int) -> list[str]:
+    found = (item.rpartition(":") for item in proxy.listeners or ())
+    return [address for address, _, number in found if number == str(port)]
+
+
+def _login(proxy: Proxy) -> Finding:
+    check = "postgres-proxy.login"
+    for port, session in proxy.sessions:
+        if not session.works:
+            text = f"the application can not work through {port}: {session.reason}"
+            return Finding(check, Level.CRITICAL, text, proxy.host)
+    ports = " and ".join(str(port) for port, _ in proxy.sessions)
+    return Finding(check, Level.OK, f"the application writes through {ports}", proxy.host)
+
+
+def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
+    """The provider's load balancers are not ours: silence is a warning, a wrong answer is not."""
+    findings = []
+    for address, session in proxy.balancers:
+        if session.works:
+            level, text = Level.OK, f"the application writes through {address}"
+        elif session.answered:
+            level, text = Level.CRITICAL, f"through {address}: {session.reason}"
+        else:
+            level, text = Level.WARN, f"{address} does not answer from here: {session.reason}"
+        hint = "" if session.works else "kbz lb show, kbz lb check"
+        findings.append(Finding("postgres-proxy.balancer", level, text, proxy.host, hint))
+    return tuple(findings)
+
+
+def _parity(live: Live) -> Finding:
+    """All hosts have the same files: whoever comes by the other one must find the same."""
+    check = "postgres-proxy.parity"
+    differing = [
+        identity.rpartition("/")[2]
+        for identity in _ALIKE
+        if len({view.attribute(identity, "digest") for view in live.hosts.values()}) > 1
+    ]
+    if differing:
+        text = f"not the same on all hosts: {', '.join(differing)}"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run postgres-proxy")
+    if len(live.hosts) < len(live.members):
+        seen = f"{len(live.hosts)} of {len(live.members)} hosts"
+        return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")
+    return Finding(check, Level.OK, "all hosts have the same configuration")
+
+
+def _number(found: int | None) -> str:
+    return "?" if found is None else str(found)

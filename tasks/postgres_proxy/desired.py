@@ -1,0 +1,133 @@
+"""What an entry host of PostgreSQL must be (module 3, second step): HAProxy and PgBouncer. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.content import Template
+from keybuzz.model.docker import Bind, Container, Image
+from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.reading import HttpGet, PostgresLogin, Reading, SocketQuestion, TcpPorts
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.postgres_proxy import values
+
+WRITES = "select pg_is_in_recovery(), txid_current()"
+"""Says where it was answered, and only a primary can answer it: a new transaction number is a write."""
+ANSWER_SECONDS = 3.0
+_IN_HAPROXY = "/usr/local/etc/haproxy"
+_IN_PGBOUNCER = "/etc/pgbouncer"
+
+# PgBouncer has no mode that only checks. So it is started on the new file, without a network, until it listens (the
+# file is good) or has ended (it is not); its exit code is the verdict.
+_TRIAL = (
+    'pgbouncer "$0" & until [ -S /tmp/.s.PGSQL.6432 ] || ! kill -0 $! 2>/dev/null; do sleep 0.1; done; '
+    "kill -INT $! 2>/dev/null; wait $!"
+)
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one host; the files are the same on all of them."""
+    return Description(
+        resources=(
+            Directory(values.ROOT),
+            *_haproxy(site, server),
+            *_pgbouncer(site, server),
+        ),
+        readings=_readings(site),
+    )
+
+
+def _haproxy(site: Site, server: Server) -> tuple[Resource, ...]:
+    uid, reference = values.HAPROXY_UID, site.image("haproxy")
+    mounted = f"{_IN_HAPROXY}/haproxy.cfg"
+    return (
+        Directory(f"{values.ROOT}/haproxy"),
+        Directory(values.HAPROXY_CONFIGURATION),
+        Directory(values.HAPROXY_RUN, uid, uid, 0o750),
+        Image(reference),
+        File(
+            f"{values.HAPROXY_CONFIGURATION}/haproxy.cfg",
+            Template(values.TEMPLATES, "haproxy.cfg.j2", values.haproxy_values(site)),
+            validator=ImageValidator(reference, ("haproxy", "-c", "-f", mounted), mounted),
+            # To the master process: a new worker takes over the sockets, the old one keeps its sessions.
+            reload=ContainerSignal(values.HAPROXY, "USR2"),
+        ),
+        Container(
+            values.HAPROXY,
+            reference,
+            command=("haproxy", "-f", mounted),
+            binds=(
+                # The directory, not the file: a file that is replaced would stay old inside.
+                Bind(values.HAPROXY_CONFIGURATION, _IN_HAPROXY, read_only=True),
+                Bind(values.HAPROXY_RUN, values.HAPROXY_RUN),
+            ),
+            hostname=server.name,
+            user=f"{uid}:{uid}",
+            stop_timeout=15,
+        ),
+    )
+
+
+def _pgbouncer(site: Site, server: Server) -> tuple[Resource, ...]:
+    uid, reference = values.PGBOUNCER_UID, site.image("pgbouncer")
+    folder, mounted = values.PGBOUNCER_CONFIGURATION, f"{_IN_PGBOUNCER}/pgbouncer.ini"
+    reload = ContainerSignal(values.PGBOUNCER, "HUP")
+    users = Template(values.TEMPLATES, "userlist.txt.j2", values.userlist_values(site))
+    return (
+        Directory(f"{values.ROOT}/pgbouncer"),
+        Directory(folder, uid, uid, 0o700),
+        Image(reference),
+        File(f"{folder}/userlist.txt", users, uid, uid, 0o600, reload=reload),
+        File(
+            f"{folder}/pgbouncer.ini",
+            Template(values.TEMPLATES, "pgbouncer.ini.j2", values.pgbouncer_values(site)),
+            uid,
+            uid,
+            0o600,
+            ImageValidator(reference, ("sh", "-c", _TRIAL, mounted), mounted),
+            reload,
+        ),
+        Container(
+            values.PGBOUNCER,
+            reference,
+            command=("/usr/bin/pgbouncer", mounted),
+            binds=(Bind(folder, _IN_PGBOUNCER, read_only=True),),
+            hostname=server.name,
+            user=f"{uid}:{uid}",
+            stop_timeout=15,
+        ),
+    )
+
+
+def _readings(site: Site) -> tuple[Reading, ...]:
+    return (
+        SocketQuestion("haproxy.info", values.HAPROXY_SOCKET, "show info"),
+        SocketQuestion("haproxy.stat", values.HAPROXY_SOCKET, "show stat"),
+        TcpPorts("proxy.ports", (values.POSTGRES_PORT, values.POOL_PORT)),
+        *(
+            HttpGet(f"primary.{member.name}", f"http://{member.address}:{values.REST_PORT}/primary")
+            for member in site.members(values.DATABASE_GROUP)
+        ),
+        login(site, "login.5432", "127.0.0.1", values.POSTGRES_PORT),
+        login(site, "login.6432", "127.0.0.1", values.POOL_PORT),
+        *(
+            login(site, f"balancer.{entry.address}", str(entry.address), values.POOL_PORT)
+            for entry in site.catalogue.virtual_addresses
+            if values.GROUP in entry.targets and values.POOL_PORT in entry.ports
+        ),
+    )
+
+
+def login(site: Site, name: str, address: str, port: int) -> PostgresLogin:
+    """Return a login as the application, with a statement that only a primary can answer."""
+    return PostgresLogin(
+        name,
+        address,
+        site.secret("POSTGRES_APP_USER").reveal(),
+        site.secret("POSTGRES_APP_PASS"),
+        site.secret("POSTGRES_DB").reveal(),
+        port=port,
+        timeout=ANSWER_SECONDS,
+        statement=WRITES,
+    )

@@ -1,0 +1,149 @@
+"""The entry hosts as they are now: what HAProxy, PgBouncer, Patroni and a real login answer. Pure."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+from keybuzz.model.content import Template
+from keybuzz.model.files import File
+from keybuzz.model.live import HostView, Live
+from tasks.postgres_proxy.values import (
+    BACKEND,
+    HAPROXY,
+    PGBOUNCER,
+    POOL_PORT,
+    POSTGRES_PORT,
+)
+
+PORTS = (POSTGRES_PORT, POOL_PORT)
+CONTAINERS = (f"container:{HAPROXY}", f"container:{PGBOUNCER}")
+_NOT_IN_RECOVERY = "f"
+_MARK = "    description "
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a real login and a write through one port came to."""
+
+    works: bool
+    answered: bool
+    """False when nobody was there, or it hung up: then nothing is known about what is behind."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One entry host."""
+
+    host: str
+    started: bool
+    """Both of its containers run."""
+    answers: bool
+    """HAProxy answers on its runtime socket, and somebody listens on both ports."""
+    servers_up: tuple[str, ...] | None
+    """Members that HAProxy sends sessions to; None when it does not say."""
+    primaries: tuple[str, ...]
+    """Members that say to this host that they are the primary."""
+    silent: tuple[str, ...]
+    """Members that say nothing to this host."""
+    mark: str
+    """Of the configuration that HAProxy runs with; empty when it does not say."""
+    described_mark: str
+    listeners: tuple[str, ...] | None
+    clients: int | None
+    pooled: int | None
+    sessions: tuple[tuple[int, Session], ...]
+    balancers: tuple[tuple[str, Session], ...]
+    """Logins through the load balancers' addresses."""
+
+
+def proxies(live: Live) -> dict[str, Proxy]:
+    """Return the reachable hosts by name."""
+    return {host: _proxy(host, view) for host, view in live.hosts.items()}
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that take sessions now, whatever state PostgreSQL is in."""
+    return frozenset(host for host, proxy in proxies(live).items() if proxy.answers)
+
+
+def _proxy(host: str, view: HostView) -> Proxy:
+    ports = view.answer("proxy.ports")
+    listeners = tuple(ports.value["listeners"]) if ports.known else None
+    connections = ports.value["connections"] if ports.known else {}
+    info = _info(view)
+    heard = {port for port in PORTS for item in listeners or () if item.endswith(f":{port}")}
+    primary = {name: view.answers[name] for name in view.answers if name.startswith("primary.")}
+    return Proxy(
+        host=host,
+        started=all(view.attribute(item, "running") is True for item in CONTAINERS),
+        answers=bool(info) and heard == set(PORTS),
+        servers_up=_servers_up(view),
+        primaries=tuple(
+            name.removeprefix("primary.")
+            for name, answer in primary.items()
+            if answer.known and answer.value["status"] == 200
+        ),
+        silent=tuple(
+            name.removeprefix("primary.") for name, answer in primary.items() if not answer.known
+        ),
+        mark=info.get("description", ""),
+        described_mark=_described_mark(view),
+        listeners=listeners,
+        clients=connections.get(str(POSTGRES_PORT)),
+        pooled=connections.get(str(POOL_PORT)),
+        sessions=tuple((port, _session(view, f"login.{port}")) for port in PORTS),
+        balancers=tuple(
+            (name.removeprefix("balancer."), _session(view, name))
+            for name in view.answers
+            if name.startswith("balancer.")
+        ),
+    )
+
+
+def _session(view: HostView, name: str) -> Session:
+    answer = view.answer(name)
+    if not answer.known:
+        return Session(False, False, answer.problem)
+    if not answer.value["accepted"]:
+        return Session(False, True, answer.value["reason"])
+    row = answer.value["row"]
+    if row[:1] != [_NOT_IN_RECOVERY]:
+        return Session(False, True, "it leads to a replica")
+    return Session(True, True)
+
+
+def _info(view: HostView) -> dict[str, str]:
+    answer = view.answer("haproxy.info")
+    if not answer.known:
+        return {}
+    lines = (line.partition(":") for line in answer.value["text"].splitlines())
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def _servers_up(view: HostView) -> tuple[str, ...] | None:
+    """Return the servers of the backend that are up, from the CSV of `show stat`."""
+    answer = view.answer("haproxy.stat")
+    if not answer.known:
+        return None
+    rows = csv.DictReader(answer.value["text"].removeprefix("# ").splitlines())
+    return tuple(
+        row["svname"]
+        for row in rows
+        if row.get("pxname") == BACKEND
+        and row.get("svname") != "BACKEND"
+        and str(row.get("status", "")).startswith("UP")
+    )
+
+
+def _described_mark(view: HostView) -> str:
+    """Return the mark in the described haproxy.cfg."""
+    for resource in view.resources:
+        if isinstance(resource, File) and resource.path.endswith("/haproxy.cfg"):
+            if isinstance(resource.content, Template):
+                return ""
+            for line in resource.text.masked().splitlines():
+                if line.startswith(_MARK):
+                    return line.removeprefix(_MARK).strip()
+    return ""
