@@ -102,3 +102,9 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
         yield made
     finally:
         made.good("lab", "down", "--wipe")
+
+
+@pytest.fixture(scope="module")
+def cluster(kbz: Kbz) -> None:
+    """The Patroni cluster stands, whatever ran before."""
+    kbz.good("run", "patroni", "--limit", "db")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.conftest import DB, REPOSITORY, Kbz
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("cluster")]
 
 PAGE = (REPOSITORY / "docs" / "nornir-scripts.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(
