@@ -238,9 +238,7 @@ class TestHandOver:
 
 
 class TestFailover:
-    def test_a_killed_master_is_replaced_by_sentinel_within_ten_seconds_or_so(
-        self, kbz: Kbz, ledger: RedisLedger
-    ) -> None:
+    def test_a_killed_master_is_replaced_by_sentinel(self, kbz: Kbz, ledger: RedisLedger) -> None:
         old = ledger.master()
         for _ in range(20):
             ledger.write(copies=2)
@@ -288,6 +286,8 @@ class TestBlackout:
             kbz.good("lab", "fault", "stop", host)
         for host in HOSTS:
             kbz.good("lab", "fault", "start", host)
+        whole = ("health", "redis", "--limit", "redis")
+        until(lambda: kbz(*whole).code == 0, 60, "all daemons are back by themselves")
         document = kbz.good(*RUN).json()
         assert document["plan"]["size"] == 0
         assert sorted(ledger.roles().values()) == ["master", "slave", "slave"]

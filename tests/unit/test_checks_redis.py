@@ -126,6 +126,7 @@ def test_a_broken_link_is_critical_and_the_host_does_not_count() -> None:
 def test_a_replica_of_somebody_else_is_critical() -> None:
     live = telling(healthy(), "redis-3", "replication", master_host=address("redis-1"))
     assert only(live) == ("redis.replica.link", Level.CRITICAL, "redis-3")
+    assert not_ready(live, HOSTS) == "redis-3: does not replicate from 10.0.0.124 yet"
 
 
 def test_sentinels_that_disagree_are_critical() -> None:

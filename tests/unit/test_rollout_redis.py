@@ -12,6 +12,7 @@ from cluster_world import damaged
 from keybuzz.engine.guard import disrupted
 from keybuzz.model.docker import Container
 from keybuzz.model.plan import Action, State
+from keybuzz.model.reading import Answer
 from keybuzz.model.redis import RedisRuntime, SentinelMonitor, SentinelRuntime
 from redis_world import (
     DATA,
@@ -121,7 +122,9 @@ class TestBirth:
         assert roll(world).word == "done"
         assert world.master == "redis-2"
 
-    @pytest.mark.parametrize("what", ["data", "legacy", "container", "sentinel", "away", "silent"])
+    @pytest.mark.parametrize(
+        "what", ["data", "legacy", "container", "sentinel", "away", "silent", "other"]
+    )
     def test_virgin_is_proven_by_every_member_and_never_assumed(self, what: str) -> None:
         world = World.empty()
         node = world.nodes["redis-3"]
@@ -140,6 +143,11 @@ class TestBirth:
         if what == "silent":
             view = live.hosts["redis-3"]
             live = replace(live, hosts={**live.hosts, "redis-3": replace(view, answers={})})
+        if what == "other":  # under no name that we know
+            view = live.hosts["redis-3"]
+            other = Answer("redis.sentinel", {"denied": "", "replies": {"SENTINEL MASTERS": []}})
+            answers = {**view.answers, "redis.sentinel": other}
+            live = replace(live, hosts={**live.hosts, "redis-3": replace(view, answers=answers)})
         assert not virgin(live)
         assert virgin(World.empty().live())
 
