@@ -31,7 +31,12 @@ _WRONG_PASSWORD = "28P01"
 
 
 def log_in(query: dict[str, Any], context: Context) -> dict[str, object]:
-    """Answer {"accepted": bool, "reason": str}; a server that asks for no password has proven nothing."""
+    """Answer a reading; nothing of the request is needed."""
+    return attempt(query)
+
+
+def attempt(query: dict[str, Any]) -> dict[str, object]:
+    """Return {"accepted": bool, "reason": str}; a server that asks for no password has proven nothing."""
     until = time.monotonic() + query["timeout"]
     with http.connect_tcp(query["address"], query["port"], query["timeout"]) as connection:
         return _Login(connection, until).run(query)

@@ -25,6 +25,7 @@ VERBS = {
     "secrets": "The credential store.",
     "versions": "Check, verify and lock the frozen images.",
     "policy": "Judge the files of applications by the rules.",
+    "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
     "lab": "The KeyBuzz servers on this machine.",
 }
 

@@ -135,7 +135,7 @@ class PostgresLogin:
     timeout: float = 10.0
     """Seconds."""
     statement: str = ""
-    """Run after the login, because a pooler lets in by itself who it knows; the answer's `row` is its first, as texts."""
+    """Run after the login, because a pooler lets in by itself who it knows; `row` is its first row, as texts."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password: only for a host of the cluster."""

@@ -49,6 +49,15 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """A port of the module's hosts that the provider's load balancers lead to (LB-1)."""
+
+    port: int
+    login: Callable[[Site, str], PostgresLogin] | None = None
+    """A real login at an address; without one, that somebody answers is all that is asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """Everything the engine needs to know about a module."""
 
@@ -81,3 +90,5 @@ class Module:
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()
+    entrances: tuple[Entrance, ...] = ()
+    """What `kbz lb check` looks at from outside."""

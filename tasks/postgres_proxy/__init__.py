@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
-from keybuzz.site.module import Module
+from keybuzz.site.module import Entrance, Module
 from tasks.postgres_proxy.checks import checks, topology
-from tasks.postgres_proxy.desired import describe
+from tasks.postgres_proxy.desired import describe, login_at
 from tasks.postgres_proxy.members import up
 from tasks.postgres_proxy.rollout import next_stage
+from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT
 
 MODULE = Module(
     name="postgres-proxy",
@@ -22,6 +23,10 @@ MODULE = Module(
     members_up=up,
     least_up=1,
     topology=topology,
+    entrances=(
+        Entrance(POSTGRES_PORT, login_at(POSTGRES_PORT)),
+        Entrance(POOL_PORT, login_at(POOL_PORT)),
+    ),
 )
 
 check = checking(MODULE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from keybuzz.model.content import Template
 from keybuzz.model.docker import Bind, Container, Image
 from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
@@ -117,6 +119,11 @@ def _readings(site: Site) -> tuple[Reading, ...]:
             if values.GROUP in entry.targets and values.POOL_PORT in entry.ports
         ),
     )
+
+
+def login_at(port: int) -> Callable[[Site, str], PostgresLogin]:
+    """Return the login that `kbz lb check` makes at an address."""
+    return lambda site, address: login(site, f"login at {address}", address, port)
 
 
 def login(site: Site, name: str, address: str, port: int) -> PostgresLogin:

@@ -1,0 +1,46 @@
+"""`kbz lb`: the provider's load balancers, which are set by hand."""
+
+from __future__ import annotations
+
+import click
+
+from keybuzz.cli.context import format_option, pass_site, print_document, workspace
+from keybuzz.site.site import Site
+
+
+@click.group()
+def lb() -> None:
+    """The provider's load balancers: kbz has no access there, so it says and verifies."""
+
+
+@lb.command("show")
+@format_option
+@pass_site
+def show_settings(site: Site, form: str) -> None:
+    """Print what to set at the provider: services, targets and health checks."""
+    from keybuzz.engine.load_balancer import balancers
+    from keybuzz.report.load_balancer import settings_document, settings_text
+
+    found = balancers(site)
+    if form == "json":
+        print_document(settings_document(found))
+    else:
+        click.echo(settings_text(found))
+
+
+@lb.command()
+@format_option
+def check(form: str) -> int:
+    """Ask every service at each target and through its load balancer, by real logins. Exit 2 when one is bad."""
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.load_balancer import check as look
+    from keybuzz.engine.load_balancer import exit_code
+    from keybuzz.report.load_balancer import check_document, check_text
+
+    with workspace(quiet=True) as work:
+        probes = look(work.site, all_modules())
+    if form == "json":
+        print_document(check_document(probes))
+    else:
+        click.echo(check_text(probes))
+    return exit_code(probes)
