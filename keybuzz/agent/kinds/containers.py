@@ -48,7 +48,7 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
 
 def _added(found: Any, image: Any, described: list[str]) -> list[str]:
     """Return variables that neither the image nor the description gives it: somebody made it by hand."""
-    own = set(image["Config"]["Env"] or [])
+    own = set((image.get("Config") or {}).get("Env") or [])
     names = (item.partition("=")[0] for item in found["Config"]["Env"] or [] if item not in own)
     return sorted(name for name in names if name not in described)
 
