@@ -22,7 +22,7 @@ _IN_PGBOUNCER = "/etc/pgbouncer"
 
 # PgBouncer has no mode that only checks. So it is started on the new file, without a network, until it listens (the
 # file is good) or has ended (it is not); its exit code is the verdict.
-_TRIAL = (
+TRIAL = (
     'pgbouncer "$0" & until [ -S /tmp/.s.PGSQL.6432 ] || ! kill -0 $! 2>/dev/null; do sleep 0.1; done; '
     "kill -INT $! 2>/dev/null; wait $!"
 )
@@ -87,7 +87,7 @@ def _pgbouncer(site: Site, server: Server) -> tuple[Resource, ...]:
             uid,
             uid,
             0o600,
-            ImageValidator(reference, ("sh", "-c", _TRIAL, mounted), mounted),
+            ImageValidator(reference, ("sh", "-c", TRIAL, mounted), mounted),
             reload,
         ),
         Container(
