@@ -16,6 +16,7 @@ from keybuzz.model.files import File
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Change, State
 from keybuzz.model.reading import Answer
+from keybuzz.model.resource import Value
 from resource_values import applied
 from site_values import described, memory_site
 from tasks.postgres_proxy import MODULE
@@ -97,12 +98,12 @@ class World:
         view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
         return view.live(MODULE, site)
 
-    def damage(self, host: str, identity: str, **attributes: object) -> None:
+    def damage(self, host: str, identity: str, **attributes: Value) -> None:
         """Change attributes of a resource, or take it away when none are given."""
         node = self.nodes[host]
         old = node.states[identity]
         state = State(identity, bool(attributes), {**old.attributes, **attributes})
-        node.states = {**node.states, identity: state}  # type: ignore[arg-type]  # any wrong value
+        node.states = {**node.states, identity: state}
 
     def apply(self, stage: Stage) -> None:
         """Do what the changes of a stage say, as the agent does."""
