@@ -7,9 +7,11 @@ first, the leader last and after a switchover. No stage deletes data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from keybuzz.model.docker import Container
 from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.live import Gate, HostView, Live, Stage
 from keybuzz.model.plan import Action, Change, Difference
 from keybuzz.model.postgres import (
     Database,
@@ -20,7 +22,7 @@ from keybuzz.model.postgres import (
     Role,
 )
 from tasks.patroni.checks import not_ready
-from tasks.patroni.members import leader, up, virgin
+from tasks.patroni.members import leader, up
 from tasks.patroni.values import CONTAINER, TTL
 
 START_TIMEOUT = 180.0
@@ -42,7 +44,9 @@ def next_stage(live: Live) -> Stage | None:
     if starting := [change for change in containers if not change.disrupts]:
         return _start(live, starting)
     if containers:
-        return _settle(live) or _roll(live, containers)
+        # While nobody leads, any member may be the leader that must hand over first.
+        besides = containers if leader(live) else []
+        return _settle(live, besides) or _roll(live, containers)
     if inside:
         return Stage("roles, database and extensions", tuple(inside), before=_gate_ready(live))
     return _settle(live)
@@ -71,9 +75,9 @@ def _refuse_foreign(live: Live) -> None:
 
 
 def _start(live: Live, starting: list[Change]) -> Stage:
-    hosts = [change.host for change in starting]
     if not up(live):
-        _refuse_partial_birth(live)
+        starting = _cold_start(live, starting)
+    hosts = [change.host for change in starting]
     return Stage(
         "start together" if len(hosts) > 1 else "start",
         tuple(starting),
@@ -85,21 +89,49 @@ def _start(live: Live, starting: list[Change]) -> Stage:
     )
 
 
+def _cold_start(live: Live, starting: list[Change]) -> list[Change]:
+    """Return who may start when nobody is up: members with data before empty ones.
+
+    Two empty members are a majority of RAFT and would found a second cluster beside the data of the third.
+    """
+    holders = frozenset(host for host, view in live.hosts.items() if _holds_data(view))
+    if not holders:
+        _refuse_partial_birth(live)
+        return starting
+    first = [change for change in starting if change.host in holders]
+    able = {change.host for change in first} | (holders & _started(live))
+    if len(able) <= len(live.members) // 2:
+        raise RefusedError(
+            f"nobody is up, and {', '.join(sorted(holders))} of {len(live.members)} members "
+            "have data: too few of them can start for a majority, and empty ones must not start first",
+            where="patroni",
+            hint="bring back the members with data (all of them in --limit); no empty one replaces them",
+        )
+    return first or starting
+
+
+def _holds_data(view: HostView) -> bool:
+    """A listing that could not be made counts as data: emptiness is proven, never assumed."""
+    answer = view.answer("patroni.data")
+    return not answer.known or bool(answer.value["names"])
+
+
+def _started(live: Live) -> frozenset[str]:
+    views = live.hosts.items()
+    return frozenset(host for host, view in views if view.attribute(_CONTAINER, "running"))
+
+
 def _refuse_partial_birth(live: Live) -> None:
     """A first start needs all members in sight: one that is away may hold the data of an older cluster."""
     absent = sorted({server.name for server in live.members} - set(live.hosts))
-    has_data = any(
-        view.answer("patroni.data").known and view.answer("patroni.data").value["names"]
-        for view in live.hosts.values()
-    )
-    if absent and not has_data:
+    if absent:
         raise RefusedError(
             f"a first start needs all {len(live.members)} members; {', '.join(absent)} can not be read",
             where="patroni",
             hint="bring it back, or take it out of servers.tsv",
         )
     left_out = sorted(set(live.hosts) - live.selected)
-    if left_out and virgin(live):
+    if left_out:
         raise RefusedError(
             f"a first start needs all {len(live.members)} members; --limit leaves out {', '.join(left_out)}",
             where="patroni",
@@ -145,9 +177,12 @@ def _hand_over(live: Live, host: str) -> Stage:
     )
 
 
-def _settle(live: Live) -> Stage | None:
-    """Wait for members that are on their way: a run that was cut off, or Docker that has just come back."""
-    started = [host for host, view in live.hosts.items() if view.attribute(_CONTAINER, "running")]
+def _settle(live: Live, besides: Iterable[Change] = ()) -> Stage | None:
+    """Wait for members that are on their way: a run that was cut off, or Docker that has just come back.
+
+    A member that is to be replaced is not waited for: it may be what the change mends.
+    """
+    started = sorted(_started(live) - {change.host for change in besides})
     if not live.selected & set(started) or not_ready(live, started) is None:
         return None
     settled = Gate("the cluster has settled", lambda now: not_ready(now, started), START_TIMEOUT)

@@ -186,6 +186,38 @@ def test_two_stopped_members_with_data_start_though_the_third_is_away() -> None:
     assert sorted(world.running) == ["db-1", "db-2"]
 
 
+def test_members_with_data_start_before_an_empty_one() -> None:
+    world = World.healthy(3)
+    stop(world, *THREE)
+    world.nodes["db-3"] = World.empty(3).nodes["db-3"]
+    assert roll(world).word == "done"
+    assert names(world) == ["prepare", "start together", "start"]
+    assert [change.host for change in world.trail[1].changes] == ["db-1", "db-2"]
+    assert [change.host for change in world.trail[2].changes] == ["db-3"]
+
+
+@pytest.mark.parametrize("limit", [None, ["db-2", "db-3"], ["db-1"]])
+def test_two_empty_members_never_found_a_second_cluster(limit: list[str] | None) -> None:
+    """db-1 holds the data and is stopped; the other two were reinstalled, and are a majority of RAFT."""
+    world = World.healthy(3)
+    stop(world, *THREE)
+    for host in ("db-2", "db-3"):
+        world.nodes[host] = World.empty(3).nodes[host]
+    end = roll(world, limit)
+    assert end.word == "refused"
+    assert "db-1" in end.why
+    assert "empty ones must not start first" in end.why
+    assert world.running == []
+
+
+def test_a_running_member_with_a_wrong_setting_is_replaced_though_it_is_not_well() -> None:
+    world = World.healthy(3)
+    world.nodes["db-3"].states = damaged(world.nodes["db-3"].states, CONTAINER, command=("sleep",))
+    world.nodes["db-3"].settled = False
+    assert roll(world).word == "done"
+    assert names(world)[0] == "replace db-3"
+
+
 def test_a_new_member_joins_a_living_cluster() -> None:
     world = World.healthy(3)
     world.nodes["db-3"] = World.empty(3).nodes["db-3"]
