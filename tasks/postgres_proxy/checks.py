@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live, Member, Topology
@@ -27,30 +27,35 @@ def checks(live: Live) -> tuple[Finding, ...]:
     )
 
 
-def not_serving(live: Live, hosts: Iterable[str]) -> str | None:
-    """Return why one of these hosts can not carry the application's sessions, or None when all can."""
+def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts can not carry sessions, or None when all can.
+
+    Nobody logs in for this: a host that is still to be changed may not know the described password yet.
+    """
+    return _reason(live, hosts, _carrying)
+
+
+def not_good(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts is not proven to be as described, or None when all are."""
+    return _reason(live, hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
+
+
+def misled(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return what is wrong through a load balancer that answers these hosts, or None; one may be silent."""
+    return _reason(live, hosts, _balancers)
+
+
+def _reason(
+    live: Live, hosts: Iterable[str], judge: Callable[[Proxy], tuple[Finding, ...]]
+) -> str | None:
     found = proxies(live)
     for host in hosts:
         if host not in found:
             return f"{host} does not answer"
-        reason = _worst(_serving(found[host]))
-        if reason is not None:
-            return f"{host}: {reason}"
+        for finding in judge(found[host]):
+            if finding.level >= Level.UNKNOWN:
+                return f"{host}: {finding.message}"
     return None
-
-
-def not_good(live: Live, hosts: Iterable[str]) -> str | None:
-    """The same for hosts that must also run with the described configuration."""
-    found = proxies(live)
-    for host in hosts:
-        reason = _worst((_loaded(found[host]),)) if host in found else None
-        if reason is not None:
-            return f"{host}: {reason}"
-    return not_serving(live, hosts)
-
-
-def _worst(findings: Iterable[Finding]) -> str | None:
-    return next((f.message for f in findings if f.level >= Level.UNKNOWN), None)
 
 
 def topology(live: Live) -> Topology:
@@ -59,7 +64,7 @@ def topology(live: Live) -> Topology:
         Member(
             proxy.host,
             "entry",
-            "serves" if not_serving(live, [proxy.host]) is None else "does not serve",
+            "serves" if _reason(live, [proxy.host], _serving) is None else "does not serve",
             (
                 ("leader", ", ".join(proxy.servers_up or ()) or "none"),
                 ("clients", _number(proxy.clients)),
@@ -81,11 +86,15 @@ def _reachable(live: Live, host: str) -> Finding:
 
 
 def _proxy(proxy: Proxy) -> tuple[Finding, ...]:
-    return (_loaded(proxy), *_serving(proxy))
+    return (_loaded(proxy), *_serving(proxy), *_balancers(proxy))
+
+
+def _carrying(proxy: Proxy) -> tuple[Finding, ...]:
+    return (_single(proxy), _listens(proxy))
 
 
 def _serving(proxy: Proxy) -> tuple[Finding, ...]:
-    return (_single(proxy), _listens(proxy), _login(proxy), *_balancers(proxy))
+    return (*_carrying(proxy), _login(proxy))
 
 
 def _single(proxy: Proxy) -> Finding:

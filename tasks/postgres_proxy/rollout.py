@@ -11,8 +11,9 @@ from keybuzz.model.docker import Image
 from keybuzz.model.files import Directory
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change
-from tasks.postgres_proxy.checks import not_good, not_serving
+from tasks.postgres_proxy.checks import misled, not_carrying, not_good
 from tasks.postgres_proxy.members import proxies, up
+from tasks.postgres_proxy.values import USERLIST
 
 GOOD_TIMEOUT = 90.0
 """Seconds: two checks of HAProxy, and an election if one is under way."""
@@ -35,18 +36,31 @@ def _one_host(live: Live, ready: list[Change]) -> Stage:
     host = min({change.host for change in ready}, key=lambda name: (name in serving, name))
     mine = tuple(change for change in ready if change.host == host)
     before = _others_carry(live, ready, host) if host in serving else None
-    return Stage(f"change {host}", mine, before, _gate(f"{host} is proven good", [host]))
+    return Stage(f"change {host}", mine, before, _proven(host, ready))
 
 
 def _others_carry(live: Live, ready: list[Change], host: str) -> Gate | None:
-    """Hosts that are still to be changed must serve; those that are done must be proven good."""
+    """Hosts that are still to be changed must carry sessions; those that are done must be proven good."""
     others = [name for name in sorted(live.hosts) if name != host]
     done = [n for n in others if n in live.selected and n not in {c.host for c in ready}]
     if not others:
         return None
     return Gate(
         f"{', '.join(others)} can carry all sessions",
-        lambda now: not_serving(now, others) or not_good(now, done),
+        lambda now: not_carrying(now, others) or not_good(now, done),
+        GOOD_TIMEOUT,
+    )
+
+
+def _proven(host: str, ready: list[Change]) -> Gate:
+    """By its own ports, then by the load balancer, unless that may lead to a host with another password."""
+    mixed = any(
+        change.host != host and change.identity == USERLIST and change.action is Action.UPDATE
+        for change in ready
+    )
+    return Gate(
+        f"{host} is proven good",
+        lambda now: not_good(now, [host]) or (None if mixed else misled(now, [host])),
         GOOD_TIMEOUT,
     )
 
@@ -56,10 +70,10 @@ def _settle(live: Live) -> Stage | None:
     started = [
         host for host, proxy in proxies(live).items() if proxy.started and host in live.selected
     ]
-    if not started or not_good(live, started) is None:
+
+    def reason(now: Live) -> str | None:
+        return not_good(now, started) or misled(now, started)
+
+    if not started or reason(live) is None:
         return None
-    return Stage("wait", (), after=_gate("sessions are served", started))
-
-
-def _gate(name: str, hosts: list[str]) -> Gate:
-    return Gate(name, lambda now: not_good(now, hosts), GOOD_TIMEOUT)
+    return Stage("wait", (), after=Gate("sessions are served", reason, GOOD_TIMEOUT))

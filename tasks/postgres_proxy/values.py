@@ -23,6 +23,8 @@ HAPROXY_CONFIGURATION = f"{ROOT}/haproxy/conf"
 HAPROXY_RUN = f"{ROOT}/haproxy/run"
 HAPROXY_SOCKET = f"{HAPROXY_RUN}/admin.sock"
 PGBOUNCER_CONFIGURATION = f"{ROOT}/pgbouncer/conf"
+USERLIST = f"file:{PGBOUNCER_CONFIGURATION}/userlist.txt"
+"""The resource that holds the application's password."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 POSTGRES_PORT = 5432

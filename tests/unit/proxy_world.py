@@ -57,6 +57,8 @@ class Node:
     settled: bool = True
     """False while its checks have not found the primary yet."""
     listens_on: str = "0.0.0.0"
+    old_password: bool = False
+    """True while PgBouncer knows the password before the described one."""
     refuses: str = ""
     """What a login is answered, when it is not let in."""
 
@@ -117,6 +119,8 @@ class World:
         reread = change.identity == CFG and node.runs(HAPROXY)
         if reread or change.identity == HAPROXY:
             node.mark, node.settled = described_mark(), False
+        if change.identity == USERS:
+            node.old_password = False
         if isinstance(change.resource, Container):
             node.listens_on = "0.0.0.0"
 
@@ -160,12 +164,15 @@ class World:
     def _login(self, name: str, node: Node, there: bool) -> Answer:
         if not there or self.primary is None:
             return Answer(name, problem="Connection refused")
-        if node.refuses:
-            return Answer(name, {"accepted": False, "reason": node.refuses})
+        if node.refuses or (node.old_password and name == "login.6432"):
+            reason = node.refuses or "password authentication failed"
+            return Answer(name, {"accepted": False, "reason": reason})
         return Answer(name, {"accepted": True, "reason": "", "row": ["f", "742"]})
 
     def _through(self) -> Answer:
         name = f"balancer.{BALANCER}"
+        if any(node.old_password for node in self.nodes.values() if node.reachable):
+            return Answer(name, {"accepted": False, "reason": "password authentication failed"})
         if self.balancer:
             return Answer(name, problem=self.balancer)
         return Answer(name, {"accepted": True, "reason": "", "row": ["f", "742"]})

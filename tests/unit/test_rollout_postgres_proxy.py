@@ -124,6 +124,25 @@ def test_a_load_balancer_that_does_not_answer_holds_up_nothing() -> None:
     assert levels == {Level.WARN}
 
 
+def test_a_new_password_reaches_one_host_after_the_other() -> None:
+    """Until its userlist.txt is written, no host can prove itself with the password that it does not know."""
+    world = World.healthy()
+    for host in HOSTS:
+        world.damage(host, USERS, digest="other")
+        world.nodes[host].old_password = True
+    assert roll(world).word == "done"
+    assert names(world) == ["change haproxy-01", "change haproxy-02"]
+
+
+def test_a_load_balancer_that_answers_wrongly_stops_the_roll() -> None:
+    world = World.healthy()
+    world.nodes["haproxy-02"].old_password = True
+    world.damage("haproxy-01", INI, digest="other")
+    end = roll(world, ["haproxy-01"])
+    assert end.word == "gate"
+    assert "through 10.0.0.10: password authentication failed" in end.why
+
+
 def test_hosts_on_their_way_are_waited_for() -> None:
     world = World.healthy()
     world.nodes["haproxy-01"].settled = False
