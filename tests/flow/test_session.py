@@ -29,6 +29,8 @@ class Scripted:
 
     def __init__(self) -> None:
         self.near, self.far = socket.socketpair()
+        # Nobody reads the agent's own bytes at the other end: they must fit in between.
+        self.near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 
     def say(self, *frames: bytes) -> None:
         self.far.sendall(b"".join(frames))
