@@ -26,8 +26,8 @@ from keybuzz.engine.guard import (
 )
 from keybuzz.engine.images import archives_for
 from keybuzz.engine.observe import Snapshot, View, observe
-from keybuzz.engine.steps import StepResult, apply
-from keybuzz.model.errors import KbzError, StepError
+from keybuzz.engine.steps import STEP_TIMEOUT, StepResult, apply
+from keybuzz.model.errors import KbzError, StepError, StoppedError
 from keybuzz.model.live import Gate, Stage
 from keybuzz.model.outcome import Outcome
 from keybuzz.site.module import Module
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 _GOOD = (Outcome.OK, Outcome.CHANGED)
 _POLL = 0.5
 """Seconds between two readings of a gate."""
-
-
-class StoppedError(KbzError):
-    """The operator asked to stop (Ctrl-C) or the run's time is over: no further stage begins."""
 
 
 @dataclass
@@ -155,7 +151,13 @@ class Conductor:
         archives = archives_for(stage, self.modules, self.site, self.listen)
         changes = {host: stage.of(host) for host in stage.hosts}
         chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)
-        done = chosen.run(task=apply, changes=changes, archives=archives, listen=self.listen)
+        done = chosen.run(
+            task=apply,
+            changes=changes,
+            archives=archives,
+            listen=self.listen,
+            timeout=max(1.0, min(STEP_TIMEOUT, self.deadline - time.monotonic())),
+        )
         chosen.data.reset_failed_hosts()
         failed: list[StepResult] = []
         for host in stage.hosts:
@@ -172,7 +174,7 @@ class Conductor:
             )
 
     def _wait(self, module: Module, gate: Gate, snapshot: Snapshot) -> Snapshot:
-        """Poll until the gate holds; RefusedError with its last reason when it does not in time."""
+        """Poll until the gate holds; StepError with its last reason when it does not in time."""
         started = time.monotonic()
         told = ""
         while True:

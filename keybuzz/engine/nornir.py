@@ -40,6 +40,7 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
         {
             "key_filename": str(site.settings.key_filename),
             "known_hosts": str(site.settings.known_hosts),
+            "bastion": configuration.bastion,
         },
     ).build(site.servers, site.catalogue)
     for server in site.servers:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.conduct import Conductor, StoppedError
+from keybuzz.engine.conduct import Conductor
 from keybuzz.engine.freeze import NO_LIFT, Freeze, Lift
 from keybuzz.engine.lock import leases
 from keybuzz.engine.outcomes import in_journal, remember, report_of
@@ -18,7 +18,7 @@ from keybuzz.engine.steps import StepResult
 from keybuzz.engine.survey import Survey, judge, survey
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import KbzError
-from keybuzz.model.outcome import ExitCode, Outcome
+from keybuzz.model.outcome import Outcome
 from keybuzz.model.report import HostReport, Report
 from keybuzz.site.module import Module
 
@@ -45,7 +45,7 @@ def run(workspace: Workspace, request: RunRequest) -> Report:
     folder = workspace.site.settings.state / "leases"
     names = workspace.lease_names(request.selected)
     with (
-        leases(folder, names, workspace.command, request.wait),
+        leases(folder, names, workspace.command, request.wait, workspace.stop),
         in_journal(workspace, "run", request.modules) as number,
     ):
         return remember(workspace, number, conducted(workspace, request))
@@ -85,8 +85,11 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
     if snapshot is not before.snapshot:
         descriptions = conductor.descriptions
         after = judge(workspace, request.modules, request.selected, descriptions, snapshot)
+    # What is inside a cluster is written on its leader, whether --limit names that host or not.
+    touched = {result.change.host for result in conductor.results}
     hosts = {
-        host: _ended(host, after, conductor.results, error) for host in sorted(request.selected)
+        host: _ended(host, after, conductor.results, error)
+        for host in sorted(request.selected | touched)
     }
     workspace.listen(events.Judged(after.findings))
     seconds = time.monotonic() - started
@@ -97,8 +100,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
 def _with_error(report: Report, error: KbzError | None) -> Report:
     if error is None:
         return report
-    code = ExitCode.INTERRUPTED if isinstance(error, StoppedError) else error.code
-    return replace(report, error=str(error), error_code=code)
+    return replace(report, error=str(error), error_code=error.code)
 
 
 def _ended(

@@ -42,12 +42,13 @@ def apply(
     changes: Mapping[str, tuple[Change, ...]],
     archives: Mapping[str, Path],
     listen: Listener,
+    timeout: float = STEP_TIMEOUT,
 ) -> Result:
     """Nornir task: the result is a tuple of StepResult, one for each change of the host, in order."""
     from nornir.core.task import Result
 
     mine = changes[task.host.name]
-    results = apply_host(task, mine, archives, listen)
+    results = apply_host(task, mine, archives, listen, timeout)
     changed = any(result.outcome is Outcome.CHANGED for result in results)
     return Result(host=task.host, result=results, changed=changed)
 
@@ -57,6 +58,7 @@ def apply_host(
     changes: tuple[Change, ...],
     archives: Mapping[str, Path],
     listen: Listener,
+    timeout: float = STEP_TIMEOUT,
 ) -> tuple[StepResult, ...]:
     """Apply changes on the task's host; contact lost inside a step makes that step's outcome unknown."""
     host = task.host.name
@@ -80,7 +82,7 @@ def apply_host(
         session(task).request(
             "apply",
             payload,
-            timeout=STEP_TIMEOUT,
+            timeout=timeout,
             on_event=tell,
             upload=_archive_blocks(changes, archives),
         )

@@ -115,7 +115,7 @@ class LiveLine(Lines):
 
 
 class Silent(Lines):
-    """Says nothing: for --format json and --quiet."""
+    """Says nothing: for --format json, whose caller wants one document."""
 
     def __call__(self, event: events.Event) -> None:
         del event

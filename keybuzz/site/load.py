@@ -28,7 +28,7 @@ _NORNIR_SECTIONS = ("core", "logging", "ssh")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The parts of nornir_config.yaml that kbz reads itself; Nornir reads the rest."""
+    """What kbz takes from nornir_config.yaml. `core`, `logging` and `ssh` are for scripts that call InitNornir."""
 
     path: Path
     servers: Path
@@ -38,6 +38,8 @@ class Configuration:
     policies: Path
     overlay: Path | None
     connection: str
+    bastion: str
+    """`host:port user` of a jump host, or an empty text."""
     workers: int
 
 
@@ -56,7 +58,7 @@ def read_configuration(path: Path) -> Configuration:
     )
     problems.raise_if_any()
     inventory = reader.fields(top["inventory"], "inventory", ("plugin", "options"))
-    options = _texts(reader, inventory, "options", ("path", "groups"), ("connection",))
+    options = _texts(reader, inventory, "options", ("path", "groups"), ("connection", "bastion"))
     runner = reader.fields(top["runner"], "runner", ("plugin", "options"))
     workers = reader.fields(runner.get("options", top["runner"]), "runner", ("num_workers",))
     user = _texts(reader, top, "user_defined", ("versions", "site", "policies"), ("overlay",))
@@ -72,6 +74,7 @@ def read_configuration(path: Path) -> Configuration:
         policies=folder / user["policies"],
         overlay=folder / user["overlay"] if "overlay" in user else None,
         connection=options.get("connection", "kbz_ssh"),
+        bastion=options.get("bastion", ""),
         workers=count,
     )
 
