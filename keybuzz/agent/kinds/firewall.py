@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 
 from keybuzz.agent import undo
 from keybuzz.agent.children import run as run_child
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
 
+_FILES = (
+    "/etc/ufw/user.rules",
+    "/etc/ufw/user6.rules",
+    "/etc/default/ufw",
+    "/etc/ufw/ufw.conf",
+)
+_SAVED = "/run/kbz-undo-firewall"
+_WAS_ACTIVE = f"{_SAVED}/was-active"
 _DEFAULTS = re.compile(r"Default: (\w+) \(incoming\), (\w+) \(outgoing\)")
 _RULE = re.compile(r"^(?P<to>.+?)\s+ALLOW IN\s+(?P<source>.+?)\s+# (?P<comment>kbz:\S+)$")
 _ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
@@ -58,13 +68,35 @@ def _rule_text(match: re.Match[str]) -> str:
 
 def write_firewall(order: Query, context: Context) -> None:
     """Allow first, then the defaults, then remove our stale rules, then enable with the undo armed."""
-    undo.arm("firewall", "ufw --force disable")
+    if not undo.armed("firewall"):
+        _save()
+    undo.arm("firewall", _undo_script())
     for rule in order["rules"]:
         _ufw(*_allow(rule))
     _ufw("default", order["incoming"], "incoming")
     _ufw("default", order["outgoing"], "outgoing")
     _remove_stale(order)
     _ufw("--force", "enable")
+
+
+def _save() -> None:
+    """Keep the firewall as it is now. While an undo is armed, the copy is the last confirmed state and stays."""
+    active = "Status: active" in _ufw("status")
+    shutil.rmtree(_SAVED, ignore_errors=True)
+    os.mkdir(_SAVED, 0o700)
+    for path in _FILES:
+        shutil.copy2(path, _SAVED)
+    if active:
+        with open(_WAS_ACTIVE, "xb"):
+            pass
+
+
+def _undo_script() -> str:
+    """Return the commands that bring back what was saved: the old rules in force, or no firewall."""
+    restore = "; ".join(f"cp -p {_SAVED}/{os.path.basename(path)} {path}" for path in _FILES)
+    if os.path.exists(_WAS_ACTIVE):
+        return f"{restore}; ufw reload || ufw --force enable"
+    return f"ufw --force disable; {restore}"
 
 
 def _allow(rule: dict[str, str]) -> list[str]:
