@@ -12,8 +12,8 @@ import re
 import shutil
 import stat
 
+from keybuzz.agent.atomic import beside, discard, replacing
 from keybuzz.agent.children import run as run_child
-from keybuzz.agent.ending import CLEANUPS
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds.files import ABSENT, ownership
 
@@ -28,11 +28,6 @@ PREVIOUS = "/var/lib/kbz/previous"
 _SHOWN_BYTES = 65536
 _MASK = "‹secret›"
 _SENSITIVE = re.compile(r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*")
-
-
-def _beside(path: str, word: str) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.kbz-{word}")
 
 
 def read_file(query: Query, context: Context) -> State:
@@ -53,7 +48,7 @@ def read_file(query: Query, context: Context) -> State:
         "present": True,
         "attributes": {
             "digest": context.digest(content, query["secret"]),
-            "loaded": not os.path.exists(_beside(path, "pending")),
+            "loaded": not os.path.exists(beside(path, "pending")),
             **ownership(status),
         },
         "text": _shown(content, query),
@@ -104,7 +99,7 @@ def write_file(order: Query, context: Context) -> None:
     if _differs(path, content, order):
         _replace(path, content, order, context)
     _tell(order, context)
-    _discard(_beside(path, "pending"))
+    discard(beside(path, "pending"))
 
 
 def _clear_the_way(path: str) -> None:
@@ -137,34 +132,11 @@ def _differs(path: str, content: bytes, order: Query) -> bool:
 
 
 def _replace(path: str, content: bytes, order: Query, context: Context) -> None:
-    temporary = _beside(path, "new")
-    _discard(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    # An agent that loses its controller right here takes the temporary file with it.
-    descriptor, ticket = CLEANUPS.begin(
-        lambda: os.open(temporary, flags, 0o600), lambda _: _discard(temporary)
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchown(file.fileno(), order["owner"], order["group"])
-            os.fchmod(file.fileno(), order["mode"])
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(path, content, order["owner"], order["group"], order["mode"]) as temporary:
         _validate(temporary, order["validator"], context)
         _keep_previous(path)
         if order["reload"]:
-            _touch(_beside(path, "pending"))
-        os.rename(temporary, path)
-        _sync_directory(os.path.dirname(path))
-    finally:
-        _discard(temporary)
-        CLEANUPS.forget(ticket)
-
-
-def _discard(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+            _touch(beside(path, "pending"))
 
 
 def _validate(temporary: str, validator: dict[str, Any] | None, context: Context) -> None:
@@ -213,14 +185,6 @@ def _touch(path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _tell(order: Query, context: Context) -> None:

@@ -6,6 +6,7 @@ import os
 import shlex
 
 from keybuzz.agent import undo
+from keybuzz.agent.atomic import discard, replace, replacing
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
 
@@ -13,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
+
+_KEPT = "/run/kbz-undo-sshd.conf"
+"""The drop-in as it was last confirmed; not there when there was none."""
 
 
 def read_ssh_server(query: Query, context: Context) -> State:
@@ -34,24 +38,14 @@ def read_ssh_server(query: Query, context: Context) -> State:
 def write_ssh_server(order: Query, context: Context) -> None:
     """Write the drop-in, test it, arm the undo, reload; the controller confirms over a new connection."""
     path = order["path"]
-    kept = "/run/kbz-undo-sshd.conf"
-    quoted, quoted_kept = shlex.quote(path), shlex.quote(kept)
-    if os.path.exists(path):
-        with open(path, "rb") as old, open(kept, "wb") as copy:
-            copy.write(old.read())
-        restore = f"cp {quoted_kept} {quoted}"
-    else:
-        restore = f"rm -f {quoted}"
-    temporary = f"{path}.kbz-new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(order["text"])
-        file.flush()
-        os.fsync(file.fileno())
-    undo.arm("ssh-server", f"{restore}; systemctl reload ssh")
-    os.rename(temporary, path)
+    _keep(path)
+    script = _undo_script(path)
+    with replacing(path, order["text"].encode()):
+        undo.arm("ssh-server", script)
     done = run_child(["sshd", "-t"], timeout=10)
     if done.exit_code != 0:
-        run_child(["sh", "-c", restore], timeout=10)
+        # With the reload: sshd may run with an earlier change that nobody has confirmed.
+        run_child(["sh", "-c", script], timeout=30)
         undo.disarm("ssh-server")
         raise AgentError(
             f"sshd does not accept the new options: {done.stderr.decode(errors='replace').strip()}",
@@ -63,3 +57,20 @@ def write_ssh_server(order: Query, context: Context) -> None:
             f"systemctl reload ssh failed: {done.stderr.decode(errors='replace').strip()}",
             f"the old options come back within {undo.SECONDS} s",
         )
+
+
+def _keep(path: str) -> None:
+    """Keep the drop-in for the undo, unless it is a change that still waits to be confirmed."""
+    if undo.armed("ssh-server"):
+        return
+    discard(_KEPT)
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            replace(_KEPT, file.read())
+
+
+def _undo_script(path: str) -> str:
+    """Return the commands that bring back what was kept, which may be that there was no drop-in."""
+    quoted = shlex.quote(path)
+    restore = f"cp {_KEPT} {quoted}" if os.path.exists(_KEPT) else f"rm -f {quoted}"
+    return f"{restore}; systemctl reload ssh"

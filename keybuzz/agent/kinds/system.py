@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
+from keybuzz.agent.atomic import replace
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
 
@@ -104,11 +104,7 @@ def write_swap(order: Query, context: Context) -> None:
     lines = _fstab()
     if any(_is_swap(line) for line in lines):
         text = "".join(f"{'# kbz: ' if _is_swap(line) else ''}{line}\n" for line in lines)
-        with open("/etc/.fstab.kbz-new", "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename("/etc/.fstab.kbz-new", "/etc/fstab")
+        replace("/etc/fstab", text.encode())
     done = run_child(["swapoff", "-a"], timeout=300)
     if done.exit_code != 0:
         raise AgentError(f"swapoff failed: {done.stderr.decode(errors='replace').strip()}", "")
