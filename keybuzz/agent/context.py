@@ -25,12 +25,20 @@ class Context:
         self.docker = Docker()
         self._key = bytes.fromhex(key)
         self._cache: dict[str, Any] = {}
+        self._done: dict[str, Any] = {}
 
     def once(self, name: str, read: Callable[[], Value]) -> Value:
         """Return `read()`, called at most once per request under that name."""
         if name not in self._cache:
             self._cache[name] = read()
         value: Value = self._cache[name]
+        return value
+
+    def once_in_request(self, name: str, act: Callable[[], Value]) -> Value:
+        """Return `act()`, called at most once per request, whatever is written meanwhile."""
+        if name not in self._done:
+            self._done[name] = act()
+        value: Value = self._done[name]
         return value
 
     def forget(self) -> None:
