@@ -13,6 +13,7 @@ from keybuzz.engine.describe import describe_host
 from keybuzz.engine.observe import Snapshot, View, ask
 from keybuzz.engine.steps import apply_host
 from keybuzz.model.docker import Image
+from keybuzz.model.errors import RefusedError
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change
@@ -72,6 +73,8 @@ def converging(module: Module) -> HostTask:
         from nornir.core.task import Result
 
         changes, _ = _look(task, module)
+        if changes:
+            _refuse_frozen(task, module)
         safe = tuple(change for change in changes if _alone(change))
         results = apply_host(task, safe, {}, lambda event: None) if safe else ()
         return Result(
@@ -85,6 +88,17 @@ def converging(module: Module) -> HostTask:
         f"Nornir task: module {module.name} on this host, as far as no gate is needed."
     )
     return converge
+
+
+def _refuse_frozen(task: Task, module: Module) -> None:
+    """One host can not prove that its cluster is virgin, so a frozen module is never changed from here (FRZ-1)."""
+    site: Site = task.nornir.config.user_defined["site"]
+    if (module.frozen_as or module.group) in site.policies.freeze:
+        raise RefusedError(
+            f"module {module.name} is frozen (FRZ-1)",
+            where=task.host.name,
+            hint=f"kbz run {module.name} decides over the whole cluster, and can lift the freeze",
+        )
 
 
 def _alone(change: Change) -> bool:

@@ -12,7 +12,8 @@ from fleet import HOSTS, Demo, Fleet, fleet
 from keybuzz.engine import events
 from keybuzz.engine.freeze import Lift, lift
 from keybuzz.engine.run import RunRequest, run
-from keybuzz.model.errors import UsageError
+from keybuzz.engine.tasks import converging
+from keybuzz.model.errors import RefusedError, UsageError
 from keybuzz.model.live import Live, Stage
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.report import Report
@@ -116,6 +117,13 @@ def test_a_first_install_that_was_cut_off_is_finished_by_the_next_run(three: Fle
     assert three.run(module).exit_code == ExitCode.GOOD
     (three.hosts[HOSTS[1]].files / "app.conf").write_text("by hand\n")
     assert three.run(module).exit_code == ExitCode.REFUSED
+
+
+def test_a_script_can_not_converge_a_frozen_module(three: Fleet) -> None:
+    results = three.nornir.run(task=converging(frozen(three)))
+    errors = [results[host][0].exception for host in HOSTS]
+    assert all(isinstance(error, RefusedError) for error in errors)
+    assert [three.text(host) for host in HOSTS] == [None] * 3
 
 
 @pytest.mark.parametrize(
