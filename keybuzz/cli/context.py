@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_COMMAND = "keybuzz.command"
+
 limit_option = click.option(
     "--limit",
     multiple=True,
@@ -59,6 +61,19 @@ def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
     return wrapped
 
 
+def pass_inventory_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
+    """Give a command the site without its secrets: who may not read them may still use it."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from keybuzz.site.load import load_inventory_site, read_configuration
+
+        configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+        return function(load_inventory_site(configuration), *args, **kwargs)
+
+    return wrapped
+
+
 def enter_lab(site: Site) -> None:
     """Move this process into the lab's network when the lab is the target, before any thread starts."""
     if site.settings.lab is not None:
@@ -67,9 +82,29 @@ def enter_lab(site: Site) -> None:
         enter(site.settings.lab)
 
 
+def set_command(line: str) -> None:
+    """Say which command this process does in truth, for the lease and the journal, when it is not what was typed."""
+    click.get_current_context().meta[_COMMAND] = line
+
+
+def _command() -> str:
+    typed = shlex.join(["kbz", *sys.argv[1:]])
+    return str(click.get_current_context().meta.get(_COMMAND, typed))
+
+
+@contextmanager
+def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
+    """Yield a workspace for a verb that changes hosts: the first Ctrl-C lets the steps at work end."""
+    with workspace(quiet=quiet) as made, _first_interrupt_stops(made):
+        yield made
+
+
 @contextmanager
 def workspace(*, quiet: bool) -> Iterator[Workspace]:
-    """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target."""
+    """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target.
+
+    Ctrl-C is KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
+    """
     from keybuzz.engine.journal import Journal
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.engine.workspace import Workspace
@@ -85,11 +120,10 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
         make_nornir(configuration, site),
         Journal(site.settings.state / "journal.sqlite"),
         progress,
-        shlex.join(["kbz", *sys.argv[1:]]),
+        _command(),
     )
     try:
-        with _first_interrupt_stops(made):
-            yield made
+        yield made
     finally:
         progress.close()
         _close(made)

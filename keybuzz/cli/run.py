@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.cli.context import format_option, limit_option, show, stoppable_workspace
 from keybuzz.model.errors import UsageError
 
 
@@ -57,7 +57,7 @@ def run(modules: tuple[str, ...], saved: Path | None, form: str, **words: Unpack
     from keybuzz.engine.run import run as run_request
 
     typed = Words(modules, **words)
-    with workspace(quiet=form == "json") as work:
+    with stoppable_workspace(quiet=form == "json") as work:
         request = from_names(work, typed) if saved is None else from_plan(work, saved, typed)
         report = run_request(work, request)
     return show(report, form)

@@ -14,6 +14,7 @@ from keybuzz.cli.context import (
     pass_site,
     print_document,
     show,
+    stoppable_workspace,
     workspace,
 )
 
@@ -137,6 +138,6 @@ def rotate(service: str, wait: float, timeout: float, form: str) -> int:
     """
     from keybuzz.engine.rotate import rotate as rotate_service
 
-    with workspace(quiet=form == "json") as work:
+    with stoppable_workspace(quiet=form == "json") as work:
         report = rotate_service(work, service, wait, timeout)
     return show(report, form)

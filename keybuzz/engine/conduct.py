@@ -27,7 +27,7 @@ from keybuzz.engine.guard import (
 from keybuzz.engine.images import archives_for
 from keybuzz.engine.observe import Snapshot, View, observe
 from keybuzz.engine.steps import STEP_TIMEOUT, StepResult, apply
-from keybuzz.model.errors import KbzError, StepError, StoppedError
+from keybuzz.model.errors import StepError, StoppedError
 from keybuzz.model.live import Gate, Stage
 from keybuzz.model.outcome import Outcome
 from keybuzz.site.module import Module

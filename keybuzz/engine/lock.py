@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.errors import RefusedError
+from keybuzz.model.errors import RefusedError, StoppedError
 
 _HEARTBEAT = 5.0
 _POLL = 0.2
@@ -50,14 +50,24 @@ def _age(seconds: float) -> str:
 
 
 @contextmanager
-def leases(folder: Path, names: tuple[str, ...], command: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold every named lease, or raise RefusedError that says who does. `wait` is in seconds."""
+def leases(
+    folder: Path,
+    names: tuple[str, ...],
+    command: str,
+    wait: float = 0.0,
+    stop: threading.Event | None = None,
+) -> Iterator[None]:
+    """Hold every named lease, or raise RefusedError that says who does.
+
+    `wait` is in seconds; StoppedError when `stop` is set while it waits.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     deadline = time.monotonic() + wait
+    stop = stop or threading.Event()
     stopped = threading.Event()
     with ExitStack() as stack:
         held = [
-            stack.enter_context(_lease(folder / f"{name}.lease", command, deadline))
+            stack.enter_context(_lease(folder / f"{name}.lease", command, deadline, stop))
             for name in sorted(set(names))
         ]
         beat = threading.Thread(target=_beat, args=(held, stopped), name="heartbeat", daemon=True)
@@ -70,10 +80,10 @@ def leases(folder: Path, names: tuple[str, ...], command: str, wait: float = 0.0
 
 
 @contextmanager
-def _lease(path: Path, command: str, deadline: float) -> Iterator[int]:
+def _lease(path: Path, command: str, deadline: float, stop: threading.Event) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(descriptor, path, deadline)
+        _take(descriptor, path, deadline, stop)
         now = time.time()
         record = {
             "owner": f"{getpass.getuser()}@{socket.gethostname()}",
@@ -89,15 +99,19 @@ def _lease(path: Path, command: str, deadline: float) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, deadline: float) -> None:
+def _take(descriptor: int, path: Path, deadline: float, stop: threading.Event) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(_POLL)
-                continue
-            raise _refusal(path) from None
+            if time.monotonic() >= deadline:
+                raise _refusal(path) from None
+            if stop.wait(_POLL):
+                raise StoppedError(
+                    f"stopped on request, while it waited for the lease on {path.stem}; "
+                    "nothing was changed"
+                ) from None
+            continue
         return
 
 

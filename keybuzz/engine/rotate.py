@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.conduct import StoppedError
 from keybuzz.engine.describe import HostDescription
 from keybuzz.engine.events import GateHeld, GateWaiting
 from keybuzz.engine.lock import leases
@@ -24,7 +23,7 @@ from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.run import RunRequest, conducted
 from keybuzz.engine.survey import Survey, survey
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.errors import InputError, RefusedError, StepError, UsageError
+from keybuzz.model.errors import InputError, RefusedError, StepError, StoppedError, UsageError
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.outcome import ExitCode
 from keybuzz.model.redact import Redactor
@@ -53,7 +52,7 @@ def rotate(workspace: Workspace, service: str, wait: float, timeout: float) -> R
     selected = frozenset(server.name for server in workspace.site.members(module.group))
     folder = workspace.site.settings.state / "leases"
     with (
-        leases(folder, workspace.lease_names(selected), workspace.command, wait),
+        leases(folder, workspace.lease_names(selected), workspace.command, wait, workspace.stop),
         in_journal(workspace, "rotate", (module,)) as number,
     ):
         request = RunRequest(

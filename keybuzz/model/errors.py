@@ -4,7 +4,8 @@ KbzError
 ├── InputError     a file or an argument is wrong           exit 64 (argument) or 1
 ├── RefusedError   a policy or a guard forbids it           exit 3
 ├── ContactError   a host did not answer, or stopped to     exit 4
-└── StepError      a host answered that a step failed       exit 1
+├── StepError      a host answered that a step failed       exit 1
+└── StoppedError   the operator or the clock ended it       exit 130
 """
 
 from __future__ import annotations
@@ -64,3 +65,9 @@ class ContactError(KbzError):
 
 class StepError(KbzError):
     """A host answered, and its answer is that the step did not work."""
+
+
+class StoppedError(KbzError):
+    """The operator asked to stop (Ctrl-C) or the run's time is over: no further stage begins."""
+
+    code = ExitCode.INTERRUPTED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keybuzz.model.errors import InputError
@@ -94,9 +94,18 @@ def _texts(
 
 def load_site(configuration: Configuration) -> Site:
     """Read every file of the site; the first that is wrong stops here, with file and line."""
+    site = load_inventory_site(configuration)
+    return replace(
+        site,
+        credentials=load_credentials(site.settings.credentials),
+        digest_key=_digest_key(site.settings.state),
+    )
+
+
+def load_inventory_site(configuration: Configuration) -> Site:
+    """Read every file of the site but its secrets: for verbs that describe no host. Writes nothing."""
     root = configuration.path.resolve().parent
     catalogue = load_groups(configuration.groups)
-    settings = load_settings(root, configuration.site, configuration.overlay)
     versions = read_file(configuration.versions, _LIMIT)
     return Site(
         root=root,
@@ -104,10 +113,10 @@ def load_site(configuration: Configuration) -> Site:
         catalogue=catalogue,
         versions=parse_versions(versions, str(configuration.versions)),
         versions_text=versions.decode("utf-8", "replace"),
-        settings=settings,
+        settings=load_settings(root, configuration.site, configuration.overlay),
         policies=read_policies(configuration.policies, catalogue),
-        credentials=load_credentials(settings.credentials),
-        digest_key=_digest_key(settings.state),
+        credentials={},
+        digest_key=DigestKey(b""),
     )
 
 
