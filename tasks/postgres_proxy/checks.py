@@ -124,7 +124,7 @@ def _loaded(proxy: Proxy) -> Finding:
         Level.CRITICAL,
         f"HAProxy runs {runs}, described is {proxy.described_mark}",
         proxy.host,
-        f"kbz exec --limit {proxy.host} -- docker kill -s USR2 haproxy; then docker logs --tail 20 haproxy",
+        f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from keybuzz.model.content import Content
 from keybuzz.model.files import ContainerSignal, File, UnitReload
 from keybuzz.model.outcome import Outcome
 from sshd import until
-from unix_server import Request, respond, serving
+from unix_server import respond, serving
 
 NEW = "answer = 42\n"
 
@@ -80,19 +81,30 @@ def test_an_agent_killed_between_rename_and_reload(host: OneHost) -> None:
 def test_a_container_is_told_when_it_runs_and_reads_the_file_by_itself_when_it_starts(
     host: OneHost, running: bool
 ) -> None:
-    def answer(request: Request) -> bytes:
-        return (
-            respond(200, {"State": {"Running": running}})
-            if request.method == "GET"
-            else respond(204)
-        )
+    log = host.files.parent / "signals"
+    trap = f"trap 'echo HUP >> {log}' HUP; echo ready > {log}; while :; do sleep 0.05; done"
+    with subprocess.Popen(["sh", "-c", trap]) as reader:
+        until(lambda: log.exists() and log.read_text(), "the reader to be ready")
+        state = {"State": {"Running": running, "Pid": reader.pid if running else 0}}
+        wanted = app_conf(host, ContainerSignal("app", "HUP"))
+        with serving(host.scratch.socket, lambda request: respond(200, state)) as engine:
+            assert host.converge(wanted) == [Outcome.CHANGED]
+            assert host.converge(wanted) == []
+        if running:
+            until(lambda: log.read_text() == "ready\nHUP\n", "the reader to be told")
+        reader.terminate()
+    assert log.read_text() == "ready\n" + "HUP\n" * running
+    # Never Docker's own kill: it would count as a stop by hand, and the container stay down after a reboot.
+    assert engine.asked == ["GET /containers/app/json"]
 
+
+def test_a_container_that_ended_meanwhile_reads_the_file_when_it_starts(host: OneHost) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    state = {"State": {"Running": True, "Pid": gone.pid}}
     wanted = app_conf(host, ContainerSignal("app", "HUP"))
-    with serving(host.scratch.socket, answer) as engine:
+    with serving(host.scratch.socket, lambda request: respond(200, state)):
         assert host.converge(wanted) == [Outcome.CHANGED]
-        assert host.converge(wanted) == []
-    told = ["POST /containers/app/kill?signal=HUP"] if running else []
-    assert engine.asked == ["GET /containers/app/json", *told]
 
 
 def test_an_engine_that_is_down_leaves_the_container_to_be_told_later(host: OneHost) -> None:

@@ -203,6 +203,17 @@ def _tell(order: Query, context: Context) -> None:
         return
     container = context.docker.inspect(reload["container"])
     if container and container["State"]["Running"]:
-        context.docker.act(
-            "POST", f"/containers/{reload['container']}/kill?signal={reload['signal']}"
-        )
+        _signal(container["State"]["Pid"], reload["signal"])
+
+
+def _signal(process: int, name: str) -> None:
+    """Signal a container's first process, not by Docker: any `docker kill` counts as a stop by hand.
+
+    The container would stay down after the next start of the host or of Docker (moby issue 41302).
+    """
+    import signal
+
+    with contextlib.suppress(
+        ProcessLookupError
+    ):  # it ended meanwhile; it reads the file when it starts
+        os.kill(process, signal.Signals[f"SIG{name}"])
