@@ -115,6 +115,7 @@ def described(site: Site, module: Module) -> dict[str, HostDescription]:
         policies=INVENTORY / "policies.yaml",
         overlay=None,
         connection="kbz_local",
+        bastion="",
         workers=2,
     )
     nornir = make_nornir(configuration, site)
