@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.context import format_option, pass_site, print_document
+from keybuzz.cli.context import format_option, pass_inventory_site, print_document
 from keybuzz.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("number", required=False, type=int)
 @click.option("--last", default=20, show_default=True, metavar="N", help="How many runs.")
 @format_option
-@pass_site
+@pass_inventory_site
 def history(site: Site, number: int | None, last: int, form: str) -> None:
     """Show earlier runs, newest first, or one run with its hosts and plan."""
     from keybuzz.engine.journal import Journal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.context import enter_lab, pass_site
+from keybuzz.cli.context import enter_lab, pass_inventory_site
 from keybuzz.model.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def hosts() -> None:
 @click.option(
     "--fingerprint", metavar="SHA256:…", help="Pin the key only if it has this fingerprint."
 )
-@pass_site
+@pass_inventory_site
 def trust(site: Site, name: str, fingerprint: str | None) -> None:
     """Pin the key that a host shows now, after it was compared with the host's own console."""
     from keybuzz.transport.known_hosts import pinned_keys
@@ -55,7 +55,7 @@ def trust(site: Site, name: str, fingerprint: str | None) -> None:
 
 @hosts.command()
 @click.argument("name")
-@pass_site
+@pass_inventory_site
 def forget(site: Site, name: str) -> None:
     """Remove the pinned keys of a host, such as one that was rebuilt."""
     from keybuzz.transport.pinning import replace_file, without_address

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from keybuzz.cli.context import pass_site
+from keybuzz.cli.context import pass_inventory_site
 from keybuzz.model.errors import UsageError
 from keybuzz.report.inventory import inventory_document, inventory_table, inventory_tree
 from keybuzz.site.limit import parse_limit
@@ -19,7 +19,7 @@ from keybuzz.site.site import Site
 @click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@pass_site
+@pass_inventory_site
 def inventory(site: Site, limit: tuple[str, ...], tree: bool, output: str) -> None:
     """List the servers of inventory/servers.tsv, or those that --limit chooses."""
     if tree and output == "json":

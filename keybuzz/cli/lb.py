@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import format_option, pass_site, print_document, workspace
+from keybuzz.cli.context import format_option, pass_inventory_site, print_document, workspace
 from keybuzz.site.site import Site
 
 
@@ -15,7 +15,7 @@ def lb() -> None:
 
 @lb.command("show")
 @format_option
-@pass_site
+@pass_inventory_site
 def show_settings(site: Site, form: str) -> None:
     """Print what to set at the provider: services, targets and health checks."""
     from keybuzz.engine.load_balancer import balancers

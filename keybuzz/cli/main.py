@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -70,7 +71,11 @@ def cli(context: click.Context, config: str) -> None:
 def main() -> None:
     """Entry point: errors become sentences on stderr, and every way out has its exit code."""
     code = _main(sys.argv[1:])
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Whoever wrote there has met it too and said so; Python would flush again at its end, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if code == ExitCode.INTERRUPTED:
         # A thread that still connects could go on to its step; nothing may begin after Ctrl-C.
         os._exit(code)
@@ -91,7 +96,19 @@ def _main(arguments: list[str]) -> int:
     except KbzError as error:
         click.echo(f"kbz: {error}", err=True)
         return error.code
+    except Exception as error:  # the last edge: a user never sees a traceback
+        from keybuzz.cli.faults import explain
+
+        found = explain(error, _configuration(arguments))
+        click.echo(f"kbz: {found}", err=True)
+        return found.code
     return result if isinstance(result, int) else ExitCode.GOOD
+
+
+def _configuration(arguments: list[str]) -> Path:
+    """Return the file that --config names, whatever else is wrong with the words."""
+    with cli.make_context("kbz", list(arguments), resilient_parsing=True) as context:
+        return Path(context.params["config"])
 
 
 if __name__ == "__main__":

@@ -21,11 +21,13 @@ from keybuzz.cli.context import format_option, limit_option, show, workspace
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
     """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
-    from keybuzz.engine.saved_plan import save
+    from keybuzz.engine.saved_plan import require_place, save
     from keybuzz.engine.verbs import look
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
+    if out is not None:
+        require_place(out)
     with workspace(quiet=form == "json") as work:
         selected = work.select(named, limit)
         report = look(work, "plan", chosen, selected)

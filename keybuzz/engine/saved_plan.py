@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,19 @@ def fingerprint(document: dict[str, Any]) -> str:
     """Return a digest of every change of a plan's document, with what was observed and what is wanted."""
     text = json.dumps(document["changes"], sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_place(path: Path) -> None:
+    """Raise InputError when no plan can be written there: known before any host is asked."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        raise InputError(
+            f"no plan can be written there: {error.strerror}",
+            where=str(path.parent),
+            hint="give --out FILE in a folder that exists and that this user may write to",
+        ) from error
 
 
 def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]) -> None:
