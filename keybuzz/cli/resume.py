@@ -3,34 +3,83 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.context import pass_site
-from keybuzz.model.errors import UsageError
+from keybuzz.cli.context import pass_inventory_site, set_command
+from keybuzz.model.errors import RefusedError, UsageError
+from keybuzz.model.outcome import ExitCode
 from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from keybuzz.engine.journal import Journal, RunRecord
 
 
 @click.command()
-@pass_site
+@pass_inventory_site
 @click.pass_context
 def resume(context: click.Context, site: Site) -> int:
     """Repeat the newest run if it did not end well. It reads everything again: no old reading is used."""
     from keybuzz.cli.run import run
     from keybuzz.engine.journal import Journal
 
-    runs = [
-        r for r in Journal(site.settings.state / "journal.sqlite").runs(1000) if r.verb == "run"
-    ]
+    journal = Journal(site.settings.state / "journal.sqlite")
+    runs = [record for record in journal.runs(1000) if record.verb == "run"]
     if not runs:
         raise UsageError("there is no run to resume", hint="kbz run MODULE starts one")
     newest = runs[0]
     if newest.exit_code == 0:
         click.echo(f"run {newest.number} ended well; there is nothing to resume")
         return 0
-    arguments = shlex.split(newest.arguments[0])
-    words = arguments[arguments.index("run") + 1 :] if "run" in arguments else list(newest.modules)
-    click.echo(f"resuming run {newest.number}: {newest.arguments[0]}", err=True)
-    with run.make_context("run", words, parent=context.parent) as child:
+    words = _words(journal, newest)
+    line = shlex.join(["kbz", "run", *words])
+    click.echo(f"resuming run {newest.number}: {line}", err=True)
+    set_command(f"{line} # resumed from run {newest.number}")
+    with run.make_context("run", list(words), parent=context.parent) as child:
         result = run.invoke(child)
     return int(result or 0)
+
+
+def _words(journal: Journal, record: RunRecord) -> list[str]:
+    """Return the words after `kbz run` that go on with a run."""
+    typed = shlex.split(record.arguments[0], comments=True)
+    if "run" not in typed:
+        return _by_hosts(record, {item.host for item in journal.hosts(record.number)})
+    words = typed[typed.index("run") + 1 :]
+    plan, others = _plan_and_others(words)
+    if plan is None:
+        return words
+    hosts = journal.hosts(record.number)
+    if record.exit_code == ExitCode.REFUSED and not any(item.changes for item in hosts):
+        # It did not begin, so that the plan is still what was agreed to.
+        return words
+    return [*_by_hosts(record, {item.host for item in hosts} or _hosts_of(plan)), *others]
+
+
+def _plan_and_others(words: list[str]) -> tuple[str | None, list[str]]:
+    """Return the file of --plan, and all other words."""
+    for index, word in enumerate(words):
+        if word == "--plan":
+            return words[index + 1], words[:index] + words[index + 2 :]
+        if word.startswith("--plan="):
+            return word.removeprefix("--plan="), words[:index] + words[index + 1 :]
+    return None, words
+
+
+def _hosts_of(plan: str) -> set[str]:
+    """Return the hosts of a saved plan: a run that was cut off has none in the journal."""
+    from keybuzz.engine.saved_plan import load
+
+    return set(load(Path(plan)).hosts)
+
+
+def _by_hosts(record: RunRecord, hosts: set[str]) -> list[str]:
+    """Return the words that name a run's modules and hosts; its saved plan fits no more, for the hosts have moved."""
+    if not hosts:
+        raise RefusedError(
+            f"the journal does not say which hosts run {record.number} was for",
+            hint="kbz run MODULE --limit TERMS",
+        )
+    return [*record.modules, "--limit", ",".join(sorted(hosts))]
