@@ -14,7 +14,7 @@ import pytest
 from fleet import COMMAND, FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, command, conf, fleet
 from keybuzz.engine import events
 from keybuzz.engine.lock import leases
-from keybuzz.model.errors import KbzError, RefusedError
+from keybuzz.model.errors import KbzError, RefusedError, StoppedError
 from keybuzz.model.files import HostValidator
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.report import Report
@@ -92,6 +92,20 @@ def test_a_second_run_that_waits_comes_after_the_first(
     # It read the hosts only after the first had ended.
     assert outcomes(second.result(20)) == [Outcome.OK] * 3
     assert [record.exit_code for record in three.workspace.journal.runs()] == [0, 0]
+
+
+def test_a_stop_ends_the_wait_for_a_lease(
+    three: Fleet, other: Fleet, pool: ThreadPoolExecutor
+) -> None:
+    first = Held(three, pool)
+    second = pool.submit(other.run, Demo(other.hosts).module(), wait=600)
+    assert not second.done()
+    other.workspace.stop.set()
+    with pytest.raises(StoppedError, match="waited for the lease on patroni") as caught:
+        second.result(20)
+    assert caught.value.code == ExitCode.INTERRUPTED
+    assert other.heard.events == []
+    assert first.finish().exit_code == ExitCode.GOOD
 
 
 def test_hosts_of_another_cluster_are_not_held_up(three: Fleet, pool: ThreadPoolExecutor) -> None:
