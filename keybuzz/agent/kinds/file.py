@@ -170,7 +170,7 @@ def _tail(output: str) -> str:
 
 
 def _keep_previous(path: str) -> None:
-    """Keep the version before, for `kbz config restore`."""
+    """Keep the version before below PREVIOUS, so that a person can go back to it."""
     if not os.path.isfile(path) or os.path.islink(path):
         return
     target = PREVIOUS + path
