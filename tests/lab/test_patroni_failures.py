@@ -92,6 +92,15 @@ class TestInterruption:
         assert repaired(kbz).json()["plan"]["size"] == 0
 
 
+class TestStop:
+    def test_a_stop_ends_postgresql_and_not_by_force(self, kbz: Kbz) -> None:
+        """Exit code 0 is Patroni's own end; 137 would be Docker's patience."""
+        host = next(host for host in DB if host != leader(kbz))
+        kbz.on(host, "docker stop -t 60 patroni")
+        assert kbz.on(host, "docker inspect -f '{{.State.ExitCode}}' patroni").strip() == "0"
+        assert repaired(kbz).json()["hosts"][host]["outcome"] == "changed"
+
+
 class TestTwoAtOnce:
     def test_the_second_run_is_refused_with_the_owner(self, kbz: Kbz) -> None:
         kbz.on("db-slave-01", "docker rm -f patroni")

@@ -157,6 +157,20 @@ def test_nobody_leads() -> None:
     assert leader(cluster.live()) is None
 
 
+def test_a_dead_member_that_the_leader_still_calls_streaming_is_not_well() -> None:
+    """The leader's view is older than the truth by up to a ttl."""
+    cluster = Cluster()
+    cluster.own["db-2"] = None
+    assert cluster.members["db-2"]["state"] == "streaming"
+    found = only(cluster.live())
+    assert (found.check, found.level, found.host) == (
+        "patroni.member.state",
+        Level.CRITICAL,
+        "db-2",
+    )
+    assert "no answer" in found.message
+
+
 @pytest.mark.parametrize("state", ["stopping", "stopped", "starting", "crashed", "start failed"])
 def test_who_holds_the_role_and_does_not_run_does_not_lead(state: str) -> None:
     cluster = Cluster()
