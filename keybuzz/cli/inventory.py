@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from keybuzz.cli.context import pass_inventory_site
+from keybuzz.cli.context import pass_inventory_site, print_document
 from keybuzz.model.errors import UsageError
 from keybuzz.report.inventory import inventory_document, inventory_table, inventory_tree
 from keybuzz.site.limit import parse_limit
@@ -28,8 +26,7 @@ def inventory(site: Site, limit: tuple[str, ...], tree: bool, output: str) -> No
     servers = tuple(server for server in site.servers if server.name in names)
     total = len(site.servers)
     if output == "json":
-        document = inventory_document(servers, site.catalogue, total)
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_document(inventory_document(servers, site.catalogue, total))
         return
     draw = inventory_tree if tree else inventory_table
     click.echo(draw(servers, site.catalogue, total))
