@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,8 @@ def running(folder: Path, *, forwarding: str = "no") -> Iterator[Server]:
         yield server
     finally:
         for pid in descendants(process.pid):
-            os.kill(pid, 9)
+            with suppress(ProcessLookupError):  # a session may end between the look and the signal
+                os.kill(pid, 9)
         process.terminate()
         process.wait(10)
 
