@@ -20,19 +20,12 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
-    from keybuzz.agent.context import Context
-
 _PROTOCOL = 196608
 _MECHANISM = b"SCRAM-SHA-256"
 _OK, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 10, 11, 12
 _LARGEST = 1 << 16
 _MOST_ITERATIONS = 1 << 20
 _WRONG_PASSWORD = "28P01"
-
-
-def log_in(query: dict[str, Any], context: Context) -> dict[str, object]:
-    """Answer a reading; nothing of the request is needed."""
-    return attempt(query)
 
 
 def attempt(query: dict[str, Any]) -> dict[str, object]:

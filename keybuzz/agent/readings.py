@@ -11,6 +11,7 @@ from keybuzz.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from keybuzz.agent.context import Context
@@ -21,15 +22,26 @@ _LARGEST_ANSWER = 1 << 20
 
 def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return {"value": …} or {"problem": why}."""
+    if query["kind"] in _NETWORK:
+        return ask(query)
+    return _caught(lambda: _HOST[query["kind"]](query, context))
+
+
+def ask(query: dict[str, Any]) -> dict[str, Any]:
+    """Answer a reading that only asks somebody over the network, from wherever this runs."""
+    return _caught(lambda: _NETWORK[query["kind"]](query))
+
+
+def _caught(read: Callable[[], Any]) -> dict[str, Any]:
     try:
-        return {"value": _KINDS[query["kind"]](query, context)}
+        return {"value": read()}
     except AgentError as error:
         return {"problem": error.what}
     except (OSError, ValueError) as error:
         return {"problem": str(error)}
 
 
-def _http(query: dict[str, Any], context: Context) -> Any:
+def _http(query: dict[str, Any]) -> Any:
     response = http.request_url("GET", query["url"], 3.0)
     return {"status": response.status, "json": response.json()}
 
@@ -74,16 +86,16 @@ def _secret_copies(query: dict[str, Any], context: Context) -> Any:
     return find_copies(query, context)
 
 
-def _postgres_login(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.postgres_login import log_in
+def _postgres_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.postgres_login import attempt
 
-    return log_in(query, context)
+    return attempt(query)
 
 
-def _redis(query: dict[str, Any], context: Context) -> Any:
+def _redis(query: dict[str, Any]) -> Any:
     from keybuzz.agent import redis_reading  # only few hosts need it
 
-    return redis_reading.answer(query, context)
+    return redis_reading.answer(query)
 
 
 def _socket(query: dict[str, Any], context: Context) -> Any:
@@ -105,15 +117,19 @@ def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
     return find_ports(query)
 
 
-_KINDS = {
+_NETWORK = {
     "http": _http,
+    "postgres-login": _postgres_login,
+    "redis": _redis,
+}
+"""What needs nothing of the host that it runs on."""
+
+_HOST = {
     "command": _command,
     "container-command": _container_command,
     "listing": _listing,
     "text": _text,
-    "redis": _redis,
     "secret-copies": _secret_copies,
-    "postgres-login": _postgres_login,
     "socket": _socket,
     "tcp-ports": _tcp_ports,
 }

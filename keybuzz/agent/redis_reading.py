@@ -9,7 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from keybuzz.agent.context import Context
     from keybuzz.agent.resp import Reply
 
 _SETTINGS = frozenset(
@@ -18,7 +17,7 @@ _SETTINGS = frozenset(
 """Keys of CONFIG GET that an answer may hold: none of them is a secret."""
 
 
-def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
+def answer(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "replies": {command: parsed answer}}.
 
     An error of one command is {"error": text} in its place. Nobody on that port is a problem of the whole reading.

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from keybuzz.agent import http
-from keybuzz.agent.errors import AgentError
-from keybuzz.agent.postgres_login import attempt
+from keybuzz.agent.readings import ask
 from keybuzz.model.load_balancer import Balancer, Probe, Verdict
 from keybuzz.model.outcome import ExitCode
-from keybuzz.model.reading import PostgresLogin
+from keybuzz.model.reading import Answer
 from keybuzz.site.module import Entrance, Module
 from keybuzz.site.site import Site
 
-_TCP_SECONDS = 3.0
 _ATTEMPTS = 2
 """For each target: a load balancer that goes round comes to every one of them."""
-_NOT_IN_RECOVERY = "f"
 
 
 def balancers(site: Site) -> tuple[Balancer, ...]:
@@ -70,27 +66,10 @@ def _service(
 
 def _several(site: Site, entrance: Entrance, address: str, times: int) -> tuple[Verdict, str]:
     """Ask as often as told; one bad answer is enough."""
-    message = ""
+    question = entrance.ask(site, address)
     for number in range(1, times + 1):
-        try:
-            message = _once(site, entrance, address)
-        except (AgentError, OSError) as error:
-            what = error.what if isinstance(error, AgentError) else error.strerror or str(error)
+        answer = Answer(question.name, **ask(question.query()))
+        if wrong := answer.problem or entrance.wrong(answer):
             count = f" (attempt {number} of {times})" if times > 1 else ""
-            return Verdict.BAD, f"{what}{count}"
-    return Verdict.GOOD, f"{message}, {times} times" if times > 1 else message
-
-
-def _once(site: Site, entrance: Entrance, address: str) -> str:
-    """Return what is good there; AgentError or OSError says what is not."""
-    if entrance.login is None:
-        http.connect_tcp(address, entrance.port, _TCP_SECONDS).close()
-        return "answers"
-    login: PostgresLogin = entrance.login(site, address)
-    answer = attempt(login.query())
-    if not answer["accepted"]:
-        raise AgentError(str(answer["reason"]))
-    row = answer.get("row")
-    if isinstance(row, list) and row[:1] != [_NOT_IN_RECOVERY]:
-        raise AgentError("it leads to a replica")
-    return f"{login.user} writes"
+            return Verdict.BAD, f"{wrong}{count}"
+    return Verdict.GOOD, f"{entrance.good}, {times} times" if times > 1 else entrance.good

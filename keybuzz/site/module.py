@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keybuzz.model.finding import Finding
 from keybuzz.model.live import Live, Stage, Topology
-from keybuzz.model.reading import PostgresLogin, Reading
+from keybuzz.model.reading import Answer, PostgresLogin, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.site.site import Site
@@ -53,8 +53,12 @@ class Entrance:
     """A port of the module's hosts that the provider's load balancers lead to (LB-1)."""
 
     port: int
-    login: Callable[[Site, str], PostgresLogin] | None = None
-    """A real login at an address; without one, that somebody answers is all that is asked."""
+    ask: Callable[[Site, str], Reading]
+    """The question to somebody at an address: a real login, and what only the right one can answer."""
+    wrong: Callable[[Answer], str]
+    """Why the answer is not a good one; empty when it is."""
+    good: str
+    """What a good answer proves, such as `the application writes`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
 from tasks.postgres_proxy.checks import checks, topology
 from tasks.postgres_proxy.desired import describe, login_at
-from tasks.postgres_proxy.members import up
+from tasks.postgres_proxy.members import session_of, up
 from tasks.postgres_proxy.rollout import next_stage
 from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT
 
@@ -23,9 +23,14 @@ MODULE = Module(
     members_up=up,
     least_up=1,
     topology=topology,
-    entrances=(
-        Entrance(POSTGRES_PORT, login_at(POSTGRES_PORT)),
-        Entrance(POOL_PORT, login_at(POOL_PORT)),
+    entrances=tuple(
+        Entrance(
+            port,
+            login_at(port),
+            lambda answer: session_of(answer).reason,
+            "the application writes",
+        )
+        for port in (POSTGRES_PORT, POOL_PORT)
     ),
 )
 

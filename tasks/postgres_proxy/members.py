@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keybuzz.model.content import Template
 from keybuzz.model.files import File
 from keybuzz.model.live import HostView, Live
+from keybuzz.model.reading import Answer
 from tasks.postgres_proxy.values import (
     BACKEND,
     HAPROXY,
@@ -93,17 +94,17 @@ def _proxy(host: str, view: HostView) -> Proxy:
         listeners=listeners,
         clients=connections.get(str(POSTGRES_PORT)),
         pooled=connections.get(str(POOL_PORT)),
-        sessions=tuple((port, _session(view, f"login.{port}")) for port in PORTS),
+        sessions=tuple((port, session_of(view.answer(f"login.{port}"))) for port in PORTS),
         balancers=tuple(
-            (name.removeprefix("balancer."), _session(view, name))
+            (name.removeprefix("balancer."), session_of(view.answer(name)))
             for name in view.answers
             if name.startswith("balancer.")
         ),
     )
 
 
-def _session(view: HostView, name: str) -> Session:
-    answer = view.answer(name)
+def session_of(answer: Answer) -> Session:
+    """Return what the answer to a login comes to."""
     if not answer.known:
         return Session(False, False, answer.problem)
     if not answer.value["accepted"]:

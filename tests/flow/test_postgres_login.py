@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from keybuzz.agent import postgres_login
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds.postgres import verifier
-from keybuzz.agent.postgres_login import log_in
 from keybuzz.model.reading import PostgresLogin
 from keybuzz.model.secret import Secret
 
@@ -91,7 +91,7 @@ def attempt(port: int, password: str = PASSWORD, *, replication: bool = False) -
     login = PostgresLogin(
         "login", "127.0.0.1", "kb_app", Secret("P", password), "kb", replication, port, 5
     )
-    return log_in(login.query(), None)  # type: ignore[arg-type]  # it needs nothing of the request
+    return postgres_login.attempt(login.query())
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from redis_server import FaultError, Reply, fake_redis, raw_server
 
 LOCAL = "127.0.0.1"
 PASSWORD = "PlantedNeedle-redis-1234"
-NOBODY: Any = None
-"""A reading of Redis needs nothing of the request's context."""
 
 
 class TestClient:
@@ -143,7 +141,7 @@ class TestReading:
             ("SENTINEL", "CKQUORUM", "kb-redis-master"),
         )
         with fake_redis(daemon, PASSWORD) as server:
-            found = answer(query(server.port, *commands), NOBODY)
+            found = answer(query(server.port, *commands))
         assert found["denied"] == ""
         assert found["replies"] == {
             "INFO replication": {"role": "master", "connected_slaves": "2"},
@@ -169,13 +167,13 @@ class TestReading:
     def test_what_is_no_reading_is_not_even_sent(self, words: tuple[str, ...]) -> None:
         with fake_redis(lambda said: "x", PASSWORD) as server:
             with pytest.raises(AgentError, match="is no reading"):
-                answer(query(server.port, words), NOBODY)
+                answer(query(server.port, words))
             assert [said[0] for said in server.said] == ["AUTH"]
 
     def test_another_password_is_an_answer_and_silence_is_a_problem(self) -> None:
         with fake_redis(lambda words: "x", "another-password") as server:
-            found = answer(query(server.port, ("ROLE",)), NOBODY)
+            found = answer(query(server.port, ("ROLE",)))
             port = server.port
         assert found == {"denied": "WRONGPASS invalid pair", "replies": {}}
         with pytest.raises(AgentError, match="nothing answers"):
-            answer(query(port, ("ROLE",)), NOBODY)
+            answer(query(port, ("ROLE",)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 
 import pytest
@@ -17,6 +19,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.load_balancer import balancers, check, exit_code
 from keybuzz.model.load_balancer import Probe, Verdict, health_check
 from keybuzz.model.outcome import ExitCode
+from keybuzz.model.reading import Answer, HttpGet, PostgresLogin
 from keybuzz.model.server import VirtualAddress
 from keybuzz.report.load_balancer import check_document, check_text, settings_text
 from keybuzz.site.module import Entrance, Module
@@ -31,9 +34,32 @@ def probe(verdict: Verdict, port: int = 5432) -> Probe:
 
 @pytest.fixture
 def listening() -> Iterator[int]:
-    """A port of loopback at which somebody answers."""
+    """A port of loopback that accepts, and says nothing."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield server.getsockname()[1]
+
+
+class Hello(BaseHTTPRequestHandler):
+    """Answers everything with an empty document."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing on stderr."""
+
+
+@pytest.fixture
+def answering() -> Iterator[int]:
+    """A port of loopback at which somebody answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def loopback(ports: tuple[int, ...]) -> Site:
@@ -47,7 +73,18 @@ def loopback(ports: tuple[int, ...]) -> Site:
 
 
 def with_entrance(port: int) -> Module:
-    return replace(MODULE, entrances=(Entrance(port),))
+    """Return a module whose one entrance is good when somebody answers HTTP there."""
+    return replace(MODULE, entrances=(speaking(port),))
+
+
+def speaking(port: int) -> Entrance:
+    def ask(site: Site, address: str) -> HttpGet:
+        return HttpGet("anything", f"http://{address}:{port}/")
+
+    def wrong(answer: Answer) -> str:
+        return "" if answer.value["status"] == 200 else f"status {answer.value['status']}"
+
+    return Entrance(port, ask, wrong, "it speaks")
 
 
 def test_load_balancer_services_are_not_forgotten_all_of_them_are_said() -> None:
@@ -70,9 +107,9 @@ def test_targets_are_the_proxies_and_never_a_database() -> None:
 
 
 def test_someone_who_answers_is_good_at_the_target_and_through_the_load_balancer(
-    listening: int,
+    answering: int,
 ) -> None:
-    probes = check(loopback((listening,)), [with_entrance(listening)])
+    probes = check(loopback((answering,)), [with_entrance(answering)])
     assert [(p.place, p.verdict) for p in probes] == [
         ("entryhost-01", Verdict.GOOD),
         ("through it", Verdict.GOOD),
@@ -93,13 +130,14 @@ def test_an_open_port_without_postgresql_behind_it_is_bad(listening: int) -> Non
     """A TCP check alone would call it good."""
     site = loopback((listening,))
     entrance = MODULE.entrances[0]
-    assert entrance.login is not None
-    own = entrance.login
+    own = entrance.ask
 
-    def brief(site: Site, address: str) -> object:
-        return replace(own(site, address), port=listening, timeout=0.2)
+    def brief(site: Site, address: str) -> PostgresLogin:
+        login = own(site, address)
+        assert isinstance(login, PostgresLogin)
+        return replace(login, port=listening, timeout=0.2)
 
-    module = replace(MODULE, entrances=(Entrance(listening, brief),))  # type: ignore[arg-type]  # a login, made shorter
+    module = replace(MODULE, entrances=(replace(entrance, port=listening, ask=brief),))
     assert {p.verdict for p in check(site, [module])} == {Verdict.BAD}
 
 
