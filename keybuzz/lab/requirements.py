@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,34 +27,35 @@ DAEMONS = {
     "docker.io": ("docker.service", "docker.socket"),
     "docker-registry": ("docker-registry.service",),
     "haproxy": ("haproxy.service",),
+    "openssh-server": ("ssh.service", "ssh.socket"),
 }
-"""Units that Debian enables when a package is installed. The lab starts these programs itself."""
+"""Units that Debian enables when a package is installed. Who needs these programs starts them itself."""
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _INSTALL_SECONDS = 900
 
 
-def missing(root: Path = Path("/")) -> tuple[str, ...]:
+def missing(programs: Mapping[str, str] = PROGRAMS, root: Path = Path("/")) -> tuple[str, ...]:
     """Return the packages whose programs this machine does not have."""
     return tuple(
         package
-        for program, package in PROGRAMS.items()
+        for program, package in programs.items()
         if not (root / program.lstrip("/")).exists()
     )
 
 
-def ensure(report: Report) -> None:
+def ensure(report: Report, programs: Mapping[str, str] = PROGRAMS) -> None:
     """Install the missing packages; none of their daemons is started, now or at the next boot.
 
     A package that was already there is left as it is, its daemon too.
     """
     if os.geteuid() != 0:
         raise KbzError(
-            "the lab makes network namespaces and containers: it needs root",
+            "Debian packages, network namespaces and containers need root",
             where="lab",
             hint="run it as root, or with sudo",
         )
-    packages = missing()
+    packages = missing(programs)
     if not packages:
         return
     report("", f"Installing Debian packages on this machine: {' '.join(packages)}")

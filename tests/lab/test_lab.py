@@ -55,14 +55,20 @@ def silent(host: str, sentence: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSettings]:
-    place = LabSettings("kbz-selftest", tmp_path_factory.mktemp("lab") / "root", CACHE)
+def settings() -> Iterator[LabSettings]:
+    """Always at the same place, so that what a crashed session left is found and removed by the next."""
+    place = LabSettings("kbz-selftest", Path("/var/lib/kbz-selftest"), CACHE)
+    gone(place)
     lab.up(place, [ONE, TWO], silent)
     try:
         yield place
     finally:
-        lab.down(place, silent)
-        lab.wipe(place, silent)
+        gone(place)
+
+
+def gone(place: LabSettings) -> None:
+    lab.down(place, silent)
+    lab.wipe(place, silent)
 
 
 def ssh(settings: LabSettings, server: Server, command: str) -> str:

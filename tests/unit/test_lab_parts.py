@@ -185,7 +185,7 @@ def test_only_packages_whose_program_is_missing_are_wanted(tmp_path: Path) -> No
             file = tmp_path / program.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-    assert requirements.missing(tmp_path) == ("debootstrap",)
+    assert requirements.missing(root=tmp_path) == ("debootstrap",)
 
 
 def test_loss_of_nothing_only_removes_the_rules() -> None:

@@ -18,6 +18,7 @@ from keybuzz.model.lab import LabSettings
 from keybuzz.site.versions import parse_versions
 from site_values import memory_site, with_parameters
 from tasks.base.desired import describe
+from tests import machine
 
 SETTINGS = LabSettings("try", Path("/lab"), Path("/cache"))
 BALANCERS = balancer.balancers(real_catalogue(), real_servers())
@@ -109,7 +110,10 @@ def test_only_the_chosen_servers_decide_which_images_are_made() -> None:
 
 
 def test_packages_whose_daemons_are_disabled_are_packages_that_the_lab_installs() -> None:
-    assert set(requirements.DAEMONS) <= set(requirements.PROGRAMS.values())
+    assert set(requirements.DAEMONS) <= {
+        *requirements.PROGRAMS.values(),
+        *machine.PROGRAMS.values(),
+    }
 
 
 @pytest.mark.parametrize(
