@@ -17,7 +17,7 @@ from sshd import descendants
 from unix_server import Request, respond
 
 LEAK = """\
-import base64, json, os, sys, urllib.parse, shlex
+import base64, json, os, sys, time, urllib.parse, shlex
 text = open(sys.argv[1]).read()
 for line in text.splitlines():
     if line.startswith("quoted "):
@@ -26,8 +26,13 @@ for line in text.splitlines():
         print(urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), shlex.quote(secret))
         print(base64.b64encode(secret.encode()).decode(), json.dumps({"a": json.dumps(secret)}))
         print(base64.b64encode(f"kb:{secret}".encode()).decode())
+        sys.stdout.flush()
+        until, seen = time.monotonic() + 10, f"{os.path.dirname(__file__)}/seen.{os.getpid()}"
+        while not os.path.exists(seen) and time.monotonic() < until:
+            time.sleep(0.01)
         sys.exit(1)
 """
+"""It stays until whoever watches the processes has seen it."""
 CONFIGURATION = """\
 inventory:
   plugin: kbz_tsv
@@ -81,7 +86,7 @@ class Talkative:
         )
         seen: set[bytes] = set()
         ended = threading.Event()
-        watching = threading.Thread(target=_watch, args=(process.pid, seen, ended))
+        watching = threading.Thread(target=_watch, args=(process.pid, seen, ended, self.host.root))
         watching.start()
         try:
             stdout, stderr = process.communicate(timeout=60)
@@ -111,12 +116,14 @@ def talkative(folder: Path, secret: str) -> Talkative:
     return Talkative(folder, host)
 
 
-def _watch(pid: int, seen: set[bytes], ended: threading.Event) -> None:
+def _watch(pid: int, seen: set[bytes], ended: threading.Event, root: Path) -> None:
     """Collect what `ps` would show of a process and its children, until it has ended."""
     while not ended.is_set():
         for one in (pid, *descendants(pid)):
-            for name in ("cmdline", "environ"):
-                seen.add(_read(Path(f"/proc/{one}/{name}")))
+            command = _read(Path(f"/proc/{one}/cmdline"))
+            seen.update((command, _read(Path(f"/proc/{one}/environ"))))
+            if b"leak.py" in command:
+                (root / f"seen.{one}").touch()
 
 
 def _read(path: Path) -> bytes:
