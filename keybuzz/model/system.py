@@ -31,10 +31,16 @@ class OperatingSystem(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Package(Resource):
-    """A Debian package that must be installed; never upgraded on the way."""
+    """A Debian package that must be installed; never upgraded on the way.
+
+    One with a version has exactly that; one that is held is not upgraded by anybody else either.
+    """
 
     kind: ClassVar[str] = "package"
     package: str
+    version: str = ""
+    """As dpkg writes it; empty: whichever apt brings."""
+    held: bool = False
 
     @property
     def name(self) -> str:
@@ -42,10 +48,15 @@ class Package(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {"installed": True}
+        pinned: Attributes = {"version": self.version} if self.version else {}
+        return {"installed": True, **pinned, **({"held": True} if self.held else {})}
 
     def order(self) -> Json:
-        return self.query()
+        return {**self.query(), "version": self.version, "held": self.held}
+
+    def disrupts(self, observed: Attributes) -> bool:
+        """Another version of a program that may be at work restarts it."""
+        return bool(self.version and observed.get("version", self.version) != self.version)
 
 
 @dataclass(frozen=True, slots=True)

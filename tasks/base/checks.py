@@ -6,6 +6,8 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live
 from tasks.base.desired import RESOLVERS
 
+_TIME_SERVICES = ("service:systemd-timesyncd.service", "service:chrony.service")
+
 
 def checks(live: Live) -> tuple[Finding, ...]:
     """Return a finding for every check on every selected host, good ones too."""
@@ -21,7 +23,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(host: str, view: HostView) -> list[Finding]:
-    return [_docker(host, view), _resolvers(host, view), _units(host, view)]
+    return [_docker(host, view), *_clock(host, view), _resolvers(host, view), _units(host, view)]
 
 
 def _docker(host: str, view: HostView) -> Finding:
@@ -35,6 +37,19 @@ def _docker(host: str, view: HostView) -> Finding:
         host,
         f"kbz run base --limit {host}",
     )
+
+
+def _clock(host: str, view: HostView) -> tuple[Finding, ...]:
+    """Judge whether the clock follows others; nothing is said where the site has no time service of its own."""
+    if not any(item.identity in _TIME_SERVICES for item in view.resources):
+        return ()
+    check, answer = "base.clock.synchronised", view.answer("base.clock")
+    if not answer.known:
+        return (Finding(check, Level.UNKNOWN, answer.problem, host),)
+    if answer.value["stdout"].strip() != "yes":
+        text = "the clock is not synchronised yet: leases and elections rely on it"
+        return (Finding(check, Level.WARN, text, host, "timedatectl timesync-status"),)
+    return (Finding(check, Level.OK, "the clock is synchronised", host),)
 
 
 def _resolvers(host: str, view: HostView) -> Finding:

@@ -152,6 +152,7 @@ def _resolver() -> tuple[Resource, ...]:
 def _docker(site: Site) -> tuple[Resource, ...]:
     text = json.dumps(_daemon(site), indent=2, sort_keys=True) + "\n"
     return (
+        _docker_package(site),
         Directory("/etc/docker"),
         File(
             "/etc/docker/daemon.json",
@@ -160,6 +161,14 @@ def _docker(site: Site) -> tuple[Resource, ...]:
         ),
         Service("docker.service"),
         DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
+    )
+
+
+def _docker_package(site: Site) -> Package:
+    """The engine in one version, held: it once floated from 24 to 29 without anybody's word (facts/02)."""
+    version = site.parameter("base.docker_version")
+    return Package(
+        site.parameter("base.docker_package"), "" if version == "none" else version, held=True
     )
 
 
@@ -190,6 +199,7 @@ def _versions(site: Site) -> tuple[Resource, ...]:
 def _readings() -> tuple[Reading, ...]:
     return (
         Command("base.resolvers", ("resolvectl", "dns")),
+        Command("base.clock", ("timedatectl", "show", "--property=NTPSynchronized", "--value")),
         Command(
             "base.failed-units", ("systemctl", "list-units", "--failed", "--plain", "--no-legend")
         ),

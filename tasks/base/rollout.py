@@ -18,7 +18,7 @@ def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
     _refuse_other_system(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
-    packages = [change for change in ready if change.resource.kind == "package"]
+    packages = [c for c in ready if c.resource.kind == "package" and not c.disrupts]
     if packages:
         return Stage("packages", tuple(packages))
     gentle = [change for change in ready if not change.disrupts and not change.resource.guarded]

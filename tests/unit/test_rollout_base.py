@@ -24,6 +24,7 @@ from tasks.base import MODULE
 SITE = site_of(3)
 HOSTS = ("db-1", "db-2", "db-3")
 DOCKER = "docker-daemon:docker"
+ENGINE = "package:docker-ce"
 SERVICE = "service:docker.service"
 SSHD = "ssh-server:sshd"
 UFW = "firewall:ufw"
@@ -91,6 +92,42 @@ def test_packages_come_first_and_alone() -> None:
     assert [stage.name for stage in trail] == ["packages", "settings", "firewall, with undo armed"]
     assert {change.identity for change in trail[0].changes} == {"package:ufw"}
     assert all(stage.hosts == HOSTS for stage in trail)
+
+
+def test_another_version_of_docker_is_replaced_one_host_at_a_time() -> None:
+    states = good()
+    for host in HOSTS:
+        states[host] = damaged(states[host], ENGINE, version="5:24.0.7-1")
+    trail = roll(states)
+    assert [stage.hosts for stage in trail] == [(host,) for host in HOSTS]
+    assert all(change.disrupts for stage in trail for change in stage.changes)
+
+
+def test_a_first_docker_comes_with_the_other_packages_to_all_hosts() -> None:
+    states = good()
+    for host in HOSTS:
+        states[host] = damaged(states[host], ENGINE)
+    (stage,) = roll(states)
+    assert (stage.name, stage.hosts) == ("packages", HOSTS)
+
+
+@pytest.mark.parametrize(("said", "level"), [("yes\n", "ok"), ("no\n", "warn"), (None, "unknown")])
+def test_a_clock_that_follows_nobody_is_told(said: str | None, level: str) -> None:
+    seen = live(good())
+    answer = Answer("base.clock", problem="no answer")
+    if said is not None:
+        answer = Answer("base.clock", {"stdout": said})
+    hosts = {h: replace(view, answers={"base.clock": answer}) for h, view in seen.hosts.items()}
+    found = [
+        f for f in MODULE.checks(replace(seen, hosts=hosts)) if f.check == "base.clock.synchronised"
+    ]
+    assert [finding.level.word for finding in found] == [level] * 3
+    without = {
+        h: replace(view, resources=tuple(r for r in view.resources if r.kind != "service"))
+        for h, view in hosts.items()
+    }
+    checks = {f.check for f in MODULE.checks(replace(seen, hosts=without))}
+    assert "base.clock.synchronised" not in checks
 
 
 def test_what_can_lock_us_out_goes_one_kind_at_a_time() -> None:

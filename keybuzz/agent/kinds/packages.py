@@ -18,48 +18,66 @@ _LISTS = "/var/lib/apt/lists"
 _DAY = 86400.0
 
 
-def _installed() -> frozenset[str]:
-    names = set()
-    name = ""
+def _installed() -> dict[str, dict[str, object]]:
+    """Return version and hold of every package that dpkg has completely installed."""
+    found: dict[str, dict[str, object]] = {}
+    name, status = "", ""
     with open(_STATUS, encoding="utf-8", errors="replace") as file:
         for line in file:
             if line.startswith("Package: "):
-                name = line[9:].strip()
-            elif line.startswith("Status: ") and line.rstrip().endswith(" installed"):
-                names.add(name)
-    return frozenset(names)
+                name, status = line[9:].strip(), ""
+            elif line.startswith("Status: "):
+                status = line[8:].strip()
+            elif line.startswith("Version: ") and status.endswith(" installed"):
+                found[name] = {
+                    "installed": True,
+                    "version": line[9:].strip(),
+                    "held": status.startswith("hold "),
+                }
+    return found
 
 
 def read_package(query: Query, context: Context) -> State:
-    """Say whether dpkg has it completely installed."""
-    installed = query["name"] in context.once("packages", _installed)
-    return {"present": installed, "attributes": {"installed": True} if installed else {}}
+    """Say what dpkg has completely installed under that name."""
+    found = context.once("packages", _installed).get(query["name"])
+    return {"present": found is not None, "attributes": found or {}}
 
 
 def write_package(order: Query, context: Context) -> None:
-    """Install one package; waits for another apt instead of failing on its lock.
+    """Install one package, and hold it when it shall be held."""
+    name, version = order["name"], order["version"]
+    found = _installed().get(name)
+    if found is None or (version and found["version"] != version):
+        _install(f"{name}={version}" if version else name, context)
+    if order["held"]:
+        _apt(["apt-mark", "hold", name], f"apt-mark could not hold {name}", [])
+
+
+def _install(what: str, context: Context) -> None:
+    """Let apt install it; waits for another apt instead of failing on its lock.
 
     Package lists that are missing or old are fetched first. That this failed matters only when apt can not install.
     """
     complaint = context.once_in_request("apt-get update", _update_lists)
-    done = run_child(
-        [
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "--no-upgrade",
-            "-o",
-            "DPkg::Lock::Timeout=120",
-            order["name"],
-        ],
-        timeout=600,
-        env={"DEBIAN_FRONTEND": "noninteractive"},
-    )
+    words = [
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "--allow-change-held-packages",
+    ]
+    # --no-upgrade would also forbid a pinned version.
+    upgrade = [] if "=" in what else ["--no-upgrade"]
+    lock = ["-o", "DPkg::Lock::Timeout=120"]
+    _apt([*words, *upgrade, *lock, what], f"apt-get could not install {what}", complaint)
+
+
+def _apt(words: list[str], failure: str, complaint: list[str]) -> None:
+    done = run_child(words, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
     if done.exit_code != 0:
         reason = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
         raise AgentError(
-            f"apt-get could not install {order['name']}: {' | '.join([*reason, *complaint])}",
+            f"{failure}: {' | '.join([*reason, *complaint])}",
             "check the package sources of the host, then run again",
         )
 
