@@ -98,6 +98,12 @@ def _redis(query: dict[str, Any]) -> Any:
     return redis_reading.answer(query)
 
 
+def _mysql(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import mysql_reading  # only few hosts need it
+
+    return mysql_reading.answer(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -121,6 +127,7 @@ _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
     "redis": _redis,
+    "mysql-query": _mysql,
 }
 """What needs nothing of the host that it runs on."""
 

@@ -214,6 +214,37 @@ class RedisQuery:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class MysqlQuery:
+    """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
+
+    The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
+    """
+
+    name: str
+    address: str
+    port: int
+    user: str
+    password: Secret
+    statements: tuple[str, ...] = ()
+    """Without any, the answer is whether the login works."""
+    timeout: float = 5.0
+    """Seconds for the login, and for each statement."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host that may know it."""
+        return {
+            "kind": "mysql-query",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "statements": list(self.statements),
+            "timeout": self.timeout,
+        }
+
+
 Reading = (
     HttpGet
     | Command
@@ -225,6 +256,7 @@ Reading = (
     | SocketQuestion
     | TcpPorts
     | RedisQuery
+    | MysqlQuery
 )
 
 
