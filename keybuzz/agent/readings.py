@@ -123,6 +123,12 @@ def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
     return find_ports(query)
 
 
+def _galera_position(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.galera import position
+
+    return position(query, context)
+
+
 _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
@@ -139,4 +145,5 @@ _HOST = {
     "secret-copies": _secret_copies,
     "socket": _socket,
     "tcp-ports": _tcp_ports,
+    "galera-position": _galera_position,
 }

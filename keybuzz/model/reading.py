@@ -245,6 +245,39 @@ class MysqlQuery:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class GaleraPosition:
+    """How far the data of a stopped Galera node goes; only `kbz recover` asks.
+
+    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or ""}. Where
+    grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
+    """
+
+    name: str
+    container: str
+    """Must not run meanwhile."""
+    data: str
+    image: str
+    argv: tuple[str, ...]
+    """The server with --wsrep-recover."""
+    binds: tuple[str, ...]
+    timeout: float = 540.0
+    """Seconds for the server's own crash recovery."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "galera-position",
+            "name": self.name,
+            "container": self.container,
+            "data": self.data,
+            "image": self.image,
+            "argv": list(self.argv),
+            "binds": list(self.binds),
+            "timeout": self.timeout,
+        }
+
+
 Reading = (
     HttpGet
     | Command
@@ -257,6 +290,7 @@ Reading = (
     | TcpPorts
     | RedisQuery
     | MysqlQuery
+    | GaleraPosition
 )
 
 
