@@ -143,6 +143,7 @@ def container(site: Site, server: Server) -> Container:
     return Container(
         CONTAINER,
         site.image("mariadb-galera"),
+        command=("/opt/bitnami/scripts/mariadb-galera/run.sh",),
         environment=(
             ("MARIADB_ROOT_USER", ADMINISTRATOR),
             ("MARIADB_ROOT_PASSWORD", password(site, "MARIADB_ROOT_PASSWORD")),
@@ -160,6 +161,7 @@ def container(site: Site, server: Server) -> Container:
         ),
         binds=(Bind(VOLUME, INSIDE), Bind(MY_CNF, CUSTOM_CNF, read_only=True)),
         hostname=server.name,
+        user=str(UID),
         stop_timeout=STOP_TIMEOUT,
     )
 

@@ -105,7 +105,7 @@ def read_mysql_user(query: Query, context: Context) -> State:
 
 
 def write_mysql_user(order: Query, context: Context) -> None:
-    """Create what is missing; set the password only when the login fails. The server gets its hash, so no log has it."""
+    """Create what is missing; set the password only when the login fails. The server gets a hash."""
     account = _account(order["name"])
     secret = f"IDENTIFIED VIA mysql_native_password USING {literal(stored(order['password']))}"
     with _open(order) as server:
