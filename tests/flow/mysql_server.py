@@ -83,12 +83,19 @@ class FakeMysql:
 
     def serve(self, listener: socket.socket) -> None:
         listener.settimeout(_POLL)
+        talks: list[threading.Thread] = []
         while not self.ended.is_set():
             with suppress(TimeoutError):
                 connection, _ = listener.accept()
-                with connection, suppress(OSError, EOFError):
-                    connection.settimeout(10)
-                    self._talk(connection)
+                talks.append(threading.Thread(target=self._serve_one, args=(connection,)))
+                talks[-1].start()
+        for talk in talks:
+            talk.join()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError, EOFError):
+            connection.settimeout(10)
+            self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
         connection.sendall(greeting())
