@@ -98,6 +98,12 @@ def _redis(query: dict[str, Any]) -> Any:
     return redis_reading.answer(query)
 
 
+def _mysql(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import mysql_reading  # only few hosts need it
+
+    return mysql_reading.answer(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -117,10 +123,17 @@ def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
     return find_ports(query)
 
 
+def _galera_position(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.galera import position
+
+    return position(query, context)
+
+
 _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
     "redis": _redis,
+    "mysql-query": _mysql,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -132,4 +145,5 @@ _HOST = {
     "secret-copies": _secret_copies,
     "socket": _socket,
     "tcp-ports": _tcp_ports,
+    "galera-position": _galera_position,
 }

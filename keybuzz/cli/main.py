@@ -22,6 +22,7 @@ VERBS = {
     "exec": "Run one command on many hosts.",
     "history": "Show earlier runs.",
     "resume": "Repeat the last run that did not end well.",
+    "recover": "Bring a cluster back after a total stop.",
     "hosts": "Pin and forget host keys.",
     "secrets": "The credential store.",
     "versions": "Check, verify and lock the frozen images.",

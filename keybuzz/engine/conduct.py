@@ -86,6 +86,10 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
+    def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Do one stage that no rollout asks for, with its gates and under the guard."""
+        return self._stage(module, stage, snapshot)
+
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
         done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         while True:

@@ -63,8 +63,7 @@ class Freeze:
         if (self.marks / module.name).exists():
             return
         if module.virgin is not None and module.virgin(live):
-            self.marks.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self.marks / module.name).touch()
+            self.begin(module)
             return
         changes = len(tuple(live.changes()))
         raise RefusedError(
@@ -74,6 +73,11 @@ class Freeze:
             hint=f"kbz drift {module.name} shows them; for one run: "
             f"--lift-freeze {module.name} --reason 'who decided it, and why'",
         )
+
+    def begin(self, module: Module) -> None:
+        """A first install, or a recovery whose name was typed, begins: its next run may finish it."""
+        self.marks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.marks / module.name).touch()
 
     def converged(self, module: Module) -> None:
         """The module is as described: a first install has ended."""

@@ -73,26 +73,36 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
         ),
     )
     error: KbzError | None = None
-    snapshot = before.snapshot
     try:
         if request.saved is not None:
             request.saved.require_same(before.plan)
-        snapshot = conductor.run(snapshot)
+        conductor.run(before.snapshot)
     except KbzError as stopped:
         error = stopped
-        snapshot = conductor.last or snapshot
+    seconds = time.monotonic() - started
+    return report_of_run(workspace, conductor, before, error, seconds)
+
+
+def report_of_run(
+    workspace: Workspace,
+    conductor: Conductor,
+    before: Survey,
+    error: KbzError | None,
+    seconds: float,
+) -> Report:
+    """Judge what the conductor has read last, and report what became of every host."""
+    snapshot = conductor.last or before.snapshot
     after = before
     if snapshot is not before.snapshot:
         descriptions = conductor.descriptions
-        after = judge(workspace, request.modules, request.selected, descriptions, snapshot)
+        after = judge(workspace, before.modules, before.selected, descriptions, snapshot)
     # What is inside a cluster is written on its leader, whether --limit names that host or not.
     touched = {result.change.host for result in conductor.results}
     hosts = {
         host: _ended(host, after, conductor.results, error)
-        for host in sorted(request.selected | touched)
+        for host in sorted(before.selected | touched)
     }
     workspace.listen(events.Judged(after.findings))
-    seconds = time.monotonic() - started
     report = report_of(workspace, "run", after, hosts, seconds, before.plan)
     return _with_error(report, error)
 

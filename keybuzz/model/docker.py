@@ -108,6 +108,30 @@ class Container(Resource):
         return observed.get("running") is True
 
 
+@dataclass(frozen=True, slots=True)
+class StoppedContainer(Resource):
+    """The wish that a container does not run now, such as before its data is looked at. No description holds it."""
+
+    kind: ClassVar[str] = "container-stopped"
+    container: str
+    stop_timeout: int = 60
+    """Seconds between TERM and KILL."""
+
+    @property
+    def name(self) -> str:
+        return self.container
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"running": False}
+
+    def order(self) -> Json:
+        return {**self.query(), "stop_timeout": self.stop_timeout}
+
+    def disrupts(self, observed: Attributes) -> bool:
+        return observed.get("running") is True
+
+
 def _environment_digest(item: tuple[str, str | Secret], key: DigestKey) -> str:
     """Return NAME=digest: the agent answers the same, so that no value is ever compared in clear."""
     name, value = item

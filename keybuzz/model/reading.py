@@ -214,6 +214,70 @@ class RedisQuery:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class MysqlQuery:
+    """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
+
+    The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
+    """
+
+    name: str
+    address: str
+    port: int
+    user: str
+    password: Secret
+    statements: tuple[str, ...] = ()
+    """Without any, the answer is whether the login works."""
+    timeout: float = 5.0
+    """Seconds for the login, and for each statement."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host that may know it."""
+        return {
+            "kind": "mysql-query",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "statements": list(self.statements),
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GaleraPosition:
+    """How far the data of a stopped Galera node goes; only `kbz recover` asks.
+
+    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or ""}. Where
+    grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
+    """
+
+    name: str
+    container: str
+    """Must not run meanwhile."""
+    data: str
+    image: str
+    argv: tuple[str, ...]
+    """The server with --wsrep-recover."""
+    binds: tuple[str, ...]
+    timeout: float = 540.0
+    """Seconds for the server's own crash recovery."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "galera-position",
+            "name": self.name,
+            "container": self.container,
+            "data": self.data,
+            "image": self.image,
+            "argv": list(self.argv),
+            "binds": list(self.binds),
+            "timeout": self.timeout,
+        }
+
+
 Reading = (
     HttpGet
     | Command
@@ -225,6 +289,8 @@ Reading = (
     | SocketQuestion
     | TcpPorts
     | RedisQuery
+    | MysqlQuery
+    | GaleraPosition
 )
 
 

@@ -62,6 +62,38 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """How far one member's data goes, as its disk says."""
+
+    host: str
+    history: str
+    """Id of the history that the data belongs to; empty when the member holds none."""
+    number: int
+    """The last change that it holds; -1 when nobody knows."""
+    marked: bool
+    """It was the last to leave, by its own word."""
+    source: str
+    """Where that was read, or why it could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a cluster comes back after a total stop (`kbz recover`): a verb of its own, with a typed name."""
+
+    name: Callable[[Site], str]
+    """What the operator types: the cluster's name."""
+    halt: Callable[[Live], Stage | None]
+    """What still runs, and serves nobody, is stopped. Raises RefusedError when the cluster is not down."""
+    positions: Callable[[Site, Server], Reading]
+    """The question to each stopped member."""
+    position: Callable[[str, Answer], Position]
+    choose: Callable[[tuple[Position, ...]], str]
+    """The one member to start from. Raises RefusedError when the positions do not prove which."""
+    start: Callable[[Live, str], Stage]
+    """Makes a cluster of that member; the module's own rollout brings the others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """Everything the engine needs to know about a module."""
 
@@ -94,5 +126,6 @@ class Module:
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()
+    recovery: Recovery | None = None
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""

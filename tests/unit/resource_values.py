@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hypothesis import strategies as st
 
 from keybuzz.model.content import Content, QuotedSecret
-from keybuzz.model.docker import Bind, Container, DockerDaemon, Image
+from keybuzz.model.docker import Bind, Container, DockerDaemon, Image, StoppedContainer
 from keybuzz.model.files import (
     Absent,
     ContainerSignal,
@@ -18,6 +18,7 @@ from keybuzz.model.files import (
     Symlink,
     UnitReload,
 )
+from keybuzz.model.mariadb import MariadbData, MysqlAccess, MysqlDatabase, MysqlUser
 from keybuzz.model.plan import Action, Change, State
 from keybuzz.model.postgres import (
     Database,
@@ -74,6 +75,7 @@ _rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "2
 _redis = st.builds(RedisAccess, st.just("10.0.0.123"), _secrets)
 _runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
 _watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
+_mysql = st.builds(MysqlAccess, st.just("10.0.0.170"), _words, _secrets)
 _address = st.sampled_from([None, "10.0.0.124"])
 
 RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
@@ -110,7 +112,11 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         _words,
         _words,
     ),
+    "container-stopped": st.builds(StoppedContainer, _words),
     "docker-daemon": st.builds(DockerDaemon, _words, _words, _words),
+    "mariadb-data": st.builds(MariadbData, _paths, st.just("10.11")),
+    "mysql-database": st.builds(MysqlDatabase, _mysql, _words, _words, _words),
+    "mysql-user": st.builds(MysqlUser, _mysql, _words, _secrets, _pairs),
     "postgres-role": st.builds(Role, _access, _words, _secrets, st.booleans(), st.booleans()),
     "postgres-database": st.builds(Database, _access, _words, _words),
     "postgres-extension": st.builds(Extension, _access, _words, _words),

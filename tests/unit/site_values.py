@@ -41,6 +41,12 @@ SIZES = (
 )
 
 
+def planted(name: str) -> str:
+    """Return the planted value of a secret; MariaDB's image takes no more than 32 characters."""
+    short = name.removeprefix("MARIADB_").replace("PASSWORD", "PASS")
+    return f"{PLANTED}-{short if name.startswith('MARIADB') else name}-1234"
+
+
 def configuration_text(folder: Path) -> str:
     """Return a nornir_config.yaml over the real inventory, with state and credentials in `folder`."""
     return f"""inventory:
@@ -65,7 +71,11 @@ def planted_configuration(folder: Path) -> Configuration:
     create_missing(folder / "credentials")
     for path in (folder / "credentials").iterdir():
         names = "|".join(PASSWORDS)
-        text = re.sub(rf"(?m)^({names})=.*$", rf"\1={PLANTED}-\1-1234", path.read_text())
+        text = re.sub(
+            rf"(?m)^({names})=.*$",
+            lambda match: f"{match[1]}={planted(match[1])}",
+            path.read_text(),
+        )
         path.write_text(text, encoding="utf-8")
     return read_configuration(folder / "nornir_config.yaml")
 
@@ -79,7 +89,7 @@ def planted_site(folder: Path) -> Site:
 def memory_site() -> Site:
     """Return the real site with fixed credentials, without any folder of its own."""
     root = INVENTORY.parent
-    credentials = {item.name: item.default or f"{PLANTED}-{item.name}-1234" for item in SCHEMA}
+    credentials = {item.name: item.default or planted(item.name) for item in SCHEMA}
     versions = INVENTORY / "versions.yaml"
     return Site(
         root=root,

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from keybuzz.model.outcome import ExitCode
 from keybuzz.policy.load import load_context
 from policy_values import EXAMPLE
-from site_values import PASSWORDS, PLANTED, configuration_text, planted_configuration
+from site_values import PASSWORDS, PLANTED, configuration_text, planted, planted_configuration
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ def test_it_needs_no_credentials_and_writes_nothing(site: Path, tmp_path: Path) 
 def test_with_a_store_its_values_are_found(tmp_path: Path) -> None:
     planted_configuration(tmp_path)
     for number, name in enumerate(PASSWORDS):
-        (tmp_path / f"{number}.txt").write_text(f"it is {PLANTED}-{name}-1234 now\n")
+        (tmp_path / f"{number}.txt").write_text(f"it is {planted(name)} now\n")
     code, out, _ = kbz(tmp_path, "policy", "check", *(f"{n}.txt" for n in range(len(PASSWORDS))))
     assert code == ExitCode.REFUSED
     for name in PASSWORDS:

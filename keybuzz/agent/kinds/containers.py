@@ -67,6 +67,22 @@ def write_container(order: Query, context: Context) -> None:
     context.docker.act("POST", f"/containers/{quote(name)}/start")
 
 
+def read_container_stopped(query: Query, context: Context) -> State:
+    """Say whether a container of that name runs, or is about to be started again by Docker."""
+    found = context.docker.inspect(query["name"])
+    state = found["State"] if found is not None else {}
+    runs = bool(state.get("Running") or state.get("Restarting"))
+    return {"present": True, "attributes": {"running": runs}}
+
+
+def write_container_stopped(order: Query, context: Context) -> None:
+    """Stop it gently; it stays stopped until somebody starts it."""
+    name, patience = order["name"], order["stop_timeout"]
+    context.docker.act(
+        "POST", f"/containers/{quote(name)}/stop?t={patience}", timeout=patience + 30
+    )
+
+
 def _only_stopped(found: Any, order: Query, context: Context) -> bool:
     wanted = _options(order)
     config, host = found["Config"], found["HostConfig"]

@@ -1,0 +1,59 @@
+"""`kbz recover`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.context import format_option, show, stoppable_workspace
+from keybuzz.model.errors import RefusedError
+
+if TYPE_CHECKING:
+    from keybuzz.engine.recover import Confirm
+    from keybuzz.site.module import Position
+
+
+@click.command()
+@click.argument("module")
+@click.option(
+    "--confirm", "typed", default="", metavar="NAME", help="The cluster's name; for scripts."
+)
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option(
+    "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For all of it."
+)
+@format_option
+def recover(module: str, typed: str, wait: float, timeout: float, form: str) -> int:
+    """Bring a cluster back after a total stop, from the one member that has everything.
+
+    Refused while any member serves or one can not be asked. Shows how far each member's data goes, and starts the
+    most advanced after the cluster's name was typed; the others join it one by one.
+    """
+    from keybuzz.engine.recover import recover as recover_cluster
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = recover_cluster(work, module, _confirming(typed), wait, timeout)
+    return show(report, form)
+
+
+def _confirming(typed: str) -> Confirm:
+    def confirm(cluster: str, positions: tuple[Position, ...], host: str) -> str:
+        from keybuzz.report.positions import positions_text
+
+        click.echo(positions_text(positions, host), err=True, nl=False)
+        if typed:
+            return typed
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                "the name of the cluster must be typed, and nobody is at the terminal",
+                where="recover",
+                hint=f"look at the table, then: --confirm {cluster}",
+            )
+        answer: str = click.prompt(
+            f"Type the name of the cluster to start it from {host}", err=True
+        )
+        return answer.strip()
+
+    return confirm

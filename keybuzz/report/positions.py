@@ -1,0 +1,31 @@
+"""The positions of a stopped cluster's members, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.site.module import Position
+
+_HEAD = ("host", "history", "number", "last to leave", "read from", "")
+
+
+def positions_text(positions: Iterable[Position], chosen: str) -> str:
+    """Return a table with one line for each member; the chosen one is marked."""
+    rows = [_HEAD, *(_row(item, chosen) for item in positions)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _row(item: Position, chosen: str) -> tuple[str, ...]:
+    return (
+        item.host,
+        item.history or "none",
+        str(item.number) if item.number >= 0 else "unknown",
+        "yes" if item.marked else "no",
+        item.source,
+        "starts the cluster" if item.host == chosen else "joins",
+    )

@@ -1,0 +1,39 @@
+"""Module 7: MariaDB Galera on three nodes (GAL-1, GAL-2, GAL-4)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module, Recovery
+from tasks.galera import recovery
+from tasks.galera.checks import checks, topology
+from tasks.galera.desired import describe
+from tasks.galera.members import up, virgin, writer
+from tasks.galera.rollout import next_stage
+from tasks.galera.values import cluster_name
+
+MODULE = Module(
+    name="galera",
+    number=7,
+    title="MariaDB Galera",
+    group="galera",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    virgin=virgin,
+    writer=writer,
+    topology=topology,
+    recovery=Recovery(
+        cluster_name,
+        recovery.halt,
+        recovery.question,
+        recovery.position,
+        recovery.choose,
+        recovery.start,
+    ),
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,144 @@
+"""What makes Galera healthy (facts/07, readiness). Pure; ids are stable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.model.files import File
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live, Member, Topology
+from tasks.galera import values
+from tasks.galera.members import Node, nodes
+from tasks.galera.ready import RECOVER, not_serving
+
+_PAUSED = 0.1
+"""Share of the time that flow control may hold writes back."""
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Judge every member and the cluster; a member that was not asked is never silently left out."""
+    found = nodes(live)
+    findings = [_reachable(live, server.name) for server in live.members]
+    findings.append(_one_cluster(live, found))
+    for host, node in found.items():
+        findings += [
+            _serves(live, node),
+            _flag(node),
+            _application(live.hosts[host], host),
+        ]
+        if node.synced:
+            findings += [_flow_control(node), _settings(live.hosts[host], node)]
+    return tuple(findings)
+
+
+def topology(live: Live) -> Topology:
+    """Return who serves now."""
+    found = nodes(live)
+    members = tuple(
+        _member(found[server.name])
+        if server.name in found
+        else Member(
+            server.name, "unknown", "unreachable" if server.name in live.unreachable else ""
+        )
+        for server in live.members
+    )
+    serving = [node for node in found.values() if node.primary]
+    summary = f"{len(serving)} of {len(live.members)} in the Primary component"
+    return Topology(_name(found.values()), members, summary)
+
+
+def _name(found: Iterable[Node]) -> str:
+    names = {node.variables.get("wsrep_cluster_name", "") for node in found} - {""}
+    return ", ".join(sorted(names)) or values.GROUP
+
+
+def _member(node: Node) -> Member:
+    details = (
+        ("size", str(node.size)),
+        ("seqno", node.status.get("wsrep_last_committed", "")),
+        ("flow control", node.status.get("wsrep_flow_control_paused", "")),
+    )
+    state = node.status.get("wsrep_local_state_comment", "silent")
+    role = "primary component" if node.primary else "outside"
+    return Member(node.host, role, state, details if node.primary else ())
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    check = "galera.member.reachable"
+    if host in live.unreachable:
+        return Finding(check, Level.UNKNOWN, live.unreachable[host], host)
+    if host not in live.hosts:
+        return Finding(check, Level.UNKNOWN, "was not asked", host)
+    return Finding(check, Level.OK, "answers", host)
+
+
+def _one_cluster(live: Live, found: dict[str, Node]) -> Finding:
+    """Judge what all nodes say together: one history, one component, and everybody in it."""
+    check, size = "galera.cluster.one", len(live.members)
+    primaries = [node for node in found.values() if node.primary]
+    if not primaries:
+        return Finding(check, Level.CRITICAL, "no node is in a Primary component", hint=RECOVER)
+    largest = max(node.size for node in primaries)
+    if len({node.uuid for node in primaries}) > 1 or len(primaries) > largest:
+        names = " and ".join(node.host for node in primaries)
+        return Finding(check, Level.CRITICAL, f"{names} are Primary without each other")
+    if largest < size:
+        text = f"{largest} of {size} members"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run galera starts what is stopped")
+    return Finding(check, Level.OK, f"{largest} of {size} members, {primaries[0].uuid}")
+
+
+def _serves(live: Live, node: Node) -> Finding:
+    check = "galera.node.synced"
+    if node.synced:
+        return Finding(check, Level.OK, "Synced, Primary, ready", node.host)
+    hint = f"kbz exec --limit {node.host} -- docker logs --tail 50 {values.CONTAINER}"
+    return Finding(check, Level.CRITICAL, not_serving(live, node), node.host, hint)
+
+
+def _flag(node: Node) -> Finding:
+    check = "galera.bootstrap.flag"
+    if not node.flagged:
+        return Finding(check, Level.OK, "joins", node.host)
+    text = "its container has the bootstrap flag: its next start makes a cluster of its own"
+    return Finding(check, Level.CRITICAL, text, node.host, "kbz run galera replaces it")
+
+
+def _application(view: HostView, host: str) -> Finding:
+    """Judge a real login of the application on this node."""
+    check, answer = "galera.application.login", view.answer("galera.application")
+    denied = answer.value["denied"] if answer.known else answer.problem
+    if denied:
+        return Finding(check, Level.CRITICAL, denied, host, "kbz run galera")
+    return Finding(check, Level.OK, "logs in", host)
+
+
+def _flow_control(node: Node) -> Finding:
+    check = "galera.flow_control.paused"
+    text = node.status.get("wsrep_flow_control_paused", "")
+    try:
+        share = float(text)
+    except ValueError:
+        return Finding(check, Level.UNKNOWN, f"says {text!r}", node.host)
+    level = Level.OK if share < _PAUSED else Level.WARN
+    return Finding(check, level, f"writes were held back {share:.1%} of the time", node.host)
+
+
+def _settings(view: HostView, node: Node) -> Finding:
+    """Compare what the running server uses with what is settled (GAL-2)."""
+    check = "galera.settings.live"
+    wanted = _settled(view)
+    for key, value in wanted.items():
+        found = node.variables.get(key, "")
+        if found != value:
+            text = f"{key} is {found}, and {value} is settled"
+            hint = f"the server was started with something else: docker restart {values.CONTAINER}"
+            return Finding(check, Level.CRITICAL, text, node.host, hint)
+    return Finding(check, Level.OK, f"{len(wanted)} settled values hold", node.host)
+
+
+def _settled(view: HostView) -> dict[str, str]:
+    """Return the checked keys of the described my.cnf."""
+    text = next((r.text.masked() for r in view.resources if isinstance(r, File)), "")
+    pairs = (line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    return {key: value for key, value in pairs if key in values.LIVE}

@@ -1,0 +1,101 @@
+"""What a Galera node must be (module 7: GAL-1, GAL-2). Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keybuzz.model.content import Template
+from keybuzz.model.docker import Image
+from keybuzz.model.files import Directory, File, ImageValidator
+from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
+from keybuzz.model.reading import Command, DirectoryListing, MysqlQuery, Reading
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.galera import values
+
+_TEMPLATES = Path(__file__).parent / "templates"
+STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
+VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.LIVE}"
+_CHECKED = "/tmp/my.cnf"
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one node; every node is a joiner, the first install and a recovery aside."""
+    image = site.image("mariadb-galera")
+    return Description(
+        (
+            MariadbData(values.VOLUME, values.NEWEST),
+            Directory(values.ROOT),
+            Directory(values.CONFIGURATION),
+            Directory(values.VOLUME, values.UID, values.UID, 0o700),
+            Image(image),
+            _my_cnf(site, server, image),
+            values.container(site, server),
+        ),
+        _readings(site, server),
+        cluster(site, server),
+    )
+
+
+def _my_cnf(site: Site, server: Server, image: str) -> File:
+    """Return my.cnf, which the server itself reads once before it is in place: an unknown key stops it at its start."""
+    return File(
+        values.MY_CNF,
+        Template(_TEMPLATES, "my.cnf.j2", values.MyCnf(values.settings(site, server))),
+        validator=ImageValidator(
+            image,
+            (values.SERVER, f"--defaults-file={_CHECKED}", "--verbose", "--help"),
+            _CHECKED,
+        ),
+    )
+
+
+def cluster(site: Site, server: Server) -> tuple[Resource, ...]:
+    """Return what is inside the cluster: ERPNext's database and user, and the user that ProxySQL monitors with."""
+    reached = values.access(site, server)
+    database = site.secret("MARIADB_DB").reveal()
+    return (
+        MysqlDatabase(reached, database, values.CHARACTER_SET, values.COLLATION),
+        MysqlUser(
+            reached,
+            site.secret("MARIADB_APP_USER").reveal(),
+            values.password(site, "MARIADB_APP_PASSWORD"),
+            (("ALL PRIVILEGES", f"{database}.*"),),
+        ),
+        MysqlUser(
+            reached,
+            site.secret("MARIADB_MONITOR_USER").reveal(),
+            values.password(site, "MARIADB_MONITOR_PASSWORD"),
+            # What MariaDB 10.5 and later call REPLICATION CLIENT.
+            (("BINLOG MONITOR", "*.*"),),
+        ),
+    )
+
+
+def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
+    reached = values.access(site, server)
+    return (
+        MysqlQuery(
+            "galera.node",
+            reached.address,
+            reached.port,
+            reached.user,
+            reached.password,
+            (STATUS, VARIABLES),
+        ),
+        MysqlQuery(
+            "galera.application",
+            reached.address,
+            reached.port,
+            site.secret("MARIADB_APP_USER").reveal(),
+            values.password(site, "MARIADB_APP_PASSWORD"),
+        ),
+        DirectoryListing("galera.volume", values.VOLUME),
+        DirectoryListing("galera.data", values.DATA),
+        Command(
+            "galera.restarts", ("docker", "inspect", "-f", "{{.RestartCount}}", values.CONTAINER)
+        ),
+        Command("galera.log", ("docker", "logs", "--tail", "2", values.CONTAINER)),
+    )

@@ -1,0 +1,139 @@
+"""The live cluster, read from every node: what it says of itself, and what its disk proves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keybuzz.model.live import HostView, Live
+from tasks.galera import values
+from tasks.galera.desired import STATUS, VARIABLES
+
+CONTAINER_ID = f"container:{values.CONTAINER}"
+DATA_ID = f"mariadb-data:{values.VOLUME}"
+_FLAGS = (values.BOOTSTRAP, values.FORCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host of the cluster."""
+
+    host: str
+    answers: bool
+    """It speaks, even if it does not let us in."""
+    denied: str
+    """Why it does not let us in: another password than the credential store's."""
+    problem: str
+    status: Mapping[str, str]
+    """wsrep_… by its own word."""
+    variables: Mapping[str, str]
+    present: bool
+    """There is a container, running or not."""
+    running: bool
+    flagged: bool
+    """Its container has the bootstrap flag: each start of it makes a new cluster."""
+    data: bool
+    """Its disk belongs to a cluster: grastate.dat is there, or nobody could look."""
+    recoverable: bool
+    """It knows who was in the last Primary component, and comes back by itself when they do (pc.recovery)."""
+
+    @property
+    def primary(self) -> bool:
+        """True in a Primary component: it belongs to the one cluster that takes writes."""
+        return self.status.get("wsrep_cluster_status") == "Primary"
+
+    @property
+    def synced(self) -> bool:
+        """True when it serves: Synced in a Primary component, and ready."""
+        return (
+            self.primary
+            and self.status.get("wsrep_local_state_comment") == "Synced"
+            and self.status.get("wsrep_ready") == "ON"
+        )
+
+    @property
+    def size(self) -> int:
+        """Members of its component."""
+        return _number(self.status.get("wsrep_cluster_size"))
+
+    @property
+    def uuid(self) -> str:
+        """Id of the cluster's history."""
+        return self.status.get("wsrep_cluster_state_uuid", "")
+
+
+def nodes(live: Live) -> dict[str, Node]:
+    """Return the reachable hosts by name."""
+    return {host: _node(host, view) for host, view in live.hosts.items()}
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that count for the quorum. One that does not let us in is up all the same: it serves others."""
+    return frozenset(host for host, node in nodes(live).items() if node.synced or node.denied)
+
+
+def unborn(live: Live) -> bool:
+    """Say whether every member proves that no cluster was ever born: nowhere a state of one."""
+    found = nodes(live)
+    return len(found) == len(live.members) and not any(node.data for node in found.values())
+
+
+def virgin(live: Live) -> bool:
+    """Say whether every member proves that it holds no data and no container (FRZ-1)."""
+    return unborn(live) and all(
+        _empty(live.hosts[host]) and not node.present and not node.answers
+        for host, node in nodes(live).items()
+    )
+
+
+def writer(live: Live) -> str | None:
+    """Return the node on which databases and users are written: the first that serves."""
+    return next((host for host, node in sorted(nodes(live).items()) if node.synced), None)
+
+
+def log(view: HostView) -> str:
+    """Return how often Docker has restarted the container, and what it said last; empty when nobody knows."""
+    restarts, lines = view.answer("galera.restarts"), view.answer("galera.log")
+    count = str(restarts.value["stdout"]).strip() if restarts.known else ""
+    said = str(lines.value["stderr"] or lines.value["stdout"]).strip() if lines.known else ""
+    last = said.splitlines()[-1][:160] if said else ""
+    parts = (f"{count} restarts" if count not in ("", "0") else "", last)
+    return "; ".join(part for part in parts if part)
+
+
+def _empty(view: HostView) -> bool:
+    volume = view.answer("galera.volume")
+    return volume.known and not volume.value["names"]
+
+
+def _node(host: str, view: HostView) -> Node:
+    answer = view.answer("galera.node")
+    value = answer.value if isinstance(answer.value, dict) else {}
+    denied = str(value.get("denied", ""))
+    data = view.answer("galera.data")
+    names = data.value["names"] if data.known else []
+    environment = view.attribute(CONTAINER_ID, "environment")
+    added = environment if isinstance(environment, tuple) else ()
+    return Node(
+        host=host,
+        answers=answer.known,
+        denied=denied,
+        problem=answer.problem or denied,
+        status=_pairs(value, STATUS),
+        variables=_pairs(value, VARIABLES),
+        present=view.present(CONTAINER_ID),
+        running=view.attribute(CONTAINER_ID, "running") is True,
+        flagged=any(item.startswith(_FLAGS) for item in added),
+        data=not data.known or "grastate.dat" in names,
+        recoverable="gvwstate.dat" in names,
+    )
+
+
+def _pairs(value: Mapping[str, object], statement: str) -> Mapping[str, str]:
+    rows = value.get("rows")
+    found = rows.get(statement) if isinstance(rows, dict) else None
+    return {str(row[0]): str(row[1]) for row in found} if isinstance(found, list) else {}
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0

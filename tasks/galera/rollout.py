@@ -1,0 +1,230 @@
+"""The next step for Galera, from its live state. Pure.
+
+A cluster is born once, on ground that all members prove to be virgin: the first node gets an ephemeral container with
+the bootstrap flag, the others join it one by one, and then it is replaced by a joiner like them. Later nothing here
+ever makes a cluster: what is stopped joins the Primary component, or forms it again with those that were in it
+(pc.recovery). Where neither can be, the run stops and names `kbz recover galera`.
+"""
+
+from __future__ import annotations
+
+from keybuzz.model.docker import Container
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
+from keybuzz.model.plan import Action, Change, Difference
+from tasks.galera import values
+from tasks.galera.members import CONTAINER_ID, DATA_ID, nodes, unborn
+from tasks.galera.ready import RECOVER, no_primary, not_synced
+
+BIRTH_TIMEOUT = 300.0
+"""Seconds to make the data of a new cluster and to serve it."""
+JOIN_TIMEOUT = 1800.0
+"""Seconds: a state transfer copies all data by rsync."""
+RETURN_TIMEOUT = 180.0
+"""Seconds for members to find each other again, or to finish what they are at."""
+_INSIDE = (MysqlDatabase, MysqlUser)
+
+
+def next_stage(live: Live) -> Stage | None:
+    """Return the next stage, or None when nothing is left to do."""
+    _refuse_foreign(live)
+    ready = [change for change in live.changes() if change.action is not Action.LATER]
+    containers = [change for change in ready if isinstance(change.resource, Container)]
+    inside = [change for change in ready if isinstance(change.resource, _INSIDE)]
+    around = tuple(change for change in ready if change not in containers and change not in inside)
+    if around:
+        return Stage("prepare", around)
+    if not any(node.primary for node in nodes(live).values()):
+        return _without_primary(live, containers)
+    if starting := [change for change in containers if not change.disrupts]:
+        return _join(live, starting[0])
+    if containers:
+        return _replace(live, containers)
+    if unsettled := _settle(live):
+        return unsettled
+    return Stage("database and users", tuple(inside)) if inside else None
+
+
+def bootstrap(live: Live, host: str, *, forced: bool) -> Stage:
+    """Return the ephemeral step that makes a Primary component of one node."""
+    resource = next(r for r in live.hosts[host].resources if isinstance(r, Container))
+    return Stage(
+        f"bootstrap {host}",
+        (_with_flag(live, host, values.bootstrapping(resource, forced=forced)),),
+        after=Gate(
+            f"{host} is a Primary component, Synced",
+            lambda now: not_synced(now, [host]),
+            BIRTH_TIMEOUT,
+        ),
+    )
+
+
+def _with_flag(live: Live, host: str, resource: Container) -> Change:
+    view = live.hosts[host]
+    if not view.present(CONTAINER_ID):
+        differences = (Difference("running", None, True), Difference("restart", None, "no"))
+        return Change(host, live.module, resource, Action.CREATE, differences)
+    restart = view.attribute(CONTAINER_ID, "restart")
+    was = restart if isinstance(restart, str) else None
+    differences = (Difference("running", False, True), Difference("restart", was, "no"))
+    return Change(host, live.module, resource, Action.UPDATE, differences)
+
+
+def _refuse_foreign(live: Live) -> None:
+    """Newer or foreign data, another password, and two clusters at once are never touched."""
+    found = nodes(live)
+    for change in live.changes():
+        if isinstance(change.resource, MariadbData):
+            raise RefusedError(
+                change.reason or _foreign_data(live, change.host),
+                where=change.host,
+                hint="nothing was written; data is never converted, moved or removed by a run",
+            )
+    for host, node in found.items():
+        if node.denied and host in live.selected:
+            raise RefusedError(
+                f"MariaDB does not take the password of mariadb.env: {node.denied}",
+                where=host,
+                hint="adopt it: put the live password into mariadb.env; nothing was written",
+            )
+    primaries = [node for node in found.values() if node.primary]
+    if len({node.uuid for node in primaries}) > 1 or (
+        primaries and len(primaries) > max(node.size for node in primaries)
+    ):
+        raise RefusedError(
+            f"{' and '.join(node.host for node in primaries)} are Primary without each other: two clusters",
+            where="galera",
+            hint="stop writing; the owner decides whose data stays. kbz changes nothing here",
+        )
+
+
+def _foreign_data(live: Live, host: str) -> str:
+    view = live.hosts[host]
+    if view.attribute(DATA_ID, "layout") != "bitnami":
+        return f"{values.VOLUME} holds data in the layout of {view.attribute(DATA_ID, 'layout')}"
+    newest = view.attribute(DATA_ID, "newest")
+    return f"the data was written by MariaDB {newest}; the frozen image is {values.NEWEST}"
+
+
+def _without_primary(live: Live, containers: list[Change]) -> Stage | None:
+    found = nodes(live)
+    if unborn(live):
+        return _birth(live)
+    missing = sorted({member.name for member in live.members} - found.keys())
+    if missing and not any(node.data for node in found.values()):
+        raise RefusedError(
+            f"a first start needs all members, and {', '.join(missing)} can not be read",
+            where="galera",
+            hint="bring it back first: whether a cluster lives there can not be told",
+        )
+    # A node without data has nothing to form a cluster from: it joins later.
+    starting = tuple(c for c in containers if not c.disrupts and found[c.host].data)
+    running = [host for host, node in found.items() if node.running]
+    if starting and not running and not any(node.recoverable for node in found.values()):
+        where = ", ".join(host for host, node in found.items() if node.data)
+        raise RefusedError(
+            f"the cluster is stopped, and no node on its own knows how to go on (data on {where})",
+            where="galera",
+            hint=f"{RECOVER} shows every node's position and starts the most advanced",
+        )
+    if starting:
+        # Who was in the last Primary component makes it again, when enough of them are there.
+        return Stage("start together", starting, after=_returned())
+    if running:
+        return Stage("wait", (), after=_returned())
+    return None
+
+
+def _returned() -> Gate:
+    return Gate("the members form their Primary component again", no_primary, RETURN_TIMEOUT)
+
+
+def _birth(live: Live) -> Stage | None:
+    """Bootstrap the first node; go on with it when an earlier run was cut off there."""
+    if not live.selected:
+        return None
+    found = nodes(live)
+    first = live.members[0].name
+    if left := sorted(found.keys() - live.selected):
+        raise RefusedError(
+            f"a first start needs all members, and --limit leaves out {', '.join(left)}",
+            where="galera",
+            hint="kbz run galera --limit galera",
+        )
+    for host, node in found.items():
+        if host != first and node.present:
+            raise RefusedError(
+                "has a container and no data, and there is no cluster that it could join",
+                where=host,
+                hint=f"remove it by hand (docker rm -f {values.CONTAINER}); then run again",
+            )
+    if found[first].running:
+        gate = Gate(
+            f"{first} is a Primary component, Synced",
+            lambda now: not_synced(now, [first]),
+            BIRTH_TIMEOUT,
+        )
+        return Stage("wait", (), after=gate)
+    return bootstrap(live, first, forced=False)
+
+
+def _join(live: Live, change: Change) -> Stage:
+    """Let one node join those that are there, which must all serve first."""
+    serving = [host for host, node in nodes(live).items() if node.running and host != change.host]
+    return Stage(
+        f"join {change.host}",
+        (change,),
+        before=Gate(
+            f"{' and '.join(serving)} serve",
+            lambda now: not_synced(now, serving, len(serving)),
+            RETURN_TIMEOUT,
+        ),
+        after=Gate(
+            f"{change.host} is Synced, {len(serving) + 1} members",
+            lambda now: not_synced(now, [*serving, change.host], len(serving) + 1),
+            JOIN_TIMEOUT,
+        ),
+    )
+
+
+def _replace(live: Live, containers: list[Change]) -> Stage:
+    """Replace one running node: a bootstrap container first, because its next restart would leave the cluster."""
+    found = nodes(live)
+    flagged = [change for change in containers if found[change.host].flagged]
+    # The first node that serves is the one that clients are likeliest to write on: it comes last.
+    change = flagged[0] if flagged else containers[-1]
+    host = change.host
+    everybody = list(live.hosts)
+    others = [name for name in everybody if name != host]
+
+    def others_serve(now: Live) -> str | None:
+        return not_synced(now, others) if others else f"{host} would leave no node behind"
+
+    return Stage(
+        f"replace {values.CONTAINER} on {host}",
+        (change,),
+        before=Gate(
+            f"all but {host} serve",
+            others_serve,
+            RETURN_TIMEOUT,
+        ),
+        after=Gate(
+            f"{host} is Synced, {len(everybody)} members",
+            lambda now: not_synced(now, everybody, len(everybody)),
+            JOIN_TIMEOUT,
+        ),
+    )
+
+
+def _settle(live: Live) -> Stage | None:
+    """Wait for members on their way: a run that was cut off, a state transfer, or Docker that has just come back."""
+    running = [host for host, node in nodes(live).items() if node.running]
+    if not live.selected & set(running) or not_synced(live, running, len(running)) is None:
+        return None
+    gate = Gate(
+        "the cluster has settled",
+        lambda now: not_synced(now, running, len(running)),
+        JOIN_TIMEOUT,
+    )
+    return Stage("wait", (), after=gate)

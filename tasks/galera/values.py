@@ -1,0 +1,192 @@
+"""The settled values of facts/07, typed: what template, description, rollout and recovery share."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+
+from keybuzz.model.docker import Bind, Container
+from keybuzz.model.errors import InputError
+from keybuzz.model.mariadb import MysqlAccess
+from keybuzz.model.secret import Secret
+from keybuzz.model.server import Server
+from keybuzz.site.site import Site
+
+GROUP = "galera"
+CONTAINER = "mariadb"
+UID = 1001
+"""User of Bitnami's image; the official one has 999 (contradiction 34)."""
+NEWEST = "10.11"
+"""Series of the frozen image: newer data is never touched."""
+ROOT = "/opt/keybuzz/mariadb"
+CONFIGURATION = f"{ROOT}/conf"
+MY_CNF = f"{CONFIGURATION}/my.cnf"
+VOLUME = f"{ROOT}/data"
+DATA = f"{VOLUME}/data"
+"""Where Bitnami's image keeps the database inside the volume."""
+INSIDE = "/bitnami/mariadb"
+CUSTOM_CNF = "/opt/bitnami/mariadb/conf/my_custom.cnf"
+SERVER = "/opt/bitnami/mariadb/sbin/mysqld"
+PROVIDER = "/opt/bitnami/mariadb/lib/libgalera_smm.so"
+ADMINISTRATOR = "root"
+STOP_TIMEOUT = 120
+"""Seconds: after Docker's own ten the server is killed, and no longer knows its position."""
+BOOTSTRAP = "MARIADB_GALERA_CLUSTER_BOOTSTRAP"
+FORCE = "MARIADB_GALERA_FORCE_SAFETOBOOTSTRAP"
+CHARACTER_SET = "utf8mb4"
+COLLATION = "utf8mb4_unicode_ci"
+_LONGEST = 32
+"""Characters of a password that the image takes."""
+_SIZE = re.compile(r"\d+[KMG]?")
+
+Settings = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MyCnf:
+    """Every name of my.cnf.j2."""
+
+    settings: Settings
+
+
+def settings(site: Site, server: Server) -> Settings:
+    """Return what is settled for one node, each key once."""
+    return (
+        ("bind-address", "0.0.0.0"),
+        ("skip-name-resolve", "ON"),
+        ("default_storage_engine", "InnoDB"),
+        ("binlog_format", "ROW"),
+        ("innodb_autoinc_lock_mode", "2"),
+        ("innodb_flush_log_at_trx_commit", "1"),
+        ("innodb_flush_method", "O_DIRECT"),
+        ("innodb_buffer_pool_size", _size(site, "galera.buffer_pool_size")),
+        ("innodb_log_file_size", _size(site, "galera.log_file_size")),
+        ("query_cache_type", "0"),
+        ("query_cache_size", "0"),
+        ("max_connections", _number(site, "galera.max_connections")),
+        ("character-set-server", CHARACTER_SET),
+        ("collation-server", COLLATION),
+        ("wsrep_on", "ON"),
+        ("wsrep_provider", PROVIDER),
+        ("wsrep_cluster_name", cluster_name(site)),
+        ("wsrep_cluster_address", cluster_address(site)),
+        ("wsrep_node_name", server.name),
+        ("wsrep_node_address", str(server.address)),
+        ("wsrep_sst_method", "rsync"),
+        ("wsrep_provider_options", f'"{provider_options(site)}"'),
+    )
+
+
+LIVE = (
+    "binlog_format",
+    "innodb_autoinc_lock_mode",
+    "innodb_flush_log_at_trx_commit",
+    "max_connections",
+    "wsrep_on",
+    "wsrep_sst_method",
+    "wsrep_cluster_name",
+    "wsrep_cluster_address",
+    "wsrep_node_name",
+    "wsrep_node_address",
+)
+"""Keys whose value in the running server is compared (GAL-2): a second block in a file would have changed them."""
+
+
+def provider_options(site: Site) -> str:
+    """Return the one line of options: a second one would take the place of the first (facts/07)."""
+    options = (
+        ("pc.recovery", "TRUE"),
+        ("gcache.size", _size(site, "galera.gcache_size")),
+        ("gcs.fc_limit", "256"),
+        ("gcs.fc_factor", "1.0"),
+        ("gcs.fc_master_slave", "YES"),
+        ("evs.keepalive_period", "PT3S"),
+        ("evs.suspect_timeout", "PT10S"),
+        ("evs.inactive_timeout", "PT30S"),
+    )
+    return ";".join(f"{key}={value}" for key, value in options)
+
+
+def cluster_name(site: Site) -> str:
+    """Return the name that all members agree on, and that a recovery wants typed."""
+    return site.secret("GALERA_CLUSTER_NAME").reveal()
+
+
+def cluster_address(site: Site) -> str:
+    """Return the same list on every member."""
+    return "gcomm://" + ",".join(str(member.address) for member in site.members(GROUP))
+
+
+def access(site: Site, server: Server) -> MysqlAccess:
+    """Return how a node is reached: on its private address, as its administrator."""
+    return MysqlAccess(
+        str(server.address), ADMINISTRATOR, password(site, "MARIADB_ROOT_PASSWORD"), 3306
+    )
+
+
+def password(site: Site, name: str) -> Secret:
+    """Return a password; InputError for one that the image would refuse or cut."""
+    found = site.secret(name)
+    if len(found.reveal()) > _LONGEST:
+        raise InputError(
+            f"{name} has more than {_LONGEST} characters, which the image does not take",
+            where=f"{site.settings.credentials}/mariadb.env",
+            hint="choose a shorter one",
+        )
+    return found
+
+
+def container(site: Site, server: Server) -> Container:
+    """Return the steady container: it joins, and can never make a new cluster."""
+    values = settings(site, server)
+    return Container(
+        CONTAINER,
+        site.image("mariadb-galera"),
+        command=("/opt/bitnami/scripts/mariadb-galera/run.sh",),
+        environment=(
+            ("MARIADB_ROOT_USER", ADMINISTRATOR),
+            ("MARIADB_ROOT_PASSWORD", password(site, "MARIADB_ROOT_PASSWORD")),
+            ("MARIADB_REPLICATION_USER", site.secret("MARIADB_MONITOR_USER").reveal()),
+            ("MARIADB_REPLICATION_PASSWORD", password(site, "MARIADB_MONITOR_PASSWORD")),
+            ("MARIADB_GALERA_MARIABACKUP_USER", site.secret("MARIADB_SST_USER").reveal()),
+            ("MARIADB_GALERA_MARIABACKUP_PASSWORD", password(site, "MARIADB_SST_PASSWORD")),
+            ("MARIADB_GALERA_CLUSTER_NAME", cluster_name(site)),
+            ("MARIADB_GALERA_CLUSTER_ADDRESS", cluster_address(site)),
+            ("MARIADB_GALERA_NODE_NAME", server.name),
+            # The image's own default is the address of eth0, which is the public one (facts/07).
+            ("MARIADB_GALERA_NODE_ADDRESS", str(server.address)),
+            # A changed my.cnf is a changed container: the server reads it at its start only.
+            ("KBZ_CONFIGURATION", hashlib.sha256(repr(values).encode()).hexdigest()[:12]),
+        ),
+        binds=(Bind(VOLUME, INSIDE), Bind(MY_CNF, CUSTOM_CNF, read_only=True)),
+        hostname=server.name,
+        user=str(UID),
+        stop_timeout=STOP_TIMEOUT,
+    )
+
+
+def bootstrapping(steady: Container, *, forced: bool) -> Container:
+    """Return the same container with the bootstrap flag, which Docker never starts by itself.
+
+    `forced` also sets safe_to_bootstrap: for the one node that a recovery has chosen.
+    """
+    flags: tuple[tuple[str, str], ...] = ((BOOTSTRAP, "yes"),)
+    if forced:
+        flags = (*flags, (FORCE, "yes"))
+    return replace(steady, environment=(*steady.environment, *flags), restart="no")
+
+
+def _size(site: Site, name: str) -> str:
+    return _matching(site, name, _SIZE, "such as 1G")
+
+
+def _number(site: Site, name: str) -> str:
+    return _matching(site, name, re.compile(r"\d+"), "such as 500")
+
+
+def _matching(site: Site, name: str, pattern: re.Pattern[str], hint: str) -> str:
+    text = site.parameter(name)
+    if pattern.fullmatch(text) is None:
+        raise InputError(f"{name} is {text}", where="site.yaml", hint=hint)
+    return text
