@@ -17,7 +17,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.conduct import Conductor
 from keybuzz.engine.freeze import NO_LIFT, Freeze
 from keybuzz.engine.lock import leases
-from keybuzz.engine.observe import session
+from keybuzz.engine.observe import observe, session
 from keybuzz.engine.outcomes import in_journal, remember
 from keybuzz.engine.run import report_of_run
 from keybuzz.engine.survey import Survey, survey
@@ -117,7 +117,21 @@ def _decide(
             where=module.name,
             hint="nothing was started; its members are stopped",
         )
+    _require_still_down(workspace, conductor, recovery)
     return host
+
+
+def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
+    """Look again: whoever typed the name may have taken an hour for it."""
+    conductor.last = observe(workspace.nornir, conductor.descriptions)
+    module = conductor.modules[0]
+    live = conductor.view(conductor.last).live(module, workspace.site)
+    if recovery.halt(live) is not None:
+        raise RefusedError(
+            "members were started since their positions were read",
+            where=module.name,
+            hint="nothing was started by kbz; give the command again",
+        )
 
 
 def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host: str) -> Report:

@@ -105,7 +105,7 @@ def log(view: HostView) -> str:
 
 def _empty(view: HostView) -> bool:
     volume = view.answer("galera.volume")
-    return volume.known and not volume.value["names"]
+    return volume.known and not set(volume.value["names"]) - {"lost+found"}
 
 
 def _node(host: str, view: HostView) -> Node:
