@@ -11,7 +11,8 @@ from keybuzz.cli.context import format_option, show, stoppable_workspace
 from keybuzz.model.errors import RefusedError
 
 if TYPE_CHECKING:
-    from keybuzz.engine.recover import Confirm
+    from collections.abc import Callable
+
     from keybuzz.site.module import Position
 
 
@@ -31,18 +32,22 @@ def recover(module: str, typed: str, wait: float, timeout: float, form: str) -> 
     Refused while any member serves or one can not be asked. Shows how far each member's data goes, and starts the
     most advanced after the cluster's name was typed; the others join it one by one.
     """
+    from keybuzz.engine.recover import Operator
     from keybuzz.engine.recover import recover as recover_cluster
 
     with stoppable_workspace(quiet=form == "json") as work:
-        report = recover_cluster(work, module, _confirming(typed), wait, timeout)
+        report = recover_cluster(work, module, Operator(_show, _asking(typed)), wait, timeout)
     return show(report, form)
 
 
-def _confirming(typed: str) -> Confirm:
-    def confirm(cluster: str, positions: tuple[Position, ...], host: str) -> str:
-        from keybuzz.report.positions import positions_text
+def _show(positions: tuple[Position, ...], host: str) -> None:
+    from keybuzz.report.positions import positions_text
 
-        click.echo(positions_text(positions, host), err=True, nl=False)
+    click.echo(positions_text(positions, host), err=True, nl=False)
+
+
+def _asking(typed: str) -> Callable[[str, str], str]:
+    def ask(cluster: str, host: str) -> str:
         if typed:
             return typed
         if not sys.stdin.isatty():
@@ -56,4 +61,4 @@ def _confirming(typed: str) -> Confirm:
         )
         return answer.strip()
 
-    return confirm
+    return ask

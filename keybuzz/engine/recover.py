@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
@@ -17,7 +17,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.conduct import Conductor
 from keybuzz.engine.freeze import NO_LIFT, Freeze
 from keybuzz.engine.lock import leases
-from keybuzz.engine.observe import session
+from keybuzz.engine.observe import observe, session
 from keybuzz.engine.outcomes import in_journal, remember
 from keybuzz.engine.run import report_of_run
 from keybuzz.engine.survey import Survey, survey
@@ -35,12 +35,19 @@ if TYPE_CHECKING:
 _POSITION_TIMEOUT = 600.0
 """Seconds for a member to find its position: the server's crash recovery is part of it."""
 
-Confirm = Callable[[str, tuple[Position, ...], str], str]
-"""Shows the positions and the chosen member, and returns what was typed for the cluster's name."""
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who decides."""
+
+    show: Callable[[tuple[Position, ...], str], None]
+    """Gets the positions, and the member to start from: none when they do not prove which."""
+    ask: Callable[[str, str], str]
+    """Gets the cluster's name and the member to start from; returns what was typed for the name."""
 
 
 def recover(
-    workspace: Workspace, name: str, confirm: Confirm, wait: float, timeout: float
+    workspace: Workspace, name: str, operator: Operator, wait: float, timeout: float
 ) -> Report:
     """Recover one cluster; RefusedError before anything was started when that is not proven to be right."""
     module, recovery = _choose(name)
@@ -53,7 +60,7 @@ def recover(
         started = time.monotonic()
         before = survey(workspace, (module,), selected)
         conductor = _conductor(workspace, before, module, started + timeout)
-        host = _decide(workspace, conductor, before, recovery, confirm)
+        host = _decide(workspace, conductor, before, recovery, operator)
         return remember(workspace, number, _bring_back(workspace, conductor, before, host))
 
 
@@ -89,7 +96,7 @@ def _decide(
     conductor: Conductor,
     before: Survey,
     recovery: Recovery,
-    confirm: Confirm,
+    operator: Operator,
 ) -> str:
     """Return the member to start from, after the operator has typed the cluster's name."""
     module, site = conductor.modules[0], workspace.site
@@ -97,15 +104,34 @@ def _decide(
     if halting is not None:
         conductor.stage(module, halting, before.snapshot)
     found = _positions(workspace, before.selected, recovery)
-    host = recovery.choose(found)
+    try:
+        host = recovery.choose(found)
+    except RefusedError:
+        operator.show(found, "")
+        raise
+    operator.show(found, host)
     cluster = recovery.name(site)
-    if confirm(cluster, found, host) != cluster:
+    if operator.ask(cluster, host) != cluster:
         raise RefusedError(
             f"the name of the cluster was not typed: it is {cluster}",
             where=module.name,
             hint="nothing was started; its members are stopped",
         )
+    _require_still_down(workspace, conductor, recovery)
     return host
+
+
+def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
+    """Look again: whoever typed the name may have taken an hour for it."""
+    conductor.last = observe(workspace.nornir, conductor.descriptions)
+    module = conductor.modules[0]
+    live = conductor.view(conductor.last).live(module, workspace.site)
+    if recovery.halt(live) is not None:
+        raise RefusedError(
+            "members were started since their positions were read",
+            where=module.name,
+            hint="nothing was started by kbz; give the command again",
+        )
 
 
 def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host: str) -> Report:

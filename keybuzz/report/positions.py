@@ -27,5 +27,11 @@ def _row(item: Position, chosen: str) -> tuple[str, ...]:
         str(item.number) if item.number >= 0 else "unknown",
         "yes" if item.marked else "no",
         item.source,
-        "starts the cluster" if item.host == chosen else "joins",
+        _part(item.host, chosen),
     )
+
+
+def _part(host: str, chosen: str) -> str:
+    if not chosen:
+        return ""
+    return "starts the cluster" if host == chosen else "joins"

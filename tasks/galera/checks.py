@@ -8,7 +8,7 @@ from keybuzz.model.files import File
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live, Member, Topology
 from tasks.galera import values
-from tasks.galera.members import Node, nodes
+from tasks.galera.members import NO_HISTORY, Node, nodes
 from tasks.galera.ready import RECOVER, not_serving
 
 _PAUSED = 0.1
@@ -82,6 +82,11 @@ def _one_cluster(live: Live, found: dict[str, Node]) -> Finding:
     if len({node.uuid for node in primaries}) > 1 or len(primaries) > largest:
         names = " and ".join(node.host for node in primaries)
         return Finding(check, Level.CRITICAL, f"{names} are Primary without each other")
+    if primaries[0].uuid == NO_HISTORY:
+        text = (
+            "the cluster has no history: nodes were started without their position, and may differ"
+        )
+        return Finding(check, Level.CRITICAL, text, hint="compare their data; the owner decides")
     if largest < size:
         text = f"{largest} of {size} members"
         return Finding(check, Level.CRITICAL, text, hint="kbz run galera starts what is stopped")
@@ -139,6 +144,7 @@ def _settings(view: HostView, node: Node) -> Finding:
 
 def _settled(view: HostView) -> dict[str, str]:
     """Return the checked keys of the described my.cnf."""
-    text = next((r.text.masked() for r in view.resources if isinstance(r, File)), "")
+    files = (r for r in view.resources if isinstance(r, File) and r.path == values.MY_CNF)
+    text = next((file.text.masked() for file in files), "")
     pairs = (line.split(" = ", 1) for line in text.splitlines() if " = " in line)
     return {key: value for key, value in pairs if key in values.LIVE}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.content import Template
+from keybuzz.model.content import Content, Template
 from keybuzz.model.docker import Image
 from keybuzz.model.files import Directory, File, ImageValidator
 from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
@@ -32,6 +32,7 @@ def describe(site: Site, server: Server) -> Description:
             Directory(values.VOLUME, values.UID, values.UID, 0o700),
             Image(image),
             _my_cnf(site, server, image),
+            File(values.START, Content.plain(values.START_TEXT), mode=0o755),
             values.container(site, server),
         ),
         _readings(site, server),

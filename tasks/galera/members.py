@@ -11,6 +11,8 @@ from tasks.galera.desired import STATUS, VARIABLES
 
 CONTAINER_ID = f"container:{values.CONTAINER}"
 DATA_ID = f"mariadb-data:{values.VOLUME}"
+NO_HISTORY = "00000000-0000-0000-0000-000000000000"
+"""Of a node that was interrupted while it got its first copy, or of nodes that began together without a position."""
 _FLAGS = (values.BOOTSTRAP, values.FORCE)
 
 
@@ -103,7 +105,7 @@ def log(view: HostView) -> str:
 
 def _empty(view: HostView) -> bool:
     volume = view.answer("galera.volume")
-    return volume.known and not volume.value["names"]
+    return volume.known and not set(volume.value["names"]) - {"lost+found"}
 
 
 def _node(host: str, view: HostView) -> Node:

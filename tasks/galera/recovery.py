@@ -11,11 +11,8 @@ from keybuzz.model.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values
-from tasks.galera.members import nodes, unborn
+from tasks.galera.members import NO_HISTORY, nodes, unborn
 from tasks.galera.rollout import bootstrap
-
-_NOTHING = "00000000-0000-0000-0000-000000000000"
-"""History of a node that was interrupted while it got its first copy."""
 
 
 def halt(live: Live) -> Stage | None:
@@ -92,7 +89,7 @@ def position(host: str, answer: Answer) -> Position:
     if value["recovered"]:
         history, _, text = value["recovered"].rpartition(":")
         number, source = int(text), "wsrep-recover"
-    if history == _NOTHING or number < 0:
+    if history == NO_HISTORY or number < 0:
         return Position(host, "", -1, bool(value["safe"]), f"{source}: no whole copy")
     return Position(host, history, number, bool(value["safe"]), source)
 

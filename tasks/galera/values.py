@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from keybuzz.model.docker import Bind, Container
 from keybuzz.model.errors import InputError
@@ -22,6 +23,10 @@ NEWEST = "10.11"
 ROOT = "/opt/keybuzz/mariadb"
 CONFIGURATION = f"{ROOT}/conf"
 MY_CNF = f"{CONFIGURATION}/my.cnf"
+START = f"{CONFIGURATION}/start.sh"
+START_INSIDE = "/opt/keybuzz/start.sh"
+START_TEXT = (Path(__file__).parent / "templates" / "start.sh").read_text(encoding="utf-8")
+"""What finds a killed server's position before it starts."""
 VOLUME = f"{ROOT}/data"
 DATA = f"{VOLUME}/data"
 """Where Bitnami's image keeps the database inside the volume."""
@@ -143,7 +148,7 @@ def container(site: Site, server: Server) -> Container:
     return Container(
         CONTAINER,
         site.image("mariadb-galera"),
-        command=("/opt/bitnami/scripts/mariadb-galera/run.sh",),
+        command=("/bin/bash", START_INSIDE, "/opt/bitnami/scripts/mariadb-galera/run.sh"),
         environment=(
             ("MARIADB_ROOT_USER", ADMINISTRATOR),
             ("MARIADB_ROOT_PASSWORD", password(site, "MARIADB_ROOT_PASSWORD")),
@@ -157,9 +162,13 @@ def container(site: Site, server: Server) -> Container:
             # The image's own default is the address of eth0, which is the public one (facts/07).
             ("MARIADB_GALERA_NODE_ADDRESS", str(server.address)),
             # A changed my.cnf is a changed container: the server reads it at its start only.
-            ("KBZ_CONFIGURATION", hashlib.sha256(repr(values).encode()).hexdigest()[:12]),
+            ("KBZ_CONFIGURATION", _digest(repr(values) + START_TEXT)),
         ),
-        binds=(Bind(VOLUME, INSIDE), Bind(MY_CNF, CUSTOM_CNF, read_only=True)),
+        binds=(
+            Bind(VOLUME, INSIDE),
+            Bind(MY_CNF, CUSTOM_CNF, read_only=True),
+            Bind(START, START_INSIDE, read_only=True),
+        ),
         hostname=server.name,
         user=str(UID),
         stop_timeout=STOP_TIMEOUT,
@@ -175,6 +184,10 @@ def bootstrapping(steady: Container, *, forced: bool) -> Container:
     if forced:
         flags = (*flags, (FORCE, "yes"))
     return replace(steady, environment=(*steady.environment, *flags), restart="no")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _size(site: Site, name: str) -> str:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.lab
 LAB = "kbz-galera"
 HOSTS = tuple(ADDRESSES)
 CONF = "/opt/keybuzz/mariadb/conf/my.cnf"
+START = "/opt/keybuzz/mariadb/conf/start.sh"
 DATA = "/opt/keybuzz/mariadb/data/data"
 RUN = ("run", "galera", "--limit", "galera", "--format", "json")
 LIFTED = (*RUN, "--lift-freeze", "galera", "--reason", "the owner said so on the phone")
@@ -205,9 +206,12 @@ class TestFailures:
     ) -> None:
         """As after a power cut: Docker starts them, and they know who was with them."""
         ledger.write("maria-02")
+        history = ledger.status("maria-01", "wsrep_cluster_state_uuid")
         for host in HOSTS:
             kbz.on(host, "kill -9 $(docker inspect -f '{{.State.Pid}}' mariadb)")
         until(lambda: whole(ledger), 180, "all three serve again")
+        for host in HOSTS:
+            assert ledger.status(host, "wsrep_cluster_state_uuid") == history
         assert ledger.missing("maria-01") == set()
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
 
@@ -231,6 +235,8 @@ class TestTotalStop:
             assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
 
     def test_recover_wants_the_name_and_shows_every_position(self, kbz: Kbz) -> None:
+        silent = kbz("recover", "galera")
+        assert (silent.code, "nobody is at the terminal" in silent.stderr) == (3, True)
         done = kbz("recover", "galera", "--confirm", "galera")
         assert done.code == 3
         rows = [line.split() for line in done.stderr.splitlines() if line.startswith("maria-0")]
@@ -262,7 +268,9 @@ docker rm mariadb >/dev/null
 docker create --name mariadb --network host --restart unless-stopped --stop-timeout 120 -u 1001 \
   -h maria-02 --env-file /root/mariadb.list -e {FLAG}=no \
   -v /opt/keybuzz/mariadb/data:/bitnami/mariadb:rw -v {CONF}:/opt/bitnami/mariadb/conf/my_custom.cnf:ro \
-  bitnamilegacy/mariadb-galera:10.11.6 /opt/bitnami/scripts/mariadb-galera/run.sh >/dev/null
+  -v {START}:/opt/keybuzz/start.sh:ro \
+  bitnamilegacy/mariadb-galera:10.11.6 /bin/bash /opt/keybuzz/start.sh \
+  /opt/bitnami/scripts/mariadb-galera/run.sh >/dev/null
 docker start mariadb >/dev/null
 rm /root/mariadb.list
 """

@@ -14,7 +14,7 @@ from keybuzz.model.reading import Answer
 from tasks.galera import MODULE
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import STATUS, VARIABLES
-from tasks.galera.members import CONTAINER_ID, up
+from tasks.galera.members import CONTAINER_ID, NO_HISTORY, up
 from tasks.galera.ready import not_synced
 
 
@@ -58,6 +58,14 @@ def test_no_primary_component_names_the_verb() -> None:
     world = World.healthy()
     world.stop(*HOSTS)
     assert worst(world.live())["galera.cluster.one"].hint == "kbz recover galera"
+
+
+def test_a_cluster_without_a_history_is_not_well() -> None:
+    """Servers that were killed and started without their position agree on nothing, and say Synced all the same."""
+    live = World.healthy().live()
+    for host in HOSTS:
+        live = answered(live, host, STATUS, wsrep_cluster_state_uuid=NO_HISTORY)
+    assert "no history" in worst(live)["galera.cluster.one"].message
 
 
 def test_two_clusters_are_never_taken_for_one() -> None:

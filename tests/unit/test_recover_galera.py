@@ -162,7 +162,7 @@ def test_the_question_reads_the_same_data_with_the_same_image() -> None:
     server = site().members("galera")[0]
     asked, container = question(site(), server), values.container(site(), server)
     assert asked.image == container.image
-    assert {bind.rsplit(":", 1)[0] for bind in asked.binds} == {
+    assert {bind.rsplit(":", 1)[0] for bind in asked.binds} <= {
         f"{bind.source}:{bind.target}" for bind in container.binds
     }
     assert asked.argv[-1] == "--wsrep-recover"

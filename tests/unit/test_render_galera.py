@@ -63,7 +63,7 @@ def my_cnf(site: Site) -> dict[str, Content]:
         host: resource.text
         for host, found in described(site, MODULE).items()
         for resource in found.modules["galera"].resources
-        if isinstance(resource, File)
+        if isinstance(resource, File) and resource.path == values.MY_CNF
     }
 
 
@@ -130,7 +130,7 @@ class TestContainer:
             assert container.image == site.versions["mariadb-galera"].reference
             assert "latest" not in container.image
             targets = {bind.target for bind in container.binds}
-            assert targets == {"/bitnami/mariadb", "/opt/bitnami/mariadb/conf/my_custom.cnf"}
+            assert targets >= {"/bitnami/mariadb", "/opt/bitnami/mariadb/conf/my_custom.cnf"}
             assert container.user == "1001"
             assert container.stop_timeout >= 60
             environment = dict(container.environment)

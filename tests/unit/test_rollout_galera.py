@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cluster_world import damaged
 from galera_world import FLAG, HISTORY, HOSTS, INSIDE, World, roll
+from keybuzz.model.reading import Answer
 from tasks.galera import MODULE
 from tasks.galera.members import CONTAINER_ID, DATA_ID, unborn, up, virgin, writer
 
@@ -110,10 +113,22 @@ class TestBirth:
         assert (end.word, world.births) == ("refused", 0)
         assert "kbz recover galera" in end.why
 
-    def test_data_that_could_not_be_looked_at_counts_as_data(self) -> None:
+    @pytest.mark.parametrize(
+        ("names", "proven"), [(("lost+found",), True), (("ibdata1",), False), (("x",), False)]
+    )
+    def test_virgin_is_an_empty_volume(self, names: tuple[str, ...], proven: bool) -> None:
         world = World.empty()
-        world.nodes["maria-2"].volume = ("lost",)
-        assert not virgin(world.live())
+        world.nodes["maria-2"].volume = names
+        assert virgin(world.live()) is proven
+
+    def test_data_that_could_not_be_looked_at_counts_as_data(self) -> None:
+        live = World.empty().live()
+        view = live.hosts["maria-2"]
+        blind = Answer("galera.data", problem="Input/output error")
+        seen = replace(view, answers={**view.answers, "galera.data": blind})
+        live = replace(live, hosts={**live.hosts, "maria-2": seen})
+        assert not unborn(live)
+        assert not virgin(live)
 
 
 class TestLife:
@@ -252,7 +267,8 @@ def test_no_mixture_of_damages_makes_a_second_cluster_or_ends_the_one(
         _damage(world, host, word)
     served, births = world.serving(), world.births
     end = roll(world, selected)
-    assert world.births == births
+    # Three bare hosts are virgin ground, and no other mixture is.
+    assert world.births == births + (set(damage) == {"wipe"} and selected == set(HOSTS))
     assert world.serving() or not served, "the run ended the cluster"
     assert end.word in ("done", "refused", "gate", "left")
     healthy = set(damage) <= {"none", "stop", "flag", "outdate", "conf", "joining"}
