@@ -65,6 +65,13 @@ STAND_INS = (
         "Debian 12 mariadb-server 10.11 + galera-4, with an entry point of our own",
         ("galera",),
     ),
+    StandIn(
+        "proxysql/proxysql:2.6.4",
+        "proxysql",
+        "a program of kbz in Python: real logins and real backends, no TLS, no prepared statements, "
+        "no pool; admin port and Galera monitor as far as kbz uses them",
+        ("proxysql",),
+    ),
 )
 
 

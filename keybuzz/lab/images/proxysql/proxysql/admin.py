@@ -1,0 +1,124 @@
+"""The admin port: SQLite's SQL, and the commands that move the configuration between its layers."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+
+from proxysql import wire
+from proxysql.listener import serve
+from proxysql.monitor import Monitor
+from proxysql.store import Store
+
+_WHAT = r"(MYSQL SERVERS|MYSQL USERS|MYSQL QUERY RULES|MYSQL VARIABLES|ADMIN VARIABLES)"
+_LOAD = re.compile(rf"LOAD {_WHAT} (?:TO RUNTIME|TO RUN|FROM MEMORY)", re.IGNORECASE)
+_SAVE = re.compile(rf"SAVE {_WHAT} (?:TO DISK|FROM MEMORY)", re.IGNORECASE)
+_RESTORE = re.compile(rf"LOAD {_WHAT} (?:FROM DISK|TO MEMORY)", re.IGNORECASE)
+_SET = re.compile(r"SET ((?:admin|mysql)-\w+)\s*=\s*(.*)", re.IGNORECASE | re.DOTALL)
+_NOTHING = re.compile(
+    r"(SET (autocommit|names)\b.*|BEGIN|COMMIT|ROLLBACK|START TRANSACTION)", re.IGNORECASE
+)
+_VARIABLES = re.compile(r"SHOW (?:GLOBAL )?VARIABLES(?: LIKE '([^']*)')?", re.IGNORECASE)
+_ONE = re.compile(r"SELECT @@((?:admin|mysql)-\w+)", re.IGNORECASE)
+
+
+def listen(address: str, store: Store, monitor: Monitor) -> None:
+    """Serve administrators at one address."""
+    serve(address, lambda connection: _session(connection, store, monitor))
+
+
+def _session(connection: wire.Wire, store: Store, monitor: Monitor) -> None:
+    client = wire.Client(connection, "8.0.11")
+    _let_in(client, store)
+    connection.write(wire.ok())
+    while True:
+        packet = connection.read()
+        connection.sequence = 1
+        if packet[:1] == b"\x01":
+            return
+        if packet[:1] != b"\x03":
+            connection.write(wire.ok())
+            continue
+        try:
+            _answer(connection, packet[1:].decode(errors="replace"), store, monitor)
+        except sqlite3.Error as error:
+            connection.write(wire.Refused(1045, f"ProxySQL Admin Error: {error}", "28000").packet())
+
+
+def _let_in(client: wire.Client, store: Store) -> None:
+    pairs = store.runtime_variable("admin-admin_credentials").split(";")
+    known = dict(pair.split(":", 1) for pair in pairs if ":" in pair)
+    if client.user not in known or not client.knows(known[client.user]):
+        raise client.denied
+    if client.user == "admin" and client.wire.socket.getpeername()[0] != "127.0.0.1":
+        raise wire.Refused(1040, "User 'admin' can only connect locally", "42000")
+
+
+def _answer(connection: wire.Wire, statement: str, store: Store, monitor: Monitor) -> None:
+    statement = statement.strip().rstrip(";").strip()
+    short = " ".join(statement.split())
+    if match := _LOAD.fullmatch(short):
+        group = match[1].upper()
+        store.load(group)
+        if group == "MYSQL SERVERS":
+            monitor.loaded()
+        if group == "MYSQL VARIABLES":
+            monitor.check_now()
+        connection.write(wire.ok())
+    elif match := _SAVE.fullmatch(short):
+        store.save(match[1].upper())
+        connection.write(wire.ok())
+    elif match := _RESTORE.fullmatch(short):
+        store.restore(match[1].upper())
+        connection.write(wire.ok())
+    elif match := _SET.fullmatch(statement):
+        print(f"Received command {statement}", file=sys.stderr)
+        value = match[2].strip().strip("'\"")
+        with store.lock:
+            changed = store.cursor(
+                f"UPDATE main.global_variables SET variable_value={_literal(value)} WHERE variable_name={_literal(match[1])}"
+            ).rowcount
+        connection.write(wire.ok(changed))
+    elif _NOTHING.fullmatch(short):
+        connection.write(wire.ok())
+    else:
+        _sql(connection, _as_sql(statement, short), store)
+
+
+def _as_sql(statement: str, short: str) -> str:
+    if match := _VARIABLES.fullmatch(short):
+        like = f" WHERE variable_name LIKE {_literal(match[1])}" if match[1] else ""
+        return f"SELECT variable_name AS Variable_name, variable_value AS Value FROM main.global_variables{like}"
+    if match := _ONE.fullmatch(short):
+        return f"SELECT variable_value AS '@@{match[1]}' FROM main.global_variables WHERE variable_name='{match[1]}'"
+    if short.upper() == "SELECT DATABASE()":
+        return "SELECT 'admin' AS 'DATABASE()'"
+    return statement
+
+
+def _sql(connection: wire.Wire, statement: str, store: Store) -> None:
+    if re.match(
+        r"(delete|insert|update|replace)\b.*\bruntime_", statement, re.IGNORECASE | re.DOTALL
+    ):
+        connection.write(wire.ok())  # they are made anew at each reading
+        return
+    with store.lock:
+        cursor = store.cursor(_first(statement))
+        rows = cursor.fetchall()
+    if cursor.description is None:
+        connection.write(wire.ok(max(0, cursor.rowcount)))
+    else:
+        wire.result(connection, [column[0] for column in cursor.description], rows)
+
+
+def _first(statement: str) -> str:
+    """Return the first of several statements: the others are not run."""
+    for place, letter in enumerate(statement):
+        if letter == ";" and sqlite3.complete_statement(statement[: place + 1]):
+            return statement[:place]
+    return statement
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

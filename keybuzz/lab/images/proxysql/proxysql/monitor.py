@@ -1,0 +1,202 @@
+"""The Galera monitor: asks each node, and says which hostgroups it is in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from proxysql import wire
+from proxysql.store import Store
+
+Node = tuple[str, int]
+_CHECK = (
+    "SELECT (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='WSREP_LOCAL_STATE'),"
+    "@@read_only,(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='WSREP_LOCAL_RECV_QUEUE'),"
+    "@@wsrep_desync,@@wsrep_reject_queries,@@wsrep_sst_donor_rejects_queries,"
+    "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='WSREP_CLUSTER_STATUS')"
+)
+
+
+@dataclass
+class Watched:
+    """One node: where it belongs, and how often it was silent."""
+
+    role: str = ""
+    """writer, reader or offline; empty: not checked since the last LOAD."""
+    missed: int = 0
+    connection: wire.Wire | None = field(default=None, repr=False)
+
+
+class Monitor:
+    """Keeps runtime_mysql_servers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._nodes: dict[Node, Watched] = {}
+        self._now = threading.Event()
+        self._lock = threading.RLock()
+        self.loaded()
+
+    def start(self) -> None:
+        """Check for ever, in the background."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def loaded(self) -> None:
+        """Servers were loaded: the rows hold until each node's next check."""
+        with self._lock:
+            rows = self._store.rows("SELECT DISTINCT hostname, port FROM loaded_mysql_servers")
+            self._nodes = {(str(h), int(p)): Watched(connection=self._kept(h, p)) for h, p in rows}
+            self._place()
+
+    def _kept(self, host: str, port: int) -> wire.Wire | None:
+        old = self._nodes.get((host, port))
+        return old.connection if old else None
+
+    def check_now(self) -> None:
+        """MySQL variables were loaded: the next check starts at once."""
+        self._now.set()
+
+    def writer(self, hostgroup: int) -> Node | None:
+        """Return the node that new connections of a hostgroup go to."""
+        rows = self._store.rows(
+            "SELECT hostname, port FROM runtime_mysql_servers WHERE hostgroup_id=? AND status='ONLINE'"
+            " ORDER BY weight DESC, hostname DESC, port DESC",
+            hostgroup,
+        )
+        return (str(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                nodes = list(self._nodes.items())
+            threads = [
+                threading.Thread(target=self._check, args=item, daemon=True) for item in nodes
+            ]
+            for thread in threads:
+                thread.start()
+            self._now.wait(self._store.number("mysql-monitor_galera_healthcheck_interval") / 1000)
+            self._now.clear()
+            for thread in threads:
+                thread.join(5)
+
+    def _check(self, node: Node, watched: Watched) -> None:
+        started, error, found = time.time(), None, None
+        pooled = watched.connection is not None
+        try:
+            found = self._ask(node, watched)
+        except (OSError, wire.Lost, wire.Refused, ValueError, IndexError) as problem:
+            watched.connection = None
+            error = f"timeout or error in creating new connection: {problem}"
+            if pooled:
+                error = f"{problem}"
+        limit = self._store.number("mysql-monitor_galera_healthcheck_max_timeout_count")
+        if found is not None:
+            watched.missed, watched.role = 0, self._judge(found)
+        else:
+            watched.missed += 1
+            if pooled or watched.missed >= limit:
+                watched.role = "offline"
+        self._log(node, started, found, error)
+        with self._lock:
+            if self._nodes.get(node) is watched:
+                self._place()
+
+    def _ask(self, node: Node, watched: Watched) -> list[str | None]:
+        seconds = self._store.number("mysql-monitor_galera_healthcheck_timeout") / 1000
+        if watched.connection is None:
+            user = self._store.runtime_variable("mysql-monitor_username")
+            password = self._store.runtime_variable("mysql-monitor_password")
+            watched.connection = wire.connect(node, user, password, seconds)
+        return wire.query(watched.connection, _CHECK)[0]
+
+    def _judge(self, found: list[str | None]) -> str:
+        state, read_only, queue, desync, reject, donor, status = found
+        serves = state == "4" or (state == "2" and donor == "0")
+        if status != "Primary" or desync == "1" or not serves or reject != "NONE":
+            return "offline"
+        if read_only == "1":
+            behind = self._store.value(
+                "SELECT max_transactions_behind FROM runtime_mysql_galera_hostgroups"
+            )
+            return "offline" if int(queue or 0) > int(behind or 0) else "reader"
+        return "writer"
+
+    def _log(
+        self, node: Node, started: float, found: list[str | None] | None, error: str | None
+    ) -> None:
+        if found is None:
+            values = ("NO", "YES", 0, 0, "YES", "YES", "YES", "DISABLED")
+        else:
+            yes = ["YES" if value in ("1", "ON") else "NO" for value in found]
+            primary = "YES" if found[6] == "Primary" else "NO"
+            refuses = "NO" if found[4] == "NONE" else "YES"
+            values = (primary, yes[1], found[2], found[0], yes[3], refuses, yes[5], "DISABLED")
+        took = int((time.time() - started) * 1e6) if error is None else 0
+        self._store.rows(
+            "INSERT INTO monitor.mysql_server_galera_log VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            *node,
+            int(started * 1e6),
+            took,
+            *values,
+            error,
+        )
+        self._store.rows(
+            "DELETE FROM monitor.mysql_server_galera_log WHERE hostname=? AND port=? AND time_start_us NOT IN (SELECT"
+            " time_start_us FROM monitor.mysql_server_galera_log WHERE hostname=? AND port=? ORDER BY 1 DESC LIMIT 100)",
+            *node,
+            *node,
+        )
+
+    def _place(self) -> None:
+        """Write runtime_mysql_servers anew, in one step for whoever reads."""
+        with self._store.lock:
+            self._store.rows("DELETE FROM runtime_mysql_servers")
+            groups = self._store.rows("SELECT * FROM runtime_mysql_galera_hostgroups")
+            if not groups:
+                self._store.rows(
+                    "INSERT INTO runtime_mysql_servers SELECT * FROM loaded_mysql_servers"
+                )
+                return
+            writer, backup, reader, offline, _, most, also, *_ = groups[0]
+            raw = [node for node, watched in self._nodes.items() if not watched.role]
+            for host, port in raw:
+                self._store.rows(
+                    "INSERT INTO runtime_mysql_servers SELECT * FROM loaded_mysql_servers WHERE hostname=? AND port=?",
+                    host,
+                    port,
+                )
+            candidates = [n for n, w in self._nodes.items() if w.role == "writer"]
+            candidates.sort(key=lambda n: (self._weight(n), n[0], n[1]), reverse=True)
+            for place, node in enumerate(candidates):
+                first = place < most
+                self._row(node, writer, "ONLINE" if first else "SHUNNED")
+                if not first:
+                    self._row(node, backup, "ONLINE")
+                if also == 1 or (also == 2 and not first):
+                    self._row(node, reader, "ONLINE")
+            for node, watched in self._nodes.items():
+                if watched.role in ("reader", "offline"):
+                    self._row(node, reader if watched.role == "reader" else offline, "ONLINE")
+            rows = self._store.rows(
+                "SELECT hostgroup_id, hostname, port, weight FROM runtime_mysql_servers ORDER BY 1,2,3"
+            )
+            self._store.write_checksum("mysql_servers", rows)
+
+    def _weight(self, node: Node) -> int:
+        return int(
+            self._store.value(
+                "SELECT weight FROM loaded_mysql_servers WHERE hostname=? AND port=? ORDER BY hostgroup_id",
+                *node,
+            )
+            or 1
+        )
+
+    def _row(self, node: Node, hostgroup: int, status: str) -> None:
+        self._store.rows(
+            "INSERT OR REPLACE INTO runtime_mysql_servers SELECT ?,hostname,port,gtid_port,?,weight,compression,max_connections,"
+            "max_replication_lag,use_ssl,max_latency_ms,comment FROM loaded_mysql_servers WHERE hostname=? AND port=? LIMIT 1",
+            hostgroup,
+            status,
+            *node,
+        )

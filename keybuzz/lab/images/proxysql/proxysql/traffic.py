@@ -1,0 +1,174 @@
+"""The traffic port: a login against mysql_users, then each statement on a connection to the writer."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from proxysql import wire
+from proxysql.listener import serve
+from proxysql.monitor import Monitor, Node
+from proxysql.store import Store
+
+_LOCAL = re.compile(rb"\s*SET\s+(AUTOCOMMIT|NAMES)\b", re.IGNORECASE)
+"""Needs no backend: it is said to the next one first."""
+_QUIT, _INIT, _QUERY, _PING = 1, 2, 3, 14
+
+
+def listen(address: str, store: Store, monitor: Monitor) -> None:
+    """Serve applications at one address."""
+    serve(address, lambda connection: Session(connection, store, monitor).run())
+
+
+class Session:
+    """One application; its backend is the writer, and stays while a transaction is open."""
+
+    def __init__(self, link: wire.Wire, store: Store, monitor: Monitor) -> None:
+        self._link, self._store, self._monitor = link, store, monitor
+        self._client = wire.Client(link, store.runtime_variable("mysql-server_version"))
+        self._password, self._hostgroup = self._let_in()
+        self._database = self._client.database
+        self._settings: dict[str, bytes] = {}
+        self._backend: wire.Wire | None = None
+        self._node: Node | None = None
+        self._busy = False
+        link.write(wire.ok())
+
+    def _let_in(self) -> tuple[str, int]:
+        rows = self._store.rows(
+            "SELECT password, default_hostgroup FROM runtime_mysql_users WHERE username=? AND frontend=1",
+            self._client.user,
+        )
+        if not rows or not self._client.knows(str(rows[0][0])):
+            raise self._client.denied
+        return str(rows[0][0]), int(rows[0][1])
+
+    def run(self) -> None:
+        """Answer until the client leaves."""
+        try:
+            while (packet := self._link.read())[0] != _QUIT:
+                self._link.sequence = 1
+                if packet[0] == _PING:
+                    self._link.write(wire.ok())
+                elif packet[0] in (_QUERY, _INIT):
+                    self._forward(packet)
+                else:
+                    self._link.write(
+                        wire.Refused(
+                            1295, "ProxySQL's stand-in does not know this command"
+                        ).packet()
+                    )
+        finally:
+            self._drop()
+
+    def _forward(self, packet: bytes) -> None:
+        if self._backend is None and _LOCAL.match(packet[1:]):
+            self._remember(packet)
+            self._link.write(wire.ok())
+            return
+        try:
+            backend = self._ready()
+            backend.sequence = 0
+            backend.write(packet)
+            good = self._relay(backend)
+        except wire.Refused as refused:
+            self._link.write(refused.packet())
+            return
+        except (wire.Lost, OSError):
+            self._drop()
+            self._link.write(
+                wire.Refused(2013, "Lost connection to MySQL server during query").packet()
+            )
+            return
+        if good:
+            self._remember(packet)
+
+    def _remember(self, packet: bytes) -> None:
+        if packet[0] == _INIT:
+            self._database = packet[1:].decode()
+        elif match := re.match(rb"\s*SET\s+(?:SESSION\s+)?(\w+)", packet[1:], re.IGNORECASE):
+            self._settings[match[1].decode().lower()] = packet
+
+    def _ready(self) -> wire.Wire:
+        """Return the backend; a new one when the writer has moved and no transaction is open."""
+        if self._backend is not None and (
+            self._busy or self._monitor.writer(self._hostgroup) == self._node
+        ):
+            return self._backend
+        self._drop()
+        limit = self._store.number("mysql-connect_timeout_server_max")
+        until = time.monotonic() + limit / 1000
+        while time.monotonic() < until:
+            node = self._monitor.writer(self._hostgroup)
+            if node is not None and (found := self._open(node)) is not None:
+                self._backend, self._node = found, node
+                return found
+            time.sleep(0.05)
+        group = self._hostgroup
+        raise wire.Refused(
+            9001, f"Max connect timeout reached while reaching hostgroup {group} after {limit}ms"
+        )
+
+    def _open(self, node: Node) -> wire.Wire | None:
+        try:
+            found = wire.connect(
+                node,
+                self._client.user,
+                self._password,
+                self._store.number("mysql-connect_timeout_server") / 1000,
+                database=self._database,
+                charset=self._client.charset,
+                abilities=self._client.abilities,
+            )
+            for setting in self._settings.values():
+                found.sequence = 0
+                found.write(setting)
+                found.read()
+            found.socket.settimeout(self._store.number("mysql-default_query_timeout") / 1000)
+        except (OSError, wire.Lost):
+            return None
+        except wire.Refused as refused:
+            if refused.number in (1040, 1047, 1053):
+                return None
+            raise
+        return found
+
+    def _relay(self, backend: wire.Wire) -> bool:
+        """Send the whole answer on; say whether it is a good one."""
+        while True:
+            packet = backend.read()
+            self._link.write(packet)
+            if packet[0] == 0xFF:
+                return False
+            status = _status(packet) if packet[0] == 0 else self._rows(backend, packet)
+            if status is None:
+                return False
+            self._busy = bool(status & wire.IN_TRANSACTION)
+            if not status & wire.MORE:
+                return True
+
+    def _rows(self, backend: wire.Wire, head: bytes) -> int | None:
+        del head
+        ends = 0
+        while True:
+            packet = backend.read()
+            self._link.write(packet)
+            if packet[0] == 0xFF and ends:
+                return None
+            if packet[0] == 0xFE and len(packet) < 9:
+                ends += 1
+                if ends == 2:
+                    return int.from_bytes(packet[3:5], "little")
+
+    def _drop(self) -> None:
+        if self._backend is not None:
+            self._backend.close()
+        self._backend, self._node, self._busy = None, None, False
+
+
+def _status(packet: bytes) -> int:
+    """Return the status flags of an OK packet, behind two numbers with lengths of their own."""
+    place = 1
+    for _ in range(2):
+        place += 1 + {0xFC: 2, 0xFD: 3, 0xFE: 8}.get(packet[place], 0)
+    return int.from_bytes(packet[place : place + 2], "little")
