@@ -86,6 +86,10 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
+    def perform(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Do one stage that a module gave, guarded and gated as any other; return the last snapshot."""
+        return self._stage(module, stage, snapshot)
+
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
         done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         while True:
