@@ -76,6 +76,8 @@ class TrialRun:
     stop: threading.Event
     say: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
+    poll: float = POLL
+    """Seconds between two looks."""
     messages: list[str] = field(default_factory=list)
 
     def run(self) -> Trial:
@@ -223,7 +225,7 @@ class TrialRun:
                     f"not green {GREEN_TIMEOUT:g} s after it was restored: {reason}"
                 )
                 return False
-            time.sleep(POLL)
+            time.sleep(self.poll)
 
     def _remove(self, writer: Writer) -> None:
         try:
@@ -232,7 +234,7 @@ class TrialRun:
             self.say(f"the probe could not be removed: {error.what}")
 
     def _wait(self) -> None:
-        if self.stop.wait(POLL):
+        if self.stop.wait(self.poll):
             raise StoppedError("stopped on request")
 
 
