@@ -19,6 +19,7 @@ VERBS = {
     "drift": "Report what was changed by hand; changes nothing.",
     "health": "Judge hosts and clusters.",
     "render": "Write the description of hosts to files, secrets masked.",
+    "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",
     "history": "Show earlier runs.",
     "resume": "Repeat the last run that did not end well.",

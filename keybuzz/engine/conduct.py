@@ -86,8 +86,8 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
-    def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
-        """Do one stage that no rollout asks for, with its gates and under the guard."""
+    def perform(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Do one stage that a module gave, guarded and gated as any other; return the last snapshot."""
         return self._stage(module, stage, snapshot)
 
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:

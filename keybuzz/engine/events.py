@@ -101,6 +101,13 @@ class Judged:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """A drill did, or waits for, something."""
+
+    sentence: str
+
+
 Event = (
     Reading
     | HostLost
@@ -113,6 +120,7 @@ Event = (
     | GateHeld
     | ImageWork
     | Judged
+    | Drilled
 )
 Listener = Callable[[Event], None]
 """Called from several threads at once; it locks what it must and never raises."""

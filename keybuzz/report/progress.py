@@ -52,6 +52,8 @@ def _gate_or_image(event: events.Event) -> str | None:
             return f"  ✓ {name} (after {seconds:.1f} s)" if seconds >= 0.1 else f"  ✓ {name}"
         case events.ImageWork(reference, doing):
             return f"  {reference} {doing}"
+        case events.Drilled(text):
+            return f"drill: {text}"
         case _:
             return None
 

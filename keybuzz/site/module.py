@@ -10,6 +10,7 @@ from keybuzz.model.live import Live, Stage, Topology
 from keybuzz.model.reading import Answer, PostgresLogin, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 
 
@@ -129,3 +130,5 @@ class Module:
     recovery: Recovery | None = None
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""
+    drill: Drill | None = None
+    """How `kbz drill` breaks it on purpose; None when there is no drill of it."""

@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
+from tasks.patroni.drill import DRILL
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
 from tasks.patroni.rollout import next_stage, release
@@ -27,6 +28,7 @@ MODULE = Module(
     topology=topology,
     images=lambda site: (build(site),),
     rotations=ROTATIONS,
+    drill=DRILL,
 )
 
 check = checking(MODULE)

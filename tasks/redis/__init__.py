@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
+from tasks.redis.drill import DRILL
 from tasks.redis.members import up, virgin
 from tasks.redis.rollout import next_stage, release
 
@@ -22,6 +23,7 @@ MODULE = Module(
     virgin=virgin,
     release=release,
     topology=topology,
+    drill=DRILL,
 )
 
 check = checking(MODULE)

@@ -1,0 +1,67 @@
+"""Clients that write as an application does, each with a library that is imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol
+
+from keybuzz.model.drill import Workload, WorkloadKind
+from keybuzz.model.errors import KbzError, RefusedError
+
+NAME = "kbz_drill"
+"""Table, key or queue of a drill: kbz's own, made at its start and removed at its end."""
+PATIENCE = 3.0
+"""Seconds that a client waits for one answer before it connects anew."""
+_LIBRARIES = {
+    WorkloadKind.POSTGRESQL: ("psycopg2", "psycopg2-binary"),
+    WorkloadKind.REDIS: ("redis", "redis"),
+    WorkloadKind.AMQP: ("pika", "pika"),
+    WorkloadKind.MYSQL: ("pymysql", "PyMySQL"),
+}
+
+
+class NotSentError(KbzError):
+    """A write never left: there was no connection."""
+
+
+class UnconfirmedError(KbzError):
+    """A write was sent, and no confirmation came: it may be there or not."""
+
+
+class Client(Protocol):
+    """One session to an official endpoint; it connects by itself, anew after every error.
+
+    Every method raises NotSentError or UnconfirmedError when the service does not do what it should; none
+    waits much longer than PATIENCE.
+    """
+
+    def prepare(self) -> None:
+        """Make the probe's place, empty: what an earlier drill left there is removed."""
+
+    def write(self, number: int) -> None:
+        """Write one number and return when the service has confirmed it."""
+
+    def read(self) -> frozenset[int]:
+        """Return every number that is there."""
+
+    def remove(self) -> None:
+        """Remove the probe's place."""
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+
+
+def client_of(workload: Workload) -> Client:
+    """Return the client of a workload; RefusedError when its library is not installed."""
+    library, package = _LIBRARIES[workload.kind]
+    try:
+        import_module(library)
+    except ImportError as error:
+        raise RefusedError(
+            f"this drill writes over {workload.kind.value}, and the library {package} is not installed",
+            where="kbz drill",
+            hint="pip install 'kbz[drill]'; nothing was broken",
+        ) from error
+    module = import_module(f"keybuzz.engine.drill.clients.{workload.kind.value}")
+    made: Client = module.connect(workload)
+    return made
