@@ -73,6 +73,23 @@ def reset(site: LabSite, hosts: tuple[str, ...], name_of_lab: str) -> None:
 
 
 @lab.command()
+@click.argument("host")
+@click.option("--name-of-lab", required=True, metavar="NAME", help="Typed, because data is lost.")
+@pass_lab
+def replace(site: LabSite, host: str, name_of_lab: str) -> None:
+    """Put a new bare machine at a server's address. Its key is not pinned: `kbz hosts` does that."""
+    from keybuzz.lab import lab as whole
+
+    server = site.server(host)
+    if name_of_lab != site.settings.name:
+        raise RefusedError(
+            f"this lab is not called {name_of_lab!r}",
+            hint=f"--name-of-lab {site.settings.name} deletes the disk of {server.name}",
+        )
+    whole.replace(site.settings, server, say)
+
+
+@lab.command()
 @limit_option
 @pass_lab
 def status(site: LabSite, limit: tuple[str, ...]) -> None:

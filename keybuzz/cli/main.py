@@ -16,6 +16,7 @@ VERBS = {
     "inventory": "List, filter and draw the servers.",
     "plan": "Show what the hosts are not yet.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
+    "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
     "drift": "Report what was changed by hand; changes nothing.",
     "health": "Judge hosts and clusters.",
     "render": "Write the description of hosts to files, secrets masked.",

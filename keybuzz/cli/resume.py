@@ -22,24 +22,36 @@ if TYPE_CHECKING:
 @click.pass_context
 def resume(context: click.Context, site: Site) -> int:
     """Repeat the newest run if it did not end well. It reads everything again: no old reading is used."""
+    from keybuzz.cli.restart import restart
     from keybuzz.cli.run import run
     from keybuzz.engine.journal import Journal
 
     journal = Journal(site.settings.state / "journal.sqlite")
-    runs = [record for record in journal.runs(1000) if record.verb == "run"]
+    runs = [record for record in journal.runs(1000) if record.verb in ("run", "restart")]
     if not runs:
         raise UsageError("there is no run to resume", hint="kbz run MODULE starts one")
     newest = runs[0]
     if newest.exit_code == 0:
         click.echo(f"run {newest.number} ended well; there is nothing to resume")
         return 0
-    words = _words(journal, newest)
-    line = shlex.join(["kbz", "run", *words])
+    again = restart if newest.verb == "restart" else run
+    words = _since(newest) if again is restart else _words(journal, newest)
+    line = shlex.join(["kbz", newest.verb, *words])
     click.echo(f"resuming run {newest.number}: {line}", err=True)
     set_command(f"{line} # resumed from run {newest.number}")
-    with run.make_context("run", list(words), parent=context.parent) as child:
-        result = run.invoke(child)
+    with again.make_context(newest.verb, list(words), parent=context.parent) as child:
+        result = again.invoke(child)
     return int(result or 0)
+
+
+def _since(record: RunRecord) -> list[str]:
+    """Return the words after `kbz restart` that go on with a restart: what it has done is not repeated."""
+    typed = shlex.split(record.arguments[0], comments=True)
+    words = typed[typed.index("restart") + 1 :]
+    if "--since" in words:
+        place = words.index("--since")
+        del words[place : place + 2]
+    return [*words, "--since", str(record.number)]
 
 
 def _words(journal: Journal, record: RunRecord) -> list[str]:

@@ -86,10 +86,6 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
-    def perform(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
-        """Do one stage that a module gave, guarded and gated as any other; return the last snapshot."""
-        return self._stage(module, stage, snapshot)
-
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
         done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         while True:
@@ -106,9 +102,10 @@ class Conductor:
             if stage.changes and mark in done:
                 raise proof.changed_back(module, stage)
             done.add(mark)
-            snapshot = self._stage(module, stage, snapshot)
+            snapshot = self.stage(module, stage, snapshot)
 
-    def _stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+    def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""
         self._check_stop()
         snapshot = self._with_carried(stage, snapshot)
         carried = self._clusters(stage, snapshot)
@@ -137,7 +134,7 @@ class Conductor:
                 if other.name == module.name or host not in live.hosts:
                     continue
                 if (handing := other.release(live, host)) is not None:
-                    snapshot = self._stage(other, handing, snapshot)
+                    snapshot = self.stage(other, handing, snapshot)
         return snapshot
 
     def _await_carried(

@@ -11,8 +11,8 @@ from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
-BACK_TIMEOUT = 180.0
-"""Seconds for a member of a cluster to return after its host's Docker was restarted."""
+BACK_TIMEOUT = 600.0
+"""Seconds for a member of a cluster to return after its host, or its Docker, was restarted."""
 
 
 class QuorumError(RefusedError):

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from keybuzz.model.outcome import Outcome
 
+Marks = Mapping[str, Mapping[str, str]]
+"""By host: identity of what is to restart, and which start of it was seen."""
+
 _SCHEMA = """
 create table if not exists runs (
     id integer primary key,
@@ -35,6 +38,10 @@ create table if not exists outcomes (
     changes integer not null,
     what text not null,
     primary key (run, host)
+);
+create table if not exists marks (
+    run integer primary key references runs(id),
+    marks text not null
 );
 """
 
@@ -140,6 +147,18 @@ class Journal:
         with closing(self._open()) as database:
             row = database.execute("select plan from runs where id = ?", (number,)).fetchone()
         return str(row[0]) if row else ""
+
+    def mark(self, number: int, marks: Marks) -> None:
+        """Record what ran when a restart began, before it restarts anything."""
+        text = json.dumps({host: dict(found) for host, found in marks.items()})
+        with closing(self._open()) as database, database:
+            database.execute("insert or replace into marks values (?,?)", (number, text))
+
+    def marks(self, number: int) -> Marks | None:
+        """Return what ran when a restart began; None when it never came so far."""
+        with closing(self._open()) as database:
+            row = database.execute("select marks from marks where run = ?", (number,)).fetchone()
+        return None if row is None else json.loads(str(row[0]))
 
     def sets(self) -> dict[str, frozenset[str]]:
         """Return the host sets that --limit knows as @failed and @drifted, from the newest runs."""

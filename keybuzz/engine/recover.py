@@ -102,7 +102,7 @@ def _decide(
     module, site = conductor.modules[0], workspace.site
     halting = recovery.halt(conductor.view(before.snapshot).live(module, site))
     if halting is not None:
-        conductor.perform(module, halting, before.snapshot)
+        conductor.stage(module, halting, before.snapshot)
     found = _positions(workspace, before.selected, recovery)
     try:
         host = recovery.choose(found)
@@ -145,7 +145,7 @@ def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host
     error: KbzError | None = None
     try:
         live = conductor.view(conductor.last).live(module, workspace.site)
-        snapshot = conductor.perform(module, module.recovery.start(live, host), conductor.last)
+        snapshot = conductor.stage(module, module.recovery.start(live, host), conductor.last)
         conductor.run(snapshot)
     except KbzError as stopped:
         error = stopped

@@ -30,14 +30,21 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
     """Return the request for named modules; more than one cluster without --limit needs --all."""
     chain = choose(words.modules)
     selected = workspace.select(named_only(words.modules), words.limit)
+    require_meant(workspace, selected, words.limit, everything=words.everything)
+    lifted = lift(words.lifted, words.reason, chain)
+    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted)
+
+
+def require_meant(
+    workspace: Workspace, selected: frozenset[str], limit: tuple[str, ...], *, everything: bool
+) -> None:
+    """Raise RefusedError when more than one cluster is selected and nobody said that all of them are meant."""
     clusters = workspace.lease_names(selected)
-    if not words.limit and not words.everything and len(clusters) > 1:
+    if not limit and not everything and len(clusters) > 1:
         raise RefusedError(
             f"this would change {len(selected)} hosts in {len(clusters)} clusters at once",
             hint="give --limit TERMS, or --all if all of them are meant",
         )
-    lifted = lift(words.lifted, words.reason, chain)
-    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted)
 
 
 def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:

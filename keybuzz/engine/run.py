@@ -99,21 +99,22 @@ def report_of_run(
     # What is inside a cluster is written on its leader, whether --limit names that host or not.
     touched = {result.change.host for result in conductor.results}
     hosts = {
-        host: _ended(host, after, conductor.results, error)
+        host: ended(host, after, conductor.results, error)
         for host in sorted(before.selected | touched)
     }
     workspace.listen(events.Judged(after.findings))
     report = report_of(workspace, "run", after, hosts, seconds, before.plan)
-    return _with_error(report, error)
+    return with_error(report, error)
 
 
-def _with_error(report: Report, error: KbzError | None) -> Report:
+def with_error(report: Report, error: KbzError | None) -> Report:
+    """Return the report with what stopped its verb."""
     if error is None:
         return report
     return replace(report, error=str(error), error_code=error.code)
 
 
-def _ended(
+def ended(
     host: str, after: Survey, results: Iterable[StepResult], error: KbzError | None
 ) -> HostReport:
     """Return one host's end: the worst thing that happened to it."""

@@ -83,6 +83,21 @@ def reset(settings: LabSettings, servers: Sequence[Server], report: Report) -> N
     up(settings, servers, report)
 
 
+def replace(settings: LabSettings, server: Server, report: Report) -> None:
+    """Put a bare machine at a server's address: new disk, and a new host key that nobody has pinned.
+
+    The keys that are pinned stay as they are, as they do when a real server is replaced.
+    """
+    requirements.ensure(report)
+    with exclusive(lock_file(settings)):
+        digest = base.server_base(settings.cache, report)
+        report(server.name, "Deleting its disk.")
+        host.kill(settings, server.name)
+        disk.erase(settings, server.name)
+        disk.ensure(settings, server, digest)
+        _bring_up(settings, server, report)
+
+
 def _bring_up(settings: LabSettings, server: Server, report: Report) -> None:
     try:
         failed = _mend(settings, server)

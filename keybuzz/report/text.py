@@ -15,7 +15,7 @@ from keybuzz.model.resource import Value
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
-_CHANGING = ("run", "rotate", "recover")
+_CHANGING = ("run", "rotate", "recover", "restart")
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
 
 

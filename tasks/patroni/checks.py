@@ -113,7 +113,13 @@ def _member(member: PatroniMember, live: Live) -> list[Finding]:
         )
     if member.pending_restart:
         findings.append(
-            Finding("patroni.member.pending-restart", Level.WARN, "waits for a restart", host)
+            Finding(
+                "patroni.restart.pending",
+                Level.WARN,
+                "a changed setting waits for a restart",
+                host,
+                "kbz restart patroni",
+            )
         )
     return findings
 

@@ -60,6 +60,12 @@ def virgin(live: Live) -> bool:
     return complete and all(answer.known and not answer.value["names"] for answer in answers)
 
 
+def system_identifier(live: Live) -> str:
+    """Return which cluster the leader's data belongs to, in PostgreSQL's own number; empty when nobody leads."""
+    holder = leader(live)
+    return str(_self(live.hosts[holder]).get("database_system_identifier", "")) if holder else ""
+
+
 def _self(view: HostView) -> Mapping[str, Any]:
     answer = view.answer("patroni.self")
     return _mapping(answer.value["json"]) if answer.known else {}

@@ -22,8 +22,8 @@ from keybuzz.model.postgres import (
     Role,
 )
 from tasks.patroni.checks import not_ready
-from tasks.patroni.members import leader, up
-from tasks.patroni.values import CONTAINER, TTL
+from tasks.patroni.members import leader, system_identifier, up
+from tasks.patroni.values import CONTAINER, DATA, TTL
 
 START_TIMEOUT = 180.0
 """Seconds: initdb, two base backups, and an election."""
@@ -54,6 +54,7 @@ def next_stage(live: Live) -> Stage | None:
 
 def _refuse_foreign(live: Live) -> None:
     """A cluster that lives under another name, or with newer data, is never overwritten."""
+    _refuse_foreign_data(live)
     for change in live.changes():
         if not isinstance(change.resource, PatroniIdentity):
             continue
@@ -74,18 +75,47 @@ def _refuse_foreign(live: Live) -> None:
         )
 
 
+def _refuse_foreign_data(live: Live) -> None:
+    """A kept volume with the data of another cluster is neither joined nor overwritten."""
+    here = system_identifier(live)
+    for host in sorted(live.selected & set(live.hosts)):
+        found = live.hosts[host].attribute("patroni-identity:cluster", "system")
+        if here and found and found != here:
+            raise RefusedError(
+                f"its data is of another cluster: system identifier {found}, the leader has {here}",
+                where=host,
+                hint=f"nothing was written; keep what {DATA} holds elsewhere and empty it, then kbz run patroni",
+            )
+
+
 def _start(live: Live, starting: list[Change]) -> Stage:
+    before = None
     if not up(live):
         starting = _cold_start(live, starting)
+    elif any(_holds_data(live.hosts[host]) for host in up(live)):
+        held = [change for change in starting if _holds_data(live.hosts[change.host])]
+        # An empty member is a new one: it joins a cluster that is well, and is never part of what founds it.
+        before = None if held else _gate_well(live)
+        starting = held or starting
     hosts = [change.host for change in starting]
     return Stage(
         "start together" if len(hosts) > 1 else "start",
         tuple(starting),
+        before=before,
         after=Gate(
             "one leader, all others streaming",
             lambda now: not_ready(now, [*hosts, *sorted(up(live))]),
             START_TIMEOUT,
         ),
+    )
+
+
+def _gate_well(live: Live) -> Gate:
+    running = sorted(up(live))
+    return Gate(
+        f"{', '.join(running)} are well, to be joined",
+        lambda now: not_ready(now, running),
+        JOIN_TIMEOUT,
     )
 
 

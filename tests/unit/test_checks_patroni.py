@@ -260,7 +260,7 @@ def test_a_pending_restart_is_a_warning() -> None:
     cluster.change("db-2", pending_restart=True)
     finding = only(cluster.live())
     assert (finding.check, finding.level, finding.host) == (
-        "patroni.member.pending-restart",
+        "patroni.restart.pending",
         Level.WARN,
         "db-2",
     )

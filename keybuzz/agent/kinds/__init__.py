@@ -54,6 +54,8 @@ _MODULES = {
     "patroni-settings": "patroni",
     "patroni-leader": "patroni",
     "patroni-identity": "patroni",
+    "container-restart": "restart",
+    "reboot": "restart",
     "redis-data": "redis",
     "redis-master": "redis",
     "redis-runtime": "redis",

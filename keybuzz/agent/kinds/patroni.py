@@ -80,7 +80,19 @@ def read_patroni_identity(query: Query, context: Context) -> State:
             found["postgres_major"] = file.read().strip()
     except FileNotFoundError:
         pass
+    if system := _system_identifier(query["data"]):
+        found["system"] = system
     return {"present": True, "attributes": found}
+
+
+def _system_identifier(data: str) -> str:
+    """Return the number that initdb gave the cluster, which is the head of pg_control; empty without data."""
+    try:
+        with open(os.path.join(data, "global", "pg_control"), "rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        return ""
+    return str(int.from_bytes(head, "little")) if len(head) == 8 else ""
 
 
 def write_patroni_identity(order: Query, context: Context) -> None:

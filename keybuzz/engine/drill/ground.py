@@ -139,7 +139,7 @@ class HostGround:
             work.stop,
             Freeze(frozenset(), NO_LIFT, work.site.settings.state / "first-installs"),
         )
-        conductor.perform(self.module, stage, observe(work.nornir, members))
+        conductor.stage(self.module, stage, observe(work.nornir, members))
 
     def _hang_up(self, host: str) -> None:
         """Close the session: afterwards nobody is there to answer, and the next one begins anew."""

@@ -1,0 +1,196 @@
+"""Restarts and replaced machines on real servers, under a ledger of acknowledged writes.
+
+The tests of this file build on each other, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import tests.lab.ledger
+from tests.lab.conftest import DB, Kbz, until, write_site
+from tests.lab.ledger import Ledger
+from tests.lab.patroni_cluster import DATA, containers, leader
+
+pytestmark = pytest.mark.lab
+
+LAB = "kbz-restart"
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+PROXIES = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' haproxy pgbouncer"
+PATRONI = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni"
+
+
+@pytest.fixture(scope="module")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab with a Patroni cluster and its two entry hosts; gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("site"), LAB)
+    made.good("lab", "down", "--wipe")
+    try:
+        made.good("lab", "up", "--limit", "db,haproxy", timeout=900)
+        made.good("secrets", "init")
+        made.good("run", "patroni", "--limit", "db")
+        made.good("run", "postgres-proxy", "--limit", "haproxy")
+        yield made
+    finally:
+        made.good("lab", "down", "--wipe")
+
+
+@contextmanager
+def writing(kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """Write rows during the block; at its end every acknowledged one must be there."""
+    monkeypatch.setattr(tests.lab.ledger, "LAB", LAB)
+    stop = threading.Event()
+    broken: list[Exception] = []
+    with Ledger(kbz) as ledger:
+
+        def work() -> None:
+            try:
+                while not stop.is_set():
+                    ledger.write()
+                    stop.wait(0.02)
+            except Exception as error:
+                broken.append(error)
+
+        thread = threading.Thread(target=work, name="ledger")
+        thread.start()
+        try:
+            yield ledger
+        finally:
+            stop.set()
+            thread.join(90)
+        assert broken == []
+        assert ledger.rows() > 0
+        assert ledger.missing() == set()
+
+
+def replaced(kbz: Kbz, host: str, module: str) -> None:
+    """Put a new machine there; it is refused by its key, until somebody compared and pinned it."""
+    kbz.good("lab", "replace", host, "--name-of-lab", LAB)
+    refused = kbz("run", module, "--limit", host)
+    assert refused.code == 4, refused.stdout
+    assert f"kbz hosts forget {host}" in refused.stdout + refused.stderr
+    kbz.good("hosts", "forget", host)
+    shown = kbz.on(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    kbz.good("hosts", "trust", host, "--fingerprint", shown)
+
+
+def joined(kbz: Kbz, host: str) -> None:
+    """Run Patroni there: the data comes from the leader, and the others are not touched."""
+    others = [name for name in DB if name != host]
+    until(lambda: leader(kbz) in others, 90, "one of the others leads")
+    before = {name: kbz.on(name, PATRONI) for name in others}
+    leading = leader(kbz)
+    assert leading is not None
+    number = kbz.on(leading, f"head -c 8 {DATA}/global/pg_control | od -An -tu8")
+    done = kbz.good("run", "patroni", "--limit", host)
+    assert "are well, to be joined" in done.stderr
+    assert {name: kbz.on(name, PATRONI) for name in others} == before
+    assert leader(kbz) == leading
+    assert kbz.on(host, f"head -c 8 {DATA}/global/pg_control | od -An -tu8") == number
+    kbz.good("health", "patroni")
+
+
+class TestRestart:
+    def test_patroni_each_container_once_the_leader_last_no_row_lost(
+        self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, old = containers(kbz), leader(kbz)
+        with writing(kbz, monkeypatch):
+            done = kbz.good("restart", "patroni")
+        after = containers(kbz)
+        for host in DB:
+            assert before[host].split()[0] == after[host].split()[0], "the same container"
+            assert before[host].split()[1] != after[host].split()[1], "started again"
+        order = [
+            line.split()[-1] for line in done.stderr.splitlines() if "restart patroni on" in line
+        ]
+        assert len(order) == 3
+        assert order[-1] == old
+        assert done.stderr.count("container-restart:patroni") == 3
+        assert "4 changes made" in done.stdout, "three restarts and a hand-over"
+
+    def test_a_host_is_rebooted_and_its_cluster_is_whole_again(
+        self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        boots = {host: kbz.on(host, BOOT) for host in DB}
+        with writing(kbz, monkeypatch):
+            kbz.good("restart", "db-slave-01")
+        now = {host: kbz.on(host, BOOT) for host in DB}
+        assert {host for host in DB if now[host] != boots[host]} == {"db-slave-01"}
+        kbz.good("health", "patroni")
+
+    def test_killed_in_the_middle_resume_does_not_repeat(self, kbz: Kbz, tmp_path: Path) -> None:
+        log = tmp_path / "stderr"
+        with (
+            log.open("w") as stderr,
+            subprocess.Popen(
+                kbz.argv("restart", "patroni"), stdout=subprocess.DEVNULL, stderr=stderr
+            ) as run,
+        ):
+            until(lambda: log.read_text().count("✓ db-") == 1, 90, "the first has restarted")
+            run.send_signal(signal.SIGKILL)
+        first = next(line.split()[2] for line in log.read_text().splitlines() if "✓ db-" in line)
+        before = kbz.on(first, PATRONI)
+        done = kbz.good("resume")
+        assert kbz.on(first, PATRONI) == before
+        assert done.stderr.count("container-restart:patroni") == 2
+
+    def test_a_red_group_is_not_restarted(self, kbz: Kbz) -> None:
+        away = next(host for host in DB if host != leader(kbz))
+        kbz.on(away, "docker stop -t 60 patroni")
+        before = containers(kbz)
+        done = kbz("restart", "patroni")
+        assert done.code == 3, done.stdout + done.stderr
+        assert "nothing was restarted" in done.stdout + done.stderr
+        assert containers(kbz) == before
+        kbz.good("run", "patroni", "--limit", "db")
+
+    def test_a_word_that_is_nothing(self, kbz: Kbz) -> None:
+        done = kbz("restart", "patrony")
+        assert done.code == 64
+        assert "did you mean patroni" in done.stderr
+
+
+class TestReplaced:
+    def test_a_replica(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
+        host = next(host for host in DB if host != leader(kbz))
+        with writing(kbz, monkeypatch):
+            replaced(kbz, host, "patroni")
+            joined(kbz, host)
+
+    def test_the_former_leader(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
+        host = leader(kbz)
+        assert host is not None
+        with writing(kbz, monkeypatch):
+            replaced(kbz, host, "patroni")
+            joined(kbz, host)
+
+    def test_data_of_another_cluster_on_a_kept_volume_is_refused(self, kbz: Kbz) -> None:
+        host = next(host for host in DB if host != leader(kbz))
+        control = f"{DATA}/global/pg_control"
+        kbz.on(host, f"docker stop -t 60 patroni; cp -p {control} /root/kept")
+        kbz.on(host, f"printf AAAAAAAA | dd of={control} bs=8 count=1 conv=notrunc")
+        try:
+            done = kbz("run", "patroni", "--limit", host)
+            assert done.code == 3, done.stdout + done.stderr
+            assert "its data is of another cluster" in done.stdout
+        finally:
+            kbz.on(host, f"cp -p /root/kept {control}")
+        kbz.good("run", "patroni", "--limit", "db")
+
+    def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
+        before = kbz.on("haproxy-02", PROXIES)
+        replaced(kbz, "haproxy-01", "postgres-proxy")
+        kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
+        assert kbz.on("haproxy-02", PROXIES) == before
+        kbz.good("health", "postgres-proxy")
