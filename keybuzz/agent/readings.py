@@ -98,6 +98,12 @@ def _redis(query: dict[str, Any]) -> Any:
     return redis_reading.answer(query)
 
 
+def _redis_write(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import redis_reading
+
+    return redis_reading.write(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -121,6 +127,7 @@ _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
     "redis": _redis,
+    "redis-write": _redis_write,
 }
 """What needs nothing of the host that it runs on."""
 
