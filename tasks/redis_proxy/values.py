@@ -102,7 +102,8 @@ def password(site: Site) -> Secret:
     found = site.secret("REDIS_PASSWORD")
     if _UNHOLDABLE.search(found.reveal()):
         raise InputError(
-            "REDIS_PASSWORD holds a space, a quote, a backslash or a control character; HAProxy's check can not send it",
+            "REDIS_PASSWORD holds a space, a quote, a backslash or a control character; "
+            "HAProxy's check can not send it",
             where=f"{site.settings.credentials}/redis.env",
             hint="choose one without them",
         )

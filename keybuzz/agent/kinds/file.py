@@ -205,7 +205,8 @@ def _tell(order: Query, context: Context) -> None:
             )
         return
     container = context.docker.inspect(reload["container"])
-    if container and container["State"]["Running"]:
+    # Docker calls one that it is about to start again "running", with the process 0: for kill(2) that is our own group.
+    if container and container["State"]["Running"] and container["State"]["Pid"] > 0:
         _signal(container["State"]["Pid"], reload["signal"])
 
 
