@@ -39,7 +39,15 @@ def test_silence_is_said_as_such() -> None:
 
 def test_a_server_in_maintenance_is_no_open_route() -> None:
     assert route_of(STATE.format(B.address, 0), "redis-master/master") == (B, True)
-    assert route_of(STATE.format(B.address, 1), "redis-master/master") == (B, False)
+    for closed in (1, 5, 32):
+        assert route_of(STATE.format(B.address, closed), "redis-master/master") == (B, False)
+
+
+def test_a_server_that_was_born_closed_and_opened_is_open() -> None:
+    assert route_of(STATE.format(B.address, 4), "redis-master/master") == (B, True)
+
+
+def test_a_server_that_haproxy_does_not_have_is_trouble() -> None:
     with pytest.raises(Trouble, match="no server"):
         route_of("1\n", "redis-master/master")
 

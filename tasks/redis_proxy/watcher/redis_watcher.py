@@ -20,6 +20,9 @@ PATIENCE = 1.0
 LARGEST = 1 << 18
 """Bytes of one answer."""
 
+BORN_CLOSED = 4
+"""Of srv_admin_state: it says `disabled` in haproxy.cfg, which stays set however the server is now."""
+
 
 class Trouble(Exception):
     """Why there is no answer, as one sentence."""
@@ -180,7 +183,7 @@ def route_of(text: str, server: str) -> Route:
         row = dict(zip(names, line.split()))  # noqa: B905 - old and new HAProxy differ in what follows
         if f"{row.get('be_name')}/{row.get('srv_name')}" == server:
             place = Place(row["srv_addr"], int(row["srv_port"]))
-            return Route(place, row["srv_admin_state"] == "0")
+            return Route(place, not int(row["srv_admin_state"]) & ~BORN_CLOSED)
     raise Trouble(f"HAProxy has no server {server}")
 
 
