@@ -104,6 +104,12 @@ def _mysql(query: dict[str, Any]) -> Any:
     return mysql_reading.answer(query)
 
 
+def _redis_write(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import redis_reading
+
+    return redis_reading.write(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -134,6 +140,7 @@ _NETWORK = {
     "postgres-login": _postgres_login,
     "redis": _redis,
     "mysql-query": _mysql,
+    "redis-write": _redis_write,
 }
 """What needs nothing of the host that it runs on."""
 

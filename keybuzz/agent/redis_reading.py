@@ -32,6 +32,20 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
     return {"denied": "", "replies": replies}
 
 
+def write(query: dict[str, Any]) -> dict[str, Any]:
+    """Say whether a key can be written and read back there; it expires by itself, after a minute."""
+    role = ""
+    try:
+        with Connection(query["address"], query["port"], query["password"]) as connection:
+            role = information(connection.call("INFO", "replication")).get("role", "")
+            connection.call("SET", query["key"], "kbz", "EX", "60")
+            back = connection.call("GET", query["key"])
+    except (RedisError, DeniedError) as error:
+        return {"accepted": False, "role": role, "reason": error.what}
+    reason = "" if back == "kbz" else "what was written does not come back"
+    return {"accepted": back == "kbz", "role": role, "reason": reason}
+
+
 def _one(connection: Connection, words: list[str]) -> Any:
     parse = _parser(words)
     try:

@@ -278,6 +278,31 @@ class GaleraPosition:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RedisWrite:
+    """Write as an application does: a key that goes by itself after a minute.
+
+    The answer is {"accepted": bool, "role": str, "reason": str}; `role` is what the node says of itself.
+    """
+
+    name: str
+    address: str
+    port: int
+    password: Secret
+    key: str
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {
+            "kind": "redis-write",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "password": self.password.reveal(),
+            "key": self.key,
+        }
+
+
 Reading = (
     HttpGet
     | Command
@@ -289,6 +314,7 @@ Reading = (
     | SocketQuestion
     | TcpPorts
     | RedisQuery
+    | RedisWrite
     | MysqlQuery
     | GaleraPosition
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keybuzz.model.resource import Attributes, Json, Resource
-from keybuzz.model.secret import DigestKey
+from keybuzz.model.secret import DigestKey, sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,31 @@ class Service(Resource):
 
     def order(self) -> Json:
         return {**self.query(), "enabled": self.enabled, "running": self.running}
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdUnit(Resource):
+    """A unit of ours: its file, which systemd has read, and that it is enabled and runs. A new file restarts it."""
+
+    kind: ClassVar[str] = "systemd-unit"
+    unit: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        return self.unit
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {
+            "digest": sha256(self.text.encode()),
+            "loaded": True,
+            "enabled": True,
+            "running": True,
+        }
+
+    def order(self) -> Json:
+        return {**self.query(), "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)

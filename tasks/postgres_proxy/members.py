@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 
 from keybuzz.model.content import Template
 from keybuzz.model.files import File
+from keybuzz.model.haproxy import information, servers_up
 from keybuzz.model.live import HostView, Live
 from keybuzz.model.reading import Answer
 from tasks.postgres_proxy.values import (
@@ -117,25 +117,12 @@ def session_of(answer: Answer) -> Session:
 
 def _info(view: HostView) -> dict[str, str]:
     answer = view.answer("haproxy.info")
-    if not answer.known:
-        return {}
-    lines = (line.partition(":") for line in answer.value["text"].splitlines())
-    return {name.strip().lower(): value.strip() for name, _, value in lines}
+    return information(answer.value["text"]) if answer.known else {}
 
 
 def _servers_up(view: HostView) -> tuple[str, ...] | None:
-    """Return the servers of the backend that are up, from the CSV of `show stat`."""
     answer = view.answer("haproxy.stat")
-    if not answer.known:
-        return None
-    rows = csv.DictReader(answer.value["text"].removeprefix("# ").splitlines())
-    return tuple(
-        row["svname"]
-        for row in rows
-        if row.get("pxname") == BACKEND
-        and row.get("svname") != "BACKEND"
-        and str(row.get("status", "")).startswith("UP")
-    )
+    return servers_up(answer.value["text"], BACKEND) if answer.known else None
 
 
 def _described_mark(view: HostView) -> str:

@@ -51,6 +51,7 @@ from keybuzz.model.system import (
     Service,
     SshServer,
     Sysctl,
+    SystemdUnit,
 )
 from site_values import identifiers, lawless_secrets
 
@@ -99,6 +100,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "sysctl": st.builds(Sysctl, _words, _words),
     "service": st.builds(Service, _words, st.booleans(), st.booleans()),
     "swap": st.builds(NoSwap),
+    "systemd-unit": st.builds(SystemdUnit, _words, _texts),
     "ssh-server": st.builds(SshServer, _pairs),
     "firewall": st.builds(Firewall, st.lists(_rules, max_size=3).map(tuple)),
     "image": st.builds(Image, _words.map(lambda word: f"{word}:1.0"), st.booleans()),

@@ -39,6 +39,7 @@ _MODULES = {
     "sysctl": "system",
     "service": "system",
     "swap": "system",
+    "systemd-unit": "systemd_unit",
     "ssh-server": "ssh_server",
     "firewall": "firewall",
     "image": "images",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PREVIOUS = "/var/lib/kbz/previous"
 _SHOWN_BYTES = 65536
+_NO_SUCH_UNIT = 5
+"""Exit code of systemctl for a unit that is not there yet: it reads the file when it starts."""
 _MASK = "‹secret›"
 _SENSITIVE = re.compile(r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*")
 
@@ -194,7 +196,8 @@ def _tell(order: Query, context: Context) -> None:
         return
     if "unit" in reload:
         done = run_child(["systemctl", reload["verb"], reload["unit"]], timeout=60)
-        if done.exit_code != 0:
+        absent = reload["verb"] == "try-restart" and done.exit_code == _NO_SUCH_UNIT
+        if done.exit_code != 0 and not absent:
             raise AgentError(
                 f"systemctl {reload['verb']} {reload['unit']} failed: "
                 + _tail(done.stderr.decode(errors="replace")),
@@ -202,7 +205,8 @@ def _tell(order: Query, context: Context) -> None:
             )
         return
     container = context.docker.inspect(reload["container"])
-    if container and container["State"]["Running"]:
+    # Docker calls one that it is about to start again "running", with the process 0: for kill(2) that is our own group.
+    if container and container["State"]["Running"] and container["State"]["Pid"] > 0:
         _signal(container["State"]["Pid"], reload["signal"])
 
 

@@ -1,0 +1,33 @@
+"""Module 4, second step: HAProxy and the Sentinel watcher in front of Redis (RED-2, RED-3, LB-1)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Entrance, Module
+from tasks.redis_proxy.checks import checks, topology
+from tasks.redis_proxy.desired import describe, write_at
+from tasks.redis_proxy.members import up, virgin, wrong
+from tasks.redis_proxy.rollout import next_stage
+from tasks.redis_proxy.values import REDIS_PORT
+
+MODULE = Module(
+    name="redis-proxy",
+    number=4,
+    step=2,
+    title="Entry to Redis",
+    group="haproxy",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    frozen_as="redis",
+    members_up=up,
+    least_up=1,
+    virgin=virgin,
+    topology=topology,
+    entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,197 @@
+"""Health of the entry to Redis; the same functions are the gates of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import Live, Member, Topology
+from tasks.redis_proxy.members import CFG, Proxy, proxies, wrong
+from tasks.redis_proxy.values import PROGRAM, REDIS_PORT, STALE_AFTER, UNIT, WATCHER
+
+_ALIKE = (
+    CFG,
+    f"file:{WATCHER}/watcher.json",
+    f"file:{WATCHER}/redis_watcher.py",
+    f"file:{PROGRAM}",
+    f"systemd-unit:{UNIT}",
+)
+_EVERYWHERE = (f"0.0.0.0:{REDIS_PORT}", f"*:{REDIS_PORT}")
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every check on every host, good ones too."""
+    return (
+        *(_reachable(live, server.name) for server in live.members),
+        *(finding for proxy in proxies(live).values() for finding in _proxy(proxy)),
+        _parity(live),
+    )
+
+
+def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts does not lead to the master, or None when all do."""
+    return _reason(live, hosts, _carrying)
+
+
+def not_good(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts is not proven to be as described, or None when all are."""
+    return _reason(live, hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
+
+
+def misled(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return what is wrong through a load balancer that answers these hosts, or None; one may be silent."""
+    return _reason(live, hosts, _balancers)
+
+
+def _reason(
+    live: Live, hosts: Iterable[str], judge: Callable[[Proxy], tuple[Finding, ...]]
+) -> str | None:
+    found = proxies(live)
+    for host in hosts:
+        if host not in found:
+            return f"{host} does not answer"
+        for finding in judge(found[host]):
+            if finding.level >= Level.UNKNOWN:
+                return f"{host}: {finding.message}"
+    return None
+
+
+def topology(live: Live) -> Topology:
+    """Return where each host leads, and how many are connected, for people."""
+    lines = tuple(
+        Member(
+            proxy.host,
+            "entry",
+            "serves" if _reason(live, [proxy.host], _serving) is None else "does not serve",
+            (
+                ("master", ", ".join(proxy.routes or ()) or "none"),
+                ("clients", "?" if proxy.clients is None else str(proxy.clients)),
+                ("watcher", _age(proxy)),
+            ),
+        )
+        for proxy in proxies(live).values()
+    )
+    missing = tuple(Member(host, "entry", "unreachable") for host in live.unreachable)
+    return Topology("redis-proxy", (*lines, *missing))
+
+
+def _age(proxy: Proxy) -> str:
+    age = proxy.heartbeat.age
+    return "no success yet" if age is None else f"{age} s ago"
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    check = "redis-proxy.reachable"
+    if host in live.unreachable:
+        return Finding(check, Level.UNKNOWN, live.unreachable[host], host)
+    if host not in live.hosts:
+        return Finding(check, Level.UNKNOWN, "was not asked", host)
+    return Finding(check, Level.OK, "answers", host)
+
+
+def _proxy(proxy: Proxy) -> tuple[Finding, ...]:
+    return (_loaded(proxy), *_serving(proxy), *_balancers(proxy))
+
+
+def _carrying(proxy: Proxy) -> tuple[Finding, ...]:
+    return (_route(proxy), _listens(proxy))
+
+
+def _serving(proxy: Proxy) -> tuple[Finding, ...]:
+    return (*_carrying(proxy), _watcher(proxy), _write(proxy))
+
+
+def _route(proxy: Proxy) -> Finding:
+    """Exactly one address gets sessions, and it is what every Sentinel that answers calls the master."""
+    check = "redis-proxy.backend.single"
+    if proxy.routes is None:
+        hint = f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy-redis"
+        return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
+    sent = ", ".join(proxy.routes) or "nobody"
+    named = {master for _, master in proxy.named if master}
+    said = " and ".join(sorted(named)) or "nobody"
+    if len(proxy.routes) == 1 and set(proxy.routes) == named:
+        return Finding(check, Level.OK, f"sessions go to {sent}, Sentinel's master", proxy.host)
+    silent = ", ".join(host for host, master in proxy.named if not master)
+    text = f"sessions go to {sent}, and the Sentinels name {said}"
+    text += f" ({silent} names nobody)" if silent else ""
+    return Finding(check, Level.CRITICAL, text, proxy.host, "kbz health redis")
+
+
+def _watcher(proxy: Proxy) -> Finding:
+    """A watcher that died, or never worked, once went unnoticed until the next failover."""
+    check, beat = "redis-proxy.watcher", proxy.heartbeat
+    if beat.age is not None and beat.age <= STALE_AFTER:
+        return Finding(check, Level.OK, f"followed Sentinel {beat.age} s ago", proxy.host)
+    why = f": {beat.trouble}" if beat.trouble else ""
+    when = (
+        "has had no success yet" if beat.age is None else f"had its last success {beat.age} s ago"
+    )
+    hint = f"kbz exec --limit {proxy.host} -- journalctl -u {UNIT} -n 20"
+    return Finding(check, Level.CRITICAL, f"the watcher {when}{why}", proxy.host, hint)
+
+
+def _loaded(proxy: Proxy) -> Finding:
+    """A reload that fails leaves the process before at work: then file and process differ."""
+    check = "redis-proxy.loaded"
+    if proxy.mark and proxy.mark == proxy.described_mark:
+        return Finding(check, Level.OK, "HAProxy runs the described configuration", proxy.host)
+    return Finding(
+        check,
+        Level.CRITICAL,
+        f"HAProxy runs {proxy.mark or 'an unknown configuration'}, described is {proxy.described_mark}",
+        proxy.host,
+        f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy-redis",
+    )
+
+
+def _listens(proxy: Proxy) -> Finding:
+    """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
+    check = "redis-proxy.listens"
+    if proxy.listeners is None:
+        return Finding(check, Level.UNKNOWN, "its listeners can not be read", proxy.host)
+    if set(proxy.listeners) & set(_EVERYWHERE):
+        return Finding(check, Level.OK, f"0.0.0.0, port {REDIS_PORT}", proxy.host)
+    found = ", ".join(proxy.listeners) or "nobody listens"
+    return Finding(check, Level.CRITICAL, f"not on 0.0.0.0:{REDIS_PORT}: {found}", proxy.host)
+
+
+def _write(proxy: Proxy) -> Finding:
+    check, reason = "redis-proxy.write", wrong(proxy.write)
+    if reason:
+        text = f"an application can not write through {REDIS_PORT}: {reason}"
+        return Finding(check, Level.CRITICAL, text, proxy.host)
+    return Finding(check, Level.OK, f"an application writes through {REDIS_PORT}", proxy.host)
+
+
+def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
+    """The provider's load balancers are not ours: silence is a warning, a wrong answer is not."""
+    findings = []
+    for address, answer in proxy.balancers:
+        reason = wrong(answer)
+        if not reason:
+            level, text = Level.OK, f"an application writes through {address}"
+        elif answer.known:
+            level, text = Level.CRITICAL, f"through {address}: {reason}"
+        else:
+            level, text = Level.WARN, f"{address} does not answer from here: {reason}"
+        hint = "kbz lb show, kbz lb check" if reason else ""
+        findings.append(Finding("redis-proxy.balancer", level, text, proxy.host, hint))
+    return tuple(findings)
+
+
+def _parity(live: Live) -> Finding:
+    """All hosts have the same files: whoever comes by the other one must find the same."""
+    check = "redis-proxy.parity"
+    differing = [
+        identity.rpartition(":")[2].rpartition("/")[2]
+        for identity in _ALIKE
+        if len({view.attribute(identity, "digest") for view in live.hosts.values()}) > 1
+    ]
+    if differing:
+        text = f"not the same on all hosts: {', '.join(differing)}"
+        return Finding(check, Level.CRITICAL, text, hint="kbz drift redis-proxy")
+    if len(live.hosts) < len(live.members):
+        seen = f"{len(live.hosts)} of {len(live.members)} hosts"
+        return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")
+    return Finding(check, Level.OK, "all hosts have the same files")

@@ -1,0 +1,146 @@
+"""The entry hosts as they are now: what HAProxy, the watcher, every Sentinel and a real write answer. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from keybuzz.model.content import Template
+from keybuzz.model.files import File
+from keybuzz.model.haproxy import addresses_up, information
+from keybuzz.model.live import HostView, Live
+from keybuzz.model.reading import Answer
+from tasks.redis_proxy.values import BACKEND, CONFIGURATION, HAPROXY, REDIS_PORT, UNIT
+
+CONTAINER = f"container:{HAPROXY}"
+WATCHER_UNIT = f"systemd-unit:{UNIT}"
+CFG = f"file:{CONFIGURATION}/haproxy.cfg"
+_MARK = "    description "
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the watcher wrote down last."""
+
+    age: int | None
+    """Seconds since its last success, by the host's own clock; None when it had none or says nothing."""
+    master: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One entry host."""
+
+    host: str
+    started: bool
+    """Its container runs."""
+    answers: bool
+    """HAProxy answers on its runtime socket, and somebody listens on the port."""
+    routes: tuple[str, ...] | None
+    """Addresses that get sessions; None when HAProxy does not say."""
+    named: tuple[tuple[str, str], ...]
+    """Each Sentinel's host, and the master that it names; empty for one that says nothing."""
+    mark: str
+    described_mark: str
+    listeners: tuple[str, ...] | None
+    clients: int | None
+    heartbeat: Heartbeat
+    write: Answer
+    balancers: tuple[tuple[str, Answer], ...]
+
+
+def proxies(live: Live) -> dict[str, Proxy]:
+    """Return the reachable hosts by name."""
+    return {host: _proxy(host, view) for host, view in live.hosts.items()}
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that take sessions now, whatever state Redis is in."""
+    return frozenset(host for host, proxy in proxies(live).items() if proxy.answers)
+
+
+def virgin(live: Live) -> bool:
+    """Say whether every host that the run would change is bare of this module (FRZ-1).
+
+    A host that was lost and is new may be installed beside one that serves; there is no data that it could contradict.
+    """
+    touched = {change.host for change in live.changes()}
+    return not any(
+        live.hosts[host].present(identity)
+        for host in touched
+        for identity in (CONTAINER, CFG, WATCHER_UNIT)
+    )
+
+
+def wrong(answer: Answer) -> str:
+    """Return why a write did not come to the master; empty when it did."""
+    if not answer.known:
+        return answer.problem
+    if not answer.value["accepted"]:
+        return str(answer.value["reason"])
+    role = answer.value["role"]
+    return "" if role == "master" else f"it leads to a node that says role:{role or '?'}"
+
+
+def _proxy(host: str, view: HostView) -> Proxy:
+    ports = view.answer("redis-proxy.ports")
+    listeners = tuple(ports.value["listeners"]) if ports.known else None
+    info, stat = view.answer("redis-proxy.info"), view.answer("redis-proxy.stat")
+    known = information(info.value["text"]) if info.known else {}
+    return Proxy(
+        host=host,
+        started=view.attribute(CONTAINER, "running") is True,
+        answers=bool(known) and bool(listeners),
+        routes=addresses_up(stat.value["text"], BACKEND) if stat.known else None,
+        named=tuple(
+            (name.removeprefix("named-by."), _named(answer))
+            for name, answer in view.answers.items()
+            if name.startswith("named-by.")
+        ),
+        mark=known.get("description", ""),
+        described_mark=_described_mark(view),
+        listeners=listeners,
+        clients=ports.value["connections"].get(str(REDIS_PORT)) if ports.known else None,
+        heartbeat=_heartbeat(view),
+        write=view.answer("redis-proxy.write"),
+        balancers=tuple(
+            (name.removeprefix("redis-balancer."), answer)
+            for name, answer in view.answers.items()
+            if name.startswith("redis-balancer.")
+        ),
+    )
+
+
+def _named(answer: Answer) -> str:
+    replies: dict[str, Any] = answer.value["replies"] if answer.known else {}
+    for found in replies.values():
+        if isinstance(found, dict) and "ip" in found:
+            return f"{found['ip']}:{found['port']}"
+    return ""
+
+
+def _heartbeat(view: HostView) -> Heartbeat:
+    text, clock = view.answer("redis-proxy.heartbeat"), view.answer("redis-proxy.clock")
+    if not text.known:
+        return Heartbeat(None, "", text.problem)
+    try:
+        beat = json.loads(text.value["text"])
+        success = int(beat["success"])
+        age = int(clock.value["stdout"]) - success if clock.known and success else None
+        return Heartbeat(age, str(beat["master"]), str(beat["trouble"]))
+    except (ValueError, KeyError, TypeError):
+        return Heartbeat(None, "", "its heartbeat can not be read")
+
+
+def _described_mark(view: HostView) -> str:
+    """Return the mark in the described haproxy.cfg."""
+    for resource in view.resources:
+        if isinstance(resource, File) and resource.identity == CFG:
+            if isinstance(resource.content, Template):
+                return ""
+            for line in resource.text.masked().splitlines():
+                if line.startswith(_MARK):
+                    return line.removeprefix(_MARK).strip()
+    return ""
