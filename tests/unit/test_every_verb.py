@@ -92,7 +92,7 @@ DESTRUCTIVE_WORD = re.compile(
 
 @dataclass(frozen=True)
 class Place:
-    """A site of the repository's inventory with a state of its own, as production and as a lab that was never started."""
+    """A site of the repository's inventory with its own state, as production and as a lab that never was up."""
 
     folder: Path
 
