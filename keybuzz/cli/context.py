@@ -7,7 +7,7 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from keybuzz.engine.workspace import Workspace
+    from keybuzz.model.server import Server
     from keybuzz.site.site import Site
 
 P = ParamSpec("P")
@@ -90,6 +91,15 @@ def set_command(line: str) -> None:
 def _command() -> str:
     typed = shlex.join(["kbz", *sys.argv[1:]])
     return str(click.get_current_context().meta.get(_COMMAND, typed))
+
+
+@contextmanager
+def holding(state: Path, servers: Iterable[Server]) -> Iterator[None]:
+    """Hold the leases of all clusters that the servers carry: for verbs that change them without a workspace."""
+    from keybuzz.engine.lock import lease_names, leases
+
+    with leases(state / "leases", lease_names(servers), _command()):
+        yield
 
 
 @contextmanager

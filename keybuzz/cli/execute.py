@@ -12,18 +12,25 @@ from keybuzz.cli.context import format_option, limit_option, print_document, wor
 @click.option(
     "--timeout", default=60.0, show_default=True, metavar="SECONDS", help="For each host."
 )
+@click.option(
+    "--looks", is_flag=True, help="It only looks: run it beside another run, without a lease."
+)
 @format_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def execute(limit: tuple[str, ...], timeout: float, form: str, command: tuple[str, ...]) -> int:
+def execute(
+    limit: tuple[str, ...], timeout: float, looks: bool, form: str, command: tuple[str, ...]
+) -> int:
     """Run one command on many hosts at once: kbz exec --limit db -- uptime.
 
-    Exit codes and both streams are kept. One word is run by a shell, several are run as they are.
+    Exit codes and both streams are kept. One word is run by a shell, several are run as they are. The leases
+    of the hosts' clusters are held, unless --looks says that the command changes nothing.
     """
-    from keybuzz.engine.execute import execute_everywhere, worst
+    from keybuzz.engine.execute import execute_everywhere, look_everywhere, worst
     from keybuzz.report.execution import execution_document, execution_text
 
+    act = look_everywhere if looks else execute_everywhere
     with workspace(quiet=form == "json") as work:
-        results = execute_everywhere(work, limit, command, timeout)
+        results = act(work, limit, command, timeout)
     if form == "json":
         print_document(execution_document(results))
     else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.context import enter_lab, pass_inventory_site
+from keybuzz.cli.context import enter_lab, holding, pass_inventory_site
+from keybuzz.cli.typed_name import confirm_option, require_typed
 from keybuzz.model.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ def hosts() -> None:
 @pass_inventory_site
 def trust(site: Site, name: str, fingerprint: str | None) -> None:
     """Pin the key that a host shows now, after it was compared with the host's own console."""
+    enter_lab(site)
+    server = site.server(name)
+    with holding(site.settings.state, [server]):
+        _trust(site, server, fingerprint)
+
+
+def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
     from keybuzz.transport.known_hosts import pinned_keys
     from keybuzz.transport.pinning import ask_key, replace_file, with_key
 
-    enter_lab(site)
-    server = site.server(name)
     path = site.settings.known_hosts
     text = _text(path)
     key = ask_key(server.name, str(server.address))
@@ -55,19 +61,21 @@ def trust(site: Site, name: str, fingerprint: str | None) -> None:
 
 @hosts.command()
 @click.argument("name")
+@confirm_option
 @pass_inventory_site
-def forget(site: Site, name: str) -> None:
-    """Remove the pinned keys of a host, such as one that was rebuilt."""
+def forget(site: Site, name: str, confirm: str | None) -> None:
+    """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed."""
     from keybuzz.transport.pinning import replace_file, without_address
 
     server = site.server(name)
     path = site.settings.known_hosts
     text = _text(path)
-    kept = without_address(text, str(server.address))
-    if kept == text:
+    if without_address(text, str(server.address)) == text:
         click.echo(f"{server.name}: no key is pinned")
         return
-    replace_file(path, kept)
+    require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
+    with holding(site.settings.state, [server]):
+        replace_file(path, without_address(_text(path), str(server.address)))
     click.echo(f"{server.name}: its keys are forgotten")
 
 

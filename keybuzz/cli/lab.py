@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import limit_option
+from keybuzz.cli.context import holding, limit_option
 from keybuzz.cli.lab_fault import fault
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
-from keybuzz.model.errors import KbzError, RefusedError
+from keybuzz.cli.typed_name import confirm_option, require_typed
+from keybuzz.model.errors import KbzError
 
 _MEBIBYTE = 2**20
 
@@ -32,10 +33,11 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
 
     chosen = site.chosen(limit)
     needed = needed_by(chosen)
-    whole.up(site.settings, chosen, say)
-    services.up(site.settings, site.balancers(), say)
-    images.ensure(site.settings, needed, say)
-    mirror.fill(site.settings, needed, say)
+    with holding(site.state, chosen):
+        whole.up(site.settings, chosen, say)
+        services.up(site.settings, site.balancers(), say)
+        images.ensure(site.settings, needed, say)
+        mirror.fill(site.settings, needed, say)
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 
@@ -45,31 +47,39 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
     is_flag=True,
     help="Delete all that the lab has too: disks, keys, credentials, journal.",
 )
+@confirm_option
 @pass_lab
-def down(site: LabSite, wipe: bool) -> None:
-    """Stop all servers and remove their network. Their disks stay, as a server's disk does."""
+def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
+    """Stop all servers and remove their network. Their disks stay, as a server's disk does.
+
+    With --wipe the lab's name must be typed.
+    """
     from keybuzz.lab import lab as whole
 
-    whole.down(site.settings, say)
+    name = site.settings.name
     if wipe:
-        whole.wipe(site.settings, say)
+        loss = f"all disks, keys, credentials and the journal of lab {name} would be deleted"
+        require_typed(name, confirm, loss)
+    with holding(site.state, site.servers):
+        whole.down(site.settings, say)
+        if wipe:
+            whole.wipe(site.settings, say)
     click.echo(f"Lab {site.settings.name} is down{', and its disks are gone' if wipe else ''}.")
 
 
 @lab.command()
 @click.argument("hosts", nargs=-1, required=True)
-@click.option("--name-of-lab", required=True, metavar="NAME", help="Typed, because data is lost.")
+@click.option("--confirm", "--name-of-lab", "confirm", metavar="NAME", help="The lab's typed name.")
 @pass_lab
-def reset(site: LabSite, hosts: tuple[str, ...], name_of_lab: str) -> None:
-    """Make servers bare again: new disk, new host key, no container, no data."""
+def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
+    """Make servers bare again: new disk, new host key, no container, no data. The lab's name must be typed."""
     from keybuzz.lab import lab as whole
 
-    if name_of_lab != site.settings.name:
-        raise RefusedError(
-            f"this lab is not called {name_of_lab!r}",
-            hint=f"--name-of-lab {site.settings.name} deletes the disks of {' '.join(hosts)}",
-        )
-    whole.reset(site.settings, site.chosen(hosts), say)
+    chosen = site.chosen(hosts)
+    names = ", ".join(server.name for server in chosen)
+    require_typed(site.settings.name, confirm, f"the disks of {names} would be deleted")
+    with holding(site.state, chosen):
+        whole.reset(site.settings, chosen, say)
 
 
 @lab.command()

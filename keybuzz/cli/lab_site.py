@@ -30,6 +30,8 @@ class LabSite:
     servers: tuple[Server, ...]
     catalogue: GroupCatalogue
     overlay: Path
+    state: Path
+    """Where the leases are."""
 
     def chosen(self, terms: Sequence[str]) -> tuple[Server, ...]:
         """Return the servers that `--limit` terms choose, in inventory order."""
@@ -73,7 +75,7 @@ def read_lab_site(config: str) -> LabSite:
         )
     catalogue = load_groups(configuration.groups)
     servers = read_servers(configuration.servers, catalogue)
-    return LabSite(settings.lab, servers, catalogue, configuration.overlay)
+    return LabSite(settings.lab, servers, catalogue, configuration.overlay, settings.state)
 
 
 def pass_lab(function: Callable[Concatenate[LabSite, P], R]) -> Callable[P, R]:

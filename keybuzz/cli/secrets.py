@@ -10,6 +10,7 @@ import click
 
 from keybuzz.cli.context import (
     format_option,
+    holding,
     limit_option,
     pass_site,
     print_document,
@@ -17,6 +18,7 @@ from keybuzz.cli.context import (
     stoppable_workspace,
     workspace,
 )
+from keybuzz.cli.typed_name import confirm_option, require_typed
 
 if TYPE_CHECKING:
     from keybuzz.site.credential_file import StoreProblem
@@ -35,7 +37,8 @@ def init(site: Site) -> None:
     from keybuzz.site.credentials import create_missing
 
     folder = site.settings.credentials
-    created = create_missing(folder)
+    with holding(site.settings.state, site.servers):
+        created = create_missing(folder)
     for name in created:
         click.echo(f"created {name}")
     click.echo(f"{folder}: {len(created)} created, {len(site.credentials)} were there")
@@ -127,17 +130,24 @@ def stray(limit: tuple[str, ...], form: str) -> int:
 
 @secrets.command()
 @click.argument("service")
+@confirm_option
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option("--timeout", default=900.0, show_default=True, metavar="SECONDS", help="For all.")
 @format_option
-def rotate(service: str, wait: float, timeout: float, form: str) -> int:
+def rotate(service: str, confirm: str | None, wait: float, timeout: float, form: str) -> int:
     """Bring in a new value of SERVICE, such as postgres-app, in the order that keeps the cluster working.
 
     The new value is kept beside the store, the cluster accepts it, a real login proves it, then the store
-    is switched. After an interruption the same command goes on.
+    is switched. After an interruption the same command goes on. The service's name must be typed, because
+    the old value is gone afterwards.
     """
+    from keybuzz.engine.rotate import require_service
     from keybuzz.engine.rotate import rotate as rotate_service
 
+    require_service(service)
+    require_typed(
+        service, confirm, f"the value of {service} that is in use now would be no good any more"
+    )
     with stoppable_workspace(quiet=form == "json") as work:
         report = rotate_service(work, service, wait, timeout)
     return show(report, form)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keybuzz.cli.context import format_option, load_site, print_document
+from keybuzz.cli.context import format_option, holding, load_site, print_document
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
@@ -125,11 +125,7 @@ def _document(verdicts: tuple[ImageVerdict, ...]) -> dict[str, Any]:
 @click.option("--moved", is_flag=True, help="Accept tags that are other images than before.")
 def lock(out: Path | None, *, moved: bool) -> int:
     """Write the digest of each image into versions.yaml; refuse when one is missing, moved or unknown."""
-    from keybuzz.engine.versions import Status, exit_code
     from keybuzz.model.errors import RefusedError
-    from keybuzz.model.outcome import ExitCode
-    from keybuzz.site.load import read_configuration
-    from keybuzz.site.versions import lock_file
 
     site = load_site(_config())
     reason = site.parameter("versions.no_digests")
@@ -139,6 +135,16 @@ def lock(out: Path | None, *, moved: bool) -> int:
             where="versions.yaml",
             hint="--out FILE writes a locked copy for this site",
         )
+    with holding(site.settings.state, site.servers):
+        return _lock(out, moved=moved)
+
+
+def _lock(out: Path | None, *, moved: bool) -> int:
+    from keybuzz.engine.versions import Status, exit_code
+    from keybuzz.model.outcome import ExitCode
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.versions import lock_file
+
     verdicts = _ask()
     good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.lock import leases
 from keybuzz.engine.observe import session
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import ContactError, KbzError, UsageError
@@ -38,11 +39,33 @@ def execute(task: Task, argv: tuple[str, ...], timeout: float) -> Result:
 def execute_everywhere(
     workspace: Workspace, limit: tuple[str, ...], command: tuple[str, ...], timeout: float
 ) -> tuple[HostExecution, ...]:
-    """Run the command on the hosts of --limit, which must be given: no command runs on all by accident."""
+    """Run the command on the hosts of --limit, which must be given: no command runs on all by accident.
+
+    The leases of their clusters are held: what a command does to a host is known to nobody but its writer.
+    """
+    chosen = _chosen(workspace, limit)
+    folder = workspace.site.settings.state / "leases"
+    with leases(folder, workspace.lease_names(chosen), workspace.command, stop=workspace.stop):
+        return _execute(workspace, chosen, command, timeout)
+
+
+def look_everywhere(
+    workspace: Workspace, limit: tuple[str, ...], command: tuple[str, ...], timeout: float
+) -> tuple[HostExecution, ...]:
+    """Do the same beside whoever holds the leases: the operator says that the command only looks."""
+    return _execute(workspace, _chosen(workspace, limit), command, timeout)
+
+
+def _chosen(workspace: Workspace, limit: tuple[str, ...]) -> frozenset[str]:
     if not limit:
         raise UsageError("exec needs --limit", hint="--limit all runs it everywhere")
     site = workspace.site
-    chosen = parse_limit(limit, site.servers, site.catalogue, workspace.journal.sets())
+    return parse_limit(limit, site.servers, site.catalogue, workspace.journal.sets())
+
+
+def _execute(
+    workspace: Workspace, chosen: frozenset[str], command: tuple[str, ...], timeout: float
+) -> tuple[HostExecution, ...]:
     argv = ("/bin/sh", "-c", command[0]) if len(command) == 1 else command
     nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
     results = nornir.run(task=execute, argv=argv, timeout=timeout)

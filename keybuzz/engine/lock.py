@@ -13,12 +13,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.model.errors import RefusedError, StoppedError
+from keybuzz.model.server import Server
 
 _HEARTBEAT = 5.0
 _POLL = 0.2
@@ -44,6 +45,15 @@ class Holder:
         )
 
 
+def lease_names(servers: Iterable[Server]) -> tuple[str, ...]:
+    """Return one lease for each cluster that the servers carry, and one for each server without any."""
+    names: set[str] = set()
+    for server in servers:
+        groups = [group for group in server.groups if group != "all"]
+        names.update(groups or [server.name])
+    return tuple(sorted(names))
+
+
 def _age(seconds: float) -> str:
     whole = max(0, int(seconds))
     return f"{whole} s" if whole < 120 else f"{whole // 60} min"
@@ -61,7 +71,8 @@ def leases(
 
     `wait` is in seconds; StoppedError when `stop` is set while it waits.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
     deadline = time.monotonic() + wait
     stop = stop or threading.Event()
     stopped = threading.Event()

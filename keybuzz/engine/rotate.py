@@ -61,6 +61,11 @@ def rotate(workspace: Workspace, service: str, wait: float, timeout: float) -> R
         return remember(workspace, number, _rotate(workspace, request, rotation, item))
 
 
+def require_service(service: str) -> None:
+    """Raise UsageError when nothing of that name can be rotated."""
+    _choose(service)
+
+
 def _choose(service: str) -> tuple[Module, Rotation]:
     known = {
         found.service: (module, found) for module in all_modules() for found in module.rotations

@@ -16,6 +16,7 @@ from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.saved_plan import SavedPlan
 from keybuzz.engine.steps import StepResult
 from keybuzz.engine.survey import Survey, judge, survey
+from keybuzz.engine.versions import require_pullable
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import KbzError
 from keybuzz.model.outcome import Outcome
@@ -76,6 +77,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
     try:
         if request.saved is not None:
             request.saved.require_same(before.plan)
+        require_pullable(workspace.site, before.plan)
         conductor.run(before.snapshot)
     except KbzError as stopped:
         error = stopped

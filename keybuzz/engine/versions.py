@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 
-from keybuzz.engine.registry import Registry, split_reference
-from keybuzz.model.errors import ContactError
+from keybuzz.engine.registry import Registry, registry_of, split_reference
+from keybuzz.model.docker import Image
+from keybuzz.model.errors import ContactError, RefusedError
 from keybuzz.model.outcome import ExitCode
+from keybuzz.model.plan import Plan
 from keybuzz.site.module import Module
 from keybuzz.site.site import ImageVersion, Site
 
@@ -49,6 +51,37 @@ def verify(site: Site, modules: Iterable[Module], registry: Registry) -> tuple[I
         else _judge(version, registry, compared=compared)
         for version in site.versions.values()
     )
+
+
+def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -> None:
+    """Ask about the images that a plan pulls, before it changes anything; a plan that pulls none asks nobody.
+
+    RefusedError for a missing or moved tag: it proposes and takes nothing instead. ContactError without an answer.
+    """
+    pulled = {
+        change.resource.reference
+        for changes in plan.changes.values()
+        for change in changes
+        if isinstance(change.resource, Image) and not change.resource.built
+    }
+    wanted = [version for version in site.versions.values() if version.reference in pulled]
+    if not wanted:
+        return
+    settings = site.settings
+    registry = registry or registry_of(site.parameter("versions.registry"), settings.builder_socket)
+    compared = site.parameter("versions.no_digests") == "none"
+    for version in wanted:
+        verdict = _judge(version, registry, compared=compared)
+        if verdict.status is Status.UNKNOWN:
+            raise ContactError(
+                f"nobody can say whether {version.reference} can be pulled, so nothing was changed",
+                where=version.name,
+                hint=f"{verdict.what}; kbz versions verify asks again",
+            )
+        if verdict.status in (Status.MISSING, Status.MOVED):
+            raise RefusedError(
+                f"{verdict.what}; nothing was changed", where=version.name, hint=verdict.hint
+            )
 
 
 def exit_code(verdicts: Iterable[ImageVerdict]) -> ExitCode:

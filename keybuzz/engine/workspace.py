@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.events import Listener
 from keybuzz.engine.journal import Journal
+from keybuzz.engine.lock import lease_names
 from keybuzz.model.errors import UsageError
 from keybuzz.site.limit import parse_limit
 from keybuzz.site.module import Module
@@ -55,8 +56,4 @@ class Workspace:
 
     def lease_names(self, selected: frozenset[str]) -> tuple[str, ...]:
         """Return one lease for each cluster that the hosts carry, and one for each host without any."""
-        names: set[str] = set()
-        for host in selected:
-            groups = [g for g in self.site.server(host).groups if g != "all"]
-            names.update(groups or [host])
-        return tuple(sorted(names))
+        return lease_names(self.site.server(host) for host in selected)

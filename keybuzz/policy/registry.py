@@ -9,12 +9,12 @@ from keybuzz.policy.rules.exposure import LB_3, MIN_4, MIN_5
 from keybuzz.policy.rules.form import KBZ_1, KBZ_3
 from keybuzz.policy.rules.kubernetes import K3S_3
 from keybuzz.policy.rules.secrets import SEC_2
-from keybuzz.policy.rules.versions import VER_1
+from keybuzz.policy.rules.versions import VER_1, VER_2
 from keybuzz.policy.violation import Rule
 from keybuzz.site.policies import Policies
 from keybuzz.site.problems import Problems, nearest
 
-RULES = (EP_1, VER_1, K3S_3, MIN_4, MIN_5, LB_3, SEC_2, PG_2, KBZ_1, KBZ_2, KBZ_3)
+RULES = (EP_1, VER_1, VER_2, K3S_3, MIN_4, MIN_5, LB_3, SEC_2, PG_2, KBZ_1, KBZ_2, KBZ_3)
 IDS = tuple(rule.id for rule in RULES)
 _NEVER_WAIVED = frozenset({KBZ_3.id})
 

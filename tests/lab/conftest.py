@@ -41,7 +41,18 @@ class Kbz:
     root: Path
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "keybuzz.cli.main", "--config", str(self.config), *words]
+        """Return the whole command line; a destructive verb gets its typed name, as from a script."""
+        confirmed = [*words, *self._typed_name(words)]
+        return [sys.executable, "-m", "keybuzz.cli.main", "--config", str(self.config), *confirmed]
+
+    def _typed_name(self, words: tuple[str, ...]) -> list[str]:
+        if "--confirm" in words:
+            return []
+        if words[:2] == ("lab", "down") and "--wipe" in words:
+            return ["--confirm", self.root.name]
+        if words[:2] in (("hosts", "forget"), ("secrets", "rotate")):
+            return ["--confirm", words[2]]
+        return []
 
     def __call__(self, *words: str, timeout: float = 600) -> Done:
         done = subprocess.run(

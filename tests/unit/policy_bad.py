@@ -141,6 +141,10 @@ VERSIONS = (
     Bad("VER-1", "run.sh", "kubectl -n shop set image deployment/web web=§keybuzz/web:dev\n"),
     Bad("VER-1", "run.sh", "curl -fsSLO §https://example.com/mc/releases/latest/download/mc\n"),
     Bad("VER-1", ".env", "API_IMAGE=§keybuzz/api:latest\n"),
+    Bad("VER-2", "compose.yaml", "services:\n  cache:\n    image: §redis:7.4.7-alpine\n"),
+    Bad("VER-2", "run.sh", "docker pull §rabbitmq:3.13.2-management\n"),
+    Bad("VER-2", "Dockerfile", "FROM §haproxy:2.9.1\n"),
+    Bad("VER-2", ".env", "DB_IMAGE=§proxysql/proxysql:2.7.0\n"),
     Bad("VER-1", "notes.md", "**Image finale** : `§patroni-pg16-raft:latest`\n"),
 )
 CLUSTER = (

@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[2]
 CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
 GENTLE = {
     "run": (("run", "patroni", "--limit", "db"), "keybuzz.engine.run.run"),
-    "rotate": (("secrets", "rotate", "postgres-app"), "keybuzz.engine.rotate.rotate"),
+    "rotate": (
+        ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
+        "keybuzz.engine.rotate.rotate",
+    ),
 }
 LOOKING = {
     "plan": (("plan", "patroni"), "keybuzz.engine.verbs.look"),

@@ -27,6 +27,7 @@ TWINS = (
         "VER-1", "Dockerfile", "/requirements.txt gunicorn==23.0.0", "/requirements.txt §gunicorn"
     ),
     Twin("VER-1", "deploy/release.sh", 'docker push "$image"', "docker push §keybuzz/shop"),
+    Twin("VER-2", "compose.yaml", "redis:7.2.5-alpine", "§redis:7.4.7-alpine"),
     Twin("K3S-3", "deploy/web.yaml", "type: ClusterIP", "type: §NodePort"),
     Twin(
         "K3S-3",

@@ -1,4 +1,4 @@
-"""VER-1: no `latest`, no partial tag, anywhere."""
+"""VER-1: no `latest`, no partial tag, anywhere. VER-2: a frozen program only in its frozen version."""
 
 from __future__ import annotations
 
@@ -132,4 +132,37 @@ VER_1 = Rule(
     " …IMAGE; `name:latest` as code in Markdown; packages that a Dockerfile installs with pip; downloads"
     " from …/latest/….",
     judge=each(_judge),
+)
+
+
+def _judge_frozen(document: Document, context: Context) -> Iterator[Found]:
+    """Yield whole versions of frozen programs that are not the frozen ones; what floats is VER-1's."""
+    accepted = {
+        known
+        for version in context.versions.values()
+        for known in (version.frozen, version.reference)
+    }
+    for image in document.images:
+        name = image.reference.removeprefix("docker://").partition("@")[0]
+        repository, tag = _parts(name)
+        # The base of a database image is for PG-2, which knows why it must be that one.
+        base = bool(document.builds) and repository == "postgres"
+        if name in accepted or not tag or "$" in tag or base or floating(image.reference):
+            continue
+        if instead := _frozen(image.reference, context):
+            message = f"{repository} is frozen, and {tag} is another version"
+            yield Found(document.path, image.place, image.reference, message, instead)
+
+
+VER_2 = Rule(
+    id="VER-2",
+    title="A frozen program runs in its frozen version",
+    why="An application that tests against another Redis than the park runs finds out in production; a newer one"
+    " also writes data that the frozen one can not read.",
+    instead="the version that inventory/versions.yaml lists; another one is the owner's decision, written there as"
+    " reference: with its reason:",
+    applies_to="images in compose files, manifests, values files, Dockerfiles, shell and settings named"
+    " …IMAGE, of a repository that versions.yaml lists. In versions.yaml itself an override without a reason"
+    " stops kbz.",
+    judge=each(_judge_frozen),
 )

@@ -1,0 +1,89 @@
+"""Before a run changes anything, the images that it would pull are asked for; a missing one is a hard stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from keybuzz.engine.registry import Registry
+from keybuzz.engine.versions import require_pullable
+from keybuzz.model.docker import Image
+from keybuzz.model.errors import ContactError, RefusedError
+from keybuzz.model.plan import Action, Change, Plan
+from keybuzz.site.site import Site
+from site_values import memory_site
+
+REDIS = "redis:7.2.5-alpine"
+DIGEST = "sha256:" + "a" * 64
+
+
+class Known(Registry):
+    """Knows some tags, or does not answer."""
+
+    def __init__(self, tags: dict[str, str], *, answers: bool = True) -> None:
+        self.where = "the test's registry"
+        self.known = tags
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def digest(self, reference: str) -> str | None:
+        self.asked.append(reference)
+        if not self.answers:
+            raise ContactError("does not answer", where=self.where)
+        return self.known.get(reference)
+
+    def tags(self, reference: str) -> tuple[str, ...]:
+        return ("7.2.4-alpine", "7.2.6-alpine")
+
+
+def plan(*images: Image) -> Plan:
+    hosts = ("redis-01", "redis-02")
+    changes = {
+        host: tuple(Change(host, "redis", image, Action.CREATE) for image in images)
+        for host in hosts
+    }
+    return Plan(changes)
+
+
+def locked(digest: str) -> Site:
+    site = memory_site()
+    version = replace(site.versions["redis"], digest=digest)
+    settings = replace(
+        site.settings, parameters={**site.settings.parameters, "versions.no_digests": "none"}
+    )
+    return replace(site, versions={**site.versions, "redis": version}, settings=settings)
+
+
+def test_an_image_is_asked_for_once_however_many_hosts_pull_it() -> None:
+    registry = Known({REDIS: DIGEST})
+    require_pullable(memory_site(), plan(Image(REDIS)), registry)
+    assert registry.asked == [REDIS]
+
+
+@pytest.mark.parametrize("images", [(), (Image("keybuzz/patroni:16.4-abc", built=True),)])
+def test_a_plan_that_pulls_nothing_asks_nobody(images: tuple[Image, ...]) -> None:
+    registry = Known({}, answers=False)
+    require_pullable(memory_site(), plan(*images), registry)
+    assert registry.asked == []
+
+
+def test_a_missing_tag_stops_proposes_and_takes_nothing_instead() -> None:
+    with pytest.raises(
+        RefusedError, match=r"has no redis:7\.2\.5-alpine; nothing was changed"
+    ) as found:
+        require_pullable(memory_site(), plan(Image(REDIS)), Known({}))
+    assert "7.2.4-alpine" in found.value.hint
+    assert "decide with the owner" in found.value.hint
+
+
+def test_a_tag_that_is_another_image_than_the_locked_one_stops() -> None:
+    moved = Known({REDIS: "sha256:" + "b" * 64})
+    with pytest.raises(RefusedError, match="is not the image that was locked"):
+        require_pullable(locked(DIGEST), plan(Image(REDIS)), moved)
+    require_pullable(locked(DIGEST), plan(Image(REDIS)), Known({REDIS: DIGEST}))
+
+
+def test_no_answer_is_no_permission() -> None:
+    with pytest.raises(ContactError, match="nothing was changed"):
+        require_pullable(memory_site(), plan(Image(REDIS)), Known({}, answers=False))
