@@ -98,6 +98,18 @@ def _redis(query: dict[str, Any]) -> Any:
     return redis_reading.answer(query)
 
 
+def _amqp_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import amqp
+
+    return amqp.attempt(query)
+
+
+def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import rabbitmq
+
+    return rabbitmq.look(query["access"], context)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -121,6 +133,7 @@ _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
     "redis": _redis,
+    "amqp-login": _amqp_login,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -132,4 +145,5 @@ _HOST = {
     "secret-copies": _secret_copies,
     "socket": _socket,
     "tcp-ports": _tcp_ports,
+    "rabbitmq": _rabbitmq,
 }
