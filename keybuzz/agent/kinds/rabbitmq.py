@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import os
+
+from keybuzz.agent.atomic import discard, replacing
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.rabbitmq import look, run
 
@@ -10,6 +16,8 @@ if TYPE_CHECKING:
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
 
+_HOME = "/var/lib/rabbitmq"
+_IMPORT = ".kbz-user.json"
 _JOIN_SECONDS = 300.0
 # In one go, so that nothing of ours that ends in between leaves the node without its application.
 _JOIN = (
@@ -78,23 +86,46 @@ def read_rabbitmq_user(query: Query, context: Context) -> State:
 
 
 def write_rabbitmq_user(order: Query, context: Context) -> None:
-    """Create the user, or give it the described password, on stdin; then its tag and permissions."""
+    """Make the user as described in one import: password, tag and permissions.
+
+    rabbitmqctl of Erlang 26 and later never reads a password that is piped to it, so a file of RabbitMQ's own, which
+    holds the salted hash and never the password, takes its place until the command has ended.
+    """
     access, name = order["access"], order["name"]
-    now = look(access, context)
-    password = f"{access['password']}\n"
-    if name not in now["users"]:
-        run(access, context, ["rabbitmqctl", "-q", "add_user", name], password)
-    elif now["denied"]:
-        run(access, context, ["rabbitmqctl", "-q", "change_password", name], password)
-    run(access, context, ["rabbitmqctl", "-q", "set_user_tags", name, "administrator"])
-    grant = ["rabbitmqctl", "-q", "set_permissions", "-p", "/", name, ".*", ".*", ".*"]
-    run(access, context, grant)
+    inspected = context.docker.inspect(access["container"])
+    binds = (bind.split(":") for bind in inspected["HostConfig"]["Binds"] or [])
+    data = next((bind[0] for bind in binds if bind[1] == _HOME), "")
+    if not data:
+        raise AgentError(f"container {access['container']} has no data directory of the host's")
+    owner = os.stat(data)
+    path = os.path.join(data, _IMPORT)
+    content = json.dumps(_definitions(name, access["password"])).encode()
+    try:
+        with replacing(path, content, owner.st_uid, owner.st_gid, 0o600):
+            pass
+        run(access, context, ["rabbitmqctl", "-q", "import_definitions", f"{_HOME}/{_IMPORT}"])
+    finally:
+        discard(path)
     context.forget()
     if look(access, context)["denied"]:
-        raise AgentError(
-            f"RabbitMQ took the password of {name} and does not let it in",
-            "choose a password of letters and digits in rabbitmq.env",
-        )
+        raise AgentError(f"RabbitMQ took the password of {name} and does not let it in")
+
+
+def _definitions(name: str, password: str) -> dict[str, object]:
+    salt = os.urandom(4)
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [
+            {
+                "name": name,
+                "password_hash": base64.b64encode(salt + digest).decode(),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "permissions": [{"user": name, "vhost": "/", **everything}],
+    }
 
 
 def read_rabbitmq_no_user(query: Query, context: Context) -> State:
