@@ -29,7 +29,7 @@ CLUSTER = "keybuzz-queue"
 AMQP_PORT = 5672
 STOP_SECONDS = 120
 PARTITION_HANDLING = ("ignore", "pause_minority", "autoheal")
-_COOKIE = re.compile(r"[A-Za-z0-9]{16,255}")
+_COOKIE = re.compile("[!-~]{16,255}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LINE_BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 
@@ -105,7 +105,7 @@ def cookie(site: Site) -> Secret:
     """Return the Erlang cookie; InputError for one that Erlang would read as another."""
     found = site.secret("RABBITMQ_ERLANG_COOKIE")
     if not _COOKIE.fullmatch(found.reveal()):
-        raise _wrong("RABBITMQ_ERLANG_COOKIE", "must be 16 to 255 letters and digits")
+        raise _wrong("RABBITMQ_ERLANG_COOKIE", "must be 16 to 255 printable characters of ASCII, without spaces")
     return found
 
 
