@@ -135,12 +135,12 @@ class TestFreeze:
         self, kbz: Kbz
     ) -> None:
         conf = "/opt/keybuzz/rabbitmq/conf/rabbitmq.conf"
-        kbz.on("queue-03", f"echo '# by hand' >>{conf}")
+        kbz.on("queue-03", f"echo '# typed in a hurry' >>{conf}")
         before = containers(kbz)
         done = kbz(*RUN)
         assert (done.code, changed(done)) == (3, {("queue-03", f"file:{conf}")})
         kbz.good(*LIFTED)
-        assert "by hand" not in kbz.on("queue-03", f"cat {conf}")
+        assert "typed in a hurry" not in kbz.on("queue-03", f"cat {conf}")
         assert containers(kbz) == before
 
     def test_another_cookie_is_drift_and_is_never_overwritten(self, kbz: Kbz) -> None:
