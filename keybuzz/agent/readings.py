@@ -110,6 +110,18 @@ def _redis_write(query: dict[str, Any]) -> Any:
     return redis_reading.write(query)
 
 
+def _amqp_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import amqp
+
+    return amqp.attempt(query)
+
+
+def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import rabbitmq
+
+    return rabbitmq.look(query["access"], context)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -141,6 +153,7 @@ _NETWORK = {
     "redis": _redis,
     "mysql-query": _mysql,
     "redis-write": _redis_write,
+    "amqp-login": _amqp_login,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -153,4 +166,5 @@ _HOST = {
     "socket": _socket,
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
+    "rabbitmq": _rabbitmq,
 }

@@ -84,19 +84,16 @@ def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
 
 @lab.command()
 @click.argument("host")
-@click.option("--name-of-lab", required=True, metavar="NAME", help="Typed, because data is lost.")
+@confirm_option
 @pass_lab
-def replace(site: LabSite, host: str, name_of_lab: str) -> None:
+def replace(site: LabSite, host: str, confirm: str | None) -> None:
     """Put a new bare machine at a server's address. Its key is not pinned: `kbz hosts` does that."""
     from keybuzz.lab import lab as whole
 
     server = site.server(host)
-    if name_of_lab != site.settings.name:
-        raise RefusedError(
-            f"this lab is not called {name_of_lab!r}",
-            hint=f"--name-of-lab {site.settings.name} deletes the disk of {server.name}",
-        )
-    whole.replace(site.settings, server, say)
+    require_typed(site.settings.name, confirm, f"the disk of {server.name} would be deleted")
+    with holding(site.state, [server]):
+        whole.replace(site.settings, server, say)
 
 
 @lab.command()

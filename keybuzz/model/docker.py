@@ -61,6 +61,8 @@ class Container(Resource):
     """Seconds between TERM and KILL: ten are too few for a database."""
     shared_memory: int = 64 * 1024 * 1024
     """Bytes of /dev/shm."""
+    open_files: int = 0
+    """Files that a process of it may have open; 0: as the engine gives."""
 
     @property
     def name(self) -> str:
@@ -78,6 +80,7 @@ class Container(Resource):
             "restart": self.restart,
             "network": "host",
             "shared_memory": self.shared_memory,
+            **({"open_files": self.open_files} if self.open_files else {}),
         }
 
     def query(self) -> Json:
@@ -102,6 +105,7 @@ class Container(Resource):
             "restart": self.restart,
             "stop_timeout": self.stop_timeout,
             "shared_memory": self.shared_memory,
+            "open_files": self.open_files,
         }
 
     def disrupts(self, observed: Attributes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
 
@@ -303,6 +304,33 @@ class RedisWrite:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class AmqpLogin:
+    """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
+
+    name: str
+    address: str
+    user: str
+    password: Secret
+    port: int = 5672
+    vhost: str = "/"
+    timeout: float = 3.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {
+            "kind": "amqp-login",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "vhost": self.vhost,
+            "timeout": self.timeout,
+        }
+
+
 Reading = (
     HttpGet
     | Command
@@ -317,6 +345,8 @@ Reading = (
     | RedisWrite
     | MysqlQuery
     | GaleraPosition
+    | AmqpLogin
+    | RabbitmqLook
 )
 
 

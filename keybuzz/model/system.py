@@ -234,3 +234,25 @@ class Firewall(Resource):
     @property
     def guarded(self) -> bool:
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class HostNames(Resource):
+    """A block of names in /etc/hosts, before all other lines, which stay as they are."""
+
+    kind: ClassVar[str] = "host-names"
+    block: str
+    """What the lines are for; it names the block in the file."""
+    entries: tuple[tuple[str, str], ...]
+    """Address and name."""
+
+    @property
+    def name(self) -> str:
+        return self.block
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"entries": tuple(f"{address} {name}" for address, name in self.entries)}
+
+    def order(self) -> Json:
+        return {**self.query(), "entries": [f"{address} {name}" for address, name in self.entries]}

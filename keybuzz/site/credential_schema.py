@@ -42,6 +42,8 @@ _POOLED = ("patroni", "haproxy")
 """The members create the role, PgBouncer checks its clients against it."""
 _REDIS = ("redis", "haproxy")
 """The HAProxy hosts ask Redis who is master."""
+_QUEUED = ("rabbitmq", "haproxy")
+"""The HAProxy hosts prove by a login that RabbitMQ is behind them."""
 _GALERA = ("galera",)
 _PROXIED = ("galera", "proxysql")
 _K3S = ("k3s-masters", "k3s-workers")
@@ -63,13 +65,13 @@ SCHEMA = (
     Credential("REDIS_MASTER_NAME", "redis.env", "kb-redis-master", _REDIS),
     Credential("REDIS_SENTINEL_QUORUM", "redis.env", "2", _REDIS),
     Credential(
-        "RABBITMQ_USER", "rabbitmq.env", "kb_rmq", ("rabbitmq",), aliases=("RABBITMQ_DEFAULT_USER",)
+        "RABBITMQ_USER", "rabbitmq.env", "kb_rmq", _QUEUED, aliases=("RABBITMQ_DEFAULT_USER",)
     ),
     Credential(
         "RABBITMQ_PASSWORD",
         "rabbitmq.env",
         "",
-        ("rabbitmq",),
+        _QUEUED,
         aliases=("RABBITMQ_DEFAULT_PASS",),
     ),
     Credential("RABBITMQ_ERLANG_COOKIE", "rabbitmq.env", "", ("rabbitmq",), length=32),

@@ -29,6 +29,14 @@ from keybuzz.model.postgres import (
     PostgresAccess,
     Role,
 )
+from keybuzz.model.rabbitmq import (
+    RabbitmqAccess,
+    RabbitmqForgotten,
+    RabbitmqMembership,
+    RabbitmqNoUser,
+    RabbitmqReplicas,
+    RabbitmqUser,
+)
 from keybuzz.model.redis import (
     RedisAccess,
     RedisData,
@@ -45,6 +53,7 @@ from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.system import (
     Firewall,
     FirewallRule,
+    HostNames,
     NoSwap,
     OperatingSystem,
     Package,
@@ -73,6 +82,7 @@ _environment = st.lists(
     st.tuples(_words, st.one_of(_texts, _secrets)), max_size=3, unique_by=lambda item: item[0]
 )
 _rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "22"]))
+_rabbit = st.builds(RabbitmqAccess, _words, st.just("10.0.0.126"), _words, _secrets, _words)
 _redis = st.builds(RedisAccess, st.just("10.0.0.123"), _secrets)
 _runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
 _watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
@@ -127,6 +137,16 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     ),
     "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "host-names": st.builds(
+        HostNames, _words, st.lists(st.tuples(st.just("10.0.0.126"), _words), max_size=3).map(tuple)
+    ),
+    "rabbitmq-forgotten": st.builds(RabbitmqForgotten, _rabbit, _words),
+    "rabbitmq-membership": st.builds(
+        RabbitmqMembership, _rabbit, st.lists(_words, max_size=3).map(tuple)
+    ),
+    "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),
+    "rabbitmq-replicas": st.builds(RabbitmqReplicas, _rabbit),
+    "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),
     "redis-data": st.builds(RedisData, _paths, _numbers),
     "redis-master": st.builds(RedisMaster, _redis, _words, _words),
     "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),

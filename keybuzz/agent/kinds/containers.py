@@ -43,7 +43,14 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
         "restart": host["RestartPolicy"]["Name"],
         "network": host["NetworkMode"],
         "shared_memory": host["ShmSize"],
+        "open_files": _open_files(host),
     }
+
+
+def _open_files(host: Any) -> int:
+    """Return the limit of open files that it was made with; 0 for the engine's."""
+    limits = host.get("Ulimits") or []
+    return next((int(item["Soft"]) for item in limits if item["Name"] == "nofile"), 0)
 
 
 def _added(found: Any, image: Any, described: list[str]) -> list[str]:
@@ -99,6 +106,7 @@ def _only_stopped(found: Any, order: Query, context: Context) -> bool:
         and config["User"] == order["user"]
         and host["RestartPolicy"]["Name"] == order["restart"]
         and host["ShmSize"] == order["shared_memory"]
+        and order["open_files"] in (0, _open_files(host))
     )
 
 
@@ -120,6 +128,8 @@ def _refuse_missing_sources(binds: list[str]) -> None:
 
 
 def _options(order: Query) -> dict[str, Any]:
+    files = order["open_files"]
+    limits = [{"Name": "nofile", "Soft": files, "Hard": files}] if files else []
     return {
         "Image": order["image"],
         "Cmd": order["command"],
@@ -133,5 +143,6 @@ def _options(order: Query) -> dict[str, Any]:
             "NetworkMode": "host",
             "RestartPolicy": {"Name": order["restart"]},
             "ShmSize": order["shared_memory"],
+            "Ulimits": limits,
         },
     }

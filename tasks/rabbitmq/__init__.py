@@ -1,0 +1,30 @@
+"""Module 5: RabbitMQ with quorum queues on three nodes (RMQ-1, RMQ-3)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.rabbitmq.checks import checks, topology
+from tasks.rabbitmq.desired import describe
+from tasks.rabbitmq.members import up, virgin, writer
+from tasks.rabbitmq.rollout import next_stage, release
+
+MODULE = Module(
+    name="rabbitmq",
+    number=5,
+    title="RabbitMQ with quorum queues",
+    group="rabbitmq",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    virgin=virgin,
+    writer=writer,
+    release=release,
+    topology=topology,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

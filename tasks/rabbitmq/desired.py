@@ -1,0 +1,98 @@
+"""What a RabbitMQ node must be (module 5: RMQ-1). Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.content import Content, Template
+from keybuzz.model.docker import Bind, Container, Image
+from keybuzz.model.files import Directory, File
+from keybuzz.model.rabbitmq import (
+    RabbitmqLook,
+    RabbitmqMembership,
+    RabbitmqNoUser,
+    RabbitmqReplicas,
+    RabbitmqUser,
+)
+from keybuzz.model.reading import DirectoryListing
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.model.system import HostNames
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.rabbitmq import values
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one node; users belong to the cluster and are written once."""
+    access = values.access(site, server)
+    return Description(
+        (
+            _names(site),
+            *_directories(),
+            Image(site.image("rabbitmq")),
+            *_files(site, server),
+            _container(site, server),
+            RabbitmqMembership(access, values.node_names(site)),
+            RabbitmqReplicas(access),
+        ),
+        (
+            RabbitmqLook("rabbitmq.node", access),
+            DirectoryListing("rabbitmq.data", values.DATA),
+            DirectoryListing("rabbitmq.units", "/etc/systemd/system"),
+        ),
+        (RabbitmqUser(access), RabbitmqNoUser(access)),
+    )
+
+
+def _names(site: Site) -> HostNames:
+    """Short names of all nodes: Erlang reaches the others by them and by nothing else."""
+    members = site.members(values.GROUP)
+    entries = tuple((str(server.address), server.name) for server in members)
+    return HostNames(values.GROUP, entries)
+
+
+def _directories() -> tuple[Resource, ...]:
+    return (
+        Directory(values.ROOT),
+        Directory(values.CONFIGURATION),
+        Directory(values.DATA, values.UID, values.UID, 0o700),
+        Directory(values.LOG, values.UID, values.UID, 0o700),
+    )
+
+
+def _files(site: Site, server: Server) -> tuple[Resource, ...]:
+    folder = values.CONFIGURATION
+    configuration = values.rabbitmq_values(site, server)
+    plugins = Template(values.TEMPLATES, "enabled_plugins.j2", values.PluginValues())
+    return (
+        # Before the first start, or RabbitMQ makes up one of its own and refuses the others.
+        File(values.COOKIE, Content((values.cookie(site),)), values.UID, values.UID, 0o400),
+        File(
+            f"{folder}/rabbitmq.conf",
+            Template(values.TEMPLATES, "rabbitmq.conf.j2", configuration),
+        ),
+        File(f"{folder}/enabled_plugins", plugins),
+    )
+
+
+def _container(site: Site, server: Server) -> Container:
+    mark = values.mark(values.rabbitmq_values(site, server))
+    return Container(
+        values.CONTAINER,
+        site.image("rabbitmq"),
+        command=("rabbitmq-server",),
+        environment=(
+            ("RABBITMQ_NODENAME", values.node_name(server)),
+            # Read at the start only: another configuration is another container.
+            ("KBZ_CONFIGURATION", mark),
+        ),
+        binds=(
+            # The whole directory: the image's own defaults open `guest` to the network.
+            Bind(values.CONFIGURATION, "/etc/rabbitmq", read_only=True),
+            Bind(values.DATA, "/var/lib/rabbitmq"),
+            Bind(values.LOG, "/var/log/rabbitmq"),
+        ),
+        hostname=server.name,
+        user="rabbitmq",
+        stop_timeout=values.STOP_SECONDS,
+        open_files=values.open_files(site),
+    )

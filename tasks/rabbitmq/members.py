@@ -1,0 +1,139 @@
+"""The live cluster, read from every node: who is in it, who holds what, and whose cluster it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keybuzz.model.errors import RefusedError
+from keybuzz.model.live import HostView, Live
+from tasks.rabbitmq import values
+
+CONTAINER = f"container:{values.CONTAINER}"
+COOKIE = f"file:{values.COOKIE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host of the cluster, by its own word."""
+
+    host: str
+    name: str
+    started: bool
+    """Its container runs."""
+    empty: bool
+    """Proven: nothing lies in its data directory but what kbz puts there."""
+    answers: bool
+    problem: str
+    denied: bool
+    """It does not let our user in: it is fresh, or has another password."""
+    members: tuple[str, ...]
+    running: frozenset[str]
+    partitions: tuple[str, ...]
+    alarms: tuple[str, ...]
+    critical: tuple[str, ...]
+    """Quorum queues that lose their majority when this node stops."""
+    users: frozenset[str]
+    queues: int
+    lacking: tuple[str, ...]
+    cluster: str
+    version: str
+    listeners: tuple[str, ...]
+
+    @property
+    def alone(self) -> bool:
+        """True when it answers and is in no cluster with others."""
+        return self.answers and self.members == (self.name,)
+
+    @property
+    def well(self) -> bool:
+        """True when it answers and runs in its cluster."""
+        return self.answers and self.name in self.running
+
+
+def nodes(live: Live) -> dict[str, Node]:
+    """Return the reachable hosts by name."""
+    return {host: _node(host, view) for host, view in live.hosts.items()}
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that count for the quorum: they run in one cluster with others, or are the only member."""
+    return frozenset(host for host, node in nodes(live).items() if node.well)
+
+
+def virgin(live: Live) -> bool:
+    """Say whether every member proves that it holds no data and no container (FRZ-1)."""
+    found = nodes(live)
+    return len(found) == len(live.members) and all(
+        node.empty and not node.answers and not live.hosts[host].present(CONTAINER)
+        for host, node in found.items()
+    )
+
+
+def home(live: Live) -> str | None:
+    """Return a running host of the cluster that all others belong to, or None when it can not be told.
+
+    A cluster of several is the one. Where all are alone, it is the node that holds queues. Only where every member
+    proves that it holds nothing is it the first by name. Raises RefusedError for two clusters, or two with queues.
+    """
+    found = nodes(live)
+    clustered = [node for node in found.values() if node.well and len(node.members) > 1]
+    if clustered:
+        _require_one(clustered)
+        return clustered[0].host
+    if len(found) < len(live.members) or any(not n.answers and not n.empty for n in found.values()):
+        return None
+    holders = [node.host for node in found.values() if node.queues]
+    if len(holders) > 1:
+        raise RefusedError(
+            f"{' and '.join(holders)} hold queues and are in no cluster: one would lose them by joining",
+            where="rabbitmq",
+            hint="move the queues of all but one away; kbz deletes no data",
+        )
+    first = holders[0] if holders else live.members[0].name
+    return first if found[first].well else None
+
+
+def _require_one(clustered: list[Node]) -> None:
+    others = [node for node in clustered if node.members != clustered[0].members]
+    if others:
+        raise RefusedError(
+            f"{clustered[0].host} and {others[0].host} are in different clusters: "
+            f"{', '.join(clustered[0].members)}; {', '.join(others[0].members)}",
+            where="rabbitmq",
+            hint="the owner decides which one stays; kbz resets no node that is in a cluster",
+        )
+
+
+def writer(live: Live) -> str | None:
+    """Return the host on which users are written now."""
+    try:
+        return home(live)
+    except RefusedError:
+        return None  # the rollout says why
+
+
+def _node(host: str, view: HostView) -> Node:
+    answer, data = view.answer("rabbitmq.node"), view.answer("rabbitmq.data")
+    said: Mapping[str, Any] = answer.value if answer.known else {}
+    return Node(
+        host=host,
+        name=values.node_name(view.server),
+        started=view.attribute(CONTAINER, "running") is True,
+        empty=data.known and not [n for n in data.value["names"] if not n.startswith(".")],
+        answers=answer.known,
+        problem=answer.problem,
+        denied=bool(said.get("denied")),
+        members=tuple(said.get("members", ())),
+        running=frozenset(said.get("running", ())),
+        partitions=tuple(said.get("partitions", ())),
+        alarms=tuple(said.get("alarms", ())),
+        critical=tuple(said.get("critical", ())),
+        users=frozenset(said.get("users", ())),
+        queues=said.get("queues", 0),
+        lacking=tuple(said.get("lacking", ())),
+        cluster=said.get("cluster_name", ""),
+        version=said.get("version", ""),
+        listeners=tuple(said.get("listeners", ())),
+    )

@@ -1,0 +1,33 @@
+"""Module 5, second step: HAProxy in front of RabbitMQ (RMQ-2, LB-1)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Entrance, Module
+from tasks.rabbitmq_proxy.checks import checks, topology
+from tasks.rabbitmq_proxy.desired import describe, login_at
+from tasks.rabbitmq_proxy.members import refusal, up, virgin
+from tasks.rabbitmq_proxy.rollout import next_stage
+from tasks.rabbitmq_proxy.values import PORT
+
+MODULE = Module(
+    name="rabbitmq-proxy",
+    number=5,
+    step=2,
+    title="Entry to RabbitMQ",
+    group="haproxy",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    frozen_as="rabbitmq",
+    members_up=up,
+    least_up=1,
+    virgin=virgin,
+    topology=topology,
+    entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,90 @@
+"""An application of the lab that publishes with confirms through the load balancer, and knows what was acknowledged."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pika
+from pika.exceptions import AMQPError
+
+from keybuzz.agent import http
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.site.credentials import load_credentials
+from tests.lab.conftest import Kbz
+
+BALANCER = "10.0.0.10"
+ADDRESSES = {"queue-01": "10.0.0.126", "queue-02": "10.0.0.127", "queue-03": "10.0.0.128"}
+QUEUE = "ledger"
+
+
+@dataclass
+class QueueLedger:
+    """The credentials, the lab, and every message that RabbitMQ has confirmed."""
+
+    kbz: Kbz
+    lab: str
+    confirmed: set[str] = field(default_factory=set)
+    sent: int = 0
+
+    def _login(self) -> tuple[str, str]:
+        store = load_credentials(self.kbz.root / "credentials")
+        return store["RABBITMQ_USER"].reveal(), store["RABBITMQ_PASSWORD"].reveal()
+
+    @contextmanager
+    def channel(self, host: str = BALANCER) -> Iterator[Any]:
+        """Open a channel with publisher confirms."""
+        login = pika.PlainCredentials(*self._login())
+        with visiting(NAMESPACES / self.lab):
+            connection = pika.BlockingConnection(
+                pika.ConnectionParameters(
+                    host, credentials=login, socket_timeout=5, blocked_connection_timeout=20
+                )
+            )
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def publish(self, count: int = 1) -> int:
+        """Publish durable messages over one connection; return how many were confirmed."""
+        good = 0
+        try:
+            with self.channel() as channel:
+                channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
+                for _ in range(count):
+                    self.sent += 1
+                    body = f"message {self.sent}"
+                    durable = pika.BasicProperties(delivery_mode=2)
+                    channel.basic_publish("", QUEUE, body.encode(), durable, mandatory=True)
+                    self.confirmed.add(body)
+                    good += 1
+        except (AMQPError, OSError):
+            pass  # not confirmed: the ledger does not count it
+        return good
+
+    def missing(self) -> set[str]:
+        """Read everything, put it back, and return the confirmed messages that are not there."""
+        found: set[str] = set()
+        with self.channel() as channel:
+            while True:
+                method, _, body = channel.basic_get(QUEUE)
+                if method is None:
+                    return self.confirmed - found
+                found.add(body.decode())
+
+    def api(self, host: str, path: str) -> Any:
+        """Ask the management API of a node."""
+        login = b64encode(":".join(self._login()).encode()).decode()
+        with visiting(NAMESPACES / self.lab):
+            url = f"http://{ADDRESSES[host]}:15672{path}"
+            answer = http.request_url("GET", url, 5.0, {"Authorization": f"Basic {login}"})
+        return json.loads(answer.body)
