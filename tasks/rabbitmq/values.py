@@ -105,7 +105,10 @@ def cookie(site: Site) -> Secret:
     """Return the Erlang cookie; InputError for one that Erlang would read as another."""
     found = site.secret("RABBITMQ_ERLANG_COOKIE")
     if not _COOKIE.fullmatch(found.reveal()):
-        raise _wrong("RABBITMQ_ERLANG_COOKIE", "must be 16 to 255 printable characters of ASCII, without spaces")
+        raise _wrong(
+            "RABBITMQ_ERLANG_COOKIE",
+            "must be 16 to 255 printable characters of ASCII, without spaces",
+        )
     return found
 
 
