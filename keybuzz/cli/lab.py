@@ -69,7 +69,7 @@ def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
 
 @lab.command()
 @click.argument("hosts", nargs=-1, required=True)
-@click.option("--confirm", "--name-of-lab", "confirm", metavar="NAME", help="The lab's typed name.")
+@confirm_option
 @pass_lab
 def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
     """Make servers bare again: new disk, new host key, no container, no data. The lab's name must be typed."""

@@ -75,7 +75,7 @@ def writing(kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 
 def replaced(kbz: Kbz, host: str, module: str) -> None:
     """Put a new machine there; it is refused by its key, until somebody compared and pinned it."""
-    kbz.good("lab", "replace", host, "--name-of-lab", LAB)
+    kbz.good("lab", "replace", host, "--confirm", LAB)
     refused = kbz("run", module, "--limit", host)
     assert refused.code == 4, refused.stdout
     assert f"kbz hosts forget {host}" in refused.stdout + refused.stderr
