@@ -40,6 +40,7 @@ from keybuzz.model.redis import (
     SentinelWatch,
 )
 from keybuzz.model.resource import Resource, Value
+from keybuzz.model.restart import ContainerRestart, Reboot
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.system import (
     Firewall,
@@ -119,6 +120,8 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     ),
     "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "container-restart": st.builds(ContainerRestart, _words, _numbers, _words),
+    "reboot": st.builds(Reboot, _words),
     "redis-data": st.builds(RedisData, _paths, _numbers),
     "redis-master": st.builds(RedisMaster, _redis, _words, _words),
     "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),
