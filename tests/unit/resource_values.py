@@ -49,6 +49,7 @@ from keybuzz.model.redis import (
     SentinelWatch,
 )
 from keybuzz.model.resource import Resource, Value
+from keybuzz.model.restart import ContainerRestart, Reboot
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.system import (
     Firewall,
@@ -147,6 +148,8 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),
     "rabbitmq-replicas": st.builds(RabbitmqReplicas, _rabbit),
     "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),
+    "container-restart": st.builds(ContainerRestart, _words, _numbers, _words),
+    "reboot": st.builds(Reboot, _words),
     "redis-data": st.builds(RedisData, _paths, _numbers),
     "redis-master": st.builds(RedisMaster, _redis, _words, _words),
     "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),
