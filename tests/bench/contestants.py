@@ -62,10 +62,11 @@ def _ansible(
         f"files={folder}/files",
     ]
     (folder / "hosts.ini").write_text("\n".join([*lines, *common]) + "\n")
+    (folder / "ansible.cfg").touch()
     ssh = f"-o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile={kbz.root}/ssh/known_hosts"
     env = {
         "ANSIBLE_HOME": str(folder / "ansible"),
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_PIPELINING": "true",
         "ANSIBLE_FORKS": str(len(hosts)),
         "ANSIBLE_SSH_ARGS": ssh,

@@ -1,4 +1,4 @@
-"""kbz beside Ansible and pyinfra on the same ten lab hosts, interleaved in one run: `scripts/bench`. Prints Markdown."""
+"""kbz beside Ansible and pyinfra on the same ten lab hosts, interleaved in one run: `scripts/bench`."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def measure(kbz: Kbz, found: list[Contestant]) -> dict[str, Times]:
         call(one.converge, one.env)
     judge()
     return {
+        "start of the program": rounds(found, lambda one: one.help, nothing, nothing),
+        "one command on each host": rounds(found, lambda one: one.command, nothing, nothing),
         "nothing to change": rounds(found, lambda one: one.converge, nothing, nothing),
         "one file changed on each host": rounds(found, lambda one: one.converge, damage, judge),
-        "one command on each host": rounds(found, lambda one: one.command, nothing, nothing),
-        "start of the program": rounds(found, lambda one: one.help, nothing, nothing),
     }
 
 

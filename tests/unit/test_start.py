@@ -86,3 +86,14 @@ def test_a_wrong_word_of_limit_is_refused_before_anything_heavy(tmp_path: Path) 
     assert out == ""
     assert "did you mean db-master-01" in said
     assert not loaded & HEAVY
+
+
+def test_an_unknown_verb_is_refused_with_the_one_that_is_near() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "keybuzz.cli.main", "pln"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 64
+    assert "there is no verb pln\n  → did you mean plan?" in done.stderr
