@@ -57,7 +57,7 @@ def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("dance",), ExitCode.USAGE, "No such command 'dance'"),
+        (("dance",), ExitCode.USAGE, "there is no verb dance"),
         (("plan", "--colour"), ExitCode.USAGE, "No such option"),
         (("run", "--wait", "soon"), ExitCode.USAGE, "'soon' is not a valid float"),
         (("plan", "patrony"), ExitCode.USAGE, "did you mean patroni?"),
