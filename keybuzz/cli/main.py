@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from keybuzz.model.errors import KbzError
+from keybuzz.model.errors import KbzError, UsageError
 from keybuzz.model.outcome import ExitCode
 
 VERBS = {
@@ -46,6 +47,15 @@ class LazyGroup(click.Group):
         module = "execute" if cmd_name == "exec" else cmd_name
         command: click.Command = getattr(import_module(f"keybuzz.cli.{module}"), module)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            near = get_close_matches(args[0], VERBS, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else "kbz --help lists the verbs"
+            raise UsageError(f"there is no verb {args[0]}", hint=hint)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

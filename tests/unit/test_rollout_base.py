@@ -266,3 +266,20 @@ def test_any_mixture_of_damages_ends_with_nothing_left(states: States) -> None:
         if any(change.disrupts for change in stage.changes):
             assert len(stage.hosts) == 1
             assert stage.after is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [("Global: 1.1.1.1 8.8.8.8\n", "ok"), ("Global: 127.0.0.53 1.1.1.1\n", "warn"), ("", "warn")],
+)
+def test_resolvers_are_a_drop_in_and_judged_by_what_resolved_uses(said: str, level: str) -> None:
+    written = {name for name in good()["db-1"] if "resolv" in name}
+    assert written == {
+        "directory:/etc/systemd/resolved.conf.d",
+        "file:/etc/systemd/resolved.conf.d/keybuzz.conf",
+    }
+    seen = live(good())
+    answer = Answer("base.resolvers", {"stdout": said})
+    hosts = {h: replace(v, answers={"base.resolvers": answer}) for h, v in seen.hosts.items()}
+    found = [f for f in MODULE.checks(replace(seen, hosts=hosts)) if f.check.startswith("base.res")]
+    assert [f.level.word for f in found] == [level] * len(HOSTS)

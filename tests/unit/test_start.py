@@ -57,7 +57,7 @@ def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("dance",), ExitCode.USAGE, "No such command 'dance'"),
+        (("dance",), ExitCode.USAGE, "there is no verb dance"),
         (("plan", "--colour"), ExitCode.USAGE, "No such option"),
         (("run", "--wait", "soon"), ExitCode.USAGE, "'soon' is not a valid float"),
         (("plan", "patrony"), ExitCode.USAGE, "did you mean patroni?"),
@@ -86,3 +86,14 @@ def test_a_wrong_word_of_limit_is_refused_before_anything_heavy(tmp_path: Path) 
     assert out == ""
     assert "did you mean db-master-01" in said
     assert not loaded & HEAVY
+
+
+def test_an_unknown_verb_is_refused_with_the_one_that_is_near() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "keybuzz.cli.main", "pln"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 64
+    assert "there is no verb pln\n  → did you mean plan?" in done.stderr

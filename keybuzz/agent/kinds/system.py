@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
 
+_FSTAB = "/etc/fstab"
+
 
 def read_operating_system(query: Query, context: Context) -> State:
     """Read ID and VERSION_ID of os-release."""
@@ -85,7 +87,7 @@ def write_service(order: Query, context: Context) -> None:
 
 
 def _fstab() -> list[str]:
-    with contextlib.suppress(FileNotFoundError), open("/etc/fstab", encoding="utf-8") as file:
+    with contextlib.suppress(FileNotFoundError), open(_FSTAB, encoding="utf-8") as file:
         return file.read().splitlines()
     return []
 
@@ -108,7 +110,7 @@ def write_swap(order: Query, context: Context) -> None:
     lines = _fstab()
     if any(_is_swap(line) for line in lines):
         text = "".join(f"{'# kbz: ' if _is_swap(line) else ''}{line}\n" for line in lines)
-        replace("/etc/fstab", text.encode())
+        replace(_FSTAB, text.encode())
     done = run_child(["swapoff", "-a"], timeout=300)
     if done.exit_code != 0:
         raise AgentError(f"swapoff failed: {done.stderr.decode(errors='replace').strip()}", "")

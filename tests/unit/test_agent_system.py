@@ -1,0 +1,115 @@
+"""The base system as the agent reads and writes it: swap, sshd, the firewall. Each call of a program is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keybuzz.agent.children import Completed
+from keybuzz.agent.kinds import firewall, packages, system
+from keybuzz.model.system import Firewall, FirewallRule, NoSwap, Package, SshServer
+
+FSTAB = """\
+UUID=1 / ext4 defaults 0 1
+/dev/vdb /srv/swapped-data xfs noatime 0 2
+# /dev/vdc none swap sw 0 0
+/swapfile none swap sw 0 0
+"""
+ADDED = """\
+Added user rules (see 'ufw status' for running firewall):
+ufw allow from 10.0.0.0/16 to any port 22 proto tcp comment 'kbz:ssh'
+ufw allow from 10.9.0.0/16 comment 'kbz:internal'
+ufw allow 6443/tcp
+ufw allow from 10.42.0.0/16 comment 'by hand'
+"""
+WANTED = Firewall(
+    (
+        FirewallRule("10.0.0.0/16", "22", "tcp", "kbz:ssh"),
+        FirewallRule("10.0.0.0/16", comment="kbz:internal"),
+    )
+)
+
+
+class Calls:
+    """A host whose programmes all end well; each call is noted."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.made: list[str] = []
+        self._answers = answers
+
+    def __call__(self, argv: Sequence[str], **_: Any) -> Completed:
+        words = " ".join(argv)
+        self.made.append(words)
+        return Completed(0, self._answers.get(words, "").encode(), b"", False)
+
+
+def test_only_the_type_field_makes_a_swap_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fstab = tmp_path / "fstab"
+    fstab.write_text(FSTAB)
+    calls = Calls({})
+    monkeypatch.setattr(system, "_FSTAB", str(fstab))
+    monkeypatch.setattr(system, "run_child", calls)
+    system.write_swap(NoSwap().order(), None)  # type: ignore[arg-type]
+    assert fstab.read_text() == FSTAB.replace("/swapfile none", "# kbz: /swapfile none")
+    assert calls.made == ["swapoff -a"]
+    read = system.read_swap(NoSwap().query(), None)  # type: ignore[arg-type]
+    assert read["attributes"]["in_fstab"] == []
+
+
+@pytest.fixture
+def ufw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
+    calls = Calls({"ufw show added": ADDED, "ufw status": "Status: active"})
+    monkeypatch.setattr(firewall, "run_child", calls)
+    monkeypatch.setattr(firewall, "_SAVED", str(tmp_path / "saved"))
+    monkeypatch.setattr(firewall, "_WAS_ACTIVE", str(tmp_path / "saved/was-active"))
+    monkeypatch.setattr(firewall, "_FILES", ())
+    monkeypatch.setattr(firewall.undo, "armed", lambda name: False)
+    monkeypatch.setattr(firewall.undo, "arm", lambda name, script: calls.made.append("undo armed"))
+    return calls
+
+
+def test_only_our_own_stale_rules_are_removed_and_nothing_is_reset(ufw: Calls) -> None:
+    firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
+    assert [call for call in ufw.made if "delete" in call] == [
+        "ufw --force delete allow from 10.9.0.0/16"
+    ]
+    assert not any("reset" in call for call in ufw.made)
+
+
+def test_ssh_is_allowed_before_anything_is_denied_and_the_undo_is_armed_first(ufw: Calls) -> None:
+    firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
+    changes = [c for c in ufw.made if c not in {"ufw status", "ufw show added"}]
+    ssh = "ufw allow from 10.0.0.0/16 to any port 22 proto tcp comment kbz:ssh"
+    assert changes[:2] == ["undo armed", ssh]
+    assert changes.index(ssh) < changes.index("ufw default deny incoming")
+    assert changes[-1] == "ufw --force enable"
+
+
+def test_sshd_is_compared_by_effect_and_our_file_is_read_before_cloud_inits() -> None:
+    server = SshServer((("PasswordAuthentication", "no"),))
+    assert Path(server.path).name < "50-cloud-init.conf"
+    assert server.query()["options"] == ["passwordauthentication"]
+
+
+def test_a_locked_dpkg_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "x_Packages").touch()
+    calls = Calls({})
+    monkeypatch.setattr(packages, "_LISTS", str(tmp_path))
+    monkeypatch.setattr(packages, "_STATUS", str(tmp_path / "x_Packages"))
+    monkeypatch.setattr(packages, "run_child", calls)
+
+    class Request:
+        def once(self, name: str, read: Any) -> Any:
+            return read()
+
+        def once_in_request(self, name: str, act: Any) -> Any:
+            return act()
+
+    packages.write_package(Package("jq").order(), Request())  # type: ignore[arg-type]
+    [install] = calls.made
+    assert "DPkg::Lock::Timeout=120" in install
