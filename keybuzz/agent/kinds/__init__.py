@@ -54,6 +54,8 @@ _MODULES = {
     "patroni-settings": "patroni",
     "patroni-leader": "patroni",
     "patroni-identity": "patroni",
+    "proxysql-tables": "proxysql",
+    "proxysql-variables": "proxysql",
     "redis-data": "redis",
     "redis-master": "redis",
     "redis-runtime": "redis",
