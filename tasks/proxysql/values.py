@@ -37,6 +37,10 @@ class Cnf:
     users: Rows
     rules: Rows
     hostgroups: Rows
+    credentials: Secret
+    monitor_password: Secret
+    password: Secret
+    """Secrets stand at the top: the renderer keeps only those as secrets."""
     interfaces: str = LISTEN
     texts: tuple[str, ...] = ("hostname", "username", "password", "match_pattern")
     """Columns in quotes. A number in quotes would not be read as one, and the row would get its default."""
@@ -51,14 +55,21 @@ def cnf(site: Site) -> Cnf:
         users(site),
         rules(),
         hostgroups(),
+        _composed(site),
+        secret(site, "MARIADB_MONITOR_PASSWORD"),
+        secret(site, "MARIADB_APP_PASSWORD"),
     )
+
+
+def _composed(site: Site) -> Secret:
+    user, password = name(site, "PROXYSQL_ADMIN_USER"), secret(site, "PROXYSQL_ADMIN_PASSWORD")
+    return Secret(password.name, f"{user}:{password.reveal()}")
 
 
 def admin(site: Site) -> Row:
     """Return the variables of the admin port: reached from the host itself only, and by no default user."""
-    user, password = name(site, "PROXYSQL_ADMIN_USER"), secret(site, "PROXYSQL_ADMIN_PASSWORD")
     return (
-        ("admin-admin_credentials", Secret(password.name, f"{user}:{password.reveal()}")),
+        ("admin-admin_credentials", _composed(site)),
         ("admin-mysql_ifaces", ADMIN_LISTEN),
     )
 
