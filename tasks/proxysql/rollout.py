@@ -64,7 +64,12 @@ def _settle(live: Live) -> Stage | None:
     hosts = [host for host, view in live.hosts.items() if started(view) and host in live.selected]
 
     def reason(now: Live) -> str | None:
-        return not_good(now, hosts) or misled(now, hosts)
+        unread = [c for c in now.changes() if c.host in hosts and c.action is Action.LATER]
+        if unread:
+            # Resources are read before readings: the admin port may have begun to answer between the two.
+            return f"{unread[0].host}: {unread[0].reason}"
+        # What can be read now and is not as described is the next stage's, not for waiting.
+        return None if any(now.changes()) else not_good(now, hosts) or misled(now, hosts)
 
     if not hosts or reason(live) is None:
         return None
