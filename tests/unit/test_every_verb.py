@@ -67,6 +67,9 @@ WORLD = {
 CHANGES = {
     "run": ("run", "redis", "--limit", HOST),
     "resume": ("resume",),
+    "restart": ("restart", "redis", "--limit", HOST),
+    "drill": ("drill", "redis", "--confirm", "redis"),
+    "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "exec": ("exec", "--limit", HOST, "--", "true"),
     "hosts trust": ("hosts", "trust", HOST),
     "hosts forget": ("hosts", "forget", HOST, "--confirm", HOST),
@@ -76,6 +79,7 @@ CHANGES = {
     "lab up": ("lab", "up", "--limit", HOST),
     "lab down": ("lab", "down"),
     "lab reset": ("lab", "reset", HOST, "--confirm", LAB),
+    "lab replace": ("lab", "replace", HOST, "--confirm", LAB),
 }
 """All others, and words that would change something at once if nobody held a lease."""
 DESTROYS = {
@@ -83,10 +87,11 @@ DESTROYS = {
     "secrets rotate": (("secrets", "rotate", "postgres-app"), "postgres-app"),
     "lab down": (("lab", "down", "--wipe"), LAB),
     "lab reset": (("lab", "reset", HOST), LAB),
+    "lab replace": (("lab", "replace", HOST), LAB),
 }
 """What they take away, no other command brings back; and the name that must be typed."""
 DESTRUCTIVE_WORD = re.compile(
-    r"\b(?:delete|destroy|drop|erase|forget|purge|remove|reset|rotate|wipe)\b"
+    r"\b(?:delete|destroy|drop|erase|forget|purge|remove|replace|reset|rotate|wipe)\b"
 )
 
 

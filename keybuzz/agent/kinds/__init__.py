@@ -63,6 +63,8 @@ _MODULES = {
     "rabbitmq-no-user": "rabbitmq",
     "rabbitmq-replicas": "rabbitmq",
     "rabbitmq-user": "rabbitmq",
+    "proxysql-tables": "proxysql",
+    "proxysql-variables": "proxysql",
     "redis-data": "redis",
     "redis-master": "redis",
     "redis-runtime": "redis",

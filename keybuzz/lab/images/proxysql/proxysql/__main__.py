@@ -26,7 +26,7 @@ def main() -> int:
         return 0
     try:
         found = cnf.parse(Path(options.c).read_text(encoding="utf-8"))
-    except cnf.SyntaxProblem as error:
+    except cnf.FormError as error:
         print(f"Parse error at {options.c}:{error} - syntax error", file=sys.stderr)
         return 1
     store = Store(Path(options.D) / "proxysql.db")

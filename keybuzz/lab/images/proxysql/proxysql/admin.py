@@ -43,7 +43,9 @@ def _session(connection: wire.Wire, store: Store, monitor: Monitor) -> None:
         try:
             _answer(connection, packet[1:].decode(errors="replace"), store, monitor)
         except sqlite3.Error as error:
-            connection.write(wire.Refused(1045, f"ProxySQL Admin Error: {error}", "28000").packet())
+            connection.write(
+                wire.RefusedError(1045, f"ProxySQL Admin Error: {error}", "28000").packet()
+            )
 
 
 def _let_in(client: wire.Client, store: Store) -> None:
@@ -52,7 +54,7 @@ def _let_in(client: wire.Client, store: Store) -> None:
     if client.user not in known or not client.knows(known[client.user]):
         raise client.denied
     if client.user == "admin" and client.wire.socket.getpeername()[0] != "127.0.0.1":
-        raise wire.Refused(1040, "User 'admin' can only connect locally", "42000")
+        raise wire.RefusedError(1040, "User 'admin' can only connect locally", "42000")
 
 
 def _answer(connection: wire.Wire, statement: str, store: Store, monitor: Monitor) -> None:

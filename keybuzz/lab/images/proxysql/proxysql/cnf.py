@@ -8,16 +8,16 @@ from typing import Any
 _TOKEN = re.compile(r'\s*(?:(#[^\n]*)|"((?:[^"\\]|\\.)*)"|([\w|.-]+)|([=:;,(){}\[\]]))')
 
 
-class SyntaxProblem(Exception):
+class FormError(Exception):
     """The line that can not be read."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the settings of a file; SyntaxProblem with its line number."""
+    """Return the settings of a file; FormError with its line number."""
     tokens = _tokens(text)
     found, rest = _settings(tokens, 0, end="")
     if rest != len(tokens):
-        raise SyntaxProblem(str(tokens[rest][2]))
+        raise FormError(str(tokens[rest][2]))
     return found
 
 
@@ -28,7 +28,7 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
         match = _TOKEN.match(text, place)
         line = text.count("\n", 0, match.end() if match else place) + 1
         if match is None:
-            raise SyntaxProblem(str(line))
+            raise FormError(str(line))
         place = match.end()
         if match[2] is not None:
             found.append(("text", re.sub(r"\\(.)", r"\1", match[2]), line))
@@ -46,7 +46,7 @@ def _settings(tokens: list[Any], at: int, end: str) -> tuple[dict[str, Any], int
             at += 1
             continue
         if tokens[at][0] != "word" or at + 2 >= len(tokens) or tokens[at + 1][1] not in "=:":
-            raise SyntaxProblem(str(tokens[at][2]))
+            raise FormError(str(tokens[at][2]))
         found[tokens[at][1]], at = _value(tokens, at + 2)
     return found, at
 
@@ -67,7 +67,7 @@ def _value(tokens: list[Any], at: int) -> tuple[Any, int]:
             item, at = _value(tokens, at)
             found.append(item)
     else:
-        raise SyntaxProblem(str(line))
+        raise FormError(str(line))
     if at >= len(tokens) or tokens[at][1] != closing:
-        raise SyntaxProblem(str(line))
+        raise FormError(str(line))
     return found, at + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -27,12 +28,10 @@ def _one(connection: socket.socket, session: Callable[[wire.Wire], None]) -> Non
     link = wire.Wire(connection)
     try:
         session(link)
-    except wire.Refused as refused:
-        try:
+    except wire.RefusedError as refused:
+        with contextlib.suppress(wire.LostError):
             link.write(refused.packet())
-        except wire.Lost:
-            pass
-    except (wire.Lost, OSError, IndexError, ValueError):
+    except (wire.LostError, OSError, IndexError, ValueError):
         pass
     finally:
         link.close()

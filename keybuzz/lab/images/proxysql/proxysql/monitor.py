@@ -85,7 +85,7 @@ class Monitor:
         pooled = watched.connection is not None
         try:
             found = self._ask(node, watched)
-        except (OSError, wire.Lost, wire.Refused, ValueError, IndexError) as problem:
+        except (OSError, wire.LostError, wire.RefusedError, ValueError, IndexError) as problem:
             watched.connection = None
             error = f"timeout or error in creating new connection: {problem}"
             if pooled:

@@ -54,7 +54,7 @@ class Session:
                     self._forward(packet)
                 else:
                     self._link.write(
-                        wire.Refused(
+                        wire.RefusedError(
                             1295, "ProxySQL's stand-in does not know this command"
                         ).packet()
                     )
@@ -71,13 +71,13 @@ class Session:
             backend.sequence = 0
             backend.write(packet)
             good = self._relay(backend)
-        except wire.Refused as refused:
+        except wire.RefusedError as refused:
             self._link.write(refused.packet())
             return
-        except (wire.Lost, OSError):
+        except (wire.LostError, OSError):
             self._drop()
             self._link.write(
-                wire.Refused(2013, "Lost connection to MySQL server during query").packet()
+                wire.RefusedError(2013, "Lost connection to MySQL server during query").packet()
             )
             return
         if good:
@@ -105,7 +105,7 @@ class Session:
                 return found
             time.sleep(0.05)
         group = self._hostgroup
-        raise wire.Refused(
+        raise wire.RefusedError(
             9001, f"Max connect timeout reached while reaching hostgroup {group} after {limit}ms"
         )
 
@@ -125,9 +125,9 @@ class Session:
                 found.write(setting)
                 found.read()
             found.socket.settimeout(self._store.number("mysql-default_query_timeout") / 1000)
-        except (OSError, wire.Lost):
+        except (OSError, wire.LostError):
             return None
-        except wire.Refused as refused:
+        except wire.RefusedError as refused:
             if refused.number in (1040, 1047, 1053):
                 return None
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -13,11 +14,11 @@ NATIVE = b"mysql_native_password"
 IN_TRANSACTION, AUTOCOMMIT, MORE = 0x1, 0x2, 0x8
 
 
-class Lost(Exception):
+class LostError(Exception):
     """The other end hung up."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An error packet: number and text."""
 
     def __init__(self, number: int, text: str, state: str = "HY000") -> None:
@@ -52,9 +53,9 @@ class Wire:
         try:
             found = self._file.read(size)
         except OSError as error:
-            raise Lost(str(error)) from None
+            raise LostError(str(error)) from None
         if found is None or len(found) < size:
-            raise Lost("hung up")
+            raise LostError("hung up")
         return found
 
     def write(self, payload: bytes) -> None:
@@ -67,14 +68,12 @@ class Wire:
                 if len(part) < 0xFFFFFF:
                     return
         except OSError as error:
-            raise Lost(str(error)) from None
+            raise LostError(str(error)) from None
 
     def close(self) -> None:
         """Hang up."""
-        try:
+        with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.socket.close()
 
 
@@ -159,12 +158,12 @@ class Client:
         return self._proof == scramble(password, self.salt)
 
     @property
-    def denied(self) -> Refused:
+    def denied(self) -> RefusedError:
         """What ProxySQL says to a wrong login."""
         address = self.wire.socket.getpeername()[0]
         using = "YES" if self._proof else "NO"
         what = f"ProxySQL Error: Access denied for user '{self.user}'@'{address}' (using password: {using})"
-        return Refused(1045, what, "28000")
+        return RefusedError(1045, what, "28000")
 
 
 def _name(data: bytes) -> tuple[str, bytes]:
@@ -175,7 +174,7 @@ def _name(data: bytes) -> tuple[str, bytes]:
 def connect(
     address: tuple[str, int], user: str, password: str, seconds: float, **more: Any
 ) -> Wire:
-    """Return a logged-in connection to a backend; Refused, Lost or OSError."""
+    """Return a logged-in connection to a backend; RefusedError, Lost or OSError."""
     wire = Wire(socket.create_connection(address, seconds))
     try:
         greeting = wire.read()
@@ -206,11 +205,11 @@ def connect(
     return wire
 
 
-def error_of(packet: bytes) -> Refused:
+def error_of(packet: bytes) -> RefusedError:
     """Return the error that a packet tells."""
     what = packet[3:].decode(errors="replace")
     state, what = (what[1:6], what[6:]) if what.startswith("#") else ("HY000", what)
-    return Refused(int.from_bytes(packet[1:3], "little"), what, state)
+    return RefusedError(int.from_bytes(packet[1:3], "little"), what, state)
 
 
 def query(wire: Wire, statement: str) -> list[list[str | None]]:

@@ -1,0 +1,39 @@
+"""Module 8: two ProxySQL in front of Galera (GAL-3, GAL-4, PSQL-1)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Entrance, Module
+from tasks.proxysql.checks import checks, topology
+from tasks.proxysql.desired import describe, login
+from tasks.proxysql.members import login_problem, up, virgin
+from tasks.proxysql.rollout import next_stage
+from tasks.proxysql.values import PORT
+
+MODULE = Module(
+    name="proxysql",
+    number=8,
+    title="Entry to MariaDB",
+    group="proxysql",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    frozen_as="galera",
+    members_up=up,
+    least_up=1,
+    virgin=virgin,
+    topology=topology,
+    entrances=(
+        Entrance(
+            PORT,
+            lambda site, address: login(site, f"login at {address}", address),
+            login_problem,
+            "the application reaches the writer",
+        ),
+    ),
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

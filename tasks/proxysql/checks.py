@@ -1,0 +1,169 @@
+"""Health of the entry to MariaDB; the same functions are the gates of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live, Member, Topology
+from tasks.proxysql.desired import SERVERS
+from tasks.proxysql.members import checked, checksums, listeners, login_problem, table, writers
+from tasks.proxysql.values import ADMIN_PORT, OFFLINE, PORT
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every check on every host, good ones too."""
+    return (
+        *(_reachable(live, server.name) for server in live.members),
+        *(
+            f
+            for host, view in live.hosts.items()
+            for f in (*_serving(host, view), *_rest(host, view))
+        ),
+        _parity(live),
+    )
+
+
+def not_good(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why one of these hosts is not proven good, or None when all are."""
+    for host in hosts:
+        if host not in live.hosts:
+            return f"{host} does not answer"
+        for finding in _serving(host, live.hosts[host]):
+            if finding.level >= Level.UNKNOWN:
+                return f"{host}: {finding.message}"
+    return None
+
+
+def misled(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return what is wrong through a load balancer that answers these hosts, or None; it may be silent."""
+    for host in hosts:
+        for finding in _balancers(host, live.hosts[host]) if host in live.hosts else ():
+            if finding.level >= Level.UNKNOWN:
+                return f"{host}: {finding.message}"
+    return None
+
+
+def topology(live: Live) -> Topology:
+    """Return where each host leads, for people."""
+    lines = [
+        Member(
+            host,
+            "entry",
+            "serves" if not_good(live, [host]) is None else "does not serve",
+            (("writer", ", ".join(writers(view) or ()) or "none"),),
+        )
+        for host, view in live.hosts.items()
+    ]
+    lines += [Member(host, "entry", "unreachable") for host in live.unreachable]
+    return Topology("proxysql", tuple(lines))
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    if host in live.hosts:
+        return Finding("proxysql.reachable", Level.OK, "answers", host)
+    why = live.unreachable.get(host, "was not asked")
+    return Finding("proxysql.reachable", Level.UNKNOWN, why, host)
+
+
+def _serving(host: str, view: HostView) -> tuple[Finding, ...]:
+    return (_listens(host, view), _default(host, view), _writer(host, view), _login(host, view))
+
+
+def _rest(host: str, view: HostView) -> tuple[Finding, ...]:
+    return (_monitor(host, view), *_balancers(host, view))
+
+
+def _listens(host: str, view: HostView) -> Finding:
+    check = "proxysql.listens"
+    traffic, admin = listeners(view, PORT), listeners(view, ADMIN_PORT)
+    if not set(traffic) & {"0.0.0.0", "*"}:
+        text = f"{PORT} is not open on 0.0.0.0: {', '.join(traffic) or 'nobody listens'}"
+        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
+    if set(admin) != {"127.0.0.1"}:
+        text = (
+            f"the admin port must be open on 127.0.0.1 only: {', '.join(admin) or 'nobody listens'}"
+        )
+        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
+    return Finding(check, Level.OK, f"0.0.0.0:{PORT}, 127.0.0.1:{ADMIN_PORT}", host)
+
+
+def _default(host: str, view: HostView) -> Finding:
+    check, answer = "proxysql.default-login", view.answer("proxysql.default")
+    if not answer.known:
+        return Finding(check, Level.UNKNOWN, answer.problem, host)
+    if not answer.value["denied"]:
+        return Finding(check, Level.CRITICAL, "admin:admin is let in", host, "kbz run proxysql")
+    return Finding(check, Level.OK, "admin:admin is refused", host)
+
+
+def _writer(host: str, view: HostView) -> Finding:
+    check, found = "proxysql.writer.single", writers(view)
+    if found is None:
+        answer = view.answer("proxysql.admin")
+        why = answer.problem or str(answer.value["denied"]) or "no answer"
+        hint = "PROXYSQL_ADMIN_PASSWORD is not what proxysql.db holds" if answer.known else ""
+        return Finding(check, Level.CRITICAL, f"the admin port does not answer: {why}", host, hint)
+    if len(found) != 1:
+        text = f"{len(found)} writers: {', '.join(found) or 'none'}"
+        return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
+    return Finding(check, Level.OK, f"one writer, {found[0]}", host)
+
+
+def _login(host: str, view: HostView) -> Finding:
+    """Both ways in, so that it is said which side refuses the application."""
+    check, through = "proxysql.login", login_problem(view.answer("proxysql.through"))
+    if not through:
+        return Finding(check, Level.OK, "the application reaches the writer", host)
+    direct = {n: login_problem(view.answers[n]) for n in view.answers if n.startswith("direct.")}
+    if any(not problem for problem in direct.values()):
+        text = f"directly MariaDB lets the application in, through ProxySQL not: {through}"
+        return Finding(check, Level.CRITICAL, text, host, "kbz drift proxysql")
+    text = f"neither through ProxySQL ({through}) nor directly ({next(iter(direct.values()), '?')})"
+    return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
+
+
+def _monitor(host: str, view: HostView) -> Finding:
+    """The newest check of each node, not its runtime status, is its health (facts/08)."""
+    check, found = "proxysql.monitor", checked(view)
+    bad = [
+        f"{node}: {why or f'state {state}, primary {primary}'}"
+        for node, (primary, state, why) in found.items()
+        if why or primary != "YES" or state != "4"
+    ]
+    away = [row[1] for row in table(view, SERVERS) or [] if row[0] == OFFLINE]
+    if not found:
+        return Finding(check, Level.CRITICAL, "the monitor has checked no node", host)
+    if bad or away:
+        text = "; ".join(bad) or f"offline: {', '.join(away)}"
+        return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
+    return Finding(check, Level.OK, f"{len(found)} nodes are Synced", host)
+
+
+def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
+    """The provider's load balancer is not ours: silence is a warning, a wrong answer is not."""
+    findings = []
+    for name in (name for name in view.answers if name.startswith("balancer.")):
+        answer, address = view.answers[name], name.removeprefix("balancer.")
+        problem = login_problem(answer)
+        level = Level.WARN if not answer.known else Level.CRITICAL if problem else Level.OK
+        text = f"through {address}: {problem or 'the application reaches the writer'}"
+        hint = "kbz lb show, kbz lb check" if problem else ""
+        findings.append(Finding("proxysql.balancer", level, text, host, hint))
+    return tuple(findings)
+
+
+def _parity(live: Live) -> Finding:
+    check = "proxysql.parity"
+    sums = {host: checksums(view) for host, view in live.hosts.items()}
+    if len(live.hosts) < len(live.members) or not all(sums.values()):
+        return Finding(check, Level.UNKNOWN, "not all hosts can be compared")
+    names = {name for found in sums.values() for name in found}
+    differing = sorted(n for n in names if len({found.get(n) for found in sums.values()}) > 1)
+    if differing:
+        text = f"not the same on all hosts: {', '.join(differing)}"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run proxysql")
+    chosen = {tuple(writers(view) or ()) for view in live.hosts.values()}
+    if len(chosen) > 1:
+        return Finding(check, Level.CRITICAL, "the hosts do not lead to the same writer")
+    return Finding(check, Level.OK, "all hosts run the same configuration, with the same writer")

@@ -1,0 +1,82 @@
+"""The entry hosts of MariaDB as they answer now. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keybuzz.model.live import HostView, Live
+from keybuzz.model.reading import Answer
+from tasks.proxysql.desired import LOG, SERVERS, SUMS, WHERE
+from tasks.proxysql.values import CONTAINER, PORT, WRITER
+
+
+def login_problem(answer: Answer) -> str:
+    """Return why a login as the application came to nothing; empty when a node answered."""
+    if not answer.known:
+        return answer.problem
+    if answer.value["denied"]:
+        return str(answer.value["denied"])
+    rows = answer.value["rows"].get(WHERE)
+    if isinstance(rows, dict):
+        return str(rows["error"])
+    return "" if rows else "no node answered"
+
+
+def table(view: HostView, statement: str) -> list[list[str]] | None:
+    """Return the rows of one statement to the admin port; None when it does not say."""
+    answer = view.answer("proxysql.admin")
+    if not answer.known or answer.value["denied"]:
+        return None
+    rows: Any = answer.value["rows"].get(statement)
+    return rows if isinstance(rows, list) else None
+
+
+def writers(view: HostView) -> list[str] | None:
+    """Return the addresses that new sessions go to."""
+    rows = table(view, SERVERS)
+    return None if rows is None else [r[1] for r in rows if r[0] == WRITER and r[2] == "ONLINE"]
+
+
+def checked(view: HostView) -> dict[str, list[str]]:
+    """Return the monitor's newest word about each node: primary component, state, error."""
+    return {row[0]: row[1:] for row in table(view, LOG) or []}
+
+
+def checksums(view: HostView) -> dict[str, str]:
+    """Return the checksums of the loaded configuration; `mysql_servers` moves with the monitor and is left out."""
+    return {row[0]: row[1] for row in table(view, SUMS) or [] if row[0] != "mysql_servers"}
+
+
+def listeners(view: HostView, port: int) -> list[str]:
+    """Return the addresses on which somebody listens at a port."""
+    answer = view.answer("proxysql.ports")
+    found = answer.value["listeners"] if answer.known else []
+    return [item.rpartition(":")[0] for item in found if item.endswith(f":{port}")]
+
+
+def started(view: HostView) -> bool:
+    """Say whether the container runs."""
+    return view.attribute(f"container:{CONTAINER}", "running") is True
+
+
+def up(live: Live) -> frozenset[str]:
+    """Return the hosts that take sessions now."""
+    return frozenset(
+        host for host, view in live.hosts.items() if started(view) and listeners(view, PORT)
+    )
+
+
+def virgin(live: Live) -> bool:
+    """Say whether every host proves that it has neither a container nor a proxysql.db (FRZ-1)."""
+    if len(live.hosts) < len(live.members):
+        return False
+    return all(_empty(view) for view in live.hosts.values())
+
+
+def _empty(view: HostView) -> bool:
+    answer = view.answer("proxysql.data")
+    state = view.states.get(f"container:{CONTAINER}")
+    gone = state is not None and not state.present and not state.problem
+    return (gone or (state is not None and bool(state.problem) and not answer.problem)) and (
+        answer.known and not answer.value["names"]
+    )

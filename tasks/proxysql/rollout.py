@@ -1,0 +1,76 @@
+"""The next step for the entry to MariaDB, from its live state. Pure. One host at a time, the other proven before."""
+
+from __future__ import annotations
+
+from keybuzz.model.docker import Image
+from keybuzz.model.files import Directory
+from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.plan import Action, Change
+from tasks.proxysql.checks import misled, not_good
+from tasks.proxysql.desired import SERVERS
+from tasks.proxysql.members import started, table, up
+
+GOOD_TIMEOUT = 90.0
+"""Seconds: a first boot, three checks of each node, and a failover if one is under way."""
+
+
+def next_stage(live: Live) -> Stage | None:
+    """Return the next stage, or None when nothing is left to do."""
+    ready = [change for change in live.changes() if change.action is not Action.LATER]
+    harmless = [change for change in ready if isinstance(change.resource, (Directory, Image))]
+    if harmless:
+        return Stage("directories and images", tuple(harmless))
+    if ready:
+        return _one_host(live, ready)
+    return _settle(live)
+
+
+def _one_host(live: Live, ready: list[Change]) -> Stage:
+    """Change the first host that does not serve, or the first of all."""
+    serving = up(live)
+    host = min({change.host for change in ready}, key=lambda name: (name in serving, name))
+    mine = tuple(change for change in ready if change.host == host)
+    others = [name for name in sorted(serving) if name != host]
+    before = None
+    if host in serving and others and any(change.disrupts for change in mine):
+        before = Gate(
+            f"{', '.join(others)} serves alone",
+            lambda now: not_good(now, others) or misled(now, others),
+            GOOD_TIMEOUT,
+        )
+    later = any(change.action is Action.LATER for change in live.hosts[host].changes)
+    if later:
+        # What its proxysql.db holds is only known now: it is compared and written before anything is proven.
+        return Stage(f"change {host}", mine, before, _answers(host))
+    good = Gate(f"{host} is proven good", lambda now: not_good(now, [host]), GOOD_TIMEOUT)
+    return Stage(f"change {host}", mine, before, good)
+
+
+def _answers(host: str) -> Gate:
+    def reason(now: Live) -> str | None:
+        view = now.hosts.get(host)
+        if view is None:
+            return f"{host} does not answer"
+        if table(view, SERVERS) is None:
+            answer = view.answer("proxysql.admin")
+            return f"{host}: {answer.problem or answer.value['denied'] or 'no answer'}"
+        return None
+
+    return Gate(f"the admin port of {host} answers", reason, GOOD_TIMEOUT)
+
+
+def _settle(live: Live) -> Stage | None:
+    """Wait for hosts on their way: a run that was cut off, or a first boot."""
+    hosts = [host for host, view in live.hosts.items() if started(view) and host in live.selected]
+
+    def reason(now: Live) -> str | None:
+        unread = [c for c in now.changes() if c.host in hosts and c.action is Action.LATER]
+        if unread:
+            # Resources are read before readings: the admin port may have begun to answer between the two.
+            return f"{unread[0].host}: {unread[0].reason}"
+        # What can be read now and is not as described is the next stage's, not for waiting.
+        return None if any(now.changes()) else not_good(now, hosts) or misled(now, hosts)
+
+    if not hosts or reason(live) is None:
+        return None
+    return Stage("wait", (), after=Gate("sessions are served", reason, GOOD_TIMEOUT))

@@ -1,0 +1,182 @@
+"""The settled values of facts/08, typed: one source for the first file and for what the admin port is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.errors import InputError
+from keybuzz.model.mariadb import MysqlAccess
+from keybuzz.model.proxysql import Row
+from keybuzz.model.secret import Secret
+from keybuzz.site.site import Site
+
+GROUP, DATABASES = "proxysql", "galera"
+CONTAINER = "proxysql"
+ROOT = "/opt/keybuzz/proxysql"
+CONF, DATA = f"{ROOT}/conf", f"{ROOT}/data"
+CNF = f"{CONF}/proxysql.cnf"
+TEMPLATES = Path(__file__).parent / "templates"
+PORT, ADMIN_PORT = 3306, 6032
+LISTEN, ADMIN_LISTEN = f"0.0.0.0:{PORT}", f"127.0.0.1:{ADMIN_PORT}"
+WRITER, BACKUP, READER, OFFLINE = "10", "20", "30", "9999"
+_UNSAFE = re.compile("[\"'\\\\;\x00-\x1f\x7f]")
+_UNSAFE_NAME = re.compile("[\"'\\\\;:\x00-\x1f\x7f]")
+
+Rows = tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cnf:
+    """Every name of proxysql.cnf.j2."""
+
+    admin: Row
+    mysql: Row
+    servers: Rows
+    users: Rows
+    rules: Rows
+    hostgroups: Rows
+    credentials: Secret
+    monitor_password: Secret
+    password: Secret
+    """Secrets stand at the top: the renderer keeps only those as secrets."""
+    interfaces: str = LISTEN
+    texts: tuple[str, ...] = ("hostname", "username", "password", "match_pattern")
+    """Columns in quotes. A number in quotes would not be read as one, and the row would get its default."""
+
+
+def cnf(site: Site) -> Cnf:
+    """Return the values of the first file: the same as the admin port is told later."""
+    return Cnf(
+        tuple((name.removeprefix("admin-"), value) for name, value in admin(site)),
+        tuple((name.removeprefix("mysql-"), value) for name, value in mysql(site)),
+        servers(site),
+        users(site),
+        rules(),
+        hostgroups(),
+        _composed(site),
+        secret(site, "MARIADB_MONITOR_PASSWORD"),
+        secret(site, "MARIADB_APP_PASSWORD"),
+    )
+
+
+def _composed(site: Site) -> Secret:
+    user, password = name(site, "PROXYSQL_ADMIN_USER"), secret(site, "PROXYSQL_ADMIN_PASSWORD")
+    return Secret(password.name, f"{user}:{password.reveal()}")
+
+
+def admin(site: Site) -> Row:
+    """Return the variables of the admin port: reached from the host itself only, and by no default user."""
+    return (
+        ("admin-admin_credentials", _composed(site)),
+        ("admin-mysql_ifaces", ADMIN_LISTEN),
+    )
+
+
+def mysql(site: Site) -> Row:
+    """Return the variables of traffic and monitor."""
+    return (
+        ("mysql-max_connections", "2048"),
+        ("mysql-default_query_timeout", "36000000"),
+        ("mysql-server_version", "10.11.6"),
+        ("mysql-monitor_username", name(site, "MARIADB_MONITOR_USER")),
+        ("mysql-monitor_password", secret(site, "MARIADB_MONITOR_PASSWORD")),
+        ("mysql-monitor_galera_healthcheck_interval", "1000"),
+        ("mysql-monitor_galera_healthcheck_timeout", "600"),
+        ("mysql-monitor_galera_healthcheck_max_timeout_count", "3"),
+    )
+
+
+def servers(site: Site) -> Rows:
+    """Return the three nodes with the same weight: both proxies choose the same writer by themselves."""
+    return tuple(
+        (
+            ("hostgroup_id", WRITER),
+            ("hostname", str(member.address)),
+            ("port", "3306"),
+            ("weight", "1000"),
+            ("max_connections", "200"),
+        )
+        for member in site.members(DATABASES)
+    )
+
+
+def users(site: Site) -> Rows:
+    """Return the application's user."""
+    return (
+        (
+            ("username", name(site, "MARIADB_APP_USER")),
+            ("password", secret(site, "MARIADB_APP_PASSWORD")),
+            ("active", "1"),
+            ("default_hostgroup", WRITER),
+            ("max_connections", "100"),
+            ("transaction_persistent", "1"),
+        ),
+    )
+
+
+def rules() -> Rows:
+    """Return the one rule: everything to the writer, because ERPNext reads what it has just written."""
+    return (
+        (
+            ("rule_id", "1"),
+            ("active", "1"),
+            ("match_pattern", "."),
+            ("destination_hostgroup", WRITER),
+            ("apply", "1"),
+        ),
+    )
+
+
+def hostgroups() -> Rows:
+    """Return one writer at a time (contradiction 32)."""
+    return (
+        (
+            ("writer_hostgroup", WRITER),
+            ("backup_writer_hostgroup", BACKUP),
+            ("reader_hostgroup", READER),
+            ("offline_hostgroup", OFFLINE),
+            ("active", "1"),
+            ("max_writers", "1"),
+            ("writer_is_also_reader", "1"),
+            ("max_transactions_behind", "100"),
+        ),
+    )
+
+
+def access(site: Site) -> MysqlAccess:
+    """Return how the admin port is reached, from the host itself."""
+    return MysqlAccess(
+        "127.0.0.1",
+        name(site, "PROXYSQL_ADMIN_USER"),
+        secret(site, "PROXYSQL_ADMIN_PASSWORD"),
+        ADMIN_PORT,
+    )
+
+
+def name(site: Site, variable: str) -> str:
+    """Return a user's name; InputError for one that ProxySQL would read as something else."""
+    found = site.secret(variable).reveal()
+    if _UNSAFE_NAME.search(found):
+        raise _refused(variable, "a quote, a backslash, `;`, `:` or a control character")
+    return found
+
+
+def secret(site: Site, variable: str) -> Secret:
+    """Return a password; InputError for one that proxysql.cnf can not hold: the default would stay (facts/08)."""
+    found = site.secret(variable)
+    clear = found.reveal()
+    if _UNSAFE.search(clear):
+        raise _refused(variable, "a quote, a backslash, `;` or a control character")
+    if re.fullmatch(r"\*[0-9A-Fa-f]{40}", clear):
+        raise _refused(variable, "the form of a stored hash")
+    return found
+
+
+def _refused(variable: str, what: str) -> InputError:
+    return InputError(
+        f"ProxySQL can not hold {variable}: it has {what}",
+        where="the credential store",
+        hint="choose another one; letters and digits are always fine",
+    )

@@ -1,0 +1,110 @@
+"""The entry to MariaDB on real servers: two ProxySQL (stand-ins) before a real Galera cluster.
+
+The tests of this file build on each other, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pymysql
+import pytest
+
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.site.credentials import load_credentials
+from tests.lab.conftest import Kbz, until, write_site
+
+pytestmark = pytest.mark.lab
+
+LAB = "kbz-proxysql"
+BALANCER = "10.0.0.20"
+LIMIT = ("--limit", "proxysql", "--format", "json")
+RUN = ("run", "proxysql", *LIMIT)
+LIFTED = (*RUN, "--lift-freeze", "proxysql", "--reason", "the owner said so on the phone")
+
+
+@pytest.fixture(scope="module")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """Galera stands, and two bare hosts are before it; gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("site"), LAB)
+    made.good("lab", "down", "--wipe")
+    try:
+        made.good("lab", "up", "--limit", "galera,proxysql", timeout=900)
+        made.good("secrets", "init")
+        made.good("run", "galera", "--limit", "galera")
+        yield made
+    finally:
+        made.good("lab", "down", "--wipe")
+
+
+def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
+    """Run statements as the application through the load balancer; return the rows of the last one."""
+    known = load_credentials(kbz.root / "credentials")
+    with visiting(NAMESPACES / LAB):
+        connection = pymysql.connect(
+            host=BALANCER,
+            user=known["MARIADB_APP_USER"].reveal(),
+            password=known["MARIADB_APP_PASSWORD"].reveal(),
+            database=known["MARIADB_DB"].reveal(),
+            connect_timeout=5,
+            read_timeout=30,
+            autocommit=True,
+        )
+    with connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def answers(kbz: Kbz) -> bool:
+    try:
+        return len(ask(kbz, "SELECT 1")) == 1
+    except pymysql.Error:
+        return False
+
+
+def test_from_bare_hosts_to_a_proven_entry(kbz: Kbz) -> None:
+    kbz.good(*RUN)
+    document = kbz.good("health", "proxysql", *LIMIT).json()
+    found = [f for f in document["findings"] if f["check"].startswith("proxysql.")]
+    assert {f["level"] for f in found} == {"ok"}
+
+
+def test_a_second_run_changes_nothing(kbz: Kbz) -> None:
+    assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+def test_an_application_writes_through_the_load_balancer(kbz: Kbz) -> None:
+    create = "CREATE TABLE kept (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)"
+    rows = ask(
+        kbz, create, "INSERT INTO kept (word) VALUES ('a'), ('b')", "SELECT COUNT(*) FROM kept"
+    )
+    assert rows == [(2,)]
+
+
+def test_an_edited_file_is_drift_and_changes_nothing_that_runs(kbz: Kbz) -> None:
+    kbz.on("proxysql-01", "echo '# by hand' >> /opt/keybuzz/proxysql/conf/proxysql.cnf")
+    done = kbz("drift", "proxysql", *LIMIT)
+    assert done.code == 2
+    changes = done.json()["plan"]["changes"]
+    assert [c["resource"] for c in changes] == ["file:/opt/keybuzz/proxysql/conf/proxysql.cnf"]
+    assert kbz(*RUN).code == 3
+    kbz.good(*LIFTED)
+
+
+def test_one_proxy_may_stop(kbz: Kbz) -> None:
+    kbz.on("proxysql-01", "docker stop proxysql")
+    until(lambda: answers(kbz), 120, "the load balancer leads to the other proxy")
+    kbz.good(*LIFTED)
+
+
+def test_the_writer_may_die(kbz: Kbz) -> None:
+    [(writer,)] = ask(kbz, "SELECT @@hostname")
+    kbz.on(str(writer), "docker kill mariadb")
+    until(lambda: answers(kbz), 120, "another node is the writer")
+    assert ask(kbz, "SELECT COUNT(*) FROM kept") == [(2,)]
+    assert ask(kbz, "SELECT @@hostname") != [(writer,)]
