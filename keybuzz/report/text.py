@@ -26,13 +26,25 @@ def report_text(report: Report) -> str:
         sections.append(plan_text(report.plan))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
-        sections.append(findings_text(report.findings, every=report.verb == "health"))
+        sections.append(findings_text(_told_once(report), every=report.verb == "health"))
         sections += [topology_text(topology) for topology in report.topologies]
     sections.append(hosts_text(report))
     if report.error:
         sections.append(report.error)
     sections.append(last_line(report))
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _told_once(report: Report) -> Iterator[Finding]:
+    """Yield the findings but those that only repeat why a host can not be reached: its own line says so."""
+    away = {
+        (item.host, item.what)
+        for item in report.hosts.values()
+        if item.outcome is Outcome.UNREACHABLE
+    }
+    for finding in report.findings:
+        if finding.level is not Level.UNKNOWN or (finding.host, finding.message) not in away:
+            yield finding
 
 
 def plan_text(plan: Plan) -> str:

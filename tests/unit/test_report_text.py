@@ -287,3 +287,16 @@ def test_a_command_as_a_document() -> None:
         "what": None,
     }
     assert document["hosts"]["db-3"]["exit_code"] is None
+
+
+def test_why_a_host_is_away_is_said_once() -> None:
+    away = HostReport("db-3", Outcome.UNREACHABLE, what="no route")
+    found = (
+        Finding("base.reachable", Level.UNKNOWN, "no route", "db-3"),
+        Finding("patroni.member.reachable", Level.UNKNOWN, "no route", "db-3"),
+        Finding("patroni.leader.single", Level.UNKNOWN, "only 2 of 3 can be asked"),
+    )
+    text = report_text(report("health", hosts={"db-3": away}, findings=found))
+    assert text.count("no route") == 1
+    assert "only 2 of 3 can be asked" in text
+    assert "3 unknown" in text
