@@ -100,6 +100,24 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
     assert document["plan"]["size"] == 0
 
 
+@pytest.mark.parametrize("name", ["redis", "rabbitmq", "galera"])
+def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_be_lost(
+    kbz: Kbz, name: str
+) -> None:
+    """Those of Patroni and of its entry have a file of their own: test_drill_patroni.py."""
+    done = kbz("drill", name, "--confirm", name, "--format", "json", timeout=1500)
+    assert done.code == 0, done.stdout + done.stderr
+    document = done.json()
+    ended = {trial["scenario"]: trial["verdict"] for trial in document["trials"]}
+    assert {"container-killed", "container-stopped", "host-killed", "link-cut"} <= {
+        scenario for scenario, verdict in ended.items() if verdict == "recovered"
+    }, document
+    for trial in document["trials"]:
+        print(name, trial["scenario"], trial["seconds_without_writes"], trial["lost"])
+        assert not trial["lost"] or (not trial["durability_promised"] and trial["messages"])
+    kbz.good("health", "all", "--limit", GROUPS)
+
+
 def document_hosts(kbz: Kbz) -> list[str]:
     return sorted(kbz("health", "base", "--limit", GROUPS, "--format", "json").json()["hosts"])
 
