@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
+from tasks.rabbitmq.drill import DRILL
 from tasks.rabbitmq.members import up, virgin, writer
 from tasks.rabbitmq.rollout import next_stage, release
 
@@ -23,6 +24,7 @@ MODULE = Module(
     writer=writer,
     release=release,
     topology=topology,
+    drill=DRILL,
 )
 
 check = checking(MODULE)

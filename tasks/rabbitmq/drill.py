@@ -1,0 +1,84 @@
+"""How RabbitMQ is drilled: confirmed messages through the official endpoint, 10.0.0.10:5672."""
+
+from __future__ import annotations
+
+from keybuzz.model.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.live import Live
+from keybuzz.model.rabbitmq import MANAGEMENT_PORT
+from keybuzz.model.secret import Secret
+from keybuzz.model.server import Server
+from keybuzz.site.drill import Drill
+from keybuzz.site.site import Site
+from tasks.rabbitmq import values
+from tasks.rabbitmq.members import nodes
+
+ENDPOINT = "10.0.0.10"
+LIMIT = 120.0
+"""Seconds (facts/operations: poll to 120 s)."""
+
+# The management API publishes with a confirm, and answers when it is there. On the host itself, where Python is: the
+# image has no client. The mark is put together here, so that no error which repeats the program holds it.
+_TRY = """
+import base64, json, sys, urllib.request
+user, password = sys.stdin.read().splitlines()
+login = base64.b64encode(f"{user}:{password}".encode()).decode()
+body = {"properties": {"delivery_mode": 2}, "routing_key": "kbz_drill", "payload": "-1", "payload_encoding": "string"}
+request = urllib.request.Request(
+    sys.argv[1],
+    json.dumps(body).encode(),
+    {"Authorization": f"Basic {login}", "Content-Type": "application/json"},
+)
+try:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+        print("kbz" + "-confirmed" if json.load(answer)["routed"] else "no such queue")
+except OSError as error:
+    print(error)
+"""
+
+
+def workload(site: Site, scenario: Scenario) -> Workload:
+    """Return an application's messages to a quorum queue; a confirmed one is on a majority of the nodes."""
+    del scenario
+    return Workload(
+        WorkloadKind.AMQP,
+        ENDPOINT,
+        values.AMQP_PORT,
+        site.secret("RABBITMQ_USER").reveal(),
+        site.secret("RABBITMQ_PASSWORD"),
+        "/",
+    )
+
+
+def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
+    """Return why the other nodes are no majority that runs together, or None when they are."""
+    del scenario
+    needed = len(live.members) // 2 + 1
+    others = [node for node in nodes(live).values() if node.host != victim and node.well]
+    names = {node.name for node in others}
+    together = [node for node in others if len(names & node.running) >= needed]
+    if len(together) >= needed:
+        return None
+    return f"{len(together)} nodes besides {victim} run together, and {needed} must"
+
+
+def isolated(site: Site, server: Server) -> Isolated:
+    """Return how to try a publish on a node that nobody can reach."""
+    access = values.access(site, server)
+    url = f"http://{server.address}:{MANAGEMENT_PORT}/api/exchanges/%2F/amq.default/publish"
+    return Isolated(
+        ("python3", "-c", _TRY, url),
+        Secret(access.password.name, f"{access.user}\n{access.password.reveal()}\n"),
+        "kbz-confirmed",
+    )
+
+
+DRILL = Drill(
+    container=values.CONTAINER,
+    workload=workload,
+    not_recovered=not_recovered,
+    limit=LIMIT,
+    isolated=isolated,
+    not_applicable={
+        Scenario.SWITCHOVER: "nobody leads the cluster: each queue elects its own leader"
+    },
+)
