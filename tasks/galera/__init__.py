@@ -7,6 +7,7 @@ from keybuzz.site.module import Module, Recovery
 from tasks.galera import recovery
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
+from tasks.galera.drill import DRILL
 from tasks.galera.members import up, virgin, writer
 from tasks.galera.rollout import next_stage
 from tasks.galera.values import cluster_name
@@ -24,6 +25,7 @@ MODULE = Module(
     virgin=virgin,
     writer=writer,
     topology=topology,
+    drill=DRILL,
     recovery=Recovery(
         cluster_name,
         recovery.halt,

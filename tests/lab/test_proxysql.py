@@ -5,6 +5,7 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -60,6 +61,22 @@ def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
+def by_hand(kbz: Kbz, *statements: str) -> None:
+    """Run statements at the admin port of proxysql-01, from the host itself as it must be."""
+    known = load_credentials(kbz.root / "credentials")
+    with visiting(NAMESPACES / f"{LAB}-proxysql-01"):
+        connection = pymysql.connect(
+            host="127.0.0.1",
+            port=6032,
+            user=known["PROXYSQL_ADMIN_USER"].reveal(),
+            password=known["PROXYSQL_ADMIN_PASSWORD"].reveal(),
+            autocommit=True,
+        )
+    with connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
 def answers(kbz: Kbz) -> bool:
     try:
         return len(ask(kbz, "SELECT 1")) == 1
@@ -72,6 +89,14 @@ def test_from_bare_hosts_to_a_proven_entry(kbz: Kbz) -> None:
     document = kbz.good("health", "proxysql", *LIMIT).json()
     found = [f for f in document["findings"] if f["check"].startswith("proxysql.")]
     assert {f["level"] for f in found} == {"ok"}
+    assert {f["host"] for f in found} == {"proxysql-01", "proxysql-02", ""}
+
+
+def test_the_load_balancer_leads_to_both(kbz: Kbz) -> None:
+    document = kbz("lb", "check", "--format", "json").json()
+    found = [f for f in document["findings"] if "10.0.0.20:3306" in json.dumps(f)]
+    assert found
+    assert {f["level"] for f in found} == {"ok"}, found
 
 
 def test_a_second_run_changes_nothing(kbz: Kbz) -> None:
@@ -96,6 +121,35 @@ def test_an_edited_file_is_drift_and_changes_nothing_that_runs(kbz: Kbz) -> None
     kbz.good(*LIFTED)
 
 
+def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lifted(
+    kbz: Kbz,
+) -> None:
+    by_hand(
+        kbz,
+        "UPDATE main.mysql_servers SET max_connections=7",
+        "UPDATE disk.mysql_users SET max_connections=7",
+        "UPDATE main.mysql_query_rules SET destination_hostgroup=30",
+        "LOAD MYSQL QUERY RULES TO RUNTIME",
+        "UPDATE main.mysql_query_rules SET destination_hostgroup=10",
+    )
+    done = kbz("drift", "proxysql", *LIMIT)
+    assert done.code == 2
+    layers = {
+        change["resource"]: [item["attribute"] for item in change["differences"]]
+        for change in done.json()["plan"]["changes"]
+    }
+    assert layers == {
+        "proxysql-tables:MYSQL SERVERS": ["memory"],
+        "proxysql-tables:MYSQL USERS": ["disk"],
+        "proxysql-tables:MYSQL QUERY RULES": ["runtime"],
+    }
+    refused = kbz(*RUN)
+    assert refused.code == 3
+    assert kbz("drift", "proxysql", *LIMIT).code == 2, "a frozen group is not touched"
+    kbz.good(*LIFTED)
+    assert kbz("drift", "proxysql", *LIMIT).code == 0
+
+
 def test_one_proxy_may_stop(kbz: Kbz) -> None:
     kbz.on("proxysql-01", "docker stop proxysql")
     until(lambda: answers(kbz), 120, "the load balancer leads to the other proxy")
@@ -106,5 +160,6 @@ def test_the_writer_may_die(kbz: Kbz) -> None:
     [(writer,)] = ask(kbz, "SELECT @@hostname")
     kbz.on(str(writer), "docker kill mariadb")
     until(lambda: answers(kbz), 120, "another node is the writer")
-    assert ask(kbz, "SELECT COUNT(*) FROM kept") == [(2,)]
+    insert = "INSERT INTO kept (word) VALUES ('c')"
+    assert ask(kbz, insert, "SELECT COUNT(*) FROM kept") == [(3,)]
     assert ask(kbz, "SELECT @@hostname") != [(writer,)]

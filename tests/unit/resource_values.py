@@ -29,6 +29,7 @@ from keybuzz.model.postgres import (
     PostgresAccess,
     Role,
 )
+from keybuzz.model.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables
 from keybuzz.model.rabbitmq import (
     RabbitmqAccess,
     RabbitmqForgotten,
@@ -89,6 +90,21 @@ _runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
 _watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
 _mysql = st.builds(MysqlAccess, st.just("10.0.0.170"), _words, _secrets)
 _address = st.sampled_from([None, "10.0.0.124"])
+_cells = st.one_of(_words, _secrets)
+_table = st.lists(_words, min_size=1, max_size=3, unique=True).flatmap(
+    lambda columns: st.builds(
+        ProxysqlTable,
+        _words,
+        st.just(tuple(columns)),
+        st.lists(
+            st.tuples(*(st.tuples(st.just(column), _cells) for column in columns)), max_size=3
+        ).map(tuple),
+        st.booleans(),
+    )
+)
+_variables = st.lists(
+    st.tuples(_words, _cells), min_size=1, max_size=3, unique_by=lambda item: item[0]
+)
 
 RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
@@ -141,6 +157,10 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "host-names": st.builds(
         HostNames, _words, st.lists(st.tuples(st.just("10.0.0.126"), _words), max_size=3).map(tuple)
     ),
+    "proxysql-tables": st.builds(
+        ProxysqlTables, _mysql, _words, st.lists(_table, min_size=1, max_size=2).map(tuple)
+    ),
+    "proxysql-variables": st.builds(ProxysqlVariables, _mysql, _words, _variables.map(tuple)),
     "rabbitmq-forgotten": st.builds(RabbitmqForgotten, _rabbit, _words),
     "rabbitmq-membership": st.builds(
         RabbitmqMembership, _rabbit, st.lists(_words, max_size=3).map(tuple)
