@@ -13,7 +13,10 @@ from keybuzz.cli.context import limit_option, workspace
 @click.argument("modules", nargs=-1, required=True)
 @limit_option
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder, one per host in it."
+    "--out",
+    "output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder, one per host in it.",
 )
 def render(modules: tuple[str, ...], limit: tuple[str, ...], output: Path | None) -> None:
     """Write the files of the description, secrets masked, to stdout or into a folder. Asks no host."""

@@ -36,7 +36,7 @@ COMMANDS = {
     "run over drift": ("good", "run", "demo", *LIMIT, "--format", "json"),
     "exec": ("good", "exec", *LIMIT, "--", "leak", "{conf}"),
     "exec, json": ("good", "exec", *LIMIT, "--format", "json", "--", "cat", "{conf}"),
-    "render": ("good", "render", "demo", *LIMIT, "--output", "rendered"),
+    "render": ("good", "render", "demo", *LIMIT, "--out", "rendered"),
     "history": ("good", "history", "1", "--format", "json"),
 }
 CODES = {

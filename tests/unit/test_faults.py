@@ -50,7 +50,7 @@ def test_a_folder_of_out_that_is_missing_is_known_before_any_host_is_asked(
 def test_a_file_that_can_not_be_written_is_named_with_the_reason(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = failed(capsys, "render", "patroni", "--output", str(folder / "overlay.yaml" / "x"))
+    said = failed(capsys, "render", "patroni", "--out", str(folder / "overlay.yaml" / "x"))
     assert said.startswith(f"kbz: {folder / 'overlay.yaml'}/")
     assert "Not a directory" in said
 
