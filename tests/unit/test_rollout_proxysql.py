@@ -21,7 +21,12 @@ def names(world: World) -> list[str]:
 def test_a_first_install_leaves_out_neither_host() -> None:
     world = World.empty()
     assert roll(world).word == "done"
-    assert names(world) == ["directories and images", "change proxysql-01", "change proxysql-02"]
+    assert names(world) == [
+        "directories and images",
+        "change proxysql-01",
+        "change proxysql-02",
+        "wait",
+    ]
     assert {change.identity for change in world.trail[1].changes} == {CNF, CONTAINER}
 
 

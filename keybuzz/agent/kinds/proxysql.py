@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from keybuzz.agent.errors import AgentError
+from keybuzz.agent.kinds.mariadb import stored
 from keybuzz.agent.mysql import Connection
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ def read_proxysql_tables(query: Query, context: Context) -> State:
 
 def _tables(admin: Connection, query: Query, context: Context) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
+    known: dict[str, str] = {}
     for layer, place in _LAYERS.items():
         texts: set[str] = set()
         for table in query["tables"]:
@@ -47,11 +49,15 @@ def _tables(admin: Connection, query: Query, context: Context) -> dict[str, list
             where = " WHERE frontend=1" if users else ""
             rows = admin.query(f"SELECT {', '.join(columns)} FROM {place}{table['table']}{where}")
             for row in rows:
-                cells = [
-                    f"{column}={_shown(value, column in table['secret'], context)}"
-                    for column, value in zip(columns, row, strict=True)
-                ]
-                texts.add(" ".join([table["table"], *cells]))
+                cells = [table["table"]]
+                for column, value in zip(columns, row, strict=True):
+                    secret = column in table["secret"]
+                    if secret and value is not None and layer == "memory":
+                        known[stored(value)] = value
+                    # With admin-hash_passwords a LOAD keeps the hash of what stands in memory.
+                    clear = known.get(value, value) if secret and value is not None else value
+                    cells.append(f"{column}={_shown(clear, secret, context)}")
+                texts.add(" ".join(cells))
         found[layer] = sorted(texts)
     return found
 
