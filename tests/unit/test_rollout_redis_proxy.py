@@ -115,6 +115,16 @@ def test_two_hosts_that_lead_nowhere_do_not_wait_for_each_other() -> None:
     assert names(world) == ["change haproxy-01", "change haproxy-02"]
 
 
+def test_a_host_that_is_down_comes_before_one_that_leads_astray() -> None:
+    """The other way round the guard would refuse to stop the last one that takes sessions."""
+    world = World.healthy()
+    world.damage("haproxy-01", CONTAINER, image="haproxy:2.0 (old)")
+    world.damage("haproxy-02", CONTAINER)
+    world.nodes["haproxy-01"].routes = (OTHER,)
+    assert roll(world).word == "done"
+    assert names(world) == ["change haproxy-02", "change haproxy-01"]
+
+
 def test_a_load_balancer_that_does_not_answer_holds_up_nothing() -> None:
     world = World.empty()
     world.balancer = "timed out"
