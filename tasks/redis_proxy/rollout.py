@@ -1,6 +1,6 @@
 """The next step for the entry to Redis, from its live state. Pure.
 
-One host at a time: the other one keeps taking sessions. A host that does not serve comes first, because it has nothing
+One host at a time: the other one keeps taking sessions. A host that takes no writes comes first, because it has nothing
 to lose; no other is touched before those that serve are proven good, by a write through their own port.
 """
 
@@ -11,7 +11,7 @@ from keybuzz.model.files import Directory
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change
 from tasks.redis_proxy.checks import misled, not_carrying, not_good
-from tasks.redis_proxy.members import proxies, up
+from tasks.redis_proxy.members import proxies, up, wrong
 
 GOOD_TIMEOUT = 120.0
 """Seconds: a round of the watcher, two checks of HAProxy, and a failover if one is under way."""
@@ -29,9 +29,10 @@ def next_stage(live: Live) -> Stage | None:
 
 
 def _one_host(live: Live, ready: list[Change]) -> Stage:
-    """Change the first host that does not serve, or the first of all."""
-    serving = up(live)
-    host = min({change.host for change in ready}, key=lambda name: (name in serving, name))
+    """Change the first host that takes no session, else one that takes no write, or the first of all."""
+    taking, serving = up(live), _serving(live)
+    hosts = {change.host for change in ready}
+    host = min(hosts, key=lambda name: (name in serving, name in taking, name))
     mine = tuple(change for change in ready if change.host == host)
     before = _others_carry(live, ready, host) if host in serving else None
     proven = Gate(
@@ -40,6 +41,15 @@ def _one_host(live: Live, ready: list[Change]) -> Stage:
         GOOD_TIMEOUT,
     )
     return Stage(f"change {host}", mine, before, proven)
+
+
+def _serving(live: Live) -> frozenset[str]:
+    """Return the hosts that have something to lose: an application writes through them now.
+
+    One that takes sessions and leads nowhere is none of them. Two such hosts would wait for each other.
+    """
+    found = proxies(live)
+    return frozenset(host for host in up(live) if not wrong(found[host].write))
 
 
 def _others_carry(live: Live, ready: list[Change], host: str) -> Gate | None:

@@ -1,0 +1,260 @@
+"""The entry to Redis on real servers: five bare hosts, failovers that both routes follow, a dead watcher, blackouts.
+
+The tests of this file build on each other, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis.sentinel import MasterNotFoundError
+
+from tasks.redis_proxy.values import HEARTBEAT, SOCKET, UNIT
+from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.redis_application import Application
+from tests.lab.redis_ledger import ADDRESSES, RedisLedger
+
+pytestmark = pytest.mark.lab
+
+LAB = "kbz-redlb"
+ENTRIES = ("haproxy-01", "haproxy-02")
+ALL = (*ADDRESSES, *ENTRIES)
+LIMIT = ("--limit", "redis,haproxy")
+RUN = ("run", "redis", "redis-proxy", *LIMIT, "--format", "json")
+LIFTED = (*RUN, "--lift-freeze", "redis", "--lift-freeze", "redis-proxy", "--reason", "a test")
+HEALTH = ("health", "redis-proxy", *LIMIT, "--format", "json")
+ASK = (
+    "import socket; s = socket.socket(socket.AF_UNIX); "
+    f's.connect("{SOCKET}"); s.sendall(b"show servers state redis-master\\n"); '
+    "print(s.makefile().read())"
+)
+
+
+@pytest.fixture(scope="module")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of three bare Redis servers and two bare entry servers; gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("site"), LAB)
+    made.good("lab", "down", "--wipe")
+    try:
+        made.good("lab", "up", *LIMIT, timeout=900)
+        made.good("secrets", "init")
+        yield made
+    finally:
+        made.good("lab", "down", "--wipe")
+
+
+@pytest.fixture(scope="module")
+def ledger(kbz: Kbz) -> RedisLedger:
+    return RedisLedger(kbz, LAB)
+
+
+@pytest.fixture(scope="module")
+def application(kbz: Kbz) -> Application:
+    return Application(kbz, LAB)
+
+
+def route(kbz: Kbz, entry: str) -> str:
+    """Return the address that this host's own HAProxy leads to; empty when it takes no session."""
+    done = kbz("lab", "exec", entry, "--", "python3", "-c", ASK)
+    names: list[str] = []
+    for line in done.stdout.splitlines():
+        if line.startswith("# "):
+            names = line[2:].split()
+        row = dict(zip(names, line.split(), strict=False))
+        # 4: it says `disabled` in the file, which stays set however the server is now.
+        if row.get("srv_name") == "master" and row["srv_admin_state"] in ("0", "4"):
+            return row["srv_addr"]
+    return ""
+
+
+def lead(kbz: Kbz, host: str) -> bool:
+    """Say whether both entries lead to this Redis, and nowhere else."""
+    return {route(kbz, entry) for entry in ENTRIES} == {ADDRESSES[host]}
+
+
+def named(ledger: RedisLedger) -> str:
+    """Return the master that Sentinel names; empty while it takes it for lost."""
+    try:
+        return ledger.master()
+    except MasterNotFoundError:
+        return ""
+
+
+def heartbeat(kbz: Kbz, entry: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(kbz.on(entry, f"cat {HEARTBEAT}"))
+    return found
+
+
+def containers(kbz: Kbz) -> dict[str, str]:
+    shown = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' $(docker ps -aq)"
+    return {host: kbz.on(host, shown) for host in ALL}
+
+
+def levels(done: Done) -> dict[tuple[str, str], str]:
+    """Return the level of each finding of this module that is not good, by check and host."""
+    return {
+        (f["check"], f["host"]): f["level"]
+        for f in done.json()["findings"]
+        if f["check"].startswith("redis-proxy.") and f["level"] != "ok"
+    }
+
+
+class TestFirstInstall:
+    def test_from_five_bare_hosts_in_one_run(
+        self, kbz: Kbz, ledger: RedisLedger, application: Application
+    ) -> None:
+        kbz.good(*RUN)
+        until(application.writes, 30, "the load balancer has found its targets")
+        assert application.write() == ADDRESSES["redis-01"]
+        for address in ("10.0.0.11", "10.0.0.12"):
+            assert application.write(address) == ADDRESSES["redis-01"]
+        assert lead(kbz, "redis-01")
+        until(lambda: levels(kbz(*HEALTH)) == {}, 30, "every check is good")
+        with ledger.node("redis-02") as replica:
+            until(
+                lambda: len(replica.smembers("application")) == len(application.there()),
+                10,
+                "the same on a replica",
+            )
+
+    def test_again_0_changes_and_one_request_per_host(self, kbz: Kbz) -> None:
+        before = containers(kbz)
+        document = kbz.good(*RUN).json()
+        assert document["plan"]["size"] == 0
+        assert document["round_trips"] == dict.fromkeys(ALL, 1)
+        assert containers(kbz) == before
+
+    def test_both_hosts_serve_the_same_files_and_the_password_shows_nowhere(self, kbz: Kbz) -> None:
+        text = (kbz.root / "credentials/redis.env").read_text()
+        password = text.split("REDIS_PASSWORD=")[1].splitlines()[0]
+        shown = (
+            "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; "
+            f"docker inspect haproxy-redis; docker logs haproxy-redis 2>&1; journalctl -u {UNIT}; "
+            f"cat {HEARTBEAT}"
+        )
+        sums = set()
+        for entry in ENTRIES:
+            seen = kbz.on(entry, shown)
+            assert "redis_watcher.py" in seen
+            assert password not in seen
+            files = "/opt/keybuzz/redis-lb/conf/haproxy.cfg /opt/keybuzz/redis-lb/watcher/*.*"
+            sums.add(kbz.on(entry, f"sha256sum {files}"))
+            modes = kbz.on(entry, f"grep -l '{password}' {files} | xargs stat -c %a").split()
+            assert modes == ["600", "600"]
+        assert len(sums) == 1
+
+
+class TestFailover:
+    def test_both_routes_follow_and_the_old_master_never_gets_a_write_again(
+        self, kbz: Kbz, ledger: RedisLedger, application: Application
+    ) -> None:
+        old = ledger.master()
+        with application.traffic() as taken:
+            until(lambda: len(taken.by) >= 20, 60, "writes go to the master")
+            kbz.good("lab", "fault", "kill-container", old, "redis")
+            killed, last = time.monotonic(), max(taken.by)
+            until(lambda: named(ledger) not in ("", old), 60, "Sentinel names another")
+            elected = time.monotonic() - killed
+            new = ledger.master()
+            until(lambda: lead(kbz, new), 30, "both entries lead to the new master")
+            followed = time.monotonic() - killed
+            until(lambda: max(taken.by) > last + 20, 60, "writes go on")
+            for entry in ENTRIES:
+                beat = heartbeat(kbz, entry)
+                assert (beat["master"], beat["trouble"]) == (f"{ADDRESSES[new]}:6379", "")
+            kbz.on(old, "docker start redis")
+            until(lambda: ledger.roles().get(old) == "slave", 60, "the old master follows")
+            back = max(taken.by)
+            until(lambda: max(taken.by) > back + 50, 60, "writes go on after it came back")
+        print(f"Sentinel: {elected:.1f} s, both routes: {followed:.1f} s after the kill")
+        print(f"{len(taken.by)} writes, {len(taken.failures)} refused in between")
+        after = {node for number, node in taken.by.items() if number > last + 1}
+        assert after == {ADDRESSES[new]}
+        assert {number for number in taken.by if number > last + 1} <= application.there()
+        until(lambda: kbz("health", "redis", *LIMIT).code == 0, 120, "it replicates again")
+
+    def test_no_rerun_takes_the_failover_back(self, kbz: Kbz, ledger: RedisLedger) -> None:
+        leading = ledger.master()
+        assert leading != "redis-01"
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        assert ledger.master() == leading
+        assert lead(kbz, leading)
+
+
+class TestWatcher:
+    def test_a_killed_one_is_back_by_itself(self, kbz: Kbz) -> None:
+        before = heartbeat(kbz, "haproxy-01")
+        kbz.on("haproxy-01", f"systemctl kill -s KILL {UNIT}")
+
+        def back() -> bool:
+            beat = heartbeat(kbz, "haproxy-01")
+            return beat["pid"] != before["pid"] and beat["trouble"] == ""
+
+        until(back, 60, "another process has had a success")
+
+    def test_a_stopped_one_is_red_and_drift_and_a_run_starts_it(self, kbz: Kbz) -> None:
+        kbz.on("haproxy-02", f"systemctl stop {UNIT}")
+        red = {("redis-proxy.watcher", "haproxy-02"): "critical"}
+        took = until(lambda: levels(kbz(*HEALTH)) == red, 90, "a stale heartbeat is red")
+        print(f"red {took:.0f} s after the stop")
+        assert kbz("health", "redis-proxy", *LIMIT).code == 2
+        plan = kbz(*RUN)
+        assert plan.code == 3, "Redis is frozen"
+        assert [(c["host"], c["resource"]) for c in plan.json()["plan"]["changes"]] == [
+            ("haproxy-02", f"systemd-unit:{UNIT}")
+        ]
+        kbz.good(*LIFTED)
+        assert levels(kbz(*HEALTH)) == {}
+
+
+class TestPower:
+    def test_an_entry_that_was_off_leads_to_the_true_master_from_its_boot_on(
+        self, kbz: Kbz, ledger: RedisLedger, application: Application
+    ) -> None:
+        kbz.good("lab", "fault", "stop", "haproxy-01")
+        took = until(
+            lambda: all(application.writes() for _ in range(4)), 60, "the other one serves all"
+        )
+        print(f"every session served {took:.0f} s after the power was cut")
+        kbz.good("lab", "fault", "start", "haproxy-01")
+        leading = ledger.master()
+        until(lambda: route(kbz, "haproxy-01") == ADDRESSES[leading], 60, "its route is right")
+        until(lambda: application.writes("10.0.0.11"), 30, "it takes writes")
+        assert application.write("10.0.0.11") == ADDRESSES[leading]
+
+    def test_a_blackout_of_all_hosts_ends_with_the_same_master_and_writes(
+        self, kbz: Kbz, ledger: RedisLedger, application: Application
+    ) -> None:
+        """Once HAProxy kept a wrong master after it, and a script forced redis-01."""
+        leading, written = ledger.master(), application.there()
+        epoch = _epoch(ledger)
+        for host in ALL:
+            kbz.good("lab", "fault", "stop", host)
+        for host in (*ENTRIES, *ADDRESSES):
+            kbz.good("lab", "fault", "start", host)
+        until(lambda: levels(kbz(*HEALTH)) == {}, 120, "the entries are good by themselves")
+        until(lambda: kbz("health", "redis", *LIMIT).code == 0, 120, "so is Redis")
+        now = ledger.master()
+        assert sorted(ledger.roles().values()) == ["master", "slave", "slave"]
+        assert ledger.roles()[now] == "master"
+        # Another one leads only when Sentinel has voted for it: no word of ours promotes.
+        assert (now == leading) == (_epoch(ledger) == epoch)
+        assert lead(kbz, now)
+        assert application.write() == ADDRESSES[now]
+        assert written <= application.there()
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+def _epoch(ledger: RedisLedger) -> int:
+    """Return how often Sentinel has chosen a master: the newest configuration epoch that one of them has."""
+    found = []
+    for host in ADDRESSES:
+        with ledger.sentinel(host) as sentinel:
+            found.append(int(sentinel.sentinel_master("kb-redis-master")["config-epoch"]))
+    return max(found)
