@@ -1,4 +1,4 @@
-"""RabbitMQ and its entry on real servers: bare hosts, quorum queues, faults, freeze, a replaced host, a blackout.
+"""RabbitMQ and its entry on real servers: bare hosts, quorum queues, faults, freeze, a replaced host, blackout, drill.
 
 The tests of this file build on each other, in the order of the file.
 """
@@ -182,3 +182,25 @@ class TestBlackout:
         after = {host: kbz.on(host, "docker inspect -f '{{.Id}}' rabbitmq") for host in HOSTS}
         assert after == before
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestDrill:
+    def test_the_program_that_tries_an_isolated_node_is_confirmed_by_a_healthy_one(
+        self, kbz: Kbz, ledger: QueueLedger
+    ) -> None:
+        """Else the refusal below would prove nothing."""
+        with ledger.channel() as channel:
+            quorum = {"x-queue-type": "quorum"}
+            channel.queue_declare("kbz_drill", durable=True, arguments=quorum)
+        assert "kbz-confirmed" in ledger.tries("queue-03")
+
+    def test_a_node_whose_link_is_cut_confirms_nothing_and_nothing_is_lost(self, kbz: Kbz) -> None:
+        words = ("--scenario", "link-cut", "--scenario", "switchover", "--format", "json")
+        done = kbz("drill", "rabbitmq", "--confirm", "rabbitmq", *words, timeout=900)
+        assert done.code == 0, done.stdout + done.stderr
+        cut, switchover = sorted(done.json()["trials"], key=lambda trial: trial["scenario"])
+        assert (cut["verdict"], cut["restored"], cut["lost"]) == ("recovered", True, 0)
+        assert cut["durability_promised"] is True
+        assert cut["isolated_write_accepted"] is False
+        assert cut["acknowledged"] >= 20
+        assert switchover["verdict"] == "not available"
