@@ -30,3 +30,5 @@ class Drill:
     isolated: Callable[[Site, Server], Isolated] | None = None
     not_applicable: Mapping[Scenario, str] = field(default_factory=dict)
     """Scenarios that mean nothing here, and why."""
+    why_not: Callable[[Site, Scenario], str] = lambda site, scenario: ""
+    """Why a scenario can not be done with the parameters of this site; empty when it can."""

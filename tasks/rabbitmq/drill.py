@@ -61,6 +61,17 @@ def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
     return f"{len(together)} nodes besides {victim} run together, and {needed} must"
 
 
+def why_not(site: Site, scenario: Scenario) -> str:
+    """Refuse a cut that would leave a partition behind: with `ignore` nobody heals it."""
+    handling = site.parameter("rabbitmq.partition_handling")
+    if scenario is not Scenario.LINK_CUT or handling != "ignore":
+        return ""
+    return (
+        "rabbitmq.partition_handling is ignore (the owner's decision): after a cut of a minute the nodes stay "
+        "partitioned until one of them is restarted by hand; with pause_minority it can be drilled"
+    )
+
+
 def isolated(site: Site, server: Server) -> Isolated:
     """Return how to try a publish on a node that nobody can reach."""
     access = values.access(site, server)
@@ -78,6 +89,7 @@ DRILL = Drill(
     not_recovered=not_recovered,
     limit=LIMIT,
     isolated=isolated,
+    why_not=why_not,
     not_applicable={
         Scenario.SWITCHOVER: "nobody leads the cluster: each queue elects its own leader"
     },

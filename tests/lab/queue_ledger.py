@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from keybuzz.agent import http
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
+from keybuzz.site.load import load_site, read_configuration
+from tasks.rabbitmq.drill import isolated
 from tests.lab.conftest import Kbz
 
 BALANCER = "10.0.0.10"
@@ -88,3 +91,19 @@ class QueueLedger:
             url = f"http://{ADDRESSES[host]}:15672{path}"
             answer = http.request_url("GET", url, 5.0, {"Authorization": f"Basic {login}"})
         return json.loads(answer.body)
+
+    def tries(self, host: str) -> str:
+        """Return what the drill's program for an isolated node prints; here it can reach the node."""
+        site = load_site(read_configuration(self.kbz.config))
+        attempt = isolated(site, site.server(host))
+        assert attempt.feed is not None
+        with visiting(NAMESPACES / self.lab):
+            done = subprocess.run(
+                attempt.argv,
+                check=True,
+                input=attempt.feed.reveal(),
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+        return done.stdout + done.stderr

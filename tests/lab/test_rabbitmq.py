@@ -1,4 +1,4 @@
-"""RabbitMQ and its entry on real servers: bare hosts, quorum queues, faults, freeze, a replaced host, a blackout.
+"""RabbitMQ and its entry on real servers: bare hosts, quorum queues, faults, freeze, a replaced host, blackout, drill.
 
 The tests of this file build on each other, in the order of the file.
 """
@@ -182,3 +182,31 @@ class TestBlackout:
         after = {host: kbz.on(host, "docker inspect -f '{{.Id}}' rabbitmq") for host in HOSTS}
         assert after == before
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestDrill:
+    def test_the_program_that_tries_an_isolated_node_is_confirmed_by_a_healthy_one(
+        self, ledger: QueueLedger
+    ) -> None:
+        """Else its refusal on an isolated one would prove nothing."""
+        with ledger.channel() as channel:
+            quorum = {"x-queue-type": "quorum"}
+            channel.queue_declare("kbz_drill", durable=True, arguments=quorum)
+        assert "kbz-confirmed" in ledger.tries("queue-03")
+
+    def test_a_crash_loses_no_confirmed_message_and_what_can_not_be_done_is_told(
+        self, kbz: Kbz
+    ) -> None:
+        scenarios = ("switchover", "container-killed", "link-cut")
+        words = [word for scenario in scenarios for word in ("--scenario", scenario)]
+        done = kbz(
+            "drill", "rabbitmq", "--confirm", "rabbitmq", "--format", "json", *words, timeout=900
+        )
+        assert done.code == 0, done.stdout + done.stderr
+        found = {trial["scenario"]: trial for trial in done.json()["trials"]}
+        crash = found["container-killed"]
+        assert (crash["verdict"], crash["restored"], crash["lost"]) == ("recovered", True, 0)
+        assert crash["durability_promised"] is True
+        assert crash["acknowledged"] >= 20
+        assert "nobody leads" in found["switchover"]["messages"][0]
+        assert "pause_minority" in found["link-cut"]["messages"][0]

@@ -8,7 +8,7 @@ import pytest
 
 from keybuzz.model.drill import Scenario
 from rabbitmq_world import HOSTS, World, name
-from site_values import memory_site
+from site_values import memory_site, with_parameters
 from tasks.rabbitmq.drill import DRILL
 
 BREAKING = [s for s in Scenario if s is not Scenario.SWITCHOVER]
@@ -39,6 +39,14 @@ def test_nodes_that_do_not_see_each_other_are_no_majority() -> None:
 def test_nobody_leads_so_nobody_hands_over() -> None:
     assert "nobody leads" in DRILL.not_applicable[Scenario.SWITCHOVER]
     assert DRILL.leader(World.healthy().live()) is None
+
+
+def test_a_cut_link_is_drilled_only_where_the_cluster_heals_its_partitions_by_itself() -> None:
+    site = memory_site()
+    assert "pause_minority" in DRILL.why_not(site, Scenario.LINK_CUT)
+    assert DRILL.why_not(site, Scenario.HOST_KILLED) == ""
+    healing = with_parameters(site, {"rabbitmq.partition_handling": "pause_minority"})
+    assert DRILL.why_not(healing, Scenario.LINK_CUT) == ""
 
 
 def test_a_node_that_can_not_be_asked_has_confirmed_nothing() -> None:
