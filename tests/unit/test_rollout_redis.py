@@ -234,51 +234,6 @@ class TestNobodyIsPromoted:
         assert world.master == "redis-1"
         assert world.nodes["redis-2"].follows == address("redis-1")
 
-    def test_a_rebuilt_member_joins_only_when_the_others_are_well(self) -> None:
-        world = World.healthy("redis-1")
-        world.nodes["redis-2"] = World.empty().nodes["redis-2"]
-        stop(world, "redis-3", container=SENTINEL_CONTAINER)
-        end = roll(world, ["redis-2"])
-        assert end.word == "gate"
-        assert not world.nodes["redis-2"].runs(REDIS_CONTAINER)
-        stop(world, "redis-3")
-        assert roll(world).word == "done"
-        assert names(world)[-2:] == ["start", "start"]
-        assert {change.host for change in world.trail[-2].changes} == {"redis-3"}
-        assert world.trail[-1].before is not None
-        assert "are well, to be joined" in world.trail[-1].before.name
-
-    def test_a_rebuilt_master_waits_for_the_failover_and_follows(self) -> None:
-        """It holds nothing: as a master it would empty its replicas."""
-        world = World.healthy("redis-1")
-        world.nodes["redis-1"] = World.empty().nodes["redis-1"]
-        assert world.master == "redis-1"
-        prepare = MODULE.next_stage(world.live(["redis-1"]))
-        assert prepare is not None
-        assert prepare.name == "prepare"
-        for change in prepare.changes:
-            world._apply(change)
-        waits = MODULE.next_stage(world.live(["redis-1"]))
-        assert waits is not None
-        assert (waits.name, waits.changes) == ("wait", ())
-        world.elect()
-        new = str(world.master)
-        assert new != "redis-1"
-        assert roll(world, ["redis-1"]).word == "done"
-        assert world.master == new
-        assert world.nodes["redis-1"].follows == address(new)
-
-    def test_a_first_start_that_was_cut_off_before_its_master_ran_goes_on(self) -> None:
-        world = World.empty()
-        prepare = MODULE.next_stage(world.live())
-        assert prepare is not None
-        world.apply(prepare)
-        start = MODULE.next_stage(world.live())
-        assert start is not None
-        world.apply(replace(start, changes=start.of("redis-1")))
-        assert roll(world).word == "done"
-        assert world.master == "redis-2"
-
 
 class TestRoll:
     def test_a_new_image_goes_to_replicas_first_and_to_the_master_after_a_hand_over(self) -> None:
