@@ -14,7 +14,7 @@ def stop(world: World, container: str, host: str) -> None:
     world.elect()
 
 
-def test_a_rebuilt_member_joins_only_when_the_others_are_well(self) -> None:
+def test_a_rebuilt_member_joins_only_when_the_others_are_well() -> None:
     world = World.healthy("redis-1")
     world.nodes["redis-2"] = World.empty().nodes["redis-2"]
     stop(world, SENTINEL_CONTAINER, "redis-3")
@@ -29,7 +29,7 @@ def test_a_rebuilt_member_joins_only_when_the_others_are_well(self) -> None:
     assert "are well, to be joined" in world.trail[-1].before.name
 
 
-def test_a_rebuilt_master_waits_for_the_failover_and_follows(self) -> None:
+def test_a_rebuilt_master_waits_for_the_failover_and_follows() -> None:
     """It holds nothing: as a master it would empty its replicas."""
     world = World.healthy("redis-1")
     world.nodes["redis-1"] = World.empty().nodes["redis-1"]
@@ -50,7 +50,7 @@ def test_a_rebuilt_master_waits_for_the_failover_and_follows(self) -> None:
     assert world.nodes["redis-1"].follows == address(new)
 
 
-def test_a_first_start_that_was_cut_off_before_its_master_ran_goes_on(self) -> None:
+def test_a_first_start_that_was_cut_off_before_its_master_ran_goes_on() -> None:
     world = World.empty()
     prepare = MODULE.next_stage(world.live())
     assert prepare is not None
