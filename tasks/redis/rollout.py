@@ -127,8 +127,9 @@ def _is_birth(live: Live) -> bool:
     if unborn(live):
         return True
     leading = master_host(live)
-    seen = any(member.sentinel.replicas for member in members(live).values())
-    return leading in live.hosts and empty(live, str(leading)) and not seen
+    asked = [m.sentinel for m in members(live).values() if m.sentinel.answers]
+    unseen = bool(asked) and not any(sentinel.replicas for sentinel in asked)
+    return leading in live.hosts and empty(live, str(leading)) and unseen
 
 
 def _join(live: Live, joining: list[Change]) -> Stage:

@@ -60,3 +60,21 @@ def test_a_first_start_that_was_cut_off_before_its_master_ran_goes_on() -> None:
     world.apply(replace(start, changes=start.of("redis-1")))
     assert roll(world).word == "done"
     assert world.master == "redis-2"
+
+
+def test_after_a_total_stop_a_rebuilt_master_does_not_start_before_the_others_have_one() -> None:
+    world = World.healthy("redis-1")
+    world.nodes["redis-1"] = World.empty().nodes["redis-1"]
+    for host in ("redis-2", "redis-3"):
+        for container in (REDIS_CONTAINER, SENTINEL_CONTAINER):
+            states = world.nodes[host].states
+            world.nodes[host].states = damaged(states, container, running=False)
+    assert roll(world).word == "done"
+    started = [
+        sorted({change.host for change in stage.changes})
+        for stage in world.trail
+        if stage.name.startswith("start")
+    ]
+    assert started == [["redis-2", "redis-3"], ["redis-1"]]
+    assert world.master != "redis-1"
+    assert world.nodes["redis-1"].follows == address(str(world.master))
