@@ -8,7 +8,6 @@ so that a restart that was cut off goes on without repeating what it has done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
@@ -150,13 +149,39 @@ def left(live: Live) -> dict[str, tuple[Change, ...]]:
     }
 
 
-def next_restart(live: Live, hands_over: Callable[[str], bool]) -> Stage | None:
-    """Return the restart of one more member, those that must hand over last; None when all are done."""
+def next_step(live: Live, clusters: tuple[tuple[Module, Live], ...]) -> Stage | None:
+    """Return the restart of one more member, or the hand-over that it needs first; None when all are done.
+
+    `live` says what is to begin anew, `clusters` who leads. A member that leads comes last.
+    """
     waiting = left(live)
     if not waiting:
         return None
-    host = min(waiting, key=lambda name: (hands_over(name), name))
-    mine = waiting[host]
+    host = min(waiting, key=lambda name: (_leads(clusters, name), name))
+    released = _released(clusters, host)
+    own = released.get(live.module)
+    if own is not None and own.changes:
+        return own
+    stage = _restart(host, waiting[host])
+    # The conductor asks every other module for its release before it interrupts the host.
+    return stage if own is None else replace(stage, before=own.after)
+
+
+def _leads(clusters: tuple[tuple[Module, Live], ...], host: str) -> bool:
+    if any(module.writer(live) == host for module, live in clusters):
+        return True
+    return any(stage.changes for stage in _released(clusters, host).values())
+
+
+def _released(clusters: tuple[tuple[Module, Live], ...], host: str) -> dict[str, Stage]:
+    return {
+        module.name: stage
+        for module, live in clusters
+        if host in live.hosts and (stage := module.release(live, host)) is not None
+    }
+
+
+def _restart(host: str, mine: tuple[Change, ...]) -> Stage:
     what = " and ".join(change.resource.name for change in mine)
     reboot = any(isinstance(change.resource, Reboot) for change in mine)
 
@@ -252,21 +277,10 @@ def _roll(
             gate = Stage("proof", (), after=whole(found, timeout))
             snapshot = conductor.stage(found, gate, snapshot)
         view = conductor.view(snapshot)
-
-        def hands_over(host: str) -> Stage | None:
-            lives = ((found, view.live(found, site)) for found in installed)  # noqa: B023 - called at once
-            stages = (found.release(live, host) for found, live in lives if host in live.hosts)
-            return next((stage for stage in stages if stage is not None), None)
-
-        stage = next_restart(view.live(module, site), lambda host: hands_over(host) is not None)
+        lives = tuple((found, view.live(found, site)) for found in installed)
+        stage = next_step(view.live(module, site), lives)
         if stage is None:
             return
-        [host] = stage.hosts
-        handing = hands_over(host)
-        if handing is not None and module.name in {found.name for found in installed}:
-            # Others hand over by themselves before the conductor interrupts their host.
-            snapshot = conductor.stage(module, handing, snapshot)
-            continue
         snapshot = conductor.stage(module, stage, snapshot)
         timeout = BACK_TIMEOUT
 

@@ -83,6 +83,7 @@ def _readings(server: Server) -> tuple[HttpGet | DirectoryListing, ...]:
         HttpGet("patroni.self", f"{rest_url(server)}/patroni"),
         HttpGet("patroni.cluster", f"{rest_url(server)}/cluster"),
         DirectoryListing("patroni.data", values.DATA),
+        DirectoryListing("patroni.raft", values.RAFT),
     )
 
 

@@ -23,7 +23,7 @@ from keybuzz.model.postgres import (
 )
 from tasks.patroni.checks import not_ready
 from tasks.patroni.members import leader, system_identifier, up
-from tasks.patroni.values import CONTAINER, DATA, TTL
+from tasks.patroni.values import CONTAINER, DATA, RAFT, TTL
 
 START_TIMEOUT = 180.0
 """Seconds: initdb, two base backups, and an election."""
@@ -76,9 +76,16 @@ def _refuse_foreign(live: Live) -> None:
 
 
 def _refuse_foreign_data(live: Live) -> None:
-    """A kept volume with the data of another cluster is neither joined nor overwritten."""
+    """A kept volume with the data or the votes of another cluster is neither joined nor overwritten."""
     here = system_identifier(live)
     for host in sorted(live.selected & set(live.hosts)):
+        if _old_votes(live.hosts[host]):
+            raise RefusedError(
+                f"{RAFT} holds the RAFT log of an earlier life, and there is neither data nor a container: "
+                "which cluster it voted in can not be told",
+                where=host,
+                hint=f"nothing was written; keep what {RAFT} holds elsewhere and empty it, then kbz run patroni",
+            )
         found = live.hosts[host].attribute("patroni-identity:cluster", "system")
         if here and found and found != here:
             raise RefusedError(
@@ -86,6 +93,12 @@ def _refuse_foreign_data(live: Live) -> None:
                 where=host,
                 hint=f"nothing was written; keep what {DATA} holds elsewhere and empty it, then kbz run patroni",
             )
+
+
+def _old_votes(view: HostView) -> bool:
+    votes = view.answer("patroni.raft")
+    left = votes.known and bool(votes.value["names"])
+    return left and not _holds_data(view) and not view.present(_CONTAINER)
 
 
 def _start(live: Live, starting: list[Change]) -> Stage:

@@ -35,7 +35,7 @@ def _one_host(live: Live, ready: list[Change]) -> Stage:
     serving = up(live)
     host = min({change.host for change in ready}, key=lambda name: (name in serving, name))
     mine = tuple(change for change in ready if change.host == host)
-    before = _others_carry(live, ready, host) if host in serving else None
+    before = _others_carry(live, ready, host) if host in serving else _built(live, ready, host)
     return Stage(f"change {host}", mine, before, _proven(host, ready))
 
 
@@ -48,6 +48,23 @@ def _others_carry(live: Live, ready: list[Change], host: str) -> Gate | None:
     return Gate(
         f"{', '.join(others)} can carry all sessions",
         lambda now: not_carrying(now, others) or not_good(now, done),
+        GOOD_TIMEOUT,
+    )
+
+
+def _built(live: Live, ready: list[Change], host: str) -> Gate | None:
+    """While a host is built, those that serve and are not to be changed keep all sessions.
+
+    One that is to be changed too may be what is wrong; nobody serves before the first install.
+    """
+    pending = {change.host for change in ready}
+    serving = sorted(up(live) - pending)
+    done = [name for name in serving if name in live.selected]
+    if not serving:
+        return None
+    return Gate(
+        f"{', '.join(serving)} can carry all sessions, while {host} is built",
+        lambda now: not_carrying(now, serving) or not_good(now, done),
         GOOD_TIMEOUT,
     )
 

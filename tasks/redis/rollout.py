@@ -23,7 +23,7 @@ from keybuzz.model.redis import (
 )
 from tasks.redis import values
 from tasks.redis.checks import not_ready
-from tasks.redis.members import CONTAINERS, RUNTIME, masters, members
+from tasks.redis.members import CONTAINERS, RUNTIME, empty, masters, members, unborn
 from tasks.redis.truth import decided, master_host
 
 START_TIMEOUT = 120.0
@@ -42,12 +42,16 @@ def next_stage(live: Live) -> Stage | None:
     around = [change for change in ready if change not in containers and change not in inside]
     if around:
         return Stage("prepare", tuple(_with_master(live, change) for change in around))
-    if starting := [change for change in containers if not change.disrupts]:
-        return _start(live, starting)
+    starting = [change for change in containers if not change.disrupts]
+    joining = [] if _is_birth(live) else [c for c in starting if empty(live, c.host)]
+    if known := [change for change in starting if change not in joining]:
+        return _start(live, known)
     if inside:
         # Before any gate: a wrong setting may be why the cluster is not well.
         changes = tuple(_with_master(live, change) for change in inside)
         return Stage("settings of the running daemons", changes)
+    if joining:
+        return _join(live, joining)
     if containers:
         return _settle(live) or _roll(live, containers)
     return _settle(live)
@@ -116,6 +120,32 @@ def _start(live: Live, starting: list[Change]) -> Stage:
             START_TIMEOUT,
         ),
     )
+
+
+def _is_birth(live: Live) -> bool:
+    """Nothing ever ran, or a first start was cut off before its master ran: no Sentinel has seen a replica."""
+    if unborn(live):
+        return True
+    leading = master_host(live)
+    asked = [m.sentinel for m in members(live).values() if m.sentinel.answers]
+    unseen = bool(asked) and not any(sentinel.replicas for sentinel in asked)
+    return leading in live.hosts and empty(live, str(leading)) and unseen
+
+
+def _join(live: Live, joining: list[Change]) -> Stage:
+    """A host that holds nothing is a new member: it copies from a cluster that is well, and never leads it.
+
+    The wait is a stage of its own: a failover that it waits for changes whom the new member follows.
+    """
+    running = _running(live)
+    well = Gate(
+        f"{', '.join(running) or 'the others'} are well, to be joined",
+        lambda now: not_ready(now, running),
+        START_TIMEOUT,
+    )
+    if well.reason(live) is not None:
+        return Stage("wait", (), after=well)
+    return replace(_start(live, joining), before=well)
 
 
 def _demotion(live: Live, host: str, master: str) -> Change | None:

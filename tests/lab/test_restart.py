@@ -23,6 +23,7 @@ from tests.lab.patroni_cluster import DATA, containers, leader
 pytestmark = pytest.mark.lab
 
 LAB = "kbz-restart"
+RAFT = f"{DATA.rpartition('/')[0]}/raft"
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 PROXIES = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' haproxy pgbouncer"
 PATRONI = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni"
@@ -166,6 +167,12 @@ class TestReplaced:
         host = next(host for host in DB if host != leader(kbz))
         with writing(kbz, monkeypatch):
             replaced(kbz, host, "patroni")
+            log = f"{RAFT}/10.0.0.120:7000.journal"
+            kbz.on(host, f"mkdir -p {RAFT} && touch {log}")
+            refused = kbz("run", "patroni", "--limit", host)
+            assert refused.code == 3, refused.stdout + refused.stderr
+            assert "holds the RAFT log of an earlier life" in refused.stdout
+            kbz.on(host, f"rm {log}")
             joined(kbz, host)
 
     def test_the_former_leader(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +198,7 @@ class TestReplaced:
     def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
         before = kbz.on("haproxy-02", PROXIES)
         replaced(kbz, "haproxy-01", "postgres-proxy")
-        kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
+        done = kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
+        assert "✓ haproxy-02 can carry all sessions, while haproxy-01 is built" in done.stderr
         assert kbz.on("haproxy-02", PROXIES) == before
         kbz.good("health", "postgres-proxy")

@@ -54,6 +54,8 @@ class Node:
     reachable: bool = True
     settled: bool = True
     """False while it is on its way: the answer before a wait differs from the one after."""
+    votes: bool = False
+    """Its RAFT directory holds a log."""
 
     @property
     def running(self) -> bool:
@@ -90,7 +92,7 @@ class World:
             states = {
                 r.identity: State(r.identity, True, dict(r.wanted(key))) for r in _around(found)
             }
-            nodes[host] = Node({**states, **_identity(found)}, data=True)
+            nodes[host] = Node({**states, **_identity(found)}, data=True, votes=True)
         inside = {r.identity: State(r.identity, True, dict(r.wanted(key))) for r in _inside(size)}
         return cls(size, nodes, inside, leader)
 
@@ -123,7 +125,7 @@ class World:
             old = [host for host in self.running if self.nodes[host].data]
             self.leader = (old or self.running)[0]
         for host in self.running:
-            self.nodes[host].data = True
+            self.nodes[host].data = self.nodes[host].votes = True
 
     def live(self, selected: Iterable[str] | None = None) -> Live:
         """Return what the engine sees now."""
@@ -177,7 +179,11 @@ class World:
     def _answers(self, host: str) -> dict[str, Answer]:
         node = self.nodes[host]
         names = ["PG_VERSION", "base"] if node.data else []
-        found = {"patroni.data": Answer("patroni.data", {"there": node.data, "names": names})}
+        log = ["10.0.0.121:7000.journal"] if node.votes else []
+        found = {
+            "patroni.data": Answer("patroni.data", {"there": node.data, "names": names}),
+            "patroni.raft": Answer("patroni.raft", {"there": True, "names": log}),
+        }
         for name, document in (("self", self._own(host)), ("cluster", self._cluster())):
             answer = Answer(f"patroni.{name}", {"status": 200, "json": document})
             if not node.running:

@@ -227,6 +227,20 @@ def test_a_new_member_joins_a_living_cluster() -> None:
     assert world.leader == "db-1"
 
 
+@pytest.mark.parametrize("limit", [["db-2"], None])
+def test_an_old_raft_log_without_data_is_refused(limit: list[str] | None) -> None:
+    world = World.healthy(3)
+    bare = World.empty(3).nodes["db-2"]
+    bare.votes = True
+    world.nodes["db-2"] = bare
+    end = roll(world, limit)
+    assert end.word == "refused"
+    assert "holds the RAFT log of an earlier life" in end.why
+    assert world.trail == []
+    bare.votes = False
+    assert roll(world, limit).word == "done"
+
+
 def test_replacing_a_member_while_another_is_away_is_refused_by_the_guard() -> None:
     world = World.healthy(3)
     lose(world, "db-3")
@@ -278,7 +292,7 @@ def test_changes_inside_wait_until_somebody_leads() -> None:
 def test_the_description_of_a_member_says_who_reads_and_who_writes() -> None:
     for host, found in descriptions_of(3).items():
         readings = {reading.name for reading in found.modules["patroni"].readings}
-        assert readings == {"patroni.self", "patroni.cluster", "patroni.data"}, host
+        assert readings == {"patroni.self", "patroni.cluster", "patroni.data", "patroni.raft"}, host
 
 
 DAMAGES = ("yml", "image", "directory", "outdated", "stopped", "absent", "starting", "away")

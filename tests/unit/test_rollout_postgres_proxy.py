@@ -16,6 +16,7 @@ from proxy_world import (
     PGBOUNCER,
     USERS,
     World,
+    described_mark,
     roll,
 )
 from tasks.postgres_proxy import MODULE
@@ -76,6 +77,28 @@ def test_a_host_that_does_not_serve_comes_first() -> None:
     world.damage("haproxy-02", PGBOUNCER, running=False)
     assert roll(world).word == "done"
     assert names(world) == ["change haproxy-02", "change haproxy-01"]
+
+
+def test_a_bare_host_is_built_only_beside_a_good_one() -> None:
+    world = World.healthy()
+    world.nodes["haproxy-01"] = World.empty().nodes["haproxy-01"]
+    world.nodes["haproxy-02"].mark = "kbz-before"
+    end = roll(world)
+    assert end.word == "gate"
+    assert "haproxy-02: HAProxy runs kbz-before" in end.why
+    assert names(world) == ["directories and images"]
+    world.nodes["haproxy-02"].mark = described_mark()
+    assert roll(world, ["haproxy-01"]).word == "done"
+    assert {c.host for stage in world.trail for c in stage.changes} == {"haproxy-01"}
+
+
+def test_a_serving_host_that_is_to_be_mended_too_does_not_hold_up_a_bare_one() -> None:
+    world = World.healthy()
+    world.nodes["haproxy-01"] = World.empty().nodes["haproxy-01"]
+    world.damage("haproxy-02", CFG, digest="other")
+    world.nodes["haproxy-02"].mark = "kbz-before"
+    assert roll(world).word == "done"
+    assert names(world)[1:] == ["change haproxy-01", "change haproxy-02"]
 
 
 def test_the_last_serving_host_is_not_interrupted_while_the_other_is_away() -> None:
