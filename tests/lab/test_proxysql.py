@@ -11,9 +11,12 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
+from keybuzz.lab import inside
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
+from keybuzz.site.load import load_site, read_configuration
+from tasks.galera.drill import isolated
 from tests.lab.conftest import Kbz, until, write_site
 
 pytestmark = pytest.mark.lab
@@ -108,6 +111,23 @@ def test_an_application_writes_through_the_load_balancer(kbz: Kbz) -> None:
         kbz, create, "INSERT INTO kept (word) VALUES ('a'), ('b')", "SELECT COUNT(*) FROM kept"
     )
     assert rows == [(2,)]
+
+
+def test_the_write_that_a_drill_tries_on_a_cut_off_node_is_accepted_by_one_that_serves(
+    kbz: Kbz,
+) -> None:
+    """Else its refusal there would prove nothing."""
+    site = load_site(read_configuration(kbz.config))
+    assert site.settings.lab is not None
+    attempt = isolated(site, site.server("maria-01"))
+    assert attempt.feed is not None
+    ask(kbz, "CREATE TABLE kbz_drill (number BIGINT PRIMARY KEY)")
+    said = inside.capture(
+        site.settings.lab, "maria-01", attempt.argv, feed=attempt.feed.reveal(), seconds=60
+    )
+    assert attempt.accepted in said
+    assert ask(kbz, "SELECT number FROM kbz_drill") == [(-1,)]
+    ask(kbz, "DROP TABLE kbz_drill")
 
 
 def test_an_edited_file_is_drift_and_changes_nothing_that_runs(kbz: Kbz) -> None:
