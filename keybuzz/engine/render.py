@@ -7,15 +7,17 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.content import Content, Part, QuotedSecret, Template, quoted
+from keybuzz.model.errors import InputError
 from keybuzz.model.files import File
 from keybuzz.model.resource import Resource
-from keybuzz.model.secret import Secret
+from keybuzz.model.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,8 +55,35 @@ def environment(folder: Path) -> Environment:
     return made
 
 
+def _refuse_nested(template: Template, field: str, value: object) -> None:
+    """A secret deeper than the top would be written as its mask: InputError."""
+    if isinstance(value, Secret):
+        raise InputError(
+            f"a secret stands inside of {field}, where the template would get its mask",
+            where=str(template.folder / template.name),
+            hint="make it a field of its own in the template's values",
+        )
+    if is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, item.name) for item in fields(value)]
+    elif isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            _refuse_nested(template, field, item)
+
+
+def require_unmasked(template: Template, content: Content) -> None:
+    """A mask in the text is a secret that was made a text on its way: InputError before it is written anywhere."""
+    if any(isinstance(part, str) and MASK in part for part in content.parts):
+        raise InputError(
+            "a secret was made a text before it came to the template, and is its mask there",
+            where=str(template.folder / template.name),
+            hint="hand the Secret itself to the template",
+        )
+
+
 def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
-    """Return the names for the template, secrets as tokens, and the secrets by name."""
+    """Return the names for the template, secrets as tokens, and the secrets by name; InputError for a nested secret."""
     secrets: dict[str, Secret] = {}
     names: dict[str, Any] = {}
     for field in fields(template.values):
@@ -62,6 +91,8 @@ def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
         if isinstance(value, Secret):
             secrets[field.name] = value
             value = _Token(f"\ue000{field.name}\ue001")
+        else:
+            _refuse_nested(template, field.name, value)
         names[field.name] = value
     return names, secrets
 
@@ -91,7 +122,9 @@ def render(task: Task, template: Template) -> Content:
         jinja_env=environment(template.folder),
         **names,
     )
-    return split(str(result.result), secrets)
+    content = split(str(result.result), secrets)
+    require_unmasked(template, content)
+    return content
 
 
 def rendered(task: Task, resource: Resource) -> Resource:

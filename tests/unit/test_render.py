@@ -17,7 +17,7 @@ from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
 from keybuzz.engine.describe import HostDescription
-from keybuzz.engine.render import environment, split, variables
+from keybuzz.engine.render import environment, require_unmasked, split, variables
 from keybuzz.model.content import Content, QuotedSecret, Template
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import InputError
@@ -248,3 +248,45 @@ def test_roles_of_one_cluster_are_the_same_on_every_member() -> None:
             document.pop(own)
         document["postgresql"].pop("connect_address")
     assert found[0] == found[1] == found[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a template's values may hold deeper inside."""
+
+    name: str
+    password: Secret
+
+
+NESTED = Secret("PLANTED", PLANTED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (NESTED,),
+        [("user", NESTED)],
+        {"password": NESTED},
+        {"one": (Pair("user", NESTED),)},
+        Pair("user", NESTED),
+        frozenset({NESTED.name: NESTED}.items()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_secret_inside_of_a_value_is_refused_and_not_written_as_its_mask(value: object) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Values:
+        user: str
+        pairs: object
+
+    template = Template(Path("/templates"), "any.j2", Values("somebody", value))
+    with pytest.raises(InputError, match="inside of pairs") as caught:
+        variables(template)
+    assert caught.value.where == "/templates/any.j2"
+    assert PLANTED not in str(caught.value)
+
+
+def test_a_secret_that_was_made_a_text_before_is_refused() -> None:
+    template = Template(Path("/templates"), "any.j2", Pair(f"user of {NESTED}", NESTED))
+    with pytest.raises(InputError, match="is its mask there"):
+        require_unmasked(template, Content.plain(f"user of {NESTED}"))

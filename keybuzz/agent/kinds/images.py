@@ -27,14 +27,25 @@ def write_image(order: Query, context: Context) -> None:
             "/images/load?quiet=1", context.channel.receive_bytes(), "application/x-tar"
         )
     else:
-        name, _, tag = reference.rpartition(":")
-        answer = context.docker.upload(
-            f"/images/create?fromImage={quote(name)}&tag={quote(tag)}", [], "application/json"
-        )
-        if b'"error"' in answer:
-            raise AgentError(
-                f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
-                "kbz versions verify asks the registry for every frozen image",
-            )
+        _pull(reference, context)
     if context.docker.image_id(reference) is None:
         raise AgentError(f"{reference} is still not on the host", "docker images")
+
+
+def _pull(reference: str, context: Context) -> None:
+    """Pull a tag; of `name:tag@digest` exactly the digest, which then gets the tag too, so that people find it."""
+    tagged, _, digest = reference.partition("@")
+    name, _, tag = tagged.rpartition(":")
+    answer = context.docker.upload(
+        f"/images/create?fromImage={quote(name)}&tag={quote(digest or tag)}",
+        [],
+        "application/json",
+    )
+    if b'"error"' in answer:
+        raise AgentError(
+            f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
+            "kbz versions verify asks the registry for every frozen image",
+        )
+    if digest:
+        path = f"/images/{quote(f'{name}@{digest}')}/tag?repo={quote(name)}&tag={quote(tag)}"
+        context.docker.act("POST", path)
