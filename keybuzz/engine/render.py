@@ -7,7 +7,7 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -55,21 +55,32 @@ def environment(folder: Path) -> Environment:
     return made
 
 
-def _refuse_nested(template: Template, field: str, value: object) -> None:
-    """A secret deeper than the top would be written as its mask: InputError."""
+def _with_tokens(value: object, hide: Callable[[Secret], _Token]) -> object:
+    """Return a value, secrets in tuples, lists and mappings as tokens; TypeError where that can not be."""
     if isinstance(value, Secret):
-        raise InputError(
-            f"a secret stands inside of {field}, where the template would get its mask",
-            where=str(template.folder / template.name),
-            hint="make it a field of its own in the template's values",
-        )
+        return hide(value)
+    if type(value) is tuple:
+        return tuple(_with_tokens(item, hide) for item in value)
+    if isinstance(value, list):
+        return [_with_tokens(item, hide) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _with_tokens(item, hide) for name, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        value = [getattr(value, item.name) for item in fields(value)]
-    elif isinstance(value, Mapping):
-        value = [*value.keys(), *value.values()]
-    if isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            _refuse_nested(template, field, item)
+        return _without_secrets(value, [getattr(value, item.name) for item in fields(value)])
+    if isinstance(value, tuple | set | frozenset):
+        return _without_secrets(value, value)
+    return value
+
+
+def _without_secrets(value: object, inside: Iterable[object]) -> object:
+    """Return a value of a shape that is not rebuilt, which therefore must hold no secret."""
+
+    def refuse(secret: Secret) -> _Token:
+        raise TypeError(f"{secret.name} stands inside of a {type(value).__name__}")
+
+    for item in inside:
+        _with_tokens(item, refuse)
+    return value
 
 
 def require_unmasked(template: Template, content: Content) -> None:
@@ -83,17 +94,27 @@ def require_unmasked(template: Template, content: Content) -> None:
 
 
 def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
-    """Return the names for the template, secrets as tokens, and the secrets by name; InputError for a nested secret."""
+    """Return the names for the template, secrets as tokens wherever they stand, and the secrets by token.
+
+    InputError for a secret inside of a value that can not be rebuilt: the template would get its mask.
+    """
     secrets: dict[str, Secret] = {}
+
+    def hide(secret: Secret) -> _Token:
+        token = str(len(secrets))
+        secrets[token] = secret
+        return _Token(f"\ue000{token}\ue001")
+
     names: dict[str, Any] = {}
     for field in fields(template.values):
-        value = getattr(template.values, field.name)
-        if isinstance(value, Secret):
-            secrets[field.name] = value
-            value = _Token(f"\ue000{field.name}\ue001")
-        else:
-            _refuse_nested(template, field.name, value)
-        names[field.name] = value
+        try:
+            names[field.name] = _with_tokens(getattr(template.values, field.name), hide)
+        except TypeError as error:
+            raise InputError(
+                f"{field.name}: {error}, where the template would get its mask",
+                where=str(template.folder / template.name),
+                hint="make it a field of its own, or part of a tuple, list or mapping",
+            ) from error
     return names, secrets
 
 

@@ -261,26 +261,44 @@ class Pair:
 NESTED = Secret("PLANTED", PLANTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A value of a template with something inside."""
+
+    user: str
+    pairs: Any
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((NESTED,), "{{ pairs[0] }}"),
+        ([("user", NESTED)], "{{ pairs[0][1] }}"),
+        ({"password": (NESTED,)}, "{{ pairs.password[0] }}"),
+    ],
+)
+def test_a_secret_inside_of_a_value_reaches_the_file_and_no_mask(value: object, text: str) -> None:
+    template = Template(Path("/templates"), "any.j2", Holding("somebody", value))
+    names, secrets = variables(template)
+    rendered = environment(Path("/templates")).from_string(f"{{{{ user }}}} {text}").render(names)
+    content = split(rendered, secrets)
+    assert PLANTED not in rendered
+    assert content.secret
+    assert content.reveal() == f"somebody {PLANTED}"
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        (NESTED,),
-        [("user", NESTED)],
-        {"password": NESTED},
         {"one": (Pair("user", NESTED),)},
         Pair("user", NESTED),
         frozenset({NESTED.name: NESTED}.items()),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_secret_inside_of_a_value_is_refused_and_not_written_as_its_mask(value: object) -> None:
-    @dataclass(frozen=True, slots=True)
-    class Values:
-        user: str
-        pairs: object
-
-    template = Template(Path("/templates"), "any.j2", Values("somebody", value))
-    with pytest.raises(InputError, match="inside of pairs") as caught:
+def test_a_secret_inside_of_what_can_not_be_rebuilt_is_refused(value: object) -> None:
+    template = Template(Path("/templates"), "any.j2", Holding("somebody", value))
+    with pytest.raises(InputError, match="pairs: PLANTED stands inside of a") as caught:
         variables(template)
     assert caught.value.where == "/templates/any.j2"
     assert PLANTED not in str(caught.value)
