@@ -92,6 +92,12 @@ def _postgres_login(query: dict[str, Any]) -> Any:
     return attempt(query)
 
 
+def _patroni_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import patroni_login
+
+    return patroni_login.attempt(query)
+
+
 def _redis(query: dict[str, Any]) -> Any:
     from keybuzz.agent import redis_reading  # only few hosts need it
 
@@ -150,6 +156,7 @@ def _galera_position(query: dict[str, Any], context: Context) -> Any:
 _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
+    "patroni-login": _patroni_login,
     "redis": _redis,
     "mysql-query": _mysql,
     "redis-write": _redis_write,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keybuzz.cli.context import format_option, holding, load_site, print_document
+from keybuzz.cli.context import (
+    format_option,
+    holding,
+    limit_option,
+    load_site,
+    print_document,
+    show,
+    stoppable_workspace,
+)
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
@@ -157,3 +165,19 @@ def _lock(out: Path | None, *, moved: bool) -> int:
     lock_file(source, out or source, digests)
     click.echo(f"{out or source}: {len(digests)} digests")
     return ExitCode.GOOD
+
+
+@versions.command()
+@limit_option
+@format_option
+def mirror(limit: tuple[str, ...], form: str) -> int:
+    """Pull each frozen image once, on the builder, and hand it to the hosts that need it and have it not.
+
+    No container is changed. Holds the leases.
+    """
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.mirror import mirror as mirror_images
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        modules = tuple(all_modules())
+        return show(mirror_images(work, modules, work.select(modules, limit)), form)

@@ -47,7 +47,7 @@ def _with_credentials(site: Site) -> Site:
 
 
 def _of_module(site: Site, module: Module) -> Iterator[Unlisted]:
-    listed = {version.reference for version in site.versions.values()}
+    listed = {site.pinned(version) for version in site.versions.values()}
     for build in module.images(site):
         if not any(build.reference.startswith(f"{reference}-") for reference in listed):
             yield Unlisted(f"module {module.name}, build", build.reference)

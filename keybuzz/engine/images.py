@@ -55,13 +55,18 @@ def archive_of(build: ImageBuild, socket: Path, folder: Path, listen: Listener) 
             listen(ImageWork(build.reference, "is built; this takes a minute, once"))
             _build(docker, build)
         listen(ImageWork(build.reference, "is saved as an archive for the hosts"))
-        temporary = path.with_suffix(".new")
-        docker.download(f"/images/{quote(build.reference)}/get", str(temporary))
-        _require_whole(temporary)
-        temporary.replace(path)
+        save_archive(docker, build.reference, path)
     except AgentError as error:
         raise StepError(error.what, where=str(socket), hint=error.hint) from error
     return path
+
+
+def save_archive(docker: Docker, reference: str, path: Path) -> None:
+    """Write an image of the engine as an archive, at once and whole; AgentError otherwise."""
+    temporary = path.with_suffix(".new")
+    docker.download(f"/images/{quote(reference)}/get", str(temporary))
+    _require_whole(temporary)
+    temporary.replace(path)
 
 
 def _require_whole(path: Path) -> None:

@@ -7,15 +7,17 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.content import Content, Part, QuotedSecret, Template, quoted
+from keybuzz.model.errors import InputError
 from keybuzz.model.files import File
 from keybuzz.model.resource import Resource
-from keybuzz.model.secret import Secret
+from keybuzz.model.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,16 +55,66 @@ def environment(folder: Path) -> Environment:
     return made
 
 
+def _with_tokens(value: object, hide: Callable[[Secret], _Token]) -> object:
+    """Return a value, secrets in tuples, lists and mappings as tokens; TypeError where that can not be."""
+    if isinstance(value, Secret):
+        return hide(value)
+    if type(value) is tuple:
+        return tuple(_with_tokens(item, hide) for item in value)
+    if isinstance(value, list):
+        return [_with_tokens(item, hide) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _with_tokens(item, hide) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return _without_secrets(value, [getattr(value, item.name) for item in fields(value)])
+    if isinstance(value, tuple | set | frozenset):
+        return _without_secrets(value, value)
+    return value
+
+
+def _without_secrets(value: object, inside: Iterable[object]) -> object:
+    """Return a value of a shape that is not rebuilt, which therefore must hold no secret."""
+
+    def refuse(secret: Secret) -> _Token:
+        raise TypeError(f"{secret.name} stands inside of a {type(value).__name__}")
+
+    for item in inside:
+        _with_tokens(item, refuse)
+    return value
+
+
+def require_unmasked(template: Template, content: Content) -> None:
+    """A mask in the text is a secret that was made a text on its way: InputError before it is written anywhere."""
+    if any(isinstance(part, str) and MASK in part for part in content.parts):
+        raise InputError(
+            "a secret was made a text before it came to the template, and is its mask there",
+            where=str(template.folder / template.name),
+            hint="hand the Secret itself to the template",
+        )
+
+
 def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
-    """Return the names for the template, secrets as tokens, and the secrets by name."""
+    """Return the names for the template, secrets as tokens wherever they stand, and the secrets by token.
+
+    InputError for a secret inside of a value that can not be rebuilt: the template would get its mask.
+    """
     secrets: dict[str, Secret] = {}
+
+    def hide(secret: Secret) -> _Token:
+        token = str(len(secrets))
+        secrets[token] = secret
+        return _Token(f"\ue000{token}\ue001")
+
     names: dict[str, Any] = {}
     for field in fields(template.values):
-        value = getattr(template.values, field.name)
-        if isinstance(value, Secret):
-            secrets[field.name] = value
-            value = _Token(f"\ue000{field.name}\ue001")
-        names[field.name] = value
+        try:
+            names[field.name] = _with_tokens(getattr(template.values, field.name), hide)
+        except TypeError as error:
+            raise InputError(
+                f"{field.name}: {error}, where the template would get its mask",
+                where=str(template.folder / template.name),
+                hint="make it a field of its own, or part of a tuple, list or mapping",
+            ) from error
     return names, secrets
 
 
@@ -91,7 +143,9 @@ def render(task: Task, template: Template) -> Content:
         jinja_env=environment(template.folder),
         **names,
     )
-    return split(str(result.result), secrets)
+    content = split(str(result.result), secrets)
+    require_unmasked(template, content)
+    return content
 
 
 def rendered(task: Task, resource: Resource) -> Resource:

@@ -29,11 +29,13 @@ from keybuzz.model.outcome import ExitCode
 from keybuzz.model.redact import Redactor
 from keybuzz.model.report import Report
 from keybuzz.model.secret import Secret
+from keybuzz.model.server import Server
 from keybuzz.site.credential_pending import begin, pending, switch
 from keybuzz.site.credential_schema import Credential, find
 from keybuzz.site.credentials import hidden, load_credentials
 from keybuzz.site.module import Description, Module, Rotation
 from keybuzz.site.problems import nearest
+from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -55,9 +57,7 @@ def rotate(workspace: Workspace, service: str, wait: float, timeout: float) -> R
         leases(folder, workspace.lease_names(selected), workspace.command, wait, workspace.stop),
         in_journal(workspace, "rotate", (module,)) as number,
     ):
-        request = RunRequest(
-            (replace(module, next_stage=rotation.next_stage),), selected, timeout=timeout
-        )
+        request = RunRequest((_rotating(module, rotation),), selected, timeout=timeout)
         return remember(workspace, number, _rotate(workspace, request, rotation, item))
 
 
@@ -72,14 +72,17 @@ def _choose(service: str) -> tuple[Module, Rotation]:
     }
     if service not in known:
         raise UsageError(f"there is no rotation {service}", hint=nearest(service, known))
-    module, rotation = known[service]
-    if rotation.refused:
-        raise RefusedError(
-            f"{service} is not rotated by kbz yet: {rotation.refused}",
-            where=service,
-            hint="nothing was changed; postgres-app, postgres-replication and postgres-rewind can be",
-        )
-    return module, rotation
+    return known[service]
+
+
+def _rotating(module: Module, rotation: Rotation) -> Module:
+    """Return the module as a rotation runs it: its own stages, and the logins among what each member is asked."""
+
+    def describe(site: Site, server: Server) -> Description:
+        found = module.describe(site, server)
+        return replace(found, readings=(*found.readings, *rotation.logins(site, server)))
+
+    return replace(module, next_stage=rotation.next_stage, describe=describe)
 
 
 def _rotate(

@@ -64,7 +64,7 @@ def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -
         for change in changes
         if isinstance(change.resource, Image) and not change.resource.built
     }
-    wanted = [version for version in site.versions.values() if version.reference in pulled]
+    wanted = [version for version in site.versions.values() if site.pinned(version) in pulled]
     if not wanted:
         return
     settings = site.settings

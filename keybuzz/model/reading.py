@@ -155,6 +155,27 @@ class PostgresLogin:
 
 
 @dataclass(frozen=True, slots=True)
+class PatroniLogin:
+    """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
+
+    name: str
+    url: str
+    """Of the REST interface, without a path."""
+    user: str
+    password: Secret
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {
+            "kind": "patroni-login",
+            "name": self.name,
+            "url": self.url,
+            "user": self.user,
+            "password": self.password.reveal(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SocketQuestion:
     """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
 
@@ -339,6 +360,7 @@ Reading = (
     | FileText
     | SecretCopies
     | PostgresLogin
+    | PatroniLogin
     | SocketQuestion
     | TcpPorts
     | RedisQuery

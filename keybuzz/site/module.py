@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keybuzz.model.finding import Finding
 from keybuzz.model.live import Live, Stage, Topology
-from keybuzz.model.reading import Answer, PostgresLogin, Reading
+from keybuzz.model.reading import Answer, PatroniLogin, PostgresLogin, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.site.drill import Drill
@@ -43,10 +43,8 @@ class Rotation:
     credential: str
     next_stage: Callable[[Live], Stage | None]
     """As in Module, with the new value described; only what holds the credential may change."""
-    logins: Callable[[Site, Server], tuple[PostgresLogin, ...]]
-    """What each member is asked to prove before the store is switched."""
-    refused: str = ""
-    """Why kbz does not do it; empty when it does."""
+    logins: Callable[[Site, Server], tuple[PostgresLogin | PatroniLogin, ...]]
+    """What each member is asked to prove before the store is switched; the stages see the answers too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,12 +73,18 @@ class Site:
         return self.catalogue.group(group).members(self.servers)
 
     def image(self, name: str) -> str:
-        """Return the reference to use for an image of versions.yaml; there is no default (VER-1)."""
+        """Return the reference to use for an image of versions.yaml, with its digest; there is no default (VER-1)."""
         if name not in self.versions:
             raise InputError(
                 f"image {name} is not listed", where="versions.yaml", hint="add it with its tag"
             )
-        return self.versions[name].reference
+        return self.pinned(self.versions[name])
+
+    def pinned(self, version: ImageVersion) -> str:
+        """Return `name:tag@sha256:…` when the digest is known and this site compares digests, else `name:tag`."""
+        if version.digest and self.parameter("versions.no_digests") == "none":
+            return f"{version.reference}@{version.digest}"
+        return version.reference
 
     def parameter(self, name: str) -> str:
         """Return a settled value of this site."""

@@ -37,10 +37,6 @@ class Cnf:
     users: Rows
     rules: Rows
     hostgroups: Rows
-    credentials: Secret
-    monitor_password: Secret
-    password: Secret
-    """Secrets stand at the top: the renderer keeps only those as secrets."""
     interfaces: str = LISTEN
     texts: tuple[str, ...] = ("hostname", "username", "password", "match_pattern")
     """Columns in quotes. A number in quotes would not be read as one, and the row would get its default."""
@@ -55,9 +51,6 @@ def cnf(site: Site) -> Cnf:
         users(site),
         rules(),
         hostgroups(),
-        _composed(site),
-        secret(site, "MARIADB_MONITOR_PASSWORD"),
-        secret(site, "MARIADB_APP_PASSWORD"),
     )
 
 

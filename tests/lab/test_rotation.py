@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from keybuzz.agent import http
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.model.secret import Secret
@@ -29,6 +31,7 @@ ROTATIONS = {
     "postgres-app": ("POSTGRES_APP_USER", "POSTGRES_APP_PASS"),
     "postgres-replication": ("POSTGRES_REPL_USER", "POSTGRES_REPL_PASS"),
     "postgres-rewind": ("POSTGRES_REWIND_USER", "POSTGRES_REWIND_PASS"),
+    "postgres-superuser": ("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS"),
 }
 
 
@@ -169,7 +172,7 @@ def test_replicas_stream_again_with_the_new_password(cluster: Kbz) -> None:
     until(lambda: whole(cluster), 60, "the cluster to be whole")
 
 
-@pytest.mark.parametrize("service", ["postgres-app", "postgres-replication"])
+@pytest.mark.parametrize("service", ["postgres-app", "postgres-replication", "postgres-superuser"])
 def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: str) -> None:
     """After each kill somebody can log in, kbz can still come in, and one more command ends it."""
     seen: set[str] = set()
@@ -240,12 +243,59 @@ def test_a_cluster_that_is_not_as_described_is_refused_before_anything_changes(
     cluster.good("run", "patroni", "--limit", "db")
 
 
-@pytest.mark.parametrize("service", ["postgres-superuser", "patroni-api"])
-def test_what_kbz_can_not_do_safely_it_says(cluster: Kbz, service: str) -> None:
-    done = cluster("secrets", "rotate", service)
-    assert done.code == 3
-    assert "is not rotated by kbz yet" in done.stderr
-    assert not (store(cluster) / "postgres.env.next").exists()
+def test_patroni_works_with_the_new_superuser_password_and_the_leader_stays(cluster: Kbz) -> None:
+    """Its open connections would hide that it has the old one: they are cut, on every member."""
+    before, host = load_credentials(store(cluster)), leader(cluster)
+    cluster.good("secrets", "rotate", "postgres-superuser")
+    assert_taken(cluster, "postgres-superuser", before)
+    own = "application_name like 'Patroni%' and pid <> pg_backend_pid()"
+    for member in DB:
+        cut = f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {own}"
+        assert int(psql(cluster, member, cut)) > 0
+    for member in DB:
+        until(
+            lambda member=member: (
+                int(psql(cluster, member, f"select count(*) from pg_stat_activity where {own}")) > 0
+            ),
+            60,
+            f"Patroni on {member} to come back",
+        )
+    until(lambda: whole(cluster), 60, "the cluster to be whole")
+    assert leader(cluster) == host
+
+
+def api_status(address: str, password: Secret) -> int:
+    """Return what Patroni says to a change of nothing: 401 when it refuses the password."""
+    token = base64.b64encode(f"patroni:{password.reveal()}".encode()).decode()
+    with visiting(NAMESPACES / LAB):
+        return http.request_url(
+            "PATCH",
+            f"http://{address}:8008/config",
+            10,
+            {"Authorization": f"Basic {token}"},
+            b"{}",
+        ).status
+
+
+def test_the_password_of_patronis_interface_is_taken_and_nothing_else_changes(
+    cluster: Kbz,
+) -> None:
+    before, host = load_credentials(store(cluster)), leader(cluster)
+    settings = "curl -s http://10.0.0.120:8008/config"
+    had = cluster.on(host, settings)
+    with watching() as processes:
+        cluster.good("secrets", "rotate", "patroni-api")
+    now = load_credentials(store(cluster))
+    assert {name for name in now if now[name] != before[name]} == {"PATRONI_API_PASSWORD"}
+    for address in ADDRESSES:
+        assert api_status(address, before["PATRONI_API_PASSWORD"]) == 401
+        assert api_status(address, now["PATRONI_API_PASSWORD"]) == 400
+    for value in (before["PATRONI_API_PASSWORD"], now["PATRONI_API_PASSWORD"]):
+        assert not any(value.reveal().encode() in text for text in processes)
+    assert had
+    assert cluster.on(host, settings) == had
+    assert leader(cluster) == host
+    assert_nothing_to_do(cluster)
 
 
 def test_stray_copies_are_found_and_what_the_cluster_needs_is_none(cluster: Kbz) -> None:

@@ -76,6 +76,7 @@ CHANGES = {
     "secrets init": ("secrets", "init"),
     "secrets rotate": ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
     "versions lock": ("versions", "lock"),
+    "versions mirror": ("versions", "mirror", "--limit", HOST),
     "lab up": ("lab", "up", "--limit", HOST),
     "lab down": ("lab", "down"),
     "lab reset": ("lab", "reset", HOST, "--confirm", LAB),

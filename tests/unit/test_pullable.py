@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.image_lint import unlisted
 from keybuzz.engine.registry import Registry
 from keybuzz.engine.versions import require_pullable
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import ContactError, RefusedError
 from keybuzz.model.plan import Action, Change, Plan
 from keybuzz.site.site import Site
-from site_values import memory_site
+from site_values import memory_site, with_parameters
 
 REDIS = "redis:7.2.5-alpine"
 DIGEST = "sha256:" + "a" * 64
+PINNED = f"{REDIS}@{DIGEST}"
 
 
 class Known(Registry):
@@ -80,8 +83,16 @@ def test_a_missing_tag_stops_proposes_and_takes_nothing_instead() -> None:
 def test_a_tag_that_is_another_image_than_the_locked_one_stops() -> None:
     moved = Known({REDIS: "sha256:" + "b" * 64})
     with pytest.raises(RefusedError, match="is not the image that was locked"):
-        require_pullable(locked(DIGEST), plan(Image(REDIS)), moved)
-    require_pullable(locked(DIGEST), plan(Image(REDIS)), Known({REDIS: DIGEST}))
+        require_pullable(locked(DIGEST), plan(Image(PINNED)), moved)
+    require_pullable(locked(DIGEST), plan(Image(PINNED)), Known({REDIS: DIGEST}))
+
+
+def test_a_locked_image_is_used_by_its_digest_where_digests_count() -> None:
+    site = locked(DIGEST)
+    assert site.image("redis") == PINNED
+    assert unlisted(site, all_modules(), ()) == ()
+    lab = with_parameters(site, {"versions.no_digests": "they stand in"})
+    assert lab.image("redis") == REDIS
 
 
 def test_no_answer_is_no_permission() -> None:

@@ -17,7 +17,7 @@ from jinja2 import UndefinedError
 from ruamel.yaml import YAML
 
 from keybuzz.engine.describe import HostDescription
-from keybuzz.engine.render import environment, split, variables
+from keybuzz.engine.render import environment, require_unmasked, split, variables
 from keybuzz.model.content import Content, QuotedSecret, Template
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import InputError
@@ -248,3 +248,63 @@ def test_roles_of_one_cluster_are_the_same_on_every_member() -> None:
             document.pop(own)
         document["postgresql"].pop("connect_address")
     assert found[0] == found[1] == found[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a template's values may hold deeper inside."""
+
+    name: str
+    password: Secret
+
+
+NESTED = Secret("PLANTED", PLANTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A value of a template with something inside."""
+
+    user: str
+    pairs: Any
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((NESTED,), "{{ pairs[0] }}"),
+        ([("user", NESTED)], "{{ pairs[0][1] }}"),
+        ({"password": (NESTED,)}, "{{ pairs.password[0] }}"),
+    ],
+)
+def test_a_secret_inside_of_a_value_reaches_the_file_and_no_mask(value: object, text: str) -> None:
+    template = Template(Path("/templates"), "any.j2", Holding("somebody", value))
+    names, secrets = variables(template)
+    rendered = environment(Path("/templates")).from_string(f"{{{{ user }}}} {text}").render(names)
+    content = split(rendered, secrets)
+    assert PLANTED not in rendered
+    assert content.secret
+    assert content.reveal() == f"somebody {PLANTED}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"one": (Pair("user", NESTED),)},
+        Pair("user", NESTED),
+        frozenset({NESTED.name: NESTED}.items()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_secret_inside_of_what_can_not_be_rebuilt_is_refused(value: object) -> None:
+    template = Template(Path("/templates"), "any.j2", Holding("somebody", value))
+    with pytest.raises(InputError, match="pairs: PLANTED stands inside of a") as caught:
+        variables(template)
+    assert caught.value.where == "/templates/any.j2"
+    assert PLANTED not in str(caught.value)
+
+
+def test_a_secret_that_was_made_a_text_before_is_refused() -> None:
+    template = Template(Path("/templates"), "any.j2", Pair(f"user of {NESTED}", NESTED))
+    with pytest.raises(InputError, match="is its mask there"):
+        require_unmasked(template, Content.plain(f"user of {NESTED}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from cluster_world import World, damaged
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Stage
-from tasks.patroni.rotation import ROTATIONS, next_stage
+from keybuzz.model.reading import Answer
+from tasks.patroni.rotation import LOGIN, ROTATIONS, member_by_member, next_stage, one_by_one
 
 ROLE = "postgres-role:kb_repl"
 FILE = "file:/opt/keybuzz/patroni/config/patroni.yml"
@@ -92,7 +95,92 @@ def test_anything_else_that_differs_is_refused_before_the_role_is_touched(
     assert caught.value.where == where
 
 
-def test_each_service_has_one_credential_and_what_is_not_done_says_why() -> None:
+def test_each_service_has_one_credential() -> None:
     assert len({rotation.credential for rotation in ROTATIONS}) == len(ROTATIONS) == 5
-    refused = {rotation.service for rotation in ROTATIONS if rotation.refused}
-    assert refused == {"postgres-superuser", "patroni-api"}
+
+
+SUPERUSER = "postgres-role:kb_admin"
+
+
+@dataclass
+class Proving(World):
+    """A cluster whose members are asked for a login: by the role, or by their own files."""
+
+    by_role: bool = True
+
+    def _answers(self, host: str) -> dict[str, Answer]:
+        role = self.inside[SUPERUSER].attributes["password_matches"] is True
+        file = "old" not in str(self.nodes[host].states[FILE].attributes["digest"])
+        accepted = role if self.by_role else file
+        login = Answer(LOGIN, {"accepted": accepted, "reason": "" if accepted else "refused"})
+        return {**super()._answers(host), LOGIN: login}
+
+
+def proving(*, role: bool, files: frozenset[str], leader: str, by_role: bool) -> Proving:
+    """Return a cluster with the old password in the superuser's role and in the files of these hosts."""
+    whole = World.healthy(3, leader)
+    world = Proving(3, whole.nodes, whole.inside, leader, by_role=by_role)
+    if role:
+        world.inside = damaged(world.inside, SUPERUSER, password_matches=False)
+    for host in files:
+        world.nodes[host].states = damaged(world.nodes[host].states, FILE, digest="hmac-sha256:old")
+    return world
+
+
+@given(
+    role=st.booleans(),
+    files=st.frozensets(st.sampled_from(HOSTS)),
+    leader=st.sampled_from(HOSTS),
+    by_role=st.booleans(),
+)
+def test_a_password_of_patronis_own_goes_member_by_member_and_the_leader_is_last(
+    role: bool, files: frozenset[str], leader: str, by_role: bool
+) -> None:
+    step = one_by_one if by_role else member_by_member
+    world = proving(role=role and by_role, files=files, leader=leader, by_role=by_role)
+    for _ in range(9):
+        if (stage := step(world.live())) is None:
+            break
+        assert stage.before is None or stage.before.reason(world.live()) is None
+        world.apply(stage)
+        assert stage.after is None or stage.after.reason(world.live()) is None
+    taken = [(change.host, change.identity) for stage in world.trail for change in stage.changes]
+    assert all(len(stage.changes) == 1 for stage in world.trail)
+    replicas = sorted(files - {leader})
+    order = [*replicas, *({leader} & files)]
+    first = [(leader, SUPERUSER)] if role and by_role else []
+    assert taken == [*first, *((host, FILE) for host in order)]
+    assert list(world.live().changes()) == []
+
+
+@pytest.mark.parametrize("by_role", [True, False])
+def test_a_member_that_does_not_take_it_holds_the_next_one_up(by_role: bool) -> None:
+    world = proving(role=False, files=frozenset(HOSTS), leader="db-1", by_role=by_role)
+    stage = (one_by_one if by_role else member_by_member)(world.live())
+    assert stage is not None
+    assert stage.after is not None
+    world.apply(stage)
+    world.nodes["db-2"].settled = False
+    assert "db-2 is starting" in (stage.after.reason(world.live()) or "")
+    world.nodes["db-2"].settled = True
+    world.inside = damaged(world.inside, SUPERUSER, password_matches=False)
+    world.nodes["db-2"].states = damaged(world.nodes["db-2"].states, FILE, digest="hmac:old")
+    assert stage.after.reason(world.live()) == "db-2: refused"
+
+
+@pytest.mark.parametrize(("role", "changes"), [(True, 0), (False, 1)])
+def test_without_a_leader_files_are_written_only_when_a_login_proves_the_role(
+    role: bool, changes: int
+) -> None:
+    """Shut out with the old password, members come back by their files; before the role has it, they would not."""
+    world = proving(role=role, files=frozenset(HOSTS), leader="db-1", by_role=True)
+    world.leader = None
+    stage = one_by_one(world.live())
+    assert stage is not None
+    assert len(stage.changes) == changes
+
+
+def test_a_rotation_of_the_api_password_touches_no_role() -> None:
+    world = proving(role=True, files=frozenset(), leader="db-1", by_role=False)
+    with pytest.raises(RefusedError, match="a rotation changes passwords only"):
+        member_by_member(world.live())

@@ -8,6 +8,7 @@ from keybuzz.agent.errors import AgentError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keybuzz.agent.context import Context
+    from keybuzz.agent.docker import Docker
     from keybuzz.agent.kinds import Query, State
 
 
@@ -27,14 +28,25 @@ def write_image(order: Query, context: Context) -> None:
             "/images/load?quiet=1", context.channel.receive_bytes(), "application/x-tar"
         )
     else:
-        name, _, tag = reference.rpartition(":")
-        answer = context.docker.upload(
-            f"/images/create?fromImage={quote(name)}&tag={quote(tag)}", [], "application/json"
-        )
-        if b'"error"' in answer:
-            raise AgentError(
-                f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
-                "kbz versions verify asks the registry for every frozen image",
-            )
+        pull(reference, context.docker)
     if context.docker.image_id(reference) is None:
         raise AgentError(f"{reference} is still not on the host", "docker images")
+
+
+def pull(reference: str, docker: Docker) -> None:
+    """Pull a tag; of `name:tag@digest` exactly the digest, which then gets the tag too, so that people find it."""
+    tagged, _, digest = reference.partition("@")
+    name, _, tag = tagged.rpartition(":")
+    answer = docker.upload(
+        f"/images/create?fromImage={quote(name)}&tag={quote(digest or tag)}",
+        [],
+        "application/json",
+    )
+    if b'"error"' in answer:
+        raise AgentError(
+            f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
+            "kbz versions verify asks the registry for every frozen image",
+        )
+    if digest:
+        path = f"/images/{quote(f'{name}@{digest}')}/tag?repo={quote(name)}&tag={quote(tag)}"
+        docker.act("POST", path)
