@@ -193,20 +193,3 @@ class TestDrill:
             quorum = {"x-queue-type": "quorum"}
             channel.queue_declare("kbz_drill", durable=True, arguments=quorum)
         assert "kbz-confirmed" in ledger.tries("queue-03")
-
-    def test_a_crash_loses_no_confirmed_message_and_what_can_not_be_done_is_told(
-        self, kbz: Kbz
-    ) -> None:
-        scenarios = ("switchover", "container-killed", "link-cut")
-        words = [word for scenario in scenarios for word in ("--scenario", scenario)]
-        done = kbz(
-            "drill", "rabbitmq", "--confirm", "rabbitmq", "--format", "json", *words, timeout=900
-        )
-        assert done.code == 0, done.stdout + done.stderr
-        found = {trial["scenario"]: trial for trial in done.json()["trials"]}
-        crash = found["container-killed"]
-        assert (crash["verdict"], crash["restored"], crash["lost"]) == ("recovered", True, 0)
-        assert crash["durability_promised"] is True
-        assert crash["acknowledged"] >= 20
-        assert "nobody leads" in found["switchover"]["messages"][0]
-        assert "pause_minority" in found["link-cut"]["messages"][0]
