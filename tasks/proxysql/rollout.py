@@ -26,10 +26,18 @@ def next_stage(live: Live) -> Stage | None:
 
 
 def _one_host(live: Live, ready: list[Change]) -> Stage:
-    """Change the first host that does not serve, or the first of all."""
+    """Change the first host that is not good, or the first of all; what interrupts nobody first."""
     serving = up(live)
-    host = min({change.host for change in ready}, key=lambda name: (name in serving, name))
+    calmly = {change.host for change in ready if not change.disrupts}
+    host = min(
+        {change.host for change in ready},
+        key=lambda name: (not_good(live, [name]) is None, name not in calmly, name),
+    )
     mine = tuple(change for change in ready if change.host == host)
+    calm = tuple(change for change in mine if not change.disrupts)
+    if host in serving and calm and calm != mine:
+        # Two hosts that both refuse the application would wait for each other for ever.
+        return Stage(f"change {host}", calm, after=_answers(host))
     others = [name for name in sorted(serving) if name != host]
     before = None
     if host in serving and others and any(change.disrupts for change in mine):
