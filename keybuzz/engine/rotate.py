@@ -72,7 +72,14 @@ def _choose(service: str) -> tuple[Module, Rotation]:
     }
     if service not in known:
         raise UsageError(f"there is no rotation {service}", hint=nearest(service, known))
-    return known[service]
+    module, rotation = known[service]
+    if rotation.refused:
+        raise RefusedError(
+            f"{service} is not rotated by kbz yet: {rotation.refused}",
+            where=service,
+            hint="nothing was changed; docs/credentials.md says what was seen",
+        )
+    return module, rotation
 
 
 def _rotating(module: Module, rotation: Rotation) -> Module:

@@ -45,6 +45,8 @@ class Rotation:
     """As in Module, with the new value described; only what holds the credential may change."""
     logins: Callable[[Site, Server], tuple[PostgresLogin | PatroniLogin, ...]]
     """What each member is asked to prove before the store is switched; the stages see the answers too."""
+    refused: str = ""
+    """Why kbz does not do it; empty when it does."""
 
 
 @dataclass(frozen=True, slots=True)

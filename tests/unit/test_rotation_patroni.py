@@ -97,6 +97,8 @@ def test_anything_else_that_differs_is_refused_before_the_role_is_touched(
 
 def test_each_service_has_one_credential() -> None:
     assert len({rotation.credential for rotation in ROTATIONS}) == len(ROTATIONS) == 5
+    refused = {rotation.service for rotation in ROTATIONS if rotation.refused}
+    assert refused == {"postgres-superuser"}
 
 
 SUPERUSER = "postgres-role:kb_admin"
