@@ -18,6 +18,14 @@ pytestmark = pytest.mark.lab
 LAB = "kbz-everything"
 GROUPS = "db,redis,queue,galera,haproxy,proxysql"
 HOSTS = 16
+MORE = {
+    "redis": {"link-cut", "switchover"},
+    "rabbitmq": set[
+        str
+    ](),  # nobody would heal the partition: rabbitmq.partition_handling is ignore
+    "galera": {"link-cut"},
+}
+"""Scenarios of a drill that not every cluster has."""
 MODULES = {
     "base",
     "patroni",
@@ -108,13 +116,12 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
     done = kbz("drill", name, "--confirm", name, "--format", "json", timeout=1500)
     assert done.code == 0, done.stdout + done.stderr
     document = done.json()
-    ended = {trial["scenario"]: trial["verdict"] for trial in document["trials"]}
-    assert {"container-killed", "container-stopped", "host-killed", "link-cut"} <= {
-        scenario for scenario, verdict in ended.items() if verdict == "recovered"
-    }, document
+    recovered = {t["scenario"] for t in document["trials"] if t["verdict"] == "recovered"}
+    assert recovered >= {"container-killed", "container-stopped", "host-killed"} | MORE[name]
     for trial in document["trials"]:
         print(name, trial["scenario"], trial["seconds_without_writes"], trial["lost"])
-        assert not trial["lost"] or (not trial["durability_promised"] and trial["messages"])
+        assert not trial["lost"] or not trial["durability_promised"]
+        assert trial["verdict"] == "recovered" or trial["messages"], "not available, and no reason"
     kbz.good("health", "all", "--limit", GROUPS)
 
 
