@@ -25,7 +25,7 @@ from keybuzz.engine.guard import (
     guard_quorum,
 )
 from keybuzz.engine.images import archives_for
-from keybuzz.engine.observe import Snapshot, View, observe
+from keybuzz.engine.observe import Snapshot, View, observe, only
 from keybuzz.engine.steps import STEP_TIMEOUT, StepResult, apply
 from keybuzz.model.errors import StepError, StoppedError
 from keybuzz.model.live import Gate, Stage
@@ -178,12 +178,17 @@ class Conductor:
         """Poll until the gate holds; StepError with its last reason when it does not in time."""
         started = time.monotonic()
         told = ""
+        whole = True
         while True:
             reason = gate.reason(self.view(snapshot).live(module, self.site))
             elapsed = time.monotonic() - started
-            if reason is None:
+            if reason is None and whole:
                 self.listen(events.GateHeld(gate.name, elapsed))
                 return snapshot
+            if reason is None:
+                # What comes next is chosen from all modules, not only from the one that the gate asks.
+                snapshot, whole = self._read(), True
+                continue
             if elapsed > gate.timeout:
                 raise StepError(
                     f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",
@@ -195,7 +200,12 @@ class Conductor:
                 told = reason
             self.stop.wait(_POLL)
             self._check_stop()
-            snapshot = self._read()
+            snapshot, whole = self._glance(module, snapshot), False
+
+    def _glance(self, module: Module, before: Snapshot) -> Snapshot:
+        """Read one module again, and keep the rest: a gate asks often, and asks for nothing else."""
+        self.last = before.with_newer(observe(self.nornir, only(self.descriptions, module.name)))
+        return self.last
 
     def _read(self) -> Snapshot:
         self.last = observe(self.nornir, self.descriptions)

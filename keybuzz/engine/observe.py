@@ -43,6 +43,19 @@ class Snapshot:
     unreachable: Mapping[str, str] = field(default_factory=dict)
     """Host to reason."""
 
+    def with_newer(self, newer: Snapshot) -> Snapshot:
+        """Return this snapshot with what a later one, of fewer hosts or resources, says instead."""
+        observations = dict(self.observations)
+        for host, seen in newer.observations.items():
+            old = observations.get(host, Observation({}, {}))
+            observations[host] = Observation(
+                {**old.states, **seen.states}, {**old.answers, **seen.answers}
+            )
+        for host in newer.unreachable:
+            observations.pop(host, None)
+        away = {h: why for h, why in self.unreachable.items() if h not in newer.observations}
+        return Snapshot(observations, {**away, **newer.unreachable})
+
 
 def session(task: Task) -> Session:
     """Return the open session of the task's host; a broken one is replaced by a new connection."""
@@ -98,6 +111,15 @@ def _state(identity: str, answer: Mapping[str, Any]) -> State:
         answer.get("text"),
         answer.get("problem", ""),
     )
+
+
+def only(descriptions: Mapping[str, HostDescription], module: str) -> dict[str, HostDescription]:
+    """Return what the descriptions say of one module, on the hosts that have it."""
+    return {
+        host: HostDescription({module: found.modules[module]}, ())
+        for host, found in descriptions.items()
+        if module in found.modules
+    }
 
 
 def observe(nornir: Nornir, descriptions: Mapping[str, HostDescription]) -> Snapshot:
