@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pika
+import pika.exceptions
 import psycopg2
 import pymysql
 import redis
@@ -21,6 +23,16 @@ ENTRY = "10.0.0.10"
 MYSQL_ENTRY = "10.0.0.20"
 QUEUE = "endpoints"
 _SECONDS = 5
+_PATIENCE = 60.0
+CLIENT_ERRORS = (
+    psycopg2.Error,
+    redis.RedisError,
+    pika.exceptions.AMQPError,
+    pymysql.MySQLError,
+    OSError,
+    EOFError,
+)
+"""What the clients say of a server that is not there, or not any more."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,16 @@ class Applications:
     lab: str
 
     def put(self, endpoint: Endpoint, number: int) -> None:
-        with visiting(NAMESPACES / self.lab):
-            endpoint.put(self._secrets(), number)
+        """Write it until it is acknowledged: an application connects again, and writes the same number twice."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with visiting(NAMESPACES / self.lab):
+                    return endpoint.put(self._secrets(), number)
+            except CLIENT_ERRORS:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def numbers(self, endpoint: Endpoint) -> set[int]:
         with visiting(NAMESPACES / self.lab):
@@ -72,7 +92,7 @@ def _postgres(port: int) -> Endpoint:
     def put(secrets: Mapping[str, str], number: int) -> None:
         with closing(connect(secrets)) as connection, connection.cursor() as cursor:
             cursor.execute(f"create table if not exists {table} (number bigint primary key)")
-            cursor.execute(f"insert into {table} values (%s)", (number,))
+            cursor.execute(f"insert into {table} values (%s) on conflict do nothing", (number,))
 
     def numbers(secrets: Mapping[str, str]) -> set[int]:
         with closing(connect(secrets)) as connection, connection.cursor() as cursor:
@@ -151,7 +171,7 @@ def _mysql(secrets: Mapping[str, str]) -> Any:
 def _mysql_put(secrets: Mapping[str, str], number: int) -> None:
     with closing(_mysql(secrets)) as connection, connection.cursor() as cursor:
         cursor.execute("create table if not exists endpoint (number bigint primary key)")
-        cursor.execute("insert into endpoint values (%s)", (number,))
+        cursor.execute("insert ignore into endpoint values (%s)", (number,))
 
 
 def _mysql_numbers(secrets: Mapping[str, str]) -> set[int]:
