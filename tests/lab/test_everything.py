@@ -20,9 +20,6 @@ GROUPS = "db,redis,queue,galera,haproxy,proxysql"
 HOSTS = 16
 MORE = {
     "redis": {"link-cut", "switchover"},
-    "rabbitmq": set[
-        str
-    ](),  # nobody would heal the partition: rabbitmq.partition_handling is ignore
     "galera": {"link-cut"},
 }
 """Drills, with the scenarios that not every cluster has."""
