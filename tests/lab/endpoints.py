@@ -13,6 +13,7 @@ import pika.exceptions
 import psycopg2
 import pymysql
 import redis
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
@@ -28,6 +29,7 @@ CLIENT_ERRORS = (
     psycopg2.Error,
     redis.RedisError,
     pika.exceptions.AMQPError,
+    AMQPConnectorException,
     pymysql.MySQLError,
     OSError,
     EOFError,

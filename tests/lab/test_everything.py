@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lab
 LAB = "kbz-everything"
 GROUPS = "db,redis,queue,galera,haproxy,proxysql"
 HOSTS = 16
-MORE = {
+MORE: dict[str, set[str]] = {
     "redis": {"link-cut", "switchover"},
     "galera": {"link-cut"},
 }
@@ -109,10 +109,7 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
 def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_be_lost(
     kbz: Kbz, name: str
 ) -> None:
-    """Those of Patroni and of its entry have a file of their own: test_drill_patroni.py.
-
-    RabbitMQ's is run by hand (docs/drills.md): beside 15 other hosts its looks were too slow for its own limit.
-    """
+    """Those of Patroni and of its entry have a file of their own: test_drill_patroni.py."""
     done = kbz("drill", name, "--confirm", name, "--format", "json", timeout=1500)
     assert done.code == 0, done.stdout + done.stderr
     document = done.json()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.conftest import DB, Kbz, until
 from tests.lab.ledger import Ledger
-from tests.lab.patroni_cluster import CONFIGURATION, DATA, TTL, leader, repaired
+from tests.lab.patroni_cluster import CONFIGURATION, DATA, PATIENCE, leader, repaired
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("cluster")]
 
@@ -28,7 +28,7 @@ class TestFailover:
             for _ in range(50):
                 ledger.write()
             kbz.good("lab", "fault", "kill-container", old, "patroni")
-            took = until(lambda: leader(kbz) not in (None, old), TTL + 20, "another member leads")
+            took = until(lambda: leader(kbz) not in (None, old), PATIENCE, "another member leads")
             for _ in range(50):
                 ledger.write()
             new = leader(kbz)
@@ -50,7 +50,7 @@ class TestFailover:
             for _ in range(20):
                 ledger.write()
             kbz.good("lab", "fault", "stop", old)
-            until(lambda: leader(kbz) not in (None, old), TTL + 30, "another member leads")
+            until(lambda: leader(kbz) not in (None, old), PATIENCE, "another member leads")
             ledger.write()
             assert ledger.missing() == set()
             kbz.good("lab", "fault", "start", old)
@@ -129,7 +129,7 @@ class TestUnreachable:
         kbz.good("lab", "fault", "cut", "db-slave-02")
         away = "db-slave-02"
         try:
-            until(lambda: leader(kbz) in set(DB) - {away}, TTL + 30, "a leader among the rest")
+            until(lambda: leader(kbz) in set(DB) - {away}, PATIENCE, "a leader among the rest")
             others = [host for host in DB if host != away]
             kbz.on(others[0], f"sed -i 's/^# Managed/# Edited/' {CONFIGURATION}")
             before = {h: kbz.on(h, "docker inspect -f '{{.Id}}' patroni") for h in others}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -136,6 +137,15 @@ def test_a_publish_that_is_not_confirmed_is_unknown_and_the_next_one_connects_an
         client.write(2)
     client.write(3)
     assert broker.opened == 2
+
+
+def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pika raises then is none of its AMQPError: it once ended the writer's thread, and the drill with it."""
+    monkeypatch.setattr(amqp, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = amqp.connect(workload(WorkloadKind.AMQP, server.getsockname()[1]))
+        with pytest.raises(NotSentError):
+            client.write(1)
 
 
 def test_a_queue_that_is_not_there_is_already_removed_and_another_refusal_is_told(

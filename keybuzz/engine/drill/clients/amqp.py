@@ -6,12 +6,14 @@ from contextlib import suppress
 from typing import Any
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 
-_FAULTS = (AMQPError, OSError)
+_FAULTS = (AMQPError, AMQPConnectorException, OSError)
+"""A handshake that lasts too long is none of pika's AMQPError."""
 _HEARTBEAT = 2
 """Seconds. A confirmation that never comes is ended by missing heartbeats; pika adds five seconds to it."""
 _NOT_FOUND = 404
