@@ -251,7 +251,10 @@ class TestStopping:
 
     def test_it_is_stopped_with_patience(self) -> None:
         calls: list[Any] = []
-        act = lambda *words, **more: calls.append((words, more))  # noqa: E731
+
+        def act(*words: Any, **more: Any) -> None:
+            calls.append((words, more))
+
         context: Any = SimpleNamespace(docker=SimpleNamespace(act=act))
         order = {"name": "mariadb", "stop_timeout": 120}
         containers.write_container_stopped(order, context)

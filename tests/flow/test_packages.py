@@ -63,7 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
 
 def differs(package: Package) -> set[str]:
     """Return what of a package is not as wanted on that host."""
-    state = packages.read_package(package.query(), Request())  # type: ignore[arg-type]
+    state = packages.read_package(package.query(), Request())  # type: ignore[arg-type]  # all that the kind uses
     wanted = package.wanted(DigestKey(b"k" * 32))
     return {name for name, value in wanted.items() if state["attributes"].get(name) != value}
 
@@ -89,7 +89,7 @@ def test_only_what_dpkg_has_completely_installed_counts(
 
 
 def write(package: Package) -> None:
-    packages.write_package(package.order(), Request())  # type: ignore[arg-type]
+    packages.write_package(package.order(), Request())  # type: ignore[arg-type]  # all that the kind uses
 
 
 def test_a_pinned_version_is_named_and_then_held(calls: list[list[str]]) -> None:
