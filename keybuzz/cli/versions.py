@@ -63,28 +63,37 @@ def check(form: str) -> int:
     return ExitCode.REFUSED if problems else ExitCode.GOOD
 
 
-def _ask() -> tuple[ImageVerdict, ...]:
-    """Ask the site's registry; it is asked from inside the lab when the lab is the target."""
+images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")
+
+
+def _ask(images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:
+    """Ask the site's registry about these images, or all; from inside the lab when the lab is the target."""
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.registry import registry_of
+    from keybuzz.engine.versions import chosen
     from keybuzz.engine.versions import verify as verify_images
 
     site = load_site(_config())
+    wanted = chosen(site, images)
     if site.settings.lab is not None:
         from keybuzz.lab.namespace import enter
 
         enter(site.settings.lab)
     registry = registry_of(site.parameter("versions.registry"), site.settings.builder_socket)
-    return verify_images(site, all_modules(), registry)
+    return verify_images(site, all_modules(), registry, wanted)
 
 
 @versions.command()
+@images_argument
 @format_option
-def verify(form: str) -> int:
-    """Ask the registry for each image. Exit 3 when a tag is missing or has moved; nothing is taken instead."""
+def verify(images: tuple[str, ...], form: str) -> int:
+    """Ask the registry for each image. Exit 3 when a tag is missing or has moved; nothing is taken instead.
+
+    IMAGE is a name in versions.yaml; without one, all are asked for.
+    """
     from keybuzz.engine.versions import exit_code
 
-    verdicts = _ask()
+    verdicts = _ask(images)
     if form == "json":
         print_document(_document(verdicts))
     else:
@@ -125,14 +134,18 @@ def _document(verdicts: tuple[ImageVerdict, ...]) -> dict[str, Any]:
 
 
 @versions.command()
+@images_argument
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the locked file there; by default into versions.yaml.",
 )
 @click.option("--moved", is_flag=True, help="Accept tags that are other images than before.")
-def lock(out: Path | None, *, moved: bool) -> int:
-    """Write the digest of each image into versions.yaml; refuse when one is missing, moved or unknown."""
+def lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
+    """Write the digest of each image into versions.yaml; refuse when one is missing, moved or unknown.
+
+    IMAGE is a name in versions.yaml; without one, all are locked.
+    """
     from keybuzz.model.errors import RefusedError
 
     site = load_site(_config())
@@ -144,16 +157,16 @@ def lock(out: Path | None, *, moved: bool) -> int:
             hint="--out FILE writes a locked copy for this site",
         )
     with holding(site.settings.state, site.servers):
-        return _lock(out, moved=moved)
+        return _lock(images, out, moved=moved)
 
 
-def _lock(out: Path | None, *, moved: bool) -> int:
+def _lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
     from keybuzz.engine.versions import Status, exit_code
     from keybuzz.model.outcome import ExitCode
     from keybuzz.site.load import read_configuration
     from keybuzz.site.versions import lock_file
 
-    verdicts = _ask()
+    verdicts = _ask(images)
     good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:

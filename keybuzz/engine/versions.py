@@ -9,7 +9,7 @@ from enum import Enum
 
 from keybuzz.engine.registry import Registry, registry_of, split_reference
 from keybuzz.model.docker import Image
-from keybuzz.model.errors import ContactError, RefusedError
+from keybuzz.model.errors import ContactError, RefusedError, UsageError
 from keybuzz.model.outcome import ExitCode
 from keybuzz.model.plan import Plan
 from keybuzz.site.module import Module
@@ -41,15 +41,27 @@ class ImageVerdict:
     hint: str = ""
 
 
-def verify(site: Site, modules: Iterable[Module], registry: Registry) -> tuple[ImageVerdict, ...]:
-    """Ask about every image, one after the other. A missing tag gets proposals and never a replacement."""
+def chosen(site: Site, names: tuple[str, ...]) -> tuple[ImageVersion, ...]:
+    """Return the images of these names in versions.yaml, or all without a name. UsageError for another name."""
+    for name in names:
+        if name not in site.versions:
+            raise UsageError(
+                f"versions.yaml has no image {name}", hint=f"it has {', '.join(site.versions)}"
+            )
+    return tuple(site.versions[name] for name in names or site.versions)
+
+
+def verify(
+    site: Site, modules: Iterable[Module], registry: Registry, wanted: Iterable[ImageVersion]
+) -> tuple[ImageVerdict, ...]:
+    """Ask about these images, one after the other. A missing tag gets proposals and never a replacement."""
     built = _built(site, modules)
     compared = site.parameter("versions.no_digests") == "none"
     return tuple(
         ImageVerdict(version, Status.BUILT, what="kbz builds it from its base")
         if version.name in built
         else _judge(version, registry, compared=compared)
-        for version in site.versions.values()
+        for version in wanted
     )
 
 

@@ -186,6 +186,19 @@ class TestLock:
         assert versions.file.read_bytes() == text
         assert versions("check")[0] == versions("verify")[0] == 0
 
+    def test_one_image_is_locked_though_another_is_missing(
+        self, versions: Versions, registry: str, tags: Tags
+    ) -> None:
+        tags.images["library/haproxy"] = {}
+        assert versions("lock")[0] == 3
+        assert versions("lock", "redis")[0] == 0
+        found = parse_versions(versions.file.read_bytes(), "x")
+        assert (found["redis"].digest, found["haproxy"].digest) == (digest_of("redis"), "")
+        assert versions("verify", "redis")[0] == 0
+        code, said = versions("lock", "radis")
+        assert code == 64
+        assert "versions.yaml has no image radis" in said
+
     def test_a_tag_that_moved_is_refused_until_somebody_accepts_it(
         self, versions: Versions, registry: str, tags: Tags
     ) -> None:
