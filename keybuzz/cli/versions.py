@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keybuzz.cli.context import (
+    enter_lab,
     format_option,
     holding,
     limit_option,
@@ -19,6 +20,7 @@ from keybuzz.cli.context import (
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
+    from keybuzz.site.site import Site
 
 
 @click.group()
@@ -66,19 +68,14 @@ def check(form: str) -> int:
 images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")
 
 
-def _ask(images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:
-    """Ask the site's registry about these images, or all; from inside the lab when the lab is the target."""
+def _ask(site: Site, images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:
+    """Ask the site's registry about these images, or all."""
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.registry import registry_of
     from keybuzz.engine.versions import chosen
     from keybuzz.engine.versions import verify as verify_images
 
-    site = load_site(_config())
     wanted = chosen(site, images)
-    if site.settings.lab is not None:
-        from keybuzz.lab.namespace import enter
-
-        enter(site.settings.lab)
     registry = registry_of(site.parameter("versions.registry"), site.settings.builder_socket)
     return verify_images(site, all_modules(), registry, wanted)
 
@@ -93,7 +90,9 @@ def verify(images: tuple[str, ...], form: str) -> int:
     """
     from keybuzz.engine.versions import exit_code
 
-    verdicts = _ask(images)
+    site = load_site(_config())
+    enter_lab(site)
+    verdicts = _ask(site, images)
     if form == "json":
         print_document(_document(verdicts))
     else:
@@ -156,17 +155,18 @@ def lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
             where="versions.yaml",
             hint="--out FILE writes a locked copy for this site",
         )
+    enter_lab(site)
     with holding(site.settings.state, site.servers):
-        return _lock(images, out, moved=moved)
+        return _lock(site, images, out, moved=moved)
 
 
-def _lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
+def _lock(site: Site, images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
     from keybuzz.engine.versions import Status, exit_code
     from keybuzz.model.outcome import ExitCode
     from keybuzz.site.load import read_configuration
     from keybuzz.site.versions import lock_file
 
-    verdicts = _ask(images)
+    verdicts = _ask(site, images)
     good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:
