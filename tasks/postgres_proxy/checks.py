@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from keybuzz.model.entries import first_reason
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live, Member, Topology
 from tasks.postgres_proxy.members import PORTS, Proxy, proxies
@@ -32,30 +33,17 @@ def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
 
     Nobody logs in for this: a host that is still to be changed may not know the described password yet.
     """
-    return _reason(live, hosts, _carrying)
+    return first_reason(proxies(live), hosts, _carrying)
 
 
 def not_good(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts is not proven to be as described, or None when all are."""
-    return _reason(live, hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
+    return first_reason(proxies(live), hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
 
 
 def misled(live: Live, hosts: Iterable[str]) -> str | None:
     """Return what is wrong through a load balancer that answers these hosts, or None; one may be silent."""
-    return _reason(live, hosts, _balancers)
-
-
-def _reason(
-    live: Live, hosts: Iterable[str], judge: Callable[[Proxy], tuple[Finding, ...]]
-) -> str | None:
-    found = proxies(live)
-    for host in hosts:
-        if host not in found:
-            return f"{host} does not answer"
-        for finding in judge(found[host]):
-            if finding.level >= Level.UNKNOWN:
-                return f"{host}: {finding.message}"
-    return None
+    return first_reason(proxies(live), hosts, _balancers)
 
 
 def topology(live: Live) -> Topology:
@@ -64,7 +52,9 @@ def topology(live: Live) -> Topology:
         Member(
             proxy.host,
             "entry",
-            "serves" if _reason(live, [proxy.host], _serving) is None else "does not serve",
+            "serves"
+            if first_reason(proxies(live), [proxy.host], _serving) is None
+            else "does not serve",
             (
                 ("leader", ", ".join(proxy.servers_up or ()) or "none"),
                 ("clients", _number(proxy.clients)),

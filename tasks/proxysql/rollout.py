@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.docker import Image
-from keybuzz.model.files import Directory
+from keybuzz.model.entries import prepared
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change
 from tasks.proxysql.checks import misled, not_good
@@ -17,12 +16,9 @@ GOOD_TIMEOUT = 90.0
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
     ready = [change for change in live.changes() if change.action is not Action.LATER]
-    harmless = [change for change in ready if isinstance(change.resource, (Directory, Image))]
-    if harmless:
-        return Stage("directories and images", tuple(harmless))
-    if ready:
-        return _one_host(live, ready)
-    return _settle(live)
+    if harmless := prepared(ready):
+        return harmless
+    return _one_host(live, ready) if ready else _settle(live)
 
 
 def _one_host(live: Live, ready: list[Change]) -> Stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from keybuzz.model.entries import first_reason
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live, Member, Topology
 from tasks.rabbitmq_proxy.members import CFG, Proxy, proxies, refusal
@@ -29,26 +30,12 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def not_good(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts is not proven to serve as described, or None when all do."""
-    found = proxies(live)
-    for host in hosts:
-        if host not in found:
-            return f"{host} does not answer"
-        for finding in _serving(found[host]):
-            if not finding.good:
-                return f"{host}: {finding.message}"
-    return None
+    return first_reason(proxies(live), hosts, _serving)
 
 
 def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts can not carry connections, whatever configuration it runs with, or None."""
-    found = proxies(live)
-    for host in hosts:
-        if host not in found:
-            return f"{host} does not answer"
-        for finding in (_listens(found[host]), _login(found[host])):
-            if not finding.good:
-                return f"{host}: {finding.message}"
-    return None
+    return first_reason(proxies(live), hosts, lambda proxy: (_listens(proxy), _login(proxy)))
 
 
 def topology(live: Live) -> Topology:

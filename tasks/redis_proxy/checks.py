@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from keybuzz.model.entries import first_reason
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live, Member, Topology
 from tasks.redis_proxy.members import CFG, Proxy, proxies, wrong
@@ -30,30 +31,17 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts does not lead to the master, or None when all do."""
-    return _reason(live, hosts, _carrying)
+    return first_reason(proxies(live), hosts, _carrying)
 
 
 def not_good(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts is not proven to be as described, or None when all are."""
-    return _reason(live, hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
+    return first_reason(proxies(live), hosts, lambda proxy: (_loaded(proxy), *_serving(proxy)))
 
 
 def misled(live: Live, hosts: Iterable[str]) -> str | None:
     """Return what is wrong through a load balancer that answers these hosts, or None; one may be silent."""
-    return _reason(live, hosts, _balancers)
-
-
-def _reason(
-    live: Live, hosts: Iterable[str], judge: Callable[[Proxy], tuple[Finding, ...]]
-) -> str | None:
-    found = proxies(live)
-    for host in hosts:
-        if host not in found:
-            return f"{host} does not answer"
-        for finding in judge(found[host]):
-            if finding.level >= Level.UNKNOWN:
-                return f"{host}: {finding.message}"
-    return None
+    return first_reason(proxies(live), hosts, _balancers)
 
 
 def topology(live: Live) -> Topology:
@@ -62,7 +50,9 @@ def topology(live: Live) -> Topology:
         Member(
             proxy.host,
             "entry",
-            "serves" if _reason(live, [proxy.host], _serving) is None else "does not serve",
+            "serves"
+            if first_reason(proxies(live), [proxy.host], _serving) is None
+            else "does not serve",
             (
                 ("master", ", ".join(proxy.routes or ()) or "none"),
                 ("clients", "?" if proxy.clients is None else str(proxy.clients)),
