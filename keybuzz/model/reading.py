@@ -223,6 +223,8 @@ class RedisQuery:
     port: int
     commands: tuple[tuple[str, ...], ...]
     password: Secret | None = None
+    former: Secret | None = None
+    """Tried where the password is not taken yet: a rotation is under way."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password."""
@@ -233,6 +235,7 @@ class RedisQuery:
             "port": self.port,
             "commands": [list(words) for words in self.commands],
             "password": self.password.reveal() if self.password else "",
+            "former": self.former.reveal() if self.former else "",
         }
 
 
@@ -384,3 +387,13 @@ class Answer:
     def known(self) -> bool:
         """True when the host could read it."""
         return not self.problem
+
+
+def refusal(answer: Answer) -> str:
+    """Return why a real login was refused, by the answer of any reading that logs in; empty when it was not."""
+    if not answer.known:
+        return answer.problem
+    found = answer.value
+    if "accepted" in found:
+        return "" if found["accepted"] else str(found["reason"])
+    return str(found["denied"])

@@ -180,8 +180,8 @@ ROTATIONS = (
         "POSTGRES_SUPERPASS",
         one_by_one,
         _login("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS", "=postgres"),
-        "Patroni 3.3.0 asks PostgreSQL before it takes a new password from patroni.yml: a leader that loses its "
-        "connection before that reload stays shut out, as the lab has shown",
+        refused="Patroni 3.3.0 asks PostgreSQL before it takes a new password from patroni.yml: a leader that "
+        "loses its connection before that reload stays shut out, as the lab has shown",
     ),
     Rotation("patroni-api", "PATRONI_API_PASSWORD", member_by_member, _api_login),
 )
