@@ -5,12 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +17,7 @@ from keybuzz.lab.namespace import visiting
 from keybuzz.model.secret import Secret
 from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import DB, Kbz, until, write_site
+from tests.lab.watching import kill_at_something_new, watching
 
 pytestmark = pytest.mark.lab
 
@@ -94,28 +90,6 @@ def streams(kbz: Kbz, host: str) -> int:
     )
 
 
-@contextmanager
-def watching() -> Iterator[set[bytes]]:
-    """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs."""
-    seen: set[bytes] = set()
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.is_set():
-            for name in ("cmdline", "environ"):
-                for path in Path("/proc").glob(f"[0-9]*/{name}"):
-                    with suppress(OSError):  # it has just ended
-                        seen.add(path.read_bytes())
-
-    thread = threading.Thread(target=look, name="watching")
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join(30)
-
-
 def assert_nothing_to_do(kbz: Kbz) -> None:
     document = kbz.good("run", "patroni", "--limit", "db", "--format", "json").json()
     assert document["plan"]["size"] == 0
@@ -178,7 +152,7 @@ def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: 
     before = load_credentials(store(cluster))
     begun: set[str] = set()
     for _ in range(40):
-        ended = _kill_at_something_new(cluster, service, seen)
+        ended = kill_at_something_new(cluster, service, seen)
         begun |= _begun(cluster)
         _assert_nobody_is_locked_out(cluster, service, before)
         if ended:
@@ -190,26 +164,6 @@ def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: 
     assert_taken(cluster, service, before)
     assert_nothing_to_do(cluster)
     until(lambda: whole(cluster), 60, "the cluster to be whole")
-
-
-def _kill_at_something_new(kbz: Kbz, service: str, seen: set[str]) -> bool:
-    """Start a rotation and kill it at the first word that none was killed at; True when it ended well."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.lab.rotating", str(kbz.config), service],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as run:
-        assert run.stdout is not None
-        for line in run.stdout:
-            word = line.strip()
-            if word.startswith("end "):
-                assert word.split()[1] == "0", word
-                return True
-            if word not in seen:
-                seen.add(word)
-                os.kill(run.pid, signal.SIGKILL)
-                return False
-    pytest.fail(f"the rotation ended without a word (exit {run.returncode})")
 
 
 def _begun(kbz: Kbz) -> set[str]:
