@@ -27,6 +27,7 @@ ROTATIONS = {
     "postgres-app": ("POSTGRES_APP_USER", "POSTGRES_APP_PASS"),
     "postgres-replication": ("POSTGRES_REPL_USER", "POSTGRES_REPL_PASS"),
     "postgres-rewind": ("POSTGRES_REWIND_USER", "POSTGRES_REWIND_PASS"),
+    "postgres-superuser": ("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS"),
 }
 
 
@@ -196,11 +197,46 @@ def test_a_cluster_that_is_not_as_described_is_refused_before_anything_changes(
     cluster.good("run", "patroni", "--limit", "db")
 
 
+def cut_off_patroni(kbz: Kbz, host: str) -> None:
+    """End every connection of the superuser on a member, as PostgreSQL's own restart does."""
+    psql(
+        kbz,
+        host,
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+        "where usename = 'kb_admin' and pid <> pg_backend_pid()",
+    )
+
+
+def test_nobody_is_shut_out_whose_connections_are_cut_between_the_role_and_the_files(
+    cluster: Kbz,
+) -> None:
+    """It was so: Patroni asks PostgreSQL before it reads a new password, and nobody could let it in again."""
+    before, host = load_credentials(store(cluster)), leader(cluster)
+    seen: set[str] = set()
+    role = ("done postgres-role:kb_admin",)
+    assert not kill_at_something_new(cluster, "postgres-superuser", seen, moments=role)
+    for member in DB:
+        cut_off_patroni(cluster, member)
+    rounds = turns(cluster, host)
+    until(lambda: turns(cluster, host) > rounds + 2, 60, "Patroni goes on to lead")
+    assert leader(cluster) == host
+    cluster.good("secrets", "rotate", "postgres-superuser")
+    assert_taken(cluster, "postgres-superuser", before)
+    assert_nothing_to_do(cluster)
+    assert leader(cluster) == host
+    until(lambda: whole(cluster), 60, "the cluster to be whole")
+
+
+def turns(kbz: Kbz, host: str) -> int:
+    """Count how often Patroni has said that it leads."""
+    return kbz.on(host, "docker logs patroni 2>&1").count("the leader with the lock")
+
+
 def test_what_kbz_can_not_do_safely_it_says(cluster: Kbz) -> None:
-    done = cluster("secrets", "rotate", "postgres-superuser")
+    done = cluster("secrets", "rotate", "mariadb-root", "--lift-freeze", "galera")
     assert done.code == 3
-    assert "is not rotated by kbz yet" in done.stderr
-    assert not (store(cluster) / "postgres.env.next").exists()
+    assert "is not rotated by kbz" in done.stderr
+    assert not (store(cluster) / "mariadb.env.next").exists()
 
 
 def api_status(address: str, password: Secret) -> int:

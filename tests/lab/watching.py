@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,12 +63,17 @@ def kill_at_something_new(
     pytest.fail(f"the rotation ended without a word (exit {run.returncode})")
 
 
-def kill_at_each_stage(kbz: Kbz, service: str, *lifted: str) -> set[str]:
-    """Kill one rotation when a stage begins and when the logins are proven; return what it said until then."""
+def kill_at_each_stage(
+    kbz: Kbz, service: str, *lifted: str, killed: Callable[[], None] = lambda: None
+) -> set[str]:
+    """Kill one rotation when each stage begins and when the logins are proven; return what it was killed at.
+
+    `killed` is called after each kill.
+    """
     seen: set[str] = set()
+    moments = ("stage ", "held a real login")
     for _ in range(40):
-        if kill_at_something_new(
-            kbz, service, seen, *lifted, moments=("stage ", "held a real login")
-        ):
+        if kill_at_something_new(kbz, service, seen, *lifted, moments=moments):
             return seen
+        killed()
     pytest.fail(f"the rotation did not end; killed at {sorted(seen)}")
