@@ -9,7 +9,7 @@ from keybuzz.engine.events import GateHeld, GateWaiting
 from keybuzz.engine.observe import observe
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import StepError, StoppedError
-from keybuzz.model.reading import refusal
+from keybuzz.model.login import refusal
 from keybuzz.site.module import Description, Module, Rotation
 
 _TIMEOUT = 60.0

@@ -390,18 +390,3 @@ class Answer:
     def known(self) -> bool:
         """True when the host could read it."""
         return not self.problem
-
-
-def refusal(answer: Answer) -> str:
-    """Return why a real login was refused, by the answer of any reading that logs in; empty when it was not.
-
-    A command says nothing when all is well.
-    """
-    if not answer.known:
-        return answer.problem
-    found = answer.value
-    if "exit_code" in found:
-        return str(found["stdout"] or found["stderr"]).strip()
-    if "accepted" in found:
-        return "" if found["accepted"] else str(found["reason"])
-    return str(found["denied"])

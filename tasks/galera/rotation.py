@@ -12,9 +12,10 @@ from collections.abc import Callable
 from keybuzz.model.docker import Container
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.login import refusal
 from keybuzz.model.mariadb import MysqlUser
 from keybuzz.model.plan import Action, Change
-from keybuzz.model.reading import MysqlQuery, refusal
+from keybuzz.model.reading import MysqlQuery
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site

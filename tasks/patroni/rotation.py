@@ -16,9 +16,10 @@ from collections.abc import Callable
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.files import File
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.login import refusal
 from keybuzz.model.plan import Action, Change
 from keybuzz.model.postgres import Role
-from keybuzz.model.reading import ContainerCommand, PatroniLogin, PostgresLogin, refusal
+from keybuzz.model.reading import ContainerCommand, PatroniLogin, PostgresLogin
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.login import refusal
 from keybuzz.model.plan import Action
 from keybuzz.model.rabbitmq import RabbitmqUser
-from keybuzz.model.reading import AmqpLogin, refusal
+from keybuzz.model.reading import AmqpLogin
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site

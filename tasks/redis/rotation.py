@@ -9,8 +9,9 @@ from __future__ import annotations
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.files import File
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.login import refusal
 from keybuzz.model.plan import Action, Change
-from keybuzz.model.reading import RedisQuery, refusal
+from keybuzz.model.reading import RedisQuery
 from keybuzz.model.redis import RedisPassword, RedisSettings, SentinelMonitor
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation

@@ -64,14 +64,18 @@ def kill_at_something_new(
 
 
 def kill_at_each_stage(
-    kbz: Kbz, service: str, *lifted: str, killed: Callable[[], None] = lambda: None
+    kbz: Kbz,
+    service: str,
+    *lifted: str,
+    killed: Callable[[], None] = lambda: None,
+    stages: tuple[str, ...] = ("",),
 ) -> set[str]:
-    """Kill one rotation when each stage begins and when the logins are proven; return what it was killed at.
+    """Kill one rotation when stages begin and when the logins are proven; return what it was killed at.
 
-    `killed` is called after each kill.
+    `killed` is called after each kill; `stages` are the beginnings of the names of stages.
     """
     seen: set[str] = set()
-    moments = ("stage ", "held a real login")
+    moments = (*(f"stage {name}" for name in stages), "held a real login")
     for _ in range(40):
         if kill_at_something_new(kbz, service, seen, *lifted, moments=moments):
             return seen
