@@ -81,11 +81,12 @@ def _taken(live: Live) -> Gate:
 
 
 def _login(user: str, password: str) -> Callable[[Site, Server], tuple[MysqlQuery, ...]]:
-    """Return a login to each node, by names of the store."""
+    """Return a login to each node, by names of the store; without a user, as the administrator."""
 
     def logins(site: Site, server: Server) -> tuple[MysqlQuery, ...]:
         reached = values.access(site, server)
-        name, secret = site.secret(user).reveal(), values.password(site, password)
+        name = site.secret(user).reveal() if user else reached.user
+        secret = values.password(site, password)
         return (MysqlQuery(LOGIN, reached.address, reached.port, name, secret),)
 
     return logins
@@ -115,7 +116,7 @@ ROTATIONS = (
         "mariadb-root",
         "MARIADB_ROOT_PASSWORD",
         next_stage,
-        _login("MARIADB_MONITOR_USER", "MARIADB_ROOT_PASSWORD"),
+        _login("", "MARIADB_ROOT_PASSWORD"),
         refused="kbz itself comes in with it, and how the image's accounts of root are spread has not been tried",
     ),
     Rotation(

@@ -276,6 +276,9 @@ class TestRotation:
             now, told = application.store(), max(taken.by)
             assert now != before
             until(lambda: max(taken.by) > told + 50, 60, "writes go on with the old one")
+            by_itself = kbz(*RUN)
+            assert by_itself.code == 3, "a run does not drop what somebody may use"
+            assert "kbz secrets rotate redis ends it" in by_itself.stdout
             application.told = now
             told = max(taken.by)
             until(lambda: max(taken.by) > told + 50, 60, "and with the new one")
