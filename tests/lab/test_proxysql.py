@@ -29,6 +29,7 @@ LAB = "kbz-proxysql"
 BALANCER = "10.0.0.20"
 LIMIT = ("--limit", "proxysql", "--format", "json")
 RUN = ("run", "proxysql", *LIMIT)
+GALERA = ("run", "galera", "--limit", "galera", "--format", "json")
 LIFT = (
     *("--lift-freeze", "galera", "--lift-freeze", "proxysql"),
     *("--reason", "the owner said so on the phone"),
@@ -208,9 +209,15 @@ def test_a_rotated_password_is_taken_beside_the_old_one_until_it_is_dropped(kbz:
             assert refused(kbz, old, address) == refused(kbz, new, address) == ""
         assert "Access denied" in refused(kbz, old), "ProxySQL knows one password"
         assert ask(kbz, "SELECT 1") == [(1,)]
-        end = kbz.good("secrets", "rotate", "mariadb-app", *LIFT)
+        # Its first statement: only now ProxySQL comes to MariaDB for it, by the password that it came with.
         cursor.execute("SELECT COUNT(*) FROM kept")
         assert cursor.fetchall(), "who was connected stays"
+        by_itself = kbz(*GALERA)
+        assert by_itself.code == 3, "a run does not drop what somebody may use"
+        assert "kbz secrets rotate ends it" in by_itself.stdout
+        end = kbz.good("secrets", "rotate", "mariadb-app", *LIFT)
+        cursor.execute("SELECT COUNT(*) FROM kept")
+        assert cursor.fetchall(), "and so does who is connected to MariaDB"
     for address in ADDRESSES.values():
         assert "Access denied" in refused(kbz, old, address)
         assert refused(kbz, new, address) == ""
