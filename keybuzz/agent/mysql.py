@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     Row: TypeAlias = "tuple[str | None, ...]"
 
@@ -200,6 +200,17 @@ class Connection:
 
     def _foreign(self) -> AgentError:
         return AgentError(f"what answers on {self._where} does not speak MySQL's protocol")
+
+
+def enter(access: dict[str, Any], timeout: float = TIMEOUT) -> Connection:
+    """Log in by the password, or by the former one where a rotation has not come yet."""
+    place = (access["address"], access["port"], access["user"])
+    try:
+        return Connection(*place, access["password"], timeout=timeout)
+    except DeniedError:
+        if not access["former"]:
+            raise
+        return Connection(*place, access["former"], timeout=timeout)
 
 
 class _Fields:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from keybuzz.agent.errors import AgentError
-from keybuzz.agent.mysql import Connection, DeniedError, MysqlError
+from keybuzz.agent.mysql import DeniedError, MysqlError, enter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from keybuzz.agent.mysql import Connection
 
 _READS = ("SELECT ", "SHOW ")
 _WRITES = (" INTO ", " FOR UPDATE")
@@ -20,13 +22,7 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
     """
     rows: dict[str, Any] = {}
     try:
-        with Connection(
-            query["address"],
-            query["port"],
-            query["user"],
-            query["password"],
-            timeout=query["timeout"],
-        ) as connection:
+        with enter(query, query["timeout"]) as connection:
             for statement in query["statements"]:
                 rows[statement] = _one(connection, statement)
     except DeniedError as error:

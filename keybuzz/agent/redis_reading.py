@@ -24,7 +24,8 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
     """
     replies: dict[str, Any] = {}
     try:
-        with Connection(query["address"], query["port"], query["password"]) as connection:
+        place = (query["address"], query["port"])
+        with Connection(*place, query["password"], query["former"]) as connection:
             for words in query["commands"]:
                 replies[" ".join(words)] = _one(connection, words)
     except DeniedError as error:

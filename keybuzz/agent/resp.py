@@ -34,7 +34,8 @@ class DeniedError(AgentError):
 class Connection:
     """One connection to Redis or Sentinel; a context manager."""
 
-    def __init__(self, address: str, port: int, password: str = "") -> None:
+    def __init__(self, address: str, port: int, password: str = "", former: str = "") -> None:
+        """Connect, and authenticate by the password; by the former one where a rotation has not come yet."""
         self._where = f"{address}:{port}"
         try:
             self._socket: socket.socket = http.connect_tcp(address, port, TIMEOUT)
@@ -45,7 +46,7 @@ class Connection:
         self._left = 0
         try:
             if password:
-                self._authenticate(password)
+                self._authenticate(password, former)
         except BaseException:
             self._socket.close()
             raise
@@ -79,13 +80,16 @@ class Connection:
             raise DeniedError(reply.what) if reply.what.startswith(_DENIED) else reply
         return reply
 
-    def _authenticate(self, password: str) -> None:
+    def _authenticate(self, password: str, former: str) -> None:
         try:
             self.call("AUTH", password)
         except DeniedError as error:
             # A daemon without a password says this to AUTH and lets everybody in; a setting tells.
-            if "without any password" not in error.what:
+            if "without any password" in error.what:
+                return
+            if not former:
                 raise
+            self._authenticate(former, "")
 
     def _read(self, until: float, depth: int) -> Reply:
         line = self._line(until)

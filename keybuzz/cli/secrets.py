@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -23,6 +23,16 @@ from keybuzz.cli.typed_name import confirm_option, require_typed
 if TYPE_CHECKING:
     from keybuzz.site.credential_file import StoreProblem
     from keybuzz.site.site import Site
+
+
+class _Words(TypedDict):
+    """Options of `rotate` that go into the request as they are."""
+
+    keep_old: bool
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
 
 
 @click.group()
@@ -131,23 +141,34 @@ def stray(limit: tuple[str, ...], form: str) -> int:
 @secrets.command()
 @click.argument("service")
 @confirm_option
+@click.option("--keep-old", is_flag=True, help="Stop before the old value is dropped.")
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option("--timeout", default=900.0, show_default=True, metavar="SECONDS", help="For all.")
+@click.option(
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    help="Let this rotation change it (FRZ-1).",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @format_option
-def rotate(service: str, confirm: str | None, wait: float, timeout: float, form: str) -> int:
+def rotate(service: str, confirm: str | None, form: str, **words: Unpack[_Words]) -> int:
     """Bring in a new value of SERVICE, such as postgres-app, in the order that keeps the cluster working.
 
     The new value is kept beside the store, the cluster accepts it, a real login proves it, then the store
-    is switched. After an interruption the same command goes on. The service's name must be typed, because
-    the old value is gone afterwards.
+    is switched. With --keep-old a cluster that can take both values goes on to take the old one, so that
+    applications can be given the new one; the same command without it ends the rotation. After an
+    interruption the same command goes on. The service's name must be typed, because the old value is gone
+    afterwards.
     """
-    from keybuzz.engine.rotate import require_service
+    from keybuzz.engine.rotate import RotateWords, require_service
     from keybuzz.engine.rotate import rotate as rotate_service
 
-    require_service(service)
+    require_service(service, keep_old=words["keep_old"])
     require_typed(
         service, confirm, f"the value of {service} that is in use now would be no good any more"
     )
     with stoppable_workspace(quiet=form == "json") as work:
-        report = rotate_service(work, service, wait, timeout)
+        report = rotate_service(work, RotateWords(service, **words))
     return show(report, form)

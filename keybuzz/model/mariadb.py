@@ -8,6 +8,9 @@ from typing import ClassVar
 from keybuzz.model.resource import Attributes, Json, Resource
 from keybuzz.model.secret import DigestKey, Secret
 
+FORMER, ANOTHER = "the former one", "another one"
+"""Passwords that a user has beside ours, as they are called where none may be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class MysqlAccess:
@@ -17,6 +20,8 @@ class MysqlAccess:
     user: str
     password: Secret
     port: int = 3306
+    former: Secret | None = None
+    """The password that a rotation is about to replace: tried where the other is not taken yet."""
 
     def order(self) -> Json:
         """Return the agent's part of a query."""
@@ -25,6 +30,7 @@ class MysqlAccess:
             "port": self.port,
             "user": self.user,
             "password": self.password.reveal(),
+            "former": self.former.reveal() if self.former else "",
         }
 
 
@@ -84,7 +90,10 @@ class MysqlDatabase(Resource):
 
 @dataclass(frozen=True, slots=True)
 class MysqlUser(Resource):
-    """A user that logs in from any host; its password is only set again when a real login fails."""
+    """A user that logs in from any host by one password, and while a rotation lasts by the former one too.
+
+    Its password is only set again when a real login fails, or when it has another one beside.
+    """
 
     kind: ClassVar[str] = "mysql-user"
     access: MysqlAccess
@@ -92,6 +101,7 @@ class MysqlUser(Resource):
     password: Secret
     grants: tuple[tuple[str, str], ...]
     """Privileges and where, as SHOW GRANTS says them, such as ("ALL PRIVILEGES", "erpnext.*"). More are left alone."""
+    former: Secret | None = None
 
     @property
     def name(self) -> str:
@@ -100,13 +110,15 @@ class MysqlUser(Resource):
     def wanted(self, key: DigestKey) -> Attributes:
         del key
         grants = tuple(f"{what} ON {where}" for what, where in self.grants)
-        return {"logs_in": True, "grants": grants}
+        others = (FORMER,) if self.former else ()
+        return {"logs_in": True, "grants": grants, "others": others}
 
     def query(self) -> Json:
         return {
             **Resource.query(self),
             "access": self.access.order(),
             "password": self.password.reveal(),
+            "former": self.former.reveal() if self.former else "",
             "grants": [list(grant) for grant in self.grants],
         }
 

@@ -223,6 +223,8 @@ class RedisQuery:
     port: int
     commands: tuple[tuple[str, ...], ...]
     password: Secret | None = None
+    former: Secret | None = None
+    """Tried where the password is not taken yet: a rotation is under way."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password."""
@@ -233,6 +235,7 @@ class RedisQuery:
             "port": self.port,
             "commands": [list(words) for words in self.commands],
             "password": self.password.reveal() if self.password else "",
+            "former": self.former.reveal() if self.former else "",
         }
 
 
@@ -252,6 +255,8 @@ class MysqlQuery:
     """Without any, the answer is whether the login works."""
     timeout: float = 5.0
     """Seconds for the login, and for each statement."""
+    former: Secret | None = None
+    """Tried where the password is not taken yet: a rotation is under way."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password: only for a host that may know it."""
@@ -264,6 +269,7 @@ class MysqlQuery:
             "password": self.password.reveal(),
             "statements": list(self.statements),
             "timeout": self.timeout,
+            "former": self.former.reveal() if self.former else "",
         }
 
 

@@ -14,6 +14,8 @@ from typing import ClassVar
 from keybuzz.model.resource import Attributes, Json, Resource
 from keybuzz.model.secret import DigestKey, Secret
 
+OURS, FORMER, ANOTHER = "ours", "the former one", "another one"
+"""Passwords that a Redis takes, as they are called where none may be shown."""
 Settings = tuple[tuple[str, str], ...]
 """Keys and their values as CONFIG GET and SENTINEL MASTER answer them."""
 
@@ -26,6 +28,8 @@ class RedisAccess:
     password: Secret
     port: int = 6379
     sentinel_port: int = 26379
+    former: Secret | None = None
+    """The password that a rotation is about to replace: tried where the other is not taken yet."""
 
     def order(self) -> Json:
         """Return the agent's part of a query."""
@@ -34,6 +38,7 @@ class RedisAccess:
             "port": self.port,
             "sentinel_port": self.sentinel_port,
             "password": self.password.reveal(),
+            "former": self.former.reveal() if self.former else "",
         }
 
 
@@ -161,7 +166,7 @@ class RedisData(Resource):
 
 @dataclass(frozen=True, slots=True)
 class RedisSettings(Resource):
-    """Settings of the running Redis, set without a restart; passwords are compared on the host."""
+    """Settings of the running Redis, set without a restart; `masterauth` is compared on the host."""
 
     kind: ClassVar[str] = "redis-settings"
     access: RedisAccess
@@ -173,7 +178,7 @@ class RedisSettings(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {**dict(self.settings), "requirepass_matches": True, "masterauth_matches": True}
+        return {**dict(self.settings), "masterauth_matches": True}
 
     def query(self) -> Json:
         keys = [key for key, _ in self.settings]
@@ -181,6 +186,30 @@ class RedisSettings(Resource):
 
     def order(self) -> Json:
         return {**self.query(), "settings": dict(self.settings)}
+
+
+@dataclass(frozen=True, slots=True)
+class RedisPassword(Resource):
+    """Which passwords the running Redis takes: the one of the store, and beside it only what a rotation replaces."""
+
+    kind: ClassVar[str] = "redis-password"
+    access: RedisAccess
+
+    @property
+    def name(self) -> str:
+        return "default"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        if self.access.former is not None:
+            return {"taken": (OURS, FORMER)}
+        return {"taken": (OURS,), "requirepass_matches": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), **self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()
 
 
 @dataclass(frozen=True, slots=True)

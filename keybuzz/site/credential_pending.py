@@ -1,7 +1,8 @@
 """The value that a rotation is about to bring in: beside the store until every consumer has accepted it.
 
-`postgres.env.next` holds NAME__NEXT=value, 0600. It is written before anything changes on a host and removed after
-the store holds the value, so that a rotation that was cut off at any point goes on with the same value.
+`postgres.env.next` holds NAME__NEXT=value, 0600. It is written before anything changes on a host and removed when
+nothing is left to do, so that a rotation that was cut off at any point goes on with the same value. Once the store
+holds the same value, what is left is to drop the old one.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ def begin(folder: Path, item: Credential) -> Secret:
 
 
 def switch(folder: Path, item: Credential) -> None:
-    """Put the pending value into the store, at once, and then forget it. All other lines stay as they are."""
+    """Put the pending value into the store, at once. All other lines stay as they are."""
+    _replace(folder / item.file, item, _read(_path(folder, item))[item.name])
+
+
+def forget(folder: Path, item: Credential) -> None:
+    """Forget the pending value: nothing is left to do for it."""
     path = _path(folder, item)
     values = _read(path)
-    clear = values.pop(item.name)
-    _replace(folder / item.file, item, clear)
+    del values[item.name]
     if values:
         _write(path, values)
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keybuzz.model.finding import Finding
 from keybuzz.model.live import Live, Stage, Topology
-from keybuzz.model.reading import Answer, PatroniLogin, PostgresLogin, Reading
+from keybuzz.model.reading import Answer, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.site.drill import Drill
@@ -43,8 +43,15 @@ class Rotation:
     credential: str
     next_stage: Callable[[Live], Stage | None]
     """As in Module, with the new value described; only what holds the credential may change."""
-    logins: Callable[[Site, Server], tuple[PostgresLogin | PatroniLogin, ...]]
+    logins: Callable[[Site, Server], tuple[Reading, ...]]
     """What each member is asked to prove before the store is switched; the stages see the answers too."""
+    followers: tuple[str, ...] = ()
+    """Modules whose hosts use the value too: each takes it by its own rollout, in this order, after the cluster."""
+    keeps_old: bool = False
+    """The cluster can take two values: the old one (`Site.former`) is good until the store is switched.
+
+    Without `Site.former` the same stages drop it.
+    """
     refused: str = ""
     """Why kbz does not do it; empty when it does."""
 

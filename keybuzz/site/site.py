@@ -58,6 +58,8 @@ class Site:
     credentials: Mapping[str, Secret]
     digest_key: DigestKey
     policies: Policies = field(default_factory=Policies)
+    former: Mapping[str, Secret] = field(default_factory=dict)
+    """Values that a rotation is about to replace: while it lasts, a cluster that can takes both."""
     versions_text: str = ""
     """versions.yaml as it stands: the same file is placed on the controller (VER-1)."""
 

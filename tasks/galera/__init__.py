@@ -10,6 +10,7 @@ from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL
 from tasks.galera.members import up, virgin, writer
 from tasks.galera.rollout import next_stage
+from tasks.galera.rotation import ROTATIONS
 from tasks.galera.values import cluster_name
 
 MODULE = Module(
@@ -25,6 +26,7 @@ MODULE = Module(
     virgin=virgin,
     writer=writer,
     topology=topology,
+    rotations=ROTATIONS,
     drill=DRILL,
     recovery=Recovery(
         cluster_name,

@@ -64,6 +64,7 @@ def cluster(site: Site, server: Server) -> tuple[Resource, ...]:
             site.secret("MARIADB_APP_USER").reveal(),
             values.password(site, "MARIADB_APP_PASSWORD"),
             (("ALL PRIVILEGES", f"{database}.*"),),
+            site.former.get("MARIADB_APP_PASSWORD"),
         ),
         MysqlUser(
             reached,
@@ -71,6 +72,7 @@ def cluster(site: Site, server: Server) -> tuple[Resource, ...]:
             values.password(site, "MARIADB_MONITOR_PASSWORD"),
             # What MariaDB 10.5 and later call REPLICATION CLIENT.
             (("BINLOG MONITOR", "*.*"),),
+            site.former.get("MARIADB_MONITOR_PASSWORD"),
         ),
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from keybuzz.model.docker import Container
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
+from keybuzz.model.mariadb import ANOTHER, MariadbData, MysqlDatabase, MysqlUser
 from keybuzz.model.plan import Action, Change, Difference
 from tasks.galera import values
 from tasks.galera.members import CONTAINER_ID, DATA_ID, nodes, unborn
@@ -81,6 +81,14 @@ def _refuse_foreign(live: Live) -> None:
                 where=change.host,
                 hint="nothing was written; data is never converted, moved or removed by a run",
             )
+    for change in live.changes():
+        if isinstance(change.resource, MysqlUser) and _has_two(live, change):
+            # Whoever uses it would be shut out, and nobody here can tell who does.
+            raise RefusedError(
+                f"{change.resource.name} has another password beside the one of mariadb.env",
+                where=change.host,
+                hint="a rotation was cut off, or keeps the old one: kbz secrets rotate ends it",
+            )
     for host, node in found.items():
         if node.denied and host in live.selected:
             raise RefusedError(
@@ -97,6 +105,13 @@ def _refuse_foreign(live: Live) -> None:
             where="galera",
             hint="stop writing; the owner decides whose data stays. kbz changes nothing here",
         )
+
+
+def _has_two(live: Live, change: Change) -> bool:
+    view = live.hosts[change.host]
+    others = view.attribute(change.identity, "others")
+    found = others if isinstance(others, (tuple, list)) else ()
+    return ANOTHER in found and view.attribute(change.identity, "logs_in") is True
 
 
 def _foreign_data(live: Live, host: str) -> str:

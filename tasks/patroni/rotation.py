@@ -4,7 +4,9 @@ The role takes the new password first, then the members' patroni.yml. In between
 that they have, and the controller comes in over the local socket, which asks for no password: whoever is cut off here
 can go on. The other way round, a replica that reconnects in between would hold up the very gate of the role's change.
 
-What Patroni itself uses goes member by member, the leader last: a member that takes it badly is then a replica.
+What Patroni itself uses goes member by member, the leader last: a member that takes it badly is then a replica. The
+superuser's password is no longer among it, because Patroni comes to its own member over the local socket. One that did
+not yet read that can not take a new password either once it is shut out (3.3.0 asks PostgreSQL first).
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from collections.abc import Callable
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.files import File
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.login import refusal
 from keybuzz.model.plan import Action, Change
 from keybuzz.model.postgres import Role
-from keybuzz.model.reading import PatroniLogin, PostgresLogin
+from keybuzz.model.reading import ContainerCommand, PatroniLogin, PostgresLogin
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
+from tasks.patroni import values
 from tasks.patroni.checks import not_ready
 from tasks.patroni.desired import rest_url
 from tasks.patroni.members import leader, leaders
@@ -28,6 +32,12 @@ from tasks.patroni.values import CONFIGURATION, REST_USER
 
 LOGIN = "a login with the new password"
 """Name of the reading; the stages look at it too."""
+LOCAL = "Patroni's own connections come over the socket"
+_NETWORK = (
+    "SELECT application_name || ' comes from ' || host(client_addr) FROM pg_stat_activity "
+    "WHERE application_name LIKE 'Patroni%' AND client_addr IS NOT NULL"
+)
+"""What may not be: says nothing when all is well."""
 _FILE = f"{CONFIGURATION}/patroni.yml"
 
 
@@ -56,6 +66,19 @@ def one_by_one(live: Live) -> Stage | None:
         change = min(files, key=lambda found: (found.host == leader(live), found.host))
         return Stage(f"{change.host} uses it", (change,), after=_member_proven(change.host))
     return _settle(live)
+
+
+def superuser(live: Live) -> Stage | None:
+    """Return the next stage for the superuser's password; RefusedError while a Patroni would be shut out by it."""
+    roles, _ = _changes(live)
+    for host in live.hosts if roles else ():
+        if why := refusal(live.hosts[host].answer(LOCAL)):
+            raise RefusedError(
+                f"Patroni depends on the superuser's password there: {why}",
+                where=host,
+                hint="it has not read `use_unix_socket` yet, or kept a connection: kbz restart patroni",
+            )
+    return one_by_one(live)
 
 
 def member_by_member(live: Live) -> Stage | None:
@@ -115,10 +138,8 @@ def _refusal(live: Live, host: str) -> str:
     """Return why the host does not accept the new password, or nothing."""
     if host not in live.hosts:
         return f"{host} does not answer"
-    answer = live.hosts[host].answer(LOGIN)
-    if not answer.known:
-        return f"{host}: {answer.problem}"
-    return "" if answer.value["accepted"] else f"{host}: {answer.value['reason']}"
+    why = refusal(live.hosts[host].answer(LOGIN))
+    return f"{host}: {why}" if why else ""
 
 
 def _one_leader() -> Gate:
@@ -151,6 +172,15 @@ def _login(
     return logins
 
 
+_superuser_login = _login("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS", "=postgres")
+
+
+def _superuser(site: Site, server: Server) -> tuple[PostgresLogin | ContainerCommand, ...]:
+    argv = ("psql", "-h", "/var/run/postgresql", "-XqAt", "-U", values.superuser(site))
+    asked = ContainerCommand(LOCAL, values.CONTAINER, (*argv, "-d", "postgres", "-c", _NETWORK))
+    return (*_superuser_login(site, server), asked)
+
+
 def _api_login(site: Site, server: Server) -> tuple[PatroniLogin, ...]:
     url, password = rest_url(server), site.secret("PATRONI_API_PASSWORD")
     return (PatroniLogin(LOGIN, url, REST_USER, password),)
@@ -178,10 +208,8 @@ ROTATIONS = (
     Rotation(
         "postgres-superuser",
         "POSTGRES_SUPERPASS",
-        one_by_one,
-        _login("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS", "=postgres"),
-        "Patroni 3.3.0 asks PostgreSQL before it takes a new password from patroni.yml: a leader that loses its "
-        "connection before that reload stays shut out, as the lab has shown",
+        superuser,
+        _superuser,
     ),
     Rotation("patroni-api", "PATRONI_API_PASSWORD", member_by_member, _api_login),
 )

@@ -8,6 +8,7 @@ from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.rollout import next_stage
+from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.values import PORT
 
 MODULE = Module(
@@ -24,6 +25,7 @@ MODULE = Module(
     least_up=1,
     virgin=virgin,
     topology=topology,
+    rotations=ROTATIONS,
     entrances=(
         Entrance(
             PORT,

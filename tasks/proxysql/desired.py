@@ -81,6 +81,7 @@ def _readings(site: Site) -> tuple[Reading, ...]:
             admin.user,
             admin.password,
             (SERVERS, SUMS, LOG),
+            former=admin.former,
         ),
         MysqlQuery(
             "proxysql.default", admin.address, admin.port, "admin", Secret("default", "admin")

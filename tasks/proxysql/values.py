@@ -145,6 +145,7 @@ def access(site: Site) -> MysqlAccess:
         name(site, "PROXYSQL_ADMIN_USER"),
         secret(site, "PROXYSQL_ADMIN_PASSWORD"),
         ADMIN_PORT,
+        site.former.get("PROXYSQL_ADMIN_PASSWORD"),
     )
 
 

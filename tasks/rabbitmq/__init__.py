@@ -9,6 +9,7 @@ from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL
 from tasks.rabbitmq.members import up, virgin, writer
 from tasks.rabbitmq.rollout import next_stage, release
+from tasks.rabbitmq.rotation import ROTATIONS
 
 MODULE = Module(
     name="rabbitmq",
@@ -24,6 +25,7 @@ MODULE = Module(
     writer=writer,
     release=release,
     topology=topology,
+    rotations=ROTATIONS,
     drill=DRILL,
 )
 

@@ -9,6 +9,7 @@ from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL
 from tasks.redis.members import up, virgin
 from tasks.redis.rollout import next_stage, release
+from tasks.redis.rotation import ROTATIONS
 
 MODULE = Module(
     name="redis",
@@ -23,6 +24,7 @@ MODULE = Module(
     virgin=virgin,
     release=release,
     topology=topology,
+    rotations=ROTATIONS,
     drill=DRILL,
 )
 

@@ -10,6 +10,7 @@ from keybuzz.model.files import Directory, File
 from keybuzz.model.reading import DirectoryListing, Reading, RedisQuery
 from keybuzz.model.redis import (
     RedisData,
+    RedisPassword,
     RedisRuntime,
     RedisSettings,
     SentinelMonitor,
@@ -22,7 +23,7 @@ from keybuzz.site.site import Site
 from tasks.redis import values
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
+REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
 _SENTINEL_CONF = f"{values.CONFIGURATION}/sentinel-options.conf"
 
 
@@ -37,6 +38,7 @@ def describe(site: Site, server: Server) -> Description:
             *_runtime(site, server),
             *_containers(site, server),
             RedisSettings(values.access(site, server), values.settings(site, server)),
+            RedisPassword(values.access(site, server)),
             SentinelMonitor(
                 values.access(site, server),
                 values.watch(site, server),
@@ -68,7 +70,7 @@ def _files(site: Site, server: Server) -> tuple[Resource, ...]:
     sentinel = values.SentinelValues(str(server.address), values.access(site, server).sentinel_port)
     return (
         File(
-            _REDIS_CONF,
+            REDIS_CONF,
             Template(_TEMPLATES, "redis.conf.j2", redis),
             values.UID,
             values.GID,
@@ -102,7 +104,7 @@ def _containers(site: Site, server: Server) -> tuple[Resource, ...]:
             values.REDIS,
             image,
             # --include on the command line is read last: it can not be shadowed by what Redis rewrites.
-            command=("redis-server", values.redis_runtime().path, "--include", _REDIS_CONF),
+            command=("redis-server", values.redis_runtime().path, "--include", REDIS_CONF),
             binds=(
                 ours,
                 Bind(values.DATA, values.INSIDE),
@@ -137,6 +139,7 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
             reached.port,
             (("INFO", "server"), ("INFO", "replication"), ("INFO", "persistence")),
             reached.password,
+            reached.former,
         ),
         RedisQuery(
             "redis.sentinel",

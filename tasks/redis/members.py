@@ -12,6 +12,7 @@ from tasks.redis import values
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 SENTINEL_RUNTIME = f"sentinel-runtime:{values.sentinel_runtime().path}"
+PASSWORD = "redis-password:default"
 CONTAINERS = (f"container:{values.REDIS}", f"container:{values.SENTINEL}")
 
 

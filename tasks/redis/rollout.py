@@ -14,8 +14,11 @@ from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change, Difference
 from keybuzz.model.redis import (
+    ANOTHER,
+    OURS,
     RedisData,
     RedisMaster,
+    RedisPassword,
     RedisRuntime,
     RedisSettings,
     SentinelMonitor,
@@ -30,7 +33,7 @@ START_TIMEOUT = 120.0
 """Seconds: a first copy of the data, Sentinels that find each other, and a failover in between."""
 HAND_OVER_TIMEOUT = 2.0 * values.FAILOVER_TIMEOUT
 _REDIS, _SENTINEL = CONTAINERS
-_LIVE = (RedisSettings, SentinelMonitor)
+_LIVE = (RedisSettings, RedisPassword, SentinelMonitor)
 
 
 def next_stage(live: Live) -> Stage | None:
@@ -67,6 +70,14 @@ def _refuse_foreign(live: Live) -> None:
                 hint="adopt it: put the live password into redis.env; nothing was written",
             )
     for change in live.changes():
+        taken = live.hosts[change.host].attribute(change.identity, "taken")
+        if isinstance(taken, (tuple, list)) and ANOTHER in taken and OURS in taken:
+            # Whoever uses it would be shut out, and nobody here can tell who does.
+            raise RefusedError(
+                "Redis takes another password beside the one of redis.env",
+                where=change.host,
+                hint="a rotation was cut off, or keeps the old one: kbz secrets rotate redis ends it",
+            )
         if isinstance(change.resource, RedisData):
             found = live.hosts[change.host].attribute(change.identity, "newest")
             raise RefusedError(

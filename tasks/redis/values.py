@@ -73,7 +73,9 @@ def settings(site: Site, server: Server) -> Settings:
 
 def access(site: Site, server: Server) -> RedisAccess:
     """Return how a node is reached."""
-    return RedisAccess(str(server.address), password(site))
+    return RedisAccess(
+        str(server.address), password(site), former=site.former.get("REDIS_PASSWORD")
+    )
 
 
 def watch(site: Site, server: Server) -> SentinelWatch:

@@ -14,12 +14,15 @@ from keybuzz.agent.errors import AgentError
 from keybuzz.agent.galera import position
 from keybuzz.agent.kinds import containers
 from keybuzz.agent.kinds import mariadb as kind
+from keybuzz.agent.kinds.mariadb import stored
+from keybuzz.agent.mysql import DeniedError
 from keybuzz.model.mariadb import MysqlAccess, MysqlDatabase, MysqlUser
 from keybuzz.model.secret import Secret
 from mysql_server import FakeMysql, Rows, fake_mysql
 
 LOCAL = "127.0.0.1"
 ROOT, PASSWORD = "PlantedNeedle-root-1234", "PlantedNeedle-app-12345"
+FORMER = "PlantedNeedle-before-1234"
 NOWHERE: Any = SimpleNamespace()
 UUID = "b4b69ad2-e994-11f1-94c9-5a6ffdb6ac67"
 
@@ -33,10 +36,15 @@ class Account:
     server: FakeMysql | None = None
     repairs: bool = True
     """False for a server on which another account matches first."""
+    ways: str = ""
+    """How it logs in, as SHOW CREATE USER says it; empty: by the right password and no other."""
 
     def answer(self, statement: str) -> Rows | None:
         if statement.startswith("SELECT 1 FROM mysql.global_priv"):
             return [("1",)] if self.there else []
+        if statement.startswith("SHOW CREATE USER"):
+            ways = self.ways or f"IDENTIFIED VIA mysql_native_password USING '{stored(PASSWORD)}'"
+            return [(f"CREATE USER `erp`@`%` {ways}",)]
         if statement.startswith("SHOW GRANTS"):
             usage = "GRANT USAGE ON *.* TO `erp`@`%` IDENTIFIED BY PASSWORD '*8C1'"
             return [(usage,), *((grant,) for grant in self.grants)]
@@ -44,15 +52,16 @@ class Account:
             assert self.server is not None
             if statement.startswith("ALTER USER") or not self.there:
                 self.server.users["erp"] = PASSWORD
+                self.ways = statement.partition("'%' ")[2]
             self.there = True
         return None
 
 
-def user(port: int) -> dict[str, Any]:
+def user(port: int, former: str = "") -> dict[str, Any]:
     access = MysqlAccess(LOCAL, "root", Secret("R", ROOT), port)
-    return MysqlUser(
-        access, "erp", Secret("P", PASSWORD), (("ALL PRIVILEGES", "erp_next.*"),)
-    ).order()
+    grants = (("ALL PRIVILEGES", "erp_next.*"),)
+    before = Secret("P", former) if former else None
+    return MysqlUser(access, "erp", Secret("P", PASSWORD), grants, before).order()
 
 
 class TestUsers:
@@ -63,12 +72,13 @@ class TestUsers:
         assert found["attributes"] == {
             "logs_in": True,
             "grants": ["ALL PRIVILEGES ON erp_next.*"],
+            "others": [],
         }
 
     def test_a_password_that_does_not_log_in_is_a_difference(self) -> None:
         with fake_mysql(Account().answer, {"root": ROOT, "erp": "another"}) as server:
             found = kind.read_mysql_user(user(server.port), NOWHERE)
-        assert found["attributes"] == {"logs_in": False, "grants": []}
+        assert found["attributes"] == {"logs_in": False, "grants": [], "others": []}
 
     def test_it_is_created_once_and_never_dropped(self) -> None:
         account = Account(there=False)
@@ -89,6 +99,40 @@ class TestUsers:
             server.said.clear()
             kind.write_mysql_user(user(server.port), NOWHERE)
             assert not any(line.startswith("ALTER USER") for line in server.said)
+
+    def test_while_a_rotation_lasts_it_has_two_passwords_and_afterwards_one(self) -> None:
+        way = "mysql_native_password USING"
+        account = Account(ways=f"IDENTIFIED VIA {way} '{stored(FORMER)}'")
+        with fake_mysql(account.answer, {"root": ROOT, "erp": FORMER}) as server:
+            account.server = server
+            both = user(server.port, FORMER)
+            before = kind.read_mysql_user(both, NOWHERE)["attributes"]
+            kind.write_mysql_user(both, NOWHERE)
+            during = kind.read_mysql_user(both, NOWHERE)["attributes"]
+            found = kind.read_mysql_user(user(server.port), NOWHERE)["attributes"]
+            kind.write_mysql_user(user(server.port), NOWHERE)
+            after = kind.read_mysql_user(user(server.port), NOWHERE)["attributes"]
+            alters = [line for line in server.said if line.startswith("ALTER USER")]
+        assert (before["logs_in"], before["others"]) == (False, ["the former one"])
+        assert (during["logs_in"], during["others"]) == (True, ["the former one"])
+        assert (found["logs_in"], found["others"]) == (True, ["another one"])
+        assert (after["logs_in"], after["others"]) == (True, [])
+        ways = f"{way} '{stored(FORMER)}' OR {way} '{stored(PASSWORD)}'"
+        assert alters == [
+            f"ALTER USER 'erp'@'%' IDENTIFIED VIA {ways}",
+            f"ALTER USER 'erp'@'%' IDENTIFIED VIA {way} '{stored(PASSWORD)}'",
+        ]
+
+    def test_an_administrator_comes_in_by_the_former_password_where_the_new_one_is_not_taken(
+        self,
+    ) -> None:
+        order = user(0)
+        with fake_mysql(Account().answer, {"root": FORMER, "erp": PASSWORD}) as server:
+            order["access"] |= {"port": server.port, "former": FORMER}
+            assert kind.read_mysql_user(order, NOWHERE)["attributes"]["logs_in"]
+            order["access"]["former"] = ""
+            with pytest.raises(DeniedError):
+                kind.read_mysql_user(order, NOWHERE)
 
     def test_the_server_gets_a_hash_and_never_the_password(self) -> None:
         account = Account(there=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,15 +13,21 @@ import pytest
 
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds import redis as kind
+from keybuzz.agent.kinds import redis_password as password_kind
 from keybuzz.agent.kinds import sentinel as sentinel_kind
 from redis_server import FaultError, Reply, fake_redis
 
 LOCAL = "127.0.0.1"
 PASSWORD = "PlantedNeedle-redis-1234"
+FORMER = "PlantedNeedle-before-1234"
 RUNNING: Any = SimpleNamespace(
     docker=SimpleNamespace(inspect=lambda name: {"State": {"Running": True}})
 )
 STOPPED: Any = SimpleNamespace(docker=SimpleNamespace(inspect=lambda name: None))
+
+
+def digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
 def runtime(path: Path, follows: str | None) -> dict[str, Any]:
@@ -148,14 +155,33 @@ class Daemon:
         return "OK"
 
 
+class Doorkeeper(Daemon):
+    """The same, with the passwords that its one user takes."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.taken: list[str] = []
+        self.nopass = False
+
+    def __call__(self, words: list[str]) -> Reply:
+        match words:
+            case ["ACL", "GETUSER", "default"]:
+                flags: list[Reply] = ["on", "nopass"] if self.nopass else ["on"]
+                return ["flags", flags, "passwords", [*self.taken], "commands", "+@all"]
+            case ["ACL", "SETUSER", "default", "resetpass", *rules]:
+                self.taken, self.nopass = [rule.removeprefix("#") for rule in rules], False
+                return "OK"
+        return super().__call__(words)
+
+
 class TestSettings:
     def order(self, port: int) -> dict[str, Any]:
         wanted = {"appendonly": "yes", "maxmemory-policy": "allkeys-lru"}
-        place = {"address": LOCAL, "port": port, "password": PASSWORD}
+        place = {"address": LOCAL, "port": port, "password": PASSWORD, "former": ""}
         return {**place, "keys": list(wanted), "settings": wanted}
 
     def test_only_what_differs_is_set_and_then_kept_by_redis_itself(self) -> None:
-        secrets = {"requirepass": PASSWORD, "masterauth": "old"}
+        secrets = {"masterauth": "old"}
         daemon = Daemon({"appendonly": "no", "maxmemory-policy": "allkeys-lru", **secrets})
         with fake_redis(daemon, PASSWORD) as server:
             order = self.order(server.port)
@@ -167,22 +193,53 @@ class TestSettings:
         assert after["attributes"] == {
             "appendonly": "yes",
             "maxmemory-policy": "allkeys-lru",
-            "requirepass_matches": True,
             "masterauth_matches": True,
         }
         assert changed == [["SET", "appendonly", "yes"], ["SET", "masterauth", PASSWORD]]
         assert ["CONFIG", "REWRITE"] in server.said
         assert PASSWORD not in json.dumps([before, after])
 
-    def test_a_redis_that_lost_its_password_gets_it_back(self) -> None:
-        secrets = {"requirepass": "", "masterauth": PASSWORD}
-        daemon = Daemon({"appendonly": "yes", "maxmemory-policy": "allkeys-lru", **secrets})
+
+class TestPassword:
+    @pytest.fixture
+    def daemon(self) -> Doorkeeper:
+        return Doorkeeper({"requirepass": FORMER})
+
+    def order(self, port: int, password: str, former: str = "") -> dict[str, Any]:
+        place = {"address": LOCAL, "port": port, "name": "default"}
+        return {**place, "password": password, "former": former}
+
+    def test_both_are_taken_and_then_one_and_no_clear_text_travels_before_the_last(
+        self, daemon: Doorkeeper
+    ) -> None:
+        daemon.taken = [digest(FORMER)]
+        with fake_redis(daemon, FORMER) as server:
+            both = self.order(server.port, PASSWORD, FORMER)
+            before = password_kind.read_redis_password(both, STOPPED)
+            password_kind.write_redis_password(both, STOPPED)
+            said = [words for words in server.said if words[0] != "AUTH"]
+            after = password_kind.read_redis_password(both, STOPPED)
+        assert before["attributes"] == {"taken": ["the former one"], "requirepass_matches": False}
+        assert after["attributes"]["taken"] == ["ours", "the former one"]
+        assert daemon.values["requirepass"] == FORMER
+        assert PASSWORD not in json.dumps([said, before, after])
+        with fake_redis(daemon, PASSWORD) as server:
+            alone = self.order(server.port, PASSWORD)
+            found = password_kind.read_redis_password(alone, STOPPED)["attributes"]
+            password_kind.write_redis_password(alone, STOPPED)
+            last = password_kind.read_redis_password(alone, STOPPED)["attributes"]
+        assert found == {"taken": ["another one", "ours"], "requirepass_matches": False}
+        assert last == {"taken": ["ours"], "requirepass_matches": True}
+        assert ["CONFIG", "REWRITE"] in server.said
+
+    def test_a_redis_that_lost_its_password_gets_it_back(self, daemon: Doorkeeper) -> None:
+        daemon.values["requirepass"], daemon.nopass = "", True
         with fake_redis(daemon) as server:
-            order = self.order(server.port)
-            found = kind.read_redis_settings(order, STOPPED)["attributes"]
-            kind.write_redis_settings(order, STOPPED)
-        assert found["requirepass_matches"] is False
-        assert daemon.values["requirepass"] == PASSWORD
+            order = self.order(server.port, PASSWORD)
+            found = password_kind.read_redis_password(order, STOPPED)["attributes"]
+            password_kind.write_redis_password(order, STOPPED)
+        assert found == {"taken": ["none is asked for"], "requirepass_matches": False}
+        assert (daemon.taken, daemon.nopass) == ([digest(PASSWORD)], False)
 
 
 class TestMonitor:
@@ -255,7 +312,13 @@ class TestHandOver:
 
     def order(self, port: int, sentinel_port: int) -> dict[str, Any]:
         ports = {"port": port, "sentinel_port": sentinel_port}
-        return {"address": LOCAL, "password": PASSWORD, "master": "kb-redis-master", **ports}
+        return {
+            "address": LOCAL,
+            "password": PASSWORD,
+            "former": "",
+            "master": "kb-redis-master",
+            **ports,
+        }
 
     def test_writes_pause_until_this_node_follows_the_one_that_sentinel_chose(self) -> None:
         said, redis, sentinel = self.daemons(900, "10.0.0.125")

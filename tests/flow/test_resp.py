@@ -113,11 +113,14 @@ class TestClient:
         }
 
 
-def query(port: int, *commands: tuple[str, ...], password: str = PASSWORD) -> dict[str, Any]:
+def query(
+    port: int, *commands: tuple[str, ...], password: str = PASSWORD, former: str = ""
+) -> dict[str, Any]:
     return {
         "address": LOCAL,
         "port": port,
         "password": password,
+        "former": former,
         "commands": [list(words) for words in commands],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,14 @@ QUEUE = "ledger"
 
 
 @dataclass
+class Published:
+    """What one connection got confirmed during a block, and why it ended before the block did."""
+
+    bodies: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass
 class QueueLedger:
     """The credentials, the lab, and every message that RabbitMQ has confirmed."""
 
@@ -34,10 +43,12 @@ class QueueLedger:
     lab: str
     confirmed: set[str] = field(default_factory=set)
     sent: int = 0
+    told: str = ""
+    """The password that it was given; without one it looks into the store."""
 
     def _login(self) -> tuple[str, str]:
         store = load_credentials(self.kbz.root / "credentials")
-        return store["RABBITMQ_USER"].reveal(), store["RABBITMQ_PASSWORD"].reveal()
+        return store["RABBITMQ_USER"].reveal(), self.told or store["RABBITMQ_PASSWORD"].reveal()
 
     @contextmanager
     def channel(self, host: str = BALANCER) -> Iterator[Any]:
@@ -73,6 +84,30 @@ class QueueLedger:
         except (AMQPError, OSError):
             pass  # not confirmed: the ledger does not count it
         return good
+
+    @contextmanager
+    def publishing(self) -> Iterator[Published]:
+        """Publish all the time over one connection during the block."""
+        found, stop = Published(), threading.Event()
+
+        def work() -> None:
+            try:
+                with self.channel() as channel:
+                    while not stop.wait(0.05):
+                        body = f"published {len(found.bodies)}"
+                        channel.basic_publish("", QUEUE, body.encode(), mandatory=True)
+                        found.bodies.append(body)
+            except (AMQPError, OSError) as error:
+                found.failures.append(repr(error))
+
+        thread = threading.Thread(target=work, name="publishing")
+        thread.start()
+        try:
+            yield found
+        finally:
+            stop.set()
+            thread.join(30)
+        self.confirmed.update(found.bodies)
 
     def missing(self) -> set[str]:
         """Read everything, put it back, and return the confirmed messages that are not there."""

@@ -34,6 +34,8 @@ class Application:
     kbz: Kbz
     lab: str
     numbers: int = 0
+    told: str = ""
+    """The password that it was given; without one it looks into the store."""
 
     def write(self, host: str = BALANCER) -> str:
         """Write one number in a new session; return the node's address. redis.RedisError when nobody took it."""
@@ -82,12 +84,15 @@ class Application:
             stop.set()
             thread.join(30)
 
+    def store(self) -> str:
+        """Return the password of the store as it is now."""
+        return load_credentials(self.kbz.root / "credentials")["REDIS_PASSWORD"].reveal()
+
     def _client(self, host: str) -> Any:
-        store = load_credentials(self.kbz.root / "credentials")
         return redis.Redis(
             host,
             6379,
-            password=store["REDIS_PASSWORD"].reveal(),
+            password=self.told or self.store(),
             socket_timeout=4.0,
             socket_connect_timeout=2.0,
             decode_responses=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from keybuzz.engine import events
 from keybuzz.engine.journal import Journal
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.rotate import rotate
+from keybuzz.engine.rotate import RotateWords, rotate
 from keybuzz.engine.workspace import Workspace
 from keybuzz.lab.namespace import enter
 from keybuzz.site.load import load_site, read_configuration
@@ -41,7 +41,10 @@ class Teller:
             print(f"{word} {self._seen[word]}", flush=True)
 
 
-def main(config: str, service: str) -> int:
+REASON = "a test of the lab kills rotations of frozen modules"
+
+
+def main(config: str, service: str, *lifted: str) -> int:
     """Do what `kbz secrets rotate SERVICE` does."""
     configuration = read_configuration(Path(config))
     site = load_site(configuration)
@@ -49,7 +52,8 @@ def main(config: str, service: str) -> int:
     enter(site.settings.lab)
     journal = Journal(site.settings.state / "journal.sqlite")
     work = Workspace(site, make_nornir(configuration, site), journal, Teller(), "rotating")
-    report = rotate(work, service, 30, 300)
+    words = RotateWords(service, 30, 300, lifted=tuple(lifted), reason=REASON if lifted else "")
+    report = rotate(work, words)
     print(f"end {int(report.exit_code)} {report.error}", flush=True)
     return int(report.exit_code)
 

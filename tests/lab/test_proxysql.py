@@ -15,10 +15,13 @@ import pytest
 from keybuzz.lab import inside
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
+from keybuzz.model.secret import Secret
 from keybuzz.site.credentials import load_credentials
 from keybuzz.site.load import load_site, read_configuration
 from tasks.galera.drill import isolated
 from tests.lab.conftest import Kbz, until, write_site
+from tests.lab.galera_ledger import ADDRESSES
+from tests.lab.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
 
@@ -26,6 +29,11 @@ LAB = "kbz-proxysql"
 BALANCER = "10.0.0.20"
 LIMIT = ("--limit", "proxysql", "--format", "json")
 RUN = ("run", "proxysql", *LIMIT)
+GALERA = ("run", "galera", "--limit", "galera", "--format", "json")
+LIFT = (
+    *("--lift-freeze", "galera", "--lift-freeze", "proxysql"),
+    *("--reason", "the owner said so on the phone"),
+)
 LIFTED = (*RUN, "--lift-freeze", "proxysql", "--reason", "the owner said so on the phone")
 
 
@@ -45,19 +53,26 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
         made.good("lab", "down", "--wipe")
 
 
-def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
-    """Run statements as the application through the load balancer; return the rows of the last one."""
+def connect(
+    kbz: Kbz, host: str = BALANCER, user: str = "APP", password: Secret | None = None
+) -> pymysql.Connection[Any]:
+    """Open a session as one of the users, by the store's password or another one."""
     known = load_credentials(kbz.root / "credentials")
     with visiting(NAMESPACES / LAB):
-        connection = pymysql.connect(
-            host=BALANCER,
-            user=known["MARIADB_APP_USER"].reveal(),
-            password=known["MARIADB_APP_PASSWORD"].reveal(),
-            database=known["MARIADB_DB"].reveal(),
+        return pymysql.connect(
+            host=host,
+            user=known[f"MARIADB_{user}_USER"].reveal(),
+            password=(password or known[f"MARIADB_{user}_PASSWORD"]).reveal(),
+            database=known["MARIADB_DB"].reveal() if user == "APP" else None,
             connect_timeout=5,
             read_timeout=30,
             autocommit=True,
         )
+
+
+def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
+    """Run statements as the application through the load balancer; return the rows of the last one."""
+    connection = connect(kbz)
     with connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -172,6 +187,58 @@ def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lift
     assert kbz("drift", "proxysql", *LIMIT).code == 2, "a frozen group is not touched"
     kbz.good(*LIFTED)
     assert kbz("drift", "proxysql", *LIMIT).code == 0
+
+
+def refused(kbz: Kbz, password: Secret, host: str = BALANCER, user: str = "APP") -> str:
+    """Return why a new session is refused with this password; empty when it is let in."""
+    try:
+        with connect(kbz, host, user, password):
+            return ""
+    except pymysql.err.OperationalError as error:
+        return str(error)
+
+
+def test_a_rotated_password_is_taken_beside_the_old_one_until_it_is_dropped(kbz: Kbz) -> None:
+    before = load_credentials(kbz.root / "credentials")
+    old = before["MARIADB_APP_PASSWORD"]
+    with watching() as processes, connect(kbz) as session, session.cursor() as cursor:
+        done = kbz.good("secrets", "rotate", "mariadb-app", "--keep-old", *LIFT)
+        now = load_credentials(kbz.root / "credentials")
+        new = now["MARIADB_APP_PASSWORD"]
+        for address in ADDRESSES.values():
+            assert refused(kbz, old, address) == refused(kbz, new, address) == ""
+        assert "Access denied" in refused(kbz, old), "ProxySQL knows one password"
+        assert ask(kbz, "SELECT 1") == [(1,)]
+        # Its first statement: only now ProxySQL comes to MariaDB for it, by the password that it came with.
+        cursor.execute("SELECT COUNT(*) FROM kept")
+        assert cursor.fetchall(), "who was connected stays"
+        by_itself = kbz(*GALERA)
+        assert by_itself.code == 3, "a run does not drop what somebody may use"
+        assert "kbz secrets rotate ends it" in by_itself.stdout
+        end = kbz.good("secrets", "rotate", "mariadb-app", *LIFT)
+        cursor.execute("SELECT COUNT(*) FROM kept")
+        assert cursor.fetchall(), "and so does who is connected to MariaDB"
+    for address in ADDRESSES.values():
+        assert "Access denied" in refused(kbz, old, address)
+        assert refused(kbz, new, address) == ""
+    assert {name for name in now if now[name] != before[name]} == {"MARIADB_APP_PASSWORD"}
+    assert kbz("drift", "galera", "proxysql", "--all").code == 0
+    for value in (old.reveal(), new.reveal()):
+        assert value not in done.stdout + done.stderr + end.stdout + end.stderr
+        assert not any(value.encode() in text for text in processes)
+
+
+def test_a_rotation_that_was_killed_goes_on_and_the_admin_port_is_rotated_too(kbz: Kbz) -> None:
+    before = load_credentials(kbz.root / "credentials")
+    seen = kill_at_each_stage(kbz, "mariadb-app", "galera", "proxysql")
+    assert any("the old password no more" in word for word in seen)
+    kbz.good("secrets", "rotate", "proxysql-admin", *LIFT[2:])
+    by_hand(kbz, "SELECT 1")
+    now = load_credentials(kbz.root / "credentials")
+    changed = {name for name in now if now[name] != before[name]}
+    assert changed == {"MARIADB_APP_PASSWORD", "PROXYSQL_ADMIN_PASSWORD"}
+    assert ask(kbz, "SELECT 1") == [(1,)]
+    assert kbz("drift", "galera", "proxysql", "--all").code == 0
 
 
 def test_one_proxy_may_stop(kbz: Kbz) -> None:

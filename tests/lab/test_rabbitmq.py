@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import Done, Kbz, until, write_site
 from tests.lab.queue_ledger import ADDRESSES, QUEUE, QueueLedger
+from tests.lab.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
 
@@ -23,6 +25,10 @@ COOKIE = f"{DATA}/.erlang.cookie"
 RUN = ("run", "rabbitmq", "--limit", "rabbitmq", "--format", "json")
 PROXY = ("run", "rabbitmq-proxy", "--limit", "haproxy", "--format", "json")
 LIFTED = (*RUN, "--lift-freeze", "rabbitmq", "--reason", "the owner said so on the phone")
+ROTATE = (
+    *("--lift-freeze", "rabbitmq", "--lift-freeze", "rabbitmq-proxy"),
+    *("--reason", "the owner said so on the phone"),
+)
 HEALTH = ("health", "rabbitmq", "--limit", "rabbitmq", "--format", "json")
 
 
@@ -182,6 +188,45 @@ class TestBlackout:
         after = {host: kbz.on(host, "docker inspect -f '{{.Id}}' rabbitmq") for host in HOSTS}
         assert after == before
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestRotation:
+    def test_who_is_connected_stays_and_new_connections_need_the_new_password(
+        self, kbz: Kbz, ledger: QueueLedger
+    ) -> None:
+        kbz.good(*PROXY)
+        until(lambda: ledger.publish() == 1, 60, "the application publishes")
+        before = load_credentials(kbz.root / "credentials")
+        with watching() as processes, ledger.publishing() as published:
+            until(lambda: len(published.bodies) > 20, 60, "it publishes over one connection")
+            done = kbz.good("secrets", "rotate", "rabbitmq", *ROTATE)
+            so_far = len(published.bodies)
+            until(lambda: len(published.bodies) > so_far + 20, 60, "the same connection goes on")
+            assert ledger.publish(3) == 3, "a new one with the new password"
+        assert published.failures == []
+        assert ledger.missing() == set()
+        now = load_credentials(kbz.root / "credentials")
+        assert {name for name in now if now[name] != before[name]} == {"RABBITMQ_PASSWORD"}
+        ledger.told = before["RABBITMQ_PASSWORD"].reveal()
+        assert ledger.publish() == 0, "a new one with the old password"
+        ledger.told = ""
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        for value in (secrets["RABBITMQ_PASSWORD"].reveal() for secrets in (before, now)):
+            assert value not in done.stdout + done.stderr
+            assert not any(value.encode() in text for text in processes)
+
+    def test_killed_at_each_stage_the_same_command_goes_on(
+        self, kbz: Kbz, ledger: QueueLedger
+    ) -> None:
+        seen = kill_at_each_stage(kbz, "rabbitmq", "rabbitmq", "rabbitmq-proxy")
+        assert any(word.startswith("stage the cluster takes the new password") for word in seen)
+        assert ledger.publish(3) == 3
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+    def test_the_cookie_is_not_rotated_and_it_is_said_why(self, kbz: Kbz) -> None:
+        done = kbz("secrets", "rotate", "rabbitmq-cookie")
+        assert done.code == 3
+        assert "a stop of all nodes" in done.stderr
 
 
 class TestDrill:

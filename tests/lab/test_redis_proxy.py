@@ -15,17 +15,23 @@ from redis.sentinel import MasterNotFoundError
 
 from tasks.redis_proxy.values import HEARTBEAT, SOCKET, UNIT
 from tests.lab.conftest import Done, Kbz, until, write_site
-from tests.lab.redis_application import Application
+from tests.lab.redis_application import BALANCER, Application
 from tests.lab.redis_ledger import ADDRESSES, RedisLedger
+from tests.lab.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-redlb"
+LAB = "kbz-rotate"
 ENTRIES = ("haproxy-01", "haproxy-02")
 ALL = (*ADDRESSES, *ENTRIES)
 LIMIT = ("--limit", "redis,haproxy")
 RUN = ("run", "redis", "redis-proxy", *LIMIT, "--format", "json")
 LIFTED = (*RUN, "--lift-freeze", "redis-proxy", "--reason", "the owner said so on the phone")
+ROTATE = ("secrets", "rotate", "redis")
+LIFT = (
+    *("--lift-freeze", "redis", "--lift-freeze", "redis-proxy"),
+    *("--reason", "the owner said so on the phone"),
+)
 HEALTH = ("health", "redis-proxy", *LIMIT, "--format", "json")
 ASK = (
     "import socket; s = socket.socket(socket.AF_UNIX); "
@@ -248,6 +254,86 @@ class TestPower:
         assert lead(kbz, now)
         assert application.write() == ADDRESSES[now]
         assert written <= application.there()
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestRotation:
+    def test_a_frozen_cluster_is_asked_for_before_a_value_is_begun_with(self, kbz: Kbz) -> None:
+        done = kbz(*ROTATE)
+        assert done.code == 3
+        assert "--lift-freeze redis --lift-freeze redis-proxy" in done.stderr
+        assert not (kbz.root / "credentials/redis.env.next").exists()
+
+    def test_the_application_is_never_refused_with_the_old_password_until_it_is_told_the_new_one(
+        self, kbz: Kbz, ledger: RedisLedger, application: Application
+    ) -> None:
+        until(lambda: kbz("health", "redis", "redis-proxy", *LIMIT).code == 0, 60, "all is whole")
+        before, leading, running = application.store(), ledger.master(), containers(kbz)
+        application.told = before
+        with watching() as processes, application.traffic() as taken:
+            until(lambda: len(taken.by) >= 20, 60, "writes go to the master")
+            done = kbz.good(*ROTATE, *LIFT, "--keep-old")
+            now, told = application.store(), max(taken.by)
+            assert now != before
+            until(lambda: max(taken.by) > told + 50, 60, "writes go on with the old one")
+            by_itself = kbz(*RUN)
+            assert by_itself.code == 3, "a run does not drop what somebody may use"
+            assert "kbz secrets rotate redis ends it" in by_itself.stdout
+            application.told = now
+            told = max(taken.by)
+            until(lambda: max(taken.by) > told + 50, 60, "and with the new one")
+            end = kbz.good(*ROTATE, *LIFT)
+            told = max(taken.by)
+            until(lambda: max(taken.by) > told + 50, 60, "and when the old one is gone")
+        assert taken.failures == []
+        assert set(taken.by) <= application.there()
+        assert "takes the old one too" in done.stdout
+        application.told = before
+        for address in (BALANCER, *ADDRESSES.values()):
+            assert not application.writes(address)
+        application.told = ""
+        assert application.writes()
+        assert (ledger.master(), containers(kbz)) == (leading, running)
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        journal = (kbz.root / "state" / "journal.sqlite").read_bytes()
+        for value in (before, now):
+            assert value not in done.stdout + done.stderr + end.stdout + end.stderr
+            assert value.encode() not in journal
+            assert not any(value.encode() in text for text in processes)
+
+    def test_killed_between_stages_the_same_command_goes_on_and_nobody_is_shut_out(
+        self, kbz: Kbz, application: Application
+    ) -> None:
+        application.told = before = application.store()
+
+        def tell() -> None:
+            application.told = application.store()
+
+        with application.traffic() as taken:
+            seen = kill_at_each_stage(
+                kbz,
+                "redis",
+                "redis",
+                "redis-proxy",
+                killed=tell,
+                # Every half-way point is in tests/unit/test_rotation_redis.py.
+                stages=("Redis takes", "it stands", "change haproxy-02", "redis-03 takes"),
+            )
+        assert any(word.startswith("stage change haproxy-02") for word in seen)
+        assert any(word.startswith("held a real login") for word in seen)
+        assert application.told != before
+        assert taken.failures == []
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        assert levels(kbz(*HEALTH)) == {}
+
+    def test_what_was_rotated_stays_so_over_a_restart(
+        self, kbz: Kbz, application: Application
+    ) -> None:
+        application.told = ""
+        for host in ADDRESSES:
+            kbz.on(host, "docker restart -t 5 redis redis-sentinel")
+        until(lambda: kbz("health", "redis", "redis-proxy", *LIMIT).code == 0, 120, "all is whole")
+        until(application.writes, 30, "the application writes")
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
 
 

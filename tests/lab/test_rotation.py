@@ -5,12 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +17,7 @@ from keybuzz.lab.namespace import visiting
 from keybuzz.model.secret import Secret
 from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import DB, Kbz, until, write_site
+from tests.lab.watching import kill_at_something_new, watching
 
 pytestmark = pytest.mark.lab
 
@@ -31,6 +27,7 @@ ROTATIONS = {
     "postgres-app": ("POSTGRES_APP_USER", "POSTGRES_APP_PASS"),
     "postgres-replication": ("POSTGRES_REPL_USER", "POSTGRES_REPL_PASS"),
     "postgres-rewind": ("POSTGRES_REWIND_USER", "POSTGRES_REWIND_PASS"),
+    "postgres-superuser": ("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS"),
 }
 
 
@@ -92,28 +89,6 @@ def streams(kbz: Kbz, host: str) -> int:
     return int(
         psql(kbz, host, "select count(*) from pg_stat_replication where state = 'streaming'")
     )
-
-
-@contextmanager
-def watching() -> Iterator[set[bytes]]:
-    """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs."""
-    seen: set[bytes] = set()
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.is_set():
-            for name in ("cmdline", "environ"):
-                for path in Path("/proc").glob(f"[0-9]*/{name}"):
-                    with suppress(OSError):  # it has just ended
-                        seen.add(path.read_bytes())
-
-    thread = threading.Thread(target=look, name="watching")
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join(30)
 
 
 def assert_nothing_to_do(kbz: Kbz) -> None:
@@ -178,7 +153,7 @@ def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: 
     before = load_credentials(store(cluster))
     begun: set[str] = set()
     for _ in range(40):
-        ended = _kill_at_something_new(cluster, service, seen)
+        ended = kill_at_something_new(cluster, service, seen)
         begun |= _begun(cluster)
         _assert_nobody_is_locked_out(cluster, service, before)
         if ended:
@@ -190,26 +165,6 @@ def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: 
     assert_taken(cluster, service, before)
     assert_nothing_to_do(cluster)
     until(lambda: whole(cluster), 60, "the cluster to be whole")
-
-
-def _kill_at_something_new(kbz: Kbz, service: str, seen: set[str]) -> bool:
-    """Start a rotation and kill it at the first word that none was killed at; True when it ended well."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.lab.rotating", str(kbz.config), service],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as run:
-        assert run.stdout is not None
-        for line in run.stdout:
-            word = line.strip()
-            if word.startswith("end "):
-                assert word.split()[1] == "0", word
-                return True
-            if word not in seen:
-                seen.add(word)
-                os.kill(run.pid, signal.SIGKILL)
-                return False
-    pytest.fail(f"the rotation ended without a word (exit {run.returncode})")
 
 
 def _begun(kbz: Kbz) -> set[str]:
@@ -242,11 +197,46 @@ def test_a_cluster_that_is_not_as_described_is_refused_before_anything_changes(
     cluster.good("run", "patroni", "--limit", "db")
 
 
+def cut_off_patroni(kbz: Kbz, host: str) -> None:
+    """End every connection of the superuser on a member, as PostgreSQL's own restart does."""
+    psql(
+        kbz,
+        host,
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+        "where usename = 'kb_admin' and pid <> pg_backend_pid()",
+    )
+
+
+def test_nobody_is_shut_out_whose_connections_are_cut_between_the_role_and_the_files(
+    cluster: Kbz,
+) -> None:
+    """It was so: Patroni asks PostgreSQL before it reads a new password, and nobody could let it in again."""
+    before, host = load_credentials(store(cluster)), leader(cluster)
+    seen: set[str] = set()
+    role = ("done postgres-role:kb_admin",)
+    assert not kill_at_something_new(cluster, "postgres-superuser", seen, moments=role)
+    for member in DB:
+        cut_off_patroni(cluster, member)
+    rounds = turns(cluster, host)
+    until(lambda: turns(cluster, host) > rounds + 2, 60, "Patroni goes on to lead")
+    assert leader(cluster) == host
+    cluster.good("secrets", "rotate", "postgres-superuser")
+    assert_taken(cluster, "postgres-superuser", before)
+    assert_nothing_to_do(cluster)
+    assert leader(cluster) == host
+    until(lambda: whole(cluster), 60, "the cluster to be whole")
+
+
+def turns(kbz: Kbz, host: str) -> int:
+    """Count how often Patroni has said that it leads."""
+    return kbz.on(host, "docker logs patroni 2>&1").count("the leader with the lock")
+
+
 def test_what_kbz_can_not_do_safely_it_says(cluster: Kbz) -> None:
-    done = cluster("secrets", "rotate", "postgres-superuser")
+    done = cluster("secrets", "rotate", "mariadb-root", "--lift-freeze", "galera")
     assert done.code == 3
-    assert "is not rotated by kbz yet" in done.stderr
-    assert not (store(cluster) / "postgres.env.next").exists()
+    assert "is not rotated by kbz" in done.stderr
+    assert not (store(cluster) / "mariadb.env.next").exists()
 
 
 def api_status(address: str, password: Secret) -> int:

@@ -17,14 +17,17 @@ from keybuzz.engine.observe import Observation, Snapshot, View
 from keybuzz.model.docker import Container, StoppedContainer
 from keybuzz.model.errors import RefusedError
 from keybuzz.model.live import Gate, Live, Stage
+from keybuzz.model.mariadb import MysqlUser
 from keybuzz.model.plan import Action, Change, State
 from keybuzz.model.reading import Answer
+from keybuzz.model.secret import Secret
 from keybuzz.site.site import Site
 from resource_values import applied
 from site_values import Row, described, fleet_of, memory_site
 from tasks.galera import MODULE, values
 from tasks.galera.desired import STATUS, VARIABLES
 from tasks.galera.members import CONTAINER_ID, DATA_ID
+from tasks.galera.rotation import LOGIN
 
 HOSTS = ("maria-1", "maria-2", "maria-3")
 INSIDE = ("mysql-database:erpnext", "mysql-user:erpnext", "mysql-user:kb_monitor")
@@ -43,10 +46,11 @@ def site() -> Site:
     return replace(memory_site(), servers=servers, catalogue=catalogue)
 
 
-@lru_cache(maxsize=1)
-def descriptions() -> dict[str, HostDescription]:
-    """Return the description of every member."""
-    return described(site(), MODULE)
+@lru_cache(maxsize=4)
+def descriptions(rotating: str = "") -> dict[str, HostDescription]:
+    """Return the description of every member, also while a credential is rotated."""
+    former = {rotating: Secret(rotating, "the-one-before-1234")} if rotating else {}
+    return described(replace(site(), former=former), MODULE)
 
 
 @dataclass
@@ -83,6 +87,10 @@ class World:
     nodes: dict[str, Node]
     users: set[str] = field(default_factory=set)
     """What is inside the cluster."""
+    passwords: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a user that is not as described says of its passwords."""
+    rotating: str = ""
+    """The credential whose former value the site knows."""
     births: int = 0
     trail: list[Stage] = field(default_factory=list)
 
@@ -183,7 +191,8 @@ class World:
         }
         away = {host: "no route" for host in self.nodes if host not in reachable}
         chosen = frozenset(self.nodes if selected is None else selected)
-        view = View(descriptions(), Snapshot(observations, away), chosen, site().digest_key)
+        known = descriptions(self.rotating)
+        view = View(known, Snapshot(observations, away), chosen, site().digest_key)
         return view.live(MODULE, site())
 
     def apply(self, stage: Stage) -> None:
@@ -200,6 +209,10 @@ class World:
         if change.identity in INSIDE:
             assert node.primary, f"{change.identity} is written outside the Primary component"
             self.users.add(change.identity)
+            self.passwords.pop(change.identity, None)
+            if isinstance(change.resource, MysqlUser) and change.resource.former:
+                both = {"logs_in": True, "others": ("the former one",)}
+                self.passwords[change.identity] = both
             return
         if isinstance(change.resource, StoppedContainer):
             assert not self.serving(), "a serving member is stopped"
@@ -230,7 +243,8 @@ class World:
         found = dict(node.states)
         for identity in INSIDE:
             there = identity in self.users
-            state = State(identity, there, found[identity].attributes if there else {})
+            said = {**found[identity].attributes, **self.passwords.get(identity, {})}
+            state = State(identity, there, said if there else {})
             found[identity] = (
                 state if node.primary else State(identity, False, problem="nothing answers")
             )
@@ -241,7 +255,9 @@ class World:
         names = [*node.volume, *(["data"] if node.history else [])]
         inside = ["grastate.dat", "mysql"] if node.history else []
         inside += ["gvwstate.dat"] if node.view is not None else []
+        lets_in = all(found["logs_in"] for found in self.passwords.values())
         return {
+            LOGIN: Answer(LOGIN, {"denied": "" if lets_in else "Access denied", "rows": {}}),
             "galera.volume": Answer("galera.volume", {"there": True, "names": names}),
             "galera.data": Answer("galera.data", {"there": bool(inside), "names": inside}),
             "galera.node": self._node(node),

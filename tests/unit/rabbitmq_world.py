@@ -25,6 +25,7 @@ from resource_values import applied
 from site_values import described, memory_site
 from tasks.rabbitmq import MODULE
 from tasks.rabbitmq.members import CONTAINER, COOKIE
+from tasks.rabbitmq.rotation import LOGIN
 
 HOSTS = ("queue-01", "queue-02", "queue-03")
 USER = "kb_rmq"
@@ -58,6 +59,8 @@ class Node:
     lacking: tuple[str, ...] = ()
     critical: tuple[str, ...] = ()
     reachable: bool = True
+    old: bool = False
+    """Our user has another password."""
 
     @property
     def runs(self) -> bool:
@@ -137,6 +140,8 @@ class World:
                     other.members -= {gone}
             case RabbitmqUser():
                 self._users(node, node.users | {USER})
+                for other in self.nodes.values():
+                    other.old = other.old and other.members != node.members
             case RabbitmqNoUser():
                 assert USER in node.users, "nobody could get in"
                 self._users(node, node.users - {"guest"})
@@ -165,14 +170,18 @@ class World:
             match resource:
                 case RabbitmqMembership():
                     state = State(identity, True, {"members": tuple(sorted(node.members))})
-                case RabbitmqReplicas() if USER not in node.users:
+                case RabbitmqReplicas() if USER not in node.users or node.old:
                     state = State(identity, False, problem="does not let us in")
                 case RabbitmqReplicas():
                     state = State(identity, True, {"lacking": len(node.lacking)})
                 case RabbitmqNoUser():
                     state = State(identity, True, {"there": "guest" in node.users})
                 case _:
-                    good = {"password_matches": True, "administrator": True, "permitted": True}
+                    good = {
+                        "password_matches": not node.old,
+                        "administrator": True,
+                        "permitted": not node.old,
+                    }
                     there = USER in node.users
                     state = State(identity, there, good if there else {})  # type: ignore[arg-type]
             found[identity] = state
@@ -182,7 +191,7 @@ class World:
         node = self.nodes[host]
         names = [".erlang.cookie"] * node.states[COOKIE].present + ["mnesia"] * bool(node.members)
         value = {
-            "denied": USER not in node.users,
+            "denied": USER not in node.users or node.old,
             "members": sorted(node.members),
             "running": sorted(self.running(host)),
             "critical": list(node.critical),
@@ -196,7 +205,9 @@ class World:
         look = Answer("rabbitmq.node", value)
         if not node.runs:
             look = Answer("rabbitmq.node", problem="Connection refused")
+        accepted = node.runs and USER in node.users and not node.old
         return {
+            LOGIN: Answer(LOGIN, {"accepted": accepted, "reason": "ACCESS_REFUSED"}),
             "rabbitmq.node": look,
             "rabbitmq.data": Answer("rabbitmq.data", {"there": True, "names": names}),
             "rabbitmq.units": Answer("rabbitmq.units", {"there": True, "names": []}),

@@ -19,11 +19,13 @@ from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change, State
 from keybuzz.model.reading import Answer
 from keybuzz.model.redis import RedisMaster, RedisRuntime
+from keybuzz.model.secret import Secret
 from keybuzz.site.site import Site
 from resource_values import applied
 from site_values import Row, described, fleet_of, memory_site
 from tasks.redis import MODULE as REDIS
-from tasks.redis.members import CONTAINERS, RUNTIME, SENTINEL_RUNTIME
+from tasks.redis.members import CONTAINERS, PASSWORD, RUNTIME, SENTINEL_RUNTIME
+from tasks.redis.rotation import LOGIN
 
 HOSTS = ("redis-1", "redis-2", "redis-3")
 NAME = "kb-redis-master"
@@ -31,7 +33,19 @@ SETTINGS = "redis-settings:live"
 MONITOR = f"sentinel-monitor:{NAME}"
 DATA = "redis-data:/opt/keybuzz/redis/data"
 REDIS_CONTAINER, SENTINEL_CONTAINER = CONTAINERS
-_LIVE = {SETTINGS: REDIS_CONTAINER, MONITOR: SENTINEL_CONTAINER}
+_LIVE = {
+    SETTINGS: REDIS_CONTAINER,
+    PASSWORD: REDIS_CONTAINER,
+    MONITOR: SENTINEL_CONTAINER,
+}
+
+
+@lru_cache(maxsize=1)
+def rotating_site() -> Site:
+    """Return the same site while REDIS_PASSWORD is rotated."""
+    return replace(
+        site(), former={"REDIS_PASSWORD": Secret("REDIS_PASSWORD", "the-one-before-1234")}
+    )
 
 
 @lru_cache(maxsize=1)
@@ -51,10 +65,10 @@ def site() -> Site:
     return replace(memory_site(), servers=servers, catalogue=catalogue)
 
 
-@lru_cache(maxsize=1)
-def descriptions() -> dict[str, HostDescription]:
+@lru_cache(maxsize=2)
+def descriptions(*, rotating: bool = False) -> dict[str, HostDescription]:
     """Return the description of every member."""
-    return described(site(), REDIS)
+    return described(rotating_site() if rotating else site(), REDIS)
 
 
 def address(host: str) -> str:
@@ -95,6 +109,8 @@ class World:
     master: str | None = None
     epoch: int = 0
     trail: list[Stage] = field(default_factory=list)
+    rotating: bool = False
+    """Whether the site knows a former password."""
 
     @classmethod
     def empty(cls) -> World:
@@ -160,7 +176,8 @@ class World:
         }
         away = {host: "no route" for host in self.nodes if host not in reachable}
         chosen = frozenset(self.nodes if selected is None else selected)
-        view = View(descriptions(), Snapshot(observations, away), chosen, site().digest_key)
+        known = descriptions(rotating=self.rotating)
+        view = View(known, Snapshot(observations, away), chosen, site().digest_key)
         return view.live(REDIS, site())
 
     def apply(self, stage: Stage) -> None:
@@ -204,7 +221,8 @@ class World:
         node = self.nodes[host]
         found = dict(node.states)
         for identity, container in _LIVE.items():
-            if not node.runs(container) or (identity == SETTINGS and node.denied):
+            shut = identity in (SETTINGS, PASSWORD) and node.denied
+            if not node.runs(container) or shut:
                 found[identity] = State(identity, False, problem="nothing answers")
         return found
 
@@ -216,6 +234,7 @@ class World:
             "redis.conf": Answer("redis.conf", {"there": True, "names": list(node.legacy)}),
             "redis.units": Answer("redis.units", {"there": True, "names": ["docker.service"]}),
             "redis.node": self._node(host),
+            LOGIN: self._login(host),
             "redis.sentinel": self._sentinel(host),
         }
 
@@ -231,6 +250,13 @@ class World:
             "INFO persistence": {"aof_enabled": "1", "aof_last_write_status": "ok"},
         }
         return Answer("redis.node", {"denied": "", "replies": replies})
+
+    def _login(self, host: str) -> Answer:
+        node = self.nodes[host]
+        if not node.runs(REDIS_CONTAINER):
+            return Answer(LOGIN, problem="Connection refused")
+        taken: Any = node.states[PASSWORD].attributes["taken"]
+        return Answer(LOGIN, {"denied": "" if "ours" in taken else "WRONGPASS", "replies": {}})
 
     def _replication(self, host: str) -> dict[str, str]:
         replicas = [other for other in self.running(REDIS_CONTAINER) if other != self.master]

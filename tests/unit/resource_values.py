@@ -42,6 +42,7 @@ from keybuzz.model.redis import (
     RedisAccess,
     RedisData,
     RedisMaster,
+    RedisPassword,
     RedisRuntime,
     RedisSettings,
     RuntimeFile,
@@ -85,7 +86,9 @@ _environment = st.lists(
 )
 _rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "22"]))
 _rabbit = st.builds(RabbitmqAccess, _words, st.just("10.0.0.126"), _words, _secrets, _words)
-_redis = st.builds(RedisAccess, st.just("10.0.0.123"), _secrets)
+_redis = st.builds(
+    RedisAccess, st.just("10.0.0.123"), _secrets, former=st.one_of(st.none(), _secrets)
+)
 _runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
 _watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
 _mysql = st.builds(MysqlAccess, st.just("10.0.0.170"), _words, _secrets)
@@ -172,6 +175,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "reboot": st.builds(Reboot, _words),
     "redis-data": st.builds(RedisData, _paths, _numbers),
     "redis-master": st.builds(RedisMaster, _redis, _words, _words),
+    "redis-password": st.builds(RedisPassword, _redis),
     "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),
     "redis-settings": st.builds(RedisSettings, _redis, _pairs),
     "sentinel-monitor": st.builds(SentinelMonitor, _redis, _watch, _paths),

@@ -9,7 +9,7 @@ import pytest
 
 from keybuzz.model.errors import InputError
 from keybuzz.site.credential_check import check_store
-from keybuzz.site.credential_pending import begin, pending, switch
+from keybuzz.site.credential_pending import begin, forget, pending, switch
 from keybuzz.site.credential_schema import Credential, find
 from keybuzz.site.credentials import create_missing, load_credentials
 
@@ -47,9 +47,11 @@ def test_a_begun_value_is_kept_private_and_stays_the_same(store: Path) -> None:
 def test_two_rotations_of_one_file_do_not_know_each_other(store: Path) -> None:
     one, two = begin(store, APP), begin(store, REPLICATION)
     switch(store, APP)
+    forget(store, APP)
     assert pending(store, APP) is None
     assert pending(store, REPLICATION) == two
     switch(store, REPLICATION)
+    forget(store, REPLICATION)
     found = load_credentials(store)
     assert (found["POSTGRES_APP_PASS"], found["POSTGRES_REPL_PASS"]) == (one, two)
     assert not (store / "postgres.env.next").exists()
@@ -61,6 +63,7 @@ def test_the_switch_changes_one_line_and_nothing_else(store: Path) -> None:
     old = path.read_text().split("\n")
     new = begin(store, APP)
     switch(store, APP)
+    forget(store, APP)
     lines = path.read_text().split("\n")
     changed = [pair for pair in zip(old, lines, strict=True) if pair[0] != pair[1]]
     assert [after for _, after in changed] == [f"POSTGRES_APP_PASS={new.reveal()}"]
@@ -69,12 +72,11 @@ def test_the_switch_changes_one_line_and_nothing_else(store: Path) -> None:
 
 def test_a_switch_that_was_cut_off_before_it_forgot_is_repeated(store: Path) -> None:
     new = begin(store, APP)
-    kept = (store / "postgres.env.next").read_bytes()
     switch(store, APP)
-    (store / "postgres.env.next").touch(mode=0o600)
-    (store / "postgres.env.next").write_bytes(kept)
+    assert load_credentials(store)["POSTGRES_APP_PASS"] == pending(store, APP) == new
     assert begin(store, APP) == new
     switch(store, APP)
+    forget(store, APP)
     assert load_credentials(store)["POSTGRES_APP_PASS"] == new
     assert not (store / "postgres.env.next").exists()
 
@@ -85,6 +87,7 @@ def test_another_name_becomes_the_schemas_name(store: Path) -> None:
     path.write_text(path.read_text().replace("RABBITMQ_PASSWORD=", "RABBITMQ_DEFAULT_PASS="))
     new = begin(store, password)
     switch(store, password)
+    forget(store, password)
     assert f"RABBITMQ_PASSWORD={new.reveal()}\n" in path.read_text()
     assert "DEFAULT_PASS" not in path.read_text()
 

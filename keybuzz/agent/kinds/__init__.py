@@ -67,6 +67,7 @@ _MODULES = {
     "proxysql-variables": "proxysql",
     "redis-data": "redis",
     "redis-master": "redis",
+    "redis-password": "redis_password",
     "redis-runtime": "redis",
     "redis-settings": "redis",
     "sentinel-monitor": "sentinel",

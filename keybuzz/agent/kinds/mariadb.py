@@ -7,12 +7,11 @@ import os
 import re
 
 from keybuzz.agent.errors import AgentError
-from keybuzz.agent.mysql import Connection, DeniedError
+from keybuzz.agent.mysql import Connection, DeniedError, enter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 _BINLOG = b"\xfebin"
 _UPGRADED = ("mysql_upgrade_info", "mariadb_upgrade_info")
 _ANOTHER_LAYOUT = ("ibdata1", "mysql", "grastate.dat")
+_DIGEST = re.compile(r"\*[0-9A-F]{40}")
+_FORMER, _ANOTHER = "the former one", "another one"
 _GRANT = re.compile(r"GRANT (.+) ON (\S+) TO ")
 
 
@@ -67,8 +68,7 @@ def _series(text: str) -> tuple[int, int]:
 
 
 def _open(query: Query) -> Connection:
-    access: dict[str, Any] = query["access"]
-    return Connection(access["address"], access["port"], access["user"], access["password"])
+    return enter(query["access"])
 
 
 def read_mysql_database(query: Query, context: Context) -> State:
@@ -94,23 +94,31 @@ def write_mysql_database(order: Query, context: Context) -> None:
 
 
 def read_mysql_user(query: Query, context: Context) -> State:
-    """Say whether the user can log in with its password, here and now, and which of its grants it has."""
+    """Say whether the user can log in with its password, here and now, which others it has, and which grants."""
     with _open(query) as server:
         if not _exists(server, query["name"]):
             return {"present": False, "attributes": {}}
         rows = server.query(f"SHOW GRANTS FOR {_account(query['name'])}")
+        others = _others(server, query)
     held = {_grant(row[0] or "") for row in rows}
     grants = [f"{what} ON {where}" for what, where in query["grants"] if (what, where) in held]
-    return {"present": True, "attributes": {"logs_in": _logs_in(query), "grants": grants}}
+    attributes = {"logs_in": _logs_in(query), "grants": grants, "others": others}
+    return {"present": True, "attributes": attributes}
 
 
 def write_mysql_user(order: Query, context: Context) -> None:
-    """Create what is missing; set the password only when the login fails. The server gets a hash."""
+    """Create what is missing; set the password only when it or another one is not as it must be.
+
+    The server gets hashes. Who is connected stays connected.
+    """
     account = _account(order["name"])
-    secret = f"IDENTIFIED VIA mysql_native_password USING {literal(stored(order['password']))}"
+    # The former one first: who still has it sees the same greeting as before.
+    passwords = [word for word in (order["former"], order["password"]) if word]
+    ways = " OR ".join(f"mysql_native_password USING {literal(stored(w))}" for w in passwords)
+    secret = f"IDENTIFIED VIA {ways}"
     with _open(order) as server:
         server.query(f"CREATE USER IF NOT EXISTS {account} {secret}")
-        if not _logs_in(order):
+        if not _logs_in(order) or _others(server, order) != [_FORMER][: len(passwords) - 1]:
             server.query(f"ALTER USER {account} {secret}")
         for what, where in order["grants"]:
             server.query(f"GRANT {what} ON {_place(where)} TO {account}")
@@ -124,6 +132,16 @@ def write_mysql_user(order: Query, context: Context) -> None:
 def _exists(server: Connection, user: str) -> bool:
     statement = f"SELECT 1 FROM mysql.global_priv WHERE User = {literal(user)} AND Host = '%'"
     return bool(server.query(statement))
+
+
+def _others(server: Connection, query: Query) -> list[str]:
+    """Return which passwords the user has beside ours, by name."""
+    rows = server.query(f"SHOW CREATE USER {_account(query['name'])}")
+    known = {stored(query["password"]): ""}
+    if query["former"]:
+        known[stored(query["former"])] = _FORMER
+    found = {known.get(digest, _ANOTHER) for digest in _DIGEST.findall(rows[0][0] or "")}
+    return sorted(found - {""})
 
 
 def _logs_in(query: Query) -> bool:

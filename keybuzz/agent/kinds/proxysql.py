@@ -9,14 +9,13 @@ import time
 
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds.mariadb import stored
-from keybuzz.agent.mysql import Connection
+from keybuzz.agent.mysql import enter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from keybuzz.agent.context import Context
     from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.mysql import Connection
 
 _LAYERS = {"memory": "main.", "disk": "disk.", "runtime": "main.runtime_"}
 _ATTEMPTS = 5
@@ -26,8 +25,7 @@ _BETWEEN = 0.4
 
 
 def _open(query: Query) -> Connection:
-    access: dict[str, Any] = query["access"]
-    return Connection(access["address"], access["port"], access["user"], access["password"])
+    return enter(query["access"])
 
 
 def read_proxysql_tables(query: Query, context: Context) -> State:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from keybuzz.agent.kinds import Query, State
 
 _FOLLOW = re.compile(r"(?i)\s*(replicaof|slaveof)\s+(\S+)\s+\d+\s*")
-_PASSWORDS = ("requirepass", "masterauth")
 _PAUSE = 25.0
 """Seconds after which paused writes go on by themselves, whatever becomes of us."""
 _CATCH_UP = 5.0
@@ -84,15 +83,15 @@ def write_redis_data(order: Query, context: Context) -> None:
 
 
 def _open(query: Query) -> Connection:
-    return Connection(query["address"], query["port"], query["password"])
+    return Connection(query["address"], query["port"], query["password"], query["former"])
 
 
 def read_redis_settings(query: Query, context: Context) -> State:
-    """Read the described settings; whether the passwords are the described ones is found out here."""
+    """Read the described settings; whether the password for the master is the described one is found out here."""
     with _open(query) as redis:
         found = {key: pairs(redis.call("CONFIG", "GET", key)).get(key) for key in query["keys"]}
-        secret = {key: pairs(redis.call("CONFIG", "GET", key)).get(key) for key in _PASSWORDS}
-    same = {f"{key}_matches": value == query["password"] for key, value in secret.items()}
+        secret = pairs(redis.call("CONFIG", "GET", "masterauth")).get("masterauth")
+    same = {"masterauth_matches": secret == query["password"]}
     return {"present": True, "attributes": {**found, **same}}
 
 
@@ -103,9 +102,8 @@ def write_redis_settings(order: Query, context: Context) -> None:
         for key, value in order["settings"].items():
             if now[key] != value:
                 redis.call("CONFIG", "SET", key, value)
-        for key in _PASSWORDS:
-            if not now[f"{key}_matches"]:
-                redis.call("CONFIG", "SET", key, order["password"])
+        if not now["masterauth_matches"]:
+            redis.call("CONFIG", "SET", "masterauth", order["password"])
         redis.call("CONFIG", "REWRITE")
 
 
