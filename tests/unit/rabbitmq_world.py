@@ -57,6 +57,7 @@ class Node:
     queues: int = 0
     lacking: tuple[str, ...] = ()
     critical: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
     reachable: bool = True
 
     @property
@@ -186,6 +187,7 @@ class World:
             "members": sorted(node.members),
             "running": sorted(self.running(host)),
             "critical": list(node.critical),
+            "partitions": list(node.partitions),
             "users": {user: [] for user in node.users},
             "queues": node.queues,
             "lacking": list(node.lacking),

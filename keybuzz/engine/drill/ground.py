@@ -56,7 +56,12 @@ class HostGround:
         if hidden:
             seen = replace(seen, unreachable={**seen.unreachable, hidden: _HELD_DOWN})
         live = self._live(self.module, seen)
-        return Sight(live, not_green(self.module, live), self._troubles(live, seen, victim))
+        return Sight(
+            live,
+            not_green(self.module, live),
+            self.drill.unhealed(self.workspace.site, live, victim),
+            self._troubles(live, seen, victim),
+        )
 
     def writer(self, workload: Workload) -> Writer:
         """Return a writer that has not begun."""
@@ -87,6 +92,10 @@ class HostGround:
                 self.faults.start_host(victim)
             case Scenario.LINK_CUT:
                 self.faults.restore_link(victim)
+
+    def heal(self, victim: str) -> None:
+        """Restart the victim's container, as an operator does where a cluster does not heal by itself."""
+        self._on(victim, "docker", "restart", "-t", "60", self.drill.container)
 
     def isolated_write(self, victim: str) -> tuple[bool | None, str]:
         """Return whether the cut-off victim accepted a write (None: not tried), and why that may be (empty: never)."""
