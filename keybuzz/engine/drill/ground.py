@@ -202,5 +202,7 @@ def ground_of(
             ground.beside = {**ground.beside, other.name: cluster_of(other, live).up}
             members |= set(live.hosts)
     ground.modules = tuple(other for other in others if other.name in ground.beside)
-    ground.descriptions = {host: found for host, found in descriptions.items() if host in members}
+    # Only what is watched is asked from now on: an entry to a database that is away answers after ten seconds.
+    watched = nornir.filter(filter_func=lambda host: host.name in members)
+    ground.descriptions = describe_all(watched, (module, *ground.modules))
     return ground
