@@ -30,5 +30,24 @@ class Drill:
     isolated: Callable[[Site, Server], Isolated] | None = None
     not_applicable: Mapping[Scenario, str] = field(default_factory=dict)
     """Scenarios that mean nothing here, and why."""
-    why_not: Callable[[Site, Scenario], str] = lambda site, scenario: ""
-    """Why a scenario can not be done with the parameters of this site; empty when it can."""
+    unhealed: Callable[[Site, Live, str], str] = lambda site, live, victim: ""
+    """Why the cluster does not become whole by itself although the fault is taken back; empty when it does.
+
+    Then the victim's container is restarted, once, as an operator would do it, and the report says so.
+    """
+
+
+PAIR = {Scenario.SWITCHOVER: "nobody leads in a pair of proxies: both take sessions"}
+"""What means nothing for two hosts that carry the same sessions."""
+
+
+def by_the_other(
+    up: Callable[[Live], frozenset[str]],
+) -> Callable[[Live, Scenario, str], str | None]:
+    """Return when a pair of entry hosts has recovered: another one than the victim takes sessions."""
+
+    def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
+        del scenario
+        return None if up(live) - {victim} else "no other host takes sessions"
+
+    return not_recovered

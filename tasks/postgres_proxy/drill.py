@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.model.drill import Scenario, Workload, WorkloadKind
-from keybuzz.model.live import Live
-from keybuzz.site.drill import Drill
+from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
 from tasks.postgres_proxy.members import up
 from tasks.postgres_proxy.values import HAPROXY, POSTGRES_PORT
@@ -27,17 +26,11 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     )
 
 
-def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
-    """Return why the other host does not take sessions, or None when it does."""
-    del scenario
-    return None if up(live) - {victim} else "no other host takes sessions"
-
-
 DRILL = Drill(
     name="haproxy",
     container=HAPROXY,
     workload=workload,
-    not_recovered=not_recovered,
+    not_recovered=by_the_other(up),
     limit=LIMIT,
-    not_applicable={Scenario.SWITCHOVER: "nobody leads in a pair of proxies: both take sessions"},
+    not_applicable=PAIR,
 )

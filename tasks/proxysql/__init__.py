@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
+from tasks.proxysql.drill import DRILL
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.rollout import next_stage
 from tasks.proxysql.rotation import ROTATIONS
@@ -34,6 +35,7 @@ MODULE = Module(
             "the application reaches the writer",
         ),
     ),
+    drill=DRILL,
 )
 
 check = checking(MODULE)

@@ -50,25 +50,32 @@ def workload(site: Site, scenario: Scenario) -> Workload:
 
 
 def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
-    """Return why the other nodes are no majority that runs together, or None when they are."""
-    del scenario
+    """Return why the other nodes are no majority that runs together, or None when they are.
+
+    After a cut they must have gone on without the victim: before that there is no partition, and nothing is shown.
+    """
     needed = len(live.members) // 2 + 1
     others = [node for node in nodes(live).values() if node.host != victim and node.well]
     names = {node.name for node in others}
     together = [node for node in others if len(names & node.running) >= needed]
-    if len(together) >= needed:
-        return None
-    return f"{len(together)} nodes besides {victim} run together, and {needed} must"
+    if len(together) < needed:
+        return f"{len(together)} nodes besides {victim} run together, and {needed} must"
+    lost = next(values.node_name(server) for server in live.members if server.name == victim)
+    if scenario is Scenario.LINK_CUT and any(lost in node.running for node in together):
+        return f"the others do not know yet that {victim} is lost"
+    return None
 
 
-def why_not(site: Site, scenario: Scenario) -> str:
-    """Refuse a cut that would leave a partition behind: with `ignore` nobody heals it."""
+def unhealed(site: Site, live: Live, victim: str) -> str:
+    """Return which nodes stay partitioned when the cable is in again; with `ignore` nobody heals that."""
+    found = nodes(live)
+    split = sorted(host for host, node in found.items() if node.partitions)
     handling = site.parameter("rabbitmq.partition_handling")
-    if scenario is not Scenario.LINK_CUT or handling != "ignore":
+    if victim not in found or not split or handling != "ignore":
         return ""
     return (
-        "rabbitmq.partition_handling is ignore (the owner's decision): after a cut of a minute the nodes stay "
-        "partitioned until one of them is restarted by hand; with pause_minority it can be drilled"
+        f"{', '.join(split)} {'see' if len(split) > 1 else 'sees'} a partition, which nobody heals while "
+        "rabbitmq.partition_handling is ignore (the owner's decision)"
     )
 
 
@@ -89,7 +96,7 @@ DRILL = Drill(
     not_recovered=not_recovered,
     limit=LIMIT,
     isolated=isolated,
-    why_not=why_not,
+    unhealed=unhealed,
     not_applicable={
         Scenario.SWITCHOVER: "nobody leads the cluster: each queue elects its own leader"
     },

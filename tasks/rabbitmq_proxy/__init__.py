@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
 from tasks.rabbitmq_proxy.checks import checks, topology
 from tasks.rabbitmq_proxy.desired import describe, login_at
+from tasks.rabbitmq_proxy.drill import DRILL
 from tasks.rabbitmq_proxy.members import refusal, up, virgin
 from tasks.rabbitmq_proxy.rollout import next_stage
 from tasks.rabbitmq_proxy.values import PORT
@@ -26,6 +27,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
+    drill=DRILL,
 )
 
 check = checking(MODULE)

@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, write_at
+from tasks.redis_proxy.drill import DRILL
 from tasks.redis_proxy.members import up, virgin, wrong
 from tasks.redis_proxy.rollout import next_stage
 from tasks.redis_proxy.values import REDIS_PORT
@@ -26,6 +27,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
+    drill=DRILL,
 )
 
 check = checking(MODULE)

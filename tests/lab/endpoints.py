@@ -118,7 +118,8 @@ def _redis_put(secrets: Mapping[str, str], number: int) -> None:
     with closing(_redis_client(secrets)) as client:
         client.sadd("endpoints", number)
         # What only the master has may be lost by a failover; an application that minds asks for a copy.
-        assert client.wait(1, _SECONDS * 1000) >= 1
+        if client.wait(1, _SECONDS * 1000) < 1:
+            raise redis.TimeoutError(f"no replica has {number}")
 
 
 def _redis_numbers(secrets: Mapping[str, str]) -> set[int]:
@@ -182,10 +183,7 @@ def _mysql_numbers(secrets: Mapping[str, str]) -> set[int]:
         return {int(row[0]) for row in cursor.fetchall()}
 
 
-ENDPOINTS = (
-    _postgres(5432),
-    _postgres(6432),
-    Endpoint(f"Redis {ENTRY}:6379", _redis_put, _redis_numbers),
-    Endpoint(f"RabbitMQ {ENTRY}:5672", _amqp_put, _amqp_numbers),
-    Endpoint(f"MariaDB {MYSQL_ENTRY}:3306", _mysql_put, _mysql_numbers),
-)
+REDIS = Endpoint(f"Redis {ENTRY}:6379", _redis_put, _redis_numbers)
+RABBITMQ = Endpoint(f"RabbitMQ {ENTRY}:5672", _amqp_put, _amqp_numbers)
+MARIADB = Endpoint(f"MariaDB {MYSQL_ENTRY}:3306", _mysql_put, _mysql_numbers)
+ENDPOINTS = (_postgres(5432), _postgres(6432), REDIS, RABBITMQ, MARIADB)

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
 from tests.lab.conftest import Kbz, until, write_site
-from tests.lab.endpoints import CLIENT_ERRORS, ENDPOINTS, Applications, Endpoint
+from tests.lab.endpoints import (
+    CLIENT_ERRORS,
+    ENDPOINTS,
+    MARIADB,
+    RABBITMQ,
+    REDIS,
+    Applications,
+    Endpoint,
+)
+from tests.lab.machines import containers, put_new_machine
+from tests.lab.redis_ledger import RedisLedger
+from tests.lab.writing import writing
 
 pytestmark = pytest.mark.lab
 
@@ -21,8 +34,18 @@ HOSTS = 16
 MORE: dict[str, set[str]] = {
     "redis": {"link-cut", "switchover"},
     "galera": {"link-cut"},
+    "rabbitmq": {"link-cut"},
 }
 """Drills, with the scenarios that not every cluster has."""
+CLUSTERS = {
+    "redis": (REDIS, ("redis-01", "redis-02", "redis-03")),
+    "rabbitmq": (RABBITMQ, ("queue-01", "queue-02", "queue-03")),
+    "galera": (MARIADB, ("maria-01", "maria-02", "maria-03")),
+}
+"""The endpoint of each, and its members; those of Patroni have a file of their own: test_restart.py."""
+ENTRY_MODULES = ("postgres-proxy", "redis-proxy", "rabbitmq-proxy")
+NEW = {"redis-03": "redis", "queue-03": "rabbitmq", "maria-03": "galera"}
+BOOT = "cat /proc/sys/kernel/random/boot_id"
 MODULES = {
     "base",
     "patroni",
@@ -120,6 +143,82 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
         assert not trial["lost"] or not trial["durability_promised"]
         assert trial["verdict"] == "recovered" or trial["messages"], "not available, and no reason"
     kbz.good("health", "all", "--limit", GROUPS)
+
+
+@pytest.mark.parametrize("module", CLUSTERS)
+def test_a_restart_takes_each_member_once_the_leader_last_and_loses_nothing(
+    kbz: Kbz, applications: Applications, module: str
+) -> None:
+    endpoint, members = CLUSTERS[module]
+    before, last = containers(kbz, members), leader(kbz, module)
+    with writing(applications, endpoint) as acknowledged:
+        done = kbz.good("restart", module)
+    print(f"{module}: {len(acknowledged)} writes acknowledged during the restart")
+    after = containers(kbz, members)
+    for host in members:
+        assert before[host].keys() == after[host].keys()
+        for name, (number, started) in after[host].items():
+            assert number == before[host][name][0], "the same container"
+            assert started > before[host][name][1], "started again"
+    # One at a time: all that a member runs has started before the next one's begins.
+    spans = sorted(
+        (min(started), max(started), host)
+        for host, found in after.items()
+        if (started := [at for _, at in found.values()])
+    )
+    assert all(one[1] < other[0] for one, other in pairwise(spans))
+    assert not last or spans[-1][2] == last
+    assert done.stderr.count(f"✓ {module} is whole") >= len(members), "whole before each"
+    kbz.good("health", module)
+
+
+def test_the_host_of_the_master_is_rebooted_after_it_has_handed_over(
+    kbz: Kbz, applications: Applications
+) -> None:
+    endpoint, members = CLUSTERS["redis"]
+    boots, master = {host: kbz.on(host, BOOT) for host in members}, leader(kbz, "redis")
+    with writing(applications, endpoint):
+        done = kbz.good("restart", master)
+    assert f"hand over from {master}" in done.stderr
+    assert leader(kbz, "redis") != master
+    now = {host: kbz.on(host, BOOT) for host in members}
+    assert {host for host in members if now[host] != boots[host]} == {master}
+    kbz.good("health", "redis")
+
+
+def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -> None:
+    others = [host for host in document_hosts(kbz) if host not in {*NEW, "haproxy-01"}]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: put_new_machine(kbz, LAB, host, NEW[host]), NEW))
+        put_new_machine(kbz, LAB, "haproxy-01", *ENTRY_MODULES)
+        before = containers(kbz, others)
+        joined = [pool.submit(join, kbz, host, NEW[host]) for host in NEW]
+        joined.append(pool.submit(join, kbz, "haproxy-01", *ENTRY_MODULES))
+        for one in joined:
+            one.result()
+    assert containers(kbz, others) == before
+    until(
+        lambda: kbz("health", "all", "--limit", GROUPS).code == 0, 120, "all checks of all modules"
+    )
+
+
+def join(kbz: Kbz, host: str, *modules: str) -> None:
+    """Build a host from bare on; the frozen modules need the owner's word."""
+    frozen = [name for name in modules if name != "postgres-proxy"]
+    lifts = [word for name in frozen for word in ("--lift-freeze", name)]
+    done = kbz("run", *modules, "--limit", host, *lifts, "--reason", "a new machine", timeout=900)
+    assert done.code == 0, f"{host}: {done.stdout}{done.stderr}"
+
+
+def leader(kbz: Kbz, module: str) -> str:
+    """Return the member that must come last; empty where each is as good as another."""
+    match module:
+        case "redis":
+            return RedisLedger(kbz, LAB).master()
+        case "galera":
+            return "maria-01"  # nobody leads, but kbz writes there
+        case _:
+            return ""
 
 
 def document_hosts(kbz: Kbz) -> list[str]:

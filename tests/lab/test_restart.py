@@ -18,6 +18,7 @@ import pytest
 import tests.lab.ledger
 from tests.lab.conftest import DB, Kbz, until, write_site
 from tests.lab.ledger import Ledger
+from tests.lab.machines import put_new_machine
 from tests.lab.patroni_cluster import DATA, containers, leader
 
 pytestmark = pytest.mark.lab
@@ -72,17 +73,6 @@ def writing(kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
         assert broken == []
         assert ledger.rows() > 0
         assert ledger.missing() == set()
-
-
-def replaced(kbz: Kbz, host: str, module: str) -> None:
-    """Put a new machine there; it is refused by its key, until somebody compared and pinned it."""
-    kbz.good("lab", "replace", host, "--confirm", LAB)
-    refused = kbz("run", module, "--limit", host)
-    assert refused.code == 4, refused.stdout
-    assert f"kbz hosts forget {host}" in refused.stdout + refused.stderr
-    kbz.good("hosts", "forget", host)
-    shown = kbz.on(host, "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
-    kbz.good("hosts", "trust", host, "--fingerprint", shown)
 
 
 def joined(kbz: Kbz, host: str) -> None:
@@ -166,7 +156,7 @@ class TestReplaced:
     def test_a_replica(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
         host = next(host for host in DB if host != leader(kbz))
         with writing(kbz, monkeypatch):
-            replaced(kbz, host, "patroni")
+            put_new_machine(kbz, LAB, host, "patroni")
             log = f"{RAFT}/10.0.0.120:7000.journal"
             kbz.on(host, f"mkdir -p {RAFT} && touch {log}")
             refused = kbz("run", "patroni", "--limit", host)
@@ -179,7 +169,7 @@ class TestReplaced:
         host = leader(kbz)
         assert host is not None
         with writing(kbz, monkeypatch):
-            replaced(kbz, host, "patroni")
+            put_new_machine(kbz, LAB, host, "patroni")
             joined(kbz, host)
 
     def test_data_of_another_cluster_on_a_kept_volume_is_refused(self, kbz: Kbz) -> None:
@@ -197,7 +187,7 @@ class TestReplaced:
 
     def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
         before = kbz.on("haproxy-02", PROXIES)
-        replaced(kbz, "haproxy-01", "postgres-proxy")
+        put_new_machine(kbz, LAB, "haproxy-01", "postgres-proxy")
         done = kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
         assert "✓ haproxy-02 can carry all sessions, while haproxy-01 is built" in done.stderr
         assert kbz.on("haproxy-02", PROXIES) == before

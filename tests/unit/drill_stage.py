@@ -67,6 +67,9 @@ class Stage:
     on_look: Callable[[int], None] = lambda look: None
     on_inject: Callable[[], None] = lambda: None
     restores_fail: int = 0
+    unhealed: Callable[[int], str] = lambda look: ""
+    """Number of looks since the restoration."""
+    heals_fail: int = 0
     isolated: tuple[bool | None, str] = (None, "")
     loses: frozenset[int] = frozenset()
     unreadable: bool = False
@@ -87,7 +90,12 @@ class Stage:
         if broken and not restored:
             self.on_look(self.since_fault)
         self.did.append("look silent" if silent else "look")
-        return Sight(LIVE, self.green(self.since_restore), self.troubles(self.since_fault))
+        return Sight(
+            LIVE,
+            self.green(self.since_restore),
+            self.unhealed(self.since_restore) if restored and "healed" not in self.did else "",
+            self.troubles(self.since_fault),
+        )
 
     def _write(self) -> None:
         for writer in self.writers:
@@ -109,6 +117,12 @@ class Stage:
             self.did.append("restore failed")
             raise KbzError("the host does not start")
         self.did.append("restored")
+
+    def heal(self, victim: str) -> None:
+        self.heals_fail -= 1
+        if self.heals_fail >= 0:
+            raise KbzError("docker does not answer")
+        self.did.append("healed")
 
     def isolated_write(self, victim: str) -> tuple[bool | None, str]:
         self.did.append("isolated write")

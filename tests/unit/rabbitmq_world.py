@@ -58,6 +58,7 @@ class Node:
     queues: int = 0
     lacking: tuple[str, ...] = ()
     critical: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
     reachable: bool = True
     old: bool = False
     """Our user has another password."""
@@ -195,6 +196,7 @@ class World:
             "members": sorted(node.members),
             "running": sorted(self.running(host)),
             "critical": list(node.critical),
+            "partitions": list(node.partitions),
             "users": {user: [] for user in node.users},
             "queues": node.queues,
             "lacking": list(node.lacking),

@@ -13,8 +13,10 @@ from keybuzz.engine.drill.faults import NoFaults
 from keybuzz.engine.drill.ground import not_green
 from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
 from keybuzz.model.errors import RefusedError, UsageError
+from keybuzz.model.live import Live
 from keybuzz.model.outcome import ExitCode
 from keybuzz.report.drill import drill_document, drill_text
+from keybuzz.site.drill import by_the_other
 from keybuzz.site.module import Module
 from site_values import PLANTED, memory_site
 from tasks.patroni import MODULE as PATRONI
@@ -27,7 +29,8 @@ OTHERS = [s for s in Scenario if s is not Scenario.CONTAINER_KILLED]
 def test_drills_are_found_by_their_name_and_by_their_modules() -> None:
     assert choose_drill("haproxy", all_modules())[0].name == "postgres-proxy"
     assert choose_drill("postgres-proxy", all_modules())[0].name == "postgres-proxy"
-    assert choose_drill("patroni", all_modules())[0].name == "patroni"
+    for name in ("patroni", "redis-proxy", "rabbitmq-proxy", "proxysql"):
+        assert choose_drill(name, all_modules())[0].name == name
     with pytest.raises(UsageError, match="there is no drill base"):
         choose_drill("base", all_modules())
 
@@ -75,6 +78,23 @@ def test_patroni_has_recovered_when_another_leads() -> None:
     world.leader = None
     for scenario in Scenario:
         assert DRILL.not_recovered(world.live(), scenario, "db-1") == "nobody leads"
+
+
+@pytest.mark.parametrize("module", [m for m in DRILLED if m.entrances], ids=lambda m: m.name)
+def test_every_entry_has_recovered_when_the_other_host_takes_sessions(module: Module) -> None:
+    drill = module.drill
+    assert drill is not None
+    nobody = Live(module.name, (), {}, {}, frozenset())
+    assert (
+        drill.not_recovered(nobody, Scenario.HOST_KILLED, "one") == "no other host takes sessions"
+    )
+    taking = by_the_other(lambda live: frozenset({"one"}))
+    assert taking(nobody, Scenario.HOST_KILLED, "two") is None
+    assert taking(nobody, Scenario.HOST_KILLED, "one") == "no other host takes sessions"
+    assert "both take sessions" in drill.not_applicable[Scenario.SWITCHOVER]
+    assert drill.workload(memory_site(), Scenario.HOST_KILLED).port in {
+        entrance.port for entrance in module.entrances
+    }
 
 
 def test_green_is_every_member_and_every_check() -> None:

@@ -141,6 +141,27 @@ class TestRestoration:
         assert stage.since_restore >= 30
         assert stage.said.count("not green yet: db-1 is starting") == 1
 
+    def test_a_cluster_that_does_not_heal_by_itself_is_healed_once_and_the_report_says_so(
+        self,
+    ) -> None:
+        stage = Stage(
+            green=lambda look: "partitioned" if 0 < look < 9 else "",
+            unhealed=lambda look: "db-2 sees a partition" if look >= 3 else "",
+            heals_fail=2,
+        )
+        trial = stage.run(Scenario.LINK_CUT)
+        assert trial.verdict is Verdict.RECOVERED
+        assert stage.did.count("healed") == 1
+        assert stage.did.index("restored") < stage.did.index("healed")
+        assert trial.messages == (
+            "demo on db-1 was restarted to heal the cluster: db-2 sees a partition",
+        )
+
+    def test_one_that_heals_by_itself_is_left_alone(self) -> None:
+        stage = Stage(green=lambda look: "partitioned" if 0 < look < 9 else "")
+        assert stage.run(Scenario.LINK_CUT).messages == ()
+        assert "healed" not in stage.did
+
     def test_a_cluster_that_stays_red_is_a_failure_that_says_so(self) -> None:
         stage = Stage(green=lambda look: "db-1 is starting" if look else "")
         trial = stage.run()

@@ -136,10 +136,8 @@ def _trial(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> T
 
 def not_available(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> str:
     """Return why a scenario can not be done on this victim now; empty when it can."""
-    plan, site = ground.drill, ground.workspace.site
-    if reason := plan.not_applicable.get(scenario) or plan.why_not(site, scenario):
-        return reason
-    if reason := ground.faults.why_not(scenario):
+    plan = ground.drill
+    if reason := plan.not_applicable.get(scenario) or ground.faults.why_not(scenario):
         return reason
     if scenario is Scenario.SWITCHOVER and ground.module.release(live, victim) is None:
         return f"{victim} does not lead, so it has nothing to hand over"

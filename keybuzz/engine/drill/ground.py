@@ -56,7 +56,12 @@ class HostGround:
         if hidden:
             seen = replace(seen, unreachable={**seen.unreachable, hidden: _HELD_DOWN})
         live = self._live(self.module, seen)
-        return Sight(live, not_green(self.module, live), self._troubles(live, seen, victim))
+        return Sight(
+            live,
+            not_green(self.module, live),
+            self.drill.unhealed(self.workspace.site, live, victim),
+            self._troubles(live, seen, victim),
+        )
 
     def writer(self, workload: Workload) -> Writer:
         """Return a writer that has not begun."""
@@ -87,6 +92,10 @@ class HostGround:
                 self.faults.start_host(victim)
             case Scenario.LINK_CUT:
                 self.faults.restore_link(victim)
+
+    def heal(self, victim: str) -> None:
+        """Restart the victim's container, as an operator does where a cluster does not heal by itself."""
+        self._on(victim, "docker", "restart", "-t", "60", self.drill.container)
 
     def isolated_write(self, victim: str) -> tuple[bool | None, str]:
         """Return whether the cut-off victim accepted a write (None: not tried), and why that may be (empty: never)."""
@@ -193,5 +202,7 @@ def ground_of(
             ground.beside = {**ground.beside, other.name: cluster_of(other, live).up}
             members |= set(live.hosts)
     ground.modules = tuple(other for other in others if other.name in ground.beside)
-    ground.descriptions = {host: found for host, found in descriptions.items() if host in members}
+    # Only what is watched is asked from now on: an entry to a database that is away answers after ten seconds.
+    watched = nornir.filter(filter_func=lambda host: host.name in members)
+    ground.descriptions = describe_all(watched, (module, *ground.modules))
     return ground

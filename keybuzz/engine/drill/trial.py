@@ -32,6 +32,8 @@ class Sight:
     live: Live
     not_green: str = ""
     """Why the drilled cluster is not whole and well; empty when it is."""
+    unhealed: str = ""
+    """Why it will not become so by itself, once the fault is taken back; empty when it will."""
     troubles: frozenset[str] = frozenset()
     """What nobody meant to break: another member lost, another cluster turned red."""
 
@@ -50,6 +52,9 @@ class Ground(Protocol):
 
     def restore(self, scenario: Scenario, victim: str) -> None:
         """Take it back; may be called again, and when nothing was broken."""
+
+    def heal(self, victim: str) -> None:
+        """Restart what runs on the victim, as an operator does where a cluster does not heal by itself."""
 
     def isolated_write(self, victim: str) -> tuple[bool | None, str]:
         """Return whether the cut-off victim accepted a write (None: not tried), and why that may be (empty: never)."""
@@ -206,13 +211,17 @@ class TrialRun:
         """Take the fault back and wait for green, whatever the operator wants; say what did not work."""
         self.say(f"restoring {self.victim}")
         deadline = self.clock() + GREEN_TIMEOUT
-        taken_back, told = False, ""
+        taken_back, healed, told = False, False, ""
         while True:
             try:
                 if not taken_back:
                     self.ground.restore(self.scenario, self.victim)
                     taken_back = True
-                reason = self.ground.look().not_green
+                sight = self.ground.look(self.victim)
+                reason = sight.not_green
+                if sight.unhealed and not healed:
+                    self._heal(sight.unhealed)
+                    healed = True
             except KbzError as error:
                 reason = error.sentence
             if not reason:
@@ -226,6 +235,13 @@ class TrialRun:
                 )
                 return False
             time.sleep(self.poll)
+
+    def _heal(self, reason: str) -> None:
+        """Do what an operator must do here, and let the report say so; KbzError when that did not work."""
+        what = f"{self.drill.container} on {self.victim}"
+        self.say(f"restarting {what}: {reason}")
+        self.ground.heal(self.victim)
+        self.messages.append(f"{what} was restarted to heal the cluster: {reason}")
 
     def _remove(self, writer: Writer) -> None:
         try:
