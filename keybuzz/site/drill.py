@@ -30,5 +30,7 @@ class Drill:
     isolated: Callable[[Site, Server], Isolated] | None = None
     not_applicable: Mapping[Scenario, str] = field(default_factory=dict)
     """Scenarios that mean nothing here, and why."""
+    unfit: Callable[[Site, Scenario, str], str] = lambda site, scenario, victim: ""
+    """Why a scenario means nothing on this one victim; empty when it does."""
     why_not: Callable[[Site, Scenario], str] = lambda site, scenario: ""
     """Why a scenario can not be done with the parameters of this site; empty when it can."""

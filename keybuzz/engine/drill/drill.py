@@ -139,6 +139,8 @@ def not_available(ground: HostGround, scenario: Scenario, victim: str, live: Liv
     plan, site = ground.drill, ground.workspace.site
     if reason := plan.not_applicable.get(scenario) or plan.why_not(site, scenario):
         return reason
+    if reason := plan.unfit(site, scenario, victim):
+        return reason
     if reason := ground.faults.why_not(scenario):
         return reason
     if scenario is Scenario.SWITCHOVER and ground.module.release(live, victim) is None:
