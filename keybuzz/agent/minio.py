@@ -1,8 +1,8 @@
 """A MinIO node over S3 and its admin interface, on its own address.
 
 `look` answers {"denied", "deployment", "servers": {node: state}, "drives": {node: state}, "healing": [node], "sets":
-[drives of each set], "parity", "version"}, where a node is host:port. `denied` is true where the root user is not let in,
-and then the rest is empty.
+[drives of each set], "parity", "version"}, where a node is host:port. `denied` is true where the root user is not let
+in, and then the rest is empty.
 """
 
 from __future__ import annotations

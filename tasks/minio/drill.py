@@ -16,7 +16,8 @@ from tasks.minio.members import nodes
 
 LIMIT = 120.0
 """Seconds (facts/operations: poll to 120 s)."""
-_TRY = (Path(__file__).parent / "templates" / "try_put.py").read_text(encoding="utf-8")
+TRY = (Path(__file__).parent / "templates" / "try_put.py").read_text(encoding="utf-8")
+"""Arguments: host:port and path; its standard input: user and password, a line each."""
 
 
 def workload(site: Site, scenario: Scenario) -> Workload:
@@ -53,9 +54,9 @@ def isolated(site: Site, server: Server) -> Isolated:
         (
             "python3",
             "-c",
-            _TRY,
+            TRY,
             values.node_of(server),
-            f"/{values.bucket(site)}/kbz_drill_isolated",
+            f"/{values.DRILL_BUCKET}/-1",
         ),
         Secret(reached.password.name, login),
         "kbz-accepted",

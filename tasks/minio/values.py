@@ -23,6 +23,8 @@ ROOT = "/opt/keybuzz/minio"
 DATA = f"{ROOT}/data"
 INSIDE = "/data"
 CONSOLE_PORT = 9001
+DRILL_BUCKET = "kbz-drill"
+"""The drill's own (keybuzz.engine.drill.clients.s3)."""
 ALIAS = "minio"
 ALIASES = "/root/.mc/config.json"
 STOP_TIMEOUT = 60

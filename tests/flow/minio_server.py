@@ -47,7 +47,12 @@ class Trio:
         for node in nodes:
             self.drive(node).mkdir(parents=True, exist_ok=True)
             argv = [sys.executable, "-m", "minio_server", "server", *(urls or self.urls())]
-            argv += ["--address", f"127.0.0.1:{self.ports[node]}", "--console-address", "127.0.0.1:0"]
+            argv += [
+                "--address",
+                f"127.0.0.1:{self.ports[node]}",
+                "--console-address",
+                "127.0.0.1:0",
+            ]
             with (self.folder / f"log{node}").open("ab") as log:
                 self._processes[node] = subprocess.Popen(
                     argv, cwd=IMAGE, env=environment, stdout=log, stderr=log

@@ -35,9 +35,7 @@ def names(nodes: Trio, node: int) -> set[str]:
 
 
 def form(nodes: Trio, node: int) -> dict[str, str]:
-    found: dict[str, str] = json.loads(
-        (nodes.drive(node) / ".minio.sys/format.json").read_text()
-    )
+    found: dict[str, str] = json.loads((nodes.drive(node) / ".minio.sys/format.json").read_text())
     return found
 
 
@@ -100,7 +98,7 @@ def test_a_replaced_drive_gets_its_place_and_everything_from_the_others(nodes: T
     shutil.rmtree(nodes.drive(2))
     nodes.start(2)
     nodes.until_healthy(2)
-    until(lambda: (nodes.drive(2) / BUCKET / "before").is_dir(), "the drive is healed")
+    until((nodes.drive(2) / BUCKET / "before").is_dir, "the drive is healed")
     assert form(nodes, 2) == old
 
 

@@ -2,77 +2,80 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import urllib3
+from minio import Minio
+
+from keybuzz.engine.drill.clients.s3 import not_round_trip
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.model.drill import Workload, WorkloadKind
+from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import Kbz
 
 ADDRESSES = {"minio-01": "10.0.0.134", "minio-02": "10.0.0.131", "minio-03": "10.0.0.132"}
 ENTRY = "minio-01"
 
-# Run inside the lab's network: nothing is sent to 10.0.0.0/16 from outside. The password goes in by stdin.
-_PROGRAM = """
-import io, sys
-import urllib3
-from minio import Minio
-user, password = sys.stdin.read().splitlines()
-address, word, bucket, *names = sys.argv[1:]
-pool = urllib3.PoolManager(timeout=10, retries=False)
-client = Minio(f"{address}:9000", access_key=user, secret_key=password, secure=False, http_client=pool)
-if word == "put":
-    for name in names:
-        content = f"content of {name}".encode() * 1000
-        client.put_object(bucket, name, io.BytesIO(content), len(content))
-elif word == "get":
-    for name in names:
-        answer = client.get_object(bucket, name)
-        print(name, answer.read() == f"content of {name}".encode() * 1000)
-elif word == "versioning":
-    print(client.get_bucket_versioning(bucket).status)
-elif word == "suspend":
-    from minio.versioningconfig import SUSPENDED, VersioningConfig
-    client.set_bucket_versioning(bucket, VersioningConfig(SUSPENDED))
-"""
-
 
 class ObjectLedger:
-    """Named objects: written through the entry, and looked for on any node."""
+    """Objects that MinIO has acknowledged: written through the entry, and looked for on any node."""
 
     def __init__(self, kbz: Kbz, lab: str) -> None:
         self._lab = lab
-        text = (kbz.root / "credentials/minio.env").read_text()
-        pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-        self._values = {pair[0]: pair[1] for pair in pairs}
-        self.acknowledged: list[str] = []
+        known = load_credentials(kbz.root / "credentials")
+        self.bucket = known["MINIO_BUCKET"].reveal()
+        self.user = known["MINIO_ROOT_USER"].reveal()
+        self._password = known["MINIO_ROOT_PASSWORD"]
+        self._acknowledged: list[str] = []
 
     @property
     def password(self) -> str:
         """The root user's."""
-        return self._values["MINIO_ROOT_PASSWORD"]
+        return self._password.reveal()
+
+    @contextmanager
+    def node(self, host: str = ENTRY) -> Iterator[Minio]:
+        """Give the SDK's client of one node, inside the lab's network."""
+        pool = urllib3.PoolManager(timeout=10, retries=False)
+        with visiting(NAMESPACES / self._lab):
+            yield Minio(
+                f"{ADDRESSES[host]}:9000",
+                access_key=self.user,
+                secret_key=self.password,
+                secure=False,
+                http_client=pool,
+            )
+            pool.clear()
 
     def put(self, count: int = 5) -> None:
         """Put objects through the entry; each is acknowledged, or the test fails."""
-        first = len(self.acknowledged)
-        names = [f"ledger/{number}" for number in range(first, first + count)]
-        self.ask("put", *names)
-        self.acknowledged += names
+        with self.node() as client:
+            for _ in range(count):
+                name = f"ledger/{len(self._acknowledged)}"
+                content = _content(name)
+                client.put_object(self.bucket, name, io.BytesIO(content), len(content))
+                self._acknowledged.append(name)
 
     def lost(self, host: str) -> list[str]:
-        """Return what was acknowledged and can not be read, with its content, on a node."""
-        lines = self.ask("get", *self.acknowledged, host=host).split("\n")
-        good = {line.split()[0] for line in lines if line.endswith(" True")}
-        return [name for name in self.acknowledged if name not in good]
+        """Return what was acknowledged and does not come back, with its content, from a node."""
+        assert self._acknowledged
+        with self.node(host) as client:
+            return [
+                name
+                for name in self._acknowledged
+                if client.get_object(self.bucket, name).read() != _content(name)
+            ]
 
-    def ask(self, word: str, *names: str, host: str = ENTRY) -> str:
-        """Run one word of the program in the lab's network."""
-        argv = ["ip", "netns", "exec", self._lab, sys.executable, "-c", _PROGRAM, ADDRESSES[host], word]
-        done = subprocess.run(
-            [*argv, self._values["MINIO_BUCKET"], *names],
-            input=f"{self._values['MINIO_ROOT_USER']}\n{self.password}\n",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    def not_round_trip(self) -> str:
+        """Ask what `kbz health --deep` asks."""
+        address = ADDRESSES[ENTRY]
+        workload = Workload(WorkloadKind.S3, address, 9000, self.user, self._password, self.bucket)
+        with visiting(NAMESPACES / self._lab):
+            return not_round_trip(workload)
+
+
+def _content(name: str) -> bytes:
+    return f"content of {name} ".encode() * 1000
