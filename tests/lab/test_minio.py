@@ -1,7 +1,7 @@
 """MinIO on real servers: from three bare hosts to a cluster, its freeze, its failures, and a replaced host.
 
-The tests of this file build on each other, in the order of the file. Where Docker Hub is reachable they run against the
-real image.
+The tests of this file build on each other, in the order of the file. Nothing in them is the stand-in's own: they
+can run against the real image.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class TestFailures:
         self, kbz: Kbz, ledger: ObjectLedger
     ) -> None:
         identity, before = form(kbz, "minio-02"), containers(kbz)
-        kbz.good("lab", "replace", "minio-02", "--confirm", "minio-02")
+        kbz.good("lab", "replace", "minio-02", "--confirm", LAB)
         ledger.put()
         kbz.good("hosts", "forget", "minio-02")
         kbz.good("hosts", "trust", "minio-02")

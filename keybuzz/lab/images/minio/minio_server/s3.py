@@ -12,14 +12,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 from minio_server.cluster import Cluster
 from minio_server.drive import Meta
+from minio_server.info import info
 
-VERSION = "2024-10-02T17:50:41Z"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _MOST = 1000
@@ -291,52 +290,6 @@ def _deleted(bucket: Meta, found: list[Meta], version: str) -> list[Meta]:
         ]
     chosen = [meta for meta in found if meta["version"] == (version or "null")]
     return [meta | {"purged": True, "changed": now, "size": 0} for meta in chosen]
-
-
-def info(cluster: Cluster) -> dict[str, Any]:
-    """Return what `mc admin info --json` shows, as this node sees it."""
-    arguments = cluster.arguments
-    online = {peer.node: peer for peer in cluster.online()}
-    servers = []
-    own_format = cluster.state()["format"] or {"id": "", "xl": {"this": "", "sets": [[]]}}
-    for place, node in enumerate(arguments.nodes):
-        own = place == arguments.own
-        peer = online.get(node)
-        there = own or peer is not None
-        state = cluster.state() if own else (peer.state or {}) if peer else {}
-        drive = {
-            "endpoint": arguments.drives[place],
-            "path": str(arguments.path),
-            "state": "ok" if there else "offline",
-            "uuid": ((state.get("format") or {}).get("xl") or {}).get("this", ""),
-            "pool_index": 0,
-            "set_index": 0,
-            "disk_index": place,
-        }
-        if state.get("healing"):
-            drive["healing"] = True
-        servers.append(
-            {
-                "state": "online" if there else "offline",
-                "endpoint": node,
-                "version": VERSION if there else "",
-                "drives": [drive],
-            }
-        )
-    away = len(arguments.nodes) - 1 - len(online)
-    return {
-        "mode": "online",
-        "deploymentID": own_format["id"],
-        "servers": servers,
-        "backend": {
-            "backendType": "Erasure",
-            "onlineDisks": 1 + len(online),
-            "offlineDisks": away,
-            "standardSCParity": len(arguments.drives) - arguments.quorum,
-            "totalSets": [1],
-            "totalDrivesPerSet": [len(arguments.drives)],
-        },
-    }
 
 
 def _meta(bucket: str, key: str, version: str, now: int) -> Meta:
