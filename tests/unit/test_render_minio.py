@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from inventory_files import CONTENT, real_catalogue
+from inventory_files import CONTENT, INVENTORY, real_catalogue
 from keybuzz.model.docker import Container, Image
 from keybuzz.model.errors import InputError
 from keybuzz.model.files import Directory
@@ -20,6 +20,7 @@ from keybuzz.model.secret import Secret
 from keybuzz.policy.context import context_of
 from keybuzz.site.site import Site
 from keybuzz.site.tsv import parse_servers
+from keybuzz.site.versions import parse_versions
 from site_values import (
     PLANTED,
     Row,
@@ -111,6 +112,15 @@ def test_a_fourth_node_in_servers_tsv_is_refused() -> None:
     text = CONTENT.decode().rstrip("\n") + f"\n{fourth}\n"
     with pytest.raises(InputError, match="minio"):
         parse_servers(text.encode(), "servers.tsv", real_catalogue())
+
+
+@pytest.mark.parametrize("tag", ["latest", "RELEASE", "edge"])
+def test_a_tag_that_floats_is_refused(tag: str) -> None:
+    text = (INVENTORY / "versions.yaml").read_text()
+    reference = "minio/minio:RELEASE.2024-10-02T17-50-41Z"
+    assert reference in text
+    with pytest.raises(InputError, match=r"versions\.yaml"):
+        parse_versions(text.replace(reference, f"minio/minio:{tag}").encode(), "versions.yaml")
 
 
 class TestContainer:
