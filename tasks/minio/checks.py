@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live, Member, Topology
-from keybuzz.model.minio import PORT
+from keybuzz.model.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
 from tasks.minio.members import DRIVE_ID, Node, entry, nodes
@@ -113,8 +113,7 @@ def _serves(live: Live, node: Node) -> Finding:
 
 def _drive(view: HostView, host: str) -> Finding:
     check = "minio.drive.own"
-    changes = [c for c in view.resources if c.identity == DRIVE_ID]
-    mount = bool(changes) and getattr(changes[0], "mount", False)
+    mount = any(item.mount for item in view.resources if isinstance(item, MinioDrive))
     if view.attribute(DRIVE_ID, "usable") is not True:
         found = view.attribute(DRIVE_ID, "found") or "what can not be read"
         return Finding(check, Level.CRITICAL, f"{values.DATA} holds {found}", host)
@@ -160,7 +159,7 @@ def _listens(view: HostView, host: str) -> Finding:
         return Finding(check, Level.UNKNOWN, answer.problem, host)
     wanted = {f"{view.server.address}:{port}" for port in (PORT, values.CONSOLE_PORT)}
     found = set(answer.value["listeners"])
-    if PORT and found == wanted:
+    if found == wanted:
         return Finding(check, Level.OK, ", ".join(sorted(found)), host)
     text = f"listens on {', '.join(sorted(found)) or 'nothing'}, wanted {', '.join(sorted(wanted))}"
     return Finding(check, Level.CRITICAL, text, host, "kbz drift minio")
