@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from keybuzz.engine.drill.clients.s3 import BUCKET
+from keybuzz.engine.drill.drill import not_available
 from keybuzz.model.drill import Scenario
 from minio_world import HOSTS, World
 from site_values import PLANTED, memory_site
+from tasks.minio import MODULE
 from tasks.minio.drill import DRILL, isolated, unfit, workload
 
 AWAY = [s for s in Scenario if s is not Scenario.CONTAINER_KILLED]
@@ -27,6 +32,16 @@ def test_the_victim_itself_never_counts() -> None:
     world = World.healthy()
     world.stop("minio-01")
     assert DRILL.not_recovered(world.live(), Scenario.LINK_CUT, "minio-02") is not None
+
+
+def test_a_spared_victim_is_a_line_of_the_report_with_its_reason() -> None:
+    faults = SimpleNamespace(why_not=lambda scenario: "")
+    work = SimpleNamespace(site=memory_site())
+    ground: Any = SimpleNamespace(drill=DRILL, workspace=work, faults=faults, module=MODULE)
+    live = World.healthy().live()
+    said = not_available(ground, Scenario.HOST_KILLED, "minio-01", live)
+    assert "minio-01 is the only entry" in said
+    assert not_available(ground, Scenario.HOST_KILLED, "minio-02", live) == ""
 
 
 @pytest.mark.parametrize("scenario", AWAY)
