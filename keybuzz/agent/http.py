@@ -74,8 +74,9 @@ def send_request(
     """Send a request; a body that is not bytes is streamed in chunks of HTTP/1.1."""
     streamed = not isinstance(body, bytes)
     version = "1.1" if streamed else "1.0"
-    lines = [f"{method} {path} HTTP/{version}", "Host: kbz", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    sent = {"Host": "kbz", "Connection": "close", **headers}
+    lines = [f"{method} {path} HTTP/{version}"]
+    lines += [f"{name}: {value}" for name, value in sent.items()]
     if isinstance(body, bytes):
         lines.append(f"Content-Length: {len(body)}")
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)

@@ -128,6 +128,12 @@ def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
     return rabbitmq.look(query["access"], context)
 
 
+def _minio(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import minio
+
+    return minio.look(query["access"])
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -161,6 +167,7 @@ _NETWORK = {
     "mysql-query": _mysql,
     "redis-write": _redis_write,
     "amqp-login": _amqp_login,
+    "minio": _minio,
 }
 """What needs nothing of the host that it runs on."""
 

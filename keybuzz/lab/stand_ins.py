@@ -72,6 +72,13 @@ STAND_INS = (
         "no pool; admin port and Galera monitor as far as kbz uses them",
         ("proxysql",),
     ),
+    StandIn(
+        "minio/minio:RELEASE.2024-10-02T17-50-41Z",
+        "minio",
+        "a program of kbz in Python: three nodes with a write quorum, format.json, health, admin info, and S3 "
+        "as far as it is used here; whole copies instead of erasure coding, no multipart upload, no mc, no console",
+        ("minio",),
+    ),
 )
 
 

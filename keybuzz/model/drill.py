@@ -38,6 +38,7 @@ class WorkloadKind(Enum):
     REDIS = "redis"
     AMQP = "amqp"
     MYSQL = "mysql"
+    S3 = "s3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.minio import MinioLook
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
@@ -374,6 +375,7 @@ Reading = (
     | MysqlQuery
     | GaleraPosition
     | AmqpLogin
+    | MinioLook
     | RabbitmqLook
 )
 

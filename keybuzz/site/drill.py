@@ -35,6 +35,8 @@ class Drill:
 
     Then the victim's container is restarted, once, as an operator would do it, and the report says so.
     """
+    unfit: Callable[[Site, Scenario, str], str] = lambda site, scenario, victim: ""
+    """Why a scenario means nothing on this one victim; empty when it does."""
 
 
 PAIR = {Scenario.SWITCHOVER: "nobody leads in a pair of proxies: both take sessions"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -13,6 +14,9 @@ import pika.exceptions
 import psycopg2
 import pymysql
 import redis
+import urllib3
+from minio import Minio
+from minio.error import MinioException
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from keybuzz.lab.layout import NAMESPACES
@@ -22,6 +26,7 @@ from tests.lab.conftest import Kbz
 
 ENTRY = "10.0.0.10"
 MYSQL_ENTRY = "10.0.0.20"
+OBJECT_ENTRY = "10.0.0.134:9000"
 QUEUE = "endpoints"
 _SECONDS = 5
 _PATIENCE = 60.0
@@ -31,6 +36,8 @@ CLIENT_ERRORS = (
     pika.exceptions.AMQPError,
     AMQPConnectorException,
     pymysql.MySQLError,
+    MinioException,
+    urllib3.exceptions.HTTPError,
     OSError,
     EOFError,
 )
@@ -183,7 +190,31 @@ def _mysql_numbers(secrets: Mapping[str, str]) -> set[int]:
         return {int(row[0]) for row in cursor.fetchall()}
 
 
+def _objects(secrets: Mapping[str, str]) -> Minio:
+    pool = urllib3.PoolManager(timeout=_SECONDS, retries=False)
+    return Minio(
+        OBJECT_ENTRY,
+        access_key=secrets["MINIO_ROOT_USER"],
+        secret_key=secrets["MINIO_ROOT_PASSWORD"],
+        secure=False,
+        http_client=pool,
+    )
+
+
+def _object_put(secrets: Mapping[str, str], number: int) -> None:
+    name, content = f"endpoints/{number}", str(number).encode()
+    bucket = secrets["MINIO_BUCKET"]
+    _objects(secrets).put_object(bucket, name, io.BytesIO(content), len(content))
+
+
+def _object_numbers(secrets: Mapping[str, str]) -> set[int]:
+    client, bucket = _objects(secrets), secrets["MINIO_BUCKET"]
+    names = [item.object_name or "" for item in client.list_objects(bucket, prefix="endpoints/")]
+    return {int(client.get_object(bucket, name).read()) for name in names}
+
+
 REDIS = Endpoint(f"Redis {ENTRY}:6379", _redis_put, _redis_numbers)
 RABBITMQ = Endpoint(f"RabbitMQ {ENTRY}:5672", _amqp_put, _amqp_numbers)
 MARIADB = Endpoint(f"MariaDB {MYSQL_ENTRY}:3306", _mysql_put, _mysql_numbers)
-ENDPOINTS = (_postgres(5432), _postgres(6432), REDIS, RABBITMQ, MARIADB)
+MINIO = Endpoint(f"MinIO {OBJECT_ENTRY}", _object_put, _object_numbers)
+ENDPOINTS = (_postgres(5432), _postgres(6432), REDIS, RABBITMQ, MINIO, MARIADB)

@@ -29,8 +29,8 @@ from tests.lab.writing import writing
 pytestmark = pytest.mark.lab
 
 LAB = "kbz-everything"
-GROUPS = "db,redis,queue,galera,haproxy,proxysql"
-HOSTS = 16
+GROUPS = "db,redis,queue,minio,galera,haproxy,proxysql"
+HOSTS = 19
 MORE: dict[str, set[str]] = {
     "redis": {"link-cut", "switchover"},
     "galera": {"link-cut"},
@@ -54,6 +54,7 @@ MODULES = {
     "redis-proxy",
     "rabbitmq",
     "rabbitmq-proxy",
+    "minio",
     "galera",
     "proxysql",
 }

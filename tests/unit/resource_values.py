@@ -19,6 +19,7 @@ from keybuzz.model.files import (
     UnitReload,
 )
 from keybuzz.model.mariadb import MariadbData, MysqlAccess, MysqlDatabase, MysqlUser
+from keybuzz.model.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive
 from keybuzz.model.plan import Action, Change, State
 from keybuzz.model.postgres import (
     Database,
@@ -92,6 +93,7 @@ _redis = st.builds(
 _runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
 _watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
 _mysql = st.builds(MysqlAccess, st.just("10.0.0.170"), _words, _secrets)
+_minio = st.builds(MinioAccess, st.just("10.0.0.134"), _words, _secrets)
 _address = st.sampled_from([None, "10.0.0.124"])
 _cells = st.one_of(_words, _secrets)
 _table = st.lists(_words, min_size=1, max_size=3, unique=True).flatmap(
@@ -157,6 +159,9 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     ),
     "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
+    "minio-bucket": st.builds(MinioBucket, _minio, _words),
+    "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
     "host-names": st.builds(
         HostNames, _words, st.lists(st.tuples(st.just("10.0.0.126"), _words), max_size=3).map(tuple)
     ),

@@ -47,7 +47,7 @@ def test_where_nobody_listens_nothing_was_sent(kind: WorkloadKind) -> None:
 def test_a_library_that_is_missing_is_a_sentence(
     kind: WorkloadKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("psycopg2", "redis", "pika", "pymysql"):
+    for name in ("psycopg2", "redis", "pika", "pymysql", "minio"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(RefusedError, match="is not installed") as caught:
         client_of(workload(kind))

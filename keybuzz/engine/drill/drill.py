@@ -137,6 +137,8 @@ def _trial(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> T
 def not_available(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> str:
     """Return why a scenario can not be done on this victim now; empty when it can."""
     plan = ground.drill
+    if reason := plan.unfit(ground.workspace.site, scenario, victim):
+        return reason
     if reason := plan.not_applicable.get(scenario) or ground.faults.why_not(scenario):
         return reason
     if scenario is Scenario.SWITCHOVER and ground.module.release(live, victim) is None:

@@ -1,0 +1,32 @@
+"""Module 6: MinIO, distributed over exactly three nodes (MIN-1 to MIN-6)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.minio.checks import checks, topology
+from tasks.minio.desired import describe
+from tasks.minio.drill import DRILL
+from tasks.minio.members import up, virgin, writer
+from tasks.minio.rollout import next_stage, release
+
+MODULE = Module(
+    name="minio",
+    number=6,
+    title="MinIO, distributed",
+    group="minio",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    virgin=virgin,
+    writer=writer,
+    release=release,
+    topology=topology,
+    drill=DRILL,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

@@ -1,0 +1,174 @@
+"""What makes MinIO healthy (facts/06, readiness). Pure; ids are stable."""
+
+from __future__ import annotations
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live, Member, Topology
+from keybuzz.model.minio import PORT, MinioDrive
+from tasks.minio import values
+from tasks.minio.identity import foreign_sets
+from tasks.minio.members import DRIVE_ID, Node, entry, nodes
+from tasks.minio.ready import not_serving, sees
+
+_ALIASES_ID = f"minio-aliases:{values.ALIASES}"
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Judge every member and the cluster; a member that was not asked is never silently left out."""
+    found = nodes(live)
+    findings = [_reachable(live, server.name) for server in live.members]
+    findings += [_one_set(live, found), _same_version(found), _entry(live)]
+    for host, node in found.items():
+        view = live.hosts[host]
+        findings += [_serves(live, node), _drive(view, host), _alias(view, host)]
+        if not_serving(live, node) is None:
+            findings += [
+                _sees_all(found, node),
+                _healed(node),
+                _listens(view, host),
+                _console(view, host),
+            ]
+    return tuple(findings)
+
+
+def topology(live: Live) -> Topology:
+    """Return who serves now."""
+    found = nodes(live)
+    ids = sorted({node.deployment for node in found.values()} - {""})
+    members = tuple(
+        _member(found[server.name], entry(live))
+        if server.name in found
+        else Member(
+            server.name, "unknown", "unreachable" if server.name in live.unreachable else ""
+        )
+        for server in live.members
+    )
+    serve = sum(node.serves for node in found.values())
+    summary = f"{serve} of {len(live.members)} serve, write quorum {values.QUORUM}"
+    return Topology(f"minio {', '.join(ids)}".strip(), members, summary)
+
+
+def _member(node: Node, entrance: str) -> Member:
+    role = "entry" if node.host == entrance else "member"
+    state = "serves" if node.serves else "waits" if node.live else "silent"
+    good = sum(sees(node, name) for name in node.servers)
+    details = (
+        ("drive", f"{node.place} of {node.size}" if node.formatted else "none"),
+        ("sees", f"{good} of {values.NODES} drives"),
+        ("MinIO", node.version or "?"),
+    )
+    return Member(node.host, role, state, details)
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    check = "minio.member.reachable"
+    if host in live.unreachable:
+        return Finding(check, Level.UNKNOWN, live.unreachable[host], host)
+    if host not in live.hosts:
+        return Finding(check, Level.UNKNOWN, "was not asked", host)
+    return Finding(check, Level.OK, "answers", host)
+
+
+def _one_set(live: Live, found: dict[str, Node]) -> Finding:
+    """Judge format.json of all drives together: one deployment, one set of three, each drive at its own place."""
+    check = "minio.deployment.one"
+    if wrong := next(foreign_sets(live), ""):
+        return Finding(check, Level.CRITICAL, wrong, hint="no drive is changed; the owner decides")
+    bare = [host for host, node in found.items() if not node.formatted]
+    if bare or len(found) < len(live.members):
+        count = len(found) - len(bare)
+        text = f"{count} of {len(live.members)} drives have their format.json"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run minio")
+    sets = {node.sets for node in found.values() if node.answers and not node.denied}
+    if sets - {(values.NODES,)}:
+        return Finding(check, Level.CRITICAL, f"a node sees sets of {sorted(sets)} drives")
+    return Finding(check, Level.OK, f"one set of {values.NODES} drives")
+
+
+def _same_version(found: dict[str, Node]) -> Finding:
+    check = "minio.version.same"
+    versions = sorted({node.version for node in found.values()} - {""})
+    if len(versions) > 1:
+        return Finding(check, Level.CRITICAL, f"{' and '.join(versions)} run beside each other")
+    return Finding(check, Level.OK, versions[0] if versions else "unknown")
+
+
+def _entry(live: Live) -> Finding:
+    """Say what hangs on one node by the owner's decision; whether it serves is that node's own check."""
+    host = entry(live)
+    text = (
+        f"clients reach {host} and no other node (MIN-5): while it is away, MinIO is away for them"
+    )
+    return Finding("minio.entry.single", Level.OK, text)
+
+
+def _serves(live: Live, node: Node) -> Finding:
+    check = "minio.node.serves"
+    reason = not_serving(live, node)
+    if reason is None:
+        return Finding(check, Level.OK, "live, with the write quorum", node.host)
+    hint = f"kbz exec --limit {node.host} -- docker logs --tail 50 {values.CONTAINER}"
+    return Finding(check, Level.CRITICAL, reason.removeprefix(f"{node.host} "), node.host, hint)
+
+
+def _drive(view: HostView, host: str) -> Finding:
+    check = "minio.drive.own"
+    mount = any(item.mount for item in view.resources if isinstance(item, MinioDrive))
+    if view.attribute(DRIVE_ID, "usable") is not True:
+        found = view.attribute(DRIVE_ID, "found") or "what can not be read"
+        return Finding(check, Level.CRITICAL, f"{values.DATA} holds {found}", host)
+    if mount and view.attribute(DRIVE_ID, "mounted") is not True:
+        text = f"{values.DATA} is not mounted: MinIO would write to the root disk"
+        return Finding(check, Level.CRITICAL, text, host, "stop the container and mount the volume")
+    return Finding(check, Level.OK, str(view.attribute(DRIVE_ID, "found")), host)
+
+
+def _alias(view: HostView, host: str) -> Finding:
+    check, others = "minio.alias.one", view.attribute(_ALIASES_ID, "others")
+    if isinstance(others, tuple) and others:
+        text = f"mc has {', '.join(others)} (MIN-5)"
+        return Finding(check, Level.CRITICAL, text, host, "mc alias rm NAME")
+    if not isinstance(others, tuple):
+        return Finding(check, Level.UNKNOWN, f"{values.ALIASES} was not read", host)
+    return Finding(check, Level.OK, "no other", host)
+
+
+def _sees_all(found: dict[str, Node], node: Node) -> Finding:
+    check = "minio.drives.online"
+    good = [name for name in node.servers if sees(node, name)]
+    if len(good) == len(node.servers) == values.NODES:
+        return Finding(check, Level.OK, f"{len(good)} of {values.NODES}", node.host)
+    bad = sorted(set(node.servers) - set(good))
+    named = {other.name: other.host for other in found.values()}
+    text = f"{len(good)} of {values.NODES}; not {', '.join(named.get(name, name) for name in bad)}"
+    return Finding(check, Level.CRITICAL, text, node.host, "kbz run minio starts what is stopped")
+
+
+def _healed(node: Node) -> Finding:
+    check = "minio.drives.healed"
+    if node.healing:
+        text = f"{', '.join(node.healing)} gets what it missed"
+        return Finding(check, Level.CRITICAL, text, node.host, "wait: no other node may be stopped")
+    return Finding(check, Level.OK, "nothing is healing", node.host)
+
+
+def _listens(view: HostView, host: str) -> Finding:
+    """On the private address, and there only (MIN-4)."""
+    check, answer = "minio.listens.private", view.answer("minio.ports")
+    if not answer.known:
+        return Finding(check, Level.UNKNOWN, answer.problem, host)
+    wanted = {f"{view.server.address}:{port}" for port in (PORT, values.CONSOLE_PORT)}
+    found = set(answer.value["listeners"])
+    if found == wanted:
+        return Finding(check, Level.OK, ", ".join(sorted(found)), host)
+    text = f"listens on {', '.join(sorted(found)) or 'nothing'}, wanted {', '.join(sorted(wanted))}"
+    return Finding(check, Level.CRITICAL, text, host, "kbz drift minio")
+
+
+def _console(view: HostView, host: str) -> Finding:
+    """The console is for operators: without it MinIO works."""
+    check, answer = "minio.console", view.answer("minio.console")
+    if answer.known and answer.value["status"] in (200, 302, 307):
+        return Finding(check, Level.OK, "answers", host)
+    text = answer.problem or f"answers {answer.value['status']}"
+    return Finding(check, Level.WARN, text, host)

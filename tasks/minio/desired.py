@@ -1,0 +1,40 @@
+"""What a MinIO node must be (module 6: MIN-1 to MIN-5). Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.docker import Image
+from keybuzz.model.files import Directory
+from keybuzz.model.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
+from keybuzz.model.reading import Command, HttpGet, Reading, TcpPorts
+from keybuzz.model.server import Server
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.minio import values
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one node; all three are alike, whoever is the entry."""
+    return Description(
+        (
+            MinioDrive(values.DATA, values.must_be_mount(site)),
+            MinioAliases(values.ALIASES, values.ALIAS, values.url(site)),
+            Directory(values.ROOT),
+            Directory(values.DATA, mode=0o750),
+            Image(site.image("minio")),
+            values.container(site, server),
+        ),
+        _readings(site, server),
+        (MinioBucket(values.access(site, server), values.bucket(site)),),
+    )
+
+
+def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
+    health = f"http://{values.node_of(server)}/minio/health"
+    return (
+        HttpGet("minio.live", f"{health}/live"),
+        HttpGet("minio.cluster", f"{health}/cluster"),
+        HttpGet("minio.console", f"http://{server.address}:{values.CONSOLE_PORT}/"),
+        MinioLook("minio.node", values.access(site, server)),
+        TcpPorts("minio.ports", (PORT, values.CONSOLE_PORT)),
+        Command("minio.log", ("docker", "logs", "--tail", "1", values.CONTAINER)),
+    )
