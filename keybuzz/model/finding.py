@@ -35,3 +35,22 @@ class Finding:
     def good(self) -> bool:
         """True when nobody needs to act: ok, or a warning that does not stop a gate."""
         return self.level <= Level.WARN
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInfo:
+    """What a check id means, for whoever reads it at night: the registry of `docs/health.md` and `kbz explain`."""
+
+    id: str
+    title: str
+    """What it looks at, in a few words."""
+    meaning: str
+    """What a finding above ok says about the service."""
+    next_step: str
+    """What the operator does first."""
+    levels: tuple[Level, ...] = (Level.CRITICAL,)
+    """Levels above ok that it can say."""
+    follows_here: tuple[str, ...] = ()
+    """Checks whose failure on the same host explains this one."""
+    follows: tuple[str, ...] = ()
+    """Checks whose failure anywhere explains this one."""

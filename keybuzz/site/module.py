@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keybuzz.model.finding import Finding
+from keybuzz.model.finding import CheckInfo, Finding
 from keybuzz.model.live import Live, Stage, Topology
 from keybuzz.model.reading import Answer, PatroniLogin, PostgresLogin, Reading
 from keybuzz.model.resource import Resource
@@ -132,3 +132,5 @@ class Module:
     """What `kbz lb check` looks at from outside."""
     drill: Drill | None = None
     """How `kbz drill` breaks it on purpose; None when there is no drill of it."""
+    check_infos: tuple[CheckInfo, ...] = ()
+    """What each of its check ids means; every id that `checks` can say is here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import recovery
+from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL
@@ -34,6 +35,7 @@ MODULE = Module(
         recovery.choose,
         recovery.start,
     ),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

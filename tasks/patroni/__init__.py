@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
+from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL
@@ -29,6 +30,7 @@ MODULE = Module(
     images=lambda site: (build(site),),
     rotations=ROTATIONS,
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.members import login_problem, up, virgin
@@ -32,6 +33,7 @@ MODULE = Module(
             "the application reaches the writer",
         ),
     ),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
+from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL
@@ -25,6 +26,7 @@ MODULE = Module(
     release=release,
     topology=topology,
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

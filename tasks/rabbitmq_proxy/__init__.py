@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.rabbitmq_proxy.check_infos import CHECK_INFOS
 from tasks.rabbitmq_proxy.checks import checks, topology
 from tasks.rabbitmq_proxy.desired import describe, login_at
 from tasks.rabbitmq_proxy.members import refusal, up, virgin
@@ -26,6 +27,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

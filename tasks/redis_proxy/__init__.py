@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, write_at
 from tasks.redis_proxy.members import up, virgin, wrong
@@ -26,6 +27,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)
