@@ -30,6 +30,8 @@ class Finding:
     message: str
     host: str = ""
     hint: str = ""
+    cause: str = ""
+    """Id of the check whose failure explains this finding; empty when it stands for itself."""
 
     @property
     def good(self) -> bool:

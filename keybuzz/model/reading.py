@@ -8,6 +8,7 @@ from typing import Any
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.system_look import SystemLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +370,7 @@ Reading = (
     | GaleraPosition
     | AmqpLogin
     | RabbitmqLook
+    | SystemLook
 )
 
 
@@ -379,6 +381,8 @@ class Answer:
     name: str
     value: Any = None
     problem: str = ""
+    between: tuple[float, float] | None = None
+    """When the host was asked and had answered, by the controller's clock."""
 
     @property
     def known(self) -> bool:
