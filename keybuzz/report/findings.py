@@ -42,6 +42,12 @@ def findings_text(findings: Iterable[Finding], *, every: bool) -> str:
     return "\n".join(lines)
 
 
+def finding_line(finding: Finding) -> str:
+    """Return one finding as one line that stays the same while only its numbers move."""
+    where = f" {finding.host}" if finding.host else ""
+    return f"{finding.level.word} {finding.check}{where}: {_NUMBER.sub('…', finding.message)}"
+
+
 def _hint(finding: Finding) -> str:
     """Return the hint with a place for the host that it names, so that many hosts have one hint."""
     hint = finding.hint.replace("{", "{{").replace("}", "}}")
