@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("modules", nargs=-1)
 @limit_option
+@click.option(
+    "--deep", is_flag=True, help="Write, read and remove a probe through each official endpoint."
+)
 @watching.watch_option
 @watching.every_option
 @format_option
 def health(
-    modules: tuple[str, ...], limit: tuple[str, ...], watch: bool, every: float, form: str
+    modules: tuple[str, ...],
+    limit: tuple[str, ...],
+    deep: bool,
+    watch: bool,
+    every: float,
+    form: str,
 ) -> int:
     """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.deep import with_probes
     from keybuzz.engine.verbs import look
 
     names = modules or ("all",)
@@ -32,9 +41,14 @@ def health(
         watching.require_text(form)
     with workspace(quiet=watch or form != "text") as work:
         selected = work.select(named, limit)
+
+        def judged() -> Report:
+            report = look(work, "health", chosen, selected)
+            return with_probes(work, report, chosen) if deep else report
+
         if watch:
-            return watching.watch(lambda: _look(look(work, "health", chosen, selected)), every)
-        report = look(work, "health", chosen, selected)
+            return watching.watch(lambda: _look(judged()), every)
+        report = judged()
     return show(report, form)
 
 

@@ -73,16 +73,21 @@ def _consequences(cause: str, bad: Iterable[Finding]) -> Iterator[str]:
 
 
 def _good(found: Iterable[Finding]) -> Iterator[str]:
-    """Yield one line for each module: how many of its checks are ok, and on how many hosts."""
+    """Yield one line for each module, with how many of its checks are ok, and one for each probe that was written."""
     checks: dict[str, set[str]] = defaultdict(set)
     hosts: dict[str, set[str]] = defaultdict(set)
+    probes: list[str] = []
     for finding in found:
         module = finding.check.partition(".")[0]
+        if finding.check.endswith(".probe"):
+            probes.append(f"{Level.OK.word:<8} {finding.check}: {finding.message}")
+            continue
         checks[module].add(finding.check)
         hosts[module] |= {finding.host} - {""}
     for module, ids in checks.items():
         where = f" on {_count(len(hosts[module]), 'host')}" if hosts[module] else ""
         yield f"{Level.OK.word:<8} {module}: {_count(len(ids), 'check')}{where}"
+    yield from probes
 
 
 def _where(same: Iterable[Finding]) -> str:

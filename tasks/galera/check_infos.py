@@ -69,4 +69,16 @@ CHECK_INFOS = (
         "The file and the running server differ.",
         "kbz restart galera",
     ),
+    CheckInfo(
+        "galera.probe",
+        "a row goes through the official endpoint, is read back and removed (--deep)",
+        "An application that writes now gets an error, or does not find what it wrote.",
+        "kbz health; kbz lb check",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(
+            "proxysql.listens",
+            "proxysql.writer.single",
+            "proxysql.login",
+        ),
+    ),
 )

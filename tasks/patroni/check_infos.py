@@ -56,4 +56,17 @@ CHECK_INFOS = (
         "kbz plan patroni",
         levels=(Level.WARN,),
     ),
+    CheckInfo(
+        "patroni.probe",
+        "a row goes through the official endpoint, is read back and removed (--deep)",
+        "An application that writes now gets an error, or does not find what it wrote.",
+        "kbz health; kbz lb check",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(
+            "patroni.leader.single",
+            "postgres-proxy.backend.single",
+            "postgres-proxy.listens",
+            "postgres-proxy.login",
+        ),
+    ),
 )

@@ -121,4 +121,16 @@ CHECK_INFOS = (
         "The owner decides: rabbitmq.partition_handling in site.yaml.",
         levels=(Level.WARN,),
     ),
+    CheckInfo(
+        "rabbitmq.probe",
+        "a message goes through the official endpoint, is read back and removed (--deep)",
+        "An application that writes now gets an error, or does not find what it wrote.",
+        "kbz health; kbz lb check",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(
+            "rabbitmq-proxy.listens",
+            "rabbitmq-proxy.login",
+            "rabbitmq.alarms.none",
+        ),
+    ),
 )

@@ -123,4 +123,16 @@ CHECK_INFOS = (
         "kbz plan redis",
         levels=(Level.WARN,),
     ),
+    CheckInfo(
+        "redis.probe",
+        "a key goes through the official endpoint, is read back and removed (--deep)",
+        "An application that writes now gets an error, or does not find what it wrote.",
+        "kbz health; kbz lb check",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(
+            "redis.master.single",
+            "redis-proxy.backend.single",
+            "redis-proxy.listens",
+        ),
+    ),
 )
