@@ -10,6 +10,7 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.finding import CheckInfo, Level
+from keybuzz.report.check_list import check_table
 from keybuzz.site.module import Module
 
 TASKS = Path(__file__).resolve().parents[2] / "tasks"
@@ -75,3 +76,10 @@ def test_no_check_follows_from_itself_over_others() -> None:
 
     for name in INFOS:
         causes(name, ())
+
+
+def test_the_page_has_every_check_as_the_code_has_it() -> None:
+    page = (TASKS.parent / "docs" / "health.md").read_text()
+    begin, end = "<!-- checks -->\n", "\n<!-- end of checks -->"
+    table = page[page.index(begin) + len(begin) : page.index(end)]
+    assert table == check_table(INFOS.values())
