@@ -78,10 +78,14 @@ def _frozen(workspace: Workspace, module: Module, live: Live, *, nobody: bool) -
 
 
 def troubles(findings: Iterable[Finding], module: str) -> tuple[Finding, ...]:
-    """Return what is wrong with a module by itself, worst first."""
-    own = (f for f in findings if f.check.partition(".")[0] == module)
-    found = [f for f in own if f.level > Level.OK and not f.cause]
+    """Return what is wrong with a module, worst first, but what follows from another of its own findings."""
+    own = (f for f in findings if _module(f.check) == module)
+    found = [f for f in own if f.level > Level.OK and _module(f.cause) != module]
     return tuple(sorted(found, key=lambda finding: (-finding.level, finding.check, finding.host)))
+
+
+def _module(check: str) -> str:
+    return check.partition(".")[0]
 
 
 def newest(records: Iterable[RunRecord], module: str, *, looks: bool) -> Passed | None:

@@ -47,7 +47,7 @@ class ClusterStatus:
     """Members that must stay up."""
     frozen: Frozen
     findings: tuple[Finding, ...]
-    """Above ok, without those that follow from another, worst first."""
+    """Above ok, worst first, without those that follow from another of the same module."""
     run: Passed | None = None
     drift: Passed | None = None
 

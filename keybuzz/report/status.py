@@ -15,7 +15,7 @@ from keybuzz.report.findings import finding_line, shown_hosts
 _WIDTH = 100
 _INDENT = " " * 10
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_ROLE = 9
+_ROLE = 10
 
 
 def status_text(status: Status) -> str:
@@ -45,7 +45,7 @@ def _quorum(cluster: ClusterStatus) -> str:
 def _passed(passed: Passed | None) -> str:
     if passed is None:
         return "never"
-    end = "cut off" if passed.exit_code is None else f"exit {passed.exit_code}"
+    end = "no end" if passed.exit_code is None else f"exit {passed.exit_code}"
     return f"{ago(passed.seconds)} ({end})"
 
 
@@ -94,7 +94,8 @@ def _troubles(findings: Iterable[Finding], module: str) -> Iterator[str]:
     shown = list(grouped.items())
     for (level, check), same in shown[:2]:
         where = shown_hosts(sorted({f.host for f in same} - {""}))
-        text = f"{_INDENT}{level.word:<{_ROLE}} {check}{'  ' + where if where else ''}: {same[0].message}"
+        message = f"follows from {same[0].cause}" if same[0].cause else same[0].message
+        text = f"{_INDENT}{level.word:<{_ROLE}} {check}{'  ' + where if where else ''}: {message}"
         yield text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1].rstrip()}…"
     if len(shown) > 2:
         yield f"{_INDENT}{len(shown) - 2} more: kbz health {module}"

@@ -54,12 +54,12 @@ STATUS = Status((PATRONI, ENTRY), 5, (("haproxy-02", "no route"),), (), 1.25)
 def test_the_screen() -> None:
     assert status_text(STATUS) == (
         "ok        patroni        3/3 up, 1 spare frozen  run 2 h ago (exit 0); drift never\n"
-        "          leader    db-1 running\n"
-        "          replica   db-2 streaming, db-3 streaming lag 1024 B\n"
+        "          leader     db-1 running\n"
+        "          replica    db-2 streaming, db-3 streaming lag 1024 B\n"
         "\n"
-        "critical  redis-proxy    1/2 up, 0 spare free    run 30 s ago (cut off); drift 1 min ago (exit 2)\n"
-        "          entry     haproxy-01 serves → 10.0.0.123\n"
-        "          critical  redis-proxy.watcher  haproxy-02: had its last success 400 s ago\n"
+        "critical  redis-proxy    1/2 up, 0 spare free    run 30 s ago (no end); drift 1 min ago (exit 2)\n"
+        "          entry      haproxy-01 serves → 10.0.0.123\n"
+        "          critical   redis-proxy.watcher  haproxy-02: had its last success 400 s ago\n"
         "\n"
         "ok        hosts          4 of 5 answer\n"
         "checked 4 of 5 hosts; 1 of 2 clusters are well; 1.2 s; exit 4\n"
@@ -148,18 +148,25 @@ def test_a_watcher_hears_of_a_new_leader_and_not_of_a_moving_number() -> None:
     assert "patroni: db-2 is leader, running" in set(facts(replace(STATUS, clusters=(leads,))))
 
 
-def test_only_what_stands_for_itself_is_told_of_a_cluster() -> None:
+def test_what_follows_from_a_cluster_s_own_fault_is_not_told_beside_it() -> None:
     found = troubles(
         (
             Finding("redis.node.answers", Level.CRITICAL, "no", "r-2"),
             Finding("redis.replica.link", Level.WARN, "1 of 2", "r-1", cause="redis.node.answers"),
             Finding("redis.memory.limit", Level.WARN, "none", "r-1"),
+            Finding("redis.sentinel.quorum", Level.WARN, "1", "r-1", cause="base.reachable"),
             Finding("redis-proxy.write", Level.CRITICAL, "no", "h-1"),
             Finding("redis.version.same", Level.OK, "7"),
         ),
         "redis",
     )
-    assert [finding.check for finding in found] == ["redis.node.answers", "redis.memory.limit"]
+    assert [finding.check for finding in found] == [
+        "redis.node.answers",
+        "redis.memory.limit",
+        "redis.sentinel.quorum",
+    ]
+    told = status_text(replace(STATUS, clusters=(replace(PATRONI, findings=found[2:]),)))
+    assert "warn       redis.sentinel.quorum  r-1: follows from base.reachable" in told
 
 
 def test_the_newest_run_of_a_cluster_is_none_that_only_looked() -> None:
