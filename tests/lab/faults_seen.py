@@ -132,8 +132,8 @@ HOSTS = (
     Fault(
         "an SSH server that lets more in",
         "haproxy-02",
-        "echo 'X11Forwarding yes' > /etc/ssh/sshd_config.d/000-other.conf",
-        "rm /etc/ssh/sshd_config.d/000-other.conf",
+        "echo 'X11Forwarding yes' > /etc/ssh/sshd_config.d/0-other.conf",
+        "rm /etc/ssh/sshd_config.d/0-other.conf",
         drift="ssh-server:sshd",
     ),
     Fault(

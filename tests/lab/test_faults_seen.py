@@ -5,15 +5,24 @@ It runs on the lab of tests/lab/test_everything.py, after it. Faults on differen
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import psycopg2
 import pytest
 
+from keybuzz.engine.deep import PLACE
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import EVERYTHING, Kbz, until
+from tests.lab.endpoints import ENTRY
 from tests.lab.faults_seen import BASELINE, ROUNDS, Fault, Seen
 
 pytestmark = pytest.mark.lab
@@ -138,3 +147,59 @@ def test_a_host_without_network_is_told_once(kbz: Kbz) -> None:
     finally:
         kbz.good("lab", "fault", "restore", host)
     poll(lambda: findings(kbz), Counter(BASELINE), "health with the network back")
+
+
+def test_a_probe_goes_through_every_endpoint_and_leaves_nothing(kbz: Kbz) -> None:
+    """The table of a probe that was killed is there before; the second look finds nothing of the first."""
+    as_application(kbz, f"create table {PLACE} (number bigint primary key)")
+    as_application(kbz, f"insert into {PLACE} values (7)")
+    first, second = probes(kbz), probes(kbz)
+    assert set(first) == {"patroni", "redis", "rabbitmq", "galera"}
+    for module, address in (("patroni", "10.0.0.10:5432"), ("galera", "10.0.0.20:3306")):
+        assert f"through {address}" in first[module]
+    left = "what an earlier probe had left was removed"
+    assert [module for module, said in first.items() if left in said] == ["patroni"]
+    assert [module for module, said in second.items() if left in said] == []
+    assert as_application(kbz, f"select to_regclass('{PLACE}')") == [(None,)]
+
+
+def probes(kbz: Kbz) -> dict[str, str]:
+    """Return what each probe says; all of them are well."""
+    document = kbz.good("health", "all", *LIMIT, "--deep", "--format", "json").json()
+    told = [finding for finding in document["findings"] if finding["check"].endswith(".probe")]
+    assert {finding["level"] for finding in told} == {"ok"}, told
+    return {finding["check"].partition(".")[0]: finding["message"] for finding in told}
+
+
+def as_application(kbz: Kbz, statement: str) -> list[Any]:
+    """Run a statement in PostgreSQL as the application, through its endpoint."""
+    store = load_credentials(kbz.root / "credentials")
+    names = ("POSTGRES_APP_USER", "POSTGRES_APP_PASS", "POSTGRES_DB")
+    user, password, database = (store[name].reveal() for name in names)
+    with visiting(NAMESPACES / kbz.root.name):
+        session = psycopg2.connect(
+            host=ENTRY, user=user, password=password, dbname=database, connect_timeout=10
+        )
+    with closing(session), session, session.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_a_watch_tells_what_came_and_went_over_open_connections(kbz: Kbz) -> None:
+    """Plain lines, as stdout is no terminal here; Ctrl-C ends it with the last exit code."""
+    host = "db-slave-01"
+    argv = kbz.argv("health", "base", "--limit", host, "--watch", "--every", "1")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        try:
+            assert any(line.startswith("checked 1 of 1") for line in lines)
+            kbz.on(host, "systemd-run --quiet --unit=nightly-copy false")
+            came = next(lines)
+            kbz.on(host, "systemctl reset-failed nightly-copy.service")
+            went = next(lines)
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert came[9:] == "+ warn base.units.failed db-slave-01: failed: nightly-copy.service\n"
+    assert went[9:] == "- warn base.units.failed db-slave-01: failed: nightly-copy.service\n"
+    assert process.returncode == 0
