@@ -242,7 +242,7 @@ OTHERS = (
     Fault(
         "a broker's disk alarm",
         "queue-01",
-        "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit 900TB",
+        "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit 900000GB",
         "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit 50MB",
         ("rabbitmq.alarms.none", "critical"),
     ),
