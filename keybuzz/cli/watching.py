@@ -68,7 +68,7 @@ def watch(
             if screen:
                 _paint("\n".join([seen.screen, *changes]))
             elif before is None:
-                click.echo(seen.screen)
+                click.echo(seen.screen.rstrip("\n"))
             else:
                 for line in fresh:
                     click.echo(line)
