@@ -25,6 +25,8 @@ _ONE_LAB = (
     "tests/lab/test_scripts.py",
 )
 """They use the cluster of tests/lab/conftest.py, one after the other."""
+_ALL_SERVERS = ("tests/lab/test_everything.py", "tests/lab/test_faults_seen.py")
+"""They use all servers of tests/lab/conftest.py, one after the other."""
 
 
 class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # its types are not exported
@@ -32,6 +34,8 @@ class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # its types are not exp
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        if path in _ALL_SERVERS:
+            return _ALL_SERVERS[0]
         return _LABS if path in _ONE_LAB else path
 
 

@@ -153,6 +153,12 @@ def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
     return find_ports(query)
 
 
+def _system(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.system_look import look
+
+    return look(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.galera import position
 
@@ -181,4 +187,5 @@ _HOST = {
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
     "rabbitmq": _rabbitmq,
+    "system": _system,
 }

@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from keybuzz.cli import watching
 from keybuzz.cli.context import format_option, limit_option, show, workspace
+
+if TYPE_CHECKING:
+    from keybuzz.model.report import Report
 
 
 @click.command()
 @click.argument("modules", nargs=-1)
 @limit_option
+@click.option(
+    "--deep", is_flag=True, help="Write, read and remove a probe through each official endpoint."
+)
+@watching.watch_option
+@watching.every_option
 @format_option
-def health(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
+def health(
+    modules: tuple[str, ...],
+    limit: tuple[str, ...],
+    deep: bool,
+    watch: bool,
+    every: float,
+    form: str,
+) -> int:
     """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.deep import with_probes
     from keybuzz.engine.verbs import look
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
-    with workspace(quiet=form == "json") as work:
-        report = look(work, "health", chosen, work.select(named, limit))
+    if watch:
+        watching.require_text(form)
+    with workspace(quiet=watch or form != "text") as work:
+        selected = work.select(named, limit)
+
+        def judged() -> Report:
+            report = look(work, "health", chosen, selected)
+            return with_probes(work, report, chosen) if deep else report
+
+        if watch:
+            return watching.watch(lambda: _look(judged()), every)
+        report = judged()
     return show(report, form)
+
+
+def _look(report: Report) -> watching.Look:
+    from keybuzz.report.findings import finding_line
+    from keybuzz.report.text import report_text
+
+    facts = (finding_line(finding) for finding in report.findings if finding.level)
+    return watching.Look(report_text(report), frozenset(facts), int(report.exit_code))

@@ -20,6 +20,7 @@ VERBS = {
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
     "drift": "Report what was changed by hand; changes nothing.",
     "health": "Judge hosts and clusters.",
+    "status": "All clusters on one screen.",
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,9 @@ def ask(task: Task, descriptions: Iterable[Description]) -> Observation:
         r for description in wanted for r in (*description.resources, *description.cluster)
     ]
     readings = [reading for description in wanted for reading in description.readings]
-    reply = session(task).request(
+    opened = session(task)
+    asked = time.time()
+    reply = opened.request(
         "probe",
         {
             "key": site.digest_key.key.hex(),
@@ -87,13 +90,16 @@ def ask(task: Task, descriptions: Iterable[Description]) -> Observation:
         },
         timeout=PROBE_TIMEOUT,
     )
+    between = (asked, time.time())
     return Observation(
         {
             resource.identity: _state(resource.identity, answer)
             for resource, answer in zip(resources, reply["states"], strict=True)
         },
         {
-            reading.name: Answer(reading.name, answer.get("value"), answer.get("problem", ""))
+            reading.name: Answer(
+                reading.name, answer.get("value"), answer.get("problem", ""), between
+            )
             for reading, answer in zip(readings, reply["answers"], strict=True)
         },
     )
@@ -163,6 +169,7 @@ class View:
                     observation.answers,
                     self._host_changes(module, host),
                     (*description.resources, *description.cluster),
+                    description.readings,
                 )
         members = site.members(module.group)
         away = self.snapshot.unreachable

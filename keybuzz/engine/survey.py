@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keybuzz.engine import events
+from keybuzz.engine.causes import explained
 from keybuzz.engine.describe import HostDescription, describe_all
 from keybuzz.engine.observe import Snapshot, View, observe
 from keybuzz.engine.workspace import Workspace
@@ -81,6 +82,6 @@ def judge(
         descriptions,
         snapshot,
         view.plan(modules, site),
-        tuple(findings),
+        explained(findings, modules),
         tuple(topologies),
     )

@@ -10,6 +10,8 @@ from itertools import pairwise
 from keybuzz.model.outcome import ExitCode
 from keybuzz.model.secret import Secret
 
+DRILL_PLACE = "kbz_drill"
+
 
 class Scenario(Enum):
     """What a drill does to its victim. The words are those of `--scenario`."""
@@ -56,6 +58,8 @@ class Workload:
     """Whether the service promises that an acknowledged write survives this scenario."""
     expectation: str = ""
     """Why acknowledged writes may be lost, when it is not promised."""
+    place: str = DRILL_PLACE
+    """Table, key or queue that is written; kbz's own."""
 
 
 @dataclass(frozen=True, slots=True)

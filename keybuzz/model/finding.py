@@ -30,8 +30,29 @@ class Finding:
     message: str
     host: str = ""
     hint: str = ""
+    cause: str = ""
+    """Id of the check whose failure explains this finding; empty when it stands for itself."""
 
     @property
     def good(self) -> bool:
         """True when nobody needs to act: ok, or a warning that does not stop a gate."""
         return self.level <= Level.WARN
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInfo:
+    """What a check id means, for whoever reads it at night: the registry of `docs/health.md` and `kbz explain`."""
+
+    id: str
+    title: str
+    """What it looks at, in a few words."""
+    meaning: str
+    """What a finding above ok says about the service."""
+    next_step: str
+    """What the operator does first."""
+    levels: tuple[Level, ...] = (Level.CRITICAL,)
+    """Levels above ok that it can say."""
+    follows_here: tuple[str, ...] = ()
+    """Checks whose failure on the same host explains this one."""
+    follows: tuple[str, ...] = ()
+    """Checks whose failure anywhere explains this one."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from keybuzz.model.plan import Change, State
-from keybuzz.model.reading import Answer
+from keybuzz.model.reading import Answer, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 
@@ -22,6 +22,8 @@ class HostView:
     """What is still to do there for this module; empty when it is not selected by the run."""
     resources: tuple[Resource, ...] = ()
     """Everything that the module describes there."""
+    readings: tuple[Reading, ...] = ()
+    """Everything that the module asked there."""
 
     def answer(self, name: str) -> Answer:
         """Return the answer to a reading; a reading that was never asked has a problem."""

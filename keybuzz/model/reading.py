@@ -9,6 +9,7 @@ from keybuzz.model.minio import MinioLook
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.system_look import SystemLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +378,7 @@ Reading = (
     | AmqpLogin
     | MinioLook
     | RabbitmqLook
+    | SystemLook
 )
 
 
@@ -387,6 +389,8 @@ class Answer:
     name: str
     value: Any = None
     problem: str = ""
+    between: tuple[float, float] | None = None
+    """When the host was asked and had answered, by the controller's clock."""
 
     @property
     def known(self) -> bool:

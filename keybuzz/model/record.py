@@ -80,6 +80,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "host": finding.host or None,
         "message": finding.message,
         "hint": finding.hint or None,
+        "cause": finding.cause or None,
     }
 
 

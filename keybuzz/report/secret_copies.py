@@ -6,7 +6,7 @@ from typing import Any
 
 from keybuzz.engine.secret_copies import CopiesReport
 from keybuzz.model.finding import Level
-from keybuzz.report.text import findings_text
+from keybuzz.report.findings import findings_text
 
 
 def copies_text(report: CopiesReport) -> str:

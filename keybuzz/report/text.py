@@ -12,6 +12,7 @@ from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change, NotApplicable, Plan
 from keybuzz.model.report import HostReport, Report
 from keybuzz.model.resource import Value
+from keybuzz.report.findings import findings_text, shown_hosts
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
@@ -24,27 +25,34 @@ def report_text(report: Report) -> str:
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan))
+    away: set[str] = set()
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
-        sections.append(findings_text(_told_once(report), every=report.verb == "health"))
+        told = _told_once(report)
+        sections.append(findings_text(told, every=report.verb == "health"))
+        away = {finding.host for finding in told if _repeats(finding, report)}
         sections += [topology_text(topology) for topology in report.topologies]
-    sections.append(hosts_text(report))
+    sections.append(hosts_text(item for item in report.hosts.values() if item.host not in away))
     if report.error:
         sections.append(report.error)
     sections.append(last_line(report))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _told_once(report: Report) -> Iterator[Finding]:
-    """Yield the findings but those that only repeat why a host can not be reached: its own line says so."""
-    away = {
-        (item.host, item.what)
-        for item in report.hosts.values()
-        if item.outcome is Outcome.UNREACHABLE
-    }
-    for finding in report.findings:
-        if finding.level is not Level.UNKNOWN or (finding.host, finding.message) not in away:
-            yield finding
+def _told_once(report: Report) -> list[Finding]:
+    """Return the findings but those that only repeat why a host is away, and explain none: its line says so."""
+    roots = {finding.cause for finding in report.findings}
+    return [
+        finding
+        for finding in report.findings
+        if finding.cause or finding.check in roots or not _repeats(finding, report)
+    ]
+
+
+def _repeats(finding: Finding, report: Report) -> bool:
+    host = report.hosts.get(finding.host)
+    away = host is not None and host.outcome is Outcome.UNREACHABLE and host.what == finding.message
+    return away and finding.level is Level.UNKNOWN
 
 
 def plan_text(plan: Plan) -> str:
@@ -85,31 +93,6 @@ def _not_applicable(items: Iterable[NotApplicable]) -> Iterator[str]:
         yield f"not applicable on {count} host{'s' * (count != 1)}: {identity}: {reason}"
 
 
-def findings_text(findings: Iterable[Finding], *, every: bool) -> str:
-    """Return findings, worst first; the same finding on many hosts is one line with the list."""
-    grouped: dict[tuple[Level, str, str, str], list[str]] = defaultdict(list)
-    for finding in findings:
-        if every or finding.level > Level.OK:
-            message = "" if finding.level is Level.OK else finding.message
-            key = (finding.level, finding.check, message, finding.hint)
-            grouped[key].append(finding.host)
-    lines: list[str] = []
-    for (level, check, message, hint), hosts in sorted(
-        grouped.items(), key=lambda item: (-item[0][0], item[0][1])
-    ):
-        names = [host for host in hosts if host]
-        where = f"  {_hosts(names)}" if names else ""
-        lines.append(f"{level.word:<8} {check}{where}{': ' + message if message else ''}")
-        if hint and level > Level.OK:
-            lines.append(f"         → {hint}")
-    return "\n".join(lines)
-
-
-def _hosts(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
-
-
 def topology_text(topology: Topology) -> str:
     """Return a cluster as a small table."""
     heads = ["host", "role", "state"]
@@ -130,10 +113,10 @@ def topology_text(topology: Topology) -> str:
     return "\n".join([f"cluster {topology.cluster}", *lines])
 
 
-def hosts_text(report: Report) -> str:
+def hosts_text(hosts: Iterable[HostReport]) -> str:
     """Return the hosts that did not end well; the same reason on many hosts is one line with the list."""
     grouped: dict[tuple[Outcome, int, str, str], list[HostReport]] = defaultdict(list)
-    for item in report.hosts.values():
+    for item in hosts:
         if item.outcome not in (Outcome.OK, Outcome.CHANGED):
             reason = _ADDRESS.sub("its address", item.what)
             grouped[item.outcome, item.remaining, reason, item.hint].append(item)
@@ -141,7 +124,7 @@ def hosts_text(report: Report) -> str:
     for (outcome, remaining, reason, hint), items in grouped.items():
         left = f" ({_count(remaining, 'change')} not made)" if remaining else ""
         what = items[0].what if len(items) == 1 else reason
-        names = _hosts([item.host for item in items])
+        names = shown_hosts([item.host for item in items])
         lines.append(f"{outcome.value:<11} {names}{left}{': ' + what if what else ''}")
         if hint:
             lines.append(f"            → {hint}")
@@ -165,7 +148,8 @@ def last_line(report: Report) -> str:
         words.append(
             f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
         )
-    levels = Counter(finding.level for finding in report.findings)
+    levels = Counter(finding.level for finding in report.findings if not finding.cause)
+    following = sum(bool(finding.cause) for finding in report.findings)
     if report.verb in ("health", *_CHANGING):
         found = [
             f"{levels[level]} {level.word}"
@@ -173,5 +157,7 @@ def last_line(report: Report) -> str:
             if levels[level]
         ]
         words.append("checks: " + ", ".join(found))
+        if following:
+            words[-1] += f", {following} that follow{'s' * (following == 1)}"
     run = f"run {report.number}: " if report.number else ""
     return f"{run}{'; '.join(words)}; {report.seconds:.1f} s; exit {int(report.exit_code)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keybuzz.model.finding import Finding
+from keybuzz.model.drill import Workload
+from keybuzz.model.finding import CheckInfo, Finding
 from keybuzz.model.live import Live, Stage, Topology
 from keybuzz.model.reading import Answer, Reading
 from keybuzz.model.resource import Resource
@@ -139,3 +140,7 @@ class Module:
     """What `kbz lb check` looks at from outside."""
     drill: Drill | None = None
     """How `kbz drill` breaks it on purpose; None when there is no drill of it."""
+    probe: Callable[[Site], Workload] | None = None
+    """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
+    check_infos: tuple[CheckInfo, ...] = ()
+    """What each of its check ids means; every id that `checks` can say is here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
+from tasks.base.check_infos import CHECK_INFOS
 from tasks.base.checks import checks
 from tasks.base.desired import describe
 from tasks.base.rollout import next_stage
@@ -17,6 +18,7 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

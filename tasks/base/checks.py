@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live
+from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
+from tasks.base.system import system
 
 _TIME_SERVICES = ("service:systemd-timesyncd.service", "service:chrony.service")
 
@@ -19,11 +21,17 @@ def checks(live: Live) -> tuple[Finding, ...]:
         elif server.name in live.hosts:
             found.append(Finding("base.reachable", Level.OK, "answers", server.name))
             found.extend(_host(server.name, live.hosts[server.name]))
-    return tuple(found)
+    return (*found, *alike(live))
 
 
 def _host(host: str, view: HostView) -> list[Finding]:
-    return [_docker(host, view), *_clock(host, view), _resolvers(host, view), _units(host, view)]
+    return [
+        _docker(host, view),
+        *system(host, view),
+        *_clock(host, view),
+        _resolvers(host, view),
+        _units(host, view),
+    ]
 
 
 def _docker(host: str, view: HostView) -> Finding:

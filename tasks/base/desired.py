@@ -22,8 +22,10 @@ from keybuzz.model.system import (
     SshServer,
     Sysctl,
 )
+from keybuzz.model.system_look import SystemLook
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.base.limits import limits
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -102,7 +104,7 @@ def describe(site: Site, server: Server) -> Description:
             Service("auditd.service"),
             *(_versions(site) if "controller" in server.groups else ()),
         ),
-        readings=_readings(),
+        readings=_readings(site),
     )
 
 
@@ -196,8 +198,9 @@ def _versions(site: Site) -> tuple[Resource, ...]:
     )
 
 
-def _readings() -> tuple[Reading, ...]:
+def _readings(site: Site) -> tuple[Reading, ...]:
     return (
+        SystemLook("base.system", limits(site)),
         Command("base.resolvers", ("resolvectl", "dns")),
         Command("base.clock", ("timedatectl", "show", "--property=NTPSynchronized", "--value")),
         Command(

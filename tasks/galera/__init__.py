@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.drill import Scenario
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import recovery
+from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
-from tasks.galera.drill import DRILL
+from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import up, virgin, writer
 from tasks.galera.rollout import next_stage
 from tasks.galera.rotation import ROTATIONS
@@ -36,6 +38,8 @@ MODULE = Module(
         recovery.choose,
         recovery.start,
     ),
+    probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

@@ -98,7 +98,8 @@ def _serves(live: Live, node: Node) -> Finding:
     if node.synced:
         return Finding(check, Level.OK, "Synced, Primary, ready", node.host)
     hint = f"kbz exec --limit {node.host} -- docker logs --tail 50 {values.CONTAINER}"
-    return Finding(check, Level.CRITICAL, not_serving(live, node), node.host, hint)
+    text = not_serving(live, node).removeprefix(f"{node.host}: ")
+    return Finding(check, Level.CRITICAL, text, node.host, hint)
 
 
 def _flag(node: Node) -> Finding:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
-from tasks.patroni.drill import DRILL
+from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
 from tasks.patroni.rollout import next_stage, release
@@ -29,6 +31,8 @@ MODULE = Module(
     images=lambda site: (build(site),),
     rotations=ROTATIONS,
     drill=DRILL,
+    probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

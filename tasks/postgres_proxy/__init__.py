@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.postgres_proxy.check_infos import CHECK_INFOS
 from tasks.postgres_proxy.checks import checks, topology
 from tasks.postgres_proxy.desired import describe, login_at
 from tasks.postgres_proxy.drill import DRILL
@@ -34,6 +35,7 @@ MODULE = Module(
         for port in (POSTGRES_PORT, POOL_PORT)
     ),
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

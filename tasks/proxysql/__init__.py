@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
@@ -36,6 +37,7 @@ MODULE = Module(
         ),
     ),
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

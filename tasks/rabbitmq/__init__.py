@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
-from tasks.rabbitmq.drill import DRILL
+from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import up, virgin, writer
 from tasks.rabbitmq.rollout import next_stage, release
 from tasks.rabbitmq.rotation import ROTATIONS
@@ -27,6 +29,8 @@ MODULE = Module(
     topology=topology,
     rotations=ROTATIONS,
     drill=DRILL,
+    probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.rabbitmq_proxy.check_infos import CHECK_INFOS
 from tasks.rabbitmq_proxy.checks import checks, topology
 from tasks.rabbitmq_proxy.desired import describe, login_at
 from tasks.rabbitmq_proxy.drill import DRILL
@@ -28,6 +29,7 @@ MODULE = Module(
     topology=topology,
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

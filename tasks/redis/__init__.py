@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
-from tasks.redis.drill import DRILL
+from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import up, virgin
 from tasks.redis.rollout import next_stage, release
 from tasks.redis.rotation import ROTATIONS
@@ -26,6 +28,8 @@ MODULE = Module(
     topology=topology,
     rotations=ROTATIONS,
     drill=DRILL,
+    probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, write_at
 from tasks.redis_proxy.drill import DRILL
@@ -28,6 +29,7 @@ MODULE = Module(
     topology=topology,
     entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

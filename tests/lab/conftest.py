@@ -17,6 +17,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")
 LAB = "kbz-test"
+EVERYTHING = "db,redis,queue,minio,galera,haproxy,proxysql"
 DB = ("db-master-01", "db-slave-01", "db-slave-02")
 
 
@@ -109,6 +110,21 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     made.good("lab", "down", "--wipe")
     try:
         made.good("lab", "up", "--limit", "db", timeout=900)
+        made.good("secrets", "init")
+        yield made
+    finally:
+        made.good("lab", "down", "--wipe")
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of all servers that the modules so far run on, bare, with fresh credentials; gone at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the lab's network namespaces and containers need root")
+    made = write_site(tmp_path_factory.mktemp("site"), "kbz-everything")
+    made.good("lab", "down", "--wipe")
+    try:
+        made.good("lab", "up", "--limit", EVERYTHING, timeout=1200)
         made.good("secrets", "init")
         yield made
     finally:

@@ -35,6 +35,7 @@ LOOKS = {
     "plan",
     "drift",
     "health",
+    "status",
     "render",
     "history",
     "secrets check",

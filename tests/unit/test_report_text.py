@@ -123,8 +123,8 @@ def test_the_same_failure_on_many_hosts_is_one_line() -> None:
         "unknown  base.reachable  db-3: no route to host\n"
         "warn     base.units.failed  db-1: failed: a.service\n"
         "         → journalctl -u a\n"
-        "ok       base.reachable  db-1, db-2\n"
-        "ok       patroni.leader.single\n"
+        "ok       base: 1 check on 2 hosts\n"
+        "ok       patroni: 1 check\n"
         "\n"
         "cluster keybuzz-pg\n"
         "  host  role     state        lag     timeline\n"
@@ -300,3 +300,31 @@ def test_why_a_host_is_away_is_said_once() -> None:
     assert text.count("no route") == 1
     assert "only 2 of 3 can be asked" in text
     assert "3 unknown" in text
+
+
+def test_what_follows_from_a_fault_is_told_under_it_and_counted_apart() -> None:
+    away = HostReport("db-3", Outcome.UNREACHABLE, what="no route")
+    found = (
+        Finding("base.reachable", Level.UNKNOWN, "no route", "db-3"),
+        Finding(
+            "patroni.member.reachable", Level.UNKNOWN, "no route", "db-3", "", "base.reachable"
+        ),
+        Finding("redis.link", Level.WARN, "1 of 2", "db-1", "", "base.reachable"),
+    )
+    text = report_text(report("health", hosts={"db-3": away}, findings=found))
+    assert text == (
+        "unknown  base.reachable  db-3: no route\n"
+        "         so also: patroni.member.reachable  db-3; redis.link  db-1\n"
+        "\n"
+        "checked 0 of 1 hosts; checks: 1 unknown, 2 that follow; 1.2 s; exit 4\n"
+    )
+
+
+def test_one_fault_with_other_numbers_on_each_host_is_one_line_with_their_range() -> None:
+    found = tuple(
+        Finding("base.disk.space", Level.WARN, f"/ is {share} % full", host, f"look at {host}")
+        for host, share in (("db-1", 76), ("db-2", 88), ("db-3", 80))
+    )
+    text = report_text(report("health", findings=found))
+    assert "warn     base.disk.space  db-1, db-2, db-3: / is 76 to 88 % full\n" in text
+    assert "         → look at db-1,db-2,db-3\n" in text

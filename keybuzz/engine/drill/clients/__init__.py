@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol
 
-from keybuzz.model.drill import Workload, WorkloadKind
+from keybuzz.model.drill import DRILL_PLACE, Workload, WorkloadKind
 from keybuzz.model.errors import KbzError, RefusedError
 
-NAME = "kbz_drill"
+NAME = DRILL_PLACE
 """Table, key or queue of a drill: kbz's own, made at its start and removed at its end."""
 PATIENCE = 3.0
 """Seconds that a client waits for one answer before it connects anew."""
@@ -59,9 +59,9 @@ def client_of(workload: Workload) -> Client:
         import_module(library)
     except ImportError as error:
         raise RefusedError(
-            f"this drill writes over {workload.kind.value}, and the library {package} is not installed",
+            f"{workload.place} writes over {workload.kind.value}, and the library {package} is not installed",
             where="kbz drill",
-            hint="pip install 'kbz[drill]'; nothing was broken",
+            hint="pip install 'kbz[drill]'; nothing was broken, and nothing written",
         ) from error
     module = import_module(f"keybuzz.engine.drill.clients.{workload.kind.value}")
     made: Client = module.connect(workload)

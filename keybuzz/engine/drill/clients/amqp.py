@@ -9,7 +9,7 @@ import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
+from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 
 _FAULTS = (AMQPError, AMQPConnectorException, OSError)
@@ -37,7 +37,7 @@ class AmqpClient:
         self.remove()
         self._do(
             lambda channel: channel.queue_declare(
-                NAME, durable=True, arguments={"x-queue-type": "quorum"}
+                self._workload.place, durable=True, arguments={"x-queue-type": "quorum"}
             )
         )
 
@@ -46,14 +46,16 @@ class AmqpClient:
         persistent = pika.BasicProperties(delivery_mode=2)
         self._do(
             lambda channel: channel.basic_publish(
-                "", NAME, str(number).encode(), persistent, mandatory=True
+                "", self._workload.place, str(number).encode(), persistent, mandatory=True
             )
         )
 
     def read(self) -> frozenset[int]:
         """Return every number in the queue; the messages stay there, unacknowledged, until the connection closes."""
         found: set[int] = set()
-        while (body := self._do(lambda channel: channel.basic_get(NAME))[2]) is not None:
+        while (
+            body := self._do(lambda channel: channel.basic_get(self._workload.place))[2]
+        ) is not None:
             found.add(int(body))
         self.close()
         return frozenset(found)
@@ -61,7 +63,7 @@ class AmqpClient:
     def remove(self) -> None:
         """Delete the queue; one that is not there is fine."""
         try:
-            self._do(lambda channel: channel.queue_delete(NAME))
+            self._do(lambda channel: channel.queue_delete(self._workload.place))
         except UnconfirmedError as error:
             cause = error.__cause__
             if not (isinstance(cause, ChannelClosedByBroker) and cause.reply_code == _NOT_FOUND):
@@ -96,7 +98,7 @@ class AmqpClient:
                         socket_timeout=PATIENCE,
                         stack_timeout=PATIENCE,
                         blocked_connection_timeout=PATIENCE,
-                        client_properties={"connection_name": NAME},
+                        client_properties={"connection_name": asked.place},
                     )
                 )
                 self._channel = self._connection.channel()

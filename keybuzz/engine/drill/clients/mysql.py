@@ -7,7 +7,7 @@ from typing import Any
 
 import pymysql
 
-from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
+from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 
 _FAULTS = (pymysql.MySQLError, OSError, EOFError, ValueError)
@@ -28,20 +28,22 @@ class MysqlClient:
 
     def prepare(self) -> None:
         """Make the table, empty. Galera replicates InnoDB only, and wants a primary key."""
-        self._run(f"drop table if exists {NAME}")
-        self._run(f"create table {NAME} (number bigint primary key) engine=InnoDB")
+        self._run(f"drop table if exists {self._workload.place}")
+        self._run(f"create table {self._workload.place} (number bigint primary key) engine=InnoDB")
 
     def write(self, number: int) -> None:
         """Insert one row."""
-        self._run(f"insert into {NAME} values (%s)", (number,))
+        self._run(f"insert into {self._workload.place} values (%s)", (number,))
 
     def read(self) -> frozenset[int]:
         """Return every number in the table."""
-        return frozenset(int(row[0]) for row in self._run(f"select number from {NAME}"))
+        return frozenset(
+            int(row[0]) for row in self._run(f"select number from {self._workload.place}")
+        )
 
     def remove(self) -> None:
         """Drop the table."""
-        self._run(f"drop table if exists {NAME}")
+        self._run(f"drop table if exists {self._workload.place}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -74,7 +76,7 @@ class MysqlClient:
                     connect_timeout=int(PATIENCE),
                     read_timeout=int(PATIENCE),
                     write_timeout=int(PATIENCE),
-                    program_name=NAME,
+                    program_name=asked.place,
                 )
             except _FAULTS as error:
                 raise NotSentError(str(error)) from error

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
+from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 
 
@@ -28,20 +28,20 @@ class PostgresClient:
 
     def prepare(self) -> None:
         """Make the table, empty."""
-        self._run(f"drop table if exists {NAME}")
-        self._run(f"create table {NAME} (number bigint primary key)")
+        self._run(f"drop table if exists {self._workload.place}")
+        self._run(f"create table {self._workload.place} (number bigint primary key)")
 
     def write(self, number: int) -> None:
         """Insert one row; an asynchronous connection commits each statement by itself."""
-        self._run(f"insert into {NAME} values (%s)", (number,))
+        self._run(f"insert into {self._workload.place} values (%s)", (number,))
 
     def read(self) -> frozenset[int]:
         """Return every number in the table."""
-        return frozenset(row[0] for row in self._run(f"select number from {NAME}"))
+        return frozenset(row[0] for row in self._run(f"select number from {self._workload.place}"))
 
     def remove(self) -> None:
         """Drop the table."""
-        self._run(f"drop table if exists {NAME}")
+        self._run(f"drop table if exists {self._workload.place}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -71,7 +71,7 @@ class PostgresClient:
                     user=asked.user,
                     password=asked.password.reveal(),
                     dbname=asked.database,
-                    application_name=NAME,
+                    application_name=asked.place,
                     async_=1,
                 )
                 _wait(self._connection)

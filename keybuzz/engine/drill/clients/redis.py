@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
+from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 
 
@@ -27,19 +27,19 @@ class RedisClient:
 
     def prepare(self) -> None:
         """Remove what an earlier drill left; a set is made by its first member."""
-        self._run("DEL", NAME)
+        self._run("DEL", self._workload.place)
 
     def write(self, number: int) -> None:
         """Add one number to the set."""
-        self._run("SADD", NAME, str(number))
+        self._run("SADD", self._workload.place, str(number))
 
     def read(self) -> frozenset[int]:
         """Return every number in the set."""
-        return frozenset(int(member) for member in self._run("SMEMBERS", NAME))
+        return frozenset(int(member) for member in self._run("SMEMBERS", self._workload.place))
 
     def remove(self) -> None:
         """Remove the set."""
-        self._run("DEL", NAME)
+        self._run("DEL", self._workload.place)
 
     def close(self) -> None:
         """Close the connection."""
@@ -67,7 +67,7 @@ class RedisClient:
                 socket_connect_timeout=PATIENCE,
                 retry=Retry(NoBackoff(), 0),
                 single_connection_client=False,
-                client_name=NAME,
+                client_name=asked.place,
             )
             try:
                 made.ping()

@@ -1,0 +1,52 @@
+"""`kbz status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli import watching
+from keybuzz.cli.context import format_option, limit_option, print_document, workspace
+
+if TYPE_CHECKING:
+    from keybuzz.model.status import Status
+
+
+@click.command()
+@click.argument("modules", nargs=-1)
+@limit_option
+@watching.watch_option
+@watching.every_option
+@format_option
+def status(
+    modules: tuple[str, ...], limit: tuple[str, ...], watch: bool, every: float, form: str
+) -> int:
+    """Show all clusters on one screen: who leads, lag, quorum left, frozen or not, last run and drift.
+
+    Exit codes as of `kbz health`: 0 well, 2 not well, 4 a host does not answer.
+    """
+    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.status import status as look
+    from keybuzz.report.status import status_document, status_text
+
+    names = modules or ("all",)
+    chosen, named = choose(names), named_only(names)
+    if watch:
+        watching.require_text(form)
+    with workspace(quiet=watch or form != "text") as work:
+        selected = work.select(named, limit)
+        if watch:
+            return watching.watch(lambda: _look(look(work, chosen, selected)), every)
+        found = look(work, chosen, selected)
+    if form == "text":
+        click.echo(status_text(found), nl=False)
+    else:
+        print_document(status_document(found))
+    return int(found.exit_code)
+
+
+def _look(found: Status) -> watching.Look:
+    from keybuzz.report.status import facts, status_text
+
+    return watching.Look(status_text(found), frozenset(facts(found)), int(found.exit_code))

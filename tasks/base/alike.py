@@ -1,0 +1,82 @@
+"""Hosts against each other: clock, time servers, kernel and Docker. Pure; nobody is compared with himself alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from statistics import median
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live
+from tasks.base.system import READING, known, limits_of
+
+
+def alike(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for each host and each thing in which hosts should be alike."""
+    facts = known(live.hosts.items())
+    kernels = {host: str(found["kernel"]) for host, found in facts.items()}
+    servers = {host: _asked(found["time_servers"]) for host, found in facts.items()}
+    engines = {
+        host: str(version)
+        for host, view in live.hosts.items()
+        if (version := view.attribute("docker-daemon:docker", "version"))
+    }
+    return (
+        *_clocks(live),
+        *_same("base.clock.source", "asks", servers),
+        *_same("base.kernel.same", "runs kernel", kernels),
+        *_same("base.docker.same", "runs Docker", engines),
+    )
+
+
+def _asked(servers: list[str]) -> str:
+    return ", ".join(servers) or "the time service's own servers"
+
+
+def _same(check: str, verb: str, found: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Compare with what most have; where two are as frequent, the one that more of the first hosts have."""
+    counted = Counter(found.values())
+    findings = []
+    for host, value in found.items():
+        usual, number = counted.most_common(1)[0]
+        if value == usual:
+            findings.append(Finding(check, Level.OK, f"{verb} {value}", host))
+        else:
+            text = f"{verb} {value}; {number} of {len(found)} hosts: {usual}"
+            findings.append(Finding(check, Level.WARN, text, host))
+    return tuple(findings)
+
+
+def _clocks(live: Live) -> tuple[Finding, ...]:
+    """An answer takes time, so a clock, and the median too, is known within bounds: only what they exclude is said."""
+    bounds = {h: found for h, view in live.hosts.items() if (found := offset(view)) is not None}
+    if not bounds:
+        return ()
+    middle = (
+        median(low for low, _ in bounds.values()),
+        median(high for _, high in bounds.values()),
+    )
+    return tuple(_clock(host, bounds[host], middle, live.hosts[host]) for host in bounds)
+
+
+def offset(view: HostView) -> tuple[float, float] | None:
+    """Return the least and the most by which the host's clock can be ahead of the controller's."""
+    answer = view.answer(READING)
+    if not answer.known or answer.between is None:
+        return None
+    asked, answered = answer.between
+    clock = float(answer.value["clock"])
+    return clock - answered, clock - asked
+
+
+def _clock(
+    host: str, bounds: tuple[float, float], middle: tuple[float, float], view: HostView
+) -> Finding:
+    check, limits = "base.clock.median", limits_of(view)
+    least = max(bounds[0] - middle[1], middle[0] - bounds[1], 0.0)
+    word = "ahead of" if bounds[0] > middle[1] else "behind"
+    if least < limits.clock_warn:
+        return Finding(check, Level.OK, "agrees with the other hosts", host)
+    level = Level.CRITICAL if least >= limits.clock_critical else Level.WARN
+    hint = f"kbz exec --limit {host} -- timedatectl timesync-status"
+    return Finding(check, level, f"at least {least:.1f} s {word} the other hosts", host, hint)

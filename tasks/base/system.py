@@ -1,0 +1,131 @@
+"""What a host says about itself, judged: disks, memory, load, containers. Pure; limits are data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView
+from keybuzz.model.system_look import SystemLimits, SystemLook
+
+READING = "base.system"
+_GIBIBYTE = 2**30
+_STARTING = 60.0
+"""Seconds. Docker waits up to a minute before it starts a container that died again."""
+_RECENTLY = 3600.0
+"""Seconds. Older restarts are history, and no reason to look now."""
+
+Facts = Mapping[str, Any]
+
+
+def system(host: str, view: HostView) -> tuple[Finding, ...]:
+    """Return the findings about one host's own system."""
+    answer = view.answer(READING)
+    if not answer.known:
+        return (Finding("base.system.read", Level.UNKNOWN, answer.problem, host),)
+    facts, limits = answer.value, limits_of(view)
+    return (
+        Finding("base.system.read", Level.OK, f"kernel {facts['kernel']}", host),
+        _full("base.disk.space", "used", "full", facts, limits, host),
+        _full("base.disk.inodes", "inodes_used", "of its inodes used", facts, limits, host),
+        _read_only(facts, host),
+        _memory(facts, limits, host),
+        _killed(facts, host),
+        _load(facts, limits, host),
+        _restarting(facts, limits, host),
+    )
+
+
+def limits_of(view: HostView) -> SystemLimits:
+    """Return the limits that the site gave with the question."""
+    asked = (reading for reading in view.readings if isinstance(reading, SystemLook))
+    return next((reading.limits for reading in asked), SystemLimits())
+
+
+def _full(
+    check: str, share: str, word: str, facts: Facts, limits: SystemLimits, host: str
+) -> Finding:
+    """Judge the fullest first, and name each that is too full."""
+    disks = sorted(facts["disks"], key=lambda disk: -disk[share])
+    full = [disk for disk in disks if disk[share] >= limits.disk_warn]
+    if not full:
+        most = disks[0] if disks else {"path": "/", share: 0.0}
+        return Finding(check, Level.OK, f"{most['path']} is {most[share]:.0f} % {word}", host)
+    critical = full[0][share] >= limits.disk_critical
+    text = "; ".join(f"{disk['path']} is {disk[share]:.0f} % {word}" for disk in full)
+    hint = f"kbz exec --limit {host} -- df -h{'i' * (share != 'used')}"
+    return Finding(check, Level.CRITICAL if critical else Level.WARN, text, host, hint)
+
+
+def _read_only(facts: Facts, host: str) -> Finding:
+    check = "base.disk.read-only"
+    found = sorted(disk["path"] for disk in facts["disks"] if disk["read_only"])
+    if found:
+        hint = f"kbz exec --limit {host} -- dmesg says why; restart nothing before"
+        return Finding(check, Level.CRITICAL, f"takes no writes: {', '.join(found)}", host, hint)
+    return Finding(check, Level.OK, f"{len(facts['disks'])} file systems take writes", host)
+
+
+def _memory(facts: Facts, limits: SystemLimits, host: str) -> Finding:
+    check, found = "base.memory.available", facts["memory"]
+    left = 100.0 * found["available"] / max(1, found["total"])
+    text = f"{left:.0f} % of {found['total'] / _GIBIBYTE:.1f} GiB is left"
+    level = _worse(left < limits.memory_critical, left < limits.memory_warn)
+    hint = f"kbz exec --limit {host} -- docker stats --no-stream" if level else ""
+    return Finding(check, level, text, host, hint)
+
+
+def _killed(facts: Facts, host: str) -> Finding:
+    """What the kernel's log names, and containers whose last end was that."""
+    check = "base.memory.oom"
+    names = {*(facts["oom_kills"] or ()), *_named(facts, lambda c: c["oom_killed"])}
+    if names:
+        text = f"the kernel killed {', '.join(sorted(names))} for want of memory"
+        return Finding(check, Level.WARN, text, host, f"kbz exec --limit {host} -- dmesg")
+    if facts["oom_kills"] is None:
+        return Finding(check, Level.OK, "no container; the kernel's log can not be read", host)
+    return Finding(check, Level.OK, "nothing was killed", host)
+
+
+def _load(facts: Facts, limits: SystemLimits, host: str) -> Finding:
+    share = facts["load"][2] / facts["cpus"]
+    text = f"{share:.1f} for each of {facts['cpus']} processors over 15 minutes"
+    if share > limits.load_per_cpu:
+        hint = f"kbz exec --limit {host} -- top -bn1"
+        return Finding("base.load.average", Level.WARN, text, host, hint)
+    return Finding("base.load.average", Level.OK, text, host)
+
+
+def _restarting(facts: Facts, limits: SystemLimits, host: str) -> Finding:
+    """A loop now is critical; one that came to rest within the hour is worth a look."""
+    check = "base.containers.restarting"
+
+    def often(container: Facts, seconds: float) -> bool:
+        up = container["up"]
+        return bool(container["restarts"] >= limits.restarts and up is not None and up < seconds)
+
+    loops = _named(facts, lambda c: c["restarting"] or often(c, _STARTING))
+    rested = _named(facts, lambda c: c["running"] and often(c, _RECENTLY))
+    for level, word, names in (
+        (Level.CRITICAL, "again and again", loops),
+        (Level.WARN, f"{limits.restarts} times or more, until less than an hour ago", rested),
+    ):
+        if names:
+            text = f"{', '.join(names)} restarted {word}"
+            hint = f"kbz exec --limit {host} -- docker logs --tail 50 {names[0]}"
+            return Finding(check, level, text, host, hint)
+    return Finding(check, Level.OK, f"{len(facts['containers'] or ())} containers", host)
+
+
+def _named(facts: Facts, condition: Callable[[Facts], bool]) -> list[str]:
+    return sorted(c["name"] for c in facts["containers"] or () if condition(c))
+
+
+def _worse(critical: bool, warn: bool) -> Level:
+    return Level.CRITICAL if critical else Level.WARN if warn else Level.OK
+
+
+def known(views: Iterable[tuple[str, HostView]]) -> dict[str, Facts]:
+    """Return what each host that could say it says about itself."""
+    return {host: a.value for host, view in views if (a := view.answer(READING)).known}

@@ -1,0 +1,84 @@
+"""What the checks of MariaDB Galera mean; `docs/health.md` is made of it. Data only."""
+
+from __future__ import annotations
+
+from keybuzz.model.finding import CheckInfo, Level
+
+CHECK_INFOS = (
+    CheckInfo(
+        "galera.member.reachable",
+        "the host answers",
+        "Nobody could ask this host, so nothing is known of its part.",
+        "kbz health base --limit HOST says why; then its console at the provider.",
+        levels=(Level.UNKNOWN,),
+        follows_here=("base.reachable",),
+    ),
+    CheckInfo(
+        "galera.cluster.one",
+        "all members are in one Primary component",
+        "A member is away, or there are two clusters.",
+        "kbz status; kbz run galera starts what is stopped; after a total stop docs/recover-galera.md.",
+        follows=(
+            "galera.node.synced",
+            "galera.member.reachable",
+        ),
+    ),
+    CheckInfo(
+        "galera.node.synced",
+        "the node is Synced, Primary and ready",
+        "This copy serves nobody.",
+        "kbz exec --limit HOST -- docker logs --tail 50 mariadb",
+        follows_here=(
+            "base.docker.running",
+            "base.disk.space",
+            "base.disk.read-only",
+            "base.containers.restarting",
+        ),
+    ),
+    CheckInfo(
+        "galera.bootstrap.flag",
+        "no container has the bootstrap flag",
+        "Its next start makes a cluster of its own.",
+        "kbz run galera",
+    ),
+    CheckInfo(
+        "galera.application.login",
+        "the application logs in on this node",
+        "The node refuses who should be let in.",
+        "kbz drift galera; kbz run galera",
+        follows_here=(
+            "base.docker.running",
+            "galera.node.synced",
+            "galera.member.reachable",
+        ),
+    ),
+    CheckInfo(
+        "galera.flow_control.paused",
+        "writes are not held back",
+        "One slow node holds back the writes of all.",
+        "Disk and load of the slowest node: kbz health base.",
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        follows=("base.disk.space",),
+    ),
+    CheckInfo(
+        "galera.settings.live",
+        "the server runs with the settled values",
+        "The file and the running server differ.",
+        "kbz restart galera",
+    ),
+    CheckInfo(
+        "galera.probe",
+        "a row goes through the official endpoint, is read back and removed (--deep)",
+        "An application that writes now gets an error, or does not find what it wrote.",
+        "kbz health; kbz lb check",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(
+            "proxysql.listens",
+            "proxysql.writer.single",
+            "proxysql.login",
+        ),
+    ),
+)

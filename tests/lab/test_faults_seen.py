@@ -1,0 +1,205 @@
+"""Planted faults of many kinds: `kbz health` and `kbz drift` tell each once, at its level, and nothing else.
+
+It runs on the lab of tests/lab/test_everything.py, after it. Faults on different hosts are planted together.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import psycopg2
+import pytest
+
+from keybuzz.engine.deep import PLACE
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.namespace import visiting
+from keybuzz.site.credentials import load_credentials
+from tests.lab.conftest import EVERYTHING, Kbz, until
+from tests.lab.endpoints import ENTRY
+from tests.lab.faults_seen import BASELINE, ROUNDS, Fault, Seen
+
+pytestmark = pytest.mark.lab
+
+LIMIT = ("--limit", EVERYTHING)
+HOSTS = 16
+PATIENCE = 180
+"""Seconds until a cluster has noticed a fault, or has got over it."""
+
+
+@pytest.fixture(scope="module")
+def kbz(everything: Kbz) -> Iterator[Kbz]:
+    """The lab of all modules, converged; gone at the end."""
+    everything.good("run", "all", *LIMIT, timeout=1800)
+    until(lambda: findings(everything) == Counter(BASELINE), PATIENCE, "a healthy lab")
+    yield everything
+    everything.good("lab", "down", "--wipe")
+
+
+def health(kbz: Kbz) -> dict[str, Any]:
+    started = time.monotonic()
+    document = kbz("health", "all", *LIMIT, "--format", "json").json()
+    print(f"kbz health all: {document['seconds']} s, {time.monotonic() - started:.1f} s in all")
+    return document
+
+
+def findings(kbz: Kbz) -> Counter[Seen]:
+    """Return what is told as a line of its own, as people see it: one failure on many hosts is one."""
+    hosts: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for finding in health(kbz)["findings"]:
+        if finding["level"] != "ok" and not finding["cause"]:
+            key = (finding["check"], finding["level"], finding["message"])
+            hosts[key] |= {finding["host"]} - {None}
+    return Counter(
+        (check, level, tuple(sorted(named))) for (check, level, _), named in hosts.items()
+    )
+
+
+def differences(kbz: Kbz) -> Counter[tuple[str, str]]:
+    """Return what differs; what can not be read while its container is stopped follows from that."""
+    changes = kbz("drift", "all", *LIMIT, "--format", "json").json()["plan"]["changes"]
+    told = (change for change in changes if change["action"] != "later")
+    return Counter((change["host"], change["resource"]) for change in told)
+
+
+def test_health_of_everything_asks_every_host(kbz: Kbz) -> None:
+    document = health(kbz)
+    assert document["checked"] == {"answered": HOSTS, "selected": HOSTS}
+    assert document["exit_code"] == 0
+    assert {finding["host"] for finding in document["findings"]} >= set(document["hosts"])
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> None:
+    who = roles(kbz)
+    faults = tuple(replace(fault, host=who.get(fault.host, fault.host)) for fault in ROUNDS[name])
+    try:
+        for fault in faults:
+            kbz.on(fault.host, fault.plant)
+            host, script = fault.then
+            if host:
+                kbz.on(who[host], script)
+        expected = Counter(BASELINE) + Counter(f.seen for f in faults if f.seen is not None)
+        poll(lambda: findings(kbz), expected, "health")
+        described = Counter((fault.host, fault.drift) for fault in faults if fault.drift)
+        poll(lambda: differences(kbz), described, "drift")
+        assert kbz("health", "all", *LIMIT).code == 2
+    finally:
+        undo(kbz, faults)
+    poll(lambda: findings(kbz), Counter(BASELINE), "health after the faults")
+    poll(lambda: differences(kbz), Counter(), "drift after the faults")
+
+
+def roles(kbz: Kbz) -> dict[str, str]:
+    """Return a host for each module/role, such as patroni/leader."""
+    clusters = kbz("status", *LIMIT, "--format", "json").json()["clusters"]
+    return {
+        f"{cluster['module']}/{member['role']}": member["host"]
+        for cluster in clusters
+        for member in cluster["members"]
+    }
+
+
+def undo(kbz: Kbz, faults: tuple[Fault, ...]) -> None:
+    """Take every fault back, those too that come after one that can not be."""
+    failed = []
+    for fault in faults:
+        try:
+            kbz.on(fault.host, fault.undo)
+        except AssertionError as error:
+            failed.append(f"{fault.name}: {error}")
+    assert not failed, failed
+
+
+def poll(look: Any, expected: Counter[Any], what: str) -> None:
+    """Look until what is said is exactly what is expected; say the difference when it never is."""
+    seen: list[Counter[Any]] = [Counter()]
+
+    def exactly() -> bool:
+        seen[0] = look()
+        return seen[0] == expected
+
+    try:
+        until(exactly, PATIENCE, what)
+    except AssertionError:
+        missing, more = expected - seen[0], seen[0] - expected
+        raise AssertionError(
+            f"{what}: not told {dict(missing)}, told besides {dict(more)}"
+        ) from None
+
+
+def test_a_host_without_network_is_told_once(kbz: Kbz) -> None:
+    """Everything that its clusters miss follows from it."""
+    host = roles(kbz)["redis/replica"]
+    kbz.good("lab", "fault", "cut", host)
+    try:
+        expected = Counter({*BASELINE, ("base.reachable", "unknown", (host,))})
+        poll(lambda: findings(kbz), expected, "health")
+        document = health(kbz)
+        assert document["checked"] == {"answered": HOSTS - 1, "selected": HOSTS}
+        assert document["exit_code"] == 4
+    finally:
+        kbz.good("lab", "fault", "restore", host)
+    poll(lambda: findings(kbz), Counter(BASELINE), "health with the network back")
+
+
+def test_a_probe_goes_through_every_endpoint_and_leaves_nothing(kbz: Kbz) -> None:
+    """The table of a probe that was killed is there before; the second look finds nothing of the first."""
+    as_application(kbz, f"create table {PLACE} (number bigint primary key)")
+    as_application(kbz, f"insert into {PLACE} values (7)")
+    first, second = probes(kbz), probes(kbz)
+    assert set(first) == {"patroni", "redis", "rabbitmq", "galera"}
+    for module, address in (("patroni", "10.0.0.10:5432"), ("galera", "10.0.0.20:3306")):
+        assert f"through {address}" in first[module]
+    left = "what an earlier probe had left was removed"
+    assert [module for module, said in first.items() if left in said] == ["patroni"]
+    assert [module for module, said in second.items() if left in said] == []
+    assert as_application(kbz, f"select to_regclass('{PLACE}')") == [(None,)]
+
+
+def probes(kbz: Kbz) -> dict[str, str]:
+    """Return what each probe says; all of them are well."""
+    document = kbz.good("health", "all", *LIMIT, "--deep", "--format", "json").json()
+    told = [finding for finding in document["findings"] if finding["check"].endswith(".probe")]
+    assert {finding["level"] for finding in told} == {"ok"}, told
+    return {finding["check"].partition(".")[0]: finding["message"] for finding in told}
+
+
+def as_application(kbz: Kbz, statement: str) -> list[Any]:
+    """Run a statement in PostgreSQL as the application, through its endpoint."""
+    store = load_credentials(kbz.root / "credentials")
+    names = ("POSTGRES_APP_USER", "POSTGRES_APP_PASS", "POSTGRES_DB")
+    user, password, database = (store[name].reveal() for name in names)
+    with visiting(NAMESPACES / kbz.root.name):
+        session = psycopg2.connect(
+            host=ENTRY, user=user, password=password, dbname=database, connect_timeout=10
+        )
+    with closing(session), session, session.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_a_watch_tells_what_came_and_went_over_open_connections(kbz: Kbz) -> None:
+    """Plain lines, as stdout is no terminal here; Ctrl-C ends it with the last exit code."""
+    host = "db-slave-01"
+    argv = kbz.argv("health", "base", "--limit", host, "--watch", "--every", "1")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        try:
+            assert any(line.startswith("checked 1 of 1") for line in lines)
+            kbz.on(host, "systemd-run --quiet --unit=nightly-copy false")
+            came = next(lines)
+            kbz.on(host, "systemctl reset-failed nightly-copy.service")
+            went = next(lines)
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert came[9:] == "+ warn base.units.failed db-slave-01: failed: nightly-copy.service\n"
+    assert went[9:] == "- warn base.units.failed db-slave-01: failed: nightly-copy.service\n"
+    assert process.returncode == 0
