@@ -147,6 +147,12 @@ def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
     return find_ports(query)
 
 
+def _strays(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import strays  # only drift looks for them
+
+    return strays.sweep(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.galera import position
 
@@ -174,4 +180,5 @@ _HOST = {
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
     "rabbitmq": _rabbitmq,
+    "strays": _strays,
 }

@@ -8,6 +8,7 @@ from typing import Any
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.strays import StraySweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +370,7 @@ Reading = (
     | GaleraPosition
     | AmqpLogin
     | RabbitmqLook
+    | StraySweep
 )
 
 

@@ -12,6 +12,7 @@ from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change, NotApplicable, Plan
 from keybuzz.model.report import HostReport, Report
 from keybuzz.model.resource import Value
+from keybuzz.report.drift import drift_text, drift_words
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
@@ -24,6 +25,7 @@ def report_text(report: Report) -> str:
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan))
+    sections.append(drift_text(report))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
         sections.append(findings_text(_told_once(report), every=report.verb == "health"))
@@ -31,6 +33,7 @@ def report_text(report: Report) -> str:
     sections.append(hosts_text(report))
     if report.error:
         sections.append(report.error)
+    sections += [f"warning: {warning}" for warning in report.warnings]
     sections.append(last_line(report))
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -165,6 +168,8 @@ def last_line(report: Report) -> str:
         words.append(
             f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
         )
+    if report.drift is not None:
+        words.append(drift_words(report.drift))
     levels = Counter(finding.level for finding in report.findings)
     if report.verb in ("health", *_CHANGING):
         found = [

@@ -52,7 +52,14 @@ def test_what_is_not_there_is_empty(journal: Journal) -> None:
     assert journal.runs() == ()
     assert journal.hosts(7) == ()
     assert journal.plan(7) == ""
-    assert journal.sets() == {"failed": frozenset(), "drifted": frozenset()}
+    assert journal.sets() == {
+        "failed": frozenset(),
+        "drifted": frozenset(),
+        "unhealthy": frozenset(),
+    }
+    assert journal.run(7) is None
+    assert journal.drift(7) == ()
+    assert journal.last_look("drift") is None
 
 
 def test_the_newest_come_first_and_only_so_many(journal: Journal) -> None:
@@ -86,6 +93,7 @@ def test_failed_are_those_of_the_newest_run_that_did_not_end_well(journal: Journ
     assert journal.sets() == {
         "failed": frozenset({"failed", "refused", "unreachable", "unknown", "skipped"}),
         "drifted": frozenset({"drifted"}),
+        "unhealthy": frozenset(),
     }
 
 
