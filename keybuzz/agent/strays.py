@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from keybuzz.agent import tcp_ports
@@ -142,19 +143,17 @@ def _ports(explained: set[int]) -> list[Row]:
 
 
 def _programs(inodes: set[str]) -> dict[str, str]:
-    """Return the program that holds each of these sockets."""
+    """Return the program that holds each of these sockets; a process may end, or close one, meanwhile."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, str] = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            links = [
-                os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")
-            ]
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                name = file.read().strip()
-        except OSError:  # it has ended meanwhile
-            continue
-        found.update((wanted[link], name) for link in links if link in wanted)
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    link = os.readlink(f"/proc/{pid}/fd/{name}")
+                    if link in wanted:
+                        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                            found[wanted[link]] = file.read().strip()
     return found
 
 

@@ -89,7 +89,6 @@ After=network-online.target
 [Service]
 Type=oneshot
 ExecStart={" ".join(_unit_word(word) for word in schedule.argv())}
-WorkingDirectory={_unit_word(str(schedule.config.parent))}
 TimeoutStartSec={schedule.deadline + GRACE}
 SuccessExitStatus=2 3 4
 """
