@@ -58,7 +58,9 @@ def drift() -> None:
     metavar="SECONDS",
     help="Begin after a random part of this.",
 )
-@click.option("--only-new", is_flag=True, help="Print only when something came or went.")
+@click.option(
+    "--only-new", is_flag=True, help="Print only what came or went, and nothing when nothing did."
+)
 @format_option
 def look(
     modules: tuple[str, ...],
@@ -79,14 +81,18 @@ def look(
     with workspace(quiet=only_new or form == "json") as work:
         selected = work.select(named, limit)
         report = compare(work, DriftRequest(chosen, selected, all_modules(), deadline))
-    if only_new and not _tells(report):
+    if only_new and form == "text" and report.drift is not None:
+        _show_news(report)
         return int(report.exit_code)
     return show(report, form)
 
 
-def _tells(report: Report) -> bool:
-    """Say whether a report has news: for mail from a timer."""
-    return report.drift is None or report.drift.moved or bool(report.warnings)
+def _show_news(report: Report) -> None:
+    from keybuzz.report.drift import news_text
+    from keybuzz.report.text import last_line
+
+    if news := news_text(report):
+        click.echo(f"{news}\n{last_line(report)} → kbz history {report.number}")
 
 
 def schedule_options(function: Callable[..., int]) -> Callable[..., int]:

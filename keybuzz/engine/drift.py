@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from keybuzz.engine import events, strays
 from keybuzz.engine.describe import HostDescription
 from keybuzz.engine.journal import HostRecord
-from keybuzz.engine.lock import leases
+from keybuzz.engine.lock import at_work, leases
 from keybuzz.engine.observe import Snapshot, observe
 from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.survey import Survey, describe_scope, judge
@@ -85,7 +85,9 @@ def _skipped(workspace: Workspace, request: DriftRequest, refused: RefusedError)
 def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     started = time.monotonic()
     ground = _ground(workspace, request)
+    busy = set(_busy(workspace, request))
     found = _survey(workspace, request, ground)
+    busy |= set(_busy(workspace, request))
     hosts = {host: _host(host, found) for host in sorted(request.selected)}
     names = tuple(module.name for module in request.modules)
     before = workspace.journal.last_look(VERB, names)
@@ -100,9 +102,16 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     report = replace(
         report_of(workspace, VERB, found, hosts, time.monotonic() - started),
         drift=DriftReport(items, before.number if before else 0),
-        warnings=tuple(_problems(found, ground)),
+        warnings=(*sorted(busy), *_problems(found, ground)),
     )
     return remember(workspace, number, report, _records(report))
+
+
+def _busy(workspace: Workspace, request: DriftRequest) -> Iterator[str]:
+    """Yield who changes these hosts meanwhile: what stands half-way is nobody's drift, and drift waits for nobody."""
+    folder = workspace.site.settings.state / "leases"
+    for who in at_work(folder, workspace.lease_names(request.selected)):
+        yield f"{who}: what it has not yet done looks like drift"
 
 
 def _ground(workspace: Workspace, request: DriftRequest) -> Ground:

@@ -169,7 +169,7 @@ def last_line(report: Report) -> str:
             f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
         )
     if report.drift is not None:
-        words.append(drift_words(report.drift))
+        words.append(drift_words(report))
     levels = Counter(finding.level for finding in report.findings)
     if report.verb in ("health", *_CHANGING):
         found = [

@@ -106,7 +106,7 @@ def describe(site: Site, server: Server) -> Description:
         ),
         readings=_readings(),
         traces=Traces(
-            # sshd; systemd-resolved for the host itself, and for names of the link (LLMNR: the firewall keeps it in).
+            # sshd; systemd-resolved for the host itself, and for names of the link (LLMNR).
             ports=(22, 53, 5355),
             # What snapd writes there for its own programs; on the controller, the schedule of `kbz drift install`.
             units=("snap.*", "snap-*", *(_SCHEDULE_UNITS if _keeps(server) else ())),

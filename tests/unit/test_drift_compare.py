@@ -101,7 +101,7 @@ def test_both_outputs_say_how_each_stands() -> None:
     assert f"  still  {B}: why  (since run 3)\n" in text
     assert f"  gone   {A}: why  (since run 3)\n" in text
     assert "redis-02" not in text  # nobody asked about it
-    assert "0 differences; 1 stray; 0 new, 1 still, 1 gone, 1 unseen; 1.0 s; exit 2" in text
+    assert "0 differences; 1 stray; 0 new, 1 still, 1 gone; 1.0 s; exit 2" in text
     document = report_document(made)["drift"]
     assert document["compared_with"] == 6
     assert document["items"][1] == {
