@@ -22,7 +22,7 @@ VERBS = {
     "plan": "Show what the hosts are not yet.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
-    "drift": "Report what was changed by hand; changes nothing.",
+    "drift": "Report what was changed by hand, once or on a schedule; changes nothing.",
     "health": "Judge hosts and clusters.",
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keybuzz.model.errors import KbzError
+from keybuzz.model.errors import KbzError, UsageError
+from keybuzz.model.outcome import ExitCode
 
 if TYPE_CHECKING:
     from keybuzz.engine.journal import Journal, RunRecord
@@ -24,7 +25,11 @@ PROGRAMS = ("systemd", "cron")
 GRACE = 60
 """Seconds after the deadline for hosts, in which a run writes down what it knows."""
 _PLAIN = re.compile(r"[\w@%+=:,./!*?-]+")
-_HEAD = re.compile(r"# kbz drift: every (\S+), jitter (\d+), deadline (\d+)\n")
+_HEAD = re.compile(r"# kbz drift: every (\S+), jitter (\d+), deadline (\d+)\n# (kbz .+)\n")
+_FAR_BACK = 5000
+"""Runs of drift that are looked through for one of the schedule."""
+_LOOKED = (ExitCode.GOOD, ExitCode.DIFFERENT, ExitCode.UNREACHABLE)
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +64,52 @@ class Schedule:
     deadline: int
     """Seconds."""
 
-    def argv(self, *more: str) -> list[str]:
+    def words(self, program: str) -> list[str]:
+        """Return the words of one run after `kbz`; systemd waits a random time by itself, cron does not."""
+        limits = [word for terms in self.limit for word in ("--limit", terms)]
+        jitter = ["--jitter", str(self.jitter)] if program == "cron" else []
+        return [
+            *("--config", str(self.config), "drift", "look", *self.modules, *limits),
+            *("--deadline", str(self.deadline), "--only-new", *jitter),
+        ]
+
+    def argv(self, program: str) -> list[str]:
         """Return the command line of one run."""
         script = Path(sys.executable).parent / "kbz"
-        program = [str(script)] if script.exists() else [sys.executable, "-m", "keybuzz.cli.main"]
-        limits = [word for terms in self.limit for word in ("--limit", terms)]
-        words = ["drift", "look", *self.modules, *limits, "--deadline", str(self.deadline)]
-        return [*program, "--config", str(self.config), *words, "--only-new", *more]
+        kbz = [str(script)] if script.exists() else [sys.executable, "-m", "keybuzz.cli.main"]
+        return [*kbz, *self.words(program)]
 
-    @property
-    def head(self) -> str:
-        """The first line of each file, by which it is known again."""
-        return f"# kbz drift: every {self.every}, jitter {self.jitter}, deadline {self.deadline}\n"
+    def head(self, program: str) -> str:
+        """Return the first lines of each file, by which it is known again, and its runs in the journal too."""
+        return (
+            f"# kbz drift: every {self.every}, jitter {self.jitter}, deadline {self.deadline}\n"
+            f"# {shlex.join(['kbz', *self.words(program)])}\n"
+            "# `kbz drift install` writes it, `kbz drift uninstall` takes it away.\n"
+        )
 
 
 def files(schedule: Schedule, program: str) -> dict[Path, str]:
-    """Return the files of a schedule, by their path below /. Pure."""
+    """Return the files of a schedule, by their path below /. UsageError for words that no file can hold. Pure."""
+    if any(_CONTROL.search(word) for word in schedule.words(program)):
+        raise UsageError("a line break can not be scheduled", hint="give plain words")
     return _units(schedule) if program == "systemd" else {CRON: _cron(schedule)}
 
 
 def _units(schedule: Schedule) -> dict[Path, str]:
+    head = schedule.head("systemd")
     # The exit codes say what was found, and that is no fault of the unit: it fails when it could not look.
-    service = f"""{schedule.head}# `kbz drift install` writes it, `kbz drift uninstall` takes it away.
-[Unit]
+    service = f"""{head}[Unit]
 Description=kbz drift: what was changed by hand
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart={" ".join(_unit_word(word) for word in schedule.argv())}
+ExecStart={" ".join(_unit_word(word) for word in schedule.argv("systemd"))}
 TimeoutStartSec={schedule.deadline + GRACE}
 SuccessExitStatus=2 3 4
 """
-    timer = f"""{schedule.head}[Unit]
+    timer = f"""{head}[Unit]
 Description=kbz drift, {schedule.every}
 
 [Timer]
@@ -116,10 +133,10 @@ def _unit_word(word: str) -> str:
 
 def _cron(schedule: Schedule) -> str:
     seconds = str(schedule.jitter + schedule.deadline + GRACE)
-    argv = ["timeout", "-k", "10", seconds, *schedule.argv("--jitter", str(schedule.jitter))]
+    argv = ["timeout", "-k", "10", seconds, *schedule.argv("cron")]
     line = shlex.join(argv).replace("%", "\\%")
     return (
-        f"{schedule.head}# `kbz drift install` writes it, `kbz drift uninstall` takes it away.\n"
+        f"{schedule.head('cron')}"
         "# What it prints, cron mails to root: only what came or went.\n"
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
         "MAILTO=root\n"
@@ -209,9 +226,9 @@ class ScheduleStatus:
     since: float | None
     """When the schedule was written: seconds since the epoch."""
     last: RunRecord | None
-    """The newest run, however it ended."""
+    """The newest run of the schedule, however it ended; of anybody's where nothing is scheduled."""
     last_look: RunRecord | None
-    """The newest run that has looked."""
+    """The newest of them that has looked."""
     present: int
     """What that run found."""
     due: float | None
@@ -226,23 +243,30 @@ class ScheduleStatus:
 
 def schedule_status(journal: Journal, into: Path, now: float) -> ScheduleStatus:
     """Return the status at a moment, from the files and the journal."""
-    last = next(iter(journal.find(1, verb="drift")), None)
-    look = journal.last_look("drift")
-    present = 0
-    if look is not None:
-        present = sum(
-            item.standing.value in ("new", "still") for item in journal.drift(look.number)
-        )
+    program, path, found = _installed(into)
+    runs = journal.find(_FAR_BACK, verb="drift")
+    if found:
+        runs = tuple(record for record in runs if record.arguments == (found[4],))
+    look = next((record for record in runs if record.exit_code in _LOOKED), None)
+    items = journal.drift(look.number) if look else ()
+    present = sum(item.standing.value in ("new", "still") for item in items)
+    last = runs[0] if runs else None
+    if not found:
+        return ScheduleStatus("", "", None, last, look, present, None, False)
+    since, every = path.stat().st_mtime, EVERY[found[1]]
+    patience = 2 * every.seconds + int(found[2]) + int(found[3]) + GRACE
+    late = now - max(since, look.started if look else 0.0) > patience
+    due = next_due(every, now)
+    return ScheduleStatus(program, found[1], since, last, look, present, due, late)
+
+
+def _installed(into: Path) -> tuple[str, Path, re.Match[str] | None]:
+    """Return which program has a schedule of ours, in which file, and what its head says."""
     for program, path in (("systemd", into / TIMER), ("cron", into / CRON)):
         found = _HEAD.match(path.read_text(encoding="utf-8")) if path.is_file() else None
         if found and found[1] in EVERY:
-            since = path.stat().st_mtime
-            patience = 2 * EVERY[found[1]].seconds + int(found[2]) + int(found[3]) + GRACE
-            newest = max(since, look.started if look else 0.0)
-            late = now - newest > patience
-            due = next_due(EVERY[found[1]], now)
-            return ScheduleStatus(program, found[1], since, last, look, present, due, late)
-    return ScheduleStatus("", "", None, last, look, present, None, False)
+            return program, path, found
+    return "", into, None
 
 
 def next_due(every: Every, now: float) -> float:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from keybuzz.engine.schedule import (
     schedule_status,
     take_away,
 )
+from keybuzz.model.errors import UsageError
 from keybuzz.report.schedule import status_text
 from site_values import planted_configuration
 
@@ -147,7 +149,11 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def ran(journal: Journal, started: float, code: int | None) -> int:
-    number = journal.begin("drift", ("kbz drift",), ("base",), started, Path("/"))
+    return ran_as(journal, shlex.join(["kbz", *SCHEDULE.words("cron")]), started, code)
+
+
+def ran_as(journal: Journal, line: str, started: float, code: int | None) -> int:
+    number = journal.begin("drift", (line,), ("base",), started, Path("/"))
     if code is not None:
         journal.end(number, started + 5, code, {}, "", "skipped: x" if code == 3 else "")
     return number
@@ -194,6 +200,20 @@ def test_a_schedule_that_has_not_looked_for_twice_its_time_is_overdue(
     ran(journal, now - 60, 3)  # it did not look
     found = schedule_status(journal, tmp_path, now)
     assert (found.good, "overdue" in status_text(found)) == (good, not good)
+
+
+def test_a_run_by_hand_is_not_one_of_the_schedule(journal: Journal, tmp_path: Path) -> None:
+    written_at(tmp_path, 1.7e9 - 86400)
+    ran_as(journal, "kbz drift redis --limit redis-01", 1.7e9 - 60, 0)
+    found = schedule_status(journal, tmp_path, 1.7e9)
+    assert found.overdue
+    assert found.last is None
+
+
+@pytest.mark.parametrize("program", ["systemd", "cron"])
+def test_no_word_can_add_a_line(program: str) -> None:
+    with pytest.raises(UsageError, match="line break"):
+        files(replace(SCHEDULE, limit=("a\nExecStart=/bin/evil",)), program)
 
 
 def test_a_new_schedule_has_time_for_its_first_run(journal: Journal, tmp_path: Path) -> None:
