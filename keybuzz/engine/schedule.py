@@ -155,22 +155,17 @@ def place(schedule: Schedule, program: str, into: Path) -> Iterator[str]:
     other = (CRON,) if program == "systemd" else (TIMER, SERVICE)
     if any((into / path).exists() for path in other):
         yield from _remove(other, into)
-    changed = False
     for path, text in wanted.items():
         target = into / path
         if target.is_file() and target.read_text(encoding="utf-8") == text:
             yield f"{target} is as wanted"
             continue
         _write(target, text)
-        changed = True
         yield f"{target} is written"
     if program == "systemd" and into == Path("/"):
-        if changed:
-            _systemctl("daemon-reload")
-            _systemctl("enable", TIMER.name)
-            _systemctl("restart", TIMER.name)
-        else:
-            _systemctl("enable", "--now", TIMER.name)
+        # Also when nothing was written: a call before may have come no further than the files.
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", TIMER.name)
         yield f"{TIMER.name} is enabled and waits"
 
 

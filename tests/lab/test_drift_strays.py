@@ -6,10 +6,13 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from keybuzz.engine.schedule import CRON
 from tests.lab.conftest import Done, Kbz, until, write_site
 
 pytestmark = pytest.mark.lab
@@ -109,6 +112,19 @@ def test_they_are_still_there_and_that_is_no_news(kbz: Kbz) -> None:
     assert (standings(done), done.code) == (dict.fromkeys(FOUND, "still"), 2)
     quiet = kbz("drift", *MODULES, *LIMIT, "--only-new")
     assert (quiet.stdout, quiet.stderr, quiet.code) == ("", "", 2)
+
+
+def test_the_line_of_cron_runs_as_it_stands(kbz: Kbz, tmp_path: Path) -> None:
+    into = ("--into", str(tmp_path))
+    kbz.good("drift", "install", *MODULES, *LIMIT, "--by", "cron", "--jitter", "1", *into)
+    line = (tmp_path / CRON).read_text().splitlines()[-1].partition(" root ")[2]
+    number = drift(kbz).json()["run"]
+    argv = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", line]
+    ran = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=300, check=False)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("", "", 2)
+    status = kbz.good("drift", "status", *into, "--format", "json").json()
+    assert status["last_look"]["run"] == number + 1
+    assert status["found"] == len(FOUND)
 
 
 def test_a_host_that_is_off_hides_nothing(kbz: Kbz) -> None:
