@@ -49,6 +49,9 @@ def sweep(query: dict[str, Any], context: Context) -> dict[str, Any]:
             found, answer["problems"][part] = [], error.what
         except OSError as error:
             found, answer["problems"][part] = [], os_error_text(error)
+        except Exception as error:  # one part's fault must not make the whole host unreadable
+            what = f"the agent failed to read them: {type(error).__name__}: {error}"
+            found, answer["problems"][part] = [], what
         if len(found) > _MOST:
             answer["truncated"].append(part)
         answer[part] = found[:_MOST]
@@ -57,8 +60,11 @@ def sweep(query: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _containers(context: Context) -> list[Row]:
     """Name, image and state of each container, but for the validators that a run starts and removes."""
+    listed = context.docker.get("/containers/json?all=true")
+    if listed is None:
+        raise AgentError("Docker has no list of containers")
     rows = []
-    for item in context.docker.get("/containers/json?all=true"):
+    for item in listed:
         if "kbz.purpose" not in (item.get("Labels") or {}):
             name = min(item["Names"], key=len).lstrip("/")
             rows.append([name, item["Image"], item["State"]])

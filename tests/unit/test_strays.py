@@ -195,6 +195,21 @@ def test_what_packages_bring_to_cron_is_no_stray_but_for_lines_about_us(
     assert agent._cron(context) == rows
 
 
+def test_a_part_that_can_not_be_read_hides_no_other(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cron.d/mine").write_text("@reboot /root/mine\n")
+    context.docker.path = str(tmp_path / "no.sock")
+    monkeypatch.setattr(agent, "_UNITS", str(tmp_path / "none"))
+    monkeypatch.setattr(agent, "_files", lambda query: 1 // 0)
+    found = agent.sweep({"ports": []}, context)
+    assert set(found["problems"]) == {"containers", "units", "files"}
+    assert "Docker does not answer" in found["problems"]["containers"]
+    assert "ZeroDivisionError" in found["problems"]["files"]
+    assert found["cron"][0][0].endswith("cron.d/mine")
+    assert found["containers"] == found["files"] == []
+
+
 def test_a_listener_is_named_with_its_program() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
