@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
-from keybuzz.model.errors import RefusedError
+from keybuzz.model.errors import InputError, RefusedError
 from keybuzz.model.redact import Redactor
 from keybuzz.site.credentials import hidden
 
@@ -28,6 +29,7 @@ QUIET = ("health",)
 """Verbs that are recorded and told to nobody: they look, and are called all the time."""
 SECONDS = 60.0
 """For one hook, where site.yaml has no hooks.seconds."""
+_SECONDS = re.compile(r"\d{1,5}(\.\d+)?")
 _LONGEST = 1 << 16
 _OTHERS_WRITE = 0o022
 
@@ -69,6 +71,7 @@ def _require_ours(path: Path) -> None:
 
 def run_before(site: Site, document: Mapping[str, Any]) -> None:
     """Call the hooks before a run. RefusedError by the first that does not end well, or that can not be trusted."""
+    _seconds(site)
     hooks(site.root, AFTER)  # what can not be called afterwards is said before anything is changed
     for path in hooks(site.root, BEFORE):
         if problem := _call(site, path, {"moment": BEFORE, **document}):
@@ -89,9 +92,20 @@ def run_after(site: Site, document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"the hook {path.name} failed: {problem}" for path, problem in called if problem)
 
 
+def _seconds(site: Site) -> float:
+    text = site.settings.parameters.get("hooks.seconds", f"{SECONDS:g}")
+    if not _SECONDS.fullmatch(text):
+        raise InputError(
+            f"hooks.seconds must be a number of seconds, and is {text!r}",
+            where="site.yaml",
+            hint="hooks.seconds: 60",
+        )
+    return float(text)
+
+
 def _call(site: Site, path: Path, document: Mapping[str, Any]) -> str:
     """Call one hook; return what is wrong, in one line without secrets, or nothing."""
-    seconds = float(site.settings.parameters.get("hooks.seconds", SECONDS))
+    seconds = _seconds(site)
     redactor = Redactor(hidden(site.credentials))
     text = json.dumps(redactor.value(dict(document)), ensure_ascii=False)
     try:

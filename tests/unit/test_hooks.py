@@ -14,7 +14,7 @@ from keybuzz.engine.hooks import hooks, run_after, run_before
 from keybuzz.engine.journal import Journal
 from keybuzz.engine.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.errors import RefusedError, StepError
+from keybuzz.model.errors import InputError, RefusedError, StepError
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.plan import Plan
 from keybuzz.model.report import HostReport, Report
@@ -128,6 +128,12 @@ def test_one_that_does_not_end_is_ended(site: Site) -> None:
         run_before(short, {})
     hook(site, "after", "10-hang", "exec sleep 600")
     assert run_after(short, {}) == ("the hook 10-hang failed: it did not end within 0.2 s",)
+
+
+def test_a_time_that_is_none_stops_a_run_before_it_begins(site: Site) -> None:
+    for text in ("", "soon", "-1", "inf"):
+        with pytest.raises(InputError, match="must be a number of seconds"):
+            run_before(with_parameters(site, {"hooks.seconds": text}), {})
 
 
 def test_one_that_reads_nothing_is_no_fault(site: Site) -> None:
