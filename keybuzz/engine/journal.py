@@ -185,7 +185,8 @@ class Journal:
         self, limit: int, *, verb: str = "", host: str = "", failed: bool = False
     ) -> tuple[RunRecord, ...]:
         """Return the newest runs of a verb, that looked at or changed a host, or that did not end well."""
-        where, values = ["1"], list[object]()
+        where: list[str] = ["1"]
+        values: list[object] = []
         if verb:
             where.append("verb = ?")
             values.append(verb)
