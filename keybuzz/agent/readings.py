@@ -159,6 +159,12 @@ def _system(query: dict[str, Any], context: Context) -> Any:
     return look(query, context)
 
 
+def _strays(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import strays  # only drift looks for them
+
+    return strays.sweep(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.galera import position
 
@@ -188,4 +194,5 @@ _HOST = {
     "galera-position": _galera_position,
     "rabbitmq": _rabbitmq,
     "system": _system,
+    "strays": _strays,
 }

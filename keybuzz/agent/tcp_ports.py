@@ -33,6 +33,22 @@ def find_ports(query: dict[str, Any], tables: tuple[str, ...] = _TABLES) -> dict
     return {"listeners": sorted(listeners), "connections": connections}
 
 
+def listeners(tables: tuple[str, ...] = _TABLES) -> list[tuple[str, int, str]]:
+    """Return address, port and inode of every socket that listens."""
+    found = []
+    for table in tables:
+        try:
+            with open(table, encoding="ascii") as file:
+                next(file, "")
+                for line in file:
+                    address, port, state = _entry(line)
+                    if state == _LISTEN:
+                        found.append((_address(address), int(port), line.split()[9]))
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+    return found
+
+
 def _entry(line: str) -> tuple[str, str, str]:
     """Return local address (as the kernel writes it), local port and state of a line."""
     _, local, _, state, *_ = line.split()

@@ -32,7 +32,7 @@ limit_option = click.option(
     "--limit",
     multiple=True,
     metavar="TERMS",
-    help="Hosts, globs, groups, role=…, @failed, !exclusions; separated by commas.",
+    help="Hosts, globs, groups, role=…, @failed, @drifted, @unhealthy, !exclusions; separated by commas.",
 )
 format_option = click.option(
     "--format",

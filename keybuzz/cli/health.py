@@ -33,7 +33,7 @@ def health(
     """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.deep import with_probes
-    from keybuzz.engine.verbs import look
+    from keybuzz.engine.verbs import look, recorded
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
@@ -48,7 +48,7 @@ def health(
 
         if watch:
             return watching.watch(lambda: _look(judged()), every)
-        report = judged()
+        report = recorded(work, "health", chosen, judged)
     return show(report, form)
 
 

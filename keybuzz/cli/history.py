@@ -3,75 +3,79 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
 from keybuzz.cli.context import format_option, pass_inventory_site, print_document
+from keybuzz.cli.default_group import DefaultGroup
 from keybuzz.model.errors import UsageError
-
-if TYPE_CHECKING:
-    from keybuzz.engine.journal import RunRecord
-    from keybuzz.site.site import Site
+from keybuzz.site.site import Site
 
 
-@click.command()
-@click.argument("number", required=False, type=int)
+class HistoryGroup(DefaultGroup):
+    """`kbz history 7` is `kbz history show 7`, and without a number it is `kbz history list`."""
+
+    default = "list"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # The number may come after an option: `kbz history --format json 7`.
+        known = args and args[0] in self.commands
+        if not known and any(
+            word.isdecimal() and (at == 0 or not _takes_a_value(args[at - 1]))
+            for at, word in enumerate(args)
+        ):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+def _takes_a_value(word: str) -> bool:
+    return word.startswith("--") and "=" not in word and word != "--failed"
+
+
+@click.group(cls=HistoryGroup)
+def history() -> None:
+    """Show earlier runs. `kbz history` is short for `kbz history list`, `kbz history 7` for `kbz history show 7`."""
+
+
+@history.command("list")
 @click.option("--last", default=20, show_default=True, metavar="N", help="How many runs.")
+@click.option("--verb", default="", metavar="VERB", help="Only runs of this verb.")
+@click.option("--host", default="", metavar="HOST", help="Only runs that were for this host.")
+@click.option("--failed", is_flag=True, help="Only runs that did not end well, or not at all.")
 @format_option
 @pass_inventory_site
-def history(site: Site, number: int | None, last: int, form: str) -> None:
-    """Show earlier runs, newest first, or one run with its hosts and plan."""
+def list_runs(site: Site, last: int, verb: str, host: str, failed: bool, form: str) -> None:
+    """List earlier runs, newest first."""
     from keybuzz.engine.journal import Journal
+    from keybuzz.report.history import run_document, runs_text
+
+    if host:
+        site.server(host)
+    journal = Journal(site.settings.state / "journal.sqlite")
+    runs = journal.find(last, verb=verb, host=host, failed=failed)
+    if form == "json":
+        print_document({"format_version": 1, "runs": [run_document(record) for record in runs]})
+    elif runs:
+        click.echo(runs_text(runs))
+
+
+@history.command("show")
+@click.argument("number", type=int)
+@format_option
+@pass_inventory_site
+def show_run(site: Site, number: int, form: str) -> None:
+    """Show one run: its hosts, its plan, and what a drift run found."""
+    from keybuzz.engine.journal import Journal
+    from keybuzz.report.history import one_run_document, one_run_text
 
     journal = Journal(site.settings.state / "journal.sqlite")
-    runs = journal.runs(last if number is None else 1_000_000)
-    if number is not None:
-        runs = tuple(record for record in runs if record.number == number)
-        if not runs:
-            raise UsageError(f"there is no run {number}", hint="kbz history lists them")
-    hosts = journal.hosts(number) if number is not None else ()
-    plan = journal.plan(number) if number is not None else ""
+    record = journal.run(number)
+    if record is None:
+        raise UsageError(f"there is no run {number}", hint="kbz history lists them")
+    text = journal.plan(number)
+    plan = json.loads(text) if text else None
+    hosts, drift = journal.hosts(number), journal.drift(number)
     if form == "json":
-        document = {"format_version": 1, "runs": [_document(record) for record in runs]}
-        if number is not None:
-            document["hosts"] = [
-                {"host": h.host, "outcome": h.outcome.value, "changes": h.changes, "what": h.what}
-                for h in hosts
-            ]
-            document["plan"] = json.loads(plan) if plan else None
-        print_document(document)
-        return
-    for record in runs:
-        click.echo(_line(record))
-    for item in hosts:
-        click.echo(
-            f"  {item.outcome.value:<11} {item.host}  {item.changes} changes  {item.what}".rstrip()
-        )
-    for change in json.loads(plan)["changes"] if plan else ():
-        click.echo(f"  {change['action']:<7} {change['host']}  {change['resource']}")
-
-
-def _line(record: RunRecord) -> str:
-    started = datetime.fromtimestamp(record.started, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    end = "cut off or still at work" if record.ended is None else f"exit {record.exit_code}"
-    took = "" if record.ended is None else f" after {record.ended - record.started:.1f} s"
-    command = " ".join(record.arguments)
-    note = f"\n      {record.note.splitlines()[0]}" if record.note else ""
-    return f"{record.number:>4}  {started}  {record.owner}  {command}  {end}{took}  {record.revision}{note}"
-
-
-def _document(record: RunRecord) -> dict[str, object]:
-    return {
-        "run": record.number,
-        "verb": record.verb,
-        "command": " ".join(record.arguments),
-        "modules": list(record.modules),
-        "owner": record.owner,
-        "revision": record.revision,
-        "started": record.started,
-        "ended": record.ended,
-        "exit_code": record.exit_code,
-        "note": record.note or None,
-    }
+        print_document(one_run_document(record, hosts, plan, drift))
+    else:
+        click.echo(one_run_text(record, hosts, plan, drift))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +14,15 @@ import click
 from keybuzz.model.errors import KbzError, UsageError
 from keybuzz.model.outcome import ExitCode
 
+UNHEARD_THREAD = "unheard-"
+"""How the threads are named that may still wait for a host when a deadline has passed."""
+
 VERBS = {
     "inventory": "List, filter and draw the servers.",
     "plan": "Show what the hosts are not yet.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
-    "drift": "Report what was changed by hand; changes nothing.",
+    "drift": "Report what was changed by hand, once or on a schedule; changes nothing.",
     "health": "Judge hosts and clusters.",
     "status": "All clusters on one screen.",
     "render": "Write the description of hosts to files, secrets masked.",
@@ -90,8 +94,9 @@ def main() -> None:
     except OSError:
         # Whoever wrote there has met it too and said so; Python would flush again at its end, with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if code == ExitCode.INTERRUPTED:
-        # A thread that still connects could go on to its step; nothing may begin after Ctrl-C.
+    left = any(thread.name.startswith(UNHEARD_THREAD) for thread in threading.enumerate())
+    if code == ExitCode.INTERRUPTED or left:
+        # A thread that still connects could go on to its step; nothing may begin after Ctrl-C or a deadline.
         os._exit(code)
     sys.exit(code)
 

@@ -27,10 +27,10 @@ def resume(context: click.Context, site: Site) -> int:
     from keybuzz.engine.journal import Journal
 
     journal = Journal(site.settings.state / "journal.sqlite")
-    runs = [record for record in journal.runs(1000) if record.verb in ("run", "restart")]
-    if not runs:
+    found = [*journal.find(1, verb="run"), *journal.find(1, verb="restart")]
+    if not found:
         raise UsageError("there is no run to resume", hint="kbz run MODULE starts one")
-    newest = runs[0]
+    newest = max(found, key=lambda record: record.number)
     if newest.exit_code == 0:
         click.echo(f"run {newest.number} ended well; there is nothing to resume")
         return 0

@@ -149,6 +149,23 @@ def read_holder(path: Path) -> Holder | None:
     return None
 
 
+def at_work(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Return who holds these leases now, in sentences, without touching a lock: a sign of life is enough.
+
+    Only for what is said beside something else: who must not meet another run takes the lease.
+    """
+    now = time.time()
+    found: dict[tuple[int, str], list[str]] = {}
+    for name in names:
+        holder = read_holder(folder / f"{name}.lease")
+        if holder is not None and now - holder.heartbeat < 3 * _HEARTBEAT:
+            found.setdefault((holder.pid, holder.command), []).append(name)
+    return tuple(
+        f"`{command}` (pid {pid}) was at work on {', '.join(held)}"
+        for (pid, command), held in found.items()
+    )
+
+
 def _beat(descriptors: list[int], stopped: threading.Event) -> None:
     while not stopped.wait(_HEARTBEAT):
         for descriptor in descriptors:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
+from keybuzz.engine.hooks import QUIET, run_after, run_before
 from keybuzz.engine.journal import HostRecord
 from keybuzz.engine.survey import Survey
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.errors import KbzError
-from keybuzz.model.outcome import Outcome
+from keybuzz.model.errors import InputError, KbzError
 from keybuzz.model.plan import Plan
-from keybuzz.model.record import plan_text
+from keybuzz.model.record import FORMAT_VERSION, plan_text, report_document
 from keybuzz.model.report import HostReport, Report
 from keybuzz.site.module import Module
+
+_DAY = 86400.0
 
 
 def report_of(
@@ -41,30 +43,80 @@ def report_of(
 
 @contextmanager
 def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> Iterator[int]:
-    """Begin an entry of the journal and yield its number; an error that leaves no report ends it in its own words."""
+    """Begin an entry of the journal and yield its number; an error that leaves no report ends it in its own words.
+
+    Hooks are told before the block, and can refuse it; `remember` tells those that come after.
+    """
     names = tuple(module.name for module in modules)
-    root = workspace.site.root
-    number = workspace.journal.begin(verb, (workspace.command,), names, time.time(), root)
+    root, now = workspace.site.root, workspace.clock()
+    keep_after = forgotten_before(workspace, now)
+    number = workspace.journal.begin(verb, (workspace.command,), names, now, root, keep_after)
+    begun = {
+        "format_version": FORMAT_VERSION,
+        "verb": verb,
+        "run": number,
+        "modules": list(names),
+        "command": workspace.command,
+    }
     try:
+        if verb not in QUIET:
+            run_before(workspace.site, begun)
         yield number
     except KbzError as error:
-        workspace.journal.end(number, time.time(), int(error.code), {}, "", str(error))
+        code, text = int(error.code), str(error)
+        workspace.journal.end(number, workspace.clock(), code, {}, "", text)
+        tell(workspace, number, {**begun, "exit_code": code, "error": text})
         raise
 
 
-def remember(workspace: Workspace, number: int, report: Report) -> Report:
-    """Write a report into the journal; return it with its number there."""
-    drifted = report.verb == "drift"
-    hosts = {
-        host: HostRecord(
-            host,
-            Outcome.CHANGED if drifted and item.remaining else item.outcome,
-            item.remaining if drifted else item.changed,
-            item.what,
+def forgotten_before(workspace: Workspace, now: float) -> float | None:
+    """Return the moment before which the journal may forget runs; None where site.yaml says nothing."""
+    name = "history.keep_days"
+    text = workspace.site.settings.parameters.get(name, "")
+    if not text:
+        return None
+    if not (text.isdecimal() and int(text)):
+        raise InputError(
+            f"{name} must be a whole number of days from 1 on, and is {text!r}",
+            where="site.yaml",
+            hint=f"{name}: 400",
         )
+    return now - int(text) * _DAY
+
+
+def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[str, ...]:
+    """Tell the hooks how a run ended; return their warnings, which the journal keeps too."""
+    if document["verb"] in QUIET:
+        return ()
+    warnings = run_after(workspace.site, document)
+    if warnings:
+        workspace.journal.add_note(number, "\n".join(warnings))
+    return warnings
+
+
+def remember(
+    workspace: Workspace,
+    number: int,
+    report: Report,
+    hosts: Mapping[str, HostRecord] | None = None,
+) -> Report:
+    """Write a report into the journal, and tell the hooks; return it with its number there.
+
+    `hosts` says how they ended, where that is not what the report says of them.
+    """
+    records = hosts or {
+        host: HostRecord(host, item.outcome, item.changed, item.what)
         for host, item in report.hosts.items()
     }
     workspace.journal.end(
-        number, time.time(), int(report.exit_code), hosts, plan_text(report.plan), report.error
+        number,
+        workspace.clock(),
+        int(report.exit_code),
+        records,
+        plan_text(report.plan),
+        report.error,
+        report.drift.items if report.drift else (),
     )
-    return replace(report, number=number)
+    ended = replace(report, number=number)
+    document = {**report_document(ended), "command": workspace.command}
+    return replace(ended, warnings=(*ended.warnings, *tell(workspace, number, document)))

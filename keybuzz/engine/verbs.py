@@ -1,21 +1,32 @@
-"""The verbs that only look: plan, drift and health."""
+"""The verbs that only look: plan and health. (`kbz drift` looks, compares and remembers: keybuzz.engine.drift.)"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from keybuzz.engine.journal import HostRecord
 from keybuzz.engine.outcomes import in_journal, remember, report_of
 from keybuzz.engine.survey import Survey, survey
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.finding import Finding, Level
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.report import HostReport, Report
 from keybuzz.site.module import Module
+
+_OUTCOMES = {
+    Level.OK: Outcome.OK,
+    Level.WARN: Outcome.OK,
+    Level.UNKNOWN: Outcome.UNKNOWN,
+    Level.CRITICAL: Outcome.FAILED,
+}
+"""How a host's worst finding is remembered."""
 
 
 def look(
     workspace: Workspace, verb: str, modules: tuple[Module, ...], selected: frozenset[str]
 ) -> Report:
-    """Survey the hosts and report: for plan, drift and health. Nothing is changed."""
+    """Survey the hosts and report: for plan and health. Nothing is changed."""
     started = time.monotonic()
     found = survey(workspace, modules, selected)
     hosts = {host: _seen(host, found) for host in sorted(selected)}
@@ -29,8 +40,36 @@ def _seen(host: str, found: Survey) -> HostReport:
 
 
 def recorded(
-    workspace: Workspace, verb: str, modules: tuple[Module, ...], selected: frozenset[str]
+    workspace: Workspace, verb: str, modules: tuple[Module, ...], judged: Callable[[], Report]
 ) -> Report:
-    """Look, and write the result into the journal: for drift."""
+    """Judge, and write the result into the journal, each host with its worst level: for health."""
     with in_journal(workspace, verb, modules) as number:
-        return remember(workspace, number, look(workspace, verb, modules, selected))
+        report = judged()
+        return remember(workspace, number, report, healths(workspace, report, modules))
+
+
+def healths(
+    workspace: Workspace, report: Report, modules: tuple[Module, ...]
+) -> dict[str, HostRecord]:
+    """Return how each host is: `--limit @unhealthy` means those that are critical, unknown or not reached.
+
+    A finding about a whole cluster is one about each of its members.
+    """
+    groups = {module.name: module.group for module in modules}
+    worst: dict[str, Finding] = {}
+    for finding in report.findings:
+        group = groups.get(finding.check.partition(".")[0], "")
+        members = workspace.site.members(group) if group and not finding.host else ()
+        for host in [finding.host] if finding.host else [member.name for member in members]:
+            if host not in worst or finding.level > worst[host].level:
+                worst[host] = finding
+    return {
+        host: _record(host, item, worst.get(host)) for host, item in sorted(report.hosts.items())
+    }
+
+
+def _record(host: str, item: HostReport, worst: Finding | None) -> HostRecord:
+    if item.outcome is not Outcome.OK or worst is None:
+        return HostRecord(host, item.outcome, 0, item.what)
+    said = "" if worst.level is Level.OK else f": {worst.check}"
+    return HostRecord(host, _OUTCOMES[worst.level], 0, f"{worst.level.word}{said}")

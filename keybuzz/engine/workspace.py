@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,8 @@ class Workspace:
     """The command line, for the lease and the journal."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: no further stage begins."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch, for what is remembered."""
 
     def select(self, modules: tuple[Module, ...], limit: tuple[str, ...]) -> frozenset[str]:
         """Return the hosts of these modules, cut by --limit. An empty selection is an error."""

@@ -9,6 +9,7 @@ from keybuzz.model.minio import MinioLook
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
+from keybuzz.model.strays import StraySweep
 from keybuzz.model.system_look import SystemLook
 
 
@@ -379,6 +380,7 @@ Reading = (
     | MinioLook
     | RabbitmqLook
     | SystemLook
+    | StraySweep
 )
 
 

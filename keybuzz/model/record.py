@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from keybuzz.model.drift import DriftReport
 from keybuzz.model.finding import Finding
 from keybuzz.model.live import Topology
 from keybuzz.model.plan import Change, Plan
@@ -30,6 +31,25 @@ def report_document(report: Report) -> dict[str, Any]:
         "plan": plan_document(report.plan),
         "findings": [finding_document(finding) for finding in report.findings],
         "topologies": [topology_document(topology) for topology in report.topologies],
+        "warnings": list(report.warnings),
+        "drift": None if report.drift is None else drift_document(report.drift),
+    }
+
+
+def drift_document(drift: DriftReport) -> dict[str, Any]:
+    """Return what is not as described, by id, and how it stands against the run before."""
+    return {
+        "compared_with": drift.before or None,
+        "items": [
+            {
+                "id": item.identity,
+                "host": item.host or None,
+                "standing": item.standing.value,
+                "since_run": item.since,
+                "what": item.what,
+            }
+            for item in drift.items
+        ],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from keybuzz.model.drift import DriftReport
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Topology
 from keybuzz.model.outcome import ExitCode, Outcome, exit_code
@@ -43,6 +44,10 @@ class Report:
     """Requests that each host answered over the connection that is open at the end."""
     number: int = 0
     """Number in the journal; 0 when the verb is not recorded."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong beside the verb itself, such as a hook after it. It changes no exit code."""
+    drift: DriftReport | None = None
+    """For drift: everything by its id, against the run before."""
 
     @property
     def checked(self) -> tuple[int, int]:
@@ -70,7 +75,8 @@ class Report:
 
     def _by_verb(self) -> ExitCode:
         if self.verb in ("plan", "drift"):
-            return ExitCode.DIFFERENT if self.plan.size else ExitCode.GOOD
+            differs = self.plan.size or (self.drift is not None and self.drift.present)
+            return ExitCode.DIFFERENT if differs else ExitCode.GOOD
         if self.worst <= Level.WARN:
             return ExitCode.GOOD
         return ExitCode.DIFFERENT if self.verb == "health" else ExitCode.FAILED

@@ -12,6 +12,7 @@ from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change, NotApplicable, Plan
 from keybuzz.model.report import HostReport, Report
 from keybuzz.model.resource import Value
+from keybuzz.report.drift import drift_text, drift_words
 from keybuzz.report.findings import findings_text, shown_hosts
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
@@ -26,6 +27,7 @@ def report_text(report: Report) -> str:
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan))
     away: set[str] = set()
+    sections.append(drift_text(report))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
         told = _told_once(report)
@@ -35,6 +37,7 @@ def report_text(report: Report) -> str:
     sections.append(hosts_text(item for item in report.hosts.values() if item.host not in away))
     if report.error:
         sections.append(report.error)
+    sections += [f"warning: {warning}" for warning in report.warnings]
     sections.append(last_line(report))
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -148,6 +151,8 @@ def last_line(report: Report) -> str:
         words.append(
             f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
         )
+    if report.drift is not None:
+        words.append(drift_words(report))
     levels = Counter(finding.level for finding in report.findings if not finding.cause)
     following = sum(bool(finding.cause) for finding in report.findings)
     if report.verb in ("health", *_CHANGING):

@@ -11,8 +11,11 @@ from keybuzz.model.live import Live, Stage, Topology
 from keybuzz.model.reading import Answer, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
+
+NO_TRACES = Traces()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Description:
     readings: tuple[Reading, ...] = ()
     cluster: tuple[Resource, ...] = ()
     """Resources inside the cluster: read on every member, written where `writer` says."""
+    traces: Traces = NO_TRACES
+    """What the module leaves there beside its resources: `kbz drift` takes it for no stray."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from keybuzz.model.files import Directory, File, HostValidator, Symlink, UnitRel
 from keybuzz.model.reading import Command, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.model.system import (
     Firewall,
     FirewallRule,
@@ -74,6 +75,7 @@ DAEMON = {
 }
 RESOLVERS = ("1.1.1.1", "8.8.8.8")
 _JOURNALD = "[Journal]\nSystemMaxUse=200M\nSystemKeepFree=100M\n"
+_SCHEDULE_UNITS = ("kbz-drift.service", "kbz-drift.timer")
 _MANAGED = "# Managed by kbz (module base).\n"
 
 
@@ -102,10 +104,24 @@ def describe(site: Site, server: Server) -> Description:
             _firewall(site),
             Service("fail2ban.service"),
             Service("auditd.service"),
-            *(_versions(site) if "controller" in server.groups else ()),
+            *(_versions(site) if _keeps(server) else ()),
         ),
         readings=_readings(site),
+        traces=Traces(
+            # sshd; systemd-resolved for the host itself, and for names of the link (LLMNR).
+            ports=(22, 53, 5355),
+            # What snapd writes there for its own programs; on the controller, the schedule of `kbz drift install`.
+            units=("snap.*", "snap-*", *(_SCHEDULE_UNITS if _keeps(server) else ())),
+            cron=("/etc/cron.d/kbz-drift",) if _keeps(server) else (),
+            # containerd's streams, for nobody but the host.
+            programs=("containerd",),
+        ),
     )
+
+
+def _keeps(server: Server) -> bool:
+    """Say whether kbz itself runs on the server."""
+    return "controller" in server.groups
 
 
 def _kernel() -> tuple[Resource, ...]:

@@ -11,6 +11,7 @@ from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
 from keybuzz.model.reading import Command, DirectoryListing, MysqlQuery, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import values
@@ -37,6 +38,8 @@ def describe(site: Site, server: Server) -> Description:
         ),
         _readings(site, server),
         cluster(site, server),
+        # The server, the replication, and a whole copy of a node (IST, SST).
+        Traces(ports=(values.access(site, server).port, 4567, 4568, 4444)),
     )
 
 

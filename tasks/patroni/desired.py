@@ -18,6 +18,7 @@ from keybuzz.model.postgres import (
 from keybuzz.model.reading import DirectoryListing, HttpGet
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.patroni import images, values
@@ -33,6 +34,8 @@ def describe(site: Site, server: Server) -> Description:
         resources=_host(site, server),
         readings=_readings(server),
         cluster=_cluster(site, server),
+        # PostgreSQL, Patroni's REST interface, and RAFT between the members.
+        traces=Traces(ports=(5432, 8008, 7000)),
     )
 
 

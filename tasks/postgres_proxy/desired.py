@@ -10,6 +10,7 @@ from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.reading import HttpGet, PostgresLogin, Reading, SocketQuestion, TcpPorts
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.postgres_proxy import values
@@ -37,6 +38,9 @@ def describe(site: Site, server: Server) -> Description:
             *_pgbouncer(site, server),
         ),
         readings=_readings(site),
+        traces=Traces(
+            ports=(values.POSTGRES_PORT, values.POOL_PORT, values.STATISTICS_PORT),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from keybuzz.model.reading import DirectoryListing, MysqlQuery, Reading, TcpPort
 from keybuzz.model.resource import Resource
 from keybuzz.model.secret import Secret
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.proxysql import values
@@ -50,6 +51,7 @@ def describe(site: Site, server: Server) -> Description:
             *_state(site),
         ),
         _readings(site),
+        traces=Traces(ports=(values.PORT, values.ADMIN_PORT)),
     )
 
 

@@ -6,6 +6,7 @@ from keybuzz.model.content import Content, Template
 from keybuzz.model.docker import Bind, Container, Image
 from keybuzz.model.files import Directory, File
 from keybuzz.model.rabbitmq import (
+    MANAGEMENT_PORT,
     RabbitmqLook,
     RabbitmqMembership,
     RabbitmqNoUser,
@@ -15,6 +16,7 @@ from keybuzz.model.rabbitmq import (
 from keybuzz.model.reading import DirectoryListing
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.model.system import HostNames
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -40,6 +42,8 @@ def describe(site: Site, server: Server) -> Description:
             DirectoryListing("rabbitmq.units", "/etc/systemd/system"),
         ),
         (RabbitmqUser(access), RabbitmqNoUser(access)),
+        # Beside its own two: Erlang's port mapper, and what its nodes speak between each other.
+        Traces(ports=(values.AMQP_PORT, MANAGEMENT_PORT, 4369, 25672)),
     )
 
 

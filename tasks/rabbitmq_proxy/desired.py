@@ -7,6 +7,7 @@ from keybuzz.model.docker import Bind, Container, Image
 from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.reading import AmqpLogin, SocketQuestion, TcpPorts
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq_proxy import values
@@ -55,6 +56,7 @@ def describe(site: Site, server: Server) -> Description:
                 if values.GROUP in entry.targets and values.PORT in entry.ports
             ),
         ),
+        traces=Traces(ports=(values.PORT,)),
     )
 
 

@@ -18,6 +18,7 @@ from keybuzz.model.redis import (
 )
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis import values
@@ -46,6 +47,9 @@ def describe(site: Site, server: Server) -> Description:
             ),
         ),
         _readings(site, server),
+        traces=Traces(
+            ports=(values.access(site, server).port, values.access(site, server).sentinel_port)
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from keybuzz.model.reading import (
 )
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.model.system import SystemdUnit
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -33,6 +34,11 @@ def describe(site: Site, server: Server) -> Description:
             *_watcher(site),
         ),
         readings=_readings(site, server),
+        # The watcher says there how it is; Python keeps its own form of the program beside it.
+        traces=Traces(
+            ports=(values.REDIS_PORT,),
+            files=(f"{values.STATUS}/*", f"{values.WATCHER}/__pycache__"),
+        ),
     )
 
 

@@ -28,7 +28,7 @@ GENTLE = {
 }
 LOOKING = {
     "plan": (("plan", "patroni"), "keybuzz.engine.verbs.look"),
-    "drift": (("drift", "patroni"), "keybuzz.engine.verbs.recorded"),
+    "drift": (("drift", "patroni"), "keybuzz.engine.drift.drift"),
     "exec": (("exec", "--limit", "db", "true"), "keybuzz.engine.execute.execute_everywhere"),
     "stray": (("secrets", "stray", "--limit", "db"), "keybuzz.engine.secret_copies.find_copies"),
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,14 @@ def test_what_is_not_there_is_empty(journal: Journal) -> None:
     assert journal.runs() == ()
     assert journal.hosts(7) == ()
     assert journal.plan(7) == ""
-    assert journal.sets() == {"failed": frozenset(), "drifted": frozenset()}
+    assert journal.sets() == {
+        "failed": frozenset(),
+        "drifted": frozenset(),
+        "unhealthy": frozenset(),
+    }
+    assert journal.run(7) is None
+    assert journal.drift(7) == ()
+    assert journal.last_look("drift") is None
 
 
 def test_the_newest_come_first_and_only_so_many(journal: Journal) -> None:
@@ -86,6 +95,7 @@ def test_failed_are_those_of_the_newest_run_that_did_not_end_well(journal: Journ
     assert journal.sets() == {
         "failed": frozenset({"failed", "refused", "unreachable", "unknown", "skipped"}),
         "drifted": frozenset({"drifted"}),
+        "unhealthy": frozenset(),
     }
 
 
@@ -99,6 +109,22 @@ def test_a_run_that_still_goes_on_does_not_hide_the_one_before(journal: Journal)
     ended(journal, "run", {"a": Outcome.FAILED})
     journal.begin("run", ("kbz run base",), ("base",), 200.0, Path("/"))
     assert journal.sets()["failed"] == frozenset({"a"})
+
+
+def test_a_journal_of_an_older_kbz_is_read_and_goes_on(journal: Journal, tmp_path: Path) -> None:
+    number = ended(journal, "drift", {"a": Outcome.CHANGED}, 2)
+    path = tmp_path / "state" / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript("drop table drift; drop table processes")
+    again = Journal(path)
+    [old] = again.runs()
+    assert (old.number, old.process, old.at_work) == (number, "", False)
+    assert again.drift(number) == ()
+    assert again.last_look("drift") == old
+    assert again.sets()["drifted"] == {"a"}
+    newer = again.begin("drift", (), (), 1.0, Path("/"))
+    assert again.runs(1)[0].at_work
+    assert newer > number
 
 
 def test_many_writers_lose_nothing(journal: Journal) -> None:

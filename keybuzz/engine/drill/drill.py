@@ -17,12 +17,13 @@ from keybuzz.engine.drill.ground import HostGround, ground_of
 from keybuzz.engine.drill.trial import TrialRun, require_green
 from keybuzz.engine.journal import HostRecord
 from keybuzz.engine.lock import leases
-from keybuzz.engine.outcomes import in_journal
+from keybuzz.engine.outcomes import in_journal, tell
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.drill import DrillReport, Scenario, Trial, Verdict
 from keybuzz.model.errors import RefusedError, UsageError
 from keybuzz.model.live import Live
 from keybuzz.model.outcome import Outcome
+from keybuzz.model.record import FORMAT_VERSION
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Module
 from keybuzz.site.problems import nearest
@@ -157,5 +158,17 @@ def _remember(workspace: Workspace, report: DrillReport) -> None:
             what = f"{trial.scenario.value}: {trial.verdict.value}"
             hosts[trial.victim] = HostRecord(trial.victim, outcome, 0, what)
     workspace.journal.end(
-        report.number, time.time(), int(report.exit_code), hosts, "", report.error
+        report.number, workspace.clock(), int(report.exit_code), hosts, "", report.error
     )
+    ended = {
+        "format_version": FORMAT_VERSION,
+        "verb": "drill",
+        "run": report.number,
+        "modules": [report.module],
+        "command": workspace.command,
+        "exit_code": int(report.exit_code),
+        "error": report.error or None,
+        "hosts": {host: {"outcome": item.outcome.value} for host, item in hosts.items()},
+    }
+    for warning in tell(workspace, report.number, ended):
+        workspace.listen(events.Drilled(warning))

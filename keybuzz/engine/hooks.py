@@ -1,0 +1,123 @@
+"""Hooks: programs of the owner's that are told of each run, before it does anything and after its end.
+
+They lie in `hooks/before.d` and `hooks/after.d` beside nornir_config.yaml and are called in the order of their names,
+with the run as JSON on standard input. A hook that refuses before a run stops it; nothing was changed then. What goes
+wrong after a run is a warning: the run has been what it has been.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keybuzz.agent.children import run as run_child
+from keybuzz.agent.errors import AgentError
+from keybuzz.model.errors import InputError, RefusedError
+from keybuzz.model.redact import Redactor
+from keybuzz.site.credentials import hidden
+
+if TYPE_CHECKING:
+    from keybuzz.site.site import Site
+
+FOLDER = "hooks"
+BEFORE, AFTER = "before", "after"
+QUIET = ("health",)
+"""Verbs that are recorded and told to nobody: they look, and are called all the time."""
+SECONDS = 60.0
+"""For one hook, where site.yaml has no hooks.seconds."""
+_SECONDS = re.compile(r"\d{1,5}(\.\d+)?")
+_LONGEST = 1 << 16
+_OTHERS_WRITE = 0o022
+
+
+def hooks(root: Path, moment: str) -> tuple[Path, ...]:
+    """Return the hooks of a moment in their order. RefusedError for one that others could have written."""
+    folder = root / FOLDER / f"{moment}.d"
+    if not folder.is_dir():
+        return ()
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in (folder.parent, folder, *found) if found else ():
+        _require_ours(path)
+    for path in found:
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            raise RefusedError(
+                "a hook must be a program, and this is none",
+                where=str(path),
+                hint=f"chmod 700 {path}, or move it away",
+            )
+    return tuple(found)
+
+
+def _require_ours(path: Path) -> None:
+    """It runs with our rights, so nobody else may write it: neither the file, nor its name in the folder."""
+    found = path.stat()
+    if found.st_uid not in (0, os.geteuid()):
+        raise RefusedError(
+            f"a hook must belong to root or to who runs kbz, and this belongs to user {found.st_uid}",
+            where=str(path),
+            hint=f"chown {os.geteuid()} {path}",
+        )
+    if found.st_mode & _OTHERS_WRITE:
+        raise RefusedError(
+            f"others may write it (mode {found.st_mode & 0o7777:04o}), and a hook runs with our rights",
+            where=str(path),
+            hint=f"chmod go-w {path}",
+        )
+
+
+def run_before(site: Site, document: Mapping[str, Any]) -> None:
+    """Call the hooks before a run. RefusedError by the first that does not end well, or that can not be trusted."""
+    _seconds(site)
+    hooks(site.root, AFTER)  # what can not be called afterwards is said before anything is changed
+    for path in hooks(site.root, BEFORE):
+        if problem := _call(site, path, {"moment": BEFORE, **document}):
+            raise RefusedError(
+                f"the hook {path.name} refuses the run: {problem}",
+                where=str(path),
+                hint="nothing was changed; see to what it says, or move it away",
+            )
+
+
+def run_after(site: Site, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Call the hooks after a run; return a warning for each that did not end well."""
+    try:
+        found = hooks(site.root, AFTER)
+    except RefusedError as error:
+        return (f"no hook was called after the run: {error.where}: {error.what}",)
+    called = ((path, _call(site, path, {"moment": AFTER, **document})) for path in found)
+    return tuple(f"the hook {path.name} failed: {problem}" for path, problem in called if problem)
+
+
+def _seconds(site: Site) -> float:
+    text = site.settings.parameters.get("hooks.seconds", f"{SECONDS:g}")
+    if not _SECONDS.fullmatch(text):
+        raise InputError(
+            f"hooks.seconds must be a number of seconds, and is {text!r}",
+            where="site.yaml",
+            hint="hooks.seconds: 60",
+        )
+    return float(text)
+
+
+def _call(site: Site, path: Path, document: Mapping[str, Any]) -> str:
+    """Call one hook; return what is wrong, in one line without secrets, or nothing."""
+    seconds = _seconds(site)
+    redactor = Redactor(hidden(site.credentials))
+    text = json.dumps(redactor.value(dict(document)), ensure_ascii=False)
+    try:
+        done = run_child(
+            [str(path)], stdin=text.encode(), timeout=seconds, cwd=str(site.root), limit=_LONGEST
+        )
+    except AgentError as error:
+        return redactor.text(error.what)
+    if done.timed_out:
+        return f"it did not end within {seconds:g} s"
+    if done.exit_code == 0:
+        return ""
+    said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+    last = redactor.text(said[-1][:200]) if said else "it said nothing"
+    return f"exit {done.exit_code}: {last}"

@@ -1,0 +1,85 @@
+"""What drift is made of: things with ids that stay the same from run to run, and how each stands. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Standing(Enum):
+    """How a thing stands against the run before."""
+
+    NEW = "new"
+    STILL = "still"
+    GONE = "gone"
+    UNSEEN = "unseen"
+    """It was there, and this run could not look: neither still there nor gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftItem:
+    """One thing that is not as described."""
+
+    identity: str
+    """`drift/HOST/resource`, `drift/MODULE/resource` inside a cluster, `stray/HOST/thing`, or `silent/HOST`."""
+    host: str
+    what: str
+    standing: Standing = Standing.NEW
+    since: int = 0
+    """The run that saw it first, without a break since."""
+
+    @property
+    def stray(self) -> bool:
+        """True for what no description explains."""
+        return self.identity.startswith("stray/")
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """All that is not as described, and what has gone since the run before."""
+
+    items: tuple[DriftItem, ...]
+    before: int = 0
+    """The run that it is compared with; 0 for the first of its scope."""
+
+    def of(self, *standings: Standing) -> tuple[DriftItem, ...]:
+        """Return the items that stand so."""
+        return tuple(item for item in self.items if item.standing in standings)
+
+    @property
+    def present(self) -> tuple[DriftItem, ...]:
+        """What is there now."""
+        return self.of(Standing.NEW, Standing.STILL)
+
+    @property
+    def moved(self) -> bool:
+        """True when something came or went."""
+        return bool(self.of(Standing.NEW, Standing.GONE))
+
+
+def compare(
+    found: Iterable[DriftItem],
+    before: Iterable[DriftItem],
+    looked: Iterable[str],
+    number: int,
+) -> tuple[DriftItem, ...]:
+    """Return every item with its standing, by id.
+
+    `looked` are the ids that this run could have found, or their beginnings up to a `/` or `:`. What was there before
+    and is not found is gone only where somebody looked. What is unseen is carried on, so that it is not new when it is
+    seen again.
+    """
+    places = frozenset(looked)
+    beginnings = tuple(place for place in places if place.endswith(("/", ":")))
+    known = {item.identity: item for item in before if item.standing is not Standing.GONE}
+    now: dict[str, DriftItem] = {}
+    for item in found:
+        old = known.get(item.identity)
+        standing = Standing.NEW if old is None else Standing.STILL
+        now[item.identity] = replace(item, standing=standing, since=old.since if old else number)
+    for identity, old in known.items():
+        if identity not in now:
+            seen = identity in places or identity.startswith(beginnings)
+            now[identity] = replace(old, standing=Standing.GONE if seen else Standing.UNSEEN)
+    return tuple(now[identity] for identity in sorted(now))
