@@ -6,8 +6,9 @@ saves it half of the agent's start; any other finds that it is not its own and c
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
+
+from keybuzz.transport.shared import shared
 
 LOADER = """\
 import os, sys
@@ -39,7 +40,7 @@ def command(python: str = "python3") -> list[str]:
     return [python, "-I", "-S", "-c", LOADER]
 
 
-@cache
+@shared
 def preamble() -> bytes:
     """Return what the loader reads first: length and zip."""
     archive = _archive(Path(__file__).parents[1] / "agent")

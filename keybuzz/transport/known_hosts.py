@@ -8,7 +8,8 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+
+from keybuzz.transport.shared import shared
 
 _SPECIAL = frozenset(",*?!|")
 """Characters of a field that is more than one plain name."""
@@ -72,7 +73,7 @@ class _Known:
     others: tuple[_Line, ...]
 
 
-@lru_cache(maxsize=2)
+@shared
 def _known(text: str) -> _Known:
     """Read a file once for all its hosts: each of them would read the lines of all."""
     by_name: dict[str, tuple[_Line, ...]] = {}
