@@ -154,7 +154,7 @@ def _make_network() -> None:
 def _clear(stage: Stage) -> None:
     """Leave no process, group and network, of this run or of one that was killed."""
     for group in (stage.group, stage.controller):
-        _end_all(group)
+        end_all(group)
         if group.exists():
             group.rmdir()
     if stage.group.parent.exists():
@@ -164,7 +164,7 @@ def _clear(stage: Stage) -> None:
             _call("ip", "netns", "delete", name)
 
 
-def _end_all(group: Path) -> None:
+def end_all(group: Path) -> None:
     """Kill every process of a group: sessions that are still open, and the masters of ControlPersist."""
     processes = group / "cgroup.procs"
     deadline = time.monotonic() + _END

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""The floor: libssh2 (ssh2-python) in threads, and nothing else. It runs in the peers' environment."""
+"""The floor: libssh2 (ssh2-python) and nothing else, in one thread or in more. It runs in the peers' environment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from ssh2.knownhost import (
 )
 from ssh2.session import LIBSSH2_HOSTKEY_TYPE_ED25519, Session
 
-THREADS = 50
 MASK = LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | LIBSSH2_KNOWNHOST_KEY_ED25519
-command, key, known_hosts, *addresses = sys.argv[1:]
+threads, command, key, known_hosts, *addresses = sys.argv[1:]
 stdin = sys.stdin.buffer.read() if not sys.stdin.isatty() else b""
 """What each host is given as standard input, such as a tar archive."""
 
@@ -34,7 +33,7 @@ def ask(address: str) -> tuple[int, bytes]:
         pinned.checkp(address.encode(), 22, shown, MASK)
         session.userauth_publickey_fromfile("root", key)
         channel = session.open_session()
-        channel.execute(command)
+        channel.execute(command.replace("ADDRESS", address))
         for start in range(0, len(stdin), 30000):
             channel.write(stdin[start : start + 30000])
         channel.send_eof()
@@ -50,7 +49,7 @@ def ask(address: str) -> tuple[int, bytes]:
         return code, output
 
 
-with ThreadPoolExecutor(THREADS) as pool:
+with ThreadPoolExecutor(int(threads)) as pool:
     for address, (code, output) in zip(addresses, pool.map(ask, addresses), strict=True):
         print(address, code, output.decode().strip())
         assert code == 0
