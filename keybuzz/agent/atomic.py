@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from keybuzz.agent.ending import CLEANUPS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def beside(path: str, word: str) -> str:
@@ -20,38 +15,63 @@ def beside(path: str, word: str) -> str:
 
 def discard(path: str) -> None:
     """Remove the file; fine when there is none."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
-@contextlib.contextmanager
-def replacing(
-    path: str, content: bytes, owner: int = 0, group: int = 0, mode: int = 0o644
-) -> Iterator[str]:
-    """Give the block the name of the complete new file; it takes the place of `path` when the block is left.
+class Replacement:
+    """Gives the block the name of the complete new file; it takes the place of `path` when the block is left.
 
     When the block raises, `path` is untouched. A link at `path` is replaced, never followed.
     """
-    temporary = beside(path, "new")
-    discard(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    # An agent that loses its controller right here takes the temporary file with it.
-    descriptor, ticket = CLEANUPS.begin(
-        lambda: os.open(temporary, flags, 0o600), lambda _: discard(temporary)
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchown(file.fileno(), owner, group)
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield temporary
-        os.rename(temporary, path)
-        _sync_directory(os.path.dirname(path))
-    finally:
-        discard(temporary)
-        CLEANUPS.forget(ticket)
+
+    def __init__(self, path: str, content: bytes, owner: int, group: int, mode: int) -> None:
+        self._path = path
+        self._content = content
+        self._owner = (owner, group)
+        self._mode = mode
+        self._temporary = beside(path, "new")
+        self._ticket = 0
+
+    def __enter__(self) -> str:
+        discard(self._temporary)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        # An agent that loses its controller right here takes the temporary file with it.
+        descriptor, self._ticket = CLEANUPS.begin(
+            lambda: os.open(self._temporary, flags, 0o600), lambda _: discard(self._temporary)
+        )
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchown(file.fileno(), *self._owner)
+                os.fchmod(file.fileno(), self._mode)
+                file.write(self._content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            self._forget()
+            raise
+        return self._temporary
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                os.rename(self._temporary, self._path)
+                _sync_directory(os.path.dirname(self._path))
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        discard(self._temporary)
+        CLEANUPS.forget(self._ticket)
+
+
+def replacing(
+    path: str, content: bytes, owner: int = 0, group: int = 0, mode: int = 0o644
+) -> Replacement:
+    """Return the replacement of a file, for a `with` block."""
+    return Replacement(path, content, owner, group, mode)
 
 
 def replace(path: str, content: bytes) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-import threading
-from queue import Full, Queue
+from _thread import allocate_lock
 
 from keybuzz.agent import ending
 from keybuzz.agent.frames import (
@@ -19,6 +18,7 @@ from keybuzz.agent.frames import (
     parse_header,
     parse_json,
 )
+from keybuzz.agent.waiting import WaitingFrames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Channel:
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
         self._sink = sink
-        self._frames: Queue[tuple[bytes, bytes]] = Queue(_QUEUED_FRAMES)
-        self._write_lock = threading.Lock()
+        self._frames = WaitingFrames(_QUEUED_FRAMES)
+        self._write_lock = allocate_lock()
         self._request: object = None
         self._uploading = False
 
@@ -55,7 +55,7 @@ class Channel:
     def receive_bytes(self) -> Iterator[bytes]:
         """Yield the bytes that the controller uploads with this request, in the order sent."""
         while self._uploading:
-            kind, payload = self._frames.get()
+            kind, payload = self._frames.take()
             if kind != BYTES:
                 raise FrameError("a new request came in the middle of an upload")
             if payload:
@@ -67,7 +67,7 @@ class Channel:
         """Return the next request, dropping what its predecessor did not take of its upload."""
         for _ in self.receive_bytes():
             pass
-        kind, payload = self._frames.get()
+        kind, payload = self._frames.take()
         if kind != JSON:
             raise FrameError("bytes came without a request")
         request = parse_json(payload)
@@ -102,14 +102,9 @@ class Channel:
         watch.register(
             self._source, 0
         )  # reports a hang-up only, though unread frames lie before it
-        while True:
-            try:
-                self._frames.put(frame, timeout=_HANG_UP_CHECK)
-            except Full:
-                if watch.poll(0):
-                    ending.end()
-            else:
-                return
+        while not self._frames.put(frame, timeout=_HANG_UP_CHECK):
+            if watch.poll(0):
+                ending.end()
 
     def _write(self, frame: bytes) -> None:
         view = memoryview(frame)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import select
-import signal
-import subprocess
 import time
-from contextlib import suppress
 
+from keybuzz.agent import signals, spawn
 from keybuzz.agent.ending import CLEANUPS
 from keybuzz.agent.errors import AgentError
 
@@ -49,7 +47,6 @@ def run(
     stdin: bytes = b"",
     timeout: float,
     env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Completed:
     """Run a child and return all it wrote; AgentError when a stream exceeds `limit` bytes."""
@@ -63,7 +60,7 @@ def run(
         collected[name].append(data)
 
     feed = (stdin,) if stdin else ()
-    code, timed_out = stream(argv, collect, stdin=feed, timeout=timeout, env=env, cwd=cwd)
+    code, timed_out = stream(argv, collect, stdin=feed, timeout=timeout, env=env)
     return Completed(code, b"".join(collected["stdout"]), b"".join(collected["stderr"]), timed_out)
 
 
@@ -74,7 +71,6 @@ def stream(
     stdin: Iterable[bytes] = (),
     timeout: float,
     env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
 ) -> tuple[int, bool]:
     """Run a child, hand what it writes to `sink("stdout" | "stderr", data)` as it comes.
 
@@ -84,7 +80,7 @@ def stream(
     environment = {"PATH": PATH, "LC_ALL": "C"}
     environment.update({key: os.environ[key] for key in ("HOME", "USER") if key in os.environ})
     environment.update(env or {})
-    child, ticket = CLEANUPS.begin(lambda: _Child(argv, environment, cwd), _Child.kill)
+    child, ticket = CLEANUPS.begin(lambda: _Child(argv, environment), _Child.kill)
     try:
         child.pump(sink, stdin, time.monotonic() + timeout)
     except BaseException:
@@ -99,29 +95,14 @@ def stream(
 class _Child:
     """One running process group and the pipes to it."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         try:
-            self.process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=env,
-                cwd=cwd,
-                start_new_session=True,
-                bufsize=0,
-            )
+            self.process = spawn.start(argv, env)
         except OSError as error:
             raise AgentError(f"{argv[0]} can not be started: {error}") from error
-        assert self.process.stdin
-        assert self.process.stdout
-        assert self.process.stderr
         self.exit_descriptor = os.pidfd_open(self.process.pid)
-        self.input = self.process.stdin.fileno()
-        self.outputs = {
-            self.process.stdout.fileno(): "stdout",
-            self.process.stderr.fileno(): "stderr",
-        }
+        self.input = self.process.stdin
+        self.outputs = {self.process.stdout: "stdout", self.process.stderr: "stderr"}
         self.exited = False
         self.timed_out = False
         self.killed = False
@@ -151,23 +132,23 @@ class _Child:
 
     def kill(self) -> None:
         """TERM, a moment to comply, KILL; for the whole group. The leader is not reaped before."""
-        self._signal(signal.SIGTERM)
+        self._signal(signals.SIGTERM)
         waiter = select.poll()
         waiter.register(self.exit_descriptor, select.POLLIN)
         waiter.poll(KILL_GRACE * 1000)
-        self._signal(signal.SIGKILL)
+        self._signal(signals.SIGKILL)
         waiter.poll(KILL_GRACE * 1000)
 
     def close(self) -> int:
         """Release everything and return the exit code; -9 if even KILL could not end it."""
         if self.timed_out:
-            self._signal(signal.SIGKILL)
+            self._signal(signals.SIGKILL)
         os.close(self.exit_descriptor)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe:
-                pipe.close()
-        code = self.process.poll()
-        return -signal.SIGKILL if code is None else code
+        self._close_input()
+        os.close(self.process.stdout)
+        os.close(self.process.stderr)
+        pid, status = os.waitpid(self.process.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else -int(signals.SIGKILL)
 
     def _write(
         self, poller: select.poll, source: Iterator[bytes], pending: memoryview
@@ -180,9 +161,13 @@ class _Child:
         except BrokenPipeError:
             pass  # it ended, or closed its input: what is left of the input concerns nobody
         poller.unregister(self.input)
-        if self.process.stdin:
-            self.process.stdin.close()
+        self._close_input()
         return pending
+
+    def _close_input(self) -> None:
+        if self.input >= 0:
+            os.close(self.input)
+            self.input = -1
 
     def _read(self, descriptor: int, sink: Sink) -> bool:
         data = os.read(descriptor, _PIPE)
@@ -203,7 +188,7 @@ class _Child:
         if self.killed or (self.exited and not self.timed_out):
             return False
         self.killed = self.timed_out
-        self._signal(signal.SIGKILL if self.timed_out else signal.SIGTERM)
+        self._signal(signals.SIGKILL if self.timed_out else signals.SIGTERM)
         self.timed_out = True
         self.until = time.monotonic() + KILL_GRACE
         return True
@@ -217,5 +202,7 @@ class _Child:
             self._read(descriptor, sink)
 
     def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
+        try:
             os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass  # all of it has ended

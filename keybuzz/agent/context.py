@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-
-from keybuzz.agent.docker import Docker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from keybuzz.agent.channel import Channel
+    from keybuzz.agent.docker import Docker
 
     Value = TypeVar("Value")
 
@@ -22,10 +20,19 @@ class Context:
 
     def __init__(self, key: str, channel: Channel) -> None:
         self.channel = channel
-        self.docker = Docker()
         self._key = bytes.fromhex(key)
         self._cache: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
+        self._docker: Docker | None = None
+
+    @property
+    def docker(self) -> Docker:
+        """The host's engine, loaded for those who ask it."""
+        if self._docker is None:
+            from keybuzz.agent.docker import Docker
+
+            self._docker = Docker()
+        return self._docker
 
     def once(self, name: str, read: Callable[[], Value]) -> Value:
         """Return `read()`, called at most once per request under that name."""
@@ -48,5 +55,7 @@ class Context:
     def digest(self, content: bytes, secret: bool) -> str:
         """Return the digest of keybuzz.model.secret: keyed when the content holds a secret."""
         if secret:
+            import hmac
+
             return "hmac-sha256:" + hmac.new(self._key, content, hashlib.sha256).hexdigest()
         return "sha256:" + hashlib.sha256(content).hexdigest()

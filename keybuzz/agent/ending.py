@@ -6,7 +6,7 @@ There is one list for the whole process, because a process ends once.
 from __future__ import annotations
 
 import os
-import threading
+from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Cleanups:
     """Things to undo, last first, when the agent ends in the middle of a request."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._undo: dict[int, Callable[[], object]] = {}
         self._last = 0
 

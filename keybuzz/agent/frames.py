@@ -11,7 +11,7 @@ and the payload. A conversation on these frames:
 
 from __future__ import annotations
 
-import json
+from keybuzz.agent import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class FrameError(ValueError):
 
 def json_frame(message: dict[str, Any]) -> bytes:
     """Return the frame of a message. TypeError: JSON can not hold it. FrameError: too long."""
-    return _frame(JSON, json.dumps(message, separators=(",", ":")).encode())
+    return _frame(JSON, json_text.dumps(message).encode())
 
 
 def bytes_frame(payload: bytes) -> bytes:
@@ -60,7 +60,7 @@ def parse_header(header: bytes) -> tuple[bytes, int]:
 def parse_json(payload: bytes) -> dict[str, Any]:
     """Return the message of a J frame."""
     try:
-        message = json.loads(payload)
+        message = json_text.loads(payload.decode())
     except ValueError as error:
         raise FrameError(f"a JSON frame can not be read: {error}") from error
     if not isinstance(message, dict):

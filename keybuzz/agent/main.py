@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
+from _thread import start_new_thread
 from importlib import import_module
 
-from keybuzz.agent import ending
+from keybuzz.agent import ending, signals
 from keybuzz.agent.channel import Channel
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.frames import PROTOCOL
@@ -32,9 +31,9 @@ OPERATIONS = {
 def serve() -> NoReturn:
     """Talk on the standard streams until they close. Never returns."""
     channel = Channel(*_take_streams())
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: ending.end(1))
-    threading.Thread(target=channel.read_ahead, name="reader", daemon=True).start()
+    for number in (signals.SIGTERM, signals.SIGHUP):
+        signals.signal(number, lambda *_: ending.end(1))
+    start_new_thread(channel.read_ahead, ())
     python = sys.version.split()[0]
     channel.send({"hello": {"protocol": PROTOCOL, "pid": os.getpid(), "python": python}})
     while True:

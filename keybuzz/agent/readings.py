@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from keybuzz.agent import http
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
 
@@ -42,6 +41,8 @@ def _caught(read: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _http(query: dict[str, Any]) -> Any:
+    from keybuzz.agent import http
+
     response = http.request_url("GET", query["url"], 3.0)
     return {"status": response.status, "json": response.json()}
 
@@ -135,6 +136,8 @@ def _minio(query: dict[str, Any]) -> Any:
 
 
 def _socket(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import http
+
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
     with http.connect_unix(query["path"], query["timeout"]) as connection:

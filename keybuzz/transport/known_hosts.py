@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from keybuzz.transport.shared import shared
+
+_SPECIAL = frozenset(",*?!|")
+"""Characters of a field that is more than one plain name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,14 @@ def pinned_keys(text: str, address: str, port: int) -> PinnedKeys:
     name = address if port == 22 else f"[{address}]:{port}"
     accepted: set[tuple[str, str]] = set()
     revoked: set[str] = set()
-    for marker, names, kind, blob in _lines(text):
-        if not _matches(names, name):
+    known = _known(text)
+    for line in (*known.by_name.get(name.lower(), ()), *known.others):
+        if not _matches(line.names, name):
             continue
-        if marker == "@revoked":
-            revoked.add(blob)
-        elif not marker:
-            accepted.add((kind, blob))
+        if line.marker == "@revoked":
+            revoked.add(line.blob)
+        elif not line.marker:
+            accepted.add((line.kind, line.blob))
     return PinnedKeys(frozenset(accepted), frozenset(revoked))
 
 
@@ -51,14 +57,44 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def _lines(text: str) -> Iterator[tuple[str, str, str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    marker: str
+    names: str
+    kind: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The lines of a file: those that name one host plainly by that name, and all others."""
+
+    by_name: Mapping[str, tuple[_Line, ...]]
+    others: tuple[_Line, ...]
+
+
+@shared
+def _known(text: str) -> _Known:
+    """Read a file once for all its hosts: each of them would read the lines of all."""
+    by_name: dict[str, tuple[_Line, ...]] = {}
+    others: list[_Line] = []
+    for line in _lines(text):
+        name = line.names.lower()
+        if _SPECIAL.isdisjoint(name):
+            by_name[name] = (*by_name.get(name, ()), line)
+        else:
+            others.append(line)
+    return _Known(by_name, tuple(others))
+
+
+def _lines(text: str) -> Iterator[_Line]:
     for line in text.splitlines():
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         marker = words.pop(0) if words[0].startswith("@") else ""
         if len(words) >= 3:
-            yield marker, words[0], words[1], words[2]
+            yield _Line(marker, *words[:3])
 
 
 def _matches(names: str, name: str) -> bool:

@@ -11,7 +11,6 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import paramiko
@@ -21,6 +20,7 @@ from keybuzz.model.errors import ContactError
 from keybuzz.transport.bundle import command
 from keybuzz.transport.host_keys import pins_of, verify_host_key, wanted_key_types
 from keybuzz.transport.link import Target
+from keybuzz.transport.shared import shared
 from keybuzz.transport.stream import SocketStream
 
 CONNECT_TIMEOUT = 10.0
@@ -214,7 +214,7 @@ def _private_keys(target: Target) -> Sequence[paramiko.PKey]:
         ) from error
 
 
-@lru_cache(maxsize=8)
+@shared
 def _load_key(path: Path, changed: int) -> paramiko.PKey:
     """Load a key once for all hosts; `changed` makes an edited file a new one."""
     return paramiko.PKey.from_path(path)

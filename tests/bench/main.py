@@ -1,129 +1,169 @@
-"""kbz beside Ansible and pyinfra on the same ten lab hosts, interleaved in one run: `scripts/bench`."""
+"""kbz beside Ansible, pyinfra, nornir-netmiko and bare libssh2, interleaved in one run: `scripts/bench`."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.contestants import FILES, Contestant, contestants
-from tests.lab.conftest import Kbz, write_site
+from tests.bench import things
+from tests.bench.measure import Samples, rounds
+from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
+from tests.bench.stage import Stage, stage
+from tests.bench.table import table
 
-LAB = "kbz-bench"
-LIMIT = "db,redis,queue,temporal-01"
-JOURNALD = "/etc/systemd/journald.conf.d/keybuzz.conf"
-ROUNDS = int(os.environ.get("KBZ_BENCH_ROUNDS", "5"))
-Times = dict[str, list[float]]
-
-
-def call(words: list[str], env: dict[str, str]) -> float:
-    """Run a program to its good end and return its wall time in seconds."""
-    started = time.monotonic()
-    done = subprocess.run(
-        words, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
-    took = time.monotonic() - started
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return took
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- measured -->", "<!-- end -->"
+WORKS = {
+    "start": "Start: what a program takes longer than a bare Python",
+    "W1": "W1: one health command everywhere, cold, whole process",
+    "W1w": "W1w: the same again on open connections",
+    "W2": "W2: check of 20 files, 3 directories and 5 kernel settings on each host, nothing to change",
+    "W3": "W3: push of 20 changed files to each host",
+}
+SLOW_ROUNDS = {"pyinfra": 2, "ansible": 1}
+"""Rounds of W2 and W3, where these programs take minutes."""
 
 
-def rounds(
-    all_of_them: list[Contestant],
-    words: Callable[[Contestant], list[str]],
-    before: Callable[[], object],
-    after: Callable[[], object],
-) -> Times:
-    """Measure each contestant once per round, beginning with another one each time; the first round does not count."""
-    found: Times = {one.name: [] for one in all_of_them}
-    for number in range(ROUNDS + 1):
-        first = number % len(all_of_them)
-        for one in [*all_of_them[first:], *all_of_them[:first]]:
-            before()
-            took = call(words(one), one.env)
-            after()
-            print(f"  {one.name} {took:.2f} s", file=sys.stderr)
-            if number:
-                found[one.name].append(took)
-    return found
+def counts(work: str, program: Program, hosts: int, wanted: int) -> int:
+    """Return how many rounds a program takes part in: all must end within a quarter of an hour."""
+    if work in ("W2", "W3"):
+        return min(wanted, SLOW_ROUNDS.get(program.name, wanted)) if hosts <= 49 else 0
+    if hosts <= 49:
+        return min(wanted, 3) if program.name == "ansible" else wanted
+    if program.name == "ansible":
+        return 1 if hosts <= 200 else 0
+    return min(wanted, 3 if hosts <= 200 else 2)
 
 
-def nothing() -> None:
-    """Neither prepare nor judge."""
+def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int) -> Iterator[str]:
+    """Yield a section for each work on one stage."""
+    size = len(made.addresses)
+    contestants = programs(made, folder, venv)
+    places = [folder / "hosts" / address for address in made.addresses]
+    for place in places:
+        things.write_host(place, OLD)
 
-
-def measure(kbz: Kbz, found: list[Contestant]) -> dict[str, Times]:
-    """Return the times of all contestants for each thing that is measured."""
-    limit = ("--limit", LIMIT)
-
-    def damage() -> None:
-        kbz.good("exec", *limit, "--", f"echo '# edited' >> {JOURNALD}")
+    def reset() -> None:
+        for place in places:
+            things.write_files(place, OLD)
 
     def judge() -> None:
-        kbz.good("plan", "base", *limit)
+        missing = [place.name for place in places if not things.has_version(place, NEW)]
+        if missing:
+            sys.exit(f"the new files are not on {', '.join(missing)}")
 
-    for one in found:
-        call(one.converge, one.env)
-    judge()
-    return {
-        "start of the program": rounds(found, lambda one: one.help, nothing, nothing),
-        "one command on each host": rounds(found, lambda one: one.command, nothing, nothing),
-        "nothing to change": rounds(found, lambda one: one.converge, nothing, nothing),
-        "one file changed on each host": rounds(found, lambda one: one.converge, damage, judge),
-    }
-
-
-def table(times: dict[str, Times]) -> str:
-    """Return the medians and, with kbz = 1.0, their ratios."""
-    names = list(next(iter(times.values())))
-    lines = ["| wall time | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for what, of in times.items():
-        medians = {name: statistics.median(values) for name, values in of.items()}
-        cells = [f"{m / medians['kbz']:.1f} ({m:.2f} s)" for m in medians.values()]
-        lines.append(f"| {what} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    for work in works:
+        if work == "start":
+            continue
+        steps = (reset, judge) if work == "W3" else (reset,) if work == "W2" else ()
+        found = rounds(
+            made, contestants, work, lambda one, w=work: counts(w, one, size, wanted), *steps
+        )
+        if not found:
+            continue
+        note = ""
+        if work == "W2" and "ansible" in found and size > ANSIBLE_HOSTS:
+            found["ansible"] = scaled(found, size / ANSIBLE_HOSTS)
+            note = f"\n\nAnsible was measured on {ANSIBLE_HOSTS} hosts; its times are scaled to {size}."
+        trips = {s.round_trips for s in found.get("kbz", []) if s.round_trips}
+        told = f"\n\nRound trips of kbz for each host: {', '.join(sorted(trips))}." if trips else ""
+        yield f"### {WORKS[work]}, {size} hosts\n\n{table(found)}{note}{told}\n"
 
 
-def versions(found: list[Contestant]) -> str:
-    """Return the first line that each program says about itself."""
-    said = [
-        subprocess.run(one.help, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-        for one in found[1:]
+def scaled(found: Samples, factor: float) -> list[object]:
+    """Return Ansible's samples as if on all hosts: its time grows with hosts times tasks."""
+    return [
+        replace(s, wall=s.wall * factor, client=s.client * factor, hosts=s.hosts * factor)
+        for s in found["ansible"]
     ]
+
+
+def starts(venv: Path, wanted: int) -> str:
+    """Return the section about starting: help, and a command that is refused at once."""
+    kbz = str(DOCUMENT.parents[1] / ".venv/bin/kbz")
+    words = {
+        "a bare Python": [str(DOCUMENT.parents[1] / ".venv/bin/python"), "-c", "pass"],
+        "kbz --help": [kbz, "--help"],
+        "a refused command (kbz pln)": [kbz, "pln"],
+        "ansible --version": [str(venv / "bin/ansible"), "--version"],
+        "pyinfra --version": [str(venv / "bin/pyinfra"), "--version"],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in words}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    for number in range(2 * wanted + 1):
+        for name, argv in words.items():
+            started = time.monotonic()
+            subprocess.run(argv, capture_output=True, check=False, env=env)
+            if number:
+                taken[name].append(time.monotonic() - started)
+    bare = statistics.median(taken["a bare Python"])
+    lines = ["| program | median | more than a bare Python |", "|---|---|---|"]
+    for name, of in taken.items():
+        middle = statistics.median(of)
+        lines.append(f"| {name} | {middle * 1000:.0f} ms | {(middle - bare) * 1000:.0f} ms |")
+    return f"### {WORKS['start']}\n\n" + "\n".join(lines) + "\n"
+
+
+def circumstances(venv: Path, wanted: int, load: str) -> str:
+    """Say when, where and with what this was measured."""
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
     )
-    return ", ".join([f"kbz {revision.stdout.strip()}", *said, f"Python {sys.version.split()[0]}"])
+    listed = subprocess.run(
+        [venv / "bin/python", "-m", "pip", "list", "--format", "freeze"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = ("ansible-core", "pyinfra", "nornir", "nornir-netmiko", "netmiko", "ssh2-python")
+    installed = dict(line.split("==") for line in listed.stdout.split() if "==" in line)
+    versions = ", ".join(f"{name} {installed[name]}" for name in names)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores for hosts and program together, {load}; "
+        f"up to {wanted} rounds. kbz {revision.stdout.strip()}, {versions}, Python {platform.python_version()}.\n"
+    )
 
 
 def main() -> None:
-    """Start the lab, make its hosts as described, measure, print."""
-    venv = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
-        folder = Path(name)
-        kbz = write_site(folder, LAB)
-        kbz.good("lab", "up", "--limit", LIMIT, timeout=1800)
-        kbz.good("secrets", "init")
-        kbz.good("run", "base", "--all", "--limit", LIMIT, timeout=1800)
-        document = kbz.good("inventory", "--limit", LIMIT, "--format", "json").json()
-        hosts = {server["name"]: server["address"] for server in document["servers"]}
-        for path in FILES:
-            target = folder / "files" / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(kbz.on(next(iter(hosts)), f"cat {path}"))
-        found = contestants(kbz, hosts, venv, folder, LAB)
-        before = os.getloadavg()[0]
-        times = measure(kbz, found)
-        load = f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after"
-        print(f"{datetime.now(UTC):%Y-%m-%d}, {len(hosts)} hosts, {ROUNDS} rounds, medians;")
-        print(f"{os.cpu_count()} cores, {load}; {versions(found)}.\n")
-        print(table(times))
+    """Measure what is asked for and write it into the document."""
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("venv", type=Path)
+    parser.add_argument(
+        "--hosts",
+        default="49,200,500",
+        help="numbers of hosts, by commas; 48 is the least: the closed groups",
+    )
+    parser.add_argument("--rounds", default=5, type=int)
+    parser.add_argument("--only", default=",".join(WORKS), help="works, by commas")
+    parser.add_argument("--print", action="store_true", help="leave docs/benchmarks.md as it is")
+    asked = parser.parse_args()
+    works = [work for work in WORKS if work in asked.only.split(",")]
+    before = os.getloadavg()[0]
+    sections = [starts(asked.venv, asked.rounds)] if "start" in works else []
+    for size in map(int, asked.hosts.split(",")):
+        with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
+            folder = Path(name)
+            (folder / "stage").mkdir()
+            with stage(folder / "stage", size) as made:
+                sections += measure(made, folder, asked.venv, works, asked.rounds)
+    load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    text = "\n".join([circumstances(asked.venv, asked.rounds, load), *sections])
+    print(text)
+    if not asked.print:
+        document = DOCUMENT.read_text()
+        head, _, rest = document.partition(BEGIN)
+        _, _, tail = rest.partition(END)
+        DOCUMENT.write_text(f"{head}{BEGIN}\n{text}{END}{tail}")
 
 
 if __name__ == "__main__":

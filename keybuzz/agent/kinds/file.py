@@ -6,10 +6,7 @@ A marker beside the file stays until its reader has been told: a run that dies i
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import shutil
 import stat
 
 from keybuzz.agent.atomic import beside, discard, replacing
@@ -19,6 +16,7 @@ from keybuzz.agent.kinds.files import ABSENT, ownership
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Any
 
     from keybuzz.agent.context import Context
@@ -29,7 +27,7 @@ _SHOWN_BYTES = 65536
 _NO_SUCH_UNIT = 5
 """Exit code of systemctl for a unit that is not there yet: it reads the file when it starts."""
 _MASK = "‹secret›"
-_SENSITIVE = re.compile(r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*")
+_SENSITIVE = r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*"
 
 
 def read_file(query: Query, context: Context) -> State:
@@ -78,6 +76,8 @@ def _shown(content: bytes, query: Query) -> str:
     text = content[:_SHOWN_BYTES].decode(errors="replace")
     if not query["secret"]:
         return text
+    import re
+
     places = [
         (re.compile(".*".join(map(re.escape, pieces))), _MASK.join(pieces))
         for pieces in query["secret_lines"]
@@ -89,7 +89,13 @@ def _masked(line: str, places: list[tuple[re.Pattern[str], str]]) -> str:
     for place, shown in places:
         if place.fullmatch(line):
             return shown
-    return _SENSITIVE.sub(rf"\1{_MASK}", line)
+    return _without_secret(line)
+
+
+def _without_secret(line: str) -> str:
+    import re  # not before it is needed: it costs more time than to read a hundred files
+
+    return re.sub(_SENSITIVE, rf"\1{_MASK}", line)
 
 
 def write_file(order: Query, context: Context) -> None:
@@ -115,8 +121,11 @@ def _clear_the_way(path: str) -> None:
     detail = ""
     if stat.S_ISDIR(status.st_mode):
         detail = " with something in it"
-        with contextlib.suppress(OSError):
+        try:
             os.rmdir(path)
+        except OSError:
+            pass
+        else:
             return
     raise AgentError(
         f"{path} must be a file and is {_what(status)}{detail}", "look at it, move it away"
@@ -167,7 +176,7 @@ def _without(output: str, tolerated: list[str]) -> str:
 
 
 def _tail(output: str) -> str:
-    lines = [_SENSITIVE.sub(rf"\1{_MASK}", line) for line in output.strip().splitlines()]
+    lines = [_without_secret(line) for line in output.strip().splitlines()]
     return " | ".join(lines[-5:])
 
 
@@ -175,6 +184,8 @@ def _keep_previous(path: str) -> None:
     """Keep the version before below PREVIOUS, so that a person can go back to it."""
     if not os.path.isfile(path) or os.path.islink(path):
         return
+    import shutil
+
     target = PREVIOUS + path
     os.makedirs(PREVIOUS, mode=0o700, exist_ok=True)
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
@@ -217,7 +228,7 @@ def _signal(process: int, name: str) -> None:
     """
     import signal
 
-    with contextlib.suppress(
-        ProcessLookupError
-    ):  # it ended meanwhile; it reads the file when it starts
+    try:
         os.kill(process, signal.Signals[f"SIG{name}"])
+    except ProcessLookupError:
+        pass  # it ended meanwhile; it reads the file when it starts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from keybuzz.agent.atomic import replace
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
@@ -87,9 +85,11 @@ def write_service(order: Query, context: Context) -> None:
 
 
 def _fstab() -> list[str]:
-    with contextlib.suppress(FileNotFoundError), open(_FSTAB, encoding="utf-8") as file:
-        return file.read().splitlines()
-    return []
+    try:
+        with open(_FSTAB, encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _is_swap(line: str) -> bool:
