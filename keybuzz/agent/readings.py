@@ -128,6 +128,18 @@ def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
     return rabbitmq.look(query["access"], context)
 
 
+def _k3s(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import k3s  # only few hosts need it
+
+    return k3s.look(query, context)
+
+
+def _pod_network(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import pod_network
+
+    return pod_network.look(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
@@ -174,4 +186,6 @@ _HOST = {
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
     "rabbitmq": _rabbitmq,
+    "k3s": _k3s,
+    "pod-network": _pod_network,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.k3s import K3sLook, PodNetwork
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
@@ -369,6 +370,8 @@ Reading = (
     | GaleraPosition
     | AmqpLogin
     | RabbitmqLook
+    | K3sLook
+    | PodNetwork
 )
 
 
