@@ -160,11 +160,13 @@ def _ingress(live: Live) -> Finding:
     check = "k3s.ingress.ready"
     if (reason := ingress_not_ready(live)) is not None:
         return Finding(check, Level.CRITICAL, reason, hint="kbz drift k3s")
-    found = look(live)["ingress"]
+    found, total = look(live)["ingress"], len(nodes(live))
+    if found["ready"] < total:
+        return Finding(check, Level.CRITICAL, f"{found['ready']} of {total} nodes serve it")
     if not found["host_network"]:
         text = "its pods are not on their nodes' network (K3S-2)"
         return Finding(check, Level.CRITICAL, text, hint="kbz run k3s")
-    return Finding(check, Level.OK, f"{found['ready']} of {len(nodes(live))} nodes serve it")
+    return Finding(check, Level.OK, f"{total} of {total} nodes serve it")
 
 
 def _built_in(live: Live) -> tuple[Finding, ...]:
