@@ -38,6 +38,7 @@ class WorkloadKind(Enum):
     REDIS = "redis"
     AMQP = "amqp"
     MYSQL = "mysql"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
 from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
+from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
 from tasks.k3s.rollout import next_stage
 from tasks.k3s.turns import regain, release
@@ -26,6 +27,7 @@ MODULE = Module(
     release=release,
     regain=regain,
     topology=topology,
+    drill=DRILL,
 )
 
 check = checking(MODULE)

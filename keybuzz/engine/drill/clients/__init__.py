@@ -17,6 +17,7 @@ _LIBRARIES = {
     WorkloadKind.REDIS: ("redis", "redis"),
     WorkloadKind.AMQP: ("pika", "pika"),
     WorkloadKind.MYSQL: ("pymysql", "PyMySQL"),
+    WorkloadKind.HTTP: ("http.client", "of Python itself"),
 }
 
 
