@@ -135,6 +135,18 @@ def _minio(query: dict[str, Any]) -> Any:
     return minio.look(query["access"])
 
 
+def _k3s(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import k3s  # only few hosts need it
+
+    return k3s.look(query, context)
+
+
+def _pod_network(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent import pod_network
+
+    return pod_network.look(query)
+
+
 def _socket(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent import http
 
@@ -198,4 +210,6 @@ _HOST = {
     "rabbitmq": _rabbitmq,
     "system": _system,
     "strays": _strays,
+    "k3s": _k3s,
+    "pod-network": _pod_network,
 }

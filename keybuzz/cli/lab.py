@@ -27,7 +27,7 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
     The registry and the load balancers always come too. Images are made and stored in the registry
     for the groups of the chosen servers only, and only those that are missing.
     """
-    from keybuzz.lab import images, mirror, services
+    from keybuzz.lab import artefacts, images, mirror, services
     from keybuzz.lab import lab as whole
     from keybuzz.lab.stand_ins import needed_by
 
@@ -38,6 +38,7 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
         services.up(site.settings, site.balancers(), say)
         images.ensure(site.settings, needed, say)
         mirror.fill(site.settings, needed, say)
+        artefacts.ensure(site.settings, chosen, say)
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 

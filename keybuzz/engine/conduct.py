@@ -124,7 +124,8 @@ class Conductor:
             snapshot = self._read()
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
-        return self._await_carried(module, carried, snapshot)
+        snapshot = self._await_carried(module, carried, snapshot)
+        return self._regain(module, stage, snapshot)
 
     def _release(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Let other modules hand over what the hosts of a stage lead, before it interrupts them."""
@@ -135,6 +136,17 @@ class Conductor:
                     continue
                 if (handing := other.release(live, host)) is not None:
                     snapshot = self.stage(other, handing, snapshot)
+        return snapshot
+
+    def _regain(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Let other modules take back what they released for this stage: a node takes pods again."""
+        for other in carried_by(stage, self.every_module, self.site):
+            for host in sorted(disrupted(stage)):
+                live = self.view(snapshot).live(other, self.site)
+                if other.name == module.name or host not in live.hosts:
+                    continue
+                if (taking := other.regain(live, host)) is not None:
+                    snapshot = self.stage(other, taking, snapshot)
         return snapshot
 
     def _await_carried(

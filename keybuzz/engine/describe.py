@@ -46,7 +46,9 @@ def describe_host(task: Task, modules: tuple[Module, ...]) -> HostDescription:
         kept, not_kept = applicable(site, server.name, found.resources)
         left.extend(not_kept)
         described[module.name] = replace(
-            found, resources=tuple(rendered(task, resource) for resource in kept)
+            found,
+            resources=tuple(rendered(task, resource) for resource in kept),
+            cluster=tuple(rendered(task, resource) for resource in found.cluster),
         )
     return HostDescription(described, tuple(left))
 

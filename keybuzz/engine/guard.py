@@ -63,7 +63,8 @@ def carried_by(stage: Stage, modules: Iterable[Module], site: Site) -> tuple[Mod
 def cluster_of(module: Module, live: Live) -> Cluster:
     """Return a module's cluster as it is now."""
     up = module.members_up(live) if module.members_up else frozenset()
-    members = frozenset(server.name for server in live.members)
+    everybody = frozenset(server.name for server in live.members)
+    members = module.voters(live) if module.voters else everybody
     return Cluster(module.name, members, up, _trouble(module, live) is None, module.least_up)
 
 

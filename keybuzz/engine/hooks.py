@@ -110,7 +110,10 @@ def _call(site: Site, path: Path, document: Mapping[str, Any]) -> str:
     text = json.dumps(redactor.value(dict(document)), ensure_ascii=False)
     try:
         done = run_child(
-            [str(path)], stdin=text.encode(), timeout=seconds, cwd=str(site.root), limit=_LONGEST
+            ["env", "--chdir", str(site.root), str(path)],
+            stdin=text.encode(),
+            timeout=seconds,
+            limit=_LONGEST,
         )
     except AgentError as error:
         return redactor.text(error.what)

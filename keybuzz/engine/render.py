@@ -6,6 +6,7 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from keybuzz.model.content import Content, Part, QuotedSecret, Template, quoted
 from keybuzz.model.errors import InputError
 from keybuzz.model.files import File
+from keybuzz.model.k3s import K3sManifest
 from keybuzz.model.resource import Resource
 from keybuzz.model.secret import MASK, Secret
 
@@ -148,8 +150,19 @@ def render(task: Task, template: Template) -> Content:
     return content
 
 
+def objects_of(text: str) -> tuple[str, ...]:
+    """Return the documents of a YAML file, each as JSON with sorted keys."""
+    from ruamel.yaml import YAML
+
+    found = YAML(typ="safe", pure=True).load_all(text)
+    return tuple(json.dumps(item, sort_keys=True) for item in found if item is not None)
+
+
 def rendered(task: Task, resource: Resource) -> Resource:
     """Return the resource with its template rendered, if it has one."""
     if isinstance(resource, File) and isinstance(resource.content, Template):
         return replace(resource, content=render(task, resource.content))
+    if isinstance(resource, K3sManifest) and resource.template is not None:
+        text = render(task, resource.template).reveal()
+        return replace(resource, objects=objects_of(text), template=None)
     return resource

@@ -27,8 +27,10 @@ from keybuzz.model.finding import Level
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Change, Plan
 from keybuzz.model.report import Report
-from keybuzz.model.restart import ContainerRestart, Reboot
+from keybuzz.model.resource import Resource
+from keybuzz.model.restart import ContainerRestart, Reboot, ServiceRestart
 from keybuzz.model.server import Server
+from keybuzz.model.system import SystemdUnit
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 
@@ -36,7 +38,7 @@ BACK_TIMEOUT = 600.0
 """Seconds for a group to be whole again after one of its members began anew."""
 FIRST_TIMEOUT = 60.0
 """Seconds for a group to be whole before anything is touched."""
-_KINDS = (ContainerRestart, Reboot)
+_KINDS = (ContainerRestart, Reboot, ServiceRestart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,18 @@ def marked(module: Module, marks: Marks) -> Module:
     return replace(module, describe=describe)
 
 
-def _wishes(found: Description) -> tuple[ContainerRestart | Reboot, ...]:
-    wishes: list[ContainerRestart | Reboot] = []
+def restartable(item: Resource) -> bool:
+    """Say whether `kbz restart` restarts it: a container, or a unit that serves."""
+    return isinstance(item, Container) or (isinstance(item, SystemdUnit) and item.serves)
+
+
+def _wishes(found: Description) -> tuple[ContainerRestart | Reboot | ServiceRestart, ...]:
+    wishes: list[ContainerRestart | Reboot | ServiceRestart] = []
     for item in found.resources:
         if isinstance(item, Container):
             wishes.append(ContainerRestart(item.container, item.stop_timeout))
+        elif isinstance(item, SystemdUnit) and restartable(item):
+            wishes.append(ServiceRestart(item.unit))
         elif isinstance(item, Reboot):
             wishes.append(item)
     return tuple(wishes)
@@ -273,6 +282,7 @@ def _roll(
         if found.members_up is None or found.members_up(conductor.view(snapshot).live(found, site))
     ]
     while True:
+        snapshot = _regained(conductor, module, installed, snapshot)
         for found in installed:
             gate = Stage("proof", (), after=whole(found, timeout))
             snapshot = conductor.stage(found, gate, snapshot)
@@ -283,6 +293,19 @@ def _roll(
             return
         snapshot = conductor.stage(module, stage, snapshot)
         timeout = BACK_TIMEOUT
+
+
+def _regained(
+    conductor: Conductor, module: Module, clusters: list[Module], snapshot: Snapshot
+) -> Snapshot:
+    """Let every host that has begun anew take back what was released before: its node takes pods again."""
+    for found in clusters:
+        waiting = left(conductor.view(snapshot).live(module, conductor.site))
+        for host in sorted(conductor.selected - set(waiting)):
+            live = conductor.view(snapshot).live(found, conductor.site)
+            if host in live.hosts and (stage := found.regain(live, host)) is not None:
+                snapshot = conductor.stage(found, stage, snapshot)
+    return snapshot
 
 
 def _only_restarts(found: Survey) -> Survey:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.requests import require_meant
-from keybuzz.engine.restart import RestartRequest, reboots
+from keybuzz.engine.restart import RestartRequest, reboots, restartable
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.docker import Container
 from keybuzz.model.errors import UsageError
 from keybuzz.site.module import Module
 from keybuzz.site.problems import nearest
@@ -55,9 +54,9 @@ def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> Res
         return RestartRequest(reboots(module.group), selected)
     site = workspace.site
     found = module.describe(site, site.server(min(selected))).resources
-    if not any(isinstance(item, Container) for item in found):
+    if not any(restartable(item) for item in found):
         raise UsageError(
-            f"module {module.name} has no containers",
+            f"module {module.name} has no containers and no service",
             hint=f"kbz restart {module.name} --reboot reboots its hosts",
         )
     return RestartRequest(module, selected)

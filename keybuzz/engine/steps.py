@@ -12,6 +12,7 @@ from keybuzz.engine.events import Event, Listener, StepEnded, StepStarted
 from keybuzz.engine.observe import session
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import ContactError, StepError
+from keybuzz.model.files import Artefact
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change
 from keybuzz.model.resource import Value
@@ -84,7 +85,7 @@ def apply_host(
             payload,
             timeout=timeout,
             on_event=tell,
-            upload=_archive_blocks(changes, archives),
+            upload=_streamed(changes, archives),
         )
     except (ContactError, StepError) as error:
         # The step at work is the first that has not ended; an answer lost behind the last is about that one.
@@ -140,13 +141,15 @@ def _json(value: Value) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _archive_blocks(
+def _streamed(
     changes: tuple[Change, ...], archives: Mapping[str, Path]
 ) -> Iterator[bytes] | tuple[()]:
-    """Return the bytes of the built image among the changes; a stage has at most one for each host."""
+    """Return the bytes of the built image or program among the changes; a stage has at most one for each host."""
     for change in changes:
         if isinstance(change.resource, Image) and change.resource.built:
             return _blocks(archives[change.resource.reference])
+        if isinstance(change.resource, Artefact):
+            return _blocks(change.resource.source)
     return ()
 
 

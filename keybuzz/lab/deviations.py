@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keybuzz.lab.artefacts import PROGRAMS
 from keybuzz.lab.recipe import SERVER
 from keybuzz.lab.stand_ins import STAND_INS
 
@@ -64,4 +65,8 @@ def deviations() -> tuple[Deviation, ...]:
         Deviation(f"image {image.reference}", "the frozen image", image.provenance)
         for image in STAND_INS
     )
-    return (*_FIXED, masked, *stand_ins)
+    programs = tuple(
+        Deviation(f"program {program.name}", program.stands_for, program.provenance)
+        for program in PROGRAMS
+    )
+    return (*_FIXED, masked, *stand_ins, *programs)

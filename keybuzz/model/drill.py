@@ -41,6 +41,7 @@ class WorkloadKind(Enum):
     AMQP = "amqp"
     MYSQL = "mysql"
     S3 = "s3"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)

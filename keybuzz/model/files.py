@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from keybuzz.model.content import Content, Template
@@ -69,6 +70,30 @@ class Absent(Resource):
 
     def order(self) -> Json:
         return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact(Resource):
+    """A program that the controller streams to the host; nothing is sent where the digest is right."""
+
+    kind: ClassVar[str] = "artefact"
+    path: str
+    digest: str
+    """`sha256:…` of versions.yaml."""
+    source: Path
+    """The file on the controller."""
+    mode: int = 0o755
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"digest": self.digest, "owner": 0, "group": 0, "mode": f"{self.mode:04o}"}
+
+    def order(self) -> Json:
+        return {**self.query(), "digest": self.digest, "mode": self.mode}
 
 
 @dataclass(frozen=True, slots=True)

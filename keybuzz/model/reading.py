@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.k3s import K3sLook, PodNetwork
 from keybuzz.model.minio import MinioLook
 from keybuzz.model.rabbitmq import RabbitmqLook
 from keybuzz.model.resource import Json
@@ -381,6 +382,8 @@ Reading = (
     | RabbitmqLook
     | SystemLook
     | StraySweep
+    | K3sLook
+    | PodNetwork
 )
 
 

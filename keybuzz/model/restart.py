@@ -39,6 +39,33 @@ class ContainerRestart(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceRestart(Resource):
+    """The wish that a systemd unit has started again since it was seen."""
+
+    kind: ClassVar[str] = "service-restart"
+    unit: str
+    seen: str = ""
+    """systemd's InvocationID, as the host told it when the restart began."""
+
+    @property
+    def name(self) -> str:
+        return self.unit
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"restarted": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "seen": self.seen}
+
+    def order(self) -> Json:
+        return self.query()
+
+    def disrupts(self, observed: Attributes) -> bool:
+        return observed.get("running") is True
+
+
+@dataclass(frozen=True, slots=True)
 class Reboot(Resource):
     """The wish that a host has booted again since it was seen."""
 

@@ -107,10 +107,15 @@ class SystemdUnit(Resource):
     kind: ClassVar[str] = "systemd-unit"
     unit: str
     text: str
+    serves: bool = False
+    """True when others rely on it: to restart it interrupts a service, and whoever starts it does not wait for it."""
 
     @property
     def name(self) -> str:
         return self.unit
+
+    def disrupts(self, observed: Attributes) -> bool:
+        return self.serves and observed.get("running") is True
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
@@ -122,7 +127,32 @@ class SystemdUnit(Resource):
         }
 
     def order(self) -> Json:
-        return {**self.query(), "text": self.text}
+        return {**self.query(), "text": self.text, "wait": not self.serves}
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceOption(Resource):
+    """A file with one option: the name of the interface that carries an address, found on the host itself."""
+
+    kind: ClassVar[str] = "interface-option"
+    path: str
+    option: str
+    """Such as flannel-iface."""
+    address: str
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"option": self.option, "address": self.address}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "address": self.address}
+
+    def order(self) -> Json:
+        return {**self.query(), "option": self.option}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,15 @@ class Drill:
     """How one cluster is drilled (`kbz drill`)."""
 
     container: str
-    """What is killed or stopped on the victim."""
+    """What is killed or stopped on the victim; for people only, where that is a unit."""
     workload: Callable[[Site, Scenario], Workload]
     """Who writes during the fault, and whether the service promises to keep what it acknowledges."""
     not_recovered: Callable[[Live, Scenario, str], str | None]
     """Why the cluster is not yet what it must be while the victim (a host) is broken; None when it is."""
     leader: Callable[[Live], str | None] = lambda live: None
     """Host that leads now; None when nobody does, or where nobody ever does."""
+    unit: Callable[[Server], str] | None = None
+    """The systemd unit that is killed or stopped instead of a container."""
     name: str = ""
     """What the operator calls it, when that is not the module's name."""
     limit: float = 120.0

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from keybuzz.model.errors import InputError
 from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.secret import DigestKey
+from keybuzz.model.secret import DigestKey, sha256
 from keybuzz.site.credentials import load_credentials
 from keybuzz.site.groups import load_groups
 from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.problems import Problems, read_file
 from keybuzz.site.settings import load_settings
-from keybuzz.site.site import Site
+from keybuzz.site.site import Binary, Settings, Site
 from keybuzz.site.tsv import read_servers
-from keybuzz.site.versions import parse_versions
+from keybuzz.site.versions import parse_binaries, parse_versions
 from keybuzz.site.yaml_tree import Tree, TreeReader, parse_fields
 
 _LIMIT = 1 << 18
@@ -107,17 +107,31 @@ def load_inventory_site(configuration: Configuration) -> Site:
     root = configuration.path.resolve().parent
     catalogue = load_groups(configuration.groups)
     versions = read_file(configuration.versions, _LIMIT)
+    settings = load_settings(root, configuration.site, configuration.overlay)
     return Site(
         root=root,
         servers=read_servers(configuration.servers, catalogue),
         catalogue=catalogue,
         versions=parse_versions(versions, str(configuration.versions)),
         versions_text=versions.decode("utf-8", "replace"),
-        settings=load_settings(root, configuration.site, configuration.overlay),
+        binaries=_binaries(parse_binaries(versions, str(configuration.versions)), settings, root),
+        settings=settings,
         policies=read_policies(configuration.policies, catalogue),
         credentials={},
         digest_key=DigestKey(b""),
     )
+
+
+def _binaries(found: dict[str, Binary], settings: Settings, root: Path) -> dict[str, Binary]:
+    """Return the programs; where digests say nothing (a lab's stand-ins), each with that of the file that is there."""
+    if settings.parameters.get("versions.no_digests", "none") == "none":
+        return found
+    made: dict[str, Binary] = {}
+    for name, binary in found.items():
+        path = root / settings.parameters.get(f"{name}.artefacts", "") / name
+        content = path.read_bytes() if path.is_file() else None
+        made[name] = replace(binary, digest=sha256(content) if content is not None else "")
+    return made
 
 
 def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:

@@ -129,6 +129,8 @@ class Module:
     """Name by which policies.yaml freezes it (FRZ-1), when that is not its group."""
     members_up: Callable[[Live], frozenset[str]] | None = None
     """Members that count for the quorum now; None when the group needs no majority."""
+    voters: Callable[[Live], frozenset[str]] | None = None
+    """Members whose majority is the quorum, where not all of the group have a vote; None: all have."""
     least_up: int | None = None
     """Members that must stay up where that is no majority: one of a pair of proxies."""
     virgin: Callable[[Live], bool] | None = None
@@ -137,6 +139,8 @@ class Module:
     """Host on which cluster resources are written now."""
     release: Callable[[Live, str], Stage | None] = lambda live, host: None
     """What must happen before this host is interrupted by another module: its lead is handed over."""
+    regain: Callable[[Live, str], Stage | None] = lambda live, host: None
+    """What undoes a release when its host is back, such as taking work again; None when nothing is left of one."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

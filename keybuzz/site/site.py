@@ -31,6 +31,19 @@ class ImageVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Binary:
+    """A program of versions.yaml that is no image: a file that kbz places itself."""
+
+    name: str
+    version: str
+    digest: str
+    """`sha256:…` of the file; empty when nobody has written it yet."""
+    line: int
+    reason: str = ""
+    """Why it is not the version that was frozen."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The values of site.yaml with the overlay laid over them."""
 
@@ -60,6 +73,8 @@ class Site:
     policies: Policies = field(default_factory=Policies)
     former: Mapping[str, Secret] = field(default_factory=dict)
     """Values that a rotation is about to replace: while it lasts, a cluster that can takes both."""
+    binaries: Mapping[str, Binary] = field(default_factory=dict)
+    """Programs of versions.yaml that are files."""
     versions_text: str = ""
     """versions.yaml as it stands: the same file is placed on the controller (VER-1)."""
 
@@ -81,6 +96,16 @@ class Site:
                 f"image {name} is not listed", where="versions.yaml", hint="add it with its tag"
             )
         return self.pinned(self.versions[name])
+
+    def binary(self, name: str) -> Binary:
+        """Return a program of versions.yaml; there is no default (VER-1)."""
+        if name not in self.binaries:
+            raise InputError(
+                f"binary {name} is not listed",
+                where="versions.yaml",
+                hint="add it with its version and the sha256 of its file",
+            )
+        return self.binaries[name]
 
     def pinned(self, version: ImageVersion) -> str:
         """Return `name:tag@sha256:…` when the digest is known and this site compares digests, else `name:tag`."""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from keybuzz.model.errors import InputError
 from keybuzz.site.problems import Problems
-from keybuzz.site.site import ImageVersion
+from keybuzz.site.site import Binary, ImageVersion
 from keybuzz.site.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_WHOLE = re.compile(r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?")
 _NUMBER = re.compile(r"\d+\.\d+|\d{4}-\d{2}-\d{2}")
 
 
@@ -20,14 +21,42 @@ def parse_versions(content: bytes, source: str) -> dict[str, ImageVersion]:
     """Return the images by name; InputError names each floating, partial or unexplained tag."""
     problems = Problems(source)
     reader = _VersionsReader(problems)
-    top = reader.fields(parse_fields(content, source), "the file", ("images",))
+    top = reader.fields(parse_fields(content, source), "the file", ("images",), ("binaries",))
     images = reader.entries(top["images"], "images") if top else ()
     found = {key.text: reader.image(key, value) for key, value in images}
     problems.raise_if_any()
     return found
 
 
+def parse_binaries(content: bytes, source: str) -> dict[str, Binary]:
+    """Return the programs that are files; InputError for a version that floats, or a sha256 that is none."""
+    problems = Problems(source)
+    reader = _VersionsReader(problems)
+    top = reader.fields(parse_fields(content, source), "the file", ("images",), ("binaries",))
+    entries = reader.entries(top["binaries"], "binaries") if "binaries" in top else ()
+    found = {key.text: reader.binary(key, value) for key, value in entries}
+    problems.raise_if_any()
+    return found
+
+
 class _VersionsReader(TreeReader):
+    def binary(self, key: Scalar, tree: Tree) -> Binary:
+        fields = self.fields(tree, key.text, ("version",), ("sha256", "reason"))
+        version = self.text(fields["version"], "version") if fields else ""
+        digest = self.text(fields["sha256"], "sha256") if "sha256" in fields else ""
+        reason = self.text(fields["reason"], "reason") if "reason" in fields else ""
+        if fields and not _WHOLE.fullmatch(version):
+            self.problems.add(
+                key.line,
+                f"{key.text} {version} floats (VER-1)",
+                "write the whole version, such as v1.33.5+k3s1",
+            )
+        if digest and not DIGEST.fullmatch(f"sha256:{digest}"):
+            self.problems.add(
+                key.line, f"{key.text} has a sha256 that is none", "64 hexadecimal digits"
+            )
+        return Binary(key.text, version, f"sha256:{digest}" if digest else "", key.line, reason)
+
     def image(self, key: Scalar, tree: Tree) -> ImageVersion:
         fields = self.fields(tree, key.text, ("frozen",), ("reference", "reason", "digest"))
         frozen = self.text(fields["frozen"], "frozen") if fields else ""

@@ -74,6 +74,7 @@ DAEMON = {
     "storage-driver": "overlay2",
 }
 RESOLVERS = ("1.1.1.1", "8.8.8.8")
+POD_NETWORKS = ("10.42.0.0/16", "10.43.0.0/16")
 _JOURNALD = "[Journal]\nSystemMaxUse=200M\nSystemKeepFree=100M\n"
 _SCHEDULE_UNITS = ("kbz-drift.service", "kbz-drift.timer")
 _MANAGED = "# Managed by kbz (module base).\n"
@@ -87,7 +88,7 @@ class SysctlValues:
 
 
 def describe(site: Site, server: Server) -> Description:
-    """Return the description; it is the same for every role until the strict firewall profile comes.
+    """Return the description; it is the same for every role, but that nodes of K3s let their pods in.
 
     The controller also gets a copy of versions.yaml at the place that the owner's notes name (VER-1).
     """
@@ -101,7 +102,7 @@ def describe(site: Site, server: Server) -> Description:
             *_resolver(),
             *_docker(site),
             SshServer(SSHD),
-            _firewall(site),
+            _firewall(site, server),
             Service("fail2ban.service"),
             Service("auditd.service"),
             *(_versions(site) if _keeps(server) else ()),
@@ -196,13 +197,19 @@ def _daemon(site: Site) -> dict[str, object]:
     return {**DAEMON} if mirrors == ["none"] else {**DAEMON, "registry-mirrors": mirrors}
 
 
-def _firewall(site: Site) -> Firewall:
-    """Deny by default; SSH first, then the private network (contradiction 36: the default profile)."""
+def _firewall(site: Site, server: Server) -> Firewall:
+    """Deny by default; SSH first, then the private network (contradiction 36: the default profile).
+
+    Nodes of K3s also take what comes from pods and services: a default deny there once looked like a network that
+    forbids VXLAN (facts/09).
+    """
     network = site.parameter("base.network")
+    pods = POD_NETWORKS if "k3s" in server.groups else ()
     return Firewall(
         (
             FirewallRule(network, "22", "tcp", "kbz:ssh"),
             FirewallRule(network, comment="kbz:internal"),
+            *(FirewallRule(source, comment="kbz:pods") for source in pods),
         )
     )
 

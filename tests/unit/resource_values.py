@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from keybuzz.model.content import Content, QuotedSecret
 from keybuzz.model.docker import Bind, Container, DockerDaemon, Image, StoppedContainer
 from keybuzz.model.files import (
     Absent,
+    Artefact,
     ContainerSignal,
     Directory,
     File,
@@ -17,6 +19,14 @@ from keybuzz.model.files import (
     ImageValidator,
     Symlink,
     UnitReload,
+)
+from keybuzz.model.k3s import (
+    K3sDrained,
+    K3sForgotten,
+    K3sManifest,
+    K3sSchedulable,
+    K3sSnapshot,
+    K3sStart,
 )
 from keybuzz.model.mariadb import MariadbData, MysqlAccess, MysqlDatabase, MysqlUser
 from keybuzz.model.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive
@@ -52,12 +62,13 @@ from keybuzz.model.redis import (
     SentinelWatch,
 )
 from keybuzz.model.resource import Resource, Value
-from keybuzz.model.restart import ContainerRestart, Reboot
+from keybuzz.model.restart import ContainerRestart, Reboot, ServiceRestart
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.system import (
     Firewall,
     FirewallRule,
     HostNames,
+    InterfaceOption,
     NoSwap,
     OperatingSystem,
     Package,
@@ -127,12 +138,14 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         ),
         st.sampled_from([None, ContainerSignal("c"), UnitReload("u.service")]),
     ),
+    "artefact": st.builds(Artefact, _paths, _words, _paths.map(Path)),
+    "interface-option": st.builds(InterfaceOption, _paths, _words, st.just("10.0.0.110")),
     "operating-system": st.builds(OperatingSystem, _words),
     "package": st.builds(Package, _words),
     "sysctl": st.builds(Sysctl, _words, _words),
     "service": st.builds(Service, _words, st.booleans(), st.booleans()),
     "swap": st.builds(NoSwap),
-    "systemd-unit": st.builds(SystemdUnit, _words, _texts),
+    "systemd-unit": st.builds(SystemdUnit, _words, _texts, st.booleans()),
     "ssh-server": st.builds(SshServer, _pairs),
     "firewall": st.builds(Firewall, st.lists(_rules, max_size=3).map(tuple)),
     "image": st.builds(Image, _words.map(lambda word: f"{word}:1.0"), st.booleans()),
@@ -178,6 +191,13 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),
     "container-restart": st.builds(ContainerRestart, _words, _numbers, _words),
     "reboot": st.builds(Reboot, _words),
+    "service-restart": st.builds(ServiceRestart, _words, _words),
+    "k3s-drained": st.builds(K3sDrained, _words),
+    "k3s-forgotten": st.builds(K3sForgotten, _words),
+    "k3s-manifest": st.builds(K3sManifest, _words, st.lists(_words, max_size=2).map(tuple)),
+    "k3s-schedulable": st.builds(K3sSchedulable, _words),
+    "k3s-snapshot": st.builds(K3sSnapshot, _words),
+    "k3s-start": st.builds(K3sStart, _words, st.just("server"), _words),
     "redis-data": st.builds(RedisData, _paths, _numbers),
     "redis-master": st.builds(RedisMaster, _redis, _words, _words),
     "redis-password": st.builds(RedisPassword, _redis),

@@ -21,7 +21,7 @@ from keybuzz.site.credentials import SCHEMA, create_missing
 from keybuzz.site.load import Configuration, load_site, read_configuration
 from keybuzz.site.module import Module
 from keybuzz.site.settings import load_settings
-from keybuzz.site.site import Site
+from keybuzz.site.site import Binary, Site
 from keybuzz.site.tsv import COLUMNS, parse_servers
 from keybuzz.site.versions import parse_versions
 
@@ -96,6 +96,7 @@ def memory_site() -> Site:
         servers=real_servers(),
         catalogue=real_catalogue(),
         versions=parse_versions(versions.read_bytes(), "versions.yaml"),
+        binaries={"k3s": Binary("k3s", "v1.33.5+k3s1", f"sha256:{'3' * 64}", 1)},
         settings=load_settings(root, INVENTORY / "site.yaml", None),
         credentials={name: Secret(name, value) for name, value in credentials.items()},
         digest_key=DigestKey(b"k" * 32),

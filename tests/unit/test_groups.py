@@ -48,6 +48,11 @@ def line_of(text: str) -> int:
         ("minio", 6, ["minio-01", "minio-02", "minio-03"]),
         ("galera", 7, ["maria-01", "maria-02", "maria-03"]),
         ("proxysql", 8, ["proxysql-01", "proxysql-02"]),
+        (
+            "k3s",
+            9,
+            [*(f"k8s-master-0{n}" for n in (1, 2, 3)), *(f"k8s-worker-0{n}" for n in range(1, 6))],
+        ),
         ("k3s-masters", 9, [f"k8s-master-0{n}" for n in (1, 2, 3)]),
         ("k3s-workers", 9, [f"k8s-worker-0{n}" for n in (1, 2, 3, 4, 5)]),
         ("controller", 2, ["install-01"]),
@@ -61,11 +66,22 @@ def test_a_closed_group_has_exactly_its_hosts(name: str, module: int, hosts: lis
     assert [s.name for s in real_servers() if name in s.groups] == sorted(hosts) or name == "all"
 
 
-def test_there_are_eleven_groups_and_nobody_is_in_two_but_all() -> None:
-    assert len(real_catalogue().groups) == 11
+def test_there_are_twelve_groups_and_nobody_is_in_two_but_all_and_k3s() -> None:
+    """The two halves of K3s are one cluster: it is three masters and five workers, and neither more nor less."""
+    assert len(real_catalogue().groups) == 12
     for server in real_servers():
         assert server.groups[0] == "all"
-        assert len(server.groups) <= 2
+        assert len([name for name in server.groups if name != "k3s"]) <= 2
+        assert ("k3s" in server.groups) == (server.role == "k3s")
+
+
+@pytest.mark.parametrize("subrole", ["master", "worker"])
+def test_another_number_of_masters_or_workers_is_refused(subrole: str) -> None:
+    catalogue = real_catalogue()
+    fewer = [s for s in real_servers() if s.subrole != subrole or s.name.endswith("1")]
+    group = catalogue.group(f"k3s-{subrole}s")
+    assert len(group.members(fewer)) != group.expected
+    assert len(catalogue.group("k3s").members(fewer)) != catalogue.group("k3s").expected
 
 
 def test_names_and_aliases_find_groups() -> None:

@@ -82,7 +82,6 @@ def test_terms_choose_exactly_these(terms: list[str], hosts: set[str] | None) ->
         ("!redsi", "did you mean redis"),
         ("redis-9*", "matches no server"),
         ("nothing-like-it-at-all", "use one of: all, "),
-        ("k3s", "write role=k3s"),
         ("internal-haproxy", "write subrole=internal-haproxy"),
         ("role=k8s", "did you mean k3s"),
         ("role=", "no server has 'role='"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,7 +69,8 @@ def test_one_that_is_not_there_is_written_read_enabled_and_started(
         f"enable {UNIT.unit}",
         f"restart {UNIT.unit}",
     ]
-    assert read() == {"present": True, "attributes": UNIT.wanted(DigestKey(b"k" * 32))}
+    wanted = UNIT.wanted(DigestKey(b"k" * 32))
+    assert read() == {"present": True, "attributes": {**wanted, "state": "active"}}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,14 @@ def test_what_systemd_says_is_drift(
     write()
     systemd.shown = RUNNING.replace(word, other)
     wanted = UNIT.wanted(DigestKey(b"k" * 32))
-    assert read()["attributes"] == {**wanted, attribute: False}
+    found = read()["attributes"]
+    assert {name: found[name] for name in wanted} == {**wanted, attribute: False}
+
+
+def test_a_unit_that_serves_is_started_without_waiting_for_it(systemd: Systemd) -> None:
+    """A server of a cluster may wait for the others: whoever starts it must be free to start them too."""
+    kind.write_systemd_unit(replace(UNIT, serves=True).order(), CONTEXT)
+    assert systemd.made[-1] == f"--no-block restart {UNIT.unit}"
 
 
 def test_one_that_only_lies_still_is_started_and_not_restarted(systemd: Systemd) -> None:

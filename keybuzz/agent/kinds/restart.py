@@ -48,3 +48,24 @@ def write_reboot(order: Query, context: Context) -> None:
     if done.exit_code != 0:
         text = done.stderr.decode(errors="replace").strip()
         raise AgentError(f"systemd did not take the order to reboot: {text}", "look at its console")
+
+
+def read_service_restart(query: Query, context: Context) -> State:
+    """Say which start of the unit runs, and whether that is another than the one seen."""
+    del context
+    asked = ["systemctl", "show", "--property=ActiveState,InvocationID", query["name"]]
+    lines = run(asked, timeout=10.0).stdout.decode(errors="replace").splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    started, running = found.get("InvocationID", ""), found.get("ActiveState") == "active"
+    restarted = running and started != query["seen"]
+    attributes = {"started": started, "running": running, "restarted": restarted}
+    return {"present": True, "attributes": attributes}
+
+
+def write_service_restart(order: Query, context: Context) -> None:
+    """Restart it; the gate waits until it serves."""
+    del context
+    done = run(["systemctl", "--no-block", "restart", order["name"]], timeout=60.0)
+    if done.exit_code != 0:
+        text = done.stderr.decode(errors="replace").strip()
+        raise AgentError(f"systemctl restart {order['name']} failed: {text}", "systemctl status")

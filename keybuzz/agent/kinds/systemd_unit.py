@@ -38,6 +38,7 @@ def read_systemd_unit(query: Query, context: Context) -> State:
             "loaded": found.get("NeedDaemonReload") == "no",
             "enabled": found.get("UnitFileState") == "enabled",
             "running": found.get("ActiveState") == "active",
+            "state": found.get("ActiveState", ""),
         },
     }
 
@@ -52,7 +53,9 @@ def write_systemd_unit(order: Query, context: Context) -> None:
     _systemctl("daemon-reload")
     _systemctl("reset-failed", unit, needed=False)
     _systemctl("enable", unit)
-    _systemctl("start" if same else "restart", unit)
+    # A server of a cluster is up when the others say so: its gate waits for that, and not systemd.
+    waiting = [] if order.get("wait", True) else ["--no-block"]
+    _systemctl(*waiting, "start" if same else "restart", unit)
 
 
 def _systemctl(*words: str, needed: bool = True) -> None:

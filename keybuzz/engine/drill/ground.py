@@ -21,7 +21,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.drill import Scenario, Workload
 from keybuzz.model.errors import StepError
 from keybuzz.model.finding import Level
-from keybuzz.model.live import Live
+from keybuzz.model.live import HostView, Live
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Module
 
@@ -72,8 +72,12 @@ class HostGround:
         match scenario:
             case Scenario.SWITCHOVER:
                 self._switch_over(victim)
+            case Scenario.CONTAINER_KILLED if unit := self._unit(victim):
+                self._on(victim, "systemctl", "kill", "--kill-who=main", "--signal=KILL", unit)
             case Scenario.CONTAINER_KILLED:
                 self._on(victim, "/bin/sh", "-c", _KILL, "kill", self.drill.container)
+            case Scenario.CONTAINER_STOPPED if unit := self._unit(victim):
+                self._on(victim, "systemctl", "stop", unit)
             case Scenario.CONTAINER_STOPPED:
                 self._on(victim, "docker", "stop", "-t", "60", self.drill.container)
             case Scenario.HOST_KILLED:
@@ -85,7 +89,11 @@ class HostGround:
 
     def restore(self, scenario: Scenario, victim: str) -> None:
         """Take it back; may be called again, and when nothing was broken."""
+        unit = self._unit(victim)
         match scenario:
+            case Scenario.CONTAINER_KILLED | Scenario.CONTAINER_STOPPED if unit:
+                # The gate waits until it serves again, and not systemd.
+                self._on(victim, "systemctl", "--no-block", "start", unit)
             case Scenario.CONTAINER_KILLED | Scenario.CONTAINER_STOPPED:
                 self._on(victim, "docker", "start", self.drill.container)
             case Scenario.HOST_KILLED:
@@ -106,12 +114,21 @@ class HostGround:
         accepted = self.faults.try_isolated(victim, attempt)
         return accepted, "" if attempt.promised else attempt.expectation
 
+    def _unit(self, host: str) -> str:
+        """Return the systemd unit that the drill is about on a host; empty where it is a container."""
+        unit = self.drill.unit
+        return unit(self.workspace.site.server(host)) if unit is not None else ""
+
+    def _runs(self, view: HostView) -> bool:
+        unit = self._unit(view.server.name)
+        identity = f"systemd-unit:{unit}" if unit else f"container:{self.drill.container}"
+        return view.attribute(identity, "running") is True
+
     def _live(self, module: Module, seen: Snapshot) -> Live:
         site = self.workspace.site
         return View(self.descriptions, seen, frozenset(), site.digest_key).live(module, site)
 
     def _troubles(self, live: Live, seen: Snapshot, victim: str) -> frozenset[str]:
-        container = f"container:{self.drill.container}"
         found = {
             f"{host} is lost too: {reason}"
             for host, reason in live.unreachable.items()
@@ -120,7 +137,7 @@ class HostGround:
         found |= {
             f"{self.drill.container} on {host} does not run either"
             for host, view in live.hosts.items()
-            if host != victim and view.attribute(container, "running") is not True
+            if host != victim and not self._runs(view)
         }
         for module in self.modules:
             before = self.beside[module.name] - {victim}

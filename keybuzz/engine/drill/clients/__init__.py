@@ -18,6 +18,7 @@ _LIBRARIES = {
     WorkloadKind.AMQP: ("pika", "pika"),
     WorkloadKind.MYSQL: ("pymysql", "PyMySQL"),
     WorkloadKind.S3: ("minio", "minio"),
+    WorkloadKind.HTTP: ("http.client", "of Python itself"),
 }
 
 

@@ -1,0 +1,35 @@
+"""Module 9: K3s with three masters, five workers and the ingress (K3S-1, K3S-2)."""
+
+from __future__ import annotations
+
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.site.module import Module
+from tasks.k3s.checks import checks, topology
+from tasks.k3s.desired import describe
+from tasks.k3s.drill import DRILL
+from tasks.k3s.members import up, virgin, voters, writer
+from tasks.k3s.rollout import next_stage
+from tasks.k3s.turns import regain, release
+
+MODULE = Module(
+    name="k3s",
+    number=9,
+    title="K3s",
+    group="k3s",
+    requires=("base",),
+    describe=describe,
+    next_stage=next_stage,
+    checks=checks,
+    members_up=up,
+    voters=voters,
+    virgin=virgin,
+    writer=writer,
+    release=release,
+    regain=regain,
+    topology=topology,
+    drill=DRILL,
+)
+
+check = checking(MODULE)
+plan = planning(MODULE)
+converge = converging(MODULE)

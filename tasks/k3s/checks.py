@@ -1,0 +1,217 @@
+"""Health of K3s; the same functions are the gates of a run. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import HostView, Live, Member, Topology
+from keybuzz.model.system import SystemdUnit
+from tasks.k3s.members import Node, Place, look, masters, nodes, places
+from tasks.k3s.network import reaches
+from tasks.k3s.ready import ingress_not_ready, no_api, not_ready
+
+_VERSION = re.compile(r"(?m)^Description=K3s (\S+)")
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every check on every member, good ones too."""
+    found, known = places(live), nodes(live)
+    return (
+        *(_reachable(live, server.name) for server in live.members),
+        _whole(live),
+        _one_cluster(found),
+        _etcd(live, known),
+        *(
+            finding
+            for host, view in live.hosts.items()
+            for finding in _host(live, view, found[host], known.get(host))
+        ),
+        *(_strangers(live, known)),
+        _ingress(live),
+        *_built_in(live),
+    )
+
+
+def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[Finding, ...]:
+    own = (_ready(live, place), _serves(place)) if place.master else (_ready(live, place),)
+    if node is None:
+        return own
+    return (
+        *own,
+        _version(view, node),
+        _address(view, node),
+        _schedulable(node),
+        reaches(live, view, node),
+        _answers(view, node),
+    )
+
+
+def _reachable(live: Live, host: str) -> Finding:
+    check = "k3s.member.reachable"
+    if host in live.unreachable:
+        return Finding(check, Level.UNKNOWN, live.unreachable[host], host)
+    if host not in live.hosts:
+        return Finding(check, Level.UNKNOWN, "was not asked", host)
+    return Finding(check, Level.OK, "answers", host)
+
+
+def _whole(live: Live) -> Finding:
+    """All of all, by the conditions of the API's own objects: `grep Ready` once took NotReady for good."""
+    check, size = "k3s.nodes.ready", len(live.members)
+    if (reason := no_api(live)) is not None:
+        return Finding(check, Level.CRITICAL, f"no API is ready: {reason}", hint="kbz drift k3s")
+    names = {server.name for server in live.members}
+    ready = sorted(name for name, node in nodes(live).items() if node.ready and name in names)
+    if len(ready) == size:
+        return Finding(check, Level.OK, f"{size} of {size} nodes are Ready")
+    away = ", ".join(sorted(names - set(ready)))
+    text = f"{len(ready)} of {size} nodes are Ready; not {away}"
+    return Finding(check, Level.CRITICAL, text, hint="kbz drift k3s")
+
+
+def _one_cluster(found: dict[str, Place]) -> Finding:
+    check = "k3s.cluster.one"
+    known = {place.authority: host for host, place in found.items() if place.authority}
+    if len(known) > 1:
+        text = f"{' and '.join(sorted(known.values()))} are in two clusters"
+        return Finding(check, Level.CRITICAL, text, hint="the owner decides which one stays")
+    return Finding(check, Level.OK, "one authority" if known else "no server has data")
+
+
+def _etcd(live: Live, known: dict[str, Node]) -> Finding:
+    check, wanted = "k3s.etcd.members", set(masters(live))
+    members = {name for name, node in known.items() if node.voter}
+    if members == wanted:
+        return Finding(check, Level.OK, f"{len(wanted)} full members")
+    text = f"{len(members)} full members of {len(wanted)}: {', '.join(sorted(members)) or 'none'}"
+    return Finding(check, Level.CRITICAL, text, hint="kbz drift k3s")
+
+
+def _ready(live: Live, place: Place) -> Finding:
+    reason = not_ready(live, [place.host])
+    if reason is None:
+        return Finding("k3s.node.ready", Level.OK, "Ready", place.host)
+    hint = f"kbz exec --limit {place.host} -- systemctl status k3s k3s-agent"
+    return Finding("k3s.node.ready", Level.CRITICAL, reason, place.host, hint)
+
+
+def _serves(place: Place) -> Finding:
+    if place.ready:
+        return Finding("k3s.api.ready", Level.OK, "/readyz passes", place.host)
+    text = place.problem or f"the unit is {place.state or 'not there'}"
+    return Finding("k3s.api.ready", Level.CRITICAL, text, place.host)
+
+
+def _version(view: HostView, node: Node) -> Finding:
+    check = "k3s.version.frozen"
+    units = (item.text for item in view.resources if isinstance(item, SystemdUnit))
+    match = _VERSION.search(next(units, ""))
+    wanted = match[1] if match else ""
+    if node.version == wanted:
+        return Finding(check, Level.OK, wanted, node.name)
+    text = f"runs {node.version}, and {wanted} is frozen"
+    return Finding(check, Level.CRITICAL, text, node.name, f"kbz run k3s --limit {node.name}")
+
+
+def _address(view: HostView, node: Node) -> Finding:
+    """The private address, to the API and to flannel: over the public card no pod reaches another node (facts/09)."""
+    check, wanted = "k3s.flannel.private", str(view.server.address)
+    if (node.address, node.flannel) == (wanted, wanted):
+        return Finding(check, Level.OK, wanted, node.name)
+    text = f"flannel tells {node.flannel or 'nothing'}, the node {node.address}, wanted {wanted}"
+    return Finding(check, Level.CRITICAL, text, node.name, f"kbz run k3s --limit {node.name}")
+
+
+def _schedulable(node: Node) -> Finding:
+    check = "k3s.node.schedulable"
+    if not node.cordoned:
+        return Finding(check, Level.OK, "takes pods", node.name)
+    if node.held:
+        text = "kbz has drained it and was cut off"
+        return Finding(check, Level.WARN, text, node.name, "kbz run k3s")
+    text = "somebody has cordoned it"
+    return Finding(check, Level.WARN, text, node.name, f"kubectl uncordon {node.name}")
+
+
+def _answers(view: HostView, node: Node) -> Finding:
+    """/healthz, because / is 404 where the ingress is well."""
+    check, answer = "k3s.ingress.answers", view.answer("k3s.ingress")
+    if answer.known and answer.value["status"] == 200:
+        return Finding(check, Level.OK, "/healthz: 200", node.name)
+    told = f"/healthz: {answer.value['status']}" if answer.known else answer.problem
+    return Finding(check, Level.CRITICAL, told, node.name)
+
+
+def _strangers(live: Live, known: dict[str, Node]) -> tuple[Finding, ...]:
+    names = {server.name for server in live.members}
+    return tuple(
+        Finding(
+            "k3s.node.stranger",
+            Level.WARN,
+            f"the cluster knows {name}, which is no server of the group",
+            hint=f"correct servers.tsv, or let the owner delete it: kubectl delete node {name}",
+        )
+        for name in sorted(set(known) - names)
+    )
+
+
+def _ingress(live: Live) -> Finding:
+    check = "k3s.ingress.ready"
+    if (reason := ingress_not_ready(live)) is not None:
+        return Finding(check, Level.CRITICAL, reason, hint="kbz drift k3s")
+    found, total = look(live)["ingress"], len(nodes(live))
+    if found["ready"] < total:
+        return Finding(check, Level.CRITICAL, f"{found['ready']} of {total} nodes serve it")
+    if not found["host_network"]:
+        text = "its pods are not on their nodes' network (K3S-2)"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run k3s")
+    return Finding(check, Level.OK, f"{total} of {total} nodes serve it")
+
+
+def _built_in(live: Live) -> tuple[Finding, ...]:
+    found = look(live)
+    if not found:
+        return ()
+    dns, metrics = found["dns"], found["metrics"]
+    return (
+        Finding(
+            "k3s.dns.available",
+            Level.OK if dns else Level.CRITICAL,
+            f"{dns} of CoreDNS available",
+            hint="" if dns else "kubectl -n kube-system logs deployment/coredns",
+        ),
+        Finding(
+            "k3s.metrics.available",
+            Level.OK if metrics else Level.WARN,
+            "the metrics API is available"
+            if metrics
+            else "the metrics API is not available: no HPA acts",
+        ),
+    )
+
+
+def topology(live: Live) -> Topology:
+    """Return the nodes, for people."""
+    found, known = places(live), nodes(live)
+    lines = tuple(
+        Member(
+            host,
+            "master" if place.master else "worker",
+            _word(known.get(host)),
+            (
+                ("unit", place.state or "none"),
+                ("etcd", "member" if host in known and known[host].voter else "-"),
+                ("K3s", known[host].version if host in known else "?"),
+            ),
+        )
+        for host, place in found.items()
+    )
+    missing = tuple(Member(host, "?", "unreachable") for host in live.unreachable)
+    return Topology("k3s", (*lines, *missing))
+
+
+def _word(node: Node | None) -> str:
+    if node is None:
+        return "no node"
+    return f"{'Ready' if node.ready else 'NotReady'}{', cordoned' if node.cordoned else ''}"

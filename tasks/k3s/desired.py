@@ -1,0 +1,73 @@
+"""What a K3s node must be (module 9: K3S-1, K3S-2). Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.content import Template
+from keybuzz.model.files import Absent, Artefact, Directory, File
+from keybuzz.model.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, PodNetwork
+from keybuzz.model.reading import Command, DirectoryListing, HttpGet, Reading
+from keybuzz.model.resource import Resource
+from keybuzz.model.server import Server
+from keybuzz.model.system import InterfaceOption, SystemdUnit
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.k3s import values
+
+
+def describe(site: Site, server: Server) -> Description:
+    """Return the description of one node. What is inside the cluster is read and written on masters only."""
+    master = values.is_master(server)
+    return Description(
+        (
+            _program(site),
+            Directory(values.ETC),
+            Directory(values.ADDITIONS, mode=0o700),
+            File(values.CONFIG, values.template(site, server), mode=0o600),
+            InterfaceOption(values.INTERFACE, "flannel-iface", str(server.address)),
+            _registries(site),
+            K3sStart(values.unit(server), values.command(server)),
+            SystemdUnit(values.unit(server), values.unit_text(site, server), serves=True),
+        ),
+        _readings(server),
+        _cluster(site) if master else (),
+    )
+
+
+def _program(site: Site) -> Artefact:
+    folder = site.root / site.parameter("k3s.artefacts")
+    return Artefact(values.PROGRAM, site.binary("k3s").digest, folder / "k3s")
+
+
+def _registries(site: Site) -> Resource:
+    found = values.mirror(site)
+    if found is None:
+        return Absent(values.REGISTRIES)
+    return File(values.REGISTRIES, Template(values.TEMPLATES, "registries.yaml.j2", found))
+
+
+def _cluster(site: Site) -> tuple[Resource, ...]:
+    ingress = Template(values.TEMPLATES, "ingress-nginx.yaml.j2", values.images(site))
+    return (
+        K3sManifest("ingress-nginx", template=ingress),
+        *(K3sSchedulable(server.name) for server in site.members(values.GROUP)),
+    )
+
+
+def _readings(server: Server) -> tuple[Reading, ...]:
+    own: tuple[Reading, ...] = (
+        DirectoryListing("k3s.node", values.NODE),
+        HttpGet("k3s.ingress", f"http://127.0.0.1:{values.HEALTH_PORT}/healthz"),
+        PodNetwork("k3s.network", values.PODS),
+        Command(
+            "k3s.log",
+            ("journalctl", "-u", values.unit(server), "-n", "2", "-o", "cat", "--no-pager", "-q"),
+        ),
+    )
+    if not values.is_master(server):
+        return own
+    return (
+        K3sLook("k3s.api", values.INGRESS),
+        DirectoryListing("k3s.database", values.DATABASE),
+        DirectoryListing("k3s.etcd", f"{values.DATABASE}/etcd"),
+        *own,
+    )

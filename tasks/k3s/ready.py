@@ -1,0 +1,74 @@
+"""What every gate of the rollout asks: why these hosts are not the cluster's nodes yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.model.live import Live
+from tasks.k3s.members import Place, log, look, nodes, places
+
+
+def no_api(live: Live) -> str | None:
+    """Return why no master's API is ready, with what each says; None when one is."""
+    found = places(live)
+    if any(place.ready for place in found.values()):
+        return None
+    said = [
+        f"{host} {place.state or 'is not installed'}{f', {place.problem}' if place.problem else ''}"
+        for host, place in found.items()
+        if place.master
+    ]
+    return "; ".join(said) or "no master can be read"
+
+
+def not_ready(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why not all of these hosts are Ready nodes; a master must also be a full member and serve its API."""
+    if (reason := no_api(live)) is not None:
+        return reason
+    known, found = nodes(live), places(live)
+    for host in hosts:
+        if host not in found:
+            return f"{host} can not be read: {live.unreachable.get(host, 'was not asked')}"
+        place = found[host]
+        if place.master and not place.ready:
+            return f"{host}: {place.problem or 'its API is not ready'}{_said(live, place)}"
+        if host not in known:
+            return f"{host} is no node of the cluster yet{_said(live, place)}"
+        if not known[host].ready:
+            return f"{host} is not Ready ({known[host].reason}){_said(live, place)}"
+        if place.master and not known[host].voter:
+            return f"{host} is no full member of etcd yet"
+    return None
+
+
+def _said(live: Live, place: Place) -> str:
+    """Return what a unit said last that does not run."""
+    if place.state == "active":
+        return ""
+    said = log(live.hosts[place.host])
+    return f" ({place.state or 'no unit'}{f': {said}' if said else ''})"
+
+
+def still_ready(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return which of these nodes is still Ready by the API's word; None when all have fallen silent or are gone."""
+    known = nodes(live)
+    alive = [host for host in hosts if host in known and known[host].ready]
+    if not alive:
+        return None
+    return f"{', '.join(alive)} is still Ready in the cluster, though its host holds nothing of it"
+
+
+def ingress_not_ready(live: Live) -> str | None:
+    """Return why the ingress does not serve on every node that is Ready, or None when it does."""
+    if (reason := no_api(live)) is not None:
+        return reason
+    found, known = look(live).get("ingress") or {}, nodes(live)
+    if not found:
+        return "the DaemonSet of the ingress is not there"
+    if not found["seen"]:
+        return "the DaemonSet of the ingress has just been changed"
+    alive = sum(node.ready for node in known.values())
+    if found["desired"] < len(known) or min(found["ready"], found["updated"]) < alive:
+        told = ", ".join(f"{found[name]} {name}" for name in ("desired", "updated", "ready"))
+        return f"the ingress: {told} of {len(known)} nodes"
+    return None
