@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.output import report_format, show_report
 
 
 @click.command()
 @click.argument("modules", nargs=-1)
 @limit_option
-@format_option
+@report_format
 def health(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
     """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
@@ -18,6 +19,6 @@ def health(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
-    with workspace(quiet=form == "json") as work:
+    with workspace(quiet=form != "text") as work:
         report = look(work, "health", chosen, work.select(named, limit))
-    return show(report, form)
+    return show_report(report, form)

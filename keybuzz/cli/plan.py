@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.output import report_format, show_report
 
 
 @click.command()
@@ -17,7 +18,7 @@ from keybuzz.cli.context import format_option, limit_option, show, workspace
     type=click.Path(path_type=Path, dir_okay=False),
     help="Save it; `kbz run --plan FILE` applies exactly that, or refuses.",
 )
-@format_option
+@report_format
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
     """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
@@ -28,9 +29,9 @@ def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, for
     chosen, named = choose(names), named_only(names)
     if out is not None:
         require_place(out)
-    with workspace(quiet=form == "json") as work:
+    with workspace(quiet=form != "text") as work:
         selected = work.select(named, limit)
         report = look(work, "plan", chosen, selected)
     if out is not None:
         save(out, report.plan, names, selected)
-    return show(report, form)
+    return show_report(report, form)
