@@ -24,6 +24,7 @@ VERBS = {
     "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",
     "history": "Show earlier runs.",
+    "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "resume": "Repeat the last run that did not end well.",
     "recover": "Bring a cluster back after a total stop.",
     "hosts": "Pin and forget host keys.",

@@ -37,6 +37,7 @@ LOOKS = {
     "health",
     "render",
     "history",
+    "explain",
     "secrets check",
     "secrets vault-plan",
     "secrets stray",

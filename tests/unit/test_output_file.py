@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from cli_said import Kbz, kbz
 from keybuzz.cli.output import write_whole
 from keybuzz.model.errors import InputError
 from test_every_verb import Place, place
 
-__all__ = ["place"]  # the fixture
+__all__ = ["kbz", "place"]  # the fixtures
 
 
-def kbz(place: Place, *words: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def look(place: Place, kbz: Kbz) -> Kbz:
     """Look at one host behind a bastion that is not there."""
-    return place(*words, "redis", "--limit", "redis-01")
+    config = str(place.folder / "site.config")
+    return lambda *words: kbz("--config", config, *words, "redis", "--limit", "redis-01")
 
 
 @pytest.mark.parametrize("verb", ["health", "drift", "plan"])
-def test_each_form_of_each_verb_is_one_document_on_stdout(place: Place, verb: str) -> None:
-    assert json.loads(kbz(place, verb, "--format", "json").stdout)["verb"] == verb
-    assert kbz(place, verb, "--format", "junit").stdout.startswith("<?xml")
-    done = kbz(place, verb, "--format", "prometheus")
+def test_each_form_of_each_verb_is_one_document_on_stdout(look: Kbz, verb: str) -> None:
+    assert json.loads(look(verb, "--format", "json").stdout)["verb"] == verb
+    assert look(verb, "--format", "junit").stdout.startswith("<?xml")
+    done = look(verb, "--format", "prometheus")
     assert (done.returncode, done.stderr) == (4, "")
     families = {family.name: family for family in text_string_to_metric_families(done.stdout)}
     assert families["kbz_hosts_answered"].samples[0].value == 0
-    done = kbz(place, verb, "--format", "nagios")
+    done = look(verb, "--format", "nagios")
     # That nobody is the master of Redis is critical, whoever could not be asked.
     word, code = ("CRITICAL", 2) if verb == "health" else ("UNKNOWN", 3)
     assert (done.returncode, done.stderr) == (code, "")
@@ -39,54 +40,44 @@ def test_each_form_of_each_verb_is_one_document_on_stdout(place: Place, verb: st
     assert done.stdout.count("\n") == 1
 
 
-def test_a_file_takes_the_place_of_stdout(place: Place, tmp_path: Path) -> None:
+def test_a_file_takes_the_place_of_stdout(look: Kbz, tmp_path: Path) -> None:
     target = tmp_path / "kbz.prom"
-    done = kbz(place, "health", "--format", "prometheus", "--output", str(target))
+    done = look("health", "--format", "prometheus", "--output", str(target))
     assert (done.stdout, done.stderr) == ("", "")
     assert "kbz_last_run_timestamp_seconds" in target.read_text()
     assert target.stat().st_mode & 0o7777 == 0o644
     assert list(tmp_path.iterdir()) == [target]
-    text = kbz(place, "health", "--output", str(tmp_path / "kbz.txt"))
+    text = look("health", "--output", str(tmp_path / "kbz.txt"))
     assert text.stdout == ""
     assert "checked 0 of 1 hosts" in (tmp_path / "kbz.txt").read_text()
 
 
 def test_a_folder_that_is_not_there_is_told_before_a_host_is_asked(
-    place: Place, tmp_path: Path
+    look: Kbz, tmp_path: Path
 ) -> None:
-    done = kbz(place, "health", "--output", str(tmp_path / "none" / "kbz.prom"))
+    done = look("health", "--output", str(tmp_path / "none" / "kbz.prom"))
     assert done.returncode == 1
     assert "nothing can be written there: No such file or directory" in done.stderr
     assert "checked" not in done.stderr
 
 
-def broken(place: Place, form: str, *more: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def broken(kbz: Kbz) -> Kbz:
     """Ask with a configuration that names no file of this machine."""
-    config = place.folder / "none.config"
-    argv = [
-        sys.executable,
-        "-m",
-        "keybuzz.cli.main",
-        "--config",
-        str(config),
-        "health",
-        "--format",
-        form,
-    ]
-    return subprocess.run([*argv, *more], capture_output=True, text=True, timeout=60, check=False)
+    return lambda form, *more: kbz("--config", "none.config", "health", "--format", form, *more)
 
 
-def test_an_error_is_no_verdict_for_nagios(place: Place) -> None:
-    done = broken(place, "nagios")
+def test_an_error_is_no_verdict_for_nagios(broken: Kbz) -> None:
+    done = broken("nagios")
     assert done.returncode == 3
     assert done.stdout.startswith("KBZ UNKNOWN - health: ")
     assert "there is no such file → run kbz in the folder" in done.stdout
 
 
-def test_an_error_is_told_to_prometheus_too(place: Place, tmp_path: Path) -> None:
+def test_an_error_is_told_to_prometheus_too(broken: Kbz, tmp_path: Path) -> None:
     target = tmp_path / "kbz.prom"
     target.write_text('kbz_check_level{check="old"} 0\n')
-    done = broken(place, "prometheus", "--output", str(target))
+    done = broken("prometheus", "--output", str(target))
     assert done.returncode == 1
     assert "there is no such file" in done.stderr
     assert 'kbz_last_run_success{verb="health"} 0' in target.read_text()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from cli_said import Kbz, kbz
 from cli_verbs import verbs
 from keybuzz.engine.secret_copies import CopiesReport
 from keybuzz.engine.versions import ImageVerdict, Status
@@ -27,7 +28,7 @@ from test_every_verb import HOST, Place, place
 from test_policy_report import RULES, broken
 from test_report_text import FINDINGS, PLAN, TOPOLOGY, report
 
-__all__ = ["place"]  # the fixture
+__all__ = ["kbz", "place"]  # the fixtures
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 REPORT = "report"
@@ -96,6 +97,13 @@ MADE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture
+def at_place(place: Place, kbz: Kbz) -> Kbz:
+    """The command line over a site whose hosts are behind a bastion that is not there."""
+    config = str(place.folder / "site.config")
+    return lambda *words: kbz("--config", config, *words)
+
+
 def validator(name: str) -> Draft202012Validator:
     schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
@@ -119,9 +127,9 @@ def test_each_verb_with_json_has_a_schema_and_each_schema_a_verb() -> None:
 
 
 @pytest.mark.parametrize("verb", SAID)
-def test_what_a_verb_prints_is_as_described(place: Place, verb: str) -> None:
+def test_what_a_verb_prints_is_as_described(at_place: Kbz, verb: str) -> None:
     end = ("--", "true") if verb == "exec" else ()
-    done = place(*SAID[verb], "--format", "json", *end)
+    done = at_place(*SAID[verb], "--format", "json", *end)
     document = json.loads(done.stdout)
     assert wrong(OF_VERB[verb], document) == []
     assert document["format_version"] == 1
@@ -129,10 +137,10 @@ def test_what_a_verb_prints_is_as_described(place: Place, verb: str) -> None:
         assert document["exit_code"] == done.returncode
 
 
-def test_one_run_of_the_history_is_as_described(place: Place) -> None:
-    place("drift", "redis", "--limit", HOST)
-    number = json.loads(place("history", "--format", "json").stdout)["runs"][0]["run"]
-    document = json.loads(place("history", str(number), "--format", "json").stdout)
+def test_one_run_of_the_history_is_as_described(at_place: Kbz) -> None:
+    at_place("drift", "redis", "--limit", HOST)
+    number = json.loads(at_place("history", "--format", "json").stdout)["runs"][0]["run"]
+    document = json.loads(at_place("history", str(number), "--format", "json").stdout)
     assert wrong("history", document) == []
     assert document["hosts"]
     assert "changes" in document["plan"]
