@@ -67,12 +67,18 @@ def pass_inventory_site(function: Callable[Concatenate[Site, P], R]) -> Callable
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from keybuzz.site.load import load_inventory_site, read_configuration
-
-        configuration = read_configuration(Path(click.get_current_context().find_root().obj))
-        return function(load_inventory_site(configuration), *args, **kwargs)
+        return function(load_inventory(), *args, **kwargs)
 
     return wrapped
+
+
+def load_inventory() -> Site:
+    """Return the site without its secrets."""
+    from keybuzz.site.load import load_inventory_site, read_configuration
+
+    return load_inventory_site(
+        read_configuration(Path(click.get_current_context().find_root().obj))
+    )
 
 
 def enter_lab(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
@@ -47,6 +48,7 @@ def drill(
     from keybuzz.engine.drill.drill import DrillRequest, choose_drill
     from keybuzz.engine.drill.drill import drill as run_drill
     from keybuzz.engine.drill.shelter import stop_on_signals
+    from keybuzz.report.drill import drill_document
 
     if host and every_node:
         raise UsageError("--host and --every-node exclude each other")
@@ -60,6 +62,7 @@ def drill(
         stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
     ):
         report = run_drill(work, request, faults_of(work.site, home))
+        work.journal.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
     _show(report, form)
     return int(report.exit_code)
 

@@ -23,6 +23,7 @@ VERBS = {
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",
+    "report": "One page with topology, health, drift over time and drills.",
     "history": "Show earlier runs.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "resume": "Repeat the last run that did not end well.",

@@ -31,7 +31,9 @@ def report_format(function: Callable[P, int]) -> Callable[P, int]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
         form = str(kwargs["form"])
-        require_place()
+        place = _place()
+        if place is not None:
+            require_place(place)
         if form not in ("nagios", "prometheus"):
             return function(*args, **kwargs)
         try:
@@ -139,11 +141,8 @@ def give_out(text: str) -> None:
         write_whole(place, text)
 
 
-def require_place() -> None:
-    """Raise InputError when --output can not be written: known before any host is asked."""
-    place = _place()
-    if place is None:
-        return
+def require_place(place: Path) -> None:
+    """Raise InputError when a file can not be written there: known before any host is asked."""
     try:
         with tempfile.TemporaryFile(dir=place.parent):
             return

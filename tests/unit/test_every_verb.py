@@ -38,6 +38,7 @@ LOOKS = {
     "render",
     "history",
     "explain",
+    "report",
     "secrets check",
     "secrets vault-plan",
     "secrets stray",
