@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from keybuzz.cli.offers import limit_words
 from keybuzz.model.report import Report
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ limit_option = click.option(
     "--limit",
     multiple=True,
     metavar="TERMS",
+    shell_complete=limit_words,
     help="Hosts, globs, groups, role=…, @failed, !exclusions; separated by commas.",
 )
 format_option = click.option(

@@ -8,12 +8,13 @@ import sys
 import click
 
 from keybuzz.cli.context import format_option, print_document, workspace
+from keybuzz.cli.offers import host_words, module_words
 from keybuzz.model.drill import DrillReport, Scenario
 from keybuzz.model.errors import RefusedError, UsageError
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=module_words)
 @click.option(
     "--scenario",
     "scenarios",
@@ -21,7 +22,13 @@ from keybuzz.model.errors import RefusedError, UsageError
     type=click.Choice([scenario.value for scenario in Scenario]),
     help="Only this; may be given several times. Without it: every one that applies.",
 )
-@click.option("--host", default="", metavar="HOST", help="The victim; without it the leader.")
+@click.option(
+    "--host",
+    shell_complete=host_words,
+    default="",
+    metavar="HOST",
+    help="The victim; without it the leader.",
+)
 @click.option("--every-node", is_flag=True, help="All scenarios on every member, one by one.")
 @click.option(
     "--confirm", default="", metavar="NAME", help="The drill's name again: something will break."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.offers import id_words
 from keybuzz.model.errors import UsageError
 from keybuzz.model.outcome import ExitCode
 
@@ -17,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @click.command()
-@click.argument("name", metavar="[ID]", required=False)
+@click.argument("name", metavar="[ID]", required=False, shell_complete=id_words)
 def explain(name: str | None) -> None:
     """Say what ID means, why it is there, and what to do next.
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.offers import module_words
 from keybuzz.cli.output import report_format, show_report
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option(
     "--out",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keybuzz.cli.context import limit_option, load_inventory, workspace
+from keybuzz.cli.offers import module_words
 from keybuzz.cli.output import require_place, write_whole
 from keybuzz.model.errors import InputError, UsageError
 
@@ -22,7 +23,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option("--html", "page", type=_FILE, required=True, help="The page: one file, nothing else.")
 @click.option("--from-journal", is_flag=True, help="Ask no host: show what is remembered.")

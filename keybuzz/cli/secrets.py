@@ -18,6 +18,7 @@ from keybuzz.cli.context import (
     stoppable_workspace,
     workspace,
 )
+from keybuzz.cli.group import Verbs
 from keybuzz.cli.typed_name import confirm_option, require_typed
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from keybuzz.site.site import Site
 
 
-@click.group()
+@click.group(cls=Verbs)
 def secrets() -> None:
     """The credential store (SEC-1). Values are never shown."""
 

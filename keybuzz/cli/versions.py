@@ -16,12 +16,13 @@ from keybuzz.cli.context import (
     show,
     stoppable_workspace,
 )
+from keybuzz.cli.group import Verbs
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
 
 
-@click.group()
+@click.group(cls=Verbs)
 def versions() -> None:
     """The frozen images of versions.yaml (VER-1): the only place where a tag may stand."""
 

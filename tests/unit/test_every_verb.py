@@ -38,6 +38,7 @@ LOOKS = {
     "render",
     "history",
     "explain",
+    "completion",
     "report",
     "secrets check",
     "secrets vault-plan",
