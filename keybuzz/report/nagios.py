@@ -70,7 +70,7 @@ def _summary(sheet: Sheet) -> str:
         ]
         words.append(", ".join(bad) if bad else f"{len(sheet.findings)} checks ok")
     if sheet.differences is not None:
-        words.append(f"{_differences(sheet)} differences")
+        words.append(_counted(_differences(sheet)))
     return ", ".join(words)
 
 
@@ -81,7 +81,7 @@ def _worst(sheet: Sheet) -> list[str]:
     )
     texts = [_finding(finding) for finding in bad]
     texts += [
-        f"{h}: {len(found)} differences" for h, found in (sheet.differences or {}).items() if found
+        f"{h}: {_counted(len(found))}" for h, found in (sheet.differences or {}).items() if found
     ]
     if not sheet.findings:
         texts += [f"{host} did not answer: {reason}" for host, reason in sheet.silent.items()]
@@ -110,6 +110,10 @@ def _performance(sheet: Sheet) -> str:
 
 def _differences(sheet: Sheet) -> int:
     return sum(len(found) for found in (sheet.differences or {}).values())
+
+
+def _counted(differences: int) -> str:
+    return f"{differences} difference{'s' * (differences != 1)}"
 
 
 def _one_line(text: str) -> str:
