@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 
-from keybuzz.cli.context import show
 from keybuzz.model.errors import InputError, KbzError
 from keybuzz.model.report import Report
 from keybuzz.report.sheet import Sheet, sheet_of
@@ -74,21 +74,31 @@ def _place() -> Path | None:
 
 def show_report(report: Report, form: str) -> int:
     """Give a report out in its form, and return the exit code."""
-    if form in ("text", "json") and _place() is None:
-        return show(report, form)
+    from keybuzz.model.record import report_document
+    from keybuzz.report.text import report_text
+
+    return show_answer(
+        form,
+        text=lambda: report_text(report),
+        document=lambda: report_document(report),
+        sheet=lambda: sheet_of(report),
+    )
+
+
+def show_answer(
+    form: str,
+    text: Callable[[], str],
+    document: Callable[[], dict[str, Any]],
+    sheet: Callable[[], Sheet],
+) -> int:
+    """Give an answer out in its form, and return the exit code that whoever asked expects."""
     if form == "text":
-        from keybuzz.report.text import report_text
-
-        give_out(report_text(report))
+        give_out(text())
     elif form == "json":
-        import json
-
-        from keybuzz.model.record import report_document
-
-        give_out(json.dumps(report_document(report), indent=2, ensure_ascii=False) + "\n")
+        give_out(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
     else:
-        return show_sheet(sheet_of(report), form)
-    return int(report.exit_code)
+        return show_sheet(sheet(), form)
+    return sheet().exit_code
 
 
 def show_sheet(sheet: Sheet, form: str) -> int:

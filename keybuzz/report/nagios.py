@@ -68,7 +68,8 @@ def _summary(sheet: Sheet) -> str:
         bad = [
             f"{sheet.count(x)} {x.word}" for x in sorted(_STATUS, reverse=True) if sheet.count(x)
         ]
-        words.append(", ".join(bad) if bad else f"{len(sheet.findings)} checks ok")
+        count = len(sheet.findings)
+        words.append(", ".join(bad) if bad else f"{count} check{'s' * (count != 1)} ok")
     if sheet.differences is not None:
         words.append(_counted(_differences(sheet)))
     return ", ".join(words)
@@ -83,7 +84,7 @@ def _worst(sheet: Sheet) -> list[str]:
     texts += [
         f"{h}: {_counted(len(found))}" for h, found in (sheet.differences or {}).items() if found
     ]
-    if not sheet.findings:
+    if not bad:
         texts += [f"{host} did not answer: {reason}" for host, reason in sheet.silent.items()]
     if sheet.error:
         texts.insert(0, sheet.error)
