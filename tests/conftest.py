@@ -20,6 +20,7 @@ settings.load_profile("kbz")
 _LABS = "tests/lab/"
 _ONE_LAB = (
     "tests/lab/test_hosts.py",
+    "tests/lab/test_outputs.py",
     "tests/lab/test_patroni.py",
     "tests/lab/test_patroni_failures.py",
     "tests/lab/test_scripts.py",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from keybuzz.cli.offers import limit_words
 from keybuzz.model.report import Report
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ limit_option = click.option(
     "--limit",
     multiple=True,
     metavar="TERMS",
+    shell_complete=limit_words,
     help="Hosts, globs, groups, role=…, @failed, @drifted, @unhealthy, !exclusions; separated by commas.",
 )
 format_option = click.option(
@@ -67,12 +69,18 @@ def pass_inventory_site(function: Callable[Concatenate[Site, P], R]) -> Callable
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from keybuzz.site.load import load_inventory_site, read_configuration
-
-        configuration = read_configuration(Path(click.get_current_context().find_root().obj))
-        return function(load_inventory_site(configuration), *args, **kwargs)
+        return function(load_inventory(), *args, **kwargs)
 
     return wrapped
+
+
+def load_inventory() -> Site:
+    """Return the site without its secrets."""
+    from keybuzz.site.load import load_inventory_site, read_configuration
+
+    return load_inventory_site(
+        read_configuration(Path(click.get_current_context().find_root().obj))
+    )
 
 
 def enter_lab(site: Site) -> None:

@@ -16,10 +16,11 @@ from keybuzz.cli.context import (
     limit_option,
     pass_inventory_site,
     print_document,
-    show,
     workspace,
 )
 from keybuzz.cli.default_group import default_group
+from keybuzz.cli.offers import module_words
+from keybuzz.cli.output import give_out, report_format, show_report
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def drift() -> None:
 
 
 @drift.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option(
     "--deadline",
@@ -61,7 +62,7 @@ def drift() -> None:
 @click.option(
     "--only-new", is_flag=True, help="Print only what came or went, and nothing when nothing did."
 )
-@format_option
+@report_format
 def look(
     modules: tuple[str, ...],
     limit: tuple[str, ...],
@@ -78,13 +79,13 @@ def look(
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
     time.sleep(random.uniform(0, jitter))
-    with workspace(quiet=only_new or form == "json") as work:
+    with workspace(quiet=only_new or form != "text") as work:
         selected = work.select(named, limit)
         report = compare(work, DriftRequest(chosen, selected, all_modules(), deadline))
     if only_new and form == "text" and report.drift is not None:
         _show_news(report)
         return int(report.exit_code)
-    return show(report, form)
+    return show_report(report, form)
 
 
 def _show_news(report: Report) -> None:
@@ -92,7 +93,7 @@ def _show_news(report: Report) -> None:
     from keybuzz.report.text import last_line
 
     if news := news_text(report):
-        click.echo(f"{news}\n{last_line(report)} → kbz history {report.number}")
+        give_out(f"{news}\n{last_line(report)} → kbz history {report.number}\n")
 
 
 def schedule_options(function: Callable[..., int]) -> Callable[..., int]:
@@ -100,7 +101,7 @@ def schedule_options(function: Callable[..., int]) -> Callable[..., int]:
     from keybuzz.engine.schedule import EVERY, PROGRAMS
 
     options = (
-        click.argument("modules", nargs=-1),
+        click.argument("modules", nargs=-1, shell_complete=module_words),
         limit_option,
         click.option(
             "--every", type=click.Choice(list(EVERY)), default="hourly", show_default=True

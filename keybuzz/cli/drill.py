@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
 
 from keybuzz.cli.context import format_option, print_document, workspace
+from keybuzz.cli.offers import host_words, module_words
 from keybuzz.model.drill import DrillReport, Scenario
 from keybuzz.model.errors import RefusedError, UsageError
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=module_words)
 @click.option(
     "--scenario",
     "scenarios",
@@ -20,7 +22,13 @@ from keybuzz.model.errors import RefusedError, UsageError
     type=click.Choice([scenario.value for scenario in Scenario]),
     help="Only this; may be given several times. Without it: every one that applies.",
 )
-@click.option("--host", default="", metavar="HOST", help="The victim; without it the leader.")
+@click.option(
+    "--host",
+    shell_complete=host_words,
+    default="",
+    metavar="HOST",
+    help="The victim; without it the leader.",
+)
 @click.option("--every-node", is_flag=True, help="All scenarios on every member, one by one.")
 @click.option(
     "--confirm", default="", metavar="NAME", help="The drill's name again: something will break."
@@ -47,6 +55,7 @@ def drill(
     from keybuzz.engine.drill.drill import DrillRequest, choose_drill
     from keybuzz.engine.drill.drill import drill as run_drill
     from keybuzz.engine.drill.shelter import stop_on_signals
+    from keybuzz.report.drill import drill_document
 
     if host and every_node:
         raise UsageError("--host and --every-node exclude each other")
@@ -60,6 +69,7 @@ def drill(
         stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
     ):
         report = run_drill(work, request, faults_of(work.site, home))
+        work.journal.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
     _show(report, form)
     return int(report.exit_code)
 

@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli import watching
-from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.offers import module_words
+from keybuzz.cli.output import report_format, show_report
 
 if TYPE_CHECKING:
     from keybuzz.model.report import Report
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option(
     "--deep", is_flag=True, help="Write, read and remove a probe through each official endpoint."
 )
 @watching.watch_option
 @watching.every_option
-@format_option
+@report_format
 def health(
     modules: tuple[str, ...],
     limit: tuple[str, ...],
@@ -49,7 +51,7 @@ def health(
         if watch:
             return watching.watch(lambda: _look(judged()), every)
         report = recorded(work, "health", chosen, judged)
-    return show(report, form)
+    return show_report(report, form)
 
 
 def _look(report: Report) -> watching.Look:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import enter_lab, holding, pass_inventory_site
+from keybuzz.cli.group import Verbs
+from keybuzz.cli.offers import host_words
 from keybuzz.cli.typed_name import confirm_option, require_typed
 from keybuzz.model.errors import RefusedError
 
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
     from keybuzz.transport.pinning import ShownKey
 
 
-@click.group()
+@click.group(cls=Verbs)
 def hosts() -> None:
     """Pin and forget host keys: a host whose key is not pinned is refused."""
 
 
 @hosts.command()
-@click.argument("name")
+@click.argument("name", shell_complete=host_words)
 @click.option(
     "--fingerprint", metavar="SHA256:…", help="Pin the key only if it has this fingerprint."
 )
@@ -60,7 +62,7 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
 
 
 @hosts.command()
-@click.argument("name")
+@click.argument("name", shell_complete=host_words)
 @confirm_option
 @pass_inventory_site
 def forget(site: Site, name: str, confirm: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.context import pass_inventory_site, print_document
+from keybuzz.cli.offers import limit_words
 from keybuzz.model.errors import UsageError
 from keybuzz.report.inventory import inventory_document, inventory_table, inventory_tree
 from keybuzz.site.limit import parse_limit
@@ -12,7 +13,13 @@ from keybuzz.site.site import Site
 
 
 @click.command("inventory")
-@click.option("--limit", multiple=True, metavar="TERMS", help="Hosts, groups, role=…, !exclusions.")
+@click.option(
+    "--limit",
+    multiple=True,
+    metavar="TERMS",
+    shell_complete=limit_words,
+    help="Hosts, groups, role=…, !exclusions.",
+)
 @click.option("--tree", is_flag=True, help="Draw a tree by module.")
 @click.option(
     "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True

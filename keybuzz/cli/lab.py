@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.context import holding, limit_option
+from keybuzz.cli.group import Verbs
 from keybuzz.cli.lab_fault import fault
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
+from keybuzz.cli.offers import host_words
 from keybuzz.cli.typed_name import confirm_option, require_typed
 from keybuzz.model.errors import KbzError
 
 _MEBIBYTE = 2**20
 
 
-@click.group()
+@click.group(cls=Verbs)
 def lab() -> None:
     """The KeyBuzz servers on this machine, for trials and tests. Nothing reaches outside."""
 
@@ -69,7 +71,7 @@ def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
 
 
 @lab.command()
-@click.argument("hosts", nargs=-1, required=True)
+@click.argument("hosts", nargs=-1, required=True, shell_complete=host_words)
 @confirm_option
 @pass_lab
 def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
@@ -84,7 +86,7 @@ def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
 
 
 @lab.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @confirm_option
 @pass_lab
 def replace(site: LabSite, host: str, confirm: str | None) -> None:
@@ -133,7 +135,7 @@ def _show_services(site: LabSite) -> None:
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_lab
 def execute(site: LabSite, host: str, command: tuple[str, ...]) -> int:

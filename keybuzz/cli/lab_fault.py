@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import click
 
+from keybuzz.cli.group import Verbs
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
+from keybuzz.cli.offers import host_words
 
 _GIBIBYTE = 2**30
 
 
-@click.group()
+@click.group(cls=Verbs)
 def fault() -> None:
     """Break a lab server on purpose, as real servers break, and mend it again."""
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @pass_lab
 def stop(site: LabSite, host: str) -> None:
     """Pull the plug: everything on the server ends at once. Mended by `start`."""
@@ -27,7 +29,7 @@ def stop(site: LabSite, host: str) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @pass_lab
 def start(site: LabSite, host: str) -> None:
     """Press the power button and wait until the server answers SSH."""
@@ -38,7 +40,7 @@ def start(site: LabSite, host: str) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @pass_lab
 def cut(site: LabSite, host: str) -> None:
     """Unplug the server's network cable. Mended by `restore`."""
@@ -50,7 +52,7 @@ def cut(site: LabSite, host: str) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @pass_lab
 def restore(site: LabSite, host: str) -> None:
     """Plug the server's network cable in again."""
@@ -62,7 +64,7 @@ def restore(site: LabSite, host: str) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @click.argument("percent", type=int)
 @pass_lab
 def loss(site: LabSite, host: str, percent: int) -> None:
@@ -75,7 +77,7 @@ def loss(site: LabSite, host: str, percent: int) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @click.argument("milliseconds", type=int)
 @pass_lab
 def delay(site: LabSite, host: str, milliseconds: int) -> None:
@@ -88,7 +90,7 @@ def delay(site: LabSite, host: str, milliseconds: int) -> None:
 
 
 @fault.command()
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @click.argument("gibibytes", type=float)
 @pass_lab
 def fill(site: LabSite, host: str, gibibytes: float) -> None:
@@ -104,7 +106,7 @@ def fill(site: LabSite, host: str, gibibytes: float) -> None:
 
 
 @fault.command("kill-container")
-@click.argument("host")
+@click.argument("host", shell_complete=host_words)
 @click.argument("container")
 @pass_lab
 def kill_container(site: LabSite, host: str, container: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.context import format_option, pass_inventory_site, print_document, workspace
+from keybuzz.cli.group import Verbs
+from keybuzz.cli.output import report_format, show_answer
 from keybuzz.site.site import Site
 
 
-@click.group()
+@click.group(cls=Verbs)
 def lb() -> None:
     """The provider's load balancers: kbz has no access there, so it says and verifies."""
 
@@ -29,18 +31,20 @@ def show_settings(site: Site, form: str) -> None:
 
 
 @lb.command()
-@format_option
+@report_format
 def check(form: str) -> int:
     """Ask every service at each target and through its load balancer, by real logins. Exit 2 when one is bad."""
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.load_balancer import check as look
     from keybuzz.engine.load_balancer import exit_code
     from keybuzz.report.load_balancer import check_document, check_text
+    from keybuzz.report.sheets import sheet_of_probes
 
     with workspace(quiet=True) as work:
         probes = look(work.site, all_modules())
-    if form == "json":
-        print_document(check_document(probes))
-    else:
-        click.echo(check_text(probes))
-    return exit_code(probes)
+    return show_answer(
+        form,
+        text=lambda: check_text(probes) + "\n",
+        document=lambda: check_document(probes),
+        sheet=lambda: sheet_of_probes(probes, int(exit_code(probes))),
+    )

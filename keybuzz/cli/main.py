@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +29,9 @@ VERBS = {
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",
+    "report": "One page with topology, health, drift over time and drills.",
     "history": "Show earlier runs.",
+    "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "resume": "Repeat the last run that did not end well.",
     "recover": "Bring a cluster back after a total stop.",
     "hosts": "Pin and forget host keys.",
@@ -37,6 +40,7 @@ VERBS = {
     "policy": "Judge the files of applications by the rules.",
     "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
     "lab": "The KeyBuzz servers on this machine.",
+    "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
 }
 
 
@@ -57,10 +61,17 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
-            near = get_close_matches(args[0], VERBS, n=2)
+            near = get_close_matches(args[0], VERBS, n=2, cutoff=0.65)
             hint = f"did you mean {' or '.join(near)}?" if near else "kbz --help lists the verbs"
             raise UsageError(f"there is no verb {args[0]}", hint=hint)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would make it exit code 1. Whoever read has seen enough, as `| head` has.
+            return ExitCode.GOOD
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -89,11 +100,12 @@ def cli(context: click.Context, config: str) -> None:
 def main() -> None:
     """Entry point: errors become sentences on stderr, and every way out has its exit code."""
     code = _main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # Whoever wrote there has met it too and said so; Python would flush again at its end, with a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Whoever wrote there has met it too and said so; Python would flush again at its end, with a traceback.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     left = any(thread.name.startswith(UNHEARD_THREAD) for thread in threading.enumerate())
     if code == ExitCode.INTERRUPTED or left:
         # A thread that still connects could go on to its step; nothing may begin after Ctrl-C or a deadline.
@@ -105,23 +117,30 @@ def _main(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="kbz", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(BrokenPipeError):
+            error.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        _say("interrupted")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.GOOD
     except KbzError as error:
-        click.echo(f"kbz: {error}", err=True)
+        _say(f"kbz: {error}")
         return error.code
     except Exception as error:  # the last edge: a user never sees a traceback
         from keybuzz.cli.faults import explain
 
         found = explain(error, _configuration(arguments))
-        click.echo(f"kbz: {found}", err=True)
+        _say(f"kbz: {found}")
         return found.code
     return result if isinstance(result, int) else ExitCode.GOOD
+
+
+def _say(sentence: str) -> None:
+    """Tell the user; when nobody reads any more, the exit code still says it."""
+    with suppress(BrokenPipeError):
+        click.echo(sentence, err=True)
 
 
 def _configuration(arguments: list[str]) -> Path:

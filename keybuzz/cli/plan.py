@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
-from keybuzz.cli.context import format_option, limit_option, show, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.offers import module_words
+from keybuzz.cli.output import report_format, show_report
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Save it; `kbz run --plan FILE` applies exactly that, or refuses.",
 )
-@format_option
+@report_format
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
     """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
@@ -28,9 +30,9 @@ def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, for
     chosen, named = choose(names), named_only(names)
     if out is not None:
         require_place(out)
-    with workspace(quiet=form == "json") as work:
+    with workspace(quiet=form != "text") as work:
         selected = work.select(named, limit)
         report = look(work, "plan", chosen, selected)
     if out is not None:
         save(out, report.plan, names, selected)
-    return show(report, form)
+    return show_report(report, form)

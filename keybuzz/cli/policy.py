@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import print_document
+from keybuzz.cli.group import Verbs
 
 if TYPE_CHECKING:
     from keybuzz.policy.violation import Verdict
 
 
-@click.group()
+@click.group(cls=Verbs)
 def policy() -> None:
     """Rules for the files of applications: .env, compose, Kubernetes, Dockerfiles, HAProxy, shell, Markdown."""
 

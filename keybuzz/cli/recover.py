@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import format_option, show, stoppable_workspace
+from keybuzz.cli.offers import module_words
 from keybuzz.model.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("module")
+@click.argument("module", shell_complete=module_words)
 @click.option(
     "--confirm", "typed", default="", metavar="NAME", help="The cluster's name; for scripts."
 )

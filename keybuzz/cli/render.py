@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.offers import module_words
 
 
 @click.command()
-@click.argument("modules", nargs=-1, required=True)
+@click.argument("modules", nargs=-1, required=True, shell_complete=module_words)
 @limit_option
 @click.option(
     "--out",

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import format_option, limit_option, show, stoppable_workspace
+from keybuzz.cli.offers import module_or_host_words
 
 if TYPE_CHECKING:
     from keybuzz.engine.restart import RestartRequest
 
 
 @click.command()
-@click.argument("word", metavar="MODULE|HOST")
+@click.argument("word", metavar="MODULE|HOST", shell_complete=module_or_host_words)
 @limit_option
 @click.option("--reboot", is_flag=True, help="Reboot the module's hosts, not only its containers.")
 @click.option("--all", "everything", is_flag=True, help="Mean all clusters, without --limit.")

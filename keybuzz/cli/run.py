@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 import click
 
 from keybuzz.cli.context import format_option, limit_option, show, stoppable_workspace
+from keybuzz.cli.offers import module_words
 from keybuzz.model.errors import UsageError
 
 
@@ -23,7 +24,7 @@ class RunWords(TypedDict):
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option("--all", "everything", is_flag=True, help="Mean all clusters, without --limit.")
 @click.option(

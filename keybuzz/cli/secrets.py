@@ -18,6 +18,8 @@ from keybuzz.cli.context import (
     stoppable_workspace,
     workspace,
 )
+from keybuzz.cli.group import Verbs
+from keybuzz.cli.output import report_format, show_answer
 from keybuzz.cli.typed_name import confirm_option, require_typed
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class _Words(TypedDict):
     reason: str
 
 
-@click.group()
+@click.group(cls=Verbs)
 def secrets() -> None:
     """The credential store (SEC-1). Values are never shown."""
 
@@ -55,13 +57,14 @@ def init(site: Site) -> None:
 
 
 @secrets.command()
-@format_option
+@report_format
 def check(form: str) -> int:
     """Judge the store: modes, form, names, defaults, shared values. Exit 3 when something is wrong.
 
     It reads the files of the store and asks no server.
     """
     from keybuzz.model.outcome import ExitCode
+    from keybuzz.report.sheets import sheet_of_store
     from keybuzz.site.credential_check import check_store
     from keybuzz.site.load import read_configuration
     from keybuzz.site.settings import load_settings
@@ -71,14 +74,20 @@ def check(form: str) -> int:
     folder = load_settings(root, configuration.site, configuration.overlay).credentials
     found = check_store(folder)
     broken = [problem for problem in found if not problem.warning]
-    if form == "json":
-        print_document(_check_document(folder, found))
-    else:
-        for problem in found:
-            click.echo(f"{'warn' if problem.warning else 'broken':<8} {problem}")
-        warned = len(found) - len(broken)
-        click.echo(f"{folder}: {len(broken)} broken, {warned} warn; no value was shown")
-    return ExitCode.REFUSED if broken else ExitCode.GOOD
+    code = ExitCode.REFUSED if broken else ExitCode.GOOD
+    return show_answer(
+        form,
+        text=lambda: _check_text(folder, found),
+        document=lambda: _check_document(folder, found),
+        sheet=lambda: sheet_of_store(found, int(code)),
+    )
+
+
+def _check_text(folder: Path, found: tuple[StoreProblem, ...]) -> str:
+    lines = [f"{'warn' if problem.warning else 'broken':<8} {problem}" for problem in found]
+    warned = sum(problem.warning for problem in found)
+    lines.append(f"{folder}: {len(found) - warned} broken, {warned} warn; no value was shown")
+    return "\n".join(lines) + "\n"
 
 
 def _check_document(folder: Path, found: tuple[StoreProblem, ...]) -> dict[str, Any]:
@@ -120,7 +129,7 @@ def vault_plan(form: str) -> None:
 
 @secrets.command()
 @limit_option
-@format_option
+@report_format
 def stray(limit: tuple[str, ...], form: str) -> int:
     """Find copies of credentials on hosts that must not have them. Exit 2 when there are some.
 
@@ -128,14 +137,16 @@ def stray(limit: tuple[str, ...], form: str) -> int:
     """
     from keybuzz.engine.secret_copies import find_copies
     from keybuzz.report.secret_copies import copies_document, copies_text
+    from keybuzz.report.sheets import sheet_of_copies
 
-    with workspace(quiet=form == "json") as work:
+    with workspace(quiet=form != "text") as work:
         report = find_copies(work, limit)
-    if form == "json":
-        print_document(copies_document(report))
-    else:
-        click.echo(copies_text(report), nl=False)
-    return int(report.exit_code)
+    return show_answer(
+        form,
+        text=lambda: copies_text(report),
+        document=lambda: copies_document(report),
+        sheet=lambda: sheet_of_copies(report),
+    )
 
 
 @secrets.command()

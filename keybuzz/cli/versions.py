@@ -17,13 +17,15 @@ from keybuzz.cli.context import (
     show,
     stoppable_workspace,
 )
+from keybuzz.cli.group import Verbs
+from keybuzz.cli.output import report_format, show_answer
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
     from keybuzz.site.site import Site
 
 
-@click.group()
+@click.group(cls=Verbs)
 def versions() -> None:
     """The frozen images of versions.yaml (VER-1): the only place where a tag may stand."""
 
@@ -82,34 +84,38 @@ def _ask(site: Site, images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:
 
 @versions.command()
 @images_argument
-@format_option
+@report_format
 def verify(images: tuple[str, ...], form: str) -> int:
     """Ask the registry for each image. Exit 3 when a tag is missing or has moved; nothing is taken instead.
 
     IMAGE is a name in versions.yaml; without one, all are asked for.
     """
     from keybuzz.engine.versions import exit_code
+    from keybuzz.report.sheets import sheet_of_images
 
     site = load_site(_config())
     enter_lab(site)
     verdicts = _ask(site, images)
-    if form == "json":
-        print_document(_document(verdicts))
-    else:
-        _print(verdicts)
-    return int(exit_code(verdicts))
+    return show_answer(
+        form,
+        text=lambda: _text(verdicts),
+        document=lambda: _document(verdicts),
+        sheet=lambda: sheet_of_images(verdicts, int(exit_code(verdicts))),
+    )
 
 
-def _print(verdicts: tuple[ImageVerdict, ...]) -> None:
+def _text(verdicts: tuple[ImageVerdict, ...]) -> str:
+    lines: list[str] = []
     width = max((len(verdict.version.reference) for verdict in verdicts), default=0)
     for verdict in verdicts:
         end = verdict.what or verdict.digest[:19]
-        click.echo(f"{verdict.status.value:<12} {verdict.version.reference:<{width}}  {end}")
+        lines.append(f"{verdict.status.value:<12} {verdict.version.reference:<{width}}  {end}")
         if verdict.hint:
-            click.echo(f"             → {verdict.hint}")
+            lines.append(f"             → {verdict.hint}")
         if verdict.version.reason:
             frozen = verdict.version.frozen
-            click.echo(f"             instead of {frozen}: {verdict.version.reason}")
+            lines.append(f"             instead of {frozen}: {verdict.version.reason}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _document(verdicts: tuple[ImageVerdict, ...]) -> dict[str, Any]:
@@ -170,7 +176,7 @@ def _lock(site: Site, images: tuple[str, ...], out: Path | None, *, moved: bool)
     good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:
-        _print(bad)
+        click.echo(_text(bad), nl=False)
         click.echo("nothing was written")
         return int(exit_code(bad))
     digests = {item.version.name: item.digest for item in verdicts if item.digest}

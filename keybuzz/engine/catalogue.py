@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -33,11 +33,19 @@ def choose(names: Iterable[str]) -> tuple[Module, ...]:
     while wanted:
         name = wanted.pop()
         if name not in modules:
-            raise UsageError(f"there is no module {name}", hint=nearest(name, [*modules, "all"]))
+            raise UsageError(f"there is no module {name}", hint=_hint(name, modules))
         if name not in chosen:
             chosen.add(name)
             wanted.extend(modules[name].requires)
     return tuple(module for module in modules.values() if module.name in chosen)
+
+
+def _hint(name: str, modules: Mapping[str, Module]) -> str:
+    """Return the near module; else where the word of a host or a group belongs."""
+    near = nearest(name, [*modules, "all"])
+    if near.startswith("did you mean"):
+        return near
+    return f"{near}; hosts and groups are chosen with --limit, such as --limit {name}"
 
 
 def named_only(names: Iterable[str]) -> tuple[Module, ...]:

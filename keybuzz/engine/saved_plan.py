@@ -86,7 +86,11 @@ def load(path: Path) -> SavedPlan:
             int(document["plan"]["size"]),
         )
     except OSError as error:
-        raise InputError(f"can not be read: {error.strerror}", where=str(path)) from error
+        raise InputError(
+            f"can not be read: {error.strerror}",
+            where=str(path),
+            hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "is no saved plan", where=str(path), hint="kbz plan MODULE --out FILE writes one"

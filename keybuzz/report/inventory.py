@@ -104,14 +104,29 @@ def _group_document(group: Group, servers: Sequence[Server]) -> dict[str, object
     }
 
 
-def _own_group(server: Server, catalogue: GroupCatalogue) -> Group | None:
+def by_own_group(
+    servers: Sequence[Server], catalogue: GroupCatalogue
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the title and the hosts of each group, in the owner's order; each host once, under its own group.
+
+    Those that are in no narrower group than everybody come last.
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for group in sorted(catalogue.groups, key=lambda group: (not group.select, group.module)):
+        names = tuple(s.name for s in servers if own_group(s, catalogue) == group)
+        if names:
+            found.append((group.title if group.select else "In no other group", names))
+    return tuple(found)
+
+
+def own_group(server: Server, catalogue: GroupCatalogue) -> Group | None:
     """Return the narrowest group of the server: the one with the smallest exact size."""
     groups = [group for group in catalogue.groups if group.name in server.groups]
     return min(groups, key=lambda group: group.expected, default=None)
 
 
 def _cells(server: Server, catalogue: GroupCatalogue) -> tuple[str, ...]:
-    group = _own_group(server, catalogue)
+    group = own_group(server, catalogue)
     own = group.name if group is not None and group.select else "–"
     role = f"{server.role}/{server.subrole}"
     core = "yes" if server.core else "no"
@@ -122,7 +137,7 @@ def _group_twig(
     group: Group, servers: Sequence[Server], catalogue: GroupCatalogue
 ) -> tuple[str, list[str]] | None:
     """Return the group's line and those of the hosts that stand under it, or None without hosts."""
-    members = [s for s in group.members(servers) if _own_group(s, catalogue) == group]
+    members = [s for s in group.members(servers) if own_group(s, catalogue) == group]
     if not members:
         return None
     width = max(len(server.name) for server in members)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from keybuzz.engine import events
@@ -72,7 +73,9 @@ class Lines:
             return
         with self._lock:
             elapsed = time.monotonic() - self._started
-            print(f"{elapsed:6.1f}s {text}", file=self._stream, flush=True)
+            # When nobody reads any more (`2>&1 | head`), the work itself goes on.
+            with suppress(BrokenPipeError):
+                print(f"{elapsed:6.1f}s {text}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from keybuzz.cli.main import VERBS
+from keybuzz.cli.group import Verbs
+from keybuzz.cli.main import VERBS, cli
+from keybuzz.engine.catalogue import choose
+from keybuzz.engine.saved_plan import load
+from keybuzz.model.errors import InputError, UsageError
 from keybuzz.model.outcome import ExitCode
 from site_values import configuration_text
 
@@ -97,3 +103,52 @@ def test_an_unknown_verb_is_refused_with_the_one_that_is_near() -> None:
     )
     assert done.returncode == 64
     assert "there is no verb pln\n  → did you mean plan?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("inventory",), ExitCode.GOOD),
+        (("explain",), ExitCode.GOOD),
+        (("history", "--nope"), ExitCode.USAGE),
+        (("plan", "dragon"), ExitCode.USAGE),
+    ],
+)
+@pytest.mark.parametrize("both", [False, True])
+def test_nobody_reads_any_more_and_it_ends_quietly(
+    words: tuple[str, ...], code: ExitCode, both: bool
+) -> None:
+    """As with `| head`, and with `2>&1 | head`: no traceback, and the exit code is that of the work."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    argv = [sys.executable, "-m", "keybuzz.cli.main", *words]
+    with subprocess.Popen(
+        argv, stdout=writing, stderr=writing if both else subprocess.PIPE, text=True
+    ) as done:
+        os.close(writing)
+        said = "" if done.stderr is None else done.stderr.read()
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+    assert done.returncode == code
+
+
+def test_a_word_of_limit_in_the_place_of_a_module_is_told_where_it_belongs() -> None:
+    with pytest.raises(UsageError) as told:
+        choose(["db"])
+    assert "hosts and groups are chosen with --limit, such as --limit db" in str(told.value)
+
+
+def test_a_plan_that_is_not_there_is_told_what_it_should_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"kbz plan MODULE --out FILE wrote"):
+        load(tmp_path / "none")
+
+
+def test_no_sentence_of_help_is_cut() -> None:
+    context = click.Context(cli)
+    groups = [c for name in VERBS if isinstance(c := cli.get_command(context, name), click.Group)]
+    assert groups
+    for group in groups:
+        assert isinstance(group, Verbs), f"{group.name}: @click.group(cls=Verbs)"
+        shown = " ".join(group.get_help(click.Context(group)).split())
+        for command in group.commands.values():
+            assert " ".join(command.get_short_help_str(400).split()) in shown

@@ -1,0 +1,130 @@
+"""`kbz report`."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keybuzz.cli.context import limit_option, load_inventory, workspace
+from keybuzz.cli.offers import module_words
+from keybuzz.cli.output import require_place, write_whole
+from keybuzz.model.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from keybuzz.engine.journal import Journal
+    from keybuzz.site.site import Site
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("modules", nargs=-1, shell_complete=module_words)
+@limit_option
+@click.option("--html", "page", type=_FILE, required=True, help="The page: one file, nothing else.")
+@click.option("--from-journal", is_flag=True, help="Ask no host: show what is remembered.")
+@click.option(
+    "--health",
+    "given",
+    type=_FILE,
+    help="Ask no host: show this answer of `kbz health --format json`.",
+)
+@click.option("--last", default=30, show_default=True, metavar="N", help="How many runs to show.")
+def report(
+    modules: tuple[str, ...],
+    limit: tuple[str, ...],
+    page: Path,
+    given: Path | None,
+    last: int,
+    *,
+    from_journal: bool,
+) -> int:
+    """Write one page with topology, health, drift over time and what drills cost.
+
+    It asks the hosts as `kbz health` does, unless it is told not to. Exit codes are those of health.
+    """
+    from keybuzz.engine.journal import Journal
+
+    if (from_journal or given) and (modules or limit):
+        raise UsageError("modules and --limit choose hosts to ask, and no host is asked")
+    if from_journal and given:
+        raise UsageError("--from-journal and --health exclude each other")
+    require_place(page)
+    if from_journal or given:
+        site = load_inventory()
+        health = None if given is None else _read(given)
+        looked = None if given is None else given.stat().st_mtime
+        journal = Journal(site.settings.state / "journal.sqlite")
+        _write(page, site, journal, health, looked, last)
+        code = 0 if health is None else int(health["exit_code"])
+    else:
+        code = _ask(page, modules, limit, last)
+    click.echo(f"{page}: written", err=True)
+    return code
+
+
+def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int) -> int:
+    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.verbs import look
+    from keybuzz.model.record import report_document
+
+    names = modules or ("all",)
+    chosen, named = choose(names), named_only(names)
+    with workspace(quiet=False) as work:
+        found = look(work, "health", chosen, work.select(named, limit))
+        _write(page, work.site, work.journal, report_document(found), None, last)
+    return int(found.exit_code)
+
+
+def _write(
+    page: Path,
+    site: Site,
+    journal: Journal,
+    health: dict[str, Any] | None,
+    looked: float | None,
+    last: int,
+) -> None:
+    from keybuzz.cli.explain import sections
+    from keybuzz.engine.journal import revision
+    from keybuzz.report.inventory import by_own_group
+    from keybuzz.report.page import Facts, page_text
+    from keybuzz.report.past import past_of
+
+    now = time.time()
+    lab = site.settings.lab
+    facts = Facts(
+        where="KeyBuzz" if lab is None else f"KeyBuzz, lab {lab.name}",
+        revision=revision(site.root),
+        made=now,
+        zone=datetime.now(UTC).astimezone().tzinfo or UTC,
+        groups=by_own_group(site.servers, site.catalogue),
+        past=past_of(journal, last),
+        health=health,
+        looked=looked,
+        means={name: section.means for name, section in sections().items()},
+    )
+    write_whole(page, page_text(facts))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the document of a health check; InputError when it is something else."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"can not be read: {error}",
+            where=str(path),
+            hint="kbz health --format json --output FILE makes one",
+        ) from error
+    wanted = ("findings", "plan", "hosts", "topologies", "checked", "exit_code", "error")
+    if not isinstance(document, dict) or any(name not in document for name in wanted):
+        raise InputError(
+            "is no answer of kbz health",
+            where=str(path),
+            hint="kbz health --format json --output FILE makes one",
+        )
+    return document

@@ -1,0 +1,108 @@
+"""`kbz explain`: what an id means, why it is there, what to do, and where more is written. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import fill
+
+from keybuzz.model.outcome import ExitCode
+from keybuzz.policy.violation import Rule
+from keybuzz.report.exit_codes import CODES
+from keybuzz.report.policy import rule_text
+from keybuzz.report.runbooks import Section
+
+_WIDTH = 100
+_INDENT = 10
+_REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+) \|$")
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)")
+
+
+def requirements(text: str) -> dict[str, str]:
+    """Return the rows of docs/requirements.md by id."""
+    return dict(_REQUIREMENT.findall(text))
+
+
+def section_text(section: Section) -> str:
+    """Return everything about one check."""
+    return "\n".join(
+        [
+            f"{section.id}: a check of {section.page} ({', '.join(section.levels)})",
+            "",
+            _part("Means", section.means),
+            _part("Why", section.why),
+            *_steps(section.steps),
+            _part("More", f"docs/runbooks/{section.page}.md"),
+            "",
+        ]
+    )
+
+
+def page_text(title: str, found: Iterable[Section]) -> str:
+    """Return the checks of one module, a line each."""
+    lines = [title, ""]
+    lines += [_filled(f"  {item.id:<30} {_plain(item.means)}", 33) for item in found]
+    return "\n".join([*lines, "", "kbz explain ID says more about one of them."]) + "\n"
+
+
+def code_text(code: ExitCode) -> str:
+    """Return what an exit code means."""
+    info = CODES[code]
+    parts = [_part("Means", info.means), _part("Do", info.next_step)]
+    more = _part("More", "docs/reference/exit-codes.md")
+    return "\n".join([f"exit {int(code)}: {info.title}", "", *parts, more, ""])
+
+
+def requirement_text(name: str, sentence: str, rules: Mapping[str, Rule]) -> str:
+    """Return a requirement, and the rule that checks files by it when there is one."""
+    lines = [f"{name}: a requirement", "", _part("Says", sentence)]
+    lines += [_part("More", "docs/requirements.md"), ""]
+    text = "\n".join(lines)
+    return f"{text}\n{rule_text(rules[name])}" if name in rules else text
+
+
+def overview(checks: Mapping[str, Section], rules: Mapping[str, Rule], known: Iterable[str]) -> str:
+    """Return every id that can be explained."""
+    pages = sorted({section.page for section in checks.values()})
+    lines = ["checks"]
+    for page in pages:
+        names = ", ".join(name for name, section in checks.items() if section.page == page)
+        lines.append(_list(names))
+    for title, words in (
+        ("rules of kbz policy", rules),
+        ("requirements", known),
+        ("exit codes", [str(int(code)) for code in CODES]),
+    ):
+        lines += ["", title, _list(", ".join(words))]
+    return "\n".join(lines) + "\n"
+
+
+def _list(words: str) -> str:
+    return fill(words, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _steps(steps: Iterable[str]) -> Iterator[str]:
+    for number, step in enumerate(steps, start=1):
+        word = "Do:" if number == 1 else ""
+        yield _filled(f"{word:<{_INDENT}}{number}. {_plain(step)}", _INDENT + 3)
+
+
+def _part(word: str, text: str) -> str:
+    return _filled(f"{word + ':':<{_INDENT}}{_plain(text)}", _INDENT)
+
+
+def _filled(text: str, indent: int) -> str:
+    return fill(
+        text, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _plain(text: str) -> str:
+    """Return Markdown as a terminal shows it: a link becomes its words and its page, seen from docs/."""
+
+    def shown(match: re.Match[str]) -> str:
+        page = match[2].removeprefix("../")
+        place = f"docs/{page}" if match[2].startswith("../") else f"docs/runbooks/{page}"
+        return match[1] if match[1] in match[2] else f"{match[1]} ({place})"
+
+    return _LINK.sub(shown, text)

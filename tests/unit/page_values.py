@@ -1,0 +1,163 @@
+"""A fleet with some trouble, and half a year of it, for the tests of the page."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from pathlib import Path
+
+from keybuzz.engine.journal import HostRecord, Journal
+from keybuzz.model.content import Content
+from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
+from keybuzz.model.files import File
+from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import Member, Topology
+from keybuzz.model.outcome import Outcome
+from keybuzz.model.plan import Action, Change, Difference, Plan
+from keybuzz.model.record import plan_text, report_document
+from keybuzz.model.report import HostReport, Report
+from keybuzz.model.system import Package, Sysctl
+from keybuzz.report.drill import drill_document
+from keybuzz.report.inventory import by_own_group
+from keybuzz.report.page import Facts
+from keybuzz.report.past import past_of
+from keybuzz.site.site import Site
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+AWAY = "k8s-worker-04"
+HOSTILE = "<script>alert('x')</script> & \"quoted\" ‹ü›"
+DRIFT = (31, 30, 30, 24, 24, 11, 11, 12, 9, 9, 9, 2, 2, 0, 0, 1, 0, 0, 0, 4, 4, 3, 0, 0, 0, 5, 3, 3)
+PG = "16.4"
+LOOK = "kbz exec --limit redis-03 -- docker ps -a"
+CLOCK = "base.clock.synchronised"
+CLUSTERS = (
+    Topology(
+        "keybuzz-pg",
+        (
+            Member("db-master-01", "replica", "streaming", (("lag", "0 B"), ("timeline", "4"), ("PostgreSQL", PG))),
+            Member("db-slave-01", "leader", "running", (("lag", "0 B"), ("timeline", "4"), ("PostgreSQL", PG))),
+            Member("db-slave-02", "replica", "streaming", (("lag", "312 B"), ("timeline", "4"), ("PostgreSQL", PG))),
+        ),
+    ),
+    Topology(
+        "kb-redis",
+        (
+            Member("redis-01", "replica", "replicates", (("lag", "0 B"), ("sentinel", "quorum"), ("Redis", "7.2.5"))),
+            Member("redis-02", "master", "running", (("lag", "0 B"), ("sentinel", "quorum"), ("Redis", "7.2.5"))),
+            Member("redis-03", "?", "no answer", (("lag", "?"), ("sentinel", "no answer"), ("Redis", "?"))),
+        ),
+    ),
+    Topology(
+        "keybuzz-galera",
+        tuple(
+            Member(
+                f"maria-0{n}", "primary component", "Synced",
+                (("size", "3"), ("seqno", "48211"), ("flow control", "0")),
+            )
+            for n in (1, 2, 3)
+        ),
+    ),
+    Topology(
+        "postgres-proxy",
+        tuple(
+            Member(f"haproxy-0{n}", "entry", "serves", (("leader", "db-slave-01"), ("clients", str(40 + n))))
+            for n in (1, 2)
+        ),
+    ),
+)  # fmt: skip
+
+
+def plan() -> Plan:
+    """Return what is not as described: a package, a setting, and a file with a diff."""
+    motd = File("/etc/motd", Content.plain("new\n"))
+    diff = "--- /etc/motd\n+++ /etc/motd\n@@ -1 +1 @@\n-" + HOSTILE + "\n+new\n"
+    return Plan(
+        {
+            "mail-core-01": (
+                Change("mail-core-01", "base", Package("jq"), Action.CREATE),
+                Change("mail-core-01", "base", motd, Action.UPDATE, (Difference("digest", "a", "b"),), diff=diff),
+            ),
+            "redis-03": (
+                Change(
+                    "redis-03", "base", Sysctl("vm.overcommit_memory", "1"), Action.UPDATE,
+                    (Difference("value", "0", "1"),),
+                ),
+            ),
+        }
+    )  # fmt: skip
+
+
+def health(site: Site) -> Report:
+    """Return the answer of a health check of the whole fleet."""
+    names = [server.name for server in site.servers]
+    findings = [
+        *(Finding("base.reachable", Level.OK, "answers", name) for name in names if name != AWAY),
+        *(Finding("base.docker.running", Level.OK, "Docker 27", name) for name in names if name != AWAY),
+        Finding("base.reachable", Level.UNKNOWN, "nothing answers at 10.0.0.113:22: timed out", AWAY),
+        Finding("redis.node.answers", Level.CRITICAL, "connection refused", "redis-03", LOOK),
+        Finding("redis.sentinel.answers", Level.CRITICAL, "connection refused", "redis-03", LOOK),
+        *(
+            Finding("redis.memory.limit", Level.WARN, "no maxmemory", f"redis-0{n}", "the owner decides")
+            for n in (1, 2)
+        ),
+        *(
+            Finding(CLOCK, Level.WARN, "the clock is not synchronised yet", name, "timedatectl timesync-status")
+            for name in names[10:19]
+        ),
+        Finding("base.units.failed", Level.WARN, f"failed: {HOSTILE}", "mail-core-01"),
+        Finding("patroni.leader.single", Level.OK, "db-slave-01 leads"),
+        Finding("galera.cluster.one", Level.OK, "3 of 3 members"),
+    ]  # fmt: skip
+    hosts = {name: HostReport(name, Outcome.OK) for name in names}
+    hosts[AWAY] = HostReport(AWAY, Outcome.UNREACHABLE, what="nothing answers at 10.0.0.113:22")
+    return Report("health", ("base",), hosts, plan(), tuple(findings), CLUSTERS, 2.4)
+
+
+def remembered(path: Path) -> Journal:
+    """Fill a journal with drift runs, drills and others."""
+    journal = Journal(path)
+    for number, differences in enumerate(DRIFT):
+        start = NOW - (len(DRIFT) - number) * DAY
+        run = journal.begin("drift", ("kbz drift",), ("base", "patroni"), start, path.parent)
+        silent = {AWAY: HostRecord(AWAY, Outcome.UNREACHABLE, 0, "away")} if number % 9 == 4 else {}
+        found = {"mail-core-01": HostRecord("mail-core-01", Outcome.CHANGED, differences, "")}
+        text = plan_text(plan()) if number == len(DRIFT) - 1 else ""
+        journal.end(run, start + 9, 2 if differences else 0, found | silent, text, "")
+        if number % 9 == 2:
+            _drill(journal, start, 20.0 + number, path)
+    for words, code in (
+        ("kbz run patroni --limit db", 0),
+        ("kbz run redis", 3),
+        ("kbz drift", 130),
+    ):
+        run = journal.begin(words.split()[1], (words,), ("patroni",), NOW - 900, path.parent)
+        journal.end(run, NOW - 860, code, {}, "", "redis is frozen (FRZ-1)" if code == 3 else "")
+    return journal
+
+
+def _drill(journal: Journal, start: float, seconds: float, path: Path) -> None:
+    run = journal.begin("drill", ("kbz drill patroni",), ("patroni",), start + 600, path.parent)
+    trials = (
+        Trial(Scenario.SWITCHOVER, "db-master-01", Verdict.RECOVERED, (), seconds / 9, 60, Tally(4120, 0, 1, 1)),
+        Trial(Scenario.HOST_KILLED, "db-slave-01", Verdict.RECOVERED, (), seconds, 60, Tally(3980, 0, 2, 0)),
+        Trial(Scenario.LINK_CUT, "db-slave-01", Verdict.FAILED, (), seconds * 1.6, 60, Tally(2911, 3, 4, 1)),
+        Trial(Scenario.CONTAINER_KILLED, "db-slave-02", Verdict.NOT_AVAILABLE, ("why",)),
+    )  # fmt: skip
+    report = DrillReport("patroni", "patroni", "10.0.0.10:5432", trials, 200.0, number=run)
+    journal.end(run, start + 900, 1, {}, "", "")
+    journal.keep(run, json.dumps(drill_document(report)))
+
+
+def facts(site: Site, journal: Journal, *, live: bool = True) -> Facts:
+    """Return everything that a page shows."""
+    return Facts(
+        where="KeyBuzz, lab kbz",
+        revision="8361394",
+        made=NOW,
+        zone=UTC,
+        groups=by_own_group(site.servers, site.catalogue),
+        past=past_of(journal, 30),
+        health=report_document(health(site)) if live else None,
+        means={"redis.node.answers": "Redis does not answer, or does not take the password."},
+    )
