@@ -14,7 +14,7 @@ from keybuzz.report.runbooks import Section
 
 _WIDTH = 100
 _INDENT = 10
-_REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+) \|$")
+_REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+?) \| ")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)")
 
 
