@@ -222,7 +222,7 @@ def test_a_rotated_password_is_taken_beside_the_old_one_until_it_is_dropped(kbz:
         assert "Access denied" in refused(kbz, old, address)
         assert refused(kbz, new, address) == ""
     assert {name for name in now if now[name] != before[name]} == {"MARIADB_APP_PASSWORD"}
-    assert kbz("drift", "galera", "proxysql", "--all").code == 0
+    assert kbz("drift", "galera", "proxysql").code == 0
     for value in (old.reveal(), new.reveal()):
         assert value not in done.stdout + done.stderr + end.stdout + end.stderr
         assert not any(value.encode() in text for text in processes)
@@ -238,7 +238,7 @@ def test_a_rotation_that_was_killed_goes_on_and_the_admin_port_is_rotated_too(kb
     changed = {name for name in now if now[name] != before[name]}
     assert changed == {"MARIADB_APP_PASSWORD", "PROXYSQL_ADMIN_PASSWORD"}
     assert ask(kbz, "SELECT 1") == [(1,)]
-    assert kbz("drift", "galera", "proxysql", "--all").code == 0
+    assert kbz("drift", "galera", "proxysql").code == 0
 
 
 def test_one_proxy_may_stop(kbz: Kbz) -> None:
