@@ -56,3 +56,5 @@ class CheckInfo:
     """Checks whose failure on the same host explains this one."""
     follows: tuple[str, ...] = ()
     """Checks whose failure anywhere explains this one."""
+    gates: bool = True
+    """False when `kbz run` may go on to the next module all the same: what it does may be the cure."""

@@ -65,6 +65,7 @@ CHECK_INFOS = (
         "A full disk stops every database on it; freeing it is easy while there is room.",
         "kbz exec --limit HOST -- du -xhd2 / ; logs, old images (docker image prune), backups first.",
         levels=(Level.WARN, Level.CRITICAL),
+        gates=False,
     ),
     CheckInfo(
         "base.disk.inodes",
@@ -72,6 +73,7 @@ CHECK_INFOS = (
         "No new file can be made, though there is space.",
         "Find the folder with very many small files: kbz exec --limit HOST -- du --inodes -xd2 /",
         levels=(Level.WARN, Level.CRITICAL),
+        gates=False,
     ),
     CheckInfo(
         "base.disk.read-only",
@@ -85,6 +87,7 @@ CHECK_INFOS = (
         "The kernel will soon kill what is largest: a database.",
         "kbz exec --limit HOST -- docker stats --no-stream",
         levels=(Level.WARN, Level.CRITICAL),
+        gates=False,
     ),
     CheckInfo(
         "base.memory.oom",
@@ -120,6 +123,7 @@ CHECK_INFOS = (
         "The container dies as soon as it starts: its service is not there.",
         "kbz exec --limit HOST -- docker logs --tail 50 CONTAINER",
         levels=(Level.WARN, Level.CRITICAL),
+        gates=False,
     ),
     CheckInfo(
         "base.kernel.same",

@@ -24,9 +24,12 @@ class Fault:
     then: tuple[str, str] = ("", "")
     """A second host, and what happens there afterwards."""
 
+    told_on: tuple[str, ...] = ()
+    """Hosts that the one line names, where that is not the host alone."""
+
     @property
     def seen(self) -> Seen | None:
-        return None if self.health is None else (*self.health, (self.host,))
+        return None if self.health is None else (*self.health, self.told_on or (self.host,))
 
 
 def _disk(path: str, options: str, fill: str) -> tuple[str, str]:
@@ -245,6 +248,7 @@ OTHERS = (
         "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit 900000GB",
         "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit 50MB",
         ("rabbitmq.alarms.none", "critical"),
+        told_on=("queue-01", "queue-02", "queue-03"),  # publishers are held back on every node
     ),
 )
 

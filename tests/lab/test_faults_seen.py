@@ -89,7 +89,6 @@ def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> Non
         poll(lambda: findings(kbz), expected, "health")
         described = Counter((fault.host, fault.drift) for fault in faults if fault.drift)
         poll(lambda: differences(kbz), described, "drift")
-        assert kbz("health", "all", *LIMIT).code == 2
     finally:
         undo(kbz, faults)
     poll(lambda: findings(kbz), Counter(BASELINE), "health after the faults")

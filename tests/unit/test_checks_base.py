@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from cluster_world import site_of
 from keybuzz.engine.describe import HostDescription
 from keybuzz.engine.observe import Observation, Snapshot, View
-from keybuzz.model.errors import InputError
+from keybuzz.engine.proof import require_healthy
+from keybuzz.model.errors import InputError, RefusedError
 from keybuzz.model.finding import Finding, Level
+from keybuzz.model.live import Live
 from keybuzz.model.reading import Answer
 from site_values import described, with_parameters
 from tasks.base import MODULE
@@ -53,7 +55,7 @@ def descriptions() -> dict[str, HostDescription]:
     return described(SITE, MODULE)
 
 
-def live(facts: Mapping[str, Mapping[str, Any]], seconds: float = 0.2) -> Any:
+def live(facts: Mapping[str, Mapping[str, Any]], seconds: float = 0.2) -> Live:
     """Return hosts that say this of themselves, each within that many seconds."""
     seen = {
         host: Observation(
@@ -211,3 +213,29 @@ def test_a_limit_that_is_no_number_is_refused_with_its_name() -> None:
 
 def test_a_site_decides_its_own_limits() -> None:
     assert limits(with_parameters(SITE, {"health.disk_warn": "50"})).disk_warn == 50
+
+
+LOOPING = CONTAINER | {"restarting": True, "running": False}
+
+
+@pytest.mark.parametrize(
+    ("facts", "stops"),
+    [
+        ({"disks": [{**DISK, "used": 99.0}]}, False),
+        ({"memory": {"total": 100, "available": 1}}, False),
+        ({"containers": [LOOPING]}, False),
+        ({"disks": [{**DISK, "read_only": True}]}, True),
+    ],
+)
+def test_what_a_run_may_cure_does_not_stop_it(facts: dict[str, Any], stops: bool) -> None:
+    def only_system(found: Live) -> tuple[Finding, ...]:
+        return system("db-1", found.hosts["db-1"])
+
+    module = replace(MODULE, checks=only_system)
+    seen = live({"db-1": {**WELL, **facts}})
+    assert max(finding.level for finding in only_system(seen)) is Level.CRITICAL
+    if stops:
+        with pytest.raises(RefusedError, match="is not healthy"):
+            require_healthy(module, seen)
+    else:
+        require_healthy(module, seen)
