@@ -66,13 +66,14 @@ class Talkative:
     folder: Path
     host: ScratchHost
 
-    def kbz(self, scenario: str, *arguments: str) -> Spoken:
-        """Run a command line as an operator does."""
+    def kbz(self, scenario: str, *arguments: str, endpoint: int = 1) -> Spoken:
+        """Run a command line as an operator does; `endpoint` is where the module's drill writes."""
         environment = {
             "PATH": f"{self.host.root}/bin:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "leaky"), str(ROOT)]),
             "KBZ_HUNT_FILES": str(self.host.files),
             "KBZ_HUNT_SCENARIO": scenario,
+            "KBZ_HUNT_ENDPOINT": str(endpoint),
         }
         code = "from keybuzz.cli.main import main; main()"
         command = [sys.executable, "-c", code, "--config", "nornir_config.yaml", *arguments]
@@ -148,6 +149,7 @@ class Engine:
             ("GET", "/containers/app/json"): lambda _: self._inspect(),
             ("POST", "/containers/create"): self._create,
             ("POST", "/containers/app/start"): lambda _: respond(204),
+            ("POST", "/containers/app/restart"): lambda _: self._restart(),
         }
         missing = respond(404, {"message": f"no such thing: {path}"})
         found = answers.get((request.method, path))
@@ -160,12 +162,15 @@ class Engine:
         self.created.append(options)
         return respond(201, {"Id": "c1"})
 
+    def _restart(self) -> bytes:
+        return respond(500, {"message": f"can not restart with {self.created[-1]['Env']}"})
+
     def _inspect(self) -> bytes:
         if not self.created:
             return respond(404, {"message": "No such container: app"})
         options = self.created[-1]
         config = {key: options[key] for key in ("Image", "Env", "Cmd", "Hostname", "User")}
-        state = {"Running": True}
+        state = {"Running": True, "StartedAt": "2026-01-01T00:00:00Z"}
         host = options["HostConfig"]
         found = {"Id": "c1", "Image": "sha256:1234", "State": state, "Config": config}
         return respond(200, {**found, "HostConfig": host})

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from keybuzz.model.drill import DRILL_PLACE, Workload, WorkloadKind
 from keybuzz.model.errors import KbzError, RefusedError
+from keybuzz.model.redact import Redactor
+
+Value = TypeVar("Value")
 
 NAME = DRILL_PLACE
 """Table, key or queue of a drill: kbz's own, made at its start and removed at its end."""
@@ -66,4 +71,38 @@ def client_of(workload: Workload) -> Client:
         ) from error
     module = import_module(f"keybuzz.engine.drill.clients.{workload.kind.value}")
     made: Client = module.connect(workload)
-    return made
+    return DiscreetClient(made, Redactor([workload.password]))
+
+
+@dataclass(frozen=True, slots=True)
+class DiscreetClient:
+    """The same client, whose errors hold no password: a service may repeat what it was given."""
+
+    client: Client
+    redactor: Redactor
+
+    def prepare(self) -> None:
+        """See Client."""
+        self._do(self.client.prepare)
+
+    def write(self, number: int) -> None:
+        """See Client."""
+        self._do(lambda: self.client.write(number))
+
+    def read(self) -> frozenset[int]:
+        """See Client."""
+        return self._do(self.client.read)
+
+    def remove(self) -> None:
+        """See Client."""
+        self._do(self.client.remove)
+
+    def close(self) -> None:
+        """See Client."""
+        self.client.close()
+
+    def _do(self, act: Callable[[], Value]) -> Value:
+        try:
+            return act()
+        except (NotSentError, UnconfirmedError) as error:
+            raise type(error)(self.redactor.text(error.what)) from None

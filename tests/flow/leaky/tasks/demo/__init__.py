@@ -8,13 +8,15 @@ from pathlib import Path
 
 from keybuzz.model.content import Template
 from keybuzz.model.docker import Container
+from keybuzz.model.drill import Scenario, Workload, WorkloadKind
 from keybuzz.model.files import File, HostValidator, UnitReload
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live, Stage
-from keybuzz.model.reading import Command, FileText
+from keybuzz.model.reading import Answer, Command, FileText, Reading
 from keybuzz.model.secret import Secret
 from keybuzz.model.server import Server
-from keybuzz.site.module import Description, Module
+from keybuzz.site.drill import Drill
+from keybuzz.site.module import Description, Module, Position, Recovery
 from keybuzz.site.site import Site
 
 CONF = str(Path(os.environ["KBZ_HUNT_FILES"]) / "app.conf")
@@ -64,6 +66,25 @@ def checks(live: Live) -> tuple[Finding, ...]:
     )
 
 
+def workload(site: Site, scenario: Scenario) -> Workload:
+    """Return writes with the secret, to an endpoint that repeats what it is given."""
+    del scenario
+    port = int(os.environ.get("KBZ_HUNT_ENDPOINT", "1"))
+    secret = site.secret("POSTGRES_APP_PASS")
+    return Workload(WorkloadKind.REDIS, "127.0.0.1", port, "kb", secret)
+
+
+def positions(site: Site, server: Server) -> Reading:
+    """Return a question whose answer is full of the secret."""
+    del site, server
+    return Command("position", ("leak", CONF))
+
+
+def position(host: str, answer: Answer) -> Position:
+    """Repeat what the host said."""
+    return Position(host, "one", 1, False, f"{answer.value} {answer.problem}")
+
+
 MODULE = Module(
     name="demo",
     number=1,
@@ -73,4 +94,14 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
+    members_up=(lambda live: frozenset(live.hosts)) if SCENARIO == "quiet" else None,
+    drill=Drill("app", workload, not_recovered=lambda live, scenario, victim: None),
+    recovery=Recovery(
+        name=lambda site: "demo-cluster",
+        halt=lambda live: None,
+        positions=positions,
+        position=position,
+        choose=lambda found: found[0].host,
+        start=lambda live, host: Stage("all", tuple(live.changes())),
+    ),
 )
