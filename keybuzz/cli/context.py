@@ -31,9 +31,9 @@ _COMMAND = "keybuzz.command"
 
 limit_option = click.option(
     "--limit",
+    shell_complete=limit_words,
     multiple=True,
     metavar="TERMS",
-    shell_complete=limit_words,
     help="Hosts, globs, groups, role=…, @failed, !exclusions; separated by commas.",
 )
 format_option = click.option(
@@ -172,15 +172,10 @@ def _first_interrupt_stops(made: Workspace) -> Iterator[None]:
 
 
 def show(report: Report, form: str) -> int:
-    """Print a report on stdout and return its exit code."""
-    from keybuzz.model.record import report_document
-    from keybuzz.report.text import report_text
+    """Give a report out, in any form and to where --output says, and return its exit code."""
+    from keybuzz.cli.output import show_report
 
-    if form == "json":
-        print_document(report_document(report))
-    else:
-        click.echo(report_text(report), nl=False)
-    return int(report.exit_code)
+    return show_report(report, form)
 
 
 def print_document(document: dict[str, Any]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.context import limit_option, show, workspace
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import report_format, show_report
+from keybuzz.cli.output import report_format
 
 
 @click.command()
@@ -22,4 +22,4 @@ def drift(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
     chosen, named = choose(names), named_only(names)
     with workspace(quiet=form != "text") as work:
         report = recorded(work, "drift", chosen, work.select(named, limit))
-    return show_report(report, form)
+    return show(report, form)

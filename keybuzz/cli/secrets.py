@@ -18,7 +18,6 @@ from keybuzz.cli.context import (
     stoppable_workspace,
     workspace,
 )
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.output import report_format, show_answer
 from keybuzz.cli.typed_name import confirm_option, require_typed
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from keybuzz.site.site import Site
 
 
-@click.group(cls=Verbs)
+@click.group()
 def secrets() -> None:
     """The credential store (SEC-1). Values are never shown."""
 

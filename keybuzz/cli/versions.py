@@ -16,14 +16,12 @@ from keybuzz.cli.context import (
     show,
     stoppable_workspace,
 )
-from keybuzz.cli.group import Verbs
-from keybuzz.cli.output import report_format, show_answer
 
 if TYPE_CHECKING:
     from keybuzz.engine.versions import ImageVerdict
 
 
-@click.group(cls=Verbs)
+@click.group()
 def versions() -> None:
     """The frozen images of versions.yaml (VER-1): the only place where a tag may stand."""
 
@@ -81,33 +79,29 @@ def _ask() -> tuple[ImageVerdict, ...]:
 
 
 @versions.command()
-@report_format
+@format_option
 def verify(form: str) -> int:
     """Ask the registry for each image. Exit 3 when a tag is missing or has moved; nothing is taken instead."""
     from keybuzz.engine.versions import exit_code
-    from keybuzz.report.sheets import sheet_of_images
 
     verdicts = _ask()
-    return show_answer(
-        form,
-        text=lambda: _text(verdicts),
-        document=lambda: _document(verdicts),
-        sheet=lambda: sheet_of_images(verdicts, int(exit_code(verdicts))),
-    )
+    if form == "json":
+        print_document(_document(verdicts))
+    else:
+        _print(verdicts)
+    return int(exit_code(verdicts))
 
 
-def _text(verdicts: tuple[ImageVerdict, ...]) -> str:
-    lines: list[str] = []
+def _print(verdicts: tuple[ImageVerdict, ...]) -> None:
     width = max((len(verdict.version.reference) for verdict in verdicts), default=0)
     for verdict in verdicts:
         end = verdict.what or verdict.digest[:19]
-        lines.append(f"{verdict.status.value:<12} {verdict.version.reference:<{width}}  {end}")
+        click.echo(f"{verdict.status.value:<12} {verdict.version.reference:<{width}}  {end}")
         if verdict.hint:
-            lines.append(f"             → {verdict.hint}")
+            click.echo(f"             → {verdict.hint}")
         if verdict.version.reason:
             frozen = verdict.version.frozen
-            lines.append(f"             instead of {frozen}: {verdict.version.reason}")
-    return "".join(f"{line}\n" for line in lines)
+            click.echo(f"             instead of {frozen}: {verdict.version.reason}")
 
 
 def _document(verdicts: tuple[ImageVerdict, ...]) -> dict[str, Any]:
@@ -163,7 +157,7 @@ def _lock(out: Path | None, *, moved: bool) -> int:
     good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:
-        click.echo(_text(bad), nl=False)
+        _print(bad)
         click.echo("nothing was written")
         return int(exit_code(bad))
     digests = {item.version.name: item.digest for item in verdicts if item.digest}

@@ -43,10 +43,6 @@ create table if not exists marks (
     run integer primary key references runs(id),
     marks text not null
 );
-create table if not exists documents (
-    run integer primary key references runs(id),
-    document text not null
-);
 """
 
 
@@ -102,7 +98,7 @@ class Journal:
                     json.dumps(arguments),
                     json.dumps(modules),
                     f"{getpass.getuser()}@{socket.gethostname()}",
-                    revision(root),
+                    _revision(root),
                     now,
                 ),
             )
@@ -164,18 +160,6 @@ class Journal:
             row = database.execute("select marks from marks where run = ?", (number,)).fetchone()
         return None if row is None else json.loads(str(row[0]))
 
-    def keep(self, number: int, document: str) -> None:
-        """Keep the JSON document that a run ended with: for a drill, whose trials no other column has."""
-        with closing(self._open()) as database, database:
-            database.execute("insert or replace into documents values (?,?)", (number, document))
-
-    def document(self, number: int) -> str:
-        """Return the JSON document of a run; empty when none was kept."""
-        query = "select document from documents where run = ?"
-        with closing(self._open()) as database:
-            row = database.execute(query, (number,)).fetchone()
-        return str(row[0]) if row else ""
-
     def sets(self) -> dict[str, frozenset[str]]:
         """Return the host sets that --limit knows as @failed and @drifted, from the newest runs."""
         return {
@@ -217,7 +201,7 @@ def _record(row: tuple[object, ...]) -> RunRecord:
     )
 
 
-def revision(root: Path) -> str:
+def _revision(root: Path) -> str:
     """Return the git revision of the site's files, with + when they have been edited since."""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+"]
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keybuzz.engine.secret_copies import CopiesReport
-from keybuzz.engine.versions import ImageVerdict, Status
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.load_balancer import Probe, Verdict
 from keybuzz.report.sheet import Sheet
@@ -29,26 +28,6 @@ def sheet_of_probes(probes: Iterable[Probe], exit_code: int) -> Sheet:
         for probe in probes
     )
     return Sheet("lb check", exit_code, findings=findings)
-
-
-def sheet_of_images(verdicts: Iterable[ImageVerdict], exit_code: int) -> Sheet:
-    """Return the sheet of `kbz versions verify`: a finding for each frozen image."""
-    levels = {
-        Status.PRESENT: Level.OK,
-        Status.BUILT: Level.OK,
-        Status.UNKNOWN: Level.UNKNOWN,
-    }
-    findings = tuple(
-        Finding(
-            "versions.image",
-            levels.get(verdict.status, Level.CRITICAL),
-            verdict.what or verdict.status.value,
-            verdict.version.name,
-            verdict.hint,
-        )
-        for verdict in verdicts
-    )
-    return Sheet("versions verify", exit_code, findings=findings)
 
 
 def sheet_of_store(problems: Iterable[StoreProblem], exit_code: int) -> Sheet:

@@ -37,9 +37,6 @@ LOOKS = {
     "health",
     "render",
     "history",
-    "explain",
-    "completion",
-    "report",
     "secrets check",
     "secrets vault-plan",
     "secrets stray",
@@ -53,6 +50,9 @@ LOOKS = {
     "lab status",
     "lab images",
     "lab diff",
+    "report",
+    "explain",
+    "completion",
 }
 """They ask and report. What they write is a file that was named, or the journal."""
 WORLD = {

@@ -14,8 +14,6 @@ from junitparser import Error, Failure, JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
 from keybuzz.engine.secret_copies import CopiesReport
-from keybuzz.engine.versions import ImageVerdict
-from keybuzz.engine.versions import Status as ImageStatus
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.load_balancer import Probe, Verdict
 from keybuzz.model.outcome import ExitCode, Outcome
@@ -24,9 +22,8 @@ from keybuzz.report.junit import junit_text
 from keybuzz.report.nagios import Status, nagios_failure, nagios_line
 from keybuzz.report.prometheus import METRICS, prometheus_failure, prometheus_text
 from keybuzz.report.sheet import Sheet, sheet_of
-from keybuzz.report.sheets import sheet_of_copies, sheet_of_images, sheet_of_probes, sheet_of_store
+from keybuzz.report.sheets import sheet_of_copies, sheet_of_probes, sheet_of_store
 from keybuzz.site.credential_file import StoreProblem
-from keybuzz.site.site import ImageVersion
 from test_report_text import FINDINGS, PLAN, report
 
 NOW = 1_790_000_000.25
@@ -200,9 +197,6 @@ def test_nagios_never_takes_an_error_of_kbz_for_a_verdict() -> None:
     )
 
 
-VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
-
-
 @pytest.mark.parametrize(
     ("sheet", "status", "words"),
     [
@@ -210,16 +204,6 @@ VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
             sheet_of_probes((Probe("lb", 5432, "haproxy-01", "10.0.0.11", Verdict.BAD, "refused"),), 2),
             Status.CRITICAL,
             "lb check: 1 critical; lb.service on lb:5432 haproxy-01: refused",
-        ),
-        (
-            sheet_of_images((ImageVerdict(VERSION, ImageStatus.UNKNOWN, what="no answer"),), 4),
-            Status.UNKNOWN,
-            "versions verify: 1 unknown; versions.image on redis: no answer",
-        ),
-        (
-            sheet_of_images((ImageVerdict(VERSION, ImageStatus.PRESENT),), 0),
-            Status.OK,
-            "versions verify: 1 check ok",
         ),
         (
             sheet_of_store((StoreProblem(Path("/x/redis.env"), 2, "is short", "longer", "length"),), 3),
