@@ -172,15 +172,10 @@ def _first_interrupt_stops(made: Workspace) -> Iterator[None]:
 
 
 def show(report: Report, form: str) -> int:
-    """Print a report on stdout and return its exit code."""
-    from keybuzz.model.record import report_document
-    from keybuzz.report.text import report_text
+    """Give a report out, in any form and to where --output says, and return its exit code."""
+    from keybuzz.cli.output import show_report
 
-    if form == "json":
-        print_document(report_document(report))
-    else:
-        click.echo(report_text(report), nl=False)
-    return int(report.exit_code)
+    return show_report(report, form)
 
 
 def print_document(document: dict[str, Any]) -> None:

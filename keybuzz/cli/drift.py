@@ -16,11 +16,12 @@ from keybuzz.cli.context import (
     limit_option,
     pass_inventory_site,
     print_document,
+    show,
     workspace,
 )
 from keybuzz.cli.default_group import default_group
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import give_out, report_format, show_report
+from keybuzz.cli.output import give_out, report_format
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def look(
     if only_new and form == "text" and report.drift is not None:
         _show_news(report)
         return int(report.exit_code)
-    return show_report(report, form)
+    return show(report, form)
 
 
 def _show_news(report: Report) -> None:

@@ -52,6 +52,7 @@ def drill(
     """
     from keybuzz.cli.lab_faults import faults_of, home_network
     from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.documents import Documents
     from keybuzz.engine.drill.drill import DrillRequest, choose_drill
     from keybuzz.engine.drill.drill import drill as run_drill
     from keybuzz.engine.drill.shelter import stop_on_signals
@@ -69,7 +70,8 @@ def drill(
         stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
     ):
         report = run_drill(work, request, faults_of(work.site, home))
-        work.journal.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
+        documents = Documents(work.site.settings.state / "journal.sqlite")
+        documents.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
     _show(report, form)
     return int(report.exit_code)
 

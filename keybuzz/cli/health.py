@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli import watching
-from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.context import limit_option, show, workspace
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import report_format, show_report
+from keybuzz.cli.output import report_format
 
 if TYPE_CHECKING:
     from keybuzz.model.report import Report
@@ -51,7 +51,7 @@ def health(
         if watch:
             return watching.watch(lambda: _look(judged()), every)
         report = recorded(work, "health", chosen, judged)
-    return show_report(report, form)
+    return show(report, form)
 
 
 def _look(report: Report) -> watching.Look:

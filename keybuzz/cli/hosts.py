@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import enter_lab, holding, pass_inventory_site
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.offers import host_words
 from keybuzz.cli.typed_name import confirm_option, require_typed
 from keybuzz.model.errors import RefusedError
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from keybuzz.transport.pinning import ShownKey
 
 
-@click.group(cls=Verbs)
+@click.group()
 def hosts() -> None:
     """Pin and forget host keys: a host whose key is not pinned is refused."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.context import holding, limit_option
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.lab_fault import fault
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
 from keybuzz.cli.offers import host_words
@@ -15,7 +14,7 @@ from keybuzz.model.errors import KbzError
 _MEBIBYTE = 2**20
 
 
-@click.group(cls=Verbs)
+@click.group()
 def lab() -> None:
     """The KeyBuzz servers on this machine, for trials and tests. Nothing reaches outside."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
 from keybuzz.cli.offers import host_words
 
 _GIBIBYTE = 2**30
 
 
-@click.group(cls=Verbs)
+@click.group()
 def fault() -> None:
     """Break a lab server on purpose, as real servers break, and mend it again."""
 

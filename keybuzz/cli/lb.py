@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.context import format_option, pass_inventory_site, print_document, workspace
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.output import report_format, show_answer
 from keybuzz.site.site import Site
 
 
-@click.group(cls=Verbs)
+@click.group()
 def lb() -> None:
     """The provider's load balancers: kbz has no access there, so it says and verifies."""
 

@@ -29,9 +29,7 @@ VERBS = {
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",
     "exec": "Run one command on many hosts.",
-    "report": "One page with topology, health, drift over time and drills.",
     "history": "Show earlier runs.",
-    "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "resume": "Repeat the last run that did not end well.",
     "recover": "Bring a cluster back after a total stop.",
     "hosts": "Pin and forget host keys.",
@@ -40,8 +38,12 @@ VERBS = {
     "policy": "Judge the files of applications by the rules.",
     "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
     "lab": "The KeyBuzz servers on this machine.",
+    "report": "One page with topology, health, drift over time and drills.",
+    "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
 }
+_LONGEST = 400
+"""Characters of a verb's sentence in the help of its group."""
 
 
 class LazyGroup(click.Group):
@@ -55,6 +57,7 @@ class LazyGroup(click.Group):
             return None
         module = "execute" if cmd_name == "exec" else cmd_name
         command: click.Command = getattr(import_module(f"keybuzz.cli.{module}"), module)
+        _whole_help(command)
         return command
 
     def resolve_command(
@@ -76,6 +79,13 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _whole_help(command: click.Command) -> None:
+    """Let a group show the first sentence of each of its verbs, however long: click would cut it."""
+    for child in command.commands.values() if isinstance(command, click.Group) else ():
+        child.short_help = child.get_short_help_str(_LONGEST)
+        _whole_help(child)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

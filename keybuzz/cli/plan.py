@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.context import limit_option, show, workspace
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import report_format, show_report
+from keybuzz.cli.output import report_format
 
 
 @click.command()
@@ -35,4 +35,4 @@ def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, for
         report = look(work, "plan", chosen, selected)
     if out is not None:
         save(out, report.plan, names, selected)
-    return show_report(report, form)
+    return show(report, form)

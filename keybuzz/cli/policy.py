@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import print_document
-from keybuzz.cli.group import Verbs
 
 if TYPE_CHECKING:
     from keybuzz.policy.violation import Verdict
 
 
-@click.group(cls=Verbs)
+@click.group()
 def policy() -> None:
     """Rules for the files of applications: .env, compose, Kubernetes, Dockerfiles, HAProxy, shell, Markdown."""
 

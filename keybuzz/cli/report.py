@@ -16,7 +16,6 @@ from keybuzz.cli.output import require_place, write_whole
 from keybuzz.model.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from keybuzz.engine.journal import Journal
     from keybuzz.site.site import Site
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -47,8 +46,6 @@ def report(
 
     It asks the hosts as `kbz health` does, unless it is told not to. Exit codes are those of health.
     """
-    from keybuzz.engine.journal import Journal
-
     if (from_journal or given) and (modules or limit):
         raise UsageError("modules and --limit choose hosts to ask, and no host is asked")
     if from_journal and given:
@@ -58,8 +55,7 @@ def report(
         site = load_inventory()
         health = None if given is None else _read(given)
         looked = None if given is None else given.stat().st_mtime
-        journal = Journal(site.settings.state / "journal.sqlite")
-        _write(page, site, journal, health, looked, last)
+        _write(page, site, health, looked, last)
         code = 0 if health is None else int(health["exit_code"])
     else:
         code = _ask(page, modules, limit, last)
@@ -76,33 +72,36 @@ def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int
     chosen, named = choose(names), named_only(names)
     with workspace(quiet=False) as work:
         found = look(work, "health", chosen, work.select(named, limit))
-        _write(page, work.site, work.journal, report_document(found), None, last)
+        _write(page, work.site, report_document(found), None, last)
     return int(found.exit_code)
 
 
 def _write(
     page: Path,
     site: Site,
-    journal: Journal,
     health: dict[str, Any] | None,
     looked: float | None,
     last: int,
 ) -> None:
     from keybuzz.cli.explain import sections
-    from keybuzz.engine.journal import revision
+    from keybuzz.engine.documents import Documents
+    from keybuzz.engine.journal import Journal
     from keybuzz.report.inventory import by_own_group
     from keybuzz.report.page import Facts, page_text
     from keybuzz.report.past import past_of
 
     now = time.time()
+    path = site.settings.state / "journal.sqlite"
+    journal = Journal(path)
+    newest = journal.runs(1)
     lab = site.settings.lab
     facts = Facts(
         where="KeyBuzz" if lab is None else f"KeyBuzz, lab {lab.name}",
-        revision=revision(site.root),
+        revision=newest[0].revision if newest else "",
         made=now,
         zone=datetime.now(UTC).astimezone().tzinfo or UTC,
         groups=by_own_group(site.servers, site.catalogue),
-        past=past_of(journal, last),
+        past=past_of(journal, Documents(path), last),
         health=health,
         looked=looked,
         means={name: section.means for name, section in sections().items()},

@@ -18,7 +18,6 @@ from keybuzz.cli.context import (
     stoppable_workspace,
     workspace,
 )
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.output import report_format, show_answer
 from keybuzz.cli.typed_name import confirm_option, require_typed
 
@@ -37,7 +36,7 @@ class _Words(TypedDict):
     reason: str
 
 
-@click.group(cls=Verbs)
+@click.group()
 def secrets() -> None:
     """The credential store (SEC-1). Values are never shown."""
 

@@ -17,7 +17,6 @@ from keybuzz.cli.context import (
     show,
     stoppable_workspace,
 )
-from keybuzz.cli.group import Verbs
 from keybuzz.cli.output import report_format, show_answer
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from keybuzz.site.site import Site
 
 
-@click.group(cls=Verbs)
+@click.group()
 def versions() -> None:
     """The frozen images of versions.yaml (VER-1): the only place where a tag may stand."""
 

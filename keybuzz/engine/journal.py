@@ -59,10 +59,6 @@ create table if not exists processes (
     run integer primary key references runs(id),
     process text not null
 );
-create table if not exists documents (
-    run integer primary key references runs(id),
-    document text not null
-);
 """
 _LOOKED = (int(ExitCode.GOOD), int(ExitCode.DIFFERENT), int(ExitCode.UNREACHABLE))
 """How a run that looks ends when it has looked: not refused, not failed, not cut off."""
@@ -259,18 +255,6 @@ class Journal:
         with closing(self._open()) as database:
             row = database.execute("select marks from marks where run = ?", (number,)).fetchone()
         return None if row is None else json.loads(str(row[0]))
-
-    def keep(self, number: int, document: str) -> None:
-        """Keep the JSON document that a run ended with: for a drill, whose trials no other column has."""
-        with closing(self._open()) as database, database:
-            database.execute("insert or replace into documents values (?,?)", (number, document))
-
-    def document(self, number: int) -> str:
-        """Return the JSON document of a run; empty when none was kept."""
-        query = "select document from documents where run = ?"
-        with closing(self._open()) as database:
-            row = database.execute(query, (number,)).fetchone()
-        return str(row[0]) if row else ""
 
     def sets(self) -> dict[str, frozenset[str]]:
         """Return the host sets that --limit knows: @failed, @drifted and @unhealthy, from the newest runs."""

@@ -30,7 +30,7 @@ def section_text(section: Section) -> str:
             f"{section.id}: a check of {section.page} ({', '.join(section.levels)})",
             "",
             _part("Means", section.means),
-            _part("Why", section.why),
+            *([_part("Why", section.why)] if section.why else []),
             *_steps(section.steps),
             _part("More", f"docs/runbooks/{section.page}.md"),
             "",

@@ -27,6 +27,7 @@ class Facts:
     where: str
     """Which site this is, such as "lab kbz"."""
     revision: str
+    """Of the newest run."""
     made: float
     zone: tzinfo
     groups: tuple[tuple[str, tuple[str, ...]], ...]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import Journal, RunRecord
 from keybuzz.model.outcome import Outcome
 
@@ -56,13 +57,13 @@ class Past:
     """The differences of the newest drift run."""
 
 
-def past_of(journal: Journal, last: int) -> Past:
+def past_of(journal: Journal, documents: Documents, last: int) -> Past:
     """Return what is remembered of the newest runs, `last` of each kind."""
     runs = journal.runs(last * 20)
     drift = [run for run in runs if run.verb == "drift" and run.exit_code in (0, 2, 4)]
     alike = [run for run in drift if run.modules == drift[0].modules][:last]
     drills = [run for run in runs if run.verb == "drill"]
-    trials = [trial for run in drills for trial in _trials(run, journal.document(run.number))]
+    trials = [trial for run in drills for trial in _trials(run, documents.of(run.number))]
     return Past(
         runs[:last],
         tuple(reversed([_drift_point(journal, run) for run in alike])),

@@ -11,7 +11,7 @@ from keybuzz.model.errors import InputError
 
 _FORM = re.compile(
     r"\*\*Means\*\* \((?P<levels>[a-z, ]+)\)\. (?P<means>.+?)\n\n"
-    r"\*\*Why it matters\.\*\* (?P<why>.+?)\n\n"
+    r"(?:\*\*Why it matters\.\*\* (?P<why>.+?)\n\n)?"
     r"\*\*Do\.\*\*\n\n(?P<steps>1\. .+)",
     re.DOTALL,
 )
@@ -26,6 +26,7 @@ class Section:
     """The levels but ok that it can have."""
     means: str
     why: str
+    """Empty where the meaning says it."""
     steps: tuple[str, ...]
     page: str
     """Name of the page, such as `patroni`."""
@@ -57,7 +58,7 @@ def sections(page: str, text: str) -> Iterator[Section]:
             name.strip(),
             tuple(match["levels"].split(", ")),
             _flat(match["means"]),
-            _flat(match["why"]),
+            _flat(match["why"] or ""),
             tuple(_flat(step) for step in steps),
             page,
         )

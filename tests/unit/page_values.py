@@ -6,6 +6,7 @@ import json
 from datetime import UTC
 from pathlib import Path
 
+from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import HostRecord, Journal
 from keybuzz.model.content import Content
 from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
@@ -114,7 +115,7 @@ def health(site: Site) -> Report:
     return Report("health", ("base",), hosts, plan(), tuple(findings), CLUSTERS, 2.4)
 
 
-def remembered(path: Path) -> Journal:
+def remembered(path: Path) -> Path:
     """Fill a journal with drift runs, drills and others."""
     journal = Journal(path)
     for number, differences in enumerate(DRIFT):
@@ -133,7 +134,7 @@ def remembered(path: Path) -> Journal:
     ):
         run = journal.begin(words.split()[1], (words,), ("patroni",), NOW - 900, path.parent)
         journal.end(run, NOW - 860, code, {}, "", "redis is frozen (FRZ-1)" if code == 3 else "")
-    return journal
+    return path
 
 
 def _drill(journal: Journal, start: float, seconds: float, path: Path) -> None:
@@ -146,10 +147,10 @@ def _drill(journal: Journal, start: float, seconds: float, path: Path) -> None:
     )  # fmt: skip
     report = DrillReport("patroni", "patroni", "10.0.0.10:5432", trials, 200.0, number=run)
     journal.end(run, start + 900, 1, {}, "", "")
-    journal.keep(run, json.dumps(drill_document(report)))
+    Documents(path).keep(run, json.dumps(drill_document(report)))
 
 
-def facts(site: Site, journal: Journal, *, live: bool = True) -> Facts:
+def facts(site: Site, path: Path, *, live: bool = True) -> Facts:
     """Return everything that a page shows."""
     return Facts(
         where="KeyBuzz, lab kbz",
@@ -157,7 +158,7 @@ def facts(site: Site, journal: Journal, *, live: bool = True) -> Facts:
         made=NOW,
         zone=UTC,
         groups=by_own_group(site.servers, site.catalogue),
-        past=past_of(journal, 30),
+        past=past_of(Journal(path), Documents(path), 30),
         health=report_document(health(site)) if live else None,
         means={"redis.node.answers": "Redis does not answer, or does not take the password."},
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
 from html.parser import HTMLParser
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_said import Kbz, kbz
+from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import HostRecord, Journal
 from keybuzz.model.outcome import Outcome
 from keybuzz.report import plots
@@ -63,13 +66,22 @@ def read(page: str) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Journal:
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return remembered(tmp_path_factory.mktemp("past") / "journal.sqlite")
 
 
 @pytest.fixture(scope="module")
-def shown(journal: Journal) -> Facts:
+def shown(journal: Path) -> Facts:
     return facts(SITE, journal)
+
+
+def past(path: Path) -> Past:
+    return past_of(Journal(path), Documents(path), 30)
+
+
+def _fresh(folder: Path) -> tuple[Path, Journal]:
+    path = folder / "j.sqlite"
+    return path, Journal(path)
 
 
 def words(facts: Facts) -> str:
@@ -166,7 +178,7 @@ def _document() -> dict[str, object]:
 
 
 def test_a_page_without_hosts_and_without_a_past_says_so(tmp_path: Path) -> None:
-    empty = facts(SITE, Journal(tmp_path / "j.sqlite"), live=False)
+    empty = facts(SITE, _fresh(tmp_path)[0], live=False)
     text = words(empty)
     assert "No host was asked for this page" in text
     assert "No drift run is remembered yet" in text
@@ -205,52 +217,62 @@ def test_rows_lose_no_finding(shown: Facts) -> None:
 
 
 class TestPast:
-    def test_drift_runs_come_oldest_first_with_their_differences(self, journal: Journal) -> None:
-        past = past_of(journal, 30)
-        assert [point.differences for point in past.drift] == list(DRIFT)
-        assert [p.run for p in past.drift if p.silent] == [p.run for p in past.drift][4::9]
-        assert past.plan is not None
+    def test_drift_runs_come_oldest_first_with_their_differences(self, journal: Path) -> None:
+        found = past(journal)
+        assert [point.differences for point in found.drift] == list(DRIFT)
+        assert [p.run for p in found.drift if p.silent] == [p.run for p in found.drift][4::9]
+        assert found.plan is not None
 
     def test_drift_of_other_modules_is_not_on_the_same_line(self, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "j.sqlite")
+        path, journal = _fresh(tmp_path)
         for number, modules in enumerate([("base",), ("base", "redis"), ("base",)]):
             run = journal.begin("drift", ("kbz drift",), modules, NOW + number, tmp_path)
             host = HostRecord("a", Outcome.CHANGED, number, "")
             journal.end(run, NOW + number, 2, {"a": host}, "", "")
-        past = past_of(journal, 30)
-        assert [point.differences for point in past.drift] == [0, 2]
-        assert past.other_drift == 1
+        found = past(path)
+        assert [point.differences for point in found.drift] == [0, 2]
+        assert found.other_drift == 1
 
     def test_a_run_that_failed_or_was_cut_off_is_no_point_of_the_line(self, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "j.sqlite")
+        path, journal = _fresh(tmp_path)
         for code in (1, 3, 130):
             run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
             journal.end(run, NOW, code, {}, "", "")
         journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
-        past = past_of(journal, 30)
-        assert past.drift == ()
-        assert len(past.runs) == 4
+        found = past(path)
+        assert found.drift == ()
+        assert len(found.runs) == 4
 
-    def test_what_drills_cost_is_kept(self, journal: Journal) -> None:
-        past = past_of(journal, 30)
-        (cut,) = [trial for trial in past.trials if trial.scenario == "link-cut"][-1:]
+    def test_what_drills_cost_is_kept(self, journal: Path) -> None:
+        found = past(journal)
+        (cut,) = [trial for trial in found.trials if trial.scenario == "link-cut"][-1:]
         assert (cut.drill, cut.victim, cut.verdict, cut.lost) == (
             "patroni",
             "db-slave-01",
             "failed",
             3,
         )
-        shown = {strip.title: strip for strip in strips(past.trials, str)}
+        shown = {strip.title: strip for strip in strips(found.trials, str)}
         assert set(shown) == {f"patroni · {x}" for x in ("switchover", "host-killed", "link-cut")}
         assert not shown["patroni · link-cut"].good
         assert len(shown["patroni · host-killed"].earlier) == 2
 
     def test_a_drill_from_before_documents_were_kept_is_no_error(self, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "j.sqlite")
+        path, journal = _fresh(tmp_path)
         run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
         journal.end(run, NOW, 0, {}, "", "")
-        assert journal.document(run) == ""
-        assert past_of(journal, 30).trials == ()
+        assert Documents(path).of(run) == ""
+        assert past(path).trials == ()
+
+
+def test_a_run_that_is_forgotten_takes_its_document_along(tmp_path: Path) -> None:
+    path, journal = _fresh(tmp_path)
+    run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
+    Documents(path).keep(run, "{}")
+    assert Documents(path).of(run) == "{}"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("delete from runs")
+    assert Documents(path).of(run) == ""
 
 
 VALUES = st.lists(st.integers(0, 100_000).map(float), min_size=1, max_size=40)

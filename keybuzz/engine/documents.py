@@ -1,0 +1,40 @@
+"""The JSON documents that runs end with, beside the journal's rows: for drills, whose trials no column has."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+_SCHEMA = """
+create table if not exists documents (
+    run integer primary key,
+    document text not null
+);
+create trigger if not exists documents_of_forgotten_runs after delete on runs
+begin delete from documents where run = old.id; end;
+"""
+
+
+class Documents:
+    """In the journal's own file; a run that is forgotten there takes its document along."""
+
+    def __init__(self, journal: Path) -> None:
+        self._path = journal
+        with closing(self._open()) as database, database:
+            database.executescript(_SCHEMA)
+
+    def keep(self, run: int, document: str) -> None:
+        """Keep the document of a run."""
+        with closing(self._open()) as database, database:
+            database.execute("insert or replace into documents values (?,?)", (run, document))
+
+    def of(self, run: int) -> str:
+        """Return the document of a run; empty when none was kept."""
+        query = "select document from documents where run = ?"
+        with closing(self._open()) as database:
+            row = database.execute(query, (run,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=30)
