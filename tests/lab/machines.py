@@ -18,10 +18,15 @@ def containers(kbz: Kbz, hosts: Iterable[str]) -> dict[str, dict[str, tuple[str,
     return found
 
 
-def put_new_machine(kbz: Kbz, lab: str, host: str, *modules: str) -> None:
+def put_new_machine(kbz: Kbz, lab: str, host: str, module: str) -> None:
     """Put a bare one there; it is refused by its key, until somebody compared and pinned it."""
     kbz.good("lab", "replace", host, "--confirm", lab)
-    refused = kbz("run", *modules, "--limit", host)
+    pinned_anew(kbz, host, module)
+
+
+def pinned_anew(kbz: Kbz, host: str, module: str) -> None:
+    """Compare and pin a new machine's key, as the refusal says; one at a time, for the file has no lock."""
+    refused = kbz("run", module, "--limit", host)
     assert refused.code == 4, refused.stdout
     assert f"kbz hosts forget {host}" in refused.stdout + refused.stderr
     kbz.good("hosts", "forget", host)

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from hypothesis import strategies as st
+from nornir.core import Nornir
 
 from inventory_files import GROUPS, INVENTORY, SERVERS, real_catalogue, real_servers
 from keybuzz.engine.describe import HostDescription, describe_all
@@ -115,8 +116,8 @@ def with_parameters(site: Site, values: Mapping[str, str]) -> Site:
     return replace(site, settings=replace(site.settings, parameters=parameters))
 
 
-def described(site: Site, module: Module) -> dict[str, HostDescription]:
-    """Describe and render one module on all its hosts, through Nornir as every verb does."""
+def memory_nornir(site: Site) -> Nornir:
+    """Return Nornir with every server of the repository's inventory; nobody is asked by making it."""
     configuration = Configuration(
         path=Path("nornir_config.yaml"),
         servers=SERVERS,
@@ -129,7 +130,12 @@ def described(site: Site, module: Module) -> dict[str, HostDescription]:
         bastion="",
         workers=2,
     )
-    nornir = make_nornir(configuration, site)
+    return make_nornir(configuration, site)
+
+
+def described(site: Site, module: Module) -> dict[str, HostDescription]:
+    """Describe and render one module on all its hosts, through Nornir as every verb does."""
+    nornir = memory_nornir(site)
     members = {server.name for server in site.members(module.group)}
     return describe_all(nornir.filter(filter_func=lambda host: host.name in members), (module,))
 
