@@ -154,7 +154,7 @@ def _lock(out: Path | None, *, moved: bool) -> int:
     from keybuzz.site.versions import lock_file
 
     verdicts = _ask()
-    good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
+    good = (Status.PRESENT, Status.BUILT, Status.NOT_HERE, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:
         _print(bad)
