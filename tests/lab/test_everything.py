@@ -33,6 +33,7 @@ MODULES = {
     "rabbitmq-proxy",
     "galera",
     "proxysql",
+    "k3s",  # none of its hosts is in this lab: it has nothing to do and nothing to say
 }
 
 
