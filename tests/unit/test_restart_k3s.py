@@ -12,6 +12,7 @@ from k3s_world import MASTERS, World
 from keybuzz.agent.children import Completed
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds import restart as kind
+from keybuzz.engine.lock import lease_names
 from keybuzz.engine.planning import plan_host
 from keybuzz.engine.restart import marked, next_step, restartable
 from keybuzz.model.live import Live
@@ -50,6 +51,12 @@ def test_a_node_is_drained_before_its_unit_begins_anew() -> None:
     assert restart is not None
     assert [change.identity for change in restart.changes] == ["service-restart:k3s-agent.service"]
     assert restart.changes[0].disrupts
+
+
+def test_masters_and_workers_are_one_cluster_with_one_lease() -> None:
+    site = memory_site()
+    assert lease_names(site.members("k3s")) == ("k3s",)
+    assert lease_names([site.server("redis-01"), site.server("siem-01")]) == ("redis", "siem-01")
 
 
 def test_what_is_marked_is_the_unit_that_serves_and_no_other() -> None:
