@@ -172,7 +172,7 @@ def _lock(site: Site, images: tuple[str, ...], out: Path | None, *, moved: bool)
     from keybuzz.site.versions import lock_file
 
     verdicts = _ask(site, images)
-    good = (Status.PRESENT, Status.BUILT, *((Status.MOVED,) if moved else ()))
+    good = (Status.PRESENT, Status.BUILT, Status.NOT_HERE, *((Status.MOVED,) if moved else ()))
     bad = tuple(verdict for verdict in verdicts if verdict.status not in good)
     if bad:
         click.echo(_text(bad), nl=False)

@@ -46,11 +46,15 @@ class Holder:
 
 
 def lease_names(servers: Iterable[Server]) -> tuple[str, ...]:
-    """Return one lease for each cluster that the servers carry, and one for each server without any."""
+    """Return one lease for each cluster that the servers carry, and one for each server without any.
+
+    The halves of a cluster (k3s-masters and k3s-workers of k3s) have the lease of the whole.
+    """
     names: set[str] = set()
     for server in servers:
         groups = [group for group in server.groups if group != "all"]
-        names.update(groups or [server.name])
+        whole = [g for g in groups if not any(g.startswith(f"{other}-") for other in groups)]
+        names.update(whole or [server.name])
     return tuple(sorted(names))
 
 

@@ -26,6 +26,8 @@ class Status(Enum):
     MOVED = "moved"
     """The tag is another manifest than the one that was locked."""
     BUILT = "built by kbz"
+    NOT_HERE = "not pulled here"
+    """The site's overlay says that none of its hosts pulls it, and why."""
     UNKNOWN = "unknown"
     """Nobody answered."""
 
@@ -57,12 +59,17 @@ def verify(
     """Ask about these images, one after the other. A missing tag gets proposals and never a replacement."""
     built = _built(site, modules)
     compared = site.parameter("versions.no_digests") == "none"
-    return tuple(
-        ImageVerdict(version, Status.BUILT, what="kbz builds it from its base")
-        if version.name in built
-        else _judge(version, registry, compared=compared)
-        for version in wanted
-    )
+    verdicts: list[ImageVerdict] = []
+    for version in wanted:
+        away = site.not_applicable(f"image:{version.reference}")
+        if version.name in built:
+            what = "kbz builds it from its base"
+            verdicts.append(ImageVerdict(version, Status.BUILT, what=what))
+        elif away is not None:
+            verdicts.append(ImageVerdict(version, Status.NOT_HERE, what=away))
+        else:
+            verdicts.append(_judge(version, registry, compared=compared))
+    return tuple(verdicts)
 
 
 def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -> None:

@@ -28,6 +28,8 @@ _INSIDE = (K3sManifest, K3sSchedulable)
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
+    if not live.selected & set(live.hosts):
+        return None  # `kbz run all --limit db`: none of its hosts is meant
     _refuse_foreign(live)
     _refuse_unready(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
@@ -101,12 +103,10 @@ def _without_api(live: Live, units: list[Change]) -> Stage | None:
         # A single server waits for a majority: only together they come back.
         changes = tuple(step for change in stopped for step in start(live, change, ""))
         return Stage("start the masters together", changes, after=gate)
-    return Stage("wait", (), after=gate) if live.selected else None
+    return Stage("wait", (), after=gate)
 
 
-def _birth(live: Live) -> Stage | None:
-    if not live.selected:
-        return None
+def _birth(live: Live) -> Stage:
     found, names = places(live), masters(live)
     if missing := [name for name in names if name not in found]:
         raise RefusedError(

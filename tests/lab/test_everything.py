@@ -60,6 +60,7 @@ MODULES = {
     "minio",
     "galera",
     "proxysql",
+    "k3s",  # none of its hosts is in this lab: it has nothing to do and nothing to say
 }
 
 

@@ -101,7 +101,7 @@ spec:
       hostNetwork: true
       containers:
         - name: controller
-          image: registry.k8s.io/ingress-nginx/controller:v1.11.3
+          image: registry.k8s.io/ingress-nginx/controller:v1.13.3
           ports: [{containerPort: 80, hostPort: 80}]
 """
     assert judged({"ingress.yaml": text}, context()).violations == ()

@@ -9,9 +9,10 @@ import pytest
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.image_lint import unlisted
 from keybuzz.engine.registry import Registry
-from keybuzz.engine.versions import require_pullable
+from keybuzz.engine.versions import Status, exit_code, require_pullable, verify
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import ContactError, RefusedError
+from keybuzz.model.outcome import ExitCode
 from keybuzz.model.plan import Action, Change, Plan
 from keybuzz.site.site import Site
 from site_values import memory_site, with_parameters
@@ -98,3 +99,16 @@ def test_a_locked_image_is_used_by_its_digest_where_digests_count() -> None:
 def test_no_answer_is_no_permission() -> None:
     with pytest.raises(ContactError, match="nothing was changed"):
         require_pullable(memory_site(), plan(Image(REDIS)), Known({}, answers=False))
+
+
+def test_an_image_that_no_host_of_the_site_pulls_is_not_asked_for() -> None:
+    """The lab's K3s is a stand-in, so the ingress' images are in no registry of the lab."""
+    site = memory_site()
+    why = {"image:registry.k8s.io/*": "a stand-in pulls no images"}
+    lab = replace(site, settings=replace(site.settings, not_applicable=why))
+    others = {v.reference: DIGEST for v in site.versions.values() if "k8s.io" not in v.reference}
+    verdicts = verify(lab, (), Known(others))
+    away = {v.version.name for v in verdicts if v.status is Status.NOT_HERE}
+    assert away == {"ingress-nginx", "ingress-nginx-certgen"}
+    assert exit_code(verdicts) is ExitCode.GOOD
+    assert exit_code(verify(site, (), Known(others))) is ExitCode.REFUSED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,6 +237,14 @@ class TestRefusals:
         assert end.word == "refused"
         assert "no interface carries" in end.why
         assert world.trail == []
+
+
+class TestElsewhere:
+    def test_a_run_of_other_hosts_has_nothing_to_do_and_nothing_to_say(self) -> None:
+        live = World.empty().live()
+        nobody = replace(live, hosts={}, selected=frozenset({"redis-01"}))
+        assert MODULE.next_stage(nobody) is None
+        assert MODULE.checks(nobody) == ()
 
 
 class TestChecks:
