@@ -63,7 +63,7 @@ CHECK_INFOS = (
         "base.disk.space",
         "no file system is filling up",
         "A full disk stops every database on it; freeing it is easy while there is room.",
-        "kbz exec --limit HOST -- du -xhd2 / ; logs, old images (docker image prune), backups first.",
+        "kbz exec --limit HOST -- du -xhd2 / ; old logs first, then images that no container uses.",
         levels=(Level.WARN, Level.CRITICAL),
         gates=False,
     ),
