@@ -40,9 +40,9 @@ VERBS = (
     ("exec", "--limit", "all", "--", "true"),
     ("restart", "redis"),
     ("recover", "galera", "--confirm", "x"),
-    ("drill", "redis", "--confirm", "x"),
+    ("drill", "redis", "--confirm", "redis"),
     ("secrets", "stray"),
-    ("hosts", "check"),
+    ("hosts", "trust", "db-master-01"),
 )
 
 
