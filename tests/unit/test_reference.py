@@ -55,7 +55,7 @@ def test_a_check_without_a_runbook_gets_a_section_in_the_common_form(
     (tmp_path / "new.md").write_text(f"# Runbook: new\n\n{made[1]}")
     (found,) = read_runbooks(tmp_path).values()
     assert (found.id, found.levels, found.page) == ("new.thing", ("warn",), "new")
-    assert (found.means, found.why, found.steps) == ("It is so.", "", ("Look.",))
+    assert (found.means, found.why, found.steps) == ("It is so.", "", ("look.",))
 
 
 def links(page: Path) -> list[tuple[Path, str]]:
