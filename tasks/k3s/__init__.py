@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Module
+from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
 from tasks.k3s.drill import DRILL
@@ -28,6 +29,7 @@ MODULE = Module(
     regain=regain,
     topology=topology,
     drill=DRILL,
+    check_infos=CHECK_INFOS,
 )
 
 check = checking(MODULE)

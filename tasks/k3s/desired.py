@@ -8,10 +8,32 @@ from keybuzz.model.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, Po
 from keybuzz.model.reading import Command, DirectoryListing, HttpGet, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.model.system import InterfaceOption, SystemdUnit
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.k3s import values
+
+_PORTS = (
+    80,
+    443,
+    2379,
+    2380,
+    2381,
+    6443,
+    6444,
+    8181,
+    10010,
+    10248,
+    10249,
+    10250,
+    10254,
+    10256,
+    10257,
+    10258,
+    10259,
+)
+"""The ingress, etcd, the API, and what the kubelet, the scheduler and containerd listen on (facts/09)."""
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -30,6 +52,7 @@ def describe(site: Site, server: Server) -> Description:
         ),
         _readings(server),
         _cluster(site) if master else (),
+        Traces(ports=_PORTS),
     )
 
 

@@ -9,26 +9,25 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live
 from tasks.k3s.members import Node, nodes
 
-CHECK = "k3s.network.reaches"
 OVERHEAD = 50
 """Bytes that VXLAN adds to each packet."""
 
 
 def reaches(live: Live, view: HostView, node: Node) -> Finding:
     """Judge the ways from one node to the pods of all others that are Ready."""
-    answer = view.answer("k3s.network")
+    check, answer = "k3s.network.reaches", view.answer("k3s.network")
     if not answer.known:
-        return Finding(CHECK, Level.UNKNOWN, answer.problem, node.name)
+        return Finding(check, Level.UNKNOWN, answer.problem, node.name)
     others = {n.pods.partition("/")[0]: n for n in nodes(live).values() if n.name != node.name}
     alive = {network: other for network, other in others.items() if other.ready and network}
     tried: Mapping[str, str] = answer.value["routes"]
     bad = {other.name: _why(tried, network) for network, other in alive.items()}
     broken = {name: why for name, why in bad.items() if why}
     if not broken:
-        return Finding(CHECK, Level.OK, f"the pods of {len(alive)} other nodes", node.name)
+        return Finding(check, Level.OK, f"the pods of {len(alive)} other nodes", node.name)
     name, why = next(iter(sorted(broken.items())))
     text = f"{len(broken)} of {len(alive)} nodes not, such as {name}: {why}"
-    return Finding(CHECK, Level.CRITICAL, text, node.name, _layer(view, node, answer.value, why))
+    return Finding(check, Level.CRITICAL, text, node.name, _layer(view, node, answer.value, why))
 
 
 def _why(tried: Mapping[str, str], network: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
-from tasks.minio.drill import DRILL
+from tasks.minio.drill import DRILL, workload
 from tasks.minio.members import up, virgin, writer
 from tasks.minio.rollout import next_stage, release
 
@@ -25,6 +27,8 @@ MODULE = Module(
     release=release,
     topology=topology,
     drill=DRILL,
+    check_infos=CHECK_INFOS,
+    probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
 )
 
 check = checking(MODULE)

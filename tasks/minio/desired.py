@@ -7,6 +7,7 @@ from keybuzz.model.files import Directory
 from keybuzz.model.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.model.reading import Command, HttpGet, Reading, TcpPorts
 from keybuzz.model.server import Server
+from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.minio import values
@@ -25,6 +26,7 @@ def describe(site: Site, server: Server) -> Description:
         ),
         _readings(site, server),
         (MinioBucket(values.access(site, server), values.bucket(site)),),
+        Traces(ports=(PORT, values.CONSOLE_PORT)),
     )
 
 

@@ -18,8 +18,6 @@ from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds import minio as kind
 from keybuzz.agent.minio import DeniedError
 from keybuzz.engine.drill.clients import NotSentError, UnconfirmedError, client_of
-from keybuzz.engine.drill.clients.s3 import BUCKET as DRILL_BUCKET
-from keybuzz.engine.drill.clients.s3 import not_round_trip
 from keybuzz.model.drill import Workload, WorkloadKind
 from keybuzz.model.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.model.secret import Secret
@@ -39,6 +37,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
 
 def access(nodes: Trio, node: int = 1, password: str = PASSWORD) -> MinioAccess:
     return MinioAccess("127.0.0.1", USER, Secret("P", password), nodes.ports[node])
+
+
+DRILL_BUCKET = "kbz-drill"
 
 
 def workload(nodes: Trio, password: str = PASSWORD) -> Workload:
@@ -237,17 +238,6 @@ class TestDrillClient:
         client.remove()
         client.close()
         assert not nodes.client(2).bucket_exists(DRILL_BUCKET)
-
-    def test_a_round_trip_leaves_nothing_behind(self, nodes: Trio) -> None:
-        kind.write_minio_bucket(MinioBucket(access(nodes), BUCKET).order(), CONTEXT)
-        assert not_round_trip(workload(nodes)) == ""
-        left = nodes.client(1).list_objects(BUCKET, recursive=True, include_version=True)
-        assert list(left) == []
-
-    def test_a_wrong_password_fails_a_round_trip_without_being_shown(self, nodes: Trio) -> None:
-        said = not_round_trip(workload(nodes, "another-needle"))
-        assert "SignatureDoesNotMatch" in said
-        assert "needle" not in said
 
 
 class TestAlone:

@@ -9,10 +9,8 @@ from contextlib import contextmanager
 import urllib3
 from minio import Minio
 
-from keybuzz.engine.drill.clients.s3 import not_round_trip
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
-from keybuzz.model.drill import Workload, WorkloadKind
 from keybuzz.site.credentials import load_credentials
 from tests.lab.conftest import Kbz
 
@@ -68,13 +66,6 @@ class ObjectLedger:
                 for name in self._acknowledged
                 if client.get_object(self.bucket, name).read() != _content(name)
             ]
-
-    def not_round_trip(self) -> str:
-        """Ask what `kbz health --deep` asks."""
-        address = ADDRESSES[ENTRY]
-        workload = Workload(WorkloadKind.S3, address, 9000, self.user, self._password, self.bucket)
-        with visiting(NAMESPACES / self._lab):
-            return not_round_trip(workload)
 
 
 def _content(name: str) -> bytes:

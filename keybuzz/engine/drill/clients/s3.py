@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
-from contextlib import suppress
 
 import urllib3
 from minio import Minio
@@ -12,12 +10,10 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from keybuzz.engine.drill.clients import NAME, PATIENCE, Client, NotSentError, UnconfirmedError
+from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.drill import Workload
 from keybuzz.model.errors import KbzError
 
-BUCKET = NAME.replace("_", "-")
-"""A bucket of the drill's own, without versions: in the one of the backups each object would leave some behind."""
 _FAULTS = (MinioException, HTTPError, OSError, ValueError)
 
 
@@ -30,6 +26,8 @@ class S3Client:
     """The minio SDK without its retries: a repeated put would hide an error."""
 
     def __init__(self, workload: Workload) -> None:
+        # A bucket of its own, without versions: in the one of the backups each object would leave some behind.
+        self._bucket = workload.place.replace("_", "-")
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=PATIENCE, read=PATIENCE), retries=False, maxsize=1
         )
@@ -47,7 +45,7 @@ class S3Client:
         """Make the bucket, empty."""
         self.remove()
         try:
-            self._minio.make_bucket(BUCKET)
+            self._minio.make_bucket(self._bucket)
         except _FAULTS as error:
             raise _failed(error) from error
 
@@ -55,27 +53,37 @@ class S3Client:
         """Put one object whose name is the number."""
         content = str(number).encode()
         try:
-            self._minio.put_object(BUCKET, str(number), io.BytesIO(content), len(content))
+            self._minio.put_object(self._bucket, str(number), io.BytesIO(content), len(content))
         except _FAULTS as error:
             raise _failed(error) from error
 
     def read(self) -> frozenset[int]:
-        """Return the number of every object."""
+        """Return the number that every object holds: it is got back, and not only listed."""
         try:
-            found = self._minio.list_objects(BUCKET)
-            return frozenset(int(item.object_name or "0") for item in found)
+            found = [item.object_name or "" for item in self._minio.list_objects(self._bucket)]
+            return frozenset(int(self._content(name)) for name in found)
         except _FAULTS as error:
             raise _failed(error) from error
+
+    def _content(self, name: str) -> bytes:
+        answer = self._minio.get_object(self._bucket, name)
+        try:
+            return bytes(answer.read())
+        finally:
+            answer.close()
+            answer.release_conn()
 
     def remove(self) -> None:
         """Remove the objects and the bucket."""
         try:
-            if self._minio.bucket_exists(BUCKET):
-                names = [item.object_name or "" for item in self._minio.list_objects(BUCKET)]
-                errors = self._minio.remove_objects(BUCKET, [DeleteObject(name) for name in names])
+            if self._minio.bucket_exists(self._bucket):
+                names = [item.object_name or "" for item in self._minio.list_objects(self._bucket)]
+                errors = self._minio.remove_objects(
+                    self._bucket, [DeleteObject(name) for name in names]
+                )
                 for error in errors:
                     raise UnconfirmedError(f"{error.name} was not removed: {error.code}")
-                self._minio.remove_bucket(BUCKET)
+                self._minio.remove_bucket(self._bucket)
         except _FAULTS as error:
             raise _failed(error) from error
 
@@ -89,31 +97,3 @@ def _failed(error: Exception) -> KbzError:
     if isinstance(error, NewConnectionError):
         return NotSentError(str(error))
     return UnconfirmedError(str(error))
-
-
-def not_round_trip(workload: Workload) -> str:
-    """Put an object into the workload's bucket, get it back, compare, and remove that version for good.
-
-    Return why that did not work; empty when it did. Nothing is left behind: `kbz health --deep` may ask often.
-    """
-    client = S3Client(workload)
-    name, content = f"{NAME}/{uuid.uuid4()}", uuid.uuid4().bytes * 64
-    minio, bucket = client._minio, workload.database
-    try:
-        written = minio.put_object(bucket, name, io.BytesIO(content), len(content))
-        try:
-            answer = minio.get_object(bucket, name)
-            try:
-                if answer.read() != content:
-                    return f"{bucket}/{name} came back with another content"
-            finally:
-                answer.close()
-                answer.release_conn()
-        finally:
-            with suppress(*_FAULTS):
-                minio.remove_object(bucket, name, version_id=written.version_id)
-    except _FAULTS as error:
-        return str(error)
-    finally:
-        client.close()
-    return ""
