@@ -75,7 +75,7 @@ def sections() -> dict[str, Section]:
         for info in getattr(module, "check_infos", ()):
             levels = tuple(level.word for level in sorted(info.levels))
             steps = (info.next_step,)
-            made = Section(info.id, levels, info.meaning, "", steps, module.name)
+            made = Section(info.id, levels, info.title, info.meaning, steps, module.name)
             found.setdefault(info.id, made)
     return found
 

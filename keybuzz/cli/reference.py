@@ -64,7 +64,10 @@ def missing_sections() -> dict[str, str]:
 
 
 def _section(section: Section) -> str:
-    steps = "\n".join(f"{n}. {_sentence(step)}" for n, step in enumerate(section.steps, start=1))
+    steps = "\n".join(
+        f"{n}. {step if step.endswith(('.', '?')) else f'{step}.'}"
+        for n, step in enumerate(section.steps, start=1)
+    )
     why = f"**Why it matters.** {_sentence(section.why)}\n\n" if section.why else ""
     return (
         f"## {section.id}\n\n**Means** ({', '.join(section.levels)}). {_sentence(section.means)}\n\n"

@@ -58,7 +58,13 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, click.Command, list[str]]:
     command: click.Command = cli
     name: list[str] = []
     rest = list(words)
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    while isinstance(command, click.Group):
+        # A group may have a verb that is meant when none is named.
+        default = getattr(command, "default", "")
+        if default and (not rest or rest[0] not in (*command.commands, "-h", "--help")):
+            rest.insert(0, default)
+        if not rest or rest[0].startswith("-"):
+            break
         found = command.get_command(context, rest[0])
         if found is None:
             raise click.UsageError(f"there is no verb {' '.join([*name, rest[0]])}")

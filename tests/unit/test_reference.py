@@ -48,14 +48,14 @@ def test_every_verb_option_check_rule_and_metric_is_in_it() -> None:
 def test_a_check_without_a_runbook_gets_a_section_in_the_common_form(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    info = Section("new.thing", ("warn",), "it is so", "It matters", ("look",), "new")
+    info = Section("new.thing", ("warn",), "it is so", "", ("look",), "new")
     monkeypatch.setattr(reference, "sections", lambda: {"new.thing": info})
     (made,) = reference.missing_sections().items()
     assert made[0] == "new.md"
     (tmp_path / "new.md").write_text(f"# Runbook: new\n\n{made[1]}")
     (found,) = read_runbooks(tmp_path).values()
     assert (found.id, found.levels, found.page) == ("new.thing", ("warn",), "new")
-    assert (found.means, found.why, found.steps) == ("It is so.", "It matters.", ("Look.",))
+    assert (found.means, found.why, found.steps) == ("It is so.", "", ("look.",))
 
 
 def links(page: Path) -> list[tuple[Path, str]]:
