@@ -58,6 +58,9 @@ def _first(call: ast.Call) -> ast.expr | None:
 def _resolve(value: ast.expr, scope: ast.AST, tree: ast.Module, where: str) -> Iterator[str]:
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value
+    elif isinstance(value, ast.JoinedStr):
+        # A part that is known when it runs, such as the module's name: a pattern.
+        yield "".join(str(p.value) if isinstance(p, ast.Constant) else "*" for p in value.values)
     elif isinstance(value, ast.IfExp):
         yield from _resolve(value.body, scope, tree, where)
         yield from _resolve(value.orelse, scope, tree, where)

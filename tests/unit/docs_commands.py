@@ -37,6 +37,8 @@ class Shown:
 def lines(page: Path) -> Iterator[tuple[str, str]]:
     """Yield the lines that a reader would type, each with the language of its block."""
     for language, body in _FENCE.findall(page.read_text(encoding="utf-8")):
+        if body.lstrip().startswith("#!"):
+            continue  # a whole script, shown to be kept in a file
         for line in body.splitlines():
             text = line.strip()
             if text.startswith("$ "):
@@ -67,7 +69,9 @@ def words_of(line: str) -> tuple[str, ...] | None:
     """Return the words after `kbz`, or None for another program, and for a line that only shows a form."""
     if not _PROGRAM.match(line) or re.search(r"[\[\]…|]", line):
         return None
-    return tuple(shlex.split(line.partition(" > ")[0], comments=True)[1:])
+    # Two spaces, or a bracket, begin a remark about the command.
+    typed = re.split(r" > |  +| \(|; echo", line)[0]
+    return tuple(shlex.split(typed, comments=True)[1:])
 
 
 def others() -> list[tuple[Path, str]]:

@@ -34,7 +34,9 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 REPORT = "report"
 OF_VERB = {
     "health": REPORT,
-    "drift": REPORT,
+    "drift look": REPORT,
+    "drift status": "drift-status",
+    "status": "status",
     "plan": REPORT,
     "run": REPORT,
     "restart": REPORT,
@@ -42,7 +44,8 @@ OF_VERB = {
     "secrets rotate": REPORT,
     "versions mirror": REPORT,
     "inventory": "inventory",
-    "history": "history",
+    "history list": "history",
+    "history show": "history",
     "drill": "drill",
     "exec": "exec",
     "lb show": "lb-show",
@@ -57,11 +60,13 @@ OF_VERB = {
 """Each verb that has `--format json`, and the file in docs/schema that describes it."""
 SAID: dict[str, tuple[str, ...]] = {
     "health": ("health", "--limit", HOST),
-    "drift": ("drift", "redis", "--limit", HOST),
+    "drift look": ("drift", "redis", "--limit", HOST),
     "plan": ("plan", "redis", "--limit", HOST),
     "run": ("run", "redis", "--limit", HOST),
     "inventory": ("inventory",),
-    "history": ("history",),
+    "history list": ("history",),
+    "status": ("status", "redis", "--limit", HOST),
+    "drift status": ("drift", "status"),
     "exec": ("exec", "--limit", HOST),
     "lb show": ("lb", "show"),
     "policy check": ("policy", "check", str(SCHEMAS.parent / "examples" / "shop")),
