@@ -30,6 +30,9 @@ def not_ready(live: Live, hosts: Iterable[str]) -> str | None:
         if host not in found:
             return f"{host} can not be read: {live.unreachable.get(host, 'was not asked')}"
         place = found[host]
+        if place.state != "active":
+            # Ready by the API's word a moment before systemd has heard it: not yet, or a wait would hold at once.
+            return f"{host}: K3s is {place.state or 'not installed'}{_said(live, place)}"
         if place.master and not place.ready:
             return f"{host}: {place.problem or 'its API is not ready'}{_said(live, place)}"
         if host not in known:

@@ -15,6 +15,7 @@ from keybuzz.model.plan import State
 from keybuzz.model.system import InterfaceOption
 from tasks.k3s import MODULE
 from tasks.k3s.members import virgin
+from tasks.k3s.ready import not_ready
 from tasks.k3s.turns import regain, release
 
 
@@ -174,6 +175,17 @@ class TestRestarts:
         world = World.healthy()
         assert roll(world).word == "done"
         assert world.trail == []
+
+
+class TestWaits:
+    @pytest.mark.parametrize("host", ["k8s-worker-01", "k8s-master-02"])
+    def test_a_unit_that_is_still_starting_is_waited_for_though_its_node_is_ready(
+        self, host: str
+    ) -> None:
+        """The API may know a moment before systemd: a wait that holds at once would be chosen again for ever."""
+        world = World.healthy()
+        world.damage(host, unit_of(host), state="activating")
+        assert not_ready(world.live(), [host]) == f"{host}: K3s is activating (activating)"
 
 
 class TestTurns:
