@@ -44,6 +44,18 @@ def main() -> None:
         _write(path, before.rstrip() + "\n\n" + text)
     for name, text in pages().items():
         _write(DOCS / "reference" / name, text)
+    _write(DOCS / "health.md", _with_check_table((DOCS / "health.md").read_text(encoding="utf-8")))
+
+
+def _with_check_table(page: str) -> str:
+    """Return docs/health.md with the table of all checks as the code has them."""
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.report.check_list import check_table
+
+    begin, end = "<!-- checks -->\n", "\n<!-- end of checks -->"
+    head, rest = page.split(begin)
+    infos = [info for module in all_modules() for info in module.check_infos]
+    return head + begin + check_table(infos) + end + rest.split(end)[1]
 
 
 def _write(path: Path, text: str) -> None:

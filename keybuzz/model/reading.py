@@ -8,6 +8,7 @@ from typing import Any
 from keybuzz.model.k3s import K3sLook, PodNetwork
 from keybuzz.model.minio import MinioLook
 from keybuzz.model.rabbitmq import RabbitmqLook
+from keybuzz.model.redis_reading import RedisQuery, RedisWrite
 from keybuzz.model.resource import Json
 from keybuzz.model.secret import DigestKey, Secret
 from keybuzz.model.strays import StraySweep
@@ -216,34 +217,6 @@ class TcpPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class RedisQuery:
-    """Ask Redis or Sentinel over its own protocol, with commands that only read.
-
-    The answer is {"denied": why or "", "replies": {command: parsed answer or {"error": text}}}; no password is in it.
-    """
-
-    name: str
-    address: str
-    port: int
-    commands: tuple[tuple[str, ...], ...]
-    password: Secret | None = None
-    former: Secret | None = None
-    """Tried where the password is not taken yet: a rotation is under way."""
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password."""
-        return {
-            "kind": "redis",
-            "name": self.name,
-            "address": self.address,
-            "port": self.port,
-            "commands": [list(words) for words in self.commands],
-            "password": self.password.reveal() if self.password else "",
-            "former": self.former.reveal() if self.former else "",
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class MysqlQuery:
     """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
 
@@ -307,31 +280,6 @@ class GaleraPosition:
             "argv": list(self.argv),
             "binds": list(self.binds),
             "timeout": self.timeout,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class RedisWrite:
-    """Write as an application does: a key that goes by itself after a minute.
-
-    The answer is {"accepted": bool, "role": str, "reason": str}; `role` is what the node says of itself.
-    """
-
-    name: str
-    address: str
-    port: int
-    password: Secret
-    key: str
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password."""
-        return {
-            "kind": "redis-write",
-            "name": self.name,
-            "address": self.address,
-            "port": self.port,
-            "password": self.password.reveal(),
-            "key": self.key,
         }
 
 

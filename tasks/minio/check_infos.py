@@ -31,7 +31,7 @@ CHECK_INFOS = (
         "what hangs on the one entry by the owner's decision (MIN-5)",
         "It says which node that is, and is never above ok.",
         "The owner decides whether there will be a second entry.",
-        levels=(),
+        levels=(Level.OK,),
     ),
     CheckInfo(
         "minio.node.serves",

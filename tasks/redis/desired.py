@@ -7,7 +7,7 @@ from pathlib import Path
 from keybuzz.model.content import Template
 from keybuzz.model.docker import Bind, Container, Image
 from keybuzz.model.files import Directory, File
-from keybuzz.model.reading import DirectoryListing, Reading, RedisQuery
+from keybuzz.model.reading import DirectoryListing, Reading
 from keybuzz.model.redis import (
     RedisData,
     RedisPassword,
@@ -16,6 +16,7 @@ from keybuzz.model.redis import (
     SentinelMonitor,
     SentinelRuntime,
 )
+from keybuzz.model.redis_reading import RedisQuery
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.model.strays import Traces

@@ -11,8 +11,8 @@ from keybuzz.model.files import File
 from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.login import refusal
 from keybuzz.model.plan import Action, Change
-from keybuzz.model.reading import RedisQuery
 from keybuzz.model.redis import RedisPassword, RedisSettings, SentinelMonitor
+from keybuzz.model.redis_reading import RedisQuery
 from keybuzz.model.server import Server
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site

@@ -9,11 +9,10 @@ from keybuzz.model.reading import (
     Command,
     FileText,
     Reading,
-    RedisQuery,
-    RedisWrite,
     SocketQuestion,
     TcpPorts,
 )
+from keybuzz.model.redis_reading import RedisQuery, RedisWrite
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.model.strays import Traces

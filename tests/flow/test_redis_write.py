@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent import redis_reading
-from keybuzz.model.reading import RedisWrite
+from keybuzz.model.redis_reading import RedisWrite
 from keybuzz.model.secret import Secret
 from redis_server import FakeRedis, FaultError, Reply, fake_redis
 

@@ -16,7 +16,7 @@ from keybuzz.engine.describe import HostDescription
 from keybuzz.model.docker import Container, Image
 from keybuzz.model.errors import InputError
 from keybuzz.model.files import Directory, File
-from keybuzz.model.reading import RedisWrite
+from keybuzz.model.redis_reading import RedisWrite
 from keybuzz.model.server import Server
 from keybuzz.model.system import SystemdUnit
 from keybuzz.site.site import Site
