@@ -27,13 +27,6 @@ CHECK_INFOS = (
         "kbz drift minio",
     ),
     CheckInfo(
-        "minio.entry.single",
-        "what hangs on the one entry by the owner's decision (MIN-5)",
-        "It says which node that is, and is never above ok.",
-        "The owner decides whether there will be a second entry.",
-        levels=(Level.OK,),
-    ),
-    CheckInfo(
         "minio.node.serves",
         "the node is live and has the write quorum",
         "This node takes no puts. Applications know minio-01 only.",

@@ -17,7 +17,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
     """Judge every member and the cluster; a member that was not asked is never silently left out."""
     found = nodes(live)
     findings = [_reachable(live, server.name) for server in live.members]
-    findings += [_one_set(live, found), _same_version(found), _entry(live)]
+    findings += [_one_set(live, found), _same_version(found)]
     for host, node in found.items():
         view = live.hosts[host]
         findings += [_serves(live, node), _drive(view, host), _alias(view, host)]
@@ -44,7 +44,7 @@ def topology(live: Live) -> Topology:
         for server in live.members
     )
     serve = sum(node.serves for node in found.values())
-    summary = f"{serve} of {len(live.members)} serve, write quorum {values.QUORUM}"
+    summary = f"{serve} of {len(live.members)} serve, write quorum {values.QUORUM}; clients reach {entry(live)} only (MIN-5)"
     return Topology(f"minio {', '.join(ids)}".strip(), members, summary)
 
 
@@ -91,15 +91,6 @@ def _same_version(found: dict[str, Node]) -> Finding:
     if len(versions) > 1:
         return Finding(check, Level.CRITICAL, f"{' and '.join(versions)} run beside each other")
     return Finding(check, Level.OK, versions[0] if versions else "unknown")
-
-
-def _entry(live: Live) -> Finding:
-    """Say what hangs on one node by the owner's decision; whether it serves is that node's own check."""
-    host = entry(live)
-    text = (
-        f"clients reach {host} and no other node (MIN-5): while it is away, MinIO is away for them"
-    )
-    return Finding("minio.entry.single", Level.OK, text)
 
 
 def _serves(live: Live, node: Node) -> Finding:
