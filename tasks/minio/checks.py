@@ -44,8 +44,9 @@ def topology(live: Live) -> Topology:
         for server in live.members
     )
     serve = sum(node.serves for node in found.values())
-    summary = f"{serve} of {len(live.members)} serve, write quorum {values.QUORUM}; clients reach {entry(live)} only (MIN-5)"
-    return Topology(f"minio {', '.join(ids)}".strip(), members, summary)
+    summary = f"{serve} of {len(live.members)} serve, write quorum {values.QUORUM}"
+    only = f"clients reach {entry(live)} only (MIN-5)"
+    return Topology(f"minio {', '.join(ids)}".strip(), members, f"{summary}; {only}")
 
 
 def _member(node: Node, entrance: str) -> Member:
