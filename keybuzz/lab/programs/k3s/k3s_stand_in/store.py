@@ -41,6 +41,8 @@ class Store:
         self.lock = threading.RLock()
         self._writing = threading.Lock()
         self._acknowledged = threading.Condition(self.lock)
+        # A condition of its own: two senders that wake each other by their acknowledgements would never rest.
+        self._changed = threading.Condition(self.lock)
         self.term = 0
         self.voted = ""
         self.mark = (0, 0)
@@ -186,11 +188,11 @@ class Store:
 
         def one(name: str) -> None:
             try:
-                while self.role == "leader" and name in self.data["members"]:
+                while self.role == "leader" and not self.removed and name in self.data["members"]:
                     self._append(name)
                     with self.lock:
                         behind = self._acks.get(name, (0.0, (0, 0)))[1] != self.mark
-                        self._acknowledged.wait(0.05 if behind else BEAT)
+                        self._changed.wait(0.05 if behind else BEAT)
             finally:
                 running.discard(name)
 
@@ -253,7 +255,7 @@ class Store:
                 self.data, self.mark = draft, (self.term, self.mark[1] + 1)
                 self._save()
                 mine = self.mark
-                self._acknowledged.notify_all()
+                self._changed.notify_all()
             deadline = time.monotonic() + WRITE
             with self.lock:
                 while not self._committed(mine):
