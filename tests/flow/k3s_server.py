@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from k3s_stand_in import api as api_module
+from k3s_stand_in import builtin, controllers, pki, store, web
 
-_PROGRAM = Path(__file__).parents[2] / "keybuzz/lab/programs/k3s"
-sys.path.insert(0, str(_PROGRAM))
-
-from k3s_stand_in import api as api_module  # noqa: E402  # its folder is no package of ours
-from k3s_stand_in import builtin, controllers, pki, store, web  # noqa: E402  # as above
-
-from keybuzz.agent import k3s as agent_k3s  # noqa: E402  # as above
-from keybuzz.agent.channel import Channel  # noqa: E402  # as above
-from keybuzz.agent.context import Context  # noqa: E402  # as above
+from keybuzz.agent import k3s as agent_k3s
+from keybuzz.agent.channel import Channel
+from keybuzz.agent.context import Context
 
 
 @dataclass

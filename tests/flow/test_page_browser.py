@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,9 @@ import pytest
 from browser import PROGRAM, Browser, browser
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "unit"))  # the fleet of the page is also that of the unit ring
-
-from keybuzz.report.page import page_text  # noqa: E402 # after the path
-from keybuzz.site.load import load_inventory_site, read_configuration  # noqa: E402
-from page_values import facts, remembered  # noqa: E402
+from keybuzz.report.page import page_text
+from keybuzz.site.load import load_inventory_site, read_configuration
+from page_values import facts, remembered
 
 ARTEFACTS = ROOT / "build" / "artefacts"
 DESK, PHONE = 1200, 360
