@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from browser import PROGRAM, Browser, browser
-
-ROOT = Path(__file__).parents[2]
 from keybuzz.report.page import page_text
 from keybuzz.site.load import load_inventory_site, read_configuration
 from page_values import facts, remembered
 
+ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "build" / "artefacts"
 DESK, PHONE = 1200, 360
 LOOKS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]

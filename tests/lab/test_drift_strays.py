@@ -15,7 +15,7 @@ import pytest
 from keybuzz.engine.schedule import CRON
 from tests.lab.conftest import Done, Kbz, until, write_site
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LAB = "kbz-drift"
 LIMIT = ("--limit", "db,redis,haproxy")

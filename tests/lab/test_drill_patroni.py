@@ -147,5 +147,7 @@ class TestInterrupt:
         assert "NOT green" not in output
         assert kbz.on(old, "docker inspect -f '{{.State.Running}}' patroni").strip() == "true"
         assert_whole(kbz)
-        [newest] = kbz("history", "--last", "1", "--format", "json").json()["runs"]
+        [newest] = kbz("history", "--verb", "drill", "--last", "1", "--format", "json").json()[
+            "runs"
+        ]
         assert (newest["verb"], newest["exit_code"]) == ("drill", 130)

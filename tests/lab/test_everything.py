@@ -99,6 +99,11 @@ def test_every_load_balancer_leads_where_it_should(kbz: Kbz) -> None:
     assert not [probe for probe in document["probes"] if probe["verdict"] == "bad"]
 
 
+def test_nothing_of_it_is_a_stray(kbz: Kbz) -> None:
+    document = kbz.good("drift", "--limit", GROUPS, "--format", "json").json()
+    assert document["plan"]["size"] == 0
+
+
 def test_the_second_run_changes_nothing(kbz: Kbz) -> None:
     document = kbz.good("run", "all", "--limit", GROUPS, "--format", "json").json()
     assert document["plan"]["size"] == 0
@@ -124,7 +129,10 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
     assert document["plan"]["size"] == 0
 
 
-@pytest.mark.parametrize("name", DRILLS)
+@pytest.mark.parametrize(
+    "name",
+    ["redis", "galera", pytest.param("rabbitmq", marks=pytest.mark.long)],
+)
 def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_be_lost(
     kbz: Kbz, name: str
 ) -> None:
@@ -143,6 +151,7 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
     kbz.good("health", "all", "--limit", GROUPS)
 
 
+@pytest.mark.long
 def test_restarts_take_each_member_once_the_leader_last_and_lose_nothing(
     kbz: Kbz, applications: Applications
 ) -> None:
@@ -197,6 +206,7 @@ def rebooted(kbz: Kbz, applications: Applications) -> None:
     kbz.good("health", "redis")
 
 
+@pytest.mark.long
 def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -> None:
     others = [host for host in document_hosts(kbz) if host not in NEW]
     with ThreadPoolExecutor() as pool:

@@ -25,7 +25,7 @@ from tests.lab.conftest import EVERYTHING, Kbz, until
 from tests.lab.endpoints import ENTRY
 from tests.lab.faults_seen import BASELINE, ROUNDS, Fault, Seen
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LIMIT = ("--limit", EVERYTHING)
 HOSTS = 16
