@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")
 LAB = "kbz-test"
 EVERYTHING = "db,redis,queue,minio,galera,haproxy,proxysql"
+EVERYTHING_HOSTS = 19
 DB = ("db-master-01", "db-slave-01", "db-slave-02")
 
 

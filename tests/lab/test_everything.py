@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.lab.conftest import EVERYTHING, Kbz, until
+from tests.lab.conftest import EVERYTHING, EVERYTHING_HOSTS, Kbz, until
 from tests.lab.endpoints import (
     CLIENT_ERRORS,
     ENDPOINTS,
@@ -28,7 +28,6 @@ pytestmark = pytest.mark.lab
 
 LAB = "kbz-everything"
 GROUPS = EVERYTHING
-HOSTS = 19
 DRILLS: dict[str, tuple[str, ...]] = {
     "redis": ("switchover", "container-killed", "container-stopped", "host-killed", "link-cut"),
     "galera": ("switchover", "container-killed", "container-stopped", "host-killed", "link-cut"),
@@ -79,7 +78,7 @@ def test_run_all_turns_bare_servers_into_every_service(kbz: Kbz) -> None:
     done = kbz.good("run", "all", "--limit", GROUPS, "--format", "json", timeout=1800)
     document = done.json()
     assert set(document["modules"]) == MODULES
-    assert document["checked"] == {"answered": HOSTS, "selected": HOSTS}
+    assert document["checked"] == {"answered": EVERYTHING_HOSTS, "selected": EVERYTHING_HOSTS}
     assert {finding["level"] for finding in document["findings"]} <= {"ok", "warn"}
 
 

@@ -21,14 +21,13 @@ from keybuzz.engine.deep import PLACE
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import EVERYTHING, Kbz, until
+from tests.lab.conftest import EVERYTHING, EVERYTHING_HOSTS, Kbz, until
 from tests.lab.endpoints import ENTRY
 from tests.lab.faults_seen import BASELINE, ROUNDS, Fault, Seen
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LIMIT = ("--limit", EVERYTHING)
-HOSTS = 16
 PATIENCE = 180
 """Seconds until a cluster has noticed a fault, or has got over it."""
 
@@ -80,7 +79,7 @@ def differences(kbz: Kbz) -> Counter[tuple[str, str]]:
 
 def test_health_of_everything_asks_every_host(kbz: Kbz) -> None:
     document = health(kbz)
-    assert document["checked"] == {"answered": HOSTS, "selected": HOSTS}
+    assert document["checked"] == {"answered": EVERYTHING_HOSTS, "selected": EVERYTHING_HOSTS}
     assert document["exit_code"] == 0
     assert {finding["host"] for finding in document["findings"]} >= set(document["hosts"])
 

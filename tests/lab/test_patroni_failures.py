@@ -166,7 +166,7 @@ class TestInterrupt:
         assert "kbz resume" in output
         resumed = kbz("resume")
         assert resumed.code == 0, resumed.stdout + resumed.stderr
-        newest = kbz("history", "--last", "2", "--format", "json").json()["runs"]
+        newest = kbz("history", "--verb", "run", "--last", "2", "--format", "json").json()["runs"]
         assert [record["exit_code"] for record in newest] == [0, 130]
 
 

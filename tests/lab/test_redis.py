@@ -194,7 +194,9 @@ class TestFreeze:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
         assert "BY_HAND" not in kbz.on("redis-03", "docker inspect redis-sentinel")
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
-        [_, lifted] = kbz.good("history", "--last", "2", "--format", "json").json()["runs"]
+        [_, lifted] = kbz.good(
+            "history", "--verb", "run", "--last", "2", "--format", "json"
+        ).json()["runs"]
         assert REASON in lifted["command"]
         assert lifted["owner"].startswith("root@")
         shown = kbz.good("history", str(lifted["run"])).stdout

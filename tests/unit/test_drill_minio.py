@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from keybuzz.engine.drill.clients.s3 import BUCKET
 from keybuzz.engine.drill.drill import not_available
 from keybuzz.model.drill import Scenario
 from minio_world import HOSTS, World
@@ -56,7 +55,7 @@ def test_every_acknowledged_put_is_promised() -> None:
     assert all(workload(memory_site(), scenario).promised for scenario in Scenario)
     attempt = isolated(memory_site(), memory_site().server("minio-02"))
     assert attempt.promised
-    assert attempt.argv[-2:] == ("10.0.0.131:9000", f"/{BUCKET}/-1")
+    assert attempt.argv[-2:] == ("10.0.0.131:9000", "/kbz-drill/-1")
     assert attempt.feed is not None
     assert PLANTED in attempt.feed.reveal()
     assert DRILL.leader(World.healthy().live()) is None
