@@ -165,7 +165,7 @@ def test_a_probe_goes_through_every_endpoint_and_leaves_nothing(kbz: Kbz) -> Non
     as_application(kbz, f"create table {PLACE} (number bigint primary key)")
     as_application(kbz, f"insert into {PLACE} values (7)")
     first, second = probes(kbz), probes(kbz)
-    assert set(first) == {"patroni", "redis", "rabbitmq", "galera"}
+    assert set(first) == {"patroni", "redis", "rabbitmq", "minio", "galera"}
     for module, address in (("patroni", "10.0.0.10:5432"), ("galera", "10.0.0.20:3306")):
         assert f"through {address}" in first[module]
     left = "what an earlier probe had left was removed"

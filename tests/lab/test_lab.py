@@ -207,7 +207,7 @@ def test_a_cut_cable_and_a_mended_one(settings: LabSettings) -> None:
 def test_lost_packets_are_lost_until_the_loss_ends(settings: LabSettings) -> None:
     def received() -> int:
         script = (
-            f"ping -qc60 -i0.01 -W1 {TWO.address} | sed -n 's/.* \\([0-9]*\\) received.*/\\1/p'"
+            f"ping -qc60 -i0.01 -W5 {TWO.address} | sed -n 's/.* \\([0-9]*\\) received.*/\\1/p'"
         )
         return int(inside.capture(settings, ONE.name, ["sh", "-c", script]))
 
