@@ -256,8 +256,12 @@ class TestFailover:
         [down] = set(HOSTS) - set(ledger.roles())
         done = kbz(*RUN)
         assert done.code == 3
-        # The settings of a stopped Redis can not be read: known after apply.
-        assert changed(done) == {(down, "container:redis"), (down, "redis-settings:live")}
+        # Settings and passwords of a stopped Redis can not be read: known after apply.
+        assert changed(done) == {
+            (down, "container:redis"),
+            (down, "redis-settings:live"),
+            (down, "redis-password:default"),
+        }
         assert down not in ledger.roles()
 
     def test_no_rerun_takes_the_failover_back_and_there_is_never_a_second_master(
