@@ -9,7 +9,7 @@ import pytest
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.image_lint import unlisted
 from keybuzz.engine.registry import Registry
-from keybuzz.engine.versions import Status, exit_code, require_pullable, verify
+from keybuzz.engine.versions import Status, chosen, exit_code, require_pullable, verify
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import ContactError, RefusedError
 from keybuzz.model.outcome import ExitCode
@@ -107,8 +107,9 @@ def test_an_image_that_no_host_of_the_site_pulls_is_not_asked_for() -> None:
     why = {"image:registry.k8s.io/*": "a stand-in pulls no images"}
     lab = replace(site, settings=replace(site.settings, not_applicable=why))
     others = {v.reference: DIGEST for v in site.versions.values() if "k8s.io" not in v.reference}
-    verdicts = verify(lab, (), Known(others))
+    images = chosen(site, ())
+    verdicts = verify(lab, (), Known(others), images)
     away = {v.version.name for v in verdicts if v.status is Status.NOT_HERE}
     assert away == {"ingress-nginx", "ingress-nginx-certgen"}
     assert exit_code(verdicts) is ExitCode.GOOD
-    assert exit_code(verify(site, (), Known(others))) is ExitCode.REFUSED
+    assert exit_code(verify(site, (), Known(others), images)) is ExitCode.REFUSED
