@@ -23,6 +23,7 @@ _PORTS = (
     6443,
     6444,
     8181,
+    8443,
     10010,
     10248,
     10249,
@@ -33,7 +34,7 @@ _PORTS = (
     10258,
     10259,
 )
-"""The ingress, etcd, the API, and what the kubelet, the scheduler and containerd listen on (facts/09)."""
+"""The ingress and its webhook, etcd, the API, and what the kubelet, the scheduler and containerd listen on (facts/09)."""
 
 
 def describe(site: Site, server: Server) -> Description:
