@@ -34,7 +34,7 @@ _PORTS = (
     10258,
     10259,
 )
-"""The ingress and its webhook, etcd, the API, and what the kubelet, the scheduler and containerd listen on (facts/09)."""
+"""The ingress and its webhook, etcd, the API, the kubelet, the scheduler and containerd (facts/09)."""
 
 
 def describe(site: Site, server: Server) -> Description:
