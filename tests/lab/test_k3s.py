@@ -96,6 +96,7 @@ class TestFirstInstall:
         document = kbz.good(*RUN).json()
         assert document["plan"]["size"] == 0
         assert document["round_trips"] == dict.fromkeys(HOSTS, 1)
+        kbz.good("drift", "k3s", "--limit", "k3s")
         assert starts(kbz) == before
 
     def test_nothing_steady_can_make_a_cluster(self, kbz: Kbz) -> None:

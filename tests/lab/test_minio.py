@@ -176,7 +176,8 @@ class TestFailures:
         ledger.put()
         assert ledger.lost("minio-03") == []
         found = kbz("health", "minio", "--limit", "minio").stdout
-        assert "minio.drives.online  minio-01, minio-03: 2 of 3; not minio-02" in found
+        assert "critical minio.node.serves  minio-02" in found
+        assert "so also: minio.drives.online  minio-01, minio-03" in found
         kbz.good(*RUN, *LIFT)
         assert green(kbz)
         assert ledger.lost("minio-02") == []

@@ -15,6 +15,9 @@ import pytest
 
 from tests.lab.conftest import Kbz
 
+_YOUNG = 200
+"""Looks at one process."""
+
 
 @contextmanager
 def watching() -> Iterator[set[bytes]]:
@@ -23,11 +26,15 @@ def watching() -> Iterator[set[bytes]]:
     ended = threading.Event()
 
     def look() -> None:
+        # A young process may still become another program; an old one is not read again, so that a short life is seen.
+        looks: dict[str, int] = {}
         while not ended.is_set():
-            for name in ("cmdline", "environ"):
-                for path in Path("/proc").glob(f"[0-9]*/{name}"):
+            running = {name for name in os.listdir("/proc") if name.isdigit()}
+            looks = {pid: looks.get(pid, 0) + 1 for pid in running}
+            for pid in (pid for pid, count in looks.items() if count <= _YOUNG):
+                for name in ("cmdline", "environ"):
                     with suppress(OSError):  # it has just ended
-                        seen.add(path.read_bytes())
+                        seen.add(Path(f"/proc/{pid}/{name}").read_bytes())
 
     thread = threading.Thread(target=look, name="watching")
     thread.start()
