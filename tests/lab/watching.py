@@ -29,7 +29,7 @@ def watching() -> Iterator[set[bytes]]:
         # A young process may still become another program; an old one is not read again, so that a short life is seen.
         looks: dict[str, int] = {}
         while not ended.is_set():
-            running = {name for name in os.listdir("/proc") if name.isdigit()}
+            running = {path.name for path in Path("/proc").glob("[0-9]*")}
             looks = {pid: looks.get(pid, 0) + 1 for pid in running}
             for pid in (pid for pid, count in looks.items() if count <= _YOUNG):
                 for name in ("cmdline", "environ"):
