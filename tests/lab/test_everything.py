@@ -40,12 +40,13 @@ CLUSTERS = {
     "galera": (MARIADB, ("maria-01", "maria-02", "maria-03")),
 }
 """The endpoint of each, and its members; those of Patroni have a file of their own: test_restart.py."""
-ENTRY_HOST = "haproxy-01"
+ENTRY_HOSTS = ("haproxy-01", "proxysql-02")
 NEW = {
     "redis-03": ("redis",),
     "queue-03": ("rabbitmq",),
     "maria-03": ("galera",),
-    ENTRY_HOST: ("postgres-proxy", "redis-proxy", "rabbitmq-proxy"),
+    "proxysql-02": ("proxysql",),
+    "haproxy-01": ("postgres-proxy", "redis-proxy", "rabbitmq-proxy"),
 }
 """Hosts that bare machines are put in the place of, and what is built on each."""
 BOOT = "cat /proc/sys/kernel/random/boot_id"
@@ -214,11 +215,12 @@ def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -
         for host, modules in NEW.items():
             pinned_anew(kbz, host, modules[0])
         before = containers(kbz, others)
-        # The entry comes last: a RabbitMQ node that has not joined yet knows no user, and refuses who is led to it.
-        members = {host: modules for host, modules in NEW.items() if host != ENTRY_HOST}
+        # The entries come last: a node that has not joined yet knows no user, and refuses who is led to it.
+        members = {host: modules for host, modules in NEW.items() if host not in ENTRY_HOSTS}
         for one in [pool.submit(join, kbz, host, *modules) for host, modules in members.items()]:
             one.result()
-    join(kbz, ENTRY_HOST, *NEW[ENTRY_HOST])
+    for host in ENTRY_HOSTS:
+        join(kbz, host, *NEW[host])
     assert containers(kbz, others) == before
     until(
         lambda: kbz("health", "all", "--limit", GROUPS).code == 0, 120, "all checks of all modules"
