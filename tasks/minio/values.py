@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from keybuzz.model.docker import Bind, Container
+from keybuzz.model.drill import DRILL_PLACE
 from keybuzz.model.errors import InputError
 from keybuzz.model.minio import PORT, MinioAccess
 from keybuzz.model.secret import Secret
@@ -23,7 +24,7 @@ ROOT = "/opt/keybuzz/minio"
 DATA = f"{ROOT}/data"
 INSIDE = "/data"
 CONSOLE_PORT = 9001
-DRILL_BUCKET = "kbz-drill"
+DRILL_BUCKET = DRILL_PLACE.replace("_", "-")
 """The drill's own (keybuzz.engine.drill.clients.s3)."""
 ALIAS = "minio"
 ALIASES = "/root/.mc/config.json"
