@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from keybuzz.cli.offers import limit_words
-from keybuzz.model.report import Report
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from keybuzz.engine.workspace import Workspace
+    from keybuzz.model.report import Report
     from keybuzz.model.server import Server
     from keybuzz.site.site import Site
 

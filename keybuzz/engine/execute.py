@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.lock import leases
-from keybuzz.engine.observe import session
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import ContactError, KbzError, UsageError
 from keybuzz.model.outcome import ExitCode, Outcome, exit_code
 from keybuzz.site.limit import parse_limit
+from keybuzz.transport.link import commands
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task
 
 
+_SIGNALLED = 128
+"""Added to a signal's number, as shells do: the agent tells them apart, a shell does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostExecution:
-    """How the command ended on one host. `exit_code` is None when it never ended there."""
+    """How the command ended on one host. `exit_code` is None when it never ended there, 128 + N for signal N."""
 
     host: str
     outcome: Outcome
@@ -32,7 +36,7 @@ def execute(task: Task, argv: tuple[str, ...], timeout: float) -> Result:
     """Nornir task: run a command; the result is keybuzz.transport.session.Execution."""
     from nornir.core.task import Result
 
-    done = session(task).execute(argv, timeout=timeout)
+    done = commands(task).execute(argv, timeout=timeout)
     return Result(host=task.host, result=done, failed=done.exit_code != 0)
 
 
@@ -82,8 +86,9 @@ def _result(host: str, result: Result) -> HostExecution:
         raise error
     done = result.result
     what = "ran out of its time and was ended" if done.timed_out else ""
+    code = done.exit_code if done.exit_code >= 0 else _SIGNALLED - done.exit_code
     outcome = Outcome.OK if done.exit_code == 0 and not done.timed_out else Outcome.FAILED
-    return HostExecution(host, outcome, done.exit_code, done.stdout, done.stderr, what)
+    return HostExecution(host, outcome, code, done.stdout, done.stderr, what)
 
 
 def worst(results: tuple[HostExecution, ...]) -> ExitCode:

@@ -73,10 +73,11 @@ def _register_plugins() -> None:
 
     from keybuzz.transport.local import LocalLink
     from keybuzz.transport.netmiko import NetmikoLink
-    from keybuzz.transport.ssh import SshLink
+    from keybuzz.transport.ssh import SshLink, SshShellLink
 
     for name, plugin in (
         ("kbz_ssh", SshLink),
+        ("kbz_ssh_shell", SshShellLink),
         ("kbz_netmiko", NetmikoLink),
         ("kbz_local", LocalLink),
     ):

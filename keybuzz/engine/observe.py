@@ -16,13 +16,11 @@ from keybuzz.model.reading import Answer
 from keybuzz.model.secret import DigestKey
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
-from keybuzz.transport.link import session_of
+from keybuzz.transport.link import session
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
     from nornir.core.task import Result, Task
-
-    from keybuzz.transport.session import Session
 
 PROBE_TIMEOUT = 90.0
 """Seconds for one host to answer everything about itself."""
@@ -56,11 +54,6 @@ class Snapshot:
             observations.pop(host, None)
         away = {h: why for h, why in self.unreachable.items() if h not in newer.observations}
         return Snapshot(observations, {**away, **newer.unreachable})
-
-
-def session(task: Task) -> Session:
-    """Return the open session of the task's host; a broken one is replaced by a new connection."""
-    return session_of(task.host, str(task.host["connection"]), task.nornir.config)
 
 
 def probe(task: Task, descriptions: Mapping[str, HostDescription]) -> Result:

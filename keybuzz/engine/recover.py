@@ -17,7 +17,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.conduct import Conductor
 from keybuzz.engine.freeze import NO_LIFT, Freeze
 from keybuzz.engine.lock import leases
-from keybuzz.engine.observe import observe, session
+from keybuzz.engine.observe import observe
 from keybuzz.engine.outcomes import in_journal, remember
 from keybuzz.engine.run import report_of_run
 from keybuzz.engine.survey import Survey, survey
@@ -28,6 +28,7 @@ from keybuzz.model.report import Report
 from keybuzz.site.module import Module, Position, Recovery
 from keybuzz.site.problems import nearest
 from keybuzz.site.site import Site
+from keybuzz.transport.link import session
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.engine.events import Event, Listener, StepEnded, StepStarted
-from keybuzz.engine.observe import session
 from keybuzz.model.docker import Image
 from keybuzz.model.errors import ContactError, StepError
 from keybuzz.model.files import Artefact
 from keybuzz.model.outcome import Outcome
 from keybuzz.model.plan import Action, Change
 from keybuzz.model.resource import Value
+from keybuzz.transport.link import session
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task

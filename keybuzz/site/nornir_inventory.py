@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from nornir.core.inventory import ConnectionOptions, Defaults, Group, Host, Inventory
 
 CONNECTIONS = ("kbz_ssh", "kbz_netmiko", "kbz_local")
-"""Our connection plugins; each host has options for all of them."""
+"""Our connection plugins that bring the agent: one of them is the site's."""
+PLUGINS = (*CONNECTIONS, "kbz_ssh_shell")
+"""All of ours; each host has options for each of them."""
 SSH_OPTIONS = ("key_filename", "known_hosts", "port", "bastion", "python")
 """Keys of the `ssh` option; all but the port become extras of the connection plugins."""
 _WHERE = "nornir_config.yaml, inventory.options"
@@ -81,7 +83,7 @@ class TsvInventory:
                 "stack": server.stack,
                 "pool": server.pool,
             },
-            connection_options={name: self._options(server) for name in CONNECTIONS},
+            connection_options={name: self._options(server) for name in PLUGINS},
             defaults=defaults,
         )
 

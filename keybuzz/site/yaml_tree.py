@@ -6,6 +6,7 @@ reader of a field decides. Anchors and duplicate keys are refused: they hide wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from keybuzz.model.errors import InputError
 from keybuzz.site.problems import Problems, nearest, shown
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,53 +46,87 @@ Tree = Scalar | Listing | Fields
 
 def parse_yaml(content: bytes, source: str) -> Tree:
     """Return the one document of the file; InputError with file:line when it is not plain YAML."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     problems = Problems(source)
     tree: Tree = Scalar("", 1)
     try:
-        node = YAML(typ="rt", pure=True).compose(content.decode("utf-8"))
-        if node is None:
-            problems.add(1, "the file is empty", "take the one that is in git")
-        else:
-            tree = _Converter(problems).tree(node)
+        tree = _Builder(problems, _events(content.decode("utf-8"))).document()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problems.add(line, "is not UTF-8", "save the file as UTF-8")
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problems.add(line, f"is not YAML: {error.problem}", "mend the syntax")
+        last = content.count(b"\n") + 1  # the parser counts on at the end of an unfinished file
+        problems.add(min(line, last), f"is not YAML: {error.problem}", "mend the syntax")
     except (YAMLError, RecursionError, ValueError, OverflowError) as error:
         problems.add(1, f"is not YAML ({type(error).__name__})", "mend the syntax")
     problems.raise_if_any()
     return tree
 
 
-class _Converter:
-    """Turns ruamel's nodes into ours; a node that is met twice comes from an anchor."""
+def _events(text: str) -> Iterator[Event]:
+    """Return what the parser meets. The one in C takes a thirtieth of the time; not every machine has it."""
+    try:
+        from ruamel.yaml.cyaml import (  # type: ignore[attr-defined]  # it has no list of what it exports
+            CParser,
+        )
+    except ImportError:
+        from ruamel.yaml import YAML
 
-    def __init__(self, problems: Problems) -> None:
+        return iter(YAML(typ="rt", pure=True).parse(text))
+    return iter(CParser(text).get_event, None)
+
+
+class _Builder:
+    """Turns events into our tree."""
+
+    def __init__(self, problems: Problems, events: Iterator[Event]) -> None:
+        from ruamel.yaml import events as kinds
+
         self._problems = problems
-        self._met: set[int] = set()
+        self._events = events
+        self._kinds = kinds
 
-    def tree(self, node: Node) -> Tree:
-        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+    def document(self) -> Tree:
+        """Return the only document."""
+        tree: Tree | None = None
+        for event in self._events:
+            if not isinstance(event, self._kinds.DocumentStartEvent):
+                continue
+            line = event.start_mark.line + 1
+            if tree is not None:
+                self._problems.add(line, "is a second document", "keep one document in the file")
+                break
+            tree = self._tree(next(self._events))
+        if tree is None:
+            self._problems.add(1, "the file is empty", "take the one that is in git")
+        return tree or Scalar("", 1)
 
-        line: int = node.start_mark.line + 1
-        if id(node) in self._met:
-            self._problems.add(line, "a YAML anchor is used twice", "write the value out")
-            return Scalar("", line)
-        self._met.add(id(node))
-        if isinstance(node, ScalarNode):
-            return Scalar(node.value, line)
-        if isinstance(node, SequenceNode):
-            return Listing(tuple(self.tree(item) for item in node.value), line)
-        assert isinstance(node, MappingNode)  # compose() knows these three kinds only
-        return Fields(tuple((self._key(key), self.tree(value)) for key, value in node.value), line)
+    def _tree(self, event: Event) -> Tree:
+        kinds = self._kinds
+        line: int = event.start_mark.line + 1
+        if isinstance(event, kinds.ScalarEvent):
+            return Scalar(event.value, line)
+        if isinstance(event, kinds.SequenceStartEvent):
+            return Listing(tuple(self._tree(e) for e in self._until(kinds.SequenceEndEvent)), line)
+        if isinstance(event, kinds.MappingStartEvent):
+            entries = self._until(kinds.MappingEndEvent)
+            return Fields(
+                tuple((self._key(e), self._tree(next(self._events))) for e in entries), line
+            )
+        self._problems.add(line, "a YAML anchor is used twice", "write the value out")
+        return Scalar("", line)
 
-    def _key(self, node: Node) -> Scalar:
-        key = self.tree(node)
+    def _until(self, end: type[Event]) -> Iterator[Event]:
+        """Yield the events that begin the members of a collection."""
+        for event in self._events:
+            if isinstance(event, end):
+                return
+            yield event
+
+    def _key(self, event: Event) -> Scalar:
+        key = self._tree(event)
         if isinstance(key, Scalar):
             return key
         self._problems.add(key.line, "a key is not a plain word", "use a plain word")

@@ -1,23 +1,27 @@
-"""What all connection plugins share: their options, and an agent at the other end once open."""
+"""What all connection plugins share: their options, and who speaks with the host once they are open."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from keybuzz.model.errors import InputError
 from keybuzz.model.redact import Redactor
-from keybuzz.transport.session import Session
+from keybuzz.transport.session import Hide, Session
+from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import Stream
 
 if TYPE_CHECKING:
     from nornir.core.configuration import Config
     from nornir.core.inventory import Host
+    from nornir.core.task import Task
 
 START_TIMEOUT = 20.0
 """Seconds for a host to start the agent, once it is connected."""
+WITHOUT_AGENT = {"kbz_ssh": "kbz_ssh_shell"}
+"""Connection plugin to the one that reaches the same host for single commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class Target:
         """The host's name in messages."""
         return self.options.name
 
+    def first_hop(self) -> Target:
+        """Return the machine that is connected to first: the bastion, or the target itself."""
+        return self.bastion() if self.options.bastion else self
+
     def bastion(self) -> Target:
         """Return the jump host in front of this target, as a target of its own."""
         place, _, user = self.options.bastion.partition(" ")
@@ -74,10 +82,13 @@ class Target:
         return Target(address, int(port), user.strip() or self.user, options)
 
 
-class AgentLink(ABC):
-    """A Nornir connection whose `connection` is a Session with a running agent."""
+Ends = TypeVar("Ends", Session, Shell)
 
-    connection: Session
+
+class Link(ABC, Generic[Ends]):
+    """A Nornir connection: options, and what stands at its two ends once it is open."""
+
+    connection: Ends
 
     def open(
         self,
@@ -89,32 +100,61 @@ class AgentLink(ABC):
         extras: dict[str, Any] | None = None,
         configuration: Config | None = None,
     ) -> None:
-        """Connect and start the agent. ContactError when that fails. Passwords are never used.
+        """Connect. ContactError when that fails. Passwords are never used.
 
         What hosts answer loses the secrets that `user_defined["redactor"]` of the configuration knows.
         """
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
-        stream = self.connect(Target(address, port or 22, username or "root", options))
         known = configuration.user_defined if configuration is not None else {}
         redactor = known.get("redactor", Redactor(()))
-        self.connection = Session(
-            stream, where=options.name, timeout=START_TIMEOUT, hide=redactor.value
-        )
+        target = Target(address, port or 22, username or "root", options)
+        self.connection = self.start(target, redactor.value)
 
     def close(self) -> None:
-        """End the agent and the connection."""
+        """End the connection, and all that it started on the host."""
         self.connection.close()
+
+    @abstractmethod
+    def start(self, target: Target, hide: Hide) -> Ends:
+        """Return what speaks with the host from now on."""
+
+
+class AgentLink(Link[Session]):
+    """A Nornir connection whose `connection` is a Session with a running agent."""
+
+    def start(self, target: Target, hide: Hide) -> Session:
+        """Connect and start the agent."""
+        stream = self.connect(target)
+        return Session(stream, where=target.name, timeout=START_TIMEOUT, hide=hide)
 
     @abstractmethod
     def connect(self, target: Target) -> Stream:
         """Return a stream to a process on the host that runs the loader."""
 
 
+def session(task: Task) -> Session:
+    """Return the open session of the task's host; a broken one is replaced by a new connection."""
+    return session_of(task.host, str(task.host["connection"]), task.nornir.config)
+
+
 def session_of(host: Host, link: str, configuration: Config) -> Session:
     """Return the host's session over the connection plugin `link`, replacing one that is broken."""
-    session: Session = host.get_connection(link, configuration)
-    if session.broken:
+    found: Session = _unbroken(host, link, configuration)
+    return found
+
+
+def commands(task: Task) -> Session | Shell:
+    """Return what runs single commands on the task's host: an agent that is there already, or none at all."""
+    link = str(task.host["connection"])
+    wanted = link if link in task.host.connections else WITHOUT_AGENT.get(link, link)
+    found: Session | Shell = _unbroken(task.host, wanted, task.nornir.config)
+    return found
+
+
+def _unbroken(host: Host, link: str, configuration: Config) -> Any:
+    found = host.get_connection(link, configuration)
+    if found.broken:
         host.close_connection(link)
-        session = host.get_connection(link, configuration)
-    return session
+        found = host.get_connection(link, configuration)
+    return found

@@ -7,6 +7,7 @@ loses exit codes and output (docs).
 from __future__ import annotations
 
 from keybuzz.model.errors import ContactError
+from keybuzz.transport.dial import dial
 from keybuzz.transport.host_keys import pins_of, verify_host_key
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.stream import Stream
@@ -20,7 +21,7 @@ class NetmikoLink(AgentLink):
         from keybuzz.transport.netmiko_client import open_netmiko
         from keybuzz.transport.ssh_client import agent_stream, close_transport, reach
 
-        way = reach(target)
+        way = reach(target, dial(target))
         plugin = open_netmiko(target, way)
         transport = plugin.connection.remote_conn_pre.get_transport()
 

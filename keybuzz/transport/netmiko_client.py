@@ -9,12 +9,12 @@ from nornir_netmiko.connections import Netmiko
 from paramiko import BadHostKeyException
 
 from keybuzz.model.errors import ContactError
+from keybuzz.transport.dial import CONNECT_TIMEOUT
 from keybuzz.transport.host_keys import changed_key, unknown_key
 from keybuzz.transport.known_hosts import fingerprint
 from keybuzz.transport.link import Target
 from keybuzz.transport.ssh_client import (
     AUTHENTICATION_TIMEOUT,
-    CONNECT_TIMEOUT,
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
     Way,

@@ -9,27 +9,29 @@ import logging
 import shlex
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import paramiko
-from paramiko import Transport
-
 from keybuzz.model.errors import ContactError
 from keybuzz.transport.bundle import command
+from keybuzz.transport.dial import CONNECT_TIMEOUT, hang_up
 from keybuzz.transport.host_keys import pins_of, verify_host_key, wanted_key_types
+from keybuzz.transport.lean import without
 from keybuzz.transport.link import Target
+from keybuzz.transport.session import Hide
 from keybuzz.transport.shared import shared
+from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import SocketStream
 
-CONNECT_TIMEOUT = 10.0
+# For `Match exec` of ssh_config files, which kbz does not read: asyncio, YAML and more, half of the time of the import.
+with without("invoke"):
+    import paramiko
+    from paramiko import Transport
+
 HANDSHAKE_TIMEOUT = 15.0
 AUTHENTICATION_TIMEOUT = 10.0
 KEEPALIVE = 15
 """Seconds between signs of life, so that firewalls on the way keep the connection."""
-SILENCE_LIMIT = 30_000
-"""Milliseconds that sent data may stay unacknowledged before the kernel calls the link lost."""
 WINDOW = 4 * 1024 * 1024
 KEY_EXCHANGES = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
@@ -54,13 +56,13 @@ class Way:
     close: Callable[[], object]
 
 
-def reach(target: Target) -> Way:
-    """Connect to the SSH port of a target, through its bastion if it has one."""
+def reach(target: Target, dialed: socket.socket) -> Way:
+    """Return the way to a target's SSH port; `dialed` leads to its first hop, which may be a bastion."""
+    way = Way(dialed, lambda: hang_up(dialed))
     if not target.options.bastion:
-        connected = _dial(target)
-        return Way(connected, lambda: _hang_up(connected))
+        return way
     bastion = target.bastion()
-    transport = open_transport(bastion, reach(bastion))
+    transport = open_transport(bastion, way)
     try:
         tunnel = transport.open_channel(
             "direct-tcpip", (target.address, target.port), ("", 0), timeout=CONNECT_TIMEOUT
@@ -106,15 +108,14 @@ def agent_stream(
 ) -> SocketStream:
     """Start the loader on a new channel of a connection; `release` closes all of it."""
     try:
-        channel = transport.open_session(window_size=WINDOW, timeout=CONNECT_TIMEOUT)
+        channel = _channel(transport, target)
         channel.exec_command(f"exec {shlex.join(command(target.options.python))}")
     except (paramiko.SSHException, EOFError, OSError) as error:
         release()
-        raise ContactError(
-            f"the host gave no channel for the agent: {error}",
-            where=target.name,
-            hint="too many sessions on this connection (MaxSessions), or the user has no shell",
-        ) from error
+        raise _no_channel(target, error) from error
+    except ContactError:
+        release()
+        raise
 
     def last_words() -> str:
         said = b""
@@ -127,6 +128,13 @@ def agent_stream(
     return SocketStream(channel, release, last_words)
 
 
+def shell(
+    transport: Transport, target: Target, hide: Hide, *, release: Callable[[], object]
+) -> Shell:
+    """Return what runs single commands over a connection; `release` closes all of it."""
+    return Shell(lambda: _channel(transport, target), release, where=target.name, hide=hide)
+
+
 def close_transport(transport: Transport) -> None:
     """Close a connection, its thread and its socket.
 
@@ -134,42 +142,26 @@ def close_transport(transport: Transport) -> None:
     thread could read from the next connection that gets the same descriptor.
     """
     if isinstance(transport.sock, socket.socket):
-        _hang_up(transport.sock)
+        hang_up(transport.sock)
     else:
         transport.sock.close()
     transport.join(_THREAD_END)
     transport.close()
 
 
-def _hang_up(connected: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have been first
-        connected.shutdown(socket.SHUT_RDWR)
-
-
-def _dial(target: Target) -> socket.socket:
+def _channel(transport: Transport, target: Target) -> paramiko.Channel:
     try:
-        connected = socket.create_connection((target.address, target.port), CONNECT_TIMEOUT)
-    except OSError as error:
-        raise ContactError(
-            f"nothing answers at {target.address}:{target.port}: {error}",
-            where=target.name,
-            hint="check that the host is up, and that its firewall lets this machine in",
-        ) from error
-    prompt = _PromptSocket(fileno=connected.detach())
-    prompt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    prompt.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_LIMIT)
-    return prompt
+        return transport.open_session(window_size=WINDOW, timeout=CONNECT_TIMEOUT)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _no_channel(target, error) from error
 
 
-class _PromptSocket(socket.socket):
-    """Acknowledges at once. The server, without a terminal, holds back small packets until then.
-
-    Without it each connection, and some answers, take 40 ms longer.
-    """
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # the kernel forgets it soon
-        return super().recv(size, flags)
+def _no_channel(target: Target, error: Exception) -> ContactError:
+    return ContactError(
+        f"the host gave no channel for a command: {error}",
+        where=target.name,
+        hint="too many sessions on this connection (MaxSessions), or the user has no shell",
+    )
 
 
 def _shake_hands(target: Target, transport: Transport) -> None:

@@ -21,6 +21,8 @@ from sshd import Server, running_with, until
 ROOT = Path(__file__).parents[2]
 SSH_LINKS = ("kbz_ssh", "kbz_netmiko")
 LINKS = (*SSH_LINKS, "kbz_local")
+"""Those that bring the agent."""
+SHELL_LINK = "kbz_ssh_shell"
 _MARKS = count(int(time.time()) % 100_000 * 1000)
 
 
@@ -33,7 +35,7 @@ def register_plugins() -> None:
     """Register what pyproject.toml declares, as Nornir does for an installed package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     points = project["entry-points"]["nornir.plugins.connections"]
-    assert set(points) == set(LINKS)
+    assert set(points) == {*LINKS, SHELL_LINK}
     for name, place in points.items():
         module, _, plugin = place.partition(":")
         ConnectionPluginRegister.register(name, getattr(import_module(module), plugin))
@@ -51,7 +53,7 @@ class Loopback:
     def host(self, link: str, **extras: str) -> Host:
         """Return a host with options for one plugin, the pinned ones unless given."""
         options = {"name": "web-01", "python": str(self.python)}
-        if link in SSH_LINKS:
+        if link in (*SSH_LINKS, SHELL_LINK):
             options |= {
                 "known_hosts": str(self.server.known_hosts),
                 "key_filename": str(self.server.key),

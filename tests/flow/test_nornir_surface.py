@@ -12,12 +12,12 @@ from nornir.core.task import Result, Task
 
 from fleet import HOSTS, SECOND, Demo, Fleet, fleet
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.observe import session
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live
 from keybuzz.model.plan import Action
 from keybuzz.site.load import read_configuration
+from keybuzz.transport.link import session
 from links import AWAY, register
 
 

@@ -69,7 +69,7 @@ def test_an_override_is_judged_as_strictly_as_a_frozen_tag() -> None:
         ("images: {}\nmore: 1\n", 2),
         ("images:\n  thing:\n    tag: 1.2.3\n", 3),
         ("images:\n  thing: redis:7.2.5\n", 2),
-        ("images:\n  a: &x {frozen: 'redis:7.2.5'}\n  b: *x\n", 2),
+        ("images:\n  a: &x {frozen: 'redis:7.2.5'}\n  b: *x\n", 3),
         ("images:\n  a: {frozen: 'redis:7.2.5'}\n  a: {frozen: 'redis:7.2.6'}\n", 3),
         ("images: [\n", 2),
     ],

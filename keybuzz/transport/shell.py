@@ -1,0 +1,187 @@
+"""Single commands on a host without the agent: an exec channel each, under a guard that is a few lines of shell.
+
+The agent takes a Python on the host to start. For one command on many hosts that is most of the work, and a host
+whose Python is broken is one where an operator wants to run a command.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from keybuzz.agent.children import KILL_GRACE, LEFT_BEHIND, PATH
+from keybuzz.model.errors import ContactError
+from keybuzz.transport.session import ANSWER_MARGIN, Execution, Hide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+MARK = b"\0kbz\n"
+"""Where the command's own output begins: what a login script prints stands before it."""
+_GUARD = r"""exec 3<&0 </dev/null
+limit=$1; shift
+export PATH=@PATH LC_ALL=C
+printf '\0kbz\n'
+command -v "$1" >/dev/null || { echo "$1 can not be started: it is not on this host" >&2; exit 127; }
+timeout -k @GRACE "$limit" "$@" 3<&- &
+child=$!
+{ read -r line; kill $child; } <&3 >/dev/null 2>&1 &
+wait $child
+code=$?
+kill $!
+exit $code
+""".replace("@PATH", PATH).replace("@GRACE", f"{KILL_GRACE:g}")
+"""`timeout` makes a process group of the command and ends all of it, when its time is over or when it is told to.
+
+Standard input of the guard brings nothing. Its end is the end of the connection, and so of the command.
+"""
+_OUT_OF_TIME = (124, 137)
+"""Exit codes of `timeout`: TERM was enough, and KILL was needed."""
+_TURN = 0.2
+"""Seconds to wait for one stream before a look at the other: they share the room that they may fill."""
+_PIECE = 1 << 16
+
+
+class Channel(Protocol):
+    """What is used of an SSH channel."""
+
+    status_event: Event
+
+    def settimeout(self, timeout: float) -> None: ...
+    def exec_command(self, command: str) -> None: ...
+    def recv(self, size: int) -> bytes: ...
+    def recv_stderr(self, size: int) -> bytes: ...
+    def recv_stderr_ready(self) -> bool: ...
+    def exit_status_ready(self) -> bool: ...
+    def recv_exit_status(self) -> int: ...
+    def close(self) -> None: ...
+
+
+def guarded(argv: Sequence[str], timeout: float) -> str:
+    """Return the words for sshd that run a command under the guard, whatever the user's shell is."""
+    return f"exec {shlex.join(['/bin/sh', '-c', _GUARD, 'kbz', f'{timeout:g}', *argv])}"
+
+
+class Shell:
+    """Commands on one host, each on a channel of its own of one connection."""
+
+    def __init__(
+        self,
+        open_channel: Callable[[], Channel],
+        release: Callable[[], object],
+        *,
+        where: str,
+        hide: Hide,
+    ) -> None:
+        """`release` ends the connection. What comes from the host goes through `hide`."""
+        self.where = where
+        self.broken = False
+        self.requests = 0
+        """Commands so far."""
+        self._open_channel = open_channel
+        self._release = release
+        self._hide = hide
+
+    def execute(self, argv: Sequence[str], *, timeout: float = 60.0) -> Execution:
+        """Run a command for at most `timeout` seconds, without standard input; see Session.execute.
+
+        Its environment is that of the login, with a PATH and LC_ALL that are always the same. ContactError when the
+        connection is lost; the command and all of its process group are ended then, by the host itself.
+        """
+        if self.broken:
+            raise ContactError("the connection was lost before", where=self.where)
+        self.requests += 1
+        started = time.monotonic()
+        channel = self._open_channel()
+        try:
+            channel.exec_command(guarded(argv, timeout))
+            output = _Output(channel, started + timeout + ANSWER_MARGIN)
+            output.collect()
+            code = output.exit_code()
+        except (OSError, EOFError) as error:
+            raise self._lost(str(error) or "the SSH connection was closed") from error
+        finally:
+            channel.close()
+        return self._execution(output, code, timeout, time.monotonic() - started)
+
+    def close(self) -> None:
+        """End the connection, and with it the command at work. May be called from any thread."""
+        self.broken = True
+        self._release()
+
+    def _execution(self, output: _Output, code: int, timeout: float, taken: float) -> Execution:
+        noise, mark, stdout = output.stdout.partition(MARK)
+        stderr = str(self._hide(output.stderr.decode(errors="replace")))
+        if not mark:
+            said = str(self._hide(noise.decode(errors="replace"))) + stderr
+            raise ContactError(
+                f"the host ran no command: {said.strip() or 'it said nothing'}",
+                where=self.where,
+                hint="the user needs a login shell that runs /bin/sh, and `timeout` of coreutils",
+            )
+        if code < 0:
+            raise self._lost("output ended, and no exit code came")
+        shown = str(self._hide(stdout.decode(errors="replace")))
+        return Execution(code, shown, stderr, code in _OUT_OF_TIME and taken >= timeout)
+
+    def _lost(self, why: str) -> ContactError:
+        self.close()
+        return ContactError(
+            f"contact was lost during the command: {self._hide(why)}",
+            where=self.where,
+            hint="the host ends what it had started; look there before you run it again",
+            inside_step=True,
+        )
+
+
+class _Output:
+    """Both streams of a channel, until they end."""
+
+    def __init__(self, channel: Channel, deadline: float) -> None:
+        self.stdout = b""
+        self.stderr = bytearray()
+        self._channel = channel
+        self._deadline = deadline
+        self._exited = False
+
+    def collect(self) -> None:
+        """Read until both ended, or, when something holds them open, until shortly after the command.
+
+        TimeoutError at the deadline.
+        """
+        self._channel.settimeout(_TURN)
+        pieces: list[bytes] = []
+        while self._wait():
+            try:
+                piece = self._channel.recv(_PIECE)
+            except TimeoutError:
+                continue
+            if not piece:
+                break
+            pieces.append(piece)
+        self.stdout = b"".join(pieces)
+        self._take_errors()
+
+    def exit_code(self) -> int:
+        """Wait for the exit code, which may come after the last output; -1 when none does."""
+        self._channel.status_event.wait(max(0.0, self._deadline - time.monotonic()))
+        return self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
+
+    def _wait(self) -> bool:
+        self._take_errors()
+        now = time.monotonic()
+        if not self._exited and self._channel.exit_status_ready():
+            self._exited = True
+            self._deadline = now + LEFT_BEHIND
+        if now < self._deadline:
+            return True
+        if self._exited:
+            return False
+        raise TimeoutError("it did not end in time")
+
+    def _take_errors(self) -> None:
+        while self._channel.recv_stderr_ready() and (piece := self._channel.recv_stderr(_PIECE)):
+            self.stderr += piece
