@@ -7,6 +7,7 @@ import json
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,11 @@ from keybuzz.cli.offers import limit_words
 if TYPE_CHECKING:
     from types import FrameType
 
+    from keybuzz.engine.events import Event
     from keybuzz.engine.workspace import Workspace
     from keybuzz.model.report import Report
     from keybuzz.model.server import Server
+    from keybuzz.report.progress import Lines
     from keybuzz.site.site import Site
 
 P = ParamSpec("P")
@@ -126,13 +129,12 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
     from keybuzz.engine.journal import Journal
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.engine.workspace import Workspace
-    from keybuzz.report.progress import listener
     from keybuzz.site.load import load_site, read_configuration
 
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     site = load_site(configuration)
     enter_lab(site)
-    progress = listener(quiet=quiet)
+    progress = _Progress(quiet)
     made = Workspace(
         site,
         make_nornir(configuration, site),
@@ -145,6 +147,27 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
     finally:
         progress.close()
         _close(made)
+
+
+class _Progress:
+    """Loads what shows progress when there is some. Events come from any thread."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._shown: Lines | None = None
+        self._loading = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._loading:
+            if self._shown is None:
+                from keybuzz.report.progress import listener
+
+                self._shown = listener(quiet=self._quiet)
+        self._shown(event)
+
+    def close(self) -> None:
+        if self._shown is not None:
+            self._shown.close()
 
 
 def _close(made: Workspace) -> None:

@@ -76,12 +76,18 @@ class Kbz:
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """Poll until the condition holds; return how long that took."""
+    """Poll until the condition holds; return how long that took.
+
+    Between two looks is as much rest as one took: a look at all hosts must not take the cores from what it waits for.
+    """
     started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(0.25)
-    return time.monotonic() - started
+    while True:
+        before = time.monotonic()
+        if condition():
+            return time.monotonic() - started
+        now = time.monotonic()
+        assert now - started < seconds, f"not within {seconds:g} s: {what}"
+        time.sleep(min(max(0.25, now - before), 5.0))
 
 
 def write_site(folder: Path, name: str) -> Kbz:
