@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -178,6 +177,8 @@ def show(report: Report, form: str) -> int:
     return show_report(report, form)
 
 
-def print_document(document: dict[str, Any]) -> None:
+def print_document(document: Mapping[str, Any]) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    from keybuzz.cli.output import document_text
+
+    click.echo(document_text(document), nl=False)
