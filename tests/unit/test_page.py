@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
@@ -19,12 +20,14 @@ from hypothesis import strategies as st
 from cli_said import Kbz, kbz
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import HostRecord, Journal
+from keybuzz.model.drift import DriftItem, Standing
 from keybuzz.model.outcome import Outcome
 from keybuzz.report import plots
+from keybuzz.report.drift_news import drift_groups
 from keybuzz.report.page import Facts, page_text, rows, strips, verdict
-from keybuzz.report.past import Past, past_of
+from keybuzz.report.past import DriftNews, Past, past_of
 from keybuzz.site.load import load_inventory_site, read_configuration
-from page_values import AWAY, DRIFT, HOSTILE, NOW, facts, health, remembered
+from page_values import AWAY, DRIFT, HOSTILE, NOW, SILENT, facts, health, remembered
 from test_every_verb import Place, place
 
 __all__ = ["kbz", "place"]  # the fixtures
@@ -149,9 +152,17 @@ def test_no_text_of_a_host_becomes_markup(shown: Facts) -> None:
 def test_any_text_leaves_the_page_as_it_is(text: str) -> None:
     """In each place that takes texts of hosts: message, hint, state, role, detail, difference, reason."""
     document = json.loads(json.dumps(_document()).replace("PLACE", json.dumps(text)[1:-1]))
-    made = Facts("x", text, NOW, UTC, (("g", ("h",)),), Past(), document)
-    plain = replace(made, health=_document(), revision="PLACE")
+    made = Facts("x", text, NOW, UTC, (("g", ("h",)),), _news_with(text), document)
+    plain = replace(made, health=_document(), revision="PLACE", past=_news_with("PLACE"))
     assert [t for t, _ in read(page_text(made)).tags] == [t for t, _ in read(page_text(plain)).tags]
+
+
+def _news_with(text: str) -> Past:
+    items = (
+        DriftItem(f"stray/h/cron:{text}", "h", text),
+        DriftItem(f"drift/{text}/x", "h", text, Standing.GONE, 1),
+    )
+    return Past(news=DriftNews(2, NOW, items, 1, NOW))
 
 
 def _document() -> dict[str, object]:
@@ -216,12 +227,61 @@ def test_rows_lose_no_finding(shown: Facts) -> None:
     assert sum(len(row.hosts) or 1 for row in found) == len(report.findings)
 
 
+def test_the_drift_of_the_newest_run_is_told_against_the_run_before(shown: Facts) -> None:
+    text = words(shown)
+    section = text[text.index("Run 31, 2026-09-20") : text.index("Over time")]
+    assert "against run 30, 2026-09-19" in section
+    order = [
+        *("3 new", "cron:/etc/cron.d/legacy#6b36969f9ced mail-core-01", f"nobody described it: {HOSTILE}"),
+        *("role:reporting patroni not as described: is not there", f"silent {AWAY} could not be asked"),
+        *("4 still", "unit:netdata.service monitor-01", "since run 1, 2026-08-24 14:13 (27 d)"),
+        *("file:/etc/motd redis-01 redis-02 redis-03", "since run 29, 2026-09-18 14:13 (2 d)"),
+        *("1 unseen", f"sysctl:vm.swappiness {AWAY}"),
+        *("1 gone", "container:old-redis redis-02", "was there from run 22, 2026-09-12 14:13, to run 30"),
+    ]  # fmt: skip
+    places = [section.index(part) for part in order]
+    assert places == sorted(places)
+
+
+def test_what_is_still_there_is_folded_away_when_it_is_much(shown: Facts) -> None:
+    items = tuple(
+        DriftItem(f"drift/h/package:p{n}", "h", "is not there", standing, 2 if standing is Standing.NEW else 1)
+        for n, standing in enumerate([Standing.NEW] * 9 + [Standing.STILL] * 9)
+    )  # fmt: skip
+    new, still = drift_groups(DriftNews(2, NOW, items, 1), str)
+    assert (new.count, new.folded, still.count, still.folded) == (9, False, 9, True)
+    assert {row.since for row in still.rows} == {"since run 1"}  # the journal has forgotten when
+    page = page_text(replace(shown, past=Past(news=DriftNews(2, NOW, items, 1))))
+    assert page.count("package:p") == 18
+    assert "the longest since run 1" in page
+
+
+def test_no_drift_is_said_and_an_old_run_without_its_findings_says_nothing(tmp_path: Path) -> None:
+    said = "Everything that answered is as described"
+    for code, told in ((0, True), (2, False)):
+        path, journal = _fresh(tmp_path / str(code))
+        run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
+        journal.end(run, NOW, code, {}, "", "")
+        text = words(facts(SITE, path, live=False))
+        assert (said in text) is told
+        assert (f"Run {run}, 2026-09-21 14:13 and no run before it" in text) is told
+
+
 class TestPast:
     def test_drift_runs_come_oldest_first_with_their_differences(self, journal: Path) -> None:
         found = past(journal)
         assert [point.differences for point in found.drift] == list(DRIFT)
-        assert [p.run for p in found.drift if p.silent] == [p.run for p in found.drift][4::9]
+        assert [n for n, point in enumerate(found.drift) if point.silent] == list(SILENT)
         assert found.plan is not None
+
+    def test_what_came_and_went_is_counted_from_the_second_run_on(self, journal: Path) -> None:
+        found = past(journal).drift
+        assert found[0].came == 0
+        assert (found[-1].came, found[-1].went) == (3, 1)
+        store = Journal(journal)
+        for point in found[1:]:
+            standings = Counter(item.standing for item in store.drift(point.run))
+            assert (point.came, point.went) == (standings[Standing.NEW], standings[Standing.GONE])
 
     def test_drift_of_other_modules_is_not_on_the_same_line(self, tmp_path: Path) -> None:
         path, journal = _fresh(tmp_path)
@@ -290,6 +350,25 @@ def test_every_mark_is_inside_the_plot_and_higher_means_more(
     for one, other in pairwise(line.marks):
         if one.value > other.value:
             assert one.y <= other.y
+
+
+@given(
+    values=st.lists(
+        st.tuples(st.integers(0, 9000), st.integers(0, 9000)), min_size=1, max_size=40
+    ).filter(lambda values: any(map(any, values))),
+    width=st.sampled_from([plots.WIDE, plots.NARROW]),
+)
+def test_every_bar_is_inside_its_lane_apart_from_the_next_and_seen(
+    values: list[tuple[int, int]], width: int
+) -> None:
+    made = plots.bars([(came, went, "") for came, went in values], width)
+    for bar, (came, went) in zip(made.bars, values, strict=True):
+        for length, count in ((bar.up, came), (bar.down, went)):
+            assert (length >= 3) is (count > 0)
+            assert length <= plots.TALLEST <= min(plots.MIDDLE, plots.LANE - plots.MIDDLE)
+        assert 0 <= bar.left <= width - made.thick
+    for one, other in pairwise(made.bars):
+        assert one.left + made.thick < other.left
 
 
 @given(highest=st.floats(0, 1e6))
