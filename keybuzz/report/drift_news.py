@@ -65,7 +65,7 @@ def drift_groups(news: DriftNews, moment: Moment) -> tuple[DriftGroup, ...]:
         found = [item for item in news.items if item.standing is standing]
         if not found:
             continue
-        rows = _rows(found, news, moment)
+        rows = _rows(found, standing, news, moment)
         folded = standing is not Standing.NEW and len(rows) > _SHOWN
         groups.append(
             DriftGroup(standing.value, _MEANS[standing], tone, count[standing], rows, folded)
@@ -73,18 +73,17 @@ def drift_groups(news: DriftNews, moment: Moment) -> tuple[DriftGroup, ...]:
     return tuple(groups)
 
 
-def _rows(items: Iterable[DriftItem], news: DriftNews, moment: Moment) -> tuple[DriftRow, ...]:
+def _rows(
+    items: Iterable[DriftItem], standing: Standing, news: DriftNews, moment: Moment
+) -> tuple[DriftRow, ...]:
     """Return what has been there longest first; the same on many hosts since the same run is one row."""
-    grouped: dict[tuple[int, str, str, Standing], list[str]] = defaultdict(list)
+    grouped: dict[tuple[int, str, str], list[str]] = defaultdict(list)
     for item in items:
         words = f"{_WORDS[item.kind]}: {item.what}" if item.what else _WORDS[item.kind]
-        thing = item.thing or item.kind.value
-        grouped[item.since, thing, words, item.standing].append(item.place)
+        grouped[item.since, item.thing or item.kind.value, words].append(item.place)
     return tuple(
         DriftRow(thing, words, _since(since, standing, news, moment), tuple(sorted(places)))
-        for (since, thing, words, standing), places in sorted(
-            grouped.items(), key=lambda item: item[0][:3]
-        )
+        for (since, thing, words), places in sorted(grouped.items())
     )
 
 

@@ -83,13 +83,13 @@ class Past:
 
 def past_of(journal: Journal, documents: Documents, last: int) -> Past:
     """Return what is remembered of the newest runs, `last` of each kind."""
-    runs = journal.runs(last * 20)
-    drift = [run for run in runs if run.verb == "drift" and run.exit_code in (0, 2, 4)]
+    found = journal.find(last * 20, verb="drift")
+    drift = [run for run in found if run.exit_code in (0, 2, 4)]
     alike = [run for run in drift if run.modules == drift[0].modules]
-    drills = [run for run in runs if run.verb == "drill"]
+    drills = journal.find(last, verb="drill")
     trials = [trial for run in drills for trial in _trials(run, documents.of(run.number))]
     return Past(
-        runs[:last],
+        journal.runs(last),
         _drift_points(journal, alike, last),
         len(drift) - len(alike) if len(alike) < last else 0,
         tuple(reversed(trials[: last * 5])),

@@ -317,6 +317,21 @@ class TestPast:
         assert not shown["patroni · link-cut"].good
         assert len(shown["patroni · host-killed"].earlier) == 2
 
+    def test_health_every_five_minutes_pushes_neither_drift_nor_drills_off_the_page(
+        self, tmp_path: Path
+    ) -> None:
+        path = remembered(tmp_path / "busy.sqlite")
+        before = past(path)
+        with closing(sqlite3.connect(path)) as database, database:
+            database.executemany(
+                "insert into runs (verb, arguments, modules, owner, revision, started, ended, exit_code)"
+                " values ('health', '[]', '[]', '', '', ?, ?, 0)",
+                [(NOW + n, NOW + n) for n in range(5000)],
+            )
+        found = past(path)
+        assert (found.drift, found.news, found.trials) == (before.drift, before.news, before.trials)
+        assert {run.verb for run in found.runs} == {"health"}
+
     def test_a_drill_from_before_documents_were_kept_is_no_error(self, tmp_path: Path) -> None:
         path, journal = _fresh(tmp_path)
         run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
