@@ -22,7 +22,7 @@ from keybuzz.model.system import Package, Sysctl
 from keybuzz.report.drill import drill_document
 from keybuzz.report.inventory import by_own_group
 from keybuzz.report.page import Facts
-from keybuzz.report.past import past_of
+from keybuzz.report.past import Past, past_of
 from keybuzz.site.site import Site
 
 NOW = 1_790_000_000.0
@@ -211,3 +211,14 @@ def facts(site: Site, path: Path, *, live: bool = True) -> Facts:
         health=report_document(health(site)) if live else None,
         means={"redis.node.answers": "Redis does not answer, or does not take the password."},
     )
+
+
+def past(path: Path) -> Past:
+    """Return what a journal remembers."""
+    return past_of(Journal(path), Documents(path), 30)
+
+
+def fresh(folder: Path) -> tuple[Path, Journal]:
+    """Return an empty journal, and where it is."""
+    path = folder / "j.sqlite"
+    return path, Journal(path)

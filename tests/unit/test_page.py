@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from collections import Counter
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
 from html.parser import HTMLParser
@@ -18,16 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_said import Kbz, kbz
-from keybuzz.engine.documents import Documents
-from keybuzz.engine.journal import HostRecord, Journal
+from keybuzz.engine.journal import Journal
 from keybuzz.model.drift import DriftItem, Standing
-from keybuzz.model.outcome import Outcome
 from keybuzz.report import plots
 from keybuzz.report.drift_news import drift_groups
-from keybuzz.report.page import Facts, page_text, rows, strips, verdict
-from keybuzz.report.past import DriftNews, Past, past_of
+from keybuzz.report.page import Facts, page_text, rows, verdict
+from keybuzz.report.past import DriftNews, Past
 from keybuzz.site.load import load_inventory_site, read_configuration
-from page_values import AWAY, DRIFT, HOSTILE, NOW, SILENT, facts, health, remembered
+from page_values import AWAY, HOSTILE, NOW, facts, fresh, health, remembered
 from test_every_verb import Place, place
 
 __all__ = ["kbz", "place"]  # the fixtures
@@ -76,15 +71,6 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shown(journal: Path) -> Facts:
     return facts(SITE, journal)
-
-
-def past(path: Path) -> Past:
-    return past_of(Journal(path), Documents(path), 30)
-
-
-def _fresh(folder: Path) -> tuple[Path, Journal]:
-    path = folder / "j.sqlite"
-    return path, Journal(path)
 
 
 def words(facts: Facts) -> str:
@@ -189,7 +175,7 @@ def _document() -> dict[str, object]:
 
 
 def test_a_page_without_hosts_and_without_a_past_says_so(tmp_path: Path) -> None:
-    empty = facts(SITE, _fresh(tmp_path)[0], live=False)
+    empty = facts(SITE, fresh(tmp_path)[0], live=False)
     text = words(empty)
     assert "No host was asked for this page" in text
     assert "No drift run is remembered yet" in text
@@ -259,95 +245,12 @@ def test_what_is_still_there_is_folded_away_when_it_is_much(shown: Facts) -> Non
 def test_no_drift_is_said_and_an_old_run_without_its_findings_says_nothing(tmp_path: Path) -> None:
     said = "Everything that answered is as described"
     for code, told in ((0, True), (2, False)):
-        path, journal = _fresh(tmp_path / str(code))
+        path, journal = fresh(tmp_path / str(code))
         run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
         journal.end(run, NOW, code, {}, "", "")
         text = words(facts(SITE, path, live=False))
         assert (said in text) is told
         assert (f"Run {run}, 2026-09-21 14:13 and no run before it" in text) is told
-
-
-class TestPast:
-    def test_drift_runs_come_oldest_first_with_their_differences(self, journal: Path) -> None:
-        found = past(journal)
-        assert [point.differences for point in found.drift] == list(DRIFT)
-        assert [n for n, point in enumerate(found.drift) if point.silent] == list(SILENT)
-        assert found.plan is not None
-
-    def test_what_came_and_went_is_counted_from_the_second_run_on(self, journal: Path) -> None:
-        found = past(journal).drift
-        assert found[0].came == 0
-        assert (found[-1].came, found[-1].went) == (3, 1)
-        store = Journal(journal)
-        for point in found[1:]:
-            standings = Counter(item.standing for item in store.drift(point.run))
-            assert (point.came, point.went) == (standings[Standing.NEW], standings[Standing.GONE])
-
-    def test_drift_of_other_modules_is_not_on_the_same_line(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        for number, modules in enumerate([("base",), ("base", "redis"), ("base",)]):
-            run = journal.begin("drift", ("kbz drift",), modules, NOW + number, tmp_path)
-            host = HostRecord("a", Outcome.CHANGED, number, "")
-            journal.end(run, NOW + number, 2, {"a": host}, "", "")
-        found = past(path)
-        assert [point.differences for point in found.drift] == [0, 2]
-        assert found.other_drift == 1
-
-    def test_a_run_that_failed_or_was_cut_off_is_no_point_of_the_line(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        for code in (1, 3, 130):
-            run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
-            journal.end(run, NOW, code, {}, "", "")
-        journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
-        found = past(path)
-        assert found.drift == ()
-        assert len(found.runs) == 4
-
-    def test_what_drills_cost_is_kept(self, journal: Path) -> None:
-        found = past(journal)
-        (cut,) = [trial for trial in found.trials if trial.scenario == "link-cut"][-1:]
-        assert (cut.drill, cut.victim, cut.verdict, cut.lost) == (
-            "patroni",
-            "db-slave-01",
-            "failed",
-            3,
-        )
-        shown = {strip.title: strip for strip in strips(found.trials, str)}
-        assert set(shown) == {f"patroni · {x}" for x in ("switchover", "host-killed", "link-cut")}
-        assert not shown["patroni · link-cut"].good
-        assert len(shown["patroni · host-killed"].earlier) == 2
-
-    def test_health_every_five_minutes_pushes_neither_drift_nor_drills_off_the_page(
-        self, tmp_path: Path
-    ) -> None:
-        path = remembered(tmp_path / "busy.sqlite")
-        before = past(path)
-        with closing(sqlite3.connect(path)) as database, database:
-            database.executemany(
-                "insert into runs (verb, arguments, modules, owner, revision, started, ended, exit_code)"
-                " values ('health', '[]', '[]', '', '', ?, ?, 0)",
-                [(NOW + n, NOW + n) for n in range(5000)],
-            )
-        found = past(path)
-        assert (found.drift, found.news, found.trials) == (before.drift, before.news, before.trials)
-        assert {run.verb for run in found.runs} == {"health"}
-
-    def test_a_drill_from_before_documents_were_kept_is_no_error(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
-        journal.end(run, NOW, 0, {}, "", "")
-        assert Documents(path).of(run) == ""
-        assert past(path).trials == ()
-
-
-def test_a_run_that_is_forgotten_takes_its_document_along(tmp_path: Path) -> None:
-    path, journal = _fresh(tmp_path)
-    run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
-    Documents(path).keep(run, "{}")
-    assert Documents(path).of(run) == "{}"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("delete from runs")
-    assert Documents(path).of(run) == ""
 
 
 VALUES = st.lists(st.integers(0, 100_000).map(float), min_size=1, max_size=40)
