@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -201,6 +200,8 @@ def show(report: Report, form: str) -> int:
     return show_report(report, form)
 
 
-def print_document(document: dict[str, Any]) -> None:
+def print_document(document: Mapping[str, Any]) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    from keybuzz.cli.output import document_text
+
+    click.echo(document_text(document), nl=False)

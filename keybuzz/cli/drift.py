@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.context import (
-    format_option,
     holding,
     limit_option,
     pass_inventory_site,
-    print_document,
     show,
     workspace,
 )
 from keybuzz.cli.default_group import default_group
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import give_out, report_format
+from keybuzz.cli.output import give_out, report_format, show_answer
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -93,8 +91,9 @@ def _show_news(report: Report) -> None:
     from keybuzz.report.drift import news_text
     from keybuzz.report.text import last_line
 
-    if news := news_text(report):
-        give_out(f"{news}\n{last_line(report)} → kbz history {report.number}\n")
+    news = news_text(report)
+    # Also when there is nothing to tell: a file of --output must not go on telling what was new once.
+    give_out(f"{news}\n{last_line(report)} → kbz history {report.number}\n" if news else "")
 
 
 def schedule_options(function: Callable[..., int]) -> Callable[..., int]:
@@ -186,7 +185,7 @@ def uninstall(site: Site, into: Path) -> int:
 
 @drift.command()
 @into_option
-@format_option
+@report_format
 @pass_inventory_site
 def status(site: Site, into: Path, form: str) -> int:
     """Say whether it looks by itself, since when, how the last run ended and when the next is due.
@@ -196,11 +195,13 @@ def status(site: Site, into: Path, form: str) -> int:
     from keybuzz.engine.journal import Journal
     from keybuzz.engine.schedule import schedule_status
     from keybuzz.report.schedule import status_document, status_text
+    from keybuzz.report.sheets import sheet_of_schedule
 
     journal = Journal(site.settings.state / "journal.sqlite")
     found = schedule_status(journal, into, time.time())
-    if form == "json":
-        print_document(status_document(found))
-    else:
-        click.echo(status_text(found))
-    return 0 if found.good else 2
+    return show_answer(
+        form,
+        text=lambda: status_text(found) + "\n",
+        document=lambda: status_document(found),
+        sheet=lambda: sheet_of_schedule(found),
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import format_option, limit_option, print_document, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.output import document_format, show_document
 
 
 @click.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -15,7 +16,7 @@ from keybuzz.cli.context import format_option, limit_option, print_document, wor
 @click.option(
     "--looks", is_flag=True, help="It only looks: run it beside another run, without a lease."
 )
-@format_option
+@document_format
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(
     limit: tuple[str, ...], timeout: float, looks: bool, form: str, command: tuple[str, ...]
@@ -31,8 +32,9 @@ def execute(
     act = look_everywhere if looks else execute_everywhere
     with workspace(quiet=form == "json") as work:
         results = act(work, limit, command, timeout)
-    if form == "json":
-        print_document(execution_document(results))
-    else:
-        click.echo(execution_text(results), nl=False)
+    show_document(
+        form,
+        text=lambda: execution_text(results),
+        document=lambda: execution_document(results),
+    )
     return int(worst(results))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.offers import id_words
+from keybuzz.cli.output import document_format, show_document
 from keybuzz.model.errors import UsageError
 from keybuzz.model.outcome import ExitCode
 
 if TYPE_CHECKING:
+    from keybuzz.report.explain import Explained
     from keybuzz.report.runbooks import Section
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -19,50 +21,60 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @click.command()
 @click.argument("name", metavar="[ID]", required=False, shell_complete=id_words)
-def explain(name: str | None) -> None:
+@document_format
+def explain(name: str | None, form: str) -> None:
     """Say what ID means, why it is there, and what to do next.
 
     ID is a check (patroni.leader.single), a module, a rule or a requirement (EP-1), or an exit code (3).
     Without it: every ID there is. Needs no site and asks no host.
     """
-    click.echo(_text(name), nl=False)
+    from keybuzz.report.explain import explained_document, explained_text, overview
 
-
-def _text(name: str | None) -> str:
-    from keybuzz.policy.registry import RULES
-    from keybuzz.report.explain import (
-        code_text,
-        overview,
-        page_text,
-        requirement_text,
-        requirements,
-        section_text,
+    known = _everything()
+    if name is None:
+        show_document(
+            form, text=lambda: overview(known), document=lambda: explained_document(known)
+        )
+        return
+    found = _named(name.strip(), known)
+    show_document(
+        form,
+        text=lambda: explained_text(name.strip(), found),
+        document=lambda: explained_document(found),
     )
-    from keybuzz.report.policy import rule_text
-    from keybuzz.site.problems import nearest
 
-    checks = sections()
-    rules = {rule.id: rule for rule in RULES}
+
+def _everything() -> Explained:
+    from keybuzz.policy.registry import RULES
+    from keybuzz.report.explain import Explained, requirements
+
     page = DOCS / "requirements.md"
     known = requirements(page.read_text(encoding="utf-8")) if page.is_file() else {}
-    if name is None:
-        return overview(checks, rules, known)
-    word = name.strip()
-    if word in checks:
-        return section_text(checks[word])
-    if word.upper() in known:
-        return requirement_text(word.upper(), known[word.upper()], rules)
-    if word.upper() in rules:
-        return rule_text(rules[word.upper()])
+    return Explained(sections(), {rule.id: rule for rule in RULES}, known, tuple(ExitCode))
+
+
+def _named(word: str, known: Explained) -> Explained:
+    """Return what has this id; UsageError with what is near when nothing has it."""
+    from keybuzz.report.explain import Explained
+    from keybuzz.site.problems import nearest
+
+    upper = word.upper()
+    if word in known.checks:
+        return Explained(checks={word: known.checks[word]})
+    if upper in known.requirements or upper in known.rules:
+        return Explained(
+            rules={name: rule for name, rule in known.rules.items() if name == upper},
+            requirements={name: says for name, says in known.requirements.items() if name == upper},
+        )
     if word.removeprefix("exit ").isdecimal():
-        return code_text(_code(int(word.removeprefix("exit "))))
-    of_page = [section for section in checks.values() if section.page == word]
+        return Explained(codes=(_code(int(word.removeprefix("exit "))),))
+    of_page = {name: section for name, section in known.checks.items() if section.page == word}
     if of_page:
-        return page_text(f"The checks of {word}", of_page)
-    pages = {section.page for section in checks.values()}
-    near = nearest(word, [*checks, *rules, *known, *pages])
+        return Explained(checks=of_page)
+    pages = {section.page for section in known.checks.values()}
+    near = nearest(word, [*known.checks, *known.rules, *known.requirements, *pages])
     hint = near if near.startswith("did you mean") else "kbz explain lists all ids"
-    raise UsageError(f"nothing has the id {name}", hint=hint)
+    raise UsageError(f"nothing has the id {word}", hint=hint)
 
 
 def sections() -> dict[str, Section]:

@@ -9,7 +9,7 @@ import click
 from keybuzz.cli import watching
 from keybuzz.cli.context import limit_option, show, workspace
 from keybuzz.cli.offers import module_words
-from keybuzz.cli.output import report_format
+from keybuzz.cli.output import output_place, report_format
 
 if TYPE_CHECKING:
     from keybuzz.model.report import Report
@@ -40,7 +40,7 @@ def health(
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
     if watch:
-        watching.require_text(form)
+        watching.require_screen(form, output_place())
     with workspace(quiet=watch or form != "text") as work:
         selected = work.select(named, limit)
 

@@ -6,8 +6,9 @@ import json
 
 import click
 
-from keybuzz.cli.context import format_option, pass_inventory_site, print_document
+from keybuzz.cli.context import pass_inventory_site
 from keybuzz.cli.default_group import DefaultGroup
+from keybuzz.cli.output import document_format, show_document
 from keybuzz.model.errors import UsageError
 from keybuzz.site.site import Site
 
@@ -42,26 +43,27 @@ def history() -> None:
 @click.option("--verb", default="", metavar="VERB", help="Only runs of this verb.")
 @click.option("--host", default="", metavar="HOST", help="Only runs that were for this host.")
 @click.option("--failed", is_flag=True, help="Only runs that did not end well, or not at all.")
-@format_option
+@document_format
 @pass_inventory_site
 def list_runs(site: Site, last: int, verb: str, host: str, failed: bool, form: str) -> None:
     """List earlier runs, newest first."""
     from keybuzz.engine.journal import Journal
-    from keybuzz.report.history import run_document, runs_text
+    from keybuzz.report.history import runs_document, runs_text
 
     if host:
         site.server(host)
     journal = Journal(site.settings.state / "journal.sqlite")
     runs = journal.find(last, verb=verb, host=host, failed=failed)
-    if form == "json":
-        print_document({"format_version": 1, "runs": [run_document(record) for record in runs]})
-    elif runs:
-        click.echo(runs_text(runs))
+    show_document(
+        form,
+        text=lambda: f"{runs_text(runs)}\n" if runs else "",
+        document=lambda: runs_document(runs),
+    )
 
 
 @history.command("show")
 @click.argument("number", type=int)
-@format_option
+@document_format
 @pass_inventory_site
 def show_run(site: Site, number: int, form: str) -> None:
     """Show one run: its hosts, its plan, and what a drift run found."""
@@ -75,7 +77,8 @@ def show_run(site: Site, number: int, form: str) -> None:
     text = journal.plan(number)
     plan = json.loads(text) if text else None
     hosts, drift = journal.hosts(number), journal.drift(number)
-    if form == "json":
-        print_document(one_run_document(record, hosts, plan, drift))
-    else:
-        click.echo(one_run_text(record, hosts, plan, drift))
+    show_document(
+        form,
+        text=lambda: one_run_text(record, hosts, plan, drift) + "\n",
+        document=lambda: one_run_document(record, hosts, plan, drift),
+    )

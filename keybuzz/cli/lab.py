@@ -8,10 +8,9 @@ from keybuzz.cli.context import holding, limit_option
 from keybuzz.cli.lab_fault import fault
 from keybuzz.cli.lab_site import LabSite, pass_lab, say
 from keybuzz.cli.offers import host_words
+from keybuzz.cli.output import document_format, show_document
 from keybuzz.cli.typed_name import confirm_option, require_typed
 from keybuzz.model.errors import KbzError
-
-_MEBIBYTE = 2**20
 
 
 @click.group()
@@ -100,37 +99,21 @@ def replace(site: LabSite, host: str, confirm: str | None) -> None:
 
 @lab.command()
 @limit_option
+@document_format
 @pass_lab
-def status(site: LabSite, limit: tuple[str, ...]) -> None:
+def status(site: LabSite, limit: tuple[str, ...], form: str) -> None:
     """Show what each server, the registry and the load balancers are doing."""
-    from keybuzz.lab.status import status as ask
+    from keybuzz.cli.lab_shown import status_document, status_text
+    from keybuzz.lab.services import status as ask_services
+    from keybuzz.lab.status import status as ask_servers
 
-    rows = ask(site.settings, site.chosen(limit))
-    click.echo(f"{'SERVER':<16} {'ADDRESS':<12} {'STATE':<10} {'SSH':<4} {'CABLE':<6} MEMORY")
-    for row in rows:
-        ssh = "yes" if row.ssh else "no"
-        cable = "in" if row.cable else "out"
-        memory = f"{row.memory / _MEBIBYTE:.0f} MiB in {row.processes} processes"
-        if not row.processes:
-            ssh, cable, memory = "-", "-", "-"
-        click.echo(
-            f"{row.name:<16} {row.address!s:<12} {row.state:<10} {ssh:<4} {cable:<6} {memory}"
-        )
-    good = sum(row.state == "running" and row.ssh for row in rows)
-    click.echo(f"{good} of {len(rows)} run and answer SSH.\n")
-    _show_services(site)
-
-
-def _show_services(site: LabSite) -> None:
-    from keybuzz.lab.services import status as ask
-
-    click.echo(f"{'SERVICE':<16} {'ADDRESS':<12} {'PORT':<6} {'STATE':<8} TARGETS")
-    for row in ask(site.settings, site.balancers()):
-        state = "answers" if row.answers else "off"
-        good = [one.target for one in row.targets if one.up]
-        targets = f"{len(good)} of {len(row.targets)} up: {' '.join(good)}" if row.targets else ""
-        line = f"{row.name:<16} {row.address!s:<12} {row.port:<6} {state:<8} {targets}"
-        click.echo(line.rstrip(": "))
+    servers = ask_servers(site.settings, site.chosen(limit))
+    services = ask_services(site.settings, site.balancers())
+    show_document(
+        form,
+        text=lambda: status_text(servers, services),
+        document=lambda: status_document(servers, services),
+    )
 
 
 @lab.command("exec", context_settings={"ignore_unknown_options": True})
@@ -145,9 +128,11 @@ def execute(site: LabSite, host: str, command: tuple[str, ...]) -> int:
 
 
 @lab.command("images")
+@document_format
 @pass_lab
-def show_images(site: LabSite) -> None:
+def show_images(site: LabSite, form: str) -> None:
     """Show which images stand in for the frozen ones, and what they really are."""
+    from keybuzz.cli.lab_shown import images_document, images_text
     from keybuzz.lab import builder, mirror, registry
     from keybuzz.lab.images import images
 
@@ -157,25 +142,24 @@ def show_images(site: LabSite) -> None:
     rows = images(settings)
     references = [row.reference for row in rows]
     held = mirror.held(settings, references) if registry.answers(settings) else frozenset()
-    for row in rows:
-        place = "in the registry" if row.identity in held else "not in the registry"
-        state = f"{row.identity[7:19]}  {row.size / _MEBIBYTE:.0f} MiB  {place}"
-        click.echo(f"{row.reference} ← {row.provenance}")
-        click.echo(f"  {state if row.present else 'not built: no server that runs it was started'}")
+    show_document(
+        form,
+        text=lambda: images_text(rows, held),
+        document=lambda: images_document(rows, held),
+    )
 
 
 @lab.command()
+@document_format
 @pass_lab
-def diff(site: LabSite) -> None:
+def diff(site: LabSite, form: str) -> None:
     """Show what differs from production: what a green lab does not prove."""
+    from keybuzz.cli.lab_shown import diff_document, diff_text
     from keybuzz.lab.deviations import deviations
 
-    overlay = site.overlay
-    click.echo(f"Values of {overlay}, laid over those of production:\n")
-    click.echo(overlay.read_text().rstrip())
-    click.echo("\nWhat every lab host is unlike:\n")
-    for deviation in deviations():
-        click.echo(f"{deviation.subject}: {deviation.production} → {deviation.lab}")
+    values = site.overlay.read_text(encoding="utf-8")
+    found = (str(site.overlay), values, deviations())
+    show_document(form, text=lambda: diff_text(*found), document=lambda: diff_document(*found))
 
 
 lab.add_command(fault)

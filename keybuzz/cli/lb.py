@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from keybuzz.cli.context import format_option, pass_inventory_site, print_document, workspace
-from keybuzz.cli.output import report_format, show_answer
+from keybuzz.cli.context import pass_inventory_site, workspace
+from keybuzz.cli.output import document_format, report_format, show_answer, show_document
 from keybuzz.site.site import Site
 
 
@@ -15,7 +15,7 @@ def lb() -> None:
 
 
 @lb.command("show")
-@format_option
+@document_format
 @pass_inventory_site
 def show_settings(site: Site, form: str) -> None:
     """Print what to set at the provider: services, targets and health checks."""
@@ -23,10 +23,11 @@ def show_settings(site: Site, form: str) -> None:
     from keybuzz.report.load_balancer import settings_document, settings_text
 
     found = balancers(site)
-    if form == "json":
-        print_document(settings_document(found))
-    else:
-        click.echo(settings_text(found))
+    show_document(
+        form,
+        text=lambda: settings_text(found) + "\n",
+        document=lambda: settings_document(found),
+    )
 
 
 @lb.command()

@@ -7,9 +7,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -18,22 +18,41 @@ from keybuzz.model.report import Report
 from keybuzz.report.sheet import Sheet, sheet_of
 
 P = ParamSpec("P")
+R = TypeVar("R")
 FORMS = ("text", "json", "junit", "prometheus", "nagios")
+"""Of a verb that gives a verdict. One that only tells something has the first two."""
 _OUTPUT = "keybuzz.output"
 
 
 def report_format(function: Callable[P, int]) -> Callable[P, int]:
-    """Give a verb that looks `--format` (its parameter `form`) and `--output`.
+    """Give a verb with a verdict `--format` (its parameter `form`) and `--output`.
 
     An error that leaves no report is told in the form too: whoever watches must not take it for a verdict.
     """
+    return _judging(function, FORMS)
 
+
+def report_format_or_sarif(function: Callable[P, int]) -> Callable[P, int]:
+    """Give the same to a verb whose verdict is about lines of files: `sarif` is one more form."""
+    return _judging(function, (*FORMS, "sarif"))
+
+
+def document_format(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a verb that tells something, without a verdict, `--format` (its parameter `form`) and `--output`."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        _require_output()
+        return function(*args, **kwargs)
+
+    return _options(wrapped, FORMS[:2], "json: one document on stdout, and nothing else there.")
+
+
+def _judging(function: Callable[P, int], forms: tuple[str, ...]) -> Callable[P, int]:
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> int:
         form = str(kwargs["form"])
-        place = _place()
-        if place is not None:
-            require_place(place)
+        _require_output()
         if form not in ("nagios", "prometheus"):
             return function(*args, **kwargs)
         try:
@@ -44,13 +63,18 @@ def report_format(function: Callable[P, int]) -> Callable[P, int]:
                 return code
             raise
 
+    text = "All but text: one document on stdout, nothing else there; nagios has exit codes of its own, 0 to 3."
+    return _options(wrapped, forms, text)
+
+
+def _options(function: Callable[P, R], forms: tuple[str, ...], text: str) -> Callable[P, R]:
     chosen = click.option(
         "--format",
         "form",
-        type=click.Choice(FORMS),
+        type=click.Choice(forms),
         default="text",
         show_default=True,
-        help="All but text: one document on stdout, nothing else there; nagios has exit codes of its own, 0 to 3.",
+        help=text,
     )
     output = click.option(
         "--output",
@@ -60,16 +84,23 @@ def report_format(function: Callable[P, int]) -> Callable[P, int]:
         callback=_keep,
         help="Write there instead of to stdout, in one step: nobody ever reads half of it.",
     )
-    return chosen(output(wrapped))
+    return chosen(output(function))
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
     context.meta[_OUTPUT] = value
 
 
-def _place() -> Path | None:
+def output_place() -> Path | None:
+    """Return what `--output` names; None for stdout."""
     found = click.get_current_context().meta.get(_OUTPUT)
     return found if isinstance(found, Path) else None
+
+
+def _require_output() -> None:
+    place = output_place()
+    if place is not None:
+        require_place(place)
 
 
 def show_report(report: Report, form: str) -> int:
@@ -92,13 +123,25 @@ def show_answer(
     sheet: Callable[[], Sheet],
 ) -> int:
     """Give an answer out in its form, and return the exit code that whoever asked expects."""
+    if form not in ("text", "json"):
+        return show_sheet(sheet(), form)
+    show_document(form, text, document)
+    return sheet().exit_code
+
+
+def show_document(
+    form: str, text: Callable[[], str], document: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Give an answer without a verdict out in its form: the text as it is, or the document."""
     if form == "text":
         give_out(text())
-    elif form == "json":
-        give_out(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
     else:
-        return show_sheet(sheet(), form)
-    return sheet().exit_code
+        give_out(document_text(document()))
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """Return a document as the one JSON text that every verb prints."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def show_sheet(sheet: Sheet, form: str) -> int:
@@ -144,7 +187,7 @@ def _say_failure(error: KbzError, form: str) -> int:
 
 def give_out(text: str) -> None:
     """Print a text, or put it into the file that --output names."""
-    place = _place()
+    place = output_place()
     if place is None:
         click.echo(text, nl=False)
     else:

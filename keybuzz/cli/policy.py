@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.context import print_document
+from keybuzz.cli.output import (
+    document_format,
+    document_text,
+    give_out,
+    report_format_or_sarif,
+    show_answer,
+    show_document,
+)
 
 if TYPE_CHECKING:
     from keybuzz.policy.violation import Verdict
@@ -21,14 +28,7 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="json, sarif: one document on stdout, and nothing else there.",
-)
+@report_format_or_sarif
 def check(paths: tuple[str, ...], form: str) -> int:
     """Judge files and folders together. Exit 3 when a rule is broken.
 
@@ -36,7 +36,6 @@ def check(paths: tuple[str, ...], form: str) -> int:
     """
     from datetime import UTC, datetime
 
-    from keybuzz.model.outcome import ExitCode
     from keybuzz.policy.check import check_documents
     from keybuzz.policy.files import read_paths
     from keybuzz.policy.load import load_context
@@ -46,27 +45,29 @@ def check(paths: tuple[str, ...], form: str) -> int:
     context = load_context(read_configuration(_configuration(given)), datetime.now(UTC).date())
     reading = read_paths([Path(path) for path in paths], Path.cwd())
     verdict = check_documents(reading.documents, context, reading.notes)
-    _show(verdict, form)
-    return ExitCode.REFUSED if verdict.violations else ExitCode.GOOD
+    return _show(verdict, form)
 
 
 @policy.command()
 @click.argument("rule_id", metavar="ID")
-def explain(rule_id: str) -> None:
+@document_format
+def explain(rule_id: str, form: str) -> None:
     """Say why a rule exists, what to write instead, and where it looks."""
     from keybuzz.policy.registry import rule
-    from keybuzz.report.policy import rule_text
+    from keybuzz.report.policy import rule_text, rules_document
 
-    click.echo(rule_text(rule(rule_id)), nl=False)
+    found = rule(rule_id)
+    show_document(form, text=lambda: rule_text(found), document=lambda: rules_document([found]))
 
 
 @policy.command()
-def rules() -> None:
+@document_format
+def rules(form: str) -> None:
     """List all rules as the Markdown that docs/policies.md ends with."""
     from keybuzz.policy.registry import RULES
-    from keybuzz.report.policy import rules_page
+    from keybuzz.report.policy import rules_document, rules_page
 
-    click.echo(rules_page(RULES), nl=False)
+    show_document(form, text=lambda: rules_page(RULES), document=lambda: rules_document(RULES))
 
 
 def _configuration(given: str) -> Path:
@@ -81,15 +82,21 @@ def _configuration(given: str) -> Path:
     return clone if not typed and not here.is_file() and clone.is_file() else here
 
 
-def _show(verdict: Verdict, form: str) -> None:
+def _show(verdict: Verdict, form: str) -> int:
+    from keybuzz.model.outcome import ExitCode
     from keybuzz.policy.registry import RULES
     from keybuzz.report.policy import verdict_document, verdict_sarif, verdict_text
+    from keybuzz.report.sheets import sheet_of_policy
 
-    if form == "text":
-        click.echo(verdict_text(verdict, RULES), nl=False)
-    elif form == "json":
-        print_document(verdict_document(verdict, RULES))
-    else:
+    code = ExitCode.REFUSED if verdict.violations else ExitCode.GOOD
+    if form == "sarif":
         from importlib.metadata import version
 
-        print_document(verdict_sarif(verdict, RULES, version("kbz")))
+        give_out(document_text(verdict_sarif(verdict, RULES, version("kbz"))))
+        return code
+    return show_answer(
+        form,
+        text=lambda: verdict_text(verdict, RULES),
+        document=lambda: verdict_document(verdict, RULES),
+        sheet=lambda: sheet_of_policy(verdict, int(code)),
+    )

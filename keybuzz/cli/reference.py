@@ -17,6 +17,7 @@ from textwrap import dedent
 import click
 
 from keybuzz.cli.explain import DOCS, sections
+from keybuzz.cli.forms import outputs_page
 from keybuzz.cli.main import VERBS, cli
 from keybuzz.report.exit_codes import CODES, NAGIOS
 from keybuzz.report.runbooks import Section, read_runbooks
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
     """Return every page of docs/reference by its file name."""
     made: Mapping[str, Callable[[], Iterable[str]]] = {
         "commands.md": _commands,
+        "outputs.md": outputs_page,
         "checks.md": _checks,
         "rules.md": _rules,
         "exit-codes.md": _exit_codes,

@@ -13,12 +13,11 @@ from keybuzz.cli.context import (
     holding,
     limit_option,
     pass_site,
-    print_document,
     show,
     stoppable_workspace,
     workspace,
 )
-from keybuzz.cli.output import report_format, show_answer
+from keybuzz.cli.output import document_format, report_format, show_answer, show_document
 from keybuzz.cli.typed_name import confirm_option, require_typed
 
 if TYPE_CHECKING:
@@ -110,20 +109,25 @@ def _check_document(folder: Path, found: tuple[StoreProblem, ...]) -> dict[str, 
 
 
 @secrets.command("vault-plan")
-@format_option
+@document_format
 def vault_plan(form: str) -> None:
     """Print the path and the names for a later move to Vault (SEC-3); no value is read."""
     from keybuzz.site.credential_schema import vault_paths
 
-    paths: Mapping[str, tuple[str, ...]] = vault_paths()
-    if form == "json":
-        found = [{"path": path, "names": list(names)} for path, names in paths.items()]
-        print_document({"format_version": 1, "verb": "secrets vault-plan", "paths": found})
-        return
+    paths = vault_paths()
+    show_document(form, text=lambda: _paths_text(paths), document=lambda: _paths_document(paths))
+
+
+def _paths_text(paths: Mapping[str, tuple[str, ...]]) -> str:
+    lines: list[str] = []
     for path, names in paths.items():
-        click.echo(path)
-        for name in names or ("(names are the application's)",):
-            click.echo(f"  {name}")
+        lines += [path, *(f"  {name}" for name in names or ("(names are the application's)",))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _paths_document(paths: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    found = [{"path": path, "names": list(names)} for path, names in paths.items()]
+    return {"format_version": 1, "verb": "secrets vault-plan", "paths": found}
 
 
 @secrets.command()

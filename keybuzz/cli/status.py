@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli import watching
-from keybuzz.cli.context import format_option, limit_option, print_document, workspace
+from keybuzz.cli.context import limit_option, workspace
+from keybuzz.cli.output import output_place, report_format, show_answer
 
 if TYPE_CHECKING:
     from keybuzz.model.status import Status
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @limit_option
 @watching.watch_option
 @watching.every_option
-@format_option
+@report_format
 def status(
     modules: tuple[str, ...], limit: tuple[str, ...], watch: bool, every: float, form: str
 ) -> int:
@@ -28,22 +29,24 @@ def status(
     """
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.status import status as look
+    from keybuzz.report.sheets import sheet_of_status
     from keybuzz.report.status import status_document, status_text
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
     if watch:
-        watching.require_text(form)
+        watching.require_screen(form, output_place())
     with workspace(quiet=watch or form != "text") as work:
         selected = work.select(named, limit)
         if watch:
             return watching.watch(lambda: _look(look(work, chosen, selected)), every)
         found = look(work, chosen, selected)
-    if form == "text":
-        click.echo(status_text(found), nl=False)
-    else:
-        print_document(status_document(found))
-    return int(found.exit_code)
+    return show_answer(
+        form,
+        text=lambda: status_text(found),
+        document=lambda: status_document(found),
+        sheet=lambda: sheet_of_status(found),
+    )
 
 
 def _look(found: Status) -> watching.Look:

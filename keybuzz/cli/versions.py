@@ -13,7 +13,6 @@ from keybuzz.cli.context import (
     holding,
     limit_option,
     load_site,
-    print_document,
     show,
     stoppable_workspace,
 )
@@ -35,35 +34,45 @@ def _config() -> str:
 
 
 @versions.command()
-@format_option
+@report_format
 def check(form: str) -> int:
     """Refuse latest, partial tags, overrides without a reason, and images that are not listed. Exit 3.
 
     It reads files only.
     """
+    from keybuzz.model.outcome import ExitCode
+    from keybuzz.report.sheets import sheet_of_list
+
+    problems = _problems()
+    code = ExitCode.REFUSED if problems else ExitCode.GOOD
+    last = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+    return show_answer(
+        form,
+        text=lambda: "".join(f"{line}\n" for line in (*problems, last)),
+        document=lambda: {
+            "format_version": 1,
+            "verb": "versions check",
+            "problems": problems,
+        },
+        sheet=lambda: sheet_of_list(problems, int(code)),
+    )
+
+
+def _problems() -> list[str]:
     import tasks
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.image_lint import unlisted
     from keybuzz.model.errors import InputError
-    from keybuzz.model.outcome import ExitCode
 
     folders = [Path(folder) for folder in tasks.__path__]
     try:
-        problems = [
+        return [
             f"{item.where}: {item.reference} is not listed in versions.yaml → add it with its tag"
             for item in unlisted(load_site(_config()), all_modules(), folders)
         ]
     except InputError as error:
-        problems = [
-            " ".join(line.split()) for line in str(error).replace("\n  →", " →").split("\n")
-        ]
-    if form == "json":
-        print_document({"format_version": 1, "verb": "versions check", "problems": problems})
-    else:
-        for problem in problems:
-            click.echo(problem)
-        click.echo(f"{len(problems)} problem{'s' * (len(problems) != 1)}")
-    return ExitCode.REFUSED if problems else ExitCode.GOOD
+        lines = str(error).replace("\n  →", " →").split("\n")
+        return [" ".join(line.split()) for line in lines]
 
 
 images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -39,10 +40,14 @@ class Look:
     code: int
 
 
-def require_text(form: str) -> None:
-    """Refuse another format: a watch is for people."""
+def require_screen(form: str, place: Path | None) -> None:
+    """Refuse another format, and a file: a watch is for people, on their screen."""
     if form != "text":
         raise UsageError(f"--watch shows text, and not {form}", hint="leave one of the two out")
+    if place is not None:
+        raise UsageError(
+            "--watch shows a screen, and writes no file", hint="leave one of the two out"
+        )
 
 
 def watch(

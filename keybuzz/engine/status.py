@@ -34,7 +34,7 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
     away = found.snapshot.unreachable
     return Status(
         clusters,
-        len(selected),
+        tuple(sorted(selected)),
         tuple((host, away[host]) for host in sorted(selected & set(away))),
         troubles(found.findings, "base"),
         time.monotonic() - started,

@@ -17,6 +17,16 @@ class Standing(Enum):
     """It was there, and this run could not look: neither still there nor gone."""
 
 
+class Kind(Enum):
+    """What is wrong with a thing: the first part of its id."""
+
+    DIFFERS = "drift"
+    STRAY = "stray"
+    """No description explains it."""
+    SILENT = "silent"
+    """Not a thing, but a host that did not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriftItem:
     """One thing that is not as described."""
@@ -30,9 +40,24 @@ class DriftItem:
     """The run that saw it first, without a break since."""
 
     @property
+    def kind(self) -> Kind:
+        """What is wrong with it."""
+        return Kind(self.identity.partition("/")[0])
+
+    @property
+    def place(self) -> str:
+        """The host, or the module inside whose cluster it is."""
+        return self.identity.split("/", 2)[1]
+
+    @property
+    def thing(self) -> str:
+        """The id without kind and place, such as `file:/etc/motd`; empty for a silent host."""
+        return "".join(self.identity.split("/", 2)[2:])
+
+    @property
     def stray(self) -> bool:
         """True for what no description explains."""
-        return self.identity.startswith("stray/")
+        return self.kind is Kind.STRAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ class Status:
     """All clusters."""
 
     clusters: tuple[ClusterStatus, ...]
-    hosts: int
+    hosts: tuple[str, ...]
+    """Selected, whether they answered or not."""
     unreachable: tuple[tuple[str, str], ...]
     """Host and reason."""
     findings: tuple[Finding, ...]

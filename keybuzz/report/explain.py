@@ -4,18 +4,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from textwrap import fill
+from typing import Any
 
 from keybuzz.model.outcome import ExitCode
 from keybuzz.policy.violation import Rule
 from keybuzz.report.exit_codes import CODES
-from keybuzz.report.policy import rule_text
+from keybuzz.report.policy import rule_document, rule_text
 from keybuzz.report.runbooks import Section
 
 _WIDTH = 100
 _INDENT = 10
 _REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+?) \| ")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What an id means, or every id there is. A requirement may be a rule too."""
+
+    checks: Mapping[str, Section] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    requirements: Mapping[str, str] = field(default_factory=dict)
+    """What each says, by id."""
+    codes: tuple[ExitCode, ...] = ()
+
+
+def explained_text(word: str, found: Explained) -> str:
+    """Return what there is to say about one id."""
+    if word in found.checks:
+        return section_text(found.checks[word])
+    if found.checks:
+        return page_text(f"The checks of {word}", found.checks.values())
+    parts = [requirement_text(name, says) for name, says in found.requirements.items()]
+    parts += [rule_text(rule) for rule in found.rules.values()]
+    parts += [code_text(code) for code in found.codes]
+    return "\n".join(parts)
+
+
+def explained_document(found: Explained) -> dict[str, Any]:
+    """Return the same for programs: what is not meant is empty."""
+    return {
+        "format_version": 1,
+        "verb": "explain",
+        "checks": [
+            {
+                "id": section.id,
+                "page": section.page,
+                "levels": list(section.levels),
+                "means": section.means,
+                "why": section.why or None,
+                "steps": list(section.steps),
+            }
+            for section in found.checks.values()
+        ],
+        "rules": [rule_document(rule) for rule in found.rules.values()],
+        "requirements": [{"id": name, "says": says} for name, says in found.requirements.items()],
+        "exit_codes": [
+            {
+                "code": int(code),
+                "title": CODES[code].title,
+                "means": CODES[code].means,
+                "next_step": CODES[code].next_step,
+            }
+            for code in found.codes
+        ],
+    }
 
 
 def requirements(text: str) -> dict[str, str]:
@@ -53,25 +108,23 @@ def code_text(code: ExitCode) -> str:
     return "\n".join([f"exit {int(code)}: {info.title}", "", *parts, more, ""])
 
 
-def requirement_text(name: str, sentence: str, rules: Mapping[str, Rule]) -> str:
-    """Return a requirement, and the rule that checks files by it when there is one."""
+def requirement_text(name: str, sentence: str) -> str:
+    """Return a requirement."""
     lines = [f"{name}: a requirement", "", _part("Says", sentence)]
-    lines += [_part("More", "docs/requirements.md"), ""]
-    text = "\n".join(lines)
-    return f"{text}\n{rule_text(rules[name])}" if name in rules else text
+    return "\n".join([*lines, _part("More", "docs/requirements.md"), ""])
 
 
-def overview(checks: Mapping[str, Section], rules: Mapping[str, Rule], known: Iterable[str]) -> str:
+def overview(known: Explained) -> str:
     """Return every id that can be explained."""
-    pages = sorted({section.page for section in checks.values()})
+    pages = sorted({section.page for section in known.checks.values()})
     lines = ["checks"]
     for page in pages:
-        names = ", ".join(name for name, section in checks.items() if section.page == page)
+        names = ", ".join(name for name, section in known.checks.items() if section.page == page)
         lines.append(_list(names))
     for title, words in (
-        ("rules of kbz policy", rules),
-        ("requirements", known),
-        ("exit codes", [str(int(code)) for code in CODES]),
+        ("rules of kbz policy", known.rules),
+        ("requirements", known.requirements),
+        ("exit codes", [str(int(code)) for code in known.codes]),
     ):
         lines += ["", title, _list(", ".join(words))]
     return "\n".join(lines) + "\n"

@@ -90,6 +90,11 @@ def one_run_document(
     }
 
 
+def runs_document(runs: Iterable[RunRecord]) -> dict[str, Any]:
+    """Return a list of runs as a document."""
+    return {"format_version": 1, "runs": [run_document(record) for record in runs]}
+
+
 def run_document(record: RunRecord) -> dict[str, Any]:
     """Return one run as a document."""
     return {

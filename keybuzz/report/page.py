@@ -11,6 +11,7 @@ from typing import Any
 
 from keybuzz.model.finding import Level
 from keybuzz.report import plots
+from keybuzz.report.drift_news import drift_groups
 from keybuzz.report.past import Past, TrialPoint
 from keybuzz.report.sheet import module_of
 
@@ -93,6 +94,9 @@ def page_text(facts: Facts) -> str:
         differences=_by_host(plan["changes"] if plan else ()),
         compared=plan is not None,
         drift=_drift_lines(facts.past, moment),
+        moved=_drift_bars(facts.past, moment),
+        news=facts.past.news,
+        groups=drift_groups(facts.past.news, moment) if facts.past.news else (),
         plots=plots,
         strips=strips(facts.past.trials, moment),
         measured=_measured(facts.past.trials),
@@ -177,6 +181,21 @@ def _drift_lines(past: Past, moment: Any) -> tuple[plots.Line, ...]:
         values.append((float(point.differences), text, bool(point.silent)))
     first, last = moment(past.drift[0].moment), moment(past.drift[-1].moment)
     return tuple(plots.line(values, first, last, width) for width in (plots.WIDE, plots.NARROW))
+
+
+def _drift_bars(past: Past, moment: Any) -> tuple[plots.Bars, ...]:
+    """Return what came and went for the same widths; nothing while nothing ever did."""
+    values = [
+        (
+            point.came,
+            point.went,
+            f"run {point.run}, {moment(point.moment)}: {point.came} new, {point.went} gone",
+        )
+        for point in past.drift
+    ]
+    if not any(came or went for came, went, _ in values):
+        return ()
+    return tuple(plots.bars(values, width) for width in (plots.WIDE, plots.NARROW))
 
 
 def _measured(trials: Iterable[TrialPoint]) -> TrialPoint | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import Journal, RunRecord
-from keybuzz.model.outcome import Outcome
+from keybuzz.model.drift import DriftItem, Standing
+from keybuzz.model.outcome import ExitCode, Outcome
 
 _SILENT = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
 
@@ -26,6 +28,26 @@ class DriftPoint:
     """Hosts that differed."""
     silent: int
     """Hosts that could not be asked: their differences are not known."""
+    came: int = 0
+    """Things that are not as described, or that nobody described, and that the run before had not.
+
+    0 where no run before it is remembered: nothing came, it was only seen for the first time.
+    """
+    went: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftNews:
+    """What the newest drift run found, against the run before."""
+
+    run: int
+    moment: float
+    items: tuple[DriftItem, ...]
+    before: int = 0
+    """The run that it is compared with; 0 for the first of its modules."""
+    before_moment: float | None = None
+    began: Mapping[int, float] = field(default_factory=dict)
+    """When each run began that saw one of them first; the journal forgets old ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +77,37 @@ class Past:
     trials: tuple[TrialPoint, ...] = ()
     plan: dict[str, Any] | None = None
     """The differences of the newest drift run."""
+    news: DriftNews | None = None
+    """None when no drift run is remembered."""
 
 
 def past_of(journal: Journal, documents: Documents, last: int) -> Past:
     """Return what is remembered of the newest runs, `last` of each kind."""
-    runs = journal.runs(last * 20)
-    drift = [run for run in runs if run.verb == "drift" and run.exit_code in (0, 2, 4)]
-    alike = [run for run in drift if run.modules == drift[0].modules][:last]
-    drills = [run for run in runs if run.verb == "drill"]
+    found = journal.find(last * 20, verb="drift")
+    drift = [run for run in found if run.exit_code in (0, 2, 4)]
+    alike = [run for run in drift if run.modules == drift[0].modules]
+    drills = journal.find(last, verb="drill")
     trials = [trial for run in drills for trial in _trials(run, documents.of(run.number))]
     return Past(
-        runs[:last],
-        tuple(reversed([_drift_point(journal, run) for run in alike])),
+        journal.runs(last),
+        _drift_points(journal, alike, last),
         len(drift) - len(alike) if len(alike) < last else 0,
         tuple(reversed(trials[: last * 5])),
         _plan(journal, drift[0]) if drift else None,
+        _news(journal, drift[0], alike[1:]) if drift else None,
     )
+
+
+def _news(journal: Journal, run: RunRecord, earlier: Sequence[RunRecord]) -> DriftNews | None:
+    items = journal.drift(run.number)
+    if not items and run.exit_code != ExitCode.GOOD:
+        return None  # it found something, and is older than what the journal keeps of it
+    first = {number: journal.run(number) for number in sorted({item.since for item in items})}
+    began = {number: record.started for number, record in first.items() if record is not None}
+    if not earlier:
+        return DriftNews(run.number, run.started, items, began=began)
+    before = earlier[0]
+    return DriftNews(run.number, run.started, items, before.number, before.started, began)
 
 
 def _plan(journal: Journal, run: RunRecord) -> dict[str, Any] | None:
@@ -79,10 +116,19 @@ def _plan(journal: Journal, run: RunRecord) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _drift_points(journal: Journal, runs: Sequence[RunRecord], last: int) -> tuple[DriftPoint, ...]:
+    """Return the newest, oldest first."""
+    points = [_drift_point(journal, run) for run in runs[:last]]
+    if 0 < len(runs) <= last:
+        points[-1] = replace(points[-1], came=0)
+    return tuple(reversed(points))
+
+
 def _drift_point(journal: Journal, run: RunRecord) -> DriftPoint:
     hosts = journal.hosts(run.number)
     plan = _plan(journal, run) or {}
     counted = sum(host.changes for host in hosts)
+    standings = Counter(item.standing for item in journal.drift(run.number))
     return DriftPoint(
         run.number,
         run.started,
@@ -90,6 +136,8 @@ def _drift_point(journal: Journal, run: RunRecord) -> DriftPoint:
         int(plan.get("size", counted)),
         sum(host.changes > 0 for host in hosts),
         sum(host.outcome in _SILENT for host in hosts),
+        standings[Standing.NEW],
+        standings[Standing.GONE],
     )
 
 

@@ -147,6 +147,22 @@ def rule_text(rule: Rule) -> str:
     return "\n".join(lines) + "\n"
 
 
+def rules_document(rules: Sequence[Rule]) -> Json:
+    """Return rules for programs."""
+    return {"format_version": FORMAT_VERSION, "rules": [rule_document(rule) for rule in rules]}
+
+
+def rule_document(rule: Rule) -> Json:
+    """Return one rule."""
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "why": rule.why,
+        "instead": rule.instead,
+        "applies_to": rule.applies_to,
+    }
+
+
 def rules_page(rules: Sequence[Rule]) -> str:
     """Return the reference of the rules for docs/policies.md, in Markdown."""
     parts = ["| rule | holds |", "|---|---|"]

@@ -33,13 +33,22 @@ DRIFT = Metric(
     "kbz_drift_differences",
     "What is not as described on a host that answered: resources that kbz run would change.",
 )
+MEMBERS = Metric("kbz_cluster_members", "Members of a cluster, by module.")
+UP = Metric("kbz_cluster_members_up", "Members that count for the quorum now.")
+SPARE = Metric(
+    "kbz_cluster_members_spare",
+    "Members that may stop before nobody takes writes; negative when too many are away.",
+)
 CODE = Metric("kbz_last_run_exit_code", "Exit code of the verb (docs/reference/exit-codes.md).")
 SUCCESS = Metric(
     "kbz_last_run_success", "1 when the verb could judge, 0 when an error ended it before."
 )
 SECONDS = Metric("kbz_last_run_duration_seconds", "How long the verb took.")
 MOMENT = Metric("kbz_last_run_timestamp_seconds", "When the verb ended, in seconds since 1970.")
-METRICS = (CHECK, CHECKS, SELECTED, ANSWERED, HOST, DRIFT, CODE, SUCCESS, SECONDS, MOMENT)
+METRICS = (
+    *(CHECK, CHECKS, SELECTED, ANSWERED, HOST, DRIFT, MEMBERS, UP, SPARE),
+    *(CODE, SUCCESS, SECONDS, MOMENT),
+)
 
 Labels = Mapping[str, str]
 Series = tuple[Labels, float]
@@ -61,6 +70,11 @@ def prometheus_text(sheet: Sheet, now: float) -> str:
     if sheet.differences is not None:
         counts = sheet.differences.items()
         parts.append((DRIFT, [(verb | {"host": h}, len(found)) for h, found in counts]))
+    if sheet.quorums:
+        modules = [(verb | {"module": module}, q) for module, q in sheet.quorums.items()]
+        parts.append((MEMBERS, [(labels, quorum.members) for labels, quorum in modules]))
+        parts.append((UP, [(labels, quorum.up) for labels, quorum in modules]))
+        parts.append((SPARE, [(labels, quorum.spare) for labels, quorum in modules]))
     parts.append((CODE, [(verb, sheet.exit_code)]))
     parts.append((SUCCESS, [(verb, 1.0)]))
     parts.append((SECONDS, [(verb, round(sheet.seconds, 3))]))

@@ -11,6 +11,16 @@ from keybuzz.model.report import Report
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many members a cluster has, and how many it may still lose."""
+
+    members: int
+    up: int
+    spare: int
+    """Negative when too many are away already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """One verb's answer, as JUnit, Prometheus and Nagios show it."""
 
@@ -24,6 +34,8 @@ class Sheet:
     selected: tuple[str, ...] = ()
     differences: Mapping[str, tuple[str, ...]] | None = None
     """By host that answered: what is not as described; None for a verb that does not compare."""
+    quorums: Mapping[str, Quorum] = field(default_factory=dict)
+    """By module; of a verb that shows clusters."""
     error: str = ""
     number: int = 0
     """Number in the journal; 0 when the verb is not recorded."""

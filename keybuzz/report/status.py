@@ -27,14 +27,14 @@ def status_text(status: Status) -> str:
 
 
 def _cluster(cluster: ClusterStatus) -> Iterator[str]:
-    head = f"{cluster.level.word:<9} {cluster.module:<14} {_quorum(cluster):<15} {cluster.frozen.value:<7}"
+    head = f"{cluster.level.word:<9} {cluster.module:<14} {quorum_words(cluster):<15} {cluster.frozen.value:<7}"
     yield f"{head} run {_passed(cluster.run)}; drift {_passed(cluster.drift)}".rstrip()
     if cluster.frozen is not Frozen.VIRGIN:
         yield from _members(cluster.topology.members)
     yield from _troubles(cluster.findings, cluster.module)
 
 
-def _quorum(cluster: ClusterStatus) -> str:
+def quorum_words(cluster: ClusterStatus) -> str:
     """Say how many are up, and how many of them may still stop."""
     up = f"{cluster.up}/{cluster.members} up"
     if cluster.spare < 0:
@@ -102,19 +102,19 @@ def _troubles(findings: Iterable[Finding], module: str) -> Iterator[str]:
 
 
 def _hosts(status: Status) -> Iterator[str]:
-    answering = status.hosts - len(status.unreachable)
+    answering = len(status.hosts) - len(status.unreachable)
     level = max((finding.level for finding in status.findings), default=Level.OK)
-    yield f"{level.word:<9} {'hosts':<14} {answering} of {status.hosts} answer"
+    yield f"{level.word:<9} {'hosts':<14} {answering} of {len(status.hosts)} answer"
     yield from _troubles(status.findings, "base")
 
 
 def last_line(status: Status) -> str:
     """Return the one line that says how it ended."""
-    answering = status.hosts - len(status.unreachable)
+    answering = len(status.hosts) - len(status.unreachable)
     well = sum(cluster.level <= Level.WARN for cluster in status.clusters)
     words = f"{well} of {len(status.clusters)} clusters are well"
     end = f"{status.seconds:.1f} s; exit {int(status.exit_code)}"
-    return f"checked {answering} of {status.hosts} hosts; {words}; {end}"
+    return f"checked {answering} of {len(status.hosts)} hosts; {words}; {end}"
 
 
 def facts(status: Status) -> Iterator[str]:
@@ -136,8 +136,8 @@ def status_document(status: Status) -> dict[str, Any]:
         "exit_code": int(status.exit_code),
         "seconds": round(status.seconds, 3),
         "checked": {
-            "answered": status.hosts - len(status.unreachable),
-            "selected": status.hosts,
+            "answered": len(status.hosts) - len(status.unreachable),
+            "selected": len(status.hosts),
         },
         "unreachable": dict(status.unreachable),
         "findings": [finding_document(finding) for finding in status.findings],

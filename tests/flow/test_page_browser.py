@@ -10,12 +10,13 @@ import pytest
 from browser import PROGRAM, Browser, browser
 from keybuzz.report.page import page_text
 from keybuzz.site.load import load_inventory_site, read_configuration
-from page_values import facts, remembered
+from page_values import DRIFT, facts, remembered
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "build" / "artefacts"
-DESK, PHONE = 1200, 360
-LOOKS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)]
+DESK, PHONE, SMALL = 1200, 390, 320
+LOOKS = [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True), (SMALL, False)]
+NAMES = {DESK: "desk", PHONE: "phone", SMALL: "small"}
 CONTRAST = """
 (() => {
   const parts = color => color.match(/[\\d.]+/g).map(Number);
@@ -30,18 +31,27 @@ CONTRAST = """
     return [255, 255, 255];
   };
   const wrong = [];
+  const judge = (color, node, least, what) => {
+    const [one, other] = [light(parts(color)), light(behind(node))].sort((a, b) => b - a);
+    const ratio = (one + .05) / (other + .05);
+    if (ratio < least) wrong.push(`${ratio.toFixed(2)}: ${what.slice(0, 30)}`);
+  };
   const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || node.closest('svg')) continue;
-    const [one, other] = [light(parts(getComputedStyle(node).color)), light(behind(node))].sort((a, b) => b - a);
-    const ratio = (one + .05) / (other + .05);
-    if (ratio < 4.5) wrong.push(`${ratio.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 30)}`);
+    if (!walker.currentNode.data.trim() || node.closest('title')) continue;
+    const style = getComputedStyle(node);
+    judge(node.closest('svg') ? style.fill : style.color, node, 4.5, walker.currentNode.data.trim());
+  }
+  for (const node of document.querySelectorAll('svg .bar, svg .dot, svg .curve, svg .limit')) {
+    const style = getComputedStyle(node);
+    const drawn = node.matches('.curve, .limit, .doubtful') ? style.stroke : style.fill;
+    judge(drawn, node, 3, node.getAttribute('class'));
   }
   return wrong;
 })()
 """
-"""Texts whose contrast is below what WCAG 2 asks for (AA, 4.5)."""
+"""Texts and marks of plots whose contrast is below what WCAG 2 asks for (AA: 4.5, and 3 for what is drawn)."""
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM.exists(),
@@ -70,8 +80,7 @@ def test_it_is_readable_at_every_width_and_in_both_lights(
 ) -> None:
     window.open(page.as_uri(), width, dark=dark)
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    name = f"report-{'phone' if width == PHONE else 'desk'}-{'dark' if dark else 'light'}.png"
-    window.picture(ARTEFACTS / name)
+    window.picture(ARTEFACTS / f"report-{NAMES[width]}-{'dark' if dark else 'light'}.png")
     assert window.value("document.documentElement.scrollWidth") == width
     assert window.value("document.querySelectorAll('.chip').length") == 48
     assert window.value(CONTRAST) == []
@@ -88,6 +97,19 @@ def test_letters_of_the_plot_are_readable_on_a_phone(window: Browser, page: Path
     )
     assert heights
     assert min(heights) >= 11
+
+
+def test_what_came_and_went_stands_under_the_run_in_which_it_did(
+    window: Browser, page: Path
+) -> None:
+    for width in (DESK, PHONE):
+        window.open(page.as_uri(), width)
+        middles = """[...document.querySelectorAll('svg.plot SELECTOR')].map(e => e.getBoundingClientRect())
+            .filter(r => r.width > 0).map(r => Math.round(r.left + r.width / 2))"""
+        dots = window.value(middles.replace("SELECTOR", ".dot"))
+        bars = window.value(middles.replace("SELECTOR", ".bar.warn"))
+        assert len(dots) == len(bars) == len(DRIFT)
+        assert max(abs(dot - bar) for dot, bar in zip(dots, bars, strict=True)) <= 1
 
 
 def test_nothing_is_asked_for_but_the_page_and_nothing_is_complained_about(

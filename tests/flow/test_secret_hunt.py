@@ -24,6 +24,7 @@ LIMIT = ("--limit", NAME)
 COMMANDS = {
     "plan": ("good", "plan", "demo", *LIMIT),
     "plan, json": ("good", "plan", "demo", *LIMIT, "--format", "json"),
+    "plan, junit": ("good", "plan", "demo", *LIMIT, "--format", "junit"),
     "plan, saved": ("good", "plan", "demo", *LIMIT, "--out", "saved.plan"),
     "a validator that talks": ("validator", "run", "demo", *LIMIT),
     "an engine that talks": ("refusing", "run", "demo", *LIMIT, "--format", "json"),
@@ -31,23 +32,29 @@ COMMANDS = {
     "run": ("good", "run", "demo", *LIMIT),
     "health": ("good", "health", "demo", *LIMIT),
     "health, json": ("good", "health", "demo", *LIMIT, "--format", "json"),
+    "health, prometheus": ("good", "health", "demo", *LIMIT, "--format", "prometheus"),
     "drift": ("quiet", "drift", "demo", *LIMIT),
     "drift, json": ("quiet", "drift", "demo", *LIMIT, "--format", "json"),
+    "drift, junit": ("quiet", "drift", "demo", *LIMIT, "--format", "junit"),
+    "page": ("quiet", "report", "demo", *LIMIT, "--html", "page.html"),
     "run over drift": ("good", "run", "demo", *LIMIT, "--format", "json"),
     "exec": ("good", "exec", *LIMIT, "--", "leak", "{conf}"),
     "exec, json": ("good", "exec", *LIMIT, "--format", "json", "--", "cat", "{conf}"),
     "render": ("good", "render", "demo", *LIMIT, "--out", "rendered"),
+    "render, json": ("good", "render", "demo", *LIMIT, "--format", "json"),
     "history": ("good", "history", "1", "--format", "json"),
 }
 CODES = {
     "plan": 2,
     "plan, json": 2,
+    "plan, junit": 2,
     "plan, saved": 2,
     "a validator that talks": 1,
     "an engine that talks": 1,
     "a reload that talks": 1,
     "drift": 2,
     "drift, json": 2,
+    "drift, junit": 2,
     "exec": 1,
 }
 
@@ -151,9 +158,11 @@ def test_the_hunt_could_have_found_something(spoken: Mapping[str, Spoken], site:
         "systemctl reload-or-restart app.service failed: " in spoken["a reload that talks"].stdout
     )
     assert "the password is" in spoken["exec"].stdout
-    silent = {"plan, saved", "run", "render", "history"}
+    silent = {"plan, saved", "run", "render", "history", "page"}
+    silent |= {"plan, junit", "drift, junit", "health, prometheus"}  # they have no contents
     for name in COMMANDS.keys() - silent:
         assert MASK in spoken[name].stdout, name
+    assert MASK in (site.folder / "page.html").read_text()
     assert f"-mirror {MASK} {MASK}" in spoken["drift"].stdout
     assert "-listen 5433" in spoken["drift"].stdout
     processes = spoken["a validator that talks"].processes

@@ -19,11 +19,17 @@ COMMANDS = {
     "check, json": (3, "secrets", "check", "--format", "json"),
     "stray": (2, "secrets", "stray", "--limit", NAME),
     "stray, json": (2, "secrets", "stray", "--limit", NAME, "--format", "json"),
+    "check, junit": (3, "secrets", "check", "--format", "junit"),
+    "stray, junit": (2, "secrets", "stray", "--limit", NAME, "--format", "junit"),
+    "policy check": (3, "policy", "check", "{application}"),
+    "policy check, junit": (3, "policy", "check", "{application}", "--format", "junit"),
+    "policy check, nagios": (2, "policy", "check", "{application}", "--format", "nagios"),
     "vault-plan": (0, "secrets", "vault-plan"),
     "vault-plan, json": (0, "secrets", "vault-plan", "--format", "json"),
     "rotate, unknown": (64, "secrets", "rotate", PLANTED[:4]),
     "versions check": (3, "versions", "check"),
     "a broken store": (3, "versions", "check"),
+    "a broken store, nagios": (2, "versions", "check", "--format", "nagios"),
 }
 
 
@@ -38,6 +44,8 @@ def spoken(site: Talkative) -> Mapping[str, Spoken]:
     left = site.host.root / "run" / "kbz"
     left.mkdir()
     (left / "left.env").write_text(f"export REDIS_PASSWORD={PLANTED}\n")
+    application = site.host.root / "application.env"
+    application.write_text(f"REDIS_PASSWORD={PLANTED}\n")
     said = {}
     for name, (_, *words) in COMMANDS.items():
         if name == "check":
@@ -45,7 +53,7 @@ def spoken(site: Talkative) -> Mapping[str, Spoken]:
         if name == "a broken store":
             path = site.folder / "credentials" / "postgres.env"
             path.write_text(f"{path.read_text()}export {PLANTED}\n{PLANTED}={PLANTED}\n")
-        said[name] = site.kbz("good", *words)
+        said[name] = site.kbz("good", *(word.format(application=application) for word in words))
     until(lambda: not site.host.agents(), "the agents to end")
     return said
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import HostRecord, Journal
 from keybuzz.model.content import Content
+from keybuzz.model.drift import DriftItem, compare
 from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
 from keybuzz.model.files import File
 from keybuzz.model.finding import Finding, Level
@@ -21,7 +22,7 @@ from keybuzz.model.system import Package, Sysctl
 from keybuzz.report.drill import drill_document
 from keybuzz.report.inventory import by_own_group
 from keybuzz.report.page import Facts
-from keybuzz.report.past import past_of
+from keybuzz.report.past import Past, past_of
 from keybuzz.site.site import Site
 
 NOW = 1_790_000_000.0
@@ -29,6 +30,24 @@ DAY = 86_400.0
 AWAY = "k8s-worker-04"
 HOSTILE = "<script>alert('x')</script> & \"quoted\" ‹ü›"
 DRIFT = (31, 30, 30, 24, 24, 11, 11, 12, 9, 9, 9, 2, 2, 0, 0, 1, 0, 0, 0, 4, 4, 3, 0, 0, 0, 5, 3, 3)
+SILENT = (4, 13, 22, 27)
+"""Runs of drift in which a host did not answer."""
+HOSTS = (
+    "redis-01",
+    "redis-02",
+    "redis-03",
+    "db-master-01",
+    "db-slave-01",
+    "db-slave-02",
+    AWAY,
+    "vault-01",
+)
+THINGS = (
+    "file:/etc/motd",
+    "package:jq",
+    "sysctl:net.core.somaxconn",
+    "file:/etc/chrony/chrony.conf",
+)
 PG = "16.4"
 LOOK = "kbz exec --limit redis-03 -- docker ps -a"
 CLOCK = "base.clock.synchronised"
@@ -115,16 +134,46 @@ def health(site: Site) -> Report:
     return Report("health", ("base",), hosts, plan(), tuple(findings), CLUSTERS, 2.4)
 
 
+def found_by_drift(number: int) -> list[DriftItem]:
+    """Return what a drift run finds: as many differences as it counts, and strays beside them."""
+    last = number == len(DRIFT) - 1
+    found = [
+        *((f"drift/{HOSTS[at % 8]}/{THINGS[at // 8]}", "digest") for at in range(DRIFT[number])),
+        ("stray/monitor-01/unit:netdata.service", "was made by hand"),
+    ]
+    if number > 3 and number not in SILENT:
+        found.append((f"drift/{AWAY}/sysctl:vm.swappiness", "value"))
+    if number > 18 and not last:
+        found.append(("stray/redis-02/container:old-redis", "created, of image 67a9dc8ad38d"))
+    if number in SILENT:
+        found.append((f"silent/{AWAY}", "nothing answers at 10.0.0.113:22"))
+    if last:
+        found.append(("drift/patroni/role:reporting", "is not there"))
+        found.append(("stray/mail-core-01/cron:/etc/cron.d/legacy#6b36969f9ced", HOSTILE))
+    gone = f"drift/{AWAY}/" if number in SILENT else "none"
+    return [
+        DriftItem(identity, identity.split("/")[1], what)
+        for identity, what in found
+        if not identity.startswith(gone)
+    ]
+
+
 def remembered(path: Path) -> Path:
     """Fill a journal with drift runs, drills and others."""
     journal = Journal(path)
+    items: tuple[DriftItem, ...] = ()
     for number, differences in enumerate(DRIFT):
         start = NOW - (len(DRIFT) - number) * DAY
         run = journal.begin("drift", ("kbz drift",), ("base", "patroni"), start, path.parent)
-        silent = {AWAY: HostRecord(AWAY, Outcome.UNREACHABLE, 0, "away")} if number % 9 == 4 else {}
+        away = {AWAY: HostRecord(AWAY, Outcome.UNREACHABLE, 0, "away")} if number in SILENT else {}
         found = {"mail-core-01": HostRecord("mail-core-01", Outcome.CHANGED, differences, "")}
         text = plan_text(plan()) if number == len(DRIFT) - 1 else ""
-        journal.end(run, start + 9, 2 if differences else 0, found | silent, text, "")
+        seen = [
+            h for h in (*HOSTS, "monitor-01", "mail-core-01") if number not in SILENT or h != AWAY
+        ]
+        looked = [f"{kind}/{host}/" for kind in ("drift", "stray") for host in seen]
+        items = compare(found_by_drift(number), items, [*looked, f"silent/{AWAY}"], run)
+        journal.end(run, start + 9, 2 if differences else 0, found | away, text, "", items)
         if number % 9 == 2:
             _drill(journal, start, 20.0 + number, path)
     for words, code in (
@@ -162,3 +211,14 @@ def facts(site: Site, path: Path, *, live: bool = True) -> Facts:
         health=report_document(health(site)) if live else None,
         means={"redis.node.answers": "Redis does not answer, or does not take the password."},
     )
+
+
+def past(path: Path) -> Past:
+    """Return what a journal remembers."""
+    return past_of(Journal(path), Documents(path), 30)
+
+
+def fresh(folder: Path) -> tuple[Path, Journal]:
+    """Return an empty journal, and where it is."""
+    path = folder / "j.sqlite"
+    return path, Journal(path)

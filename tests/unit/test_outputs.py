@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
+from keybuzz.engine.schedule import ScheduleStatus
 from keybuzz.engine.secret_copies import CopiesReport
 from keybuzz.engine.versions import ImageVerdict
 from keybuzz.engine.versions import Status as ImageStatus
@@ -20,14 +21,26 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.load_balancer import Probe, Verdict
 from keybuzz.model.outcome import ExitCode, Outcome
 from keybuzz.model.report import HostReport
+from keybuzz.policy.violation import Verdict as PolicyVerdict
 from keybuzz.report.junit import junit_text
 from keybuzz.report.nagios import Status, nagios_failure, nagios_line
 from keybuzz.report.prometheus import METRICS, prometheus_failure, prometheus_text
 from keybuzz.report.sheet import Sheet, sheet_of
-from keybuzz.report.sheets import sheet_of_copies, sheet_of_images, sheet_of_probes, sheet_of_store
+from keybuzz.report.sheets import (
+    sheet_of_copies,
+    sheet_of_images,
+    sheet_of_list,
+    sheet_of_policy,
+    sheet_of_probes,
+    sheet_of_schedule,
+    sheet_of_status,
+    sheet_of_store,
+)
 from keybuzz.site.credential_file import StoreProblem
 from keybuzz.site.site import ImageVersion
+from test_policy_report import broken
 from test_report_text import FINDINGS, PLAN, report
+from test_status import STATUS
 
 NOW = 1_790_000_000.25
 AWAY = {
@@ -200,6 +213,34 @@ def test_nagios_never_takes_an_error_of_kbz_for_a_verdict() -> None:
     )
 
 
+def test_prometheus_reads_how_many_members_a_cluster_may_lose() -> None:
+    found = series(prometheus_text(sheet_of_status(STATUS), NOW))
+    assert found["kbz_cluster_members"] == {("patroni",): 3, ("redis-proxy",): 2}
+    assert found["kbz_cluster_members_up"] == {("patroni",): 3, ("redis-proxy",): 1}
+    assert found["kbz_cluster_members_spare"] == {("patroni",): 1, ("redis-proxy",): 0}
+    assert found["kbz_check_level"]["status.cluster", "redis-proxy", "status"] == 3
+    assert found["kbz_host_answered"]["haproxy-02",] == 0
+
+
+def test_junit_shows_each_broken_rule_at_its_place_and_what_is_waived_as_passed() -> None:
+    verdict = broken()
+    document = JUnitXml.fromstring(junit_text(sheet_of_policy(verdict, 3), NOW).encode())
+    (suite,) = document
+    cases = {case.name: case for case in suite}
+    assert len(cases) == document.tests == len(verdict.violations) + len(verdict.waived)
+    assert document.failures == len(verdict.violations)
+    first = verdict.violations[0]
+    (red,) = cases[f"policy.rule {first.rule} {first.path}:{first.line}:{first.column}"].result
+    assert red.text.endswith(f"→ {first.instead}")
+    (waived,) = (case for case in suite if case.is_passed)
+    assert "waived until" in waived.system_out
+
+
+ENTRY = "1 of 2 up, 1 needed, free; redis-proxy.watcher: had its last success 400 s ago"
+BROKEN = (
+    "policy.rule on EP-1 a b/x.env:1:8: db-master-01 is a server, and no endpoint for applications; "
+    "policy.rule on SEC-2 y.sh:2:3: holds the value of REDIS_PASSWORD of the credential store"
+)
 VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
 
 
@@ -226,6 +267,43 @@ VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
             Status.CRITICAL,
             "secrets check: 1 critical; secrets.store: redis.env:2: length: is short",
         ),
+        (
+            sheet_of_status(STATUS),
+            Status.CRITICAL,
+            f"status: 4 of 5 hosts answered, 1 critical; status.cluster on redis-proxy: {ENTRY}",
+        ),
+        (
+            sheet_of_status(replace(STATUS, clusters=STATUS.clusters[:1], unreachable=())),
+            Status.OK,
+            "status: 5 of 5 hosts answered, 1 check ok",
+        ),
+        (sheet_of_list((), 0), Status.OK, "versions check: 1 check ok"),
+        (
+            sheet_of_list(("versions.yaml:3: redis:latest moves",), 3),
+            Status.CRITICAL,
+            "versions check: 1 critical; versions.list: versions.yaml:3: redis:latest moves",
+        ),
+        (
+            sheet_of_schedule(ScheduleStatus("", "", None, None, None, 0, None, overdue=False)),
+            Status.CRITICAL,
+            "drift status: 1 critical; drift.schedule: nothing is scheduled",
+        ),
+        (
+            sheet_of_schedule(ScheduleStatus("cron", "6h", NOW, None, None, 0, NOW, overdue=True)),
+            Status.CRITICAL,
+            "drift status: 1 critical; drift.schedule: nothing has looked for more than twice its time",
+        ),
+        (
+            sheet_of_schedule(ScheduleStatus("cron", "6h", NOW, None, None, 0, NOW, overdue=False)),
+            Status.OK,
+            "drift status: 1 check ok",
+        ),
+        (
+            sheet_of_policy(broken(), 3),
+            Status.CRITICAL,
+            f"policy check: 2 critical; {BROKEN}",
+        ),
+        (sheet_of_policy(PolicyVerdict((), (), 3), 0), Status.OK, "policy check: 1 check ok"),
         (sheet_of_store((), 0), Status.OK, "secrets check: 1 check ok"),
         (
             sheet_of_copies(CopiesReport(("a", "b"), (), {"b": "away"})),

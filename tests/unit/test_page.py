@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
 from html.parser import HTMLParser
@@ -17,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli_said import Kbz, kbz
-from keybuzz.engine.documents import Documents
-from keybuzz.engine.journal import HostRecord, Journal
-from keybuzz.model.outcome import Outcome
+from keybuzz.engine.journal import Journal
+from keybuzz.model.drift import DriftItem, Standing
 from keybuzz.report import plots
-from keybuzz.report.page import Facts, page_text, rows, strips, verdict
-from keybuzz.report.past import Past, past_of
+from keybuzz.report.drift_news import drift_groups
+from keybuzz.report.page import Facts, page_text, rows, verdict
+from keybuzz.report.past import DriftNews, Past
 from keybuzz.site.load import load_inventory_site, read_configuration
-from page_values import AWAY, DRIFT, HOSTILE, NOW, facts, health, remembered
+from page_values import AWAY, HOSTILE, NOW, facts, fresh, health, remembered
 from test_every_verb import Place, place
 
 __all__ = ["kbz", "place"]  # the fixtures
@@ -73,15 +71,6 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shown(journal: Path) -> Facts:
     return facts(SITE, journal)
-
-
-def past(path: Path) -> Past:
-    return past_of(Journal(path), Documents(path), 30)
-
-
-def _fresh(folder: Path) -> tuple[Path, Journal]:
-    path = folder / "j.sqlite"
-    return path, Journal(path)
 
 
 def words(facts: Facts) -> str:
@@ -149,9 +138,17 @@ def test_no_text_of_a_host_becomes_markup(shown: Facts) -> None:
 def test_any_text_leaves_the_page_as_it_is(text: str) -> None:
     """In each place that takes texts of hosts: message, hint, state, role, detail, difference, reason."""
     document = json.loads(json.dumps(_document()).replace("PLACE", json.dumps(text)[1:-1]))
-    made = Facts("x", text, NOW, UTC, (("g", ("h",)),), Past(), document)
-    plain = replace(made, health=_document(), revision="PLACE")
+    made = Facts("x", text, NOW, UTC, (("g", ("h",)),), _news_with(text), document)
+    plain = replace(made, health=_document(), revision="PLACE", past=_news_with("PLACE"))
     assert [t for t, _ in read(page_text(made)).tags] == [t for t, _ in read(page_text(plain)).tags]
+
+
+def _news_with(text: str) -> Past:
+    items = (
+        DriftItem(f"stray/h/cron:{text}", "h", text),
+        DriftItem(f"drift/{text}/x", "h", text, Standing.GONE, 1),
+    )
+    return Past(news=DriftNews(2, NOW, items, 1, NOW))
 
 
 def _document() -> dict[str, object]:
@@ -178,7 +175,7 @@ def _document() -> dict[str, object]:
 
 
 def test_a_page_without_hosts_and_without_a_past_says_so(tmp_path: Path) -> None:
-    empty = facts(SITE, _fresh(tmp_path)[0], live=False)
+    empty = facts(SITE, fresh(tmp_path)[0], live=False)
     text = words(empty)
     assert "No host was asked for this page" in text
     assert "No drift run is remembered yet" in text
@@ -216,63 +213,44 @@ def test_rows_lose_no_finding(shown: Facts) -> None:
     assert sum(len(row.hosts) or 1 for row in found) == len(report.findings)
 
 
-class TestPast:
-    def test_drift_runs_come_oldest_first_with_their_differences(self, journal: Path) -> None:
-        found = past(journal)
-        assert [point.differences for point in found.drift] == list(DRIFT)
-        assert [p.run for p in found.drift if p.silent] == [p.run for p in found.drift][4::9]
-        assert found.plan is not None
-
-    def test_drift_of_other_modules_is_not_on_the_same_line(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        for number, modules in enumerate([("base",), ("base", "redis"), ("base",)]):
-            run = journal.begin("drift", ("kbz drift",), modules, NOW + number, tmp_path)
-            host = HostRecord("a", Outcome.CHANGED, number, "")
-            journal.end(run, NOW + number, 2, {"a": host}, "", "")
-        found = past(path)
-        assert [point.differences for point in found.drift] == [0, 2]
-        assert found.other_drift == 1
-
-    def test_a_run_that_failed_or_was_cut_off_is_no_point_of_the_line(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        for code in (1, 3, 130):
-            run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
-            journal.end(run, NOW, code, {}, "", "")
-        journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
-        found = past(path)
-        assert found.drift == ()
-        assert len(found.runs) == 4
-
-    def test_what_drills_cost_is_kept(self, journal: Path) -> None:
-        found = past(journal)
-        (cut,) = [trial for trial in found.trials if trial.scenario == "link-cut"][-1:]
-        assert (cut.drill, cut.victim, cut.verdict, cut.lost) == (
-            "patroni",
-            "db-slave-01",
-            "failed",
-            3,
-        )
-        shown = {strip.title: strip for strip in strips(found.trials, str)}
-        assert set(shown) == {f"patroni · {x}" for x in ("switchover", "host-killed", "link-cut")}
-        assert not shown["patroni · link-cut"].good
-        assert len(shown["patroni · host-killed"].earlier) == 2
-
-    def test_a_drill_from_before_documents_were_kept_is_no_error(self, tmp_path: Path) -> None:
-        path, journal = _fresh(tmp_path)
-        run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
-        journal.end(run, NOW, 0, {}, "", "")
-        assert Documents(path).of(run) == ""
-        assert past(path).trials == ()
+def test_the_drift_of_the_newest_run_is_told_against_the_run_before(shown: Facts) -> None:
+    text = words(shown)
+    section = text[text.index("Run 31, 2026-09-20") : text.index("Over time")]
+    assert "against run 30, 2026-09-19" in section
+    order = [
+        *("3 new", "cron:/etc/cron.d/legacy#6b36969f9ced mail-core-01", f"nobody described it: {HOSTILE}"),
+        *("role:reporting patroni not as described: is not there", f"silent {AWAY} could not be asked"),
+        *("4 still", "unit:netdata.service monitor-01", "since run 1, 2026-08-24 14:13 (27 d)"),
+        *("file:/etc/motd redis-01 redis-02 redis-03", "since run 29, 2026-09-18 14:13 (2 d)"),
+        *("1 unseen", f"sysctl:vm.swappiness {AWAY}"),
+        *("1 gone", "container:old-redis redis-02", "was there from run 22, 2026-09-12 14:13, to run 30"),
+    ]  # fmt: skip
+    places = [section.index(part) for part in order]
+    assert places == sorted(places)
 
 
-def test_a_run_that_is_forgotten_takes_its_document_along(tmp_path: Path) -> None:
-    path, journal = _fresh(tmp_path)
-    run = journal.begin("drill", ("kbz drill redis",), ("redis",), NOW, tmp_path)
-    Documents(path).keep(run, "{}")
-    assert Documents(path).of(run) == "{}"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("delete from runs")
-    assert Documents(path).of(run) == ""
+def test_what_is_still_there_is_folded_away_when_it_is_much(shown: Facts) -> None:
+    items = tuple(
+        DriftItem(f"drift/h/package:p{n}", "h", "is not there", standing, 2 if standing is Standing.NEW else 1)
+        for n, standing in enumerate([Standing.NEW] * 9 + [Standing.STILL] * 9)
+    )  # fmt: skip
+    new, still = drift_groups(DriftNews(2, NOW, items, 1), str)
+    assert (new.count, new.folded, still.count, still.folded) == (9, False, 9, True)
+    assert {row.since for row in still.rows} == {"since run 1"}  # the journal has forgotten when
+    page = page_text(replace(shown, past=Past(news=DriftNews(2, NOW, items, 1))))
+    assert page.count("package:p") == 18
+    assert "the longest since run 1" in page
+
+
+def test_no_drift_is_said_and_an_old_run_without_its_findings_says_nothing(tmp_path: Path) -> None:
+    said = "Everything that answered is as described"
+    for code, told in ((0, True), (2, False)):
+        path, journal = fresh(tmp_path / str(code))
+        run = journal.begin("drift", ("kbz drift",), ("base",), NOW, tmp_path)
+        journal.end(run, NOW, code, {}, "", "")
+        text = words(facts(SITE, path, live=False))
+        assert (said in text) is told
+        assert (f"Run {run}, 2026-09-21 14:13 and no run before it" in text) is told
 
 
 VALUES = st.lists(st.integers(0, 100_000).map(float), min_size=1, max_size=40)
@@ -290,6 +268,25 @@ def test_every_mark_is_inside_the_plot_and_higher_means_more(
     for one, other in pairwise(line.marks):
         if one.value > other.value:
             assert one.y <= other.y
+
+
+@given(
+    values=st.lists(
+        st.tuples(st.integers(0, 9000), st.integers(0, 9000)), min_size=1, max_size=40
+    ).filter(lambda values: any(map(any, values))),
+    width=st.sampled_from([plots.WIDE, plots.NARROW]),
+)
+def test_every_bar_is_inside_its_lane_apart_from_the_next_and_seen(
+    values: list[tuple[int, int]], width: int
+) -> None:
+    made = plots.bars([(came, went, "") for came, went in values], width)
+    for bar, (came, went) in zip(made.bars, values, strict=True):
+        for length, count in ((bar.up, came), (bar.down, went)):
+            assert (length >= 3) is (count > 0)
+            assert length <= plots.TALLEST <= min(plots.MIDDLE, plots.LANE - plots.MIDDLE)
+        assert 0 <= bar.left <= width - made.thick
+    for one, other in pairwise(made.bars):
+        assert one.left + made.thick < other.left
 
 
 @given(highest=st.floats(0, 1e6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,14 @@ from jsonschema import Draft202012Validator
 
 from cli_said import Kbz, kbz
 from cli_verbs import verbs
+from keybuzz.cli import lab_shown
 from keybuzz.engine.secret_copies import CopiesReport
 from keybuzz.engine.versions import ImageVerdict, Status
+from keybuzz.lab.balancer import TargetState
+from keybuzz.lab.deviations import deviations
+from keybuzz.lab.images import ImageRow
+from keybuzz.lab.services import ServiceStatus
+from keybuzz.lab.status import HostStatus
 from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.load_balancer import Probe
@@ -44,13 +51,20 @@ OF_VERB = {
     "secrets rotate": REPORT,
     "versions mirror": REPORT,
     "inventory": "inventory",
+    "render": "render",
+    "explain": "explain",
     "history list": "history",
     "history show": "history",
     "drill": "drill",
     "exec": "exec",
     "lb show": "lb-show",
     "lb check": "lb-check",
+    "lab status": "lab-status",
+    "lab images": "lab-images",
+    "lab diff": "lab-diff",
     "policy check": "policy-check",
+    "policy explain": "policy-rules",
+    "policy rules": "policy-rules",
     "secrets check": "secrets-check",
     "secrets stray": "secrets-stray",
     "secrets vault-plan": "secrets-vault-plan",
@@ -69,12 +83,17 @@ SAID: dict[str, tuple[str, ...]] = {
     "drift status": ("drift", "status"),
     "exec": ("exec", "--limit", HOST),
     "lb show": ("lb", "show"),
+    "render": ("render", "redis", "--limit", HOST),
+    "explain": ("explain",),
     "policy check": ("policy", "check", str(SCHEMAS.parent / "examples" / "shop")),
+    "policy explain": ("policy", "explain", "EP-1"),
+    "policy rules": ("policy", "rules"),
     "secrets check": ("secrets", "check"),
     "secrets vault-plan": ("secrets", "vault-plan"),
     "versions check": ("versions", "check"),
 }
 """Those that can answer without a server, and the words for it."""
+ADDRESS = IPv4Address("10.0.0.11")
 VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
 MADE: dict[str, dict[str, Any]] = {
     REPORT: report_document(
@@ -99,6 +118,15 @@ MADE: dict[str, dict[str, Any]] = {
         CopiesReport(("a",), (Finding("secrets.stray", Level.CRITICAL, "x", "a", "y"),), {"b": "z"})
     ),
     "policy-check": verdict_document(broken(), RULES),
+    "lab-status": lab_shown.status_document(
+        (HostStatus("db-1", ADDRESS, "running", ssh=True, cable=False, processes=9, memory=2**20),),
+        (ServiceStatus("lb", ADDRESS, 5432, True, (TargetState(5432, "haproxy-01", True),)),),
+    ),
+    "lab-images": lab_shown.images_document(
+        (ImageRow("redis:7", "redis of Debian", "sha256:1", 9), ImageRow("x:1", "x", "", 0)),
+        frozenset({"sha256:1"}),
+    ),
+    "lab-diff": lab_shown.diff_document("lab.yaml", "lab: {}\n", deviations()),
 }
 
 
@@ -149,6 +177,7 @@ def test_one_run_of_the_history_is_as_described(at_place: Kbz) -> None:
     assert wrong("history", document) == []
     assert document["hosts"]
     assert "changes" in document["plan"]
+    assert [item["id"] for item in document["drift"]] == [f"silent/{HOST}"]
 
 
 @pytest.mark.parametrize("name", MADE)

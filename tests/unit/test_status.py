@@ -48,7 +48,8 @@ ENTRY = ClusterStatus(
     run=Passed(8, "run", 30.0, None),
     drift=Passed(9, "drift", 90.0, 2),
 )  # fmt: skip
-STATUS = Status((PATRONI, ENTRY), 5, (("haproxy-02", "no route"),), (), 1.25)
+HOSTS = ("db-1", "db-2", "db-3", "haproxy-01", "haproxy-02")
+STATUS = Status((PATRONI, ENTRY), HOSTS, (("haproxy-02", "no route"),), (), 1.25)
 
 
 def test_the_screen() -> None:
@@ -115,9 +116,9 @@ def test_what_is_not_installed_shows_no_members() -> None:
 )
 def test_the_exit_code(level: Level, away: tuple[tuple[str, str], ...], code: ExitCode) -> None:
     findings = (Finding("base.disk.space", level, "full", "db-1"),) if level else ()
-    assert Status((PATRONI,), 3, away, findings, 1.0).exit_code is code
+    assert Status((PATRONI,), HOSTS, away, findings, 1.0).exit_code is code
     inside = replace(PATRONI, findings=findings)
-    assert Status((inside,), 3, away, (), 1.0).exit_code is code
+    assert Status((inside,), HOSTS, away, (), 1.0).exit_code is code
 
 
 def test_the_document_says_the_same() -> None:

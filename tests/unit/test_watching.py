@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from keybuzz.cli.watching import Look, news, require_text, watch
+from keybuzz.cli.watching import Look, news, require_screen, watch
 from keybuzz.model.errors import UsageError
 
 NOW = datetime(2026, 11, 26, 18, 0, 5, tzinfo=UTC)
@@ -61,6 +62,8 @@ def test_what_came_and_went() -> None:
 
 
 def test_a_watch_is_no_document() -> None:
-    require_text("text")
+    require_screen("text", None)
     with pytest.raises(UsageError, match="json"):
-        require_text("json")
+        require_screen("json", None)
+    with pytest.raises(UsageError, match="writes no file"):
+        require_screen("text", Path("kbz.txt"))
