@@ -187,7 +187,9 @@ def test_a_place_that_is_taken_is_named_with_the_way_out(server: WebServer) -> N
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    with pytest.raises(KbzError, match="192.168.255.77:9048: can not listen there: Cannot assign"):
+    with pytest.raises(
+        KbzError, match=r"192\.168\.255\.77:9048: can not listen there: Cannot assign"
+    ):
         WebServer(parse_address("192.168.255.77:9048"), shown)
 
 
