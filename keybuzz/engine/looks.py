@@ -10,6 +10,7 @@ from typing import Any
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import LOOKED, Journal
 from keybuzz.model.errors import InputError
+from keybuzz.model.record import FORMAT_VERSION
 
 VERBS = ("health", "drift")
 """Whose answers are kept."""
@@ -81,10 +82,12 @@ def _read(journal: Journal, documents: Documents, run: int) -> LastLook | None:
         return None  # forgotten in this moment
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"the answer of run {run} can not be read: {error}",
+            f"the answer of run {run} can not be read: it is damaged, or of another version of kbz",
             where=str(journal.path),
             hint=f"kbz {record.verb} makes a new one",
-        ) from error
+        )
     return LastLook(run, record.ended or record.started, document)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from keybuzz.engine.documents import Documents
-from keybuzz.engine.journal import Journal, RunRecord
+from keybuzz.engine.journal import LOOKED, Journal, RunRecord
 from keybuzz.model.outcome import Outcome
 
 _SILENT = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
@@ -59,16 +60,16 @@ class Past:
 
 def past_of(journal: Journal, documents: Documents, last: int) -> Past:
     """Return what is remembered of the newest runs, `last` of each kind."""
-    runs = journal.runs(last * 20)
-    drift = [run for run in runs if run.verb == "drift" and run.exit_code in (0, 2, 4)]
+    looks = journal.find(last * 20, verb="drift")
+    drift = [run for run in looks if run.exit_code in LOOKED]
     alike = [run for run in drift if run.modules == drift[0].modules][:last]
-    drills = [run for run in runs if run.verb == "drill"]
-    trials = [trial for run in drills for trial in _trials(run, documents.of(run.number))]
+    drills = journal.find(last * 5, verb="drill")
+    trials = (trial for run in drills for trial in _trials(run, documents.of(run.number)))
     return Past(
-        runs[:last],
+        journal.runs(last),
         tuple(reversed([_drift_point(journal, run) for run in alike])),
         len(drift) - len(alike) if len(alike) < last else 0,
-        tuple(reversed(trials[: last * 5])),
+        tuple(reversed(list(islice(trials, last * 5)))),
         _plan(journal, drift[0]) if drift else None,
     )
 

@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
 from site_values import configuration_text
+from sshd import until
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -90,8 +91,6 @@ def serving(folder: Path, *before: str, listen: str = "127.0.0.1:0") -> Iterator
 
 
 def _port(process: subprocess.Popen[bytes], said: Path) -> int:
-    from sshd import until
-
     line = re.compile(r"^serves http://\S+:(\d+)/ ", re.MULTILINE)
     until(
         lambda: line.search(said.read_text()) or process.poll() is not None,

@@ -38,6 +38,7 @@ COMMANDS = {
     "exec, json": ("good", "exec", *LIMIT, "--format", "json", "--", "cat", "{conf}"),
     "render": ("good", "render", "demo", *LIMIT, "--out", "rendered"),
     "history": ("good", "history", "1", "--format", "json"),
+    "page": ("good", "report", "--from-journal", "--html", "page.html"),
 }
 CODES = {
     "plan": 2,
@@ -134,7 +135,14 @@ def test_what_remains_on_the_controller_holds_no_secret(
         if path.is_file() and not path.is_relative_to(site.host.root) and path.parent != store
     ]
     names = {path.name for path in kept}
-    assert {"journal.sqlite", "patroni.lease", "saved.plan", "app.conf", "digest.key"} <= names
+    assert {
+        "journal.sqlite",
+        "patroni.lease",
+        "saved.plan",
+        "app.conf",
+        "digest.key",
+        "page.html",
+    } <= names
     for path in kept:
         assert_clean(path.read_bytes(), str(path))
         assert path.name == "digest.key" or (store / "postgres.env").read_bytes()[:40] not in (
@@ -151,7 +159,8 @@ def test_the_hunt_could_have_found_something(spoken: Mapping[str, Spoken], site:
         "systemctl reload-or-restart app.service failed: " in spoken["a reload that talks"].stdout
     )
     assert "the password is" in spoken["exec"].stdout
-    silent = {"plan, saved", "run", "render", "history"}
+    assert MASK in (site.folder / "page.html").read_text()
+    silent = {"plan, saved", "run", "render", "history", "page"}
     for name in COMMANDS.keys() - silent:
         assert MASK in spoken[name].stdout, name
     assert f"-mirror {MASK} {MASK}" in spoken["drift"].stdout

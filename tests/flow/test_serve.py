@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -19,7 +18,6 @@ import pytest
 from browser import PROGRAM, browser
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import Journal
-from keybuzz.model.record import report_document
 from keybuzz.report.prometheus import prometheus_text
 from keybuzz.report.sheet import sheet_of
 from keybuzz.site.load import load_inventory_site, read_configuration
@@ -168,16 +166,26 @@ class TestWhileItServes:
         away.rename(fresh.journal)
         assert fresh.get("/").status == 200
 
-    def test_an_answer_of_another_shape_is_a_sentence_too(self, fresh: Serving) -> None:
+    def test_an_answer_of_another_version_is_a_sentence_until_the_next_look(
+        self, fresh: Serving
+    ) -> None:
         run = looked(fresh.journal, REPORT, NOW + 180)
-        Documents(fresh.journal).keep(run, json.dumps({"verb": "health"}))
+        Documents(fresh.journal).keep(run, '{"format_version": 99}')
         for target in ("/", "/metrics"):
             found = fresh.get(target)
             assert found.status == 503
-            assert "Traceback" not in found.text
-            assert str(fresh.journal.parent) not in found.text.partition("the details are in")[0]
-        Documents(fresh.journal).keep(run, json.dumps(report_document(REPORT)))
+            assert found.text.endswith(
+                "or of another version of kbz → kbz health makes a new one\n"
+            )
+        looked(fresh.journal, REPORT, NOW + 240)
         assert fresh.get("/metrics").status == 200
+
+    def test_a_fault_of_kbz_is_a_sentence_too(self, fresh: Serving) -> None:
+        run = looked(fresh.journal, REPORT, NOW + 300)
+        Documents(fresh.journal).keep(run, '{"format_version": 1, "verb": "health"}')
+        for target in ("/", "/metrics"):
+            found = fresh.get(target)
+            assert (found.status, found.text.count("\n")) == (503, 1)
         assert "Traceback" not in fresh.said.read_text()
 
 

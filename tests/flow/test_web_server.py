@@ -112,7 +112,7 @@ def test_too_many_connections_are_refused_and_come_in_when_others_have_gone(
         assert b"Retry-After: 1" in answer
         head, _, body = answer.partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}".encode() in head
-    until(lambda: status(server) == HTTPStatus.OK, "a place to be free")
+    until(lambda: _good(server), "a place to be free")
 
 
 def test_silent_connections_are_given_up_so_that_others_come_in(server: WebServer) -> None:

@@ -105,9 +105,10 @@ def test_answers_do_not_pile_up(path: Path) -> None:
     assert len(Documents(path).runs("drift")) == 1
 
 
-def test_an_answer_that_is_damaged_is_named_with_the_way_out(path: Path) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format_version": 99}'])
+def test_an_answer_that_can_not_be_read_is_named_with_the_way_out(path: Path, text: str) -> None:
     run = looked(path, look("health", ALL, "abc"), NOW)
-    Documents(path).keep(run, "{")
+    Documents(path).keep(run, text)
     with pytest.raises(
         InputError, match=rf"the answer of run {run} can not be read.*\n.*kbz health"
     ):

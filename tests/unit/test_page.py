@@ -243,6 +243,16 @@ class TestPast:
         assert found.drift == ()
         assert len(found.runs) == 4
 
+    def test_a_look_every_five_minutes_pushes_nothing_out(self, tmp_path: Path) -> None:
+        path = remembered(tmp_path / "j.sqlite")
+        journal, documents = Journal(path), Documents(path)
+        before = past_of(journal, documents, 2)
+        assert before.drift
+        assert before.trials
+        for number in range(50):
+            journal.begin("health", ("kbz health",), ("base",), NOW + number, tmp_path)
+        assert replace(past_of(journal, documents, 2), runs=before.runs) == before
+
     def test_what_drills_cost_is_kept(self, journal: Path) -> None:
         found = past(journal)
         (cut,) = [trial for trial in found.trials if trial.scenario == "link-cut"][-1:]
