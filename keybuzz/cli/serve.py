@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     default=DEFAULT,
     show_default=True,
     metavar="ADDRESS:PORT",
-    help="Another address than loopback must be a private one of this machine.",
+    help="Where to listen: at loopback, or at a private address of this machine that is named here.",
 )
 @click.option(
     "--last",
@@ -87,15 +87,15 @@ class _Told:
     make: Callable[[], str]
     config: Path
     known: tuple[str, KbzError] | None = None
-    """The last fault."""
+    """The last fault, and how it was told."""
 
     def __call__(self) -> str:
         try:
             text = self.make()
-        except (
-            Exception
-        ) as error:  # an edge, like that of the command line: nobody sees a traceback
-            raise self._explained(error) from error
+        except Exception as error:  # the edge: a client never sees a traceback
+            found = self._explained(error)
+            # A new one each time: an error that is raised again grows by its way here.
+            raise KbzError(found.what, hint=found.hint) from error
         self.known = None
         return text
 
@@ -103,12 +103,12 @@ class _Told:
         from keybuzz.cli.faults import explain
 
         key = f"{type(error).__name__}: {error}"
-        if self.known is not None and self.known[0] == key:
-            return self.known[1]
-        found = error if isinstance(error, KbzError) else explain(error, self.config)
-        self.known = (key, found)
-        click.echo(f"kbz serve: {found}", err=True)
-        return found
+        if self.known is None or self.known[0] != key:
+            found = error if isinstance(error, KbzError) else explain(error, self.config)
+            click.echo(f"kbz serve: {found}", err=True)
+            self.known = (key, found)
+            return found
+        return self.known[1]
 
 
 def _announce(address: Address) -> None:

@@ -90,14 +90,8 @@ def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
 
 
 def _finding(item: Mapping[str, Any]) -> Finding:
-    return Finding(
-        item["check"],
-        Level[item["level"].upper()],
-        item["message"],
-        item["host"] or "",
-        item["hint"] or "",
-        item["cause"] or "",
-    )
+    texts = {name: item[name] or "" for name in ("check", "message", "host", "hint", "cause")}
+    return Finding(level=Level[item["level"].upper()], **texts)
 
 
 def module_of(check: str) -> str:

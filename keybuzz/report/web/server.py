@@ -111,26 +111,22 @@ class _Connection(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         """Answer the one request; a client that goes away or is cut off gets nothing."""
+        longest = self.server.limits.head
         with suppress(OSError):
-            head = self._head()
-            if len(head) > self.server.limits.head:
-                too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                self._give(
-                    said(
-                        too_large,
-                        f"the head of a request has at most {self.server.limits.head} bytes",
-                    )
-                )
+            head = self._head(longest)
+            if len(head) > longest:
+                words = f"the head of a request has at most {longest} bytes"
+                self._give(said(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, words))
             elif _END_OF_HEAD.search(head):
                 self.rfile = BytesIO(head)
                 self.raw_requestline = self.rfile.readline()
                 if self.parse_request():
                     self._give(self.server.answer(self._asked()))
 
-    def _head(self) -> bytes:
+    def _head(self, longest: int) -> bytes:
         """Return what the client sends up to the empty line, or what shows that it is too much."""
         head = b""
-        while not _END_OF_HEAD.search(head) and len(head) <= self.server.limits.head:
+        while not _END_OF_HEAD.search(head) and len(head) <= longest:
             block = self.connection.recv(_BLOCK)
             if not block:
                 break
@@ -143,9 +139,8 @@ class _Connection(BaseHTTPRequestHandler):
         return Request(self.command, self.path, tuple(headers.get_all("Host", ())), body)
 
     def _give(self, answer: Answer) -> None:
-        self.request_version = (
-            self.protocol_version
-        )  # http.server would give none of this to HTTP/0.9
+        # To HTTP/0.9, which is what it takes an unreadable version for, http.server would send no head.
+        self.request_version = self.protocol_version
         self.send_response(answer.status)
         own = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
         for name, value in {**HEADERS, **own, **answer.headers}.items():
