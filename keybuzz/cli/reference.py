@@ -208,7 +208,7 @@ def _file_formats() -> Iterator[str]:
         yield f"- [{path.name}](../schema/{path.name}): {schema['title']}"
     yield from _heading(
         "Prometheus",
-        "Of `--format prometheus`, and at `/metrics` of `kbz serve`; every series has the label `verb`. All are gauges.",
+        "Of `--format prometheus`, and at `/metrics` of `kbz serve`; each series has the label `verb`. All are gauges.",
     )
     yield "| metric | help |"
     yield "|---|---|"
