@@ -98,3 +98,8 @@ def _code(number: int) -> ExitCode:
     except ValueError:
         codes = ", ".join(str(int(code)) for code in ExitCode)
         raise UsageError(f"kbz never exits with {number}", hint=f"its codes: {codes}") from None
+
+
+def meanings() -> dict[str, str]:
+    """Return what each check means, by id."""
+    return {name: section.means for name, section in sections().items()}

@@ -39,6 +39,7 @@ VERBS = {
     "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
     "lab": "The KeyBuzz servers on this machine.",
     "report": "One page with topology, health, drift over time and drills.",
+    "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
 }

@@ -209,7 +209,8 @@ def _file_formats() -> Iterator[str]:
         schema = json.loads(path.read_text(encoding="utf-8"))
         yield f"- [{path.name}](../schema/{path.name}): {schema['title']}"
     yield from _heading(
-        "Prometheus", "Of `--format prometheus`; every series has the label `verb`. All are gauges."
+        "Prometheus",
+        "Of `--format prometheus`, and at `/metrics` of `kbz serve`; each series has the label `verb`. All are gauges.",
     )
     yield "| metric | help |"
     yield "|---|---|"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from keybuzz.cli.output import require_place, write_whole
 from keybuzz.model.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from keybuzz.report.remembered import Memory
     from keybuzz.site.site import Site
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -25,7 +24,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @click.option("--html", "page", type=_FILE, required=True, help="The page: one file, nothing else.")
-@click.option("--from-journal", is_flag=True, help="Ask no host: show what is remembered.")
+@click.option(
+    "--from-journal",
+    is_flag=True,
+    help="Ask no host: show what is remembered, and the last known health.",
+)
 @click.option(
     "--health",
     "given",
@@ -44,19 +47,22 @@ def report(
 ) -> int:
     """Write one page with topology, health, drift over time and what drills cost.
 
-    It asks the hosts as `kbz health` does, unless it is told not to. Exit codes are those of health.
+    It asks the hosts as `kbz health` does, unless it is told not to. Exit codes are those of health; with
+    --from-journal nothing is judged now, and it is 0.
     """
     if (from_journal or given) and (modules or limit):
         raise UsageError("modules and --limit choose hosts to ask, and no host is asked")
     if from_journal and given:
         raise UsageError("--from-journal and --health exclude each other")
     require_place(page)
-    if from_journal or given:
-        site = load_inventory()
-        health = None if given is None else _read(given)
-        looked = None if given is None else given.stat().st_mtime
-        _write(page, site, health, looked, last)
-        code = 0 if health is None else int(health["exit_code"])
+    if from_journal:
+        write_whole(page, _memory(load_inventory(), last).page())
+        code = 0
+    elif given is not None:
+        health = _read(given)
+        memory = _memory(load_inventory(), last)
+        write_whole(page, memory.page_with(health, given.stat().st_mtime))
+        code = int(health["exit_code"])
     else:
         code = _ask(page, modules, limit, last)
     click.echo(f"{page}: written", err=True)
@@ -72,41 +78,18 @@ def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int
     chosen, named = choose(names), named_only(names)
     with workspace(quiet=False) as work:
         found = look(work, "health", chosen, work.select(named, limit))
-        _write(page, work.site, report_document(found), None, last)
+        write_whole(page, _memory(work.site, last).page_with(report_document(found), None))
     return int(found.exit_code)
 
 
-def _write(
-    page: Path,
-    site: Site,
-    health: dict[str, Any] | None,
-    looked: float | None,
-    last: int,
-) -> None:
-    from keybuzz.cli.explain import sections
+def _memory(site: Site, last: int) -> Memory:
+    from keybuzz.cli.explain import meanings
     from keybuzz.engine.documents import Documents
     from keybuzz.engine.journal import Journal
-    from keybuzz.report.inventory import by_own_group
-    from keybuzz.report.page import Facts, page_text
-    from keybuzz.report.past import past_of
+    from keybuzz.report.remembered import Memory
 
-    now = time.time()
     path = site.settings.state / "journal.sqlite"
-    journal = Journal(path)
-    newest = journal.runs(1)
-    lab = site.settings.lab
-    facts = Facts(
-        where="KeyBuzz" if lab is None else f"KeyBuzz, lab {lab.name}",
-        revision=newest[0].revision if newest else "",
-        made=now,
-        zone=datetime.now(UTC).astimezone().tzinfo or UTC,
-        groups=by_own_group(site.servers, site.catalogue),
-        past=past_of(journal, Documents(path), last),
-        health=health,
-        looked=looked,
-        means={name: section.means for name, section in sections().items()},
-    )
-    write_whole(page, page_text(facts))
+    return Memory(site, Journal(path), Documents(path), meanings(), last)
 
 
 def _read(path: Path) -> dict[str, Any]:

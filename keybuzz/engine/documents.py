@@ -1,8 +1,9 @@
-"""The JSON documents that runs end with, beside the journal's rows: for drills, whose trials no column has."""
+"""The JSON documents that runs end with, beside the journal's rows: no column has a drill's trials, or a whole look."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -35,6 +36,17 @@ class Documents:
         with closing(self._open()) as database:
             row = database.execute(query, (run,)).fetchone()
         return str(row[0]) if row else ""
+
+    def runs(self, verb: str) -> tuple[int, ...]:
+        """Return the runs of a verb whose documents are kept, newest first."""
+        query = "select run from documents join runs on id = run where verb = ? order by run desc"
+        with closing(self._open()) as database:
+            return tuple(row[0] for row in database.execute(query, (verb,)))
+
+    def forget(self, runs: Iterable[int]) -> None:
+        """Keep the documents of these runs no longer; the runs stay."""
+        with closing(self._open()) as database, database:
+            database.executemany("delete from documents where run = ?", [(run,) for run in runs])
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=30)

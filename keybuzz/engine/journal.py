@@ -60,7 +60,7 @@ create table if not exists processes (
     process text not null
 );
 """
-_LOOKED = (int(ExitCode.GOOD), int(ExitCode.DIFFERENT), int(ExitCode.UNREACHABLE))
+LOOKED = (int(ExitCode.GOOD), int(ExitCode.DIFFERENT), int(ExitCode.UNREACHABLE))
 """How a run that looks ends when it has looked: not refused, not failed, not cut off."""
 _RUNS = (
     "select id, verb, arguments, modules, owner, revision, started, ended, exit_code, note, "
@@ -106,7 +106,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = path
+        self.path = path
         with closing(self._open()) as database, database:
             database.executescript(_SCHEMA)
 
@@ -221,7 +221,7 @@ class Journal:
     def last_look(self, verb: str, modules: tuple[str, ...] | None = None) -> RunRecord | None:
         """Return the newest run of a verb that has looked, of these modules or of any."""
         query = f"{_RUNS} where verb = ? and exit_code in (?,?,?)"
-        values: tuple[object, ...] = (verb, *_LOOKED)
+        values: tuple[object, ...] = (verb, *LOOKED)
         if modules is not None:
             query += " and modules = ?"
             values = (*values, json.dumps(modules))
@@ -278,7 +278,7 @@ class Journal:
             return frozenset(row[0] for row in database.execute(query, (number, *outcomes)))
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, timeout=30)
+        database = sqlite3.connect(self.path, timeout=30)
         database.execute("pragma journal_mode = wal")
         return database
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from keybuzz.engine.documents import Documents
 from keybuzz.engine.hooks import QUIET, run_after, run_before
 from keybuzz.engine.journal import HostRecord
+from keybuzz.engine.looks import keep_look
 from keybuzz.engine.survey import Survey
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.errors import InputError, KbzError
@@ -100,7 +102,7 @@ def remember(
     report: Report,
     hosts: Mapping[str, HostRecord] | None = None,
 ) -> Report:
-    """Write a report into the journal, and tell the hooks; return it with its number there.
+    """Write a report into the journal, a look with its whole answer, and tell the hooks; return it with its number.
 
     `hosts` says how they ended, where that is not what the report says of them.
     """
@@ -118,5 +120,7 @@ def remember(
         report.drift.items if report.drift else (),
     )
     ended = replace(report, number=number)
-    document = {**report_document(ended), "command": workspace.command}
+    answer = report_document(ended)
+    keep_look(workspace.journal, Documents(workspace.journal.path), number, answer)
+    document = {**answer, "command": workspace.command}
     return replace(ended, warnings=(*ended.warnings, *tell(workspace, number, document)))

@@ -18,6 +18,8 @@ from keybuzz.report.sheet import module_of
 _TEMPLATES = Path(__file__).parent / "templates"
 _WORST = tuple(level.word for level in sorted(Level, reverse=True))
 _BAD_OUTCOMES = ("unreachable", "unknown")
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What the page may load (Content-Security-Policy): nothing; its style stands in it, its icon is empty."""
 Json = Mapping[str, Any]
 
 
@@ -104,6 +106,7 @@ def page_text(facts: Facts) -> str:
         verdict=verdict(facts),
         levels=_WORST,
         moment=moment,
+        policy=POLICY,
     )
 
 

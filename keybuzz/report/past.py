@@ -6,10 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from keybuzz.engine.documents import Documents
-from keybuzz.engine.journal import Journal, RunRecord
+from keybuzz.engine.journal import LOOKED, Journal, RunRecord
 from keybuzz.model.drift import DriftItem, Standing
 from keybuzz.model.outcome import ExitCode, Outcome
 
@@ -84,15 +85,15 @@ class Past:
 def past_of(journal: Journal, documents: Documents, last: int) -> Past:
     """Return what is remembered of the newest runs, `last` of each kind."""
     found = journal.find(last * 20, verb="drift")
-    drift = [run for run in found if run.exit_code in (0, 2, 4)]
+    drift = [run for run in found if run.exit_code in LOOKED]
     alike = [run for run in drift if run.modules == drift[0].modules]
-    drills = journal.find(last, verb="drill")
-    trials = [trial for run in drills for trial in _trials(run, documents.of(run.number))]
+    drills = journal.find(last * 5, verb="drill")
+    trials = (trial for run in drills for trial in _trials(run, documents.of(run.number)))
     return Past(
         journal.runs(last),
         _drift_points(journal, alike, last),
         len(drift) - len(alike) if len(alike) < last else 0,
-        tuple(reversed(trials[: last * 5])),
+        tuple(reversed(list(islice(trials, last * 5)))),
         _plan(journal, drift[0]) if drift else None,
         _news(journal, drift[0], alike[1:]) if drift else None,
     )

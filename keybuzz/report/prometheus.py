@@ -1,4 +1,4 @@
-"""A sheet for Prometheus: a text file that node_exporter's textfile collector reads. Pure.
+"""A sheet for Prometheus: a file that node_exporter's textfile collector reads, or a page to scrape. Pure.
 
 Every series has the label `verb`, so that the files of two verbs can lie in one folder.
 """
@@ -56,6 +56,19 @@ Series = tuple[Labels, float]
 
 def prometheus_text(sheet: Sheet, now: float) -> str:
     """Return the sheet in the text format of Prometheus; each series stands in it once."""
+    return prometheus_page([(sheet, now)])
+
+
+def prometheus_page(sheets: Iterable[tuple[Sheet, float]]) -> str:
+    """Return the sheets of different verbs, each with the moment when it was made, as one page."""
+    found: dict[Metric, list[Series]] = {metric: [] for metric in METRICS}
+    for sheet, moment in sheets:
+        for metric, series in _parts(sheet, moment):
+            found[metric] += series
+    return _page((metric, series) for metric, series in found.items() if series)
+
+
+def _parts(sheet: Sheet, now: float) -> list[tuple[Metric, list[Series]]]:
     verb = {"verb": sheet.verb}
     parts: list[tuple[Metric, list[Series]]] = []
     if sheet.findings:
@@ -79,7 +92,7 @@ def prometheus_text(sheet: Sheet, now: float) -> str:
     parts.append((SUCCESS, [(verb, 1.0)]))
     parts.append((SECONDS, [(verb, round(sheet.seconds, 3))]))
     parts.append((MOMENT, [(verb, round(now, 3))]))
-    return _page(parts)
+    return parts
 
 
 def prometheus_failure(verb: str, code: int, now: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.outcome import Outcome
@@ -69,6 +70,40 @@ def sheet_of(report: Report) -> Sheet:
         error=report.error,
         number=report.number,
     )
+
+
+def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
+    """Return the sheet of a report that was kept as a document (keybuzz.model.record), as `sheet_of` made it."""
+    compares = document["verb"] in ("plan", "drift")
+    silent = {
+        host: item["what"] or item["outcome"]
+        for host, item in document["hosts"].items()
+        if item["outcome"] in (Outcome.UNREACHABLE.value, Outcome.UNKNOWN.value)
+    }
+    differences: dict[str, list[str]] = {
+        host: [] for host in document["hosts"] if host not in silent
+    }
+    for change in document["plan"]["changes"]:
+        if change["host"] in differences:
+            differences[change["host"]].append(change["resource"])
+    return Sheet(
+        verb=document["verb"],
+        exit_code=document["exit_code"],
+        seconds=document["seconds"],
+        findings=() if compares else tuple(_finding(item) for item in document["findings"]),
+        silent=silent,
+        selected=tuple(document["hosts"]),
+        differences={host: tuple(found) for host, found in differences.items()}
+        if compares
+        else None,
+        error=document["error"] or "",
+        number=document["run"] or 0,
+    )
+
+
+def _finding(item: Mapping[str, Any]) -> Finding:
+    texts = {name: item[name] or "" for name in ("check", "message", "host", "hint", "cause")}
+    return Finding(level=Level[item["level"].upper()], **texts)
 
 
 def module_of(check: str) -> str:

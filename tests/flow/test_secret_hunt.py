@@ -43,6 +43,7 @@ COMMANDS = {
     "render": ("good", "render", "demo", *LIMIT, "--out", "rendered"),
     "render, json": ("good", "render", "demo", *LIMIT, "--format", "json"),
     "history": ("good", "history", "1", "--format", "json"),
+    "page, remembered": ("good", "report", "--from-journal", "--html", "remembered.html"),
 }
 CODES = {
     "plan": 2,
@@ -141,7 +142,14 @@ def test_what_remains_on_the_controller_holds_no_secret(
         if path.is_file() and not path.is_relative_to(site.host.root) and path.parent != store
     ]
     names = {path.name for path in kept}
-    assert {"journal.sqlite", "patroni.lease", "saved.plan", "app.conf", "digest.key"} <= names
+    assert {
+        "journal.sqlite",
+        "patroni.lease",
+        "saved.plan",
+        "app.conf",
+        "digest.key",
+        "page.html",
+    } <= names
     for path in kept:
         assert_clean(path.read_bytes(), str(path))
         assert path.name == "digest.key" or (store / "postgres.env").read_bytes()[:40] not in (
@@ -158,11 +166,12 @@ def test_the_hunt_could_have_found_something(spoken: Mapping[str, Spoken], site:
         "systemctl reload-or-restart app.service failed: " in spoken["a reload that talks"].stdout
     )
     assert "the password is" in spoken["exec"].stdout
-    silent = {"plan, saved", "run", "render", "history", "page"}
+    silent = {"plan, saved", "run", "render", "history", "page", "page, remembered"}
     silent |= {"plan, junit", "drift, junit", "health, prometheus"}  # they have no contents
     for name in COMMANDS.keys() - silent:
         assert MASK in spoken[name].stdout, name
-    assert MASK in (site.folder / "page.html").read_text()
+    for page in ("page.html", "remembered.html"):
+        assert MASK in (site.folder / page).read_text(), page
     assert f"-mirror {MASK} {MASK}" in spoken["drift"].stdout
     assert "-listen 5433" in spoken["drift"].stdout
     processes = spoken["a validator that talks"].processes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 from keybuzz.engine.documents import Documents
 from keybuzz.engine.journal import HostRecord, Journal
+from keybuzz.engine.looks import keep_look
 from keybuzz.model.content import Content
 from keybuzz.model.drift import DriftItem, compare
 from keybuzz.model.drill import DrillReport, Scenario, Tally, Trial, Verdict
@@ -197,6 +199,19 @@ def _drill(journal: Journal, start: float, seconds: float, path: Path) -> None:
     report = DrillReport("patroni", "patroni", "10.0.0.10:5432", trials, 200.0, number=run)
     journal.end(run, start + 900, 1, {}, "", "")
     Documents(path).keep(run, json.dumps(drill_document(report)))
+
+
+def looked(path: Path, report: Report, moment: float) -> int:
+    """Let the journal remember a look, as a verb does that has ended; return its number."""
+    journal = Journal(path)
+    words = (f"kbz {report.verb}",)
+    run = journal.begin(report.verb, words, report.modules, moment - report.seconds, path.parent)
+    hosts = {host: HostRecord(host, item.outcome, 0, "") for host, item in report.hosts.items()}
+    text = plan_text(report.plan)
+    journal.end(run, moment, int(report.exit_code), hosts, text, "")
+    answer = report_document(replace(report, number=run))
+    keep_look(journal, Documents(path), run, answer)
+    return run
 
 
 def facts(site: Site, path: Path, *, live: bool = True) -> Facts:

@@ -43,6 +43,7 @@ LOOKS = {
     "explain",
     "completion",
     "report",
+    "serve",
     "secrets check",
     "secrets vault-plan",
     "secrets stray",

@@ -42,8 +42,9 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """`report` writes a page, and `completion` what a shell reads: neither has a document."""
-    assert {words for words in LOOKS if "json" not in OFFERED[words]} == {"report", "completion"}
+    """`report` writes a page, `serve` answers with it, `completion` is what a shell reads: they have no document."""
+    without = {words for words in LOOKS if "json" not in OFFERED[words]}
+    assert without == {"report", "serve", "completion"}
     assert LOOKS - {"report", "completion"} | {"exec"} == WITH_A_FILE
 
 

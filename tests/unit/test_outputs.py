@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,13 @@ from keybuzz.engine.versions import Status as ImageStatus
 from keybuzz.model.finding import Finding, Level
 from keybuzz.model.load_balancer import Probe, Verdict
 from keybuzz.model.outcome import ExitCode, Outcome
+from keybuzz.model.record import report_document
 from keybuzz.model.report import HostReport
 from keybuzz.policy.violation import Verdict as PolicyVerdict
 from keybuzz.report.junit import junit_text
 from keybuzz.report.nagios import Status, nagios_failure, nagios_line
-from keybuzz.report.prometheus import METRICS, prometheus_failure, prometheus_text
-from keybuzz.report.sheet import Sheet, sheet_of
+from keybuzz.report.prometheus import METRICS, prometheus_failure, prometheus_page, prometheus_text
+from keybuzz.report.sheet import Sheet, sheet_of, sheet_of_document
 from keybuzz.report.sheets import (
     sheet_of_copies,
     sheet_of_images,
@@ -99,6 +101,36 @@ def test_prometheus_reads_the_differences_of_each_host_that_answered() -> None:
     assert found["kbz_drift_differences"] == {("db-1",): 3, ("db-2",): 2}
     assert found["kbz_last_run_exit_code"] == {(): 4}
     assert "kbz_check_level" not in found
+
+
+@pytest.mark.parametrize("verb", ["health", "drift", "plan"])
+def test_a_report_that_was_kept_as_a_document_has_the_same_sheet(verb: str) -> None:
+    causes = tuple(replace(finding, cause="a.b") for finding in FINDINGS)
+    made = report(verb, plan=PLAN, hosts=AWAY, findings=FINDINGS + causes, error="why", number=7)
+    text = json.dumps(report_document(made))
+    assert sheet_of_document(json.loads(text)) == sheet_of(made)
+
+
+def test_the_looks_of_two_verbs_are_one_page_that_announces_each_metric_once() -> None:
+    drift = sheet_of(report("drift", plan=PLAN, hosts=AWAY))
+    page = prometheus_page([(health(), NOW), (drift, NOW + 1)])
+    apart = [
+        sample
+        for text in (prometheus_text(health(), NOW), prometheus_text(drift, NOW + 1))
+        for sample in text.splitlines()
+        if not sample.startswith("#")
+    ]
+    lines = page.splitlines()
+    assert sorted(line for line in lines if not line.startswith("#")) == sorted(apart)
+    announced = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+    assert len(announced) == len(set(announced))
+    moments = [
+        (sample.labels["verb"], sample.value)
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "kbz_last_run_timestamp_seconds"
+    ]
+    assert moments == [("health", NOW), ("drift", NOW + 1)]
 
 
 def test_two_findings_of_one_check_on_one_host_are_one_series_with_the_worst() -> None:

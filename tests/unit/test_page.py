@@ -342,6 +342,20 @@ class TestCommand:
         assert done.returncode == 0
         assert "kbz run redis --limit redis-01" in page.read_text()
 
+    def test_the_journal_shows_the_last_health_too(
+        self, place: Place, kbz: Kbz, tmp_path: Path
+    ) -> None:
+        page = tmp_path / "kbz.html"
+        config = str(place.folder / "site.config")
+        asked = kbz("--config", config, "health", "rabbitmq", "--limit", "queue-0*")
+        assert asked.returncode == 4
+        done = kbz("--config", config, "report", "--from-journal", "--html", str(page))
+        assert done.returncode == 0
+        assert "reading" not in done.stderr
+        text = " ".join(read(page.read_text()).text)
+        assert re.search(r"0 of 3 hosts answered · asked \d{4}-\d\d-\d\d", text)
+        assert "rabbitmq.member.reachable" in text
+
     @pytest.mark.parametrize("content", ["{", "[]", '{"findings": []}'])
     def test_another_file_is_no_answer_of_health(
         self, place: Place, kbz: Kbz, tmp_path: Path, content: str
