@@ -153,6 +153,10 @@ DAMAGES = {
         "ssh-server:sshd",
     ),
     "a closed firewall rule": ("ufw --force delete allow from 10.0.0.0/16", "firewall:ufw"),
+    "a rule that the kernel lost": (
+        "iptables -D ufw-user-input -s 10.0.0.0/16 -j ACCEPT",
+        "firewall:ufw",
+    ),
     "a changed sysctl": ("sysctl -w net.core.somaxconn=128", "sysctl:net.core.somaxconn"),
     "a directory where patroni.yml should be": (
         f"docker stop patroni && rm {CONFIGURATION} && mkdir {CONFIGURATION}",

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.children import Completed
+from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds import firewall, packages, system
+from keybuzz.model.secret import DigestKey
 from keybuzz.model.system import Firewall, FirewallRule, NoSwap, Package, SshServer
 
 FSTAB = """\
@@ -59,6 +61,94 @@ def test_only_the_type_field_makes_a_swap_line(
     assert calls.made == ["swapoff -a"]
     read = system.read_swap(NoSwap().query(), None)  # type: ignore[arg-type]
     assert read["attributes"]["in_fstab"] == []
+
+
+RULES = """\
+*filter
+:ufw-user-input - [0:0]
+### RULES ###
+
+### tuple ### allow tcp 22 0.0.0.0/0 any 10.0.0.0/16 in comment=6b627a3a737368
+-A ufw-user-input -p tcp --dport 22 -s 10.0.0.0/16 -j ACCEPT
+
+### tuple ### allow any any 0.0.0.0/0 any 10.0.0.0/16 in comment=6b627a3a696e7465726e616c
+-A ufw-user-input -s 10.0.0.0/16 -j ACCEPT
+
+### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in
+-A ufw-user-input -p tcp --dport 6443 -j ACCEPT
+
+### tuple ### allow any any 0.0.0.0/0 any 10.42.0.0/16 in comment=62792068616e64
+-A ufw-user-input -s 10.42.0.0/16 -j ACCEPT
+### END RULES ###
+COMMIT
+"""
+"""As ufw 0.36 writes it; the comments are kbz:ssh, kbz:internal, none, and "by hand"."""
+KERNEL = "-N ufw-user-input\n" + "".join(
+    f"{line}\n" for line in RULES.splitlines() if line.startswith("-A")
+)
+CHAIN = "iptables -S ufw-user-input"
+
+
+def firewall_of(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, run_child: Any, *, enabled: str = "yes"
+) -> dict[str, Any]:
+    """Return what is read of a host with these files, and with a kernel that answers so."""
+    texts = {
+        "user.rules": RULES,
+        "user6.rules": "",
+        "ufw": 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n',
+        "ufw.conf": f"# comment\nENABLED={enabled}\nLOGLEVEL=low\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    monkeypatch.setattr(firewall, "_FILES", tuple(str(folder / name) for name in texts))
+    monkeypatch.setattr(firewall, "run_child", run_child)
+    monkeypatch.setattr(firewall.undo, "armed", lambda name: False)
+    found: dict[str, Any] = firewall.read_firewall(WANTED.query(), None)["attributes"]  # type: ignore[arg-type]
+    return found
+
+
+def test_the_files_of_ufw_say_what_it_would_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = Calls({CHAIN: KERNEL})
+    found = firewall_of(monkeypatch, tmp_path, calls)
+    wanted = dict(WANTED.wanted(DigestKey(b"k" * 32)))
+    assert {**found, "rules": tuple(found["rules"])} == wanted
+    assert calls.made == [CHAIN]
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_a_firewall_is_active_when_the_kernel_has_all_of_its_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: int
+) -> None:
+    lines = KERNEL.splitlines(keepends=True)
+    calls = Calls({CHAIN: "".join(lines[: len(lines) - lost])})
+    assert firewall_of(monkeypatch, tmp_path, calls)["active"] == (lost == 0)
+
+
+def test_a_firewall_that_is_off_or_was_never_loaded_is_not_active(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    off = firewall_of(monkeypatch, tmp_path, Calls({CHAIN: KERNEL}), enabled="no")
+    none = Completed(1, b"", b"iptables: No chain/target/match by that name.", False)
+    never = firewall_of(monkeypatch, tmp_path, lambda argv, **_: none)
+    for found in (off, never):
+        assert found == {
+            "active": False,
+            "incoming": "",
+            "outgoing": "",
+            "rules": [],
+            "confirmed": True,
+        }
+
+
+def test_an_iptables_that_does_not_work_is_an_error_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    locked = Completed(4, b"", b"Another app is currently holding the xtables lock.", False)
+    with pytest.raises(AgentError, match="xtables lock"):
+        firewall_of(monkeypatch, tmp_path, lambda argv, **_: locked)
 
 
 @pytest.fixture
