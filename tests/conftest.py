@@ -26,10 +26,11 @@ _ONE_LAB = (
     "tests/lab/test_scripts.py",
 )
 """They use the cluster of tests/lab/conftest.py, one after the other: the first finds bare servers."""
-_ALL_SERVERS = ("tests/lab/test_everything.py", "tests/lab/test_faults_seen.py")
-"""They use all servers of tests/lab/conftest.py, one after the other."""
+_ALL_SERVERS = ("tests/lab/test_whole_fleet.py", "tests/lab/test_faults_seen.py")
+"""They use the fleet of tests/lab/conftest.py, one after the other."""
 _LONGEST = (
     *_ALL_SERVERS,
+    "tests/lab/test_everything.py",
     *_ONE_LAB,
     "tests/lab/test_restart.py",
     "tests/lab/test_redis_proxy.py",

@@ -23,8 +23,9 @@ def execute(
 ) -> int:
     """Run one command on many hosts at once: kbz exec --limit db -- uptime.
 
-    Exit codes and both streams are kept. One word is run by a shell, several are run as they are. The leases
-    of the hosts' clusters are held, unless --looks says that the command changes nothing.
+    Exit codes and both streams are kept. One word is run by a shell, several are run as they are. The host needs no
+    Python for it, and ends the command when its time is over or the connection is lost. The leases of the hosts'
+    clusters are held, unless --looks says that the command changes nothing.
     """
     from keybuzz.engine.execute import execute_everywhere, look_everywhere, worst
     from keybuzz.report.execution import execution_document, execution_text

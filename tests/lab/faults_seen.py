@@ -21,11 +21,19 @@ class Fault:
     """Check id and level that `kbz health` must give; None when it must be silent."""
     drift: str = ""
     """Identity of the resource that `kbz drift` must name on the host; empty when it must be silent."""
+    stray: str = ""
+    """What `kbz drift` must call a stray there."""
     then: tuple[str, str] = ("", "")
     """A second host, and what happens there afterwards."""
 
     told_on: tuple[str, ...] = ()
     """Hosts that the one line names, where that is not the host alone."""
+
+    @property
+    def differences(self) -> tuple[tuple[str, str], ...]:
+        """Host and what `kbz drift` says of it."""
+        told = (self.drift, f"stray {self.stray}" if self.stray else "")
+        return tuple((self.host, what) for what in told if what)
 
     @property
     def seen(self) -> Seen | None:
@@ -89,6 +97,7 @@ HOSTS = (
         f"{_LOOP} redis:7.2.5-alpine",
         "docker rm -f looping",
         ("base.containers.restarting", "critical"),
+        stray="container:looping",
     ),
     Fault(
         "other resolvers",
@@ -104,6 +113,7 @@ HOSTS = (
         "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-docker.service",
         "rm /etc/systemd/system/redis-docker.service",
         ("redis.units.none", "warn"),
+        stray="unit:redis-docker.service",
     ),
     Fault(
         "an edited file",
@@ -168,6 +178,20 @@ HOSTS = (
         drift="container:redis",
     ),
     Fault(
+        "a container that nobody described",
+        "haproxy-02",
+        "docker create --name left-over $(docker images -q | head -n 1) true",
+        "docker rm left-over",
+        stray="container:left-over",
+    ),
+    Fault(
+        "a listening port that nobody described",
+        "redis-01",
+        "systemd-run --unit planted-port python3 -m http.server --bind 10.0.0.123 9999",
+        "systemctl stop planted-port",
+        stray="port:9999",
+    ),
+    Fault(
         "a service that is off",
         "proxysql-02",
         "systemctl -q disable --now fail2ban",
@@ -175,7 +199,7 @@ HOSTS = (
         drift="service:fail2ban.service",
     ),
 )
-"""They hurt no service, so that they can be there all at once. Strays are drift's: to be added with it."""
+"""They hurt no service, so that they can be there all at once."""
 
 _WRITE = (
     "docker exec patroni psql -qh /var/run/postgresql -U kb_admin postgres "

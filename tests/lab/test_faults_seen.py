@@ -1,6 +1,6 @@
 """Planted faults of many kinds: `kbz health` and `kbz drift` tell each once, at its level, and nothing else.
 
-It runs on the lab of tests/lab/test_everything.py, after it. Faults on different hosts are planted together.
+It runs on the 48 servers of tests/lab/test_whole_fleet.py, after it. Faults on different hosts are planted together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -21,39 +20,27 @@ from keybuzz.engine.deep import PLACE
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import EVERYTHING, EVERYTHING_HOSTS, Kbz, until
+from tests.lab.conftest import SERVERS, Kbz, until
 from tests.lab.endpoints import ENTRY
 from tests.lab.faults_seen import BASELINE, ROUNDS, Fault, Seen
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
-LIMIT = ("--limit", EVERYTHING)
 PATIENCE = 180
 """Seconds until a cluster has noticed a fault, or has got over it."""
 
 
 @pytest.fixture(scope="module")
-def kbz(everything: Kbz) -> Iterator[Kbz]:
-    """The lab of all modules, converged; gone at the end."""
-    everything.good("run", "all", *LIMIT, timeout=1800)
-    calm_restarts(everything)
-    poll(lambda: findings(everything), Counter(BASELINE), "a healthy lab")
-    yield everything
-    everything.good("lab", "down", "--wipe")
-
-
-def calm_restarts(kbz: Kbz) -> None:
-    """What earlier tests killed has come back again and again: a restart by hand begins a new count."""
-    for finding in health(kbz)["findings"]:
-        if finding["check"] == "base.containers.restarting" and finding["level"] != "ok":
-            names = finding["message"].partition(" restarted")[0].replace(",", "")
-            kbz.on(finding["host"], f"docker restart {names}")
-            until(lambda: kbz("health", "all", *LIMIT).code == 0, PATIENCE, f"{names} to be back")
+def kbz(fleet: Kbz) -> Kbz:
+    """All modules, converged."""
+    fleet.good("run", "all", "--all", timeout=3000)
+    poll(lambda: findings(fleet), Counter(BASELINE), "a healthy fleet")
+    return fleet
 
 
 def health(kbz: Kbz) -> dict[str, Any]:
     started = time.monotonic()
-    document = kbz("health", "all", *LIMIT, "--format", "json").json()
+    document = kbz("health", "all", "--format", "json").json()
     print(f"kbz health all: {document['seconds']} s, {time.monotonic() - started:.1f} s in all")
     return document
 
@@ -71,15 +58,18 @@ def findings(kbz: Kbz) -> Counter[Seen]:
 
 
 def differences(kbz: Kbz) -> Counter[tuple[str, str]]:
-    """Return what differs; what can not be read while its container is stopped follows from that."""
-    changes = kbz("drift", "all", *LIMIT, "--format", "json").json()["plan"]["changes"]
-    told = (change for change in changes if change["action"] != "later")
-    return Counter((change["host"], change["resource"]) for change in told)
+    """Return what differs, and strays; what can not be read while its container is stopped follows from that."""
+    document = kbz("drift", "all", "--format", "json").json()
+    told = (change for change in document["plan"]["changes"] if change["action"] != "later")
+    found = Counter((change["host"], change["resource"]) for change in told)
+    items = (item["id"] for item in document["drift"]["items"] if item["standing"] != "gone")
+    strays = (item.split("/", 2)[1:] for item in items if item.startswith("stray/"))
+    return found + Counter((host, f"stray {what}") for host, what in strays)
 
 
 def test_health_of_everything_asks_every_host(kbz: Kbz) -> None:
     document = health(kbz)
-    assert document["checked"] == {"answered": EVERYTHING_HOSTS, "selected": EVERYTHING_HOSTS}
+    assert document["checked"] == {"answered": SERVERS, "selected": SERVERS}
     assert document["exit_code"] == 0
     assert {finding["host"] for finding in document["findings"]} >= set(document["hosts"])
 
@@ -96,7 +86,7 @@ def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> Non
                 kbz.on(who[host], script)
         expected = Counter(BASELINE) + Counter(f.seen for f in faults if f.seen is not None)
         poll(lambda: findings(kbz), expected, "health")
-        described = Counter((fault.host, fault.drift) for fault in faults if fault.drift)
+        described = Counter(difference for fault in faults for difference in fault.differences)
         poll(lambda: differences(kbz), described, "drift")
     finally:
         undo(kbz, faults)
@@ -106,7 +96,7 @@ def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> Non
 
 def roles(kbz: Kbz) -> dict[str, str]:
     """Return a host for each module/role, such as patroni/leader."""
-    clusters = kbz("status", *LIMIT, "--format", "json").json()["clusters"]
+    clusters = kbz("status", "--format", "json").json()["clusters"]
     return {
         f"{cluster['module']}/{member['role']}": member["host"]
         for cluster in clusters
@@ -151,8 +141,8 @@ def test_a_host_without_network_is_told_once(kbz: Kbz) -> None:
         poll(lambda: findings(kbz), expected, "health")
         document = health(kbz)
         assert document["checked"] == {
-            "answered": EVERYTHING_HOSTS - 1,
-            "selected": EVERYTHING_HOSTS,
+            "answered": SERVERS - 1,
+            "selected": SERVERS,
         }
         assert document["exit_code"] == 4
     finally:
@@ -176,7 +166,7 @@ def test_a_probe_goes_through_every_endpoint_and_leaves_nothing(kbz: Kbz) -> Non
 
 def probes(kbz: Kbz) -> dict[str, str]:
     """Return what each probe says; all of them are well."""
-    document = kbz.good("health", "all", *LIMIT, "--deep", "--format", "json").json()
+    document = kbz.good("health", "all", "--deep", "--format", "json").json()
     told = [finding for finding in document["findings"] if finding["check"].endswith(".probe")]
     assert {finding["level"] for finding in told} == {"ok"}, told
     return {finding["check"].partition(".")[0]: finding["message"] for finding in told}

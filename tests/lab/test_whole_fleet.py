@@ -1,39 +1,21 @@
 """All 48 servers at once: `kbz run all --all` from bare to green, again, and one look at everything.
 
-The tests of this file build on each other, in the order of the file.
+The tests of this file build on each other, in the order of the file; test_faults_seen.py goes on with the lab.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
-
 import pytest
 
-from tests.lab.conftest import Kbz, until, write_site
+from tests.lab.conftest import SERVERS, Kbz, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
-LAB = "kbz-fleet"
-SERVERS = 48
-
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of every server of servers.tsv, bare; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        started = time.monotonic()
-        made.good("lab", "up", timeout=1800)
-        print(f"lab up: {time.monotonic() - started:.0f} s")
-        made.good("secrets", "init")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(fleet: Kbz) -> Kbz:
+    """All servers, bare."""
+    return fleet
 
 
 def test_run_all_turns_48_bare_servers_into_the_whole_platform(kbz: Kbz) -> None:
