@@ -99,6 +99,17 @@ class Docker:
         """Return a container as Docker tells it, or None."""
         return self.get(f"/containers/{quote(container)}/json")
 
+    def log(self, container: str, lines: int) -> tuple[bytes, bytes]:
+        """Return the last lines of a container that has no terminal, both streams apart."""
+        path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&tail={lines}"
+        response = self.call("GET", path)
+        self._expect(response, f"read the log of {container}")
+        frames, _ = _frames(response.body)
+        stdout, stderr = (
+            b"".join(text for stream, text in frames if stream == wanted) for wanted in (1, 2)
+        )
+        return stdout, stderr
+
     def execute(
         self,
         container: str,

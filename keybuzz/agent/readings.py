@@ -69,6 +69,18 @@ def _container_command(query: dict[str, Any], context: Context) -> Any:
     }
 
 
+def _container_log(query: dict[str, Any], context: Context) -> Any:
+    container = context.docker.inspect(query["container"])
+    if container is None:
+        raise AgentError(f"there is no container {query['container']}", "")
+    stdout, stderr = context.docker.log(query["container"], query["lines"])
+    return {
+        "restarts": container["RestartCount"],
+        "stdout": stdout.decode(errors="replace"),
+        "stderr": stderr.decode(errors="replace"),
+    }
+
+
 def _listing(query: dict[str, Any], context: Context) -> Any:
     try:
         return {"there": True, "names": sorted(os.listdir(query["path"]))[:200]}
@@ -201,6 +213,7 @@ _NETWORK = {
 _HOST = {
     "command": _command,
     "container-command": _container_command,
+    "container-log": _container_log,
     "listing": _listing,
     "text": _text,
     "secret-copies": _secret_copies,

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from nornir.core import Nornir
 
 _GOOD = (Outcome.OK, Outcome.CHANGED)
-_POLL = 0.5
-"""Seconds between two readings of a gate."""
+_POLL = (0.5, 2.0)
+"""Seconds between two readings of a gate: at first, and at most, after it has waited for long."""
 
 
 @dataclass
@@ -210,7 +210,7 @@ class Conductor:
             if reason != told:
                 self.listen(events.GateWaiting(gate.name, reason))
                 told = reason
-            self.stop.wait(_POLL)
+            self.stop.wait(min(max(_POLL[0], elapsed / 20), _POLL[1]))
             self._check_stop()
             snapshot, whole = self._glance(module, snapshot), False
 

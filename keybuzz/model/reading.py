@@ -68,6 +68,24 @@ class ContainerCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerLog:
+    """{"restarts", "stdout", "stderr"}: how often Docker has restarted a container, and its last lines."""
+
+    name: str
+    container: str
+    lines: int
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "container-log",
+            "name": self.name,
+            "container": self.container,
+            "lines": self.lines,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class DirectoryListing:
     """Names in a directory; the answer is {"there": bool, "names": [str]}."""
 
@@ -314,6 +332,7 @@ Reading = (
     HttpGet
     | Command
     | ContainerCommand
+    | ContainerLog
     | DirectoryListing
     | FileText
     | SecretCopies

@@ -8,7 +8,7 @@ from keybuzz.model.content import Content, Template
 from keybuzz.model.docker import Image
 from keybuzz.model.files import Directory, File, ImageValidator
 from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
-from keybuzz.model.reading import Command, DirectoryListing, MysqlQuery, Reading
+from keybuzz.model.reading import ContainerLog, DirectoryListing, MysqlQuery, Reading
 from keybuzz.model.resource import Resource
 from keybuzz.model.server import Server
 from keybuzz.model.strays import Traces
@@ -100,8 +100,5 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
         ),
         DirectoryListing("galera.volume", values.VOLUME),
         DirectoryListing("galera.data", values.DATA),
-        Command(
-            "galera.restarts", ("docker", "inspect", "-f", "{{.RestartCount}}", values.CONTAINER)
-        ),
-        Command("galera.log", ("docker", "logs", "--tail", "2", values.CONTAINER)),
+        ContainerLog("galera.log", values.CONTAINER, 2),
     )

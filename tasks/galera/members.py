@@ -95,8 +95,8 @@ def writer(live: Live) -> str | None:
 
 def log(view: HostView) -> str:
     """Return how often Docker has restarted the container, and what it said last; empty when nobody knows."""
-    restarts, lines = view.answer("galera.restarts"), view.answer("galera.log")
-    count = str(restarts.value["stdout"]).strip() if restarts.known else ""
+    lines = view.answer("galera.log")
+    count = str(lines.value["restarts"]) if lines.known else ""
     said = str(lines.value["stderr"] or lines.value["stdout"]).strip() if lines.known else ""
     last = said.splitlines()[-1][:160] if said else ""
     parts = (f"{count} restarts" if count not in ("", "0") else "", last)

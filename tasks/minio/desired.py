@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.model.docker import Image
 from keybuzz.model.files import Directory
 from keybuzz.model.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
-from keybuzz.model.reading import Command, HttpGet, Reading, TcpPorts
+from keybuzz.model.reading import ContainerLog, HttpGet, Reading, TcpPorts
 from keybuzz.model.server import Server
 from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
@@ -38,5 +38,5 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
         HttpGet("minio.console", f"http://{server.address}:{values.CONSOLE_PORT}/"),
         MinioLook("minio.node", values.access(site, server)),
         TcpPorts("minio.ports", (PORT, values.CONSOLE_PORT)),
-        Command("minio.log", ("docker", "logs", "--tail", "1", values.CONTAINER)),
+        ContainerLog("minio.log", values.CONTAINER, 1),
     )

@@ -200,6 +200,20 @@ def validating(code: int, log: bytes, gone: list[str]) -> Answer:
     return answer
 
 
+def test_the_last_lines_of_a_container_with_both_streams_apart(serve: Serving) -> None:
+    log = stream_frame(2, b"warning\n") + stream_frame(1, b"ready\n") + stream_frame(2, b"last\n")
+
+    def answer(request: Request) -> bytes | Iterator[bytes]:
+        if request.path == "/containers/db/logs?stdout=1&stderr=1&tail=3":
+            return b"HTTP/1.0 200 OK\r\n\r\n" + log
+        return respond(404, {"message": "No such container: web"})
+
+    with serve(answer) as server:
+        assert docker(server).log("db", 3) == (b"ready\n", b"warning\nlast\n")
+        with pytest.raises(AgentError, match="No such container: web"):
+            docker(server).log("web", 3)
+
+
 def test_a_validator_has_no_network_and_is_removed(serve: Serving) -> None:
     gone: list[str] = []
     log = stream_frame(2, b"line 3 is odd\n") + stream_frame(1, b"checked\n")

@@ -264,8 +264,9 @@ class World:
             "galera.application": Answer("galera.application", {"denied": "", "rows": {}})
             if node.primary
             else Answer("galera.application", problem="nothing answers"),
-            "galera.restarts": Answer("galera.restarts", {"stdout": "7\n", "stderr": ""}),
-            "galera.log": Answer("galera.log", {"stdout": "", "stderr": "one\nlast words\n"}),
+            "galera.log": Answer(
+                "galera.log", {"restarts": 7, "stdout": "", "stderr": "one\nlast words\n"}
+            ),
         }
 
     def _node(self, node: Node) -> Answer:

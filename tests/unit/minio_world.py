@@ -224,7 +224,9 @@ class World:
             "minio.console": Answer("minio.console", live),
             "minio.node": self._look(node) if serves else Answer("minio.node", problem=silent),
             "minio.ports": Answer("minio.ports", {"listeners": listeners, "connections": {}}),
-            "minio.log": Answer("minio.log", {"stdout": "", "stderr": "one\nlast words\n"}),
+            "minio.log": Answer(
+                "minio.log", {"restarts": 0, "stdout": "", "stderr": "one\nlast words\n"}
+            ),
         }
 
     def _look(self, node: Node) -> Answer:
