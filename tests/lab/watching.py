@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,34 +17,71 @@ import pytest
 
 from tests.lab.conftest import Kbz
 
-_YOUNG = 200
-"""Looks at one process."""
+_CONNECTOR, _PROCESSES, _LISTEN, _EXEC = 11, 1, 1, 2
+"""Of Linux' linux/netlink.h, linux/connector.h and linux/cn_proc.h."""
+_ROOM = 1 << 23
+_PAUSE = 0.5
+"""Seconds between looks at all processes: one may change its own title."""
+_EAGER = -20
 
 
 @contextmanager
 def watching() -> Iterator[set[bytes]]:
-    """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs."""
+    """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs.
+
+    The kernel tells of each program that begins, so that a short life is seen, and no core is taken by looking.
+    """
     seen: set[bytes] = set()
     ended = threading.Event()
+    with _programs() as programs:
+        works = (lambda: _listen(programs, seen, ended), lambda: _look_around(seen, ended))
+        threads = [threading.Thread(target=work, name="watching") for work in works]
+        for thread in threads:
+            thread.start()
+        try:
+            yield seen
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join(30)
+        assert not any(thread.is_alive() for thread in threads)
 
-    def look() -> None:
-        # A young process may still become another program; an old one is not read again, so that a short life is seen.
-        looks: dict[str, int] = {}
-        while not ended.is_set():
-            running = {path.name for path in Path("/proc").glob("[0-9]*")}
-            looks = {pid: looks.get(pid, 0) + 1 for pid in running}
-            for pid in (pid for pid, count in looks.items() if count <= _YOUNG):
-                for name in ("cmdline", "environ"):
-                    with suppress(OSError):  # it has just ended
-                        seen.add(Path(f"/proc/{pid}/{name}").read_bytes())
 
-    thread = threading.Thread(target=look, name="watching")
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join(30)
+def _programs() -> socket.socket:
+    """Return a socket on which the kernel tells of processes, before the first that matters begins."""
+    told = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _CONNECTOR)
+    told.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+    told.bind((0, _PROCESSES))
+    wish = struct.pack("=IIIIHHI", _PROCESSES, 1, 0, 0, 4, 0, _LISTEN)
+    done = 3  # NLMSG_DONE
+    told.send(struct.pack("=IHHII", 16 + len(wish), done, 0, 0, told.getsockname()[0]) + wish)
+    told.settimeout(_PAUSE)
+    return told
+
+
+def _listen(programs: socket.socket, seen: set[bytes], ended: threading.Event) -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _EAGER)
+    while not ended.is_set():
+        with suppress(
+            OSError
+        ):  # nothing happened, or more than fits: the next look around makes up for it
+            what, pid = struct.unpack_from("=I12xI", programs.recv(4096), 36)
+            if what == _EXEC:
+                _look(str(pid), seen)
+
+
+def _look_around(seen: set[bytes], ended: threading.Event) -> None:
+    while True:
+        for path in Path("/proc").glob("[0-9]*"):
+            _look(path.name, seen)
+        if ended.wait(_PAUSE):
+            return
+
+
+def _look(pid: str, seen: set[bytes]) -> None:
+    for name in ("cmdline", "environ"):
+        with suppress(OSError):  # it has just ended
+            seen.add(Path(f"/proc/{pid}/{name}").read_bytes())
 
 
 def kill_at_something_new(
