@@ -51,7 +51,6 @@ class Channel(Protocol):
     status_event: Event
 
     def settimeout(self, timeout: float) -> None: ...
-    def exec_command(self, command: str) -> None: ...
     def recv(self, size: int) -> bytes: ...
     def recv_stderr(self, size: int) -> bytes: ...
     def recv_stderr_ready(self) -> bool: ...
@@ -70,18 +69,21 @@ class Shell:
 
     def __init__(
         self,
-        open_channel: Callable[[], Channel],
+        start: Callable[[str], Channel],
         release: Callable[[], object],
         *,
         where: str,
         hide: Hide,
     ) -> None:
-        """`release` ends the connection. What comes from the host goes through `hide`."""
+        """`start` runs words of a shell on a new channel, `release` ends the connection.
+
+        What comes from the host goes through `hide`.
+        """
         self.where = where
         self.broken = False
         self.requests = 0
         """Commands so far."""
-        self._open_channel = open_channel
+        self._start = start
         self._release = release
         self._hide = hide
 
@@ -95,9 +97,8 @@ class Shell:
             raise ContactError("the connection was lost before", where=self.where)
         self.requests += 1
         started = time.monotonic()
-        channel = self._open_channel()
+        channel = self._start(guarded(argv, timeout))
         try:
-            channel.exec_command(guarded(argv, timeout))
             output = _Output(channel, started + timeout + ANSWER_MARGIN)
             output.collect()
             code = output.exit_code()
@@ -113,6 +114,8 @@ class Shell:
         self._release()
 
     def _execution(self, output: _Output, code: int, timeout: float, taken: float) -> Execution:
+        if code < 0:
+            raise self._lost("output ended, and no exit code came")
         noise, mark, stdout = output.stdout.partition(MARK)
         stderr = str(self._hide(output.stderr.decode(errors="replace")))
         if not mark:
@@ -122,8 +125,6 @@ class Shell:
                 where=self.where,
                 hint="the user needs a login shell that runs /bin/sh, and `timeout` of coreutils",
             )
-        if code < 0:
-            raise self._lost("output ended, and no exit code came")
         shown = str(self._hide(stdout.decode(errors="replace")))
         return Execution(code, shown, stderr, code in _OUT_OF_TIME and taken >= timeout)
 

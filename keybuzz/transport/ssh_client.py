@@ -108,11 +108,7 @@ def agent_stream(
 ) -> SocketStream:
     """Start the loader on a new channel of a connection; `release` closes all of it."""
     try:
-        channel = _channel(transport, target)
-        channel.exec_command(f"exec {shlex.join(command(target.options.python))}")
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        release()
-        raise _no_channel(target, error) from error
+        channel = _run(transport, target, f"exec {shlex.join(command(target.options.python))}")
     except ContactError:
         release()
         raise
@@ -132,7 +128,9 @@ def shell(
     transport: Transport, target: Target, hide: Hide, *, release: Callable[[], object]
 ) -> Shell:
     """Return what runs single commands over a connection; `release` closes all of it."""
-    return Shell(lambda: _channel(transport, target), release, where=target.name, hide=hide)
+    return Shell(
+        lambda words: _run(transport, target, words), release, where=target.name, hide=hide
+    )
 
 
 def close_transport(transport: Transport) -> None:
@@ -149,19 +147,18 @@ def close_transport(transport: Transport) -> None:
     transport.close()
 
 
-def _channel(transport: Transport, target: Target) -> paramiko.Channel:
+def _run(transport: Transport, target: Target, words: str) -> paramiko.Channel:
+    """Start a command of the user's login shell on a new channel."""
     try:
-        return transport.open_session(window_size=WINDOW, timeout=CONNECT_TIMEOUT)
+        channel = transport.open_session(window_size=WINDOW, timeout=CONNECT_TIMEOUT)
+        channel.exec_command(words)
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise _no_channel(target, error) from error
-
-
-def _no_channel(target: Target, error: Exception) -> ContactError:
-    return ContactError(
-        f"the host gave no channel for a command: {error}",
-        where=target.name,
-        hint="too many sessions on this connection (MaxSessions), or the user has no shell",
-    )
+        raise ContactError(
+            f"the host gave no channel for a command: {error}",
+            where=target.name,
+            hint="too many sessions on this connection (MaxSessions), or the user has no shell",
+        ) from error
+    return channel
 
 
 def _shake_hands(target: Target, transport: Transport) -> None:

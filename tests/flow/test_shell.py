@@ -7,6 +7,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from nornir.core.configuration import Config
@@ -155,6 +156,61 @@ def test_many_commands_at_once_need_no_more_channels_than_a_server_gives(
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(8))) == [[0] * 5] * 8
+
+
+class Spoken:
+    """A channel whose command has ended, with what came on it."""
+
+    def __init__(self, stdout: bytes, code: int) -> None:
+        self.status_event = Event()
+        self.status_event.set()
+        self._pieces = [stdout, b""]
+        self._code = code
+
+    def settimeout(self, timeout: float) -> None:
+        del timeout
+
+    def recv(self, size: int) -> bytes:
+        del size
+        return self._pieces.pop(0)
+
+    def recv_stderr(self, size: int) -> bytes:
+        raise AssertionError(size)
+
+    def recv_stderr_ready(self) -> bool:
+        return False
+
+    def exit_status_ready(self) -> bool:
+        return True
+
+    def recv_exit_status(self) -> int:
+        return self._code
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def spoken(stdout: bytes, code: int) -> Shell:
+    return Shell(
+        lambda words: Spoken(stdout, code), lambda: None, where="web-01", hide=lambda value: value
+    )
+
+
+def test_what_a_login_script_prints_is_no_output_of_the_command() -> None:
+    done = spoken(b"Welcome to web-01!\n\0kbz\n7\n", 0).execute(["id"])
+    assert (done.stdout, done.exit_code) == ("7\n", 0)
+
+
+def test_a_user_without_a_shell_is_told_in_the_hosts_words() -> None:
+    with pytest.raises(ContactError, match="This account is currently not available"):
+        spoken(b"This account is currently not available.\n", 1).execute(["id"])
+
+
+def test_an_end_without_an_exit_code_is_a_lost_contact() -> None:
+    shell = spoken(b"\0kbz\nhalf", -1)
+    with pytest.raises(ContactError, match="contact was lost") as caught:
+        shell.execute(["id"])
+    assert (caught.value.inside_step, shell.broken) == (True, True)
 
 
 def test_no_python_is_needed(loopback: Loopback) -> None:
