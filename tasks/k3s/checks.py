@@ -9,7 +9,7 @@ from keybuzz.model.live import HostView, Live, Member, Topology
 from keybuzz.model.system import SystemdUnit
 from tasks.k3s.members import Node, Place, look, masters, nodes, places
 from tasks.k3s.network import reaches
-from tasks.k3s.ready import ingress_not_ready, no_api, not_ready
+from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered
 
 _VERSION = re.compile(r"(?m)^Description=K3s (\S+)")
 
@@ -137,12 +137,10 @@ def _schedulable(node: Node) -> Finding:
 
 
 def _answers(view: HostView, node: Node) -> Finding:
-    """/healthz, because / is 404 where the ingress is well."""
-    check, answer = "k3s.ingress.answers", view.answer("k3s.ingress")
-    if answer.known and answer.value["status"] == 200:
-        return Finding(check, Level.OK, "/healthz: 200", node.name)
-    told = f"/healthz: {answer.value['status']}" if answer.known else answer.problem
-    return Finding(check, Level.CRITICAL, told, node.name)
+    check, told = "k3s.ingress.answers", unanswered(view)
+    if told:
+        return Finding(check, Level.CRITICAL, told, node.name)
+    return Finding(check, Level.OK, "/healthz: 200", node.name)
 
 
 def _strangers(live: Live, known: dict[str, Node]) -> tuple[Finding, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.live import Live
+from keybuzz.model.live import HostView, Live
 from tasks.k3s.members import Place, log, look, nodes, places
 
 
@@ -75,3 +75,25 @@ def ingress_not_ready(live: Live) -> str | None:
         told = ", ".join(f"{found[name]} {name}" for name in ("desired", "updated", "ready"))
         return f"the ingress: {told} of {len(known)} nodes"
     return None
+
+
+def ingress_silent(live: Live) -> str | None:
+    """Return why the ingress does not answer on every node that is Ready, or None when it does.
+
+    Ready is what the cluster says of its pods; a visitor asks the port of a node.
+    """
+    if (reason := ingress_not_ready(live)) is not None:
+        return reason
+    for host, node in nodes(live).items():
+        view = live.hosts.get(host)
+        if node.ready and view is not None and (told := unanswered(view)):
+            return f"the ingress does not answer on {host}: {told}"
+    return None
+
+
+def unanswered(view: HostView) -> str:
+    """Return what a node says instead of 200 on /healthz (/ is 404 where the ingress is well); empty when it is well."""
+    answer = view.answer("k3s.ingress")
+    if not answer.known:
+        return answer.problem
+    return "" if answer.value["status"] == 200 else f"/healthz: {answer.value['status']}"

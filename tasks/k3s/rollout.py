@@ -16,7 +16,7 @@ from keybuzz.model.live import Gate, Live, Stage
 from keybuzz.model.plan import Action, Change
 from keybuzz.model.system import InterfaceOption, SystemdUnit
 from tasks.k3s.members import masters, nodes, places
-from tasks.k3s.ready import ingress_not_ready, no_api, not_ready
+from tasks.k3s.ready import ingress_silent, no_api, not_ready
 from tasks.k3s.steps import JOIN_TIMEOUT, birth, forget, roll, start
 
 RETURN_TIMEOUT = 180.0
@@ -193,7 +193,7 @@ def _inside(live: Live, inside: list[Change]) -> Stage | None:
     return Stage(
         "ingress" if len(held) < len(inside) else f"{', '.join(held)} takes pods again",
         tuple(inside),
-        after=Gate("the ingress serves on every node", ingress_not_ready, INGRESS_TIMEOUT),
+        after=Gate("the ingress serves on every node", ingress_silent, INGRESS_TIMEOUT),
     )
 
 
@@ -205,7 +205,7 @@ def _settle(live: Live) -> Stage | None:
         return None
     if not_ready(live, hosts) is not None:
         return _wait(live, hosts)
-    if ingress_not_ready(live) is None:
+    if ingress_silent(live) is None:
         return None
-    gate = Gate("the ingress serves on every node", ingress_not_ready, INGRESS_TIMEOUT)
+    gate = Gate("the ingress serves on every node", ingress_silent, INGRESS_TIMEOUT)
     return Stage("wait", (), after=gate)

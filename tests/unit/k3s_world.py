@@ -63,6 +63,8 @@ class Host:
     snapshots: int = 0
     sick: bool = False
     """It runs, and is not Ready."""
+    silent: bool = False
+    """Its pod of the ingress is ready, and does not answer."""
     foreign: bool = False
 
 
@@ -210,7 +212,9 @@ class World:
         }
         return {
             **{name: Answer(name, {"there": True, "names": n}) for name, n in listed.items()},
-            "k3s.ingress": Answer("k3s.ingress", {"status": 200, "json": None}),
+            "k3s.ingress": Answer("k3s.ingress", problem="Connection refused")
+            if found.silent
+            else Answer("k3s.ingress", {"status": 200, "json": None}),
             "k3s.network": Answer("k3s.network", {**network, "routes": others}),
             "k3s.log": Answer("k3s.log", {"exit_code": 0, "stdout": "", "stderr": ""}),
             **({"k3s.api": self._api(host)} if host in MASTERS else {}),

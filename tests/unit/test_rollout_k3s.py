@@ -188,6 +188,21 @@ class TestWaits:
         assert not_ready(world.live(), [host]) == f"{host}: K3s is activating (activating)"
 
 
+    def test_an_ingress_that_is_ready_and_does_not_answer_is_waited_for(self) -> None:
+        """A run of 48 servers ended with three nodes that did not serve yet: the cluster said that they did."""
+        world = World.healthy()
+        world.hosts["k8s-worker-05"].silent = True
+        stage = MODULE.next_stage(world.live())
+        assert stage is not None
+        assert stage.changes == ()
+        assert stage.after is not None
+        told = stage.after.reason(world.live())
+        assert told == "the ingress does not answer on k8s-worker-05: Connection refused"
+        world.hosts["k8s-worker-05"].silent = False
+        assert stage.after.reason(world.live()) is None
+        assert MODULE.next_stage(world.live()) is None
+
+
 class TestTurns:
     def test_a_node_is_drained_by_another_master_and_given_pods_again_when_it_is_ready(
         self,
