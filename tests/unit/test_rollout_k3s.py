@@ -187,7 +187,6 @@ class TestWaits:
         world.damage(host, unit_of(host), state="activating")
         assert not_ready(world.live(), [host]) == f"{host}: K3s is activating (activating)"
 
-
     def test_an_ingress_that_is_ready_and_does_not_answer_is_waited_for(self) -> None:
         """A run of 48 servers ended with three nodes that did not serve yet: the cluster said that they did."""
         world = World.healthy()
