@@ -92,7 +92,7 @@ def ingress_silent(live: Live) -> str | None:
 
 
 def unanswered(view: HostView) -> str:
-    """Return what a node says instead of 200 on /healthz (/ is 404 where the ingress is well); empty when it is well."""
+    """Return what a node says instead of 200 on /healthz (/ is 404 where all is well); empty when it is well."""
     answer = view.answer("k3s.ingress")
     if not answer.known:
         return answer.problem
