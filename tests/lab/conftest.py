@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,36 +127,35 @@ def write_site(folder: Path, name: str) -> Kbz:
     return Kbz(folder / "nornir_config.yaml", root)
 
 
-@pytest.fixture(scope="session")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare database servers and fresh credentials; gone at the end."""
+@contextmanager
+def bare_lab(folder: Path, name: str, *limit: str) -> Iterator[Kbz]:
+    """Run a lab of bare servers, with fresh credentials, until the block ends; nothing of it is left then."""
     if os.geteuid() != 0:
         pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "db", timeout=900)
-        made.good("secrets", "init")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
-
-
-@pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of every server of servers.tsv, bare, with fresh credentials; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), FLEET)
+    made = write_site(folder, name)
     made.good("lab", "down", "--wipe")
     try:
         started = time.monotonic()
-        made.good("lab", "up", timeout=1800)
+        made.good("lab", "up", *limit, timeout=1800)
         print(f"lab up: {time.monotonic() - started:.0f} s")
         made.good("secrets", "init")
         yield made
     finally:
         made.good("lab", "down", "--wipe")
+
+
+@pytest.fixture(scope="session")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of three bare database servers and fresh credentials; gone at the end."""
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "db") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of every server of servers.tsv, bare, with fresh credentials; gone at the end."""
+    with bare_lab(tmp_path_factory.mktemp("site"), FLEET) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

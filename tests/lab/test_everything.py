@@ -5,14 +5,13 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 
-from tests.lab.conftest import Kbz, until, write_site
+from tests.lab.conftest import Kbz, bare_lab, until
 from tests.lab.endpoints import (
     CLIENT_ERRORS,
     ENDPOINTS,
@@ -71,16 +70,8 @@ MODULES = {
 @pytest.fixture(scope="module")
 def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """A lab of all servers that carry a service for applications, bare; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", GROUPS, timeout=1200)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", GROUPS) as made:
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 @pytest.fixture(scope="module")
