@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from keybuzz.lab.process import Report, run, succeeds
+from keybuzz.lab.process import Argument, Report, exclusive, run, succeeds
 from keybuzz.model.errors import KbzError
 
 PROGRAMS = {
@@ -33,6 +34,12 @@ DAEMONS = {
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _INSTALL_SECONDS = 900
+_LOCK = Path("/run/lock/kbz-packages.lock")
+"""All labs of this machine: two that come up at once on a new machine both find the packages missing."""
+_HELD = ("Could not get lock", "Unable to lock directory")
+"""apt's words when another program has its lock: unattended-upgrades, or somebody's own apt."""
+_HELD_SECONDS = 600
+_LOOK_AGAIN_SECONDS = 2.0
 
 
 def missing(programs: Mapping[str, str] = PROGRAMS, root: Path = Path("/")) -> tuple[str, ...]:
@@ -55,18 +62,50 @@ def ensure(report: Report, programs: Mapping[str, str] = PROGRAMS) -> None:
             where="lab",
             hint="run it as root, or with sudo",
         )
-    packages = missing(programs)
-    if not packages:
+    if not missing(programs):
         return
-    report("", f"Installing Debian packages on this machine: {' '.join(packages)}")
-    with _no_daemon_starts():
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        run(["apt-get", "update", "-q"], seconds=_INSTALL_SECONDS, environment=quiet)
-        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    with exclusive(_LOCK):
+        packages = missing(programs)
+        if packages:
+            report("", f"Installing Debian packages on this machine: {' '.join(packages)}")
+            _install(packages, report)
+
+
+def patiently(work: Callable[[], object], report: Report, seconds: float = _HELD_SECONDS) -> None:
+    """Do something with apt, again while another program holds apt's lock.
+
+    apt's own DPkg::Lock::Timeout does not cover the lock of `apt-get update`. Raises what `work`
+    raises for any other reason, or when the lock is still held after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    told = False
+    while True:
         try:
-            run(install, seconds=_INSTALL_SECONDS, environment=quiet)
+            work()
+        except KbzError as error:
+            held = any(words in str(error) for words in _HELD)
+            if not held or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        if not told:
+            report("", "Another program has apt's lock: waiting for it.")
+            told = True
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _install(packages: Sequence[str], report: Report) -> None:
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    with _no_daemon_starts():
+        patiently(lambda: _apt(["apt-get", "update", "-q"]), report)
+        try:
+            patiently(lambda: _apt(install), report)
         finally:
             _disable(packages)
+
+
+def _apt(words: Sequence[Argument]) -> None:
+    run(words, seconds=_INSTALL_SECONDS, environment={"DEBIAN_FRONTEND": "noninteractive"})
 
 
 def _disable(packages: Iterable[str]) -> None:
