@@ -6,7 +6,7 @@ import hashlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence, Set
     from typing import Any, TypeVar
 
     from keybuzz.agent.channel import Channel
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 class Context:
     """One request's view of the host. Nothing is cached longer than that."""
 
-    def __init__(self, key: str, channel: Channel) -> None:
+    def __init__(
+        self, key: str, channel: Channel, queries: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self.channel = channel
+        self._queries = queries
         self._key = bytes.fromhex(key)
         self._cache: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
@@ -33,6 +36,11 @@ class Context:
 
             self._docker = Docker()
         return self._docker
+
+    def named(self, kinds: Set[str]) -> tuple[str, ...]:
+        """Return the names of all resources of these kinds that the request asks for: one look can serve all."""
+        found = (query["name"] for query in self._queries if query["kind"] in kinds)
+        return tuple(dict.fromkeys(found))
 
     def once(self, name: str, read: Callable[[], Value]) -> Value:
         """Return `read()`, called at most once per request under that name."""

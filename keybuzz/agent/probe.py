@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(request: dict[str, Any], channel: Channel) -> dict[str, Any]:
     """Answer {"states": [...], "answers": [...]} in the order of the queries."""
-    context = Context(request["key"], channel)
+    context = Context(request["key"], channel, request["resources"])
     return {
         "states": [read(query, context) for query in request["resources"]],
         "answers": [readings.answer(query, context) for query in request["readings"]],

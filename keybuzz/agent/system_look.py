@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import time
 
 from keybuzz.agent.errors import AgentError
@@ -36,6 +37,9 @@ _TIME_FILES = (
     "/etc/chrony/conf.d",
     "/etc/chrony/sources.d",
 )
+_MAXERROR = slice(24, 32)
+"""Of struct timex where a long has 8 bytes, in microseconds."""
+_LARGEST_ERROR = 16_000_000
 _ASKED = re.compile(r"(?m)^\s*(?:(?:Fallback)?NTP\s*=|(?:server|pool|peer)\s)\s*(.*)$")
 
 
@@ -50,6 +54,8 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "kernel": os.uname().release,
         "oom_kills": oom_kills(query["seconds"]),
         "time_servers": time_servers(),
+        "clock_synchronised": clock_synchronised(),
+        "resolvers": resolvers(),
         "containers": _containers(context),
     }
 
@@ -150,6 +156,31 @@ def time_servers(paths: tuple[str, ...] = _TIME_FILES) -> list[str]:
             for line in _ASKED.findall(_read_if_there(file)):
                 named |= {word for word in line.split() if "." in word or ":" in word}
     return sorted(named)
+
+
+def clock_synchronised() -> bool | None:
+    """Return what the kernel says of its clock, judged as timedatectl does; None where it tells nobody."""
+    import ctypes
+
+    timex = ctypes.create_string_buffer(256)  # longer than any struct timex; modes 0 only asks
+    if ctypes.CDLL(None).adjtimex(timex) < 0:
+        return None
+    return int.from_bytes(timex.raw[_MAXERROR], sys.byteorder, signed=True) < _LARGEST_ERROR
+
+
+def resolvers(folder: str = "/run/systemd/resolve") -> list[str] | None:
+    """Return the name servers that systemd-resolved says it uses; None where it does not run.
+
+    It leaves its file behind when it is stopped, so its socket is tried too.
+    """
+    from keybuzz.agent.http import connect_unix
+
+    try:
+        connect_unix(f"{folder}/io.systemd.Resolve", 1.0).close()
+    except OSError:
+        return None
+    lines = (line.split() for line in _read_if_there(f"{folder}/resolv.conf").splitlines())
+    return [words[1] for words in lines if len(words) == 2 and words[0] == "nameserver"]
 
 
 def _files(path: str) -> list[str]:

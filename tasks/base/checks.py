@@ -6,8 +6,10 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import HostView, Live
 from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
-from tasks.base.system import system
+from tasks.base.system import READING, system
 
+_ASK_CLOCK = "timedatectl timesync-status"
+_ASK_RESOLVER = "resolvectl status"
 _TIME_SERVICES = ("service:systemd-timesyncd.service", "service:chrony.service")
 
 
@@ -51,26 +53,31 @@ def _clock(host: str, view: HostView) -> tuple[Finding, ...]:
     """Judge whether the clock follows others; nothing is said where the site has no time service of its own."""
     if not any(item.identity in _TIME_SERVICES for item in view.resources):
         return ()
-    check, answer = "base.clock.synchronised", view.answer("base.clock")
+    check, answer = "base.clock.synchronised", view.answer(READING)
     if not answer.known:
         return (Finding(check, Level.UNKNOWN, answer.problem, host),)
-    if answer.value["stdout"].strip() != "yes":
+    synchronised = answer.value["clock_synchronised"]
+    if synchronised is None:
+        return (Finding(check, Level.UNKNOWN, "the kernel does not tell", host, _ASK_CLOCK),)
+    if not synchronised:
         text = "the clock is not synchronised yet: leases and elections rely on it"
-        return (Finding(check, Level.WARN, text, host, "timedatectl timesync-status"),)
+        return (Finding(check, Level.WARN, text, host, _ASK_CLOCK),)
     return (Finding(check, Level.OK, "the clock is synchronised", host),)
 
 
 def _resolvers(host: str, view: HostView) -> Finding:
-    """Judge what systemd-resolved uses, not what a file says."""
-    answer = view.answer("base.resolvers")
+    """Judge what systemd-resolved uses, not what a file of ours says."""
+    check, answer = "base.resolvers.effective", view.answer(READING)
     if not answer.known:
-        return Finding("base.resolvers.effective", Level.UNKNOWN, answer.problem, host)
-    used = answer.value["stdout"].split()
+        return Finding(check, Level.UNKNOWN, answer.problem, host)
+    used = answer.value["resolvers"]
+    if used is None:
+        return Finding(check, Level.WARN, "systemd-resolved does not run", host, _ASK_RESOLVER)
     missing = [address for address in RESOLVERS if address not in used]
     if missing:
         text = f"resolved does not use {', '.join(missing)}"
-        return Finding("base.resolvers.effective", Level.WARN, text, host, "resolvectl status")
-    return Finding("base.resolvers.effective", Level.OK, "as described", host)
+        return Finding(check, Level.WARN, text, host, _ASK_RESOLVER)
+    return Finding(check, Level.OK, "as described", host)
 
 
 def _units(host: str, view: HostView) -> Finding:

@@ -224,8 +224,6 @@ def _versions(site: Site) -> tuple[Resource, ...]:
 def _readings(site: Site) -> tuple[Reading, ...]:
     return (
         SystemLook("base.system", limits(site)),
-        Command("base.resolvers", ("resolvectl", "dns")),
-        Command("base.clock", ("timedatectl", "show", "--property=NTPSynchronized", "--value")),
         Command(
             "base.failed-units", ("systemctl", "list-units", "--failed", "--plain", "--no-legend")
         ),

@@ -20,6 +20,7 @@ from keybuzz.model.finding import Finding, Level
 from keybuzz.model.live import Live
 from keybuzz.model.reading import Answer
 from site_values import described, with_parameters
+from system_values import DISK, NOW, WELL
 from tasks.base import MODULE
 from tasks.base.alike import alike
 from tasks.base.limits import limits
@@ -27,19 +28,6 @@ from tasks.base.system import system
 
 SITE = site_of(3)
 HOSTS = ("db-1", "db-2", "db-3")
-NOW = 1_790_000_000.0
-DISK = {"path": "/", "read_only": False, "bytes": 2**35, "used": 20.0, "inodes_used": 5.0}
-WELL: dict[str, Any] = {
-    "clock": NOW,
-    "disks": [DISK],
-    "memory": {"total": 2**33, "available": 2**32},
-    "load": [0.1, 0.2, 0.3],
-    "cpus": 2,
-    "kernel": "6.8.0-41-generic",
-    "oom_kills": [],
-    "time_servers": [],
-    "containers": [],
-}
 CONTAINER = {
     "name": "redis",
     "restarting": False,

@@ -19,7 +19,9 @@ from keybuzz.model.reading import Answer
 from keybuzz.model.resource import Attributes
 from resource_values import applied
 from site_values import described
+from system_values import WELL
 from tasks.base import MODULE
+from tasks.base.system import READING
 
 SITE = site_of(3)
 HOSTS = ("db-1", "db-2", "db-3")
@@ -111,13 +113,18 @@ def test_a_first_docker_comes_with_the_other_packages_to_all_hosts() -> None:
     assert (stage.name, stage.hosts) == ("packages", HOSTS)
 
 
-@pytest.mark.parametrize(("said", "level"), [("yes\n", "ok"), ("no\n", "warn"), (None, "unknown")])
-def test_a_clock_that_follows_nobody_is_told(said: str | None, level: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        (Answer(READING, {**WELL, "clock_synchronised": True}), "ok"),
+        (Answer(READING, {**WELL, "clock_synchronised": False}), "warn"),
+        (Answer(READING, {**WELL, "clock_synchronised": None}), "unknown"),
+        (Answer(READING, problem="no answer"), "unknown"),
+    ],
+)
+def test_a_clock_that_follows_nobody_is_told(answer: Answer, level: str) -> None:
     seen = live(good())
-    answer = Answer("base.clock", problem="no answer")
-    if said is not None:
-        answer = Answer("base.clock", {"stdout": said})
-    hosts = {h: replace(view, answers={"base.clock": answer}) for h, view in seen.hosts.items()}
+    hosts = {h: replace(view, answers={READING: answer}) for h, view in seen.hosts.items()}
     found = [
         f for f in MODULE.checks(replace(seen, hosts=hosts)) if f.check == "base.clock.synchronised"
     ]
@@ -269,17 +276,24 @@ def test_any_mixture_of_damages_ends_with_nothing_left(states: States) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "level"),
-    [("Global: 1.1.1.1 8.8.8.8\n", "ok"), ("Global: 127.0.0.53 1.1.1.1\n", "warn"), ("", "warn")],
+    ("used", "level"),
+    [
+        (["1.1.1.1", "8.8.8.8"], "ok"),
+        (["127.0.0.53", "1.1.1.1"], "warn"),
+        ([], "warn"),
+        (None, "warn"),
+    ],
 )
-def test_resolvers_are_a_drop_in_and_judged_by_what_resolved_uses(said: str, level: str) -> None:
+def test_resolvers_are_a_drop_in_and_judged_by_what_resolved_uses(
+    used: list[str] | None, level: str
+) -> None:
     written = {name for name in good()["db-1"] if "resolv" in name}
     assert written == {
         "directory:/etc/systemd/resolved.conf.d",
         "file:/etc/systemd/resolved.conf.d/keybuzz.conf",
     }
     seen = live(good())
-    answer = Answer("base.resolvers", {"stdout": said})
-    hosts = {h: replace(v, answers={"base.resolvers": answer}) for h, v in seen.hosts.items()}
+    answer = Answer(READING, {**WELL, "resolvers": used})
+    hosts = {h: replace(v, answers={READING: answer}) for h, v in seen.hosts.items()}
     found = [f for f in MODULE.checks(replace(seen, hosts=hosts)) if f.check.startswith("base.res")]
     assert [f.level.word for f in found] == [level] * len(HOSTS)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from keybuzz.agent import units
 from keybuzz.agent.children import Completed
+from keybuzz.agent.context import Context
 from keybuzz.agent.errors import AgentError
 from keybuzz.agent.kinds import systemd_unit as kind
 from keybuzz.model.secret import DigestKey
 from keybuzz.model.system import SystemdUnit
 
 UNIT = SystemdUnit("kbz-test.service", "[Service]\nExecStart=/bin/true\n")
-CONTEXT: Any = SimpleNamespace(
-    digest=lambda content, secret: "sha256:" + hashlib.sha256(content).hexdigest()
-)
-RUNNING = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
+CONTEXT = Context("00", None)  # type: ignore[arg-type]  # nothing is sent
+RUNNING = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
 
 
 class Systemd:
@@ -46,6 +44,7 @@ def systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Systemd:
     made = Systemd(RUNNING)
     monkeypatch.setattr(kind, "_FOLDER", str(tmp_path))
     monkeypatch.setattr(kind, "run_child", made)
+    monkeypatch.setattr(units, "run_child", made)
     return made
 
 

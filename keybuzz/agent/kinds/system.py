@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.agent.atomic import replace
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
+from keybuzz.agent.units import unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,20 +45,8 @@ def write_sysctl(order: Query, context: Context) -> None:
 
 
 def read_service(query: Query, context: Context) -> State:
-    """Read whether a unit is enabled and active; systemctl answers for a unit that does not exist, too."""
-    done = run_child(
-        ["systemctl", "show", "--property=LoadState,ActiveState,UnitFileState", query["name"]],
-        timeout=30,
-    )
-    if done.exit_code != 0:
-        # No answer is not "it is not there": a busy systemd would look like drift.
-        reason = "no answer in time" if done.timed_out else done.stderr.decode(errors="replace")
-        raise AgentError(f"systemctl show {query['name']} failed: {reason.strip()}", "")
-    answers = dict(
-        line.split("=", 1)
-        for line in done.stdout.decode(errors="replace").splitlines()
-        if "=" in line
-    )
+    """Read whether a unit is enabled and active."""
+    answers = unit(query["name"], context)
     if answers.get("LoadState") != "loaded":
         return {"present": False, "attributes": {}}
     return {

@@ -7,6 +7,7 @@ import os
 from keybuzz.agent.atomic import replace
 from keybuzz.agent.children import run as run_child
 from keybuzz.agent.errors import AgentError
+from keybuzz.agent.units import unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from keybuzz.agent.kinds import Query, State
 
 _FOLDER = "/etc/systemd/system"
-_ASKED = "ActiveState,UnitFileState,NeedDaemonReload"
 
 
 def _path(unit: str) -> str:
@@ -28,9 +28,7 @@ def read_systemd_unit(query: Query, context: Context) -> State:
         return {"present": False, "attributes": {}}
     with open(path, "rb") as file:
         content = file.read()
-    done = run_child(["systemctl", "show", f"--property={_ASKED}", query["name"]], timeout=10)
-    lines = done.stdout.decode(errors="replace").splitlines()
-    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    found = unit(query["name"], context)
     return {
         "present": True,
         "attributes": {
