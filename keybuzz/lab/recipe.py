@@ -94,11 +94,19 @@ IMAGE = BaseRecipe(
             "etc/apt/apt.conf.d/slim",
             'APT::Install-Recommends "false";\nAcquire::Languages "none";\n',
         ),
+        # As in Debian's own image: what apt keeps for its next run would be in every layer.
+        TextFile(
+            "etc/apt/apt.conf.d/docker-clean",
+            'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };\n'
+            'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n',
+        ),
     ),
     removed=(
         *("usr/share/doc/*", "usr/share/man/*", "usr/share/info/*", "usr/share/locale/*"),
-        *("etc/resolv.conf", *_CACHES),
+        # No program of a stand-in converts between character sets of its own accord.
+        *("usr/lib/*/gconv", "etc/resolv.conf", *_CACHES),
     ),
 )
+"""Small: each host of a lab unpacks it."""
 
 IMAGE_13 = replace(IMAGE, release="trixie")

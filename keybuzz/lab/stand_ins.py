@@ -62,7 +62,7 @@ STAND_INS = (
     StandIn(
         "bitnamilegacy/mariadb-galera:10.11.6",
         "mariadb-galera",
-        "Debian 12 mariadb-server 10.11 + galera-4, with an entry point of our own",
+        "Debian 12 mariadb-server 10.11 + galera-4, with an entry point of our own (no mariabackup)",
         ("galera",),
     ),
     StandIn(
