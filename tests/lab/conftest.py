@@ -18,6 +18,7 @@ import pytest
 from keybuzz.lab.host import entry
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
+from tests.lab import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")
@@ -50,8 +51,11 @@ class Kbz:
 
     def argv(self, *words: str) -> list[str]:
         """Return the whole command line; a destructive verb gets its typed name, as from a script."""
-        confirmed = [*words, *self._typed_name(words)]
-        return [sys.executable, "-m", "keybuzz.cli.main", "--config", str(self.config), *confirmed]
+        return [sys.executable, "-m", "keybuzz.cli.main", *self.words(*words)]
+
+    def words(self, *words: str) -> list[str]:
+        """Return what follows the program's name."""
+        return ["--config", str(self.config), *words, *self._typed_name(words)]
 
     def _typed_name(self, words: tuple[str, ...]) -> list[str]:
         if "--confirm" in words:
@@ -63,10 +67,7 @@ class Kbz:
         return []
 
     def __call__(self, *words: str, timeout: float = 600) -> Done:
-        done = subprocess.run(
-            self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return Done(*warm.call(self.words(*words), timeout))
 
     def good(self, *words: str, timeout: float = 600) -> Done:
         """Call it and insist on exit code 0."""
