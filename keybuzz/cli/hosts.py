@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,10 +39,10 @@ def trust(site: Site, name: str, fingerprint: str | None) -> None:
 
 def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
     from keybuzz.transport.known_hosts import pinned_keys
-    from keybuzz.transport.pinning import ask_key, replace_file, with_key
+    from keybuzz.transport.pinning import ask_key, read_text, rewrite, with_key
 
     path = site.settings.known_hosts
-    text = _text(path)
+    text = read_text(path)
     key = ask_key(server.name, str(server.address))
     pinned = pinned_keys(text, str(server.address), 22)
     if pinned.accepts(key.blob):
@@ -56,7 +55,7 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
             hint=f"if the host was rebuilt: kbz hosts forget {server.name}, then trust it again",
         )
     _confirm(server, key, fingerprint)
-    replace_file(path, with_key(text, str(server.address), key))
+    rewrite(path, lambda now: with_key(now, str(server.address), key))
     click.echo(f"{server.name}: {key.fingerprint} is pinned in {path}")
 
 
@@ -66,22 +65,18 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
 @pass_inventory_site
 def forget(site: Site, name: str, confirm: str | None) -> None:
     """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed."""
-    from keybuzz.transport.pinning import replace_file, without_address
+    from keybuzz.transport.pinning import read_text, rewrite, without_address
 
     server = site.server(name)
     path = site.settings.known_hosts
-    text = _text(path)
+    text = read_text(path)
     if without_address(text, str(server.address)) == text:
         click.echo(f"{server.name}: no key is pinned")
         return
     require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
     with holding(site.settings.state, [server]):
-        replace_file(path, without_address(_text(path), str(server.address)))
+        rewrite(path, lambda now: without_address(now, str(server.address)))
     click.echo(f"{server.name}: its keys are forgotten")
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
 
 
 def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:

@@ -6,8 +6,10 @@ Lines that are not about the host stay as they are, comments and odd ones too (l
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +68,26 @@ def without_address(text: str, address: str) -> str:
     return "".join(kept)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put a new text in place atomically; mode 0644, as the keys are public."""
+def read_text(path: Path) -> str:
+    """Return the text of the file of pinned keys; no file is like an empty one."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Put `change(text)` in place of the file's text, atomically; mode 0644, as the keys are public.
+
+    Whoever changes another host's line at the same time waits, so that no line is lost.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.kbz-new")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        temporary = path.with_name(f".{path.name}.kbz-new")
+        with temporary.open("w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(change(read_text(path)))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        os.close(folder)

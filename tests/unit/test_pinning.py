@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.transport.known_hosts import pinned_keys
-from keybuzz.transport.pinning import ShownKey, with_key, without_address
+from keybuzz.transport.pinning import ShownKey, read_text, rewrite, with_key, without_address
 
 KEY = ShownKey(
     "ssh-ed25519", "AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
@@ -36,3 +40,21 @@ def test_pin_and_forget_is_as_before(text: str, address: str) -> None:
     if before and not before.endswith("\n"):
         before += "\n"
     assert without_address(with_key(before, address, KEY), address) == before
+
+
+def test_two_who_pin_at_once_lose_nobodys_line(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(ODD, errors="surrogateescape")
+    addresses = [f"10.0.0.{number}" for number in range(10, 30)]
+    together = threading.Barrier(len(addresses))
+
+    def pin(address: str) -> None:
+        together.wait(timeout=10)
+        rewrite(path, lambda text: with_key(text, address, KEY))
+
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        for job in [pool.submit(pin, address) for address in addresses]:
+            job.result(timeout=10)
+    text = read_text(path)
+    assert text.startswith(ODD)
+    assert sorted(line.split()[0] for line in text[len(ODD) :].splitlines()) == addresses
