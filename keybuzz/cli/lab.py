@@ -53,7 +53,7 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
 def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
     """Stop all servers and remove their network. Their disks stay, as a server's disk does.
 
-    With --wipe the lab's name must be typed.
+    With --wipe the lab's name must be typed, and nothing waits for the servers to stop in order.
     """
     from keybuzz.lab import lab as whole
 
@@ -62,9 +62,11 @@ def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
         loss = f"all disks, keys, credentials and the journal of lab {name} would be deleted"
         require_typed(name, confirm, loss)
     with holding(site.state, site.servers):
-        whole.down(site.settings, say)
         if wipe:
+            whole.abandon(site.settings, say)
             whole.wipe(site.settings, say)
+        else:
+            whole.down(site.settings, say)
     click.echo(f"Lab {site.settings.name} is down{', and its disks are gone' if wipe else ''}.")
 
 

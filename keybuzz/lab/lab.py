@@ -25,6 +25,7 @@ from keybuzz.model.lab import LabSettings
 from keybuzz.model.server import Server
 
 Item = TypeVar("Item")
+EndHost = Callable[[LabSettings, str], None]
 
 _BOOT_SECONDS = 180
 _BOOTS_AT_ONCE = 6
@@ -52,12 +53,12 @@ def up(settings: LabSettings, servers: Sequence[Server], report: Report) -> None
 
 def down(settings: LabSettings, report: Report) -> None:
     """Stop all hosts and services, remove namespaces and control groups; the hosts' disks stay."""
-    with exclusive(lock_file(settings)):
-        hosts = host_names(settings)
-        _each(hosts, lambda name: _take_down(settings, name, report), _STOPS_AT_ONCE)
-        services.down(settings)
-        network.remove_bridge(settings)
-        builder.leave(settings)
+    _end(settings, host.stop, report)
+
+
+def abandon(settings: LabSettings, report: Report) -> None:
+    """As `down`, for a lab that will be wiped: no host is given the time to stop in order."""
+    _end(settings, host.kill, report)
 
 
 def wipe(settings: LabSettings, report: Report) -> None:
@@ -123,9 +124,18 @@ def _boot(settings: LabSettings, server: Server) -> str:
     return readiness.wait_until_ready(settings, server, _BOOT_SECONDS)
 
 
-def _take_down(settings: LabSettings, name: str, report: Report) -> None:
+def _end(settings: LabSettings, end: EndHost, report: Report) -> None:
+    with exclusive(lock_file(settings)):
+        hosts = host_names(settings)
+        _each(hosts, lambda name: _take_down(settings, name, end, report), _STOPS_AT_ONCE)
+        services.down(settings)
+        network.remove_bridge(settings)
+        builder.leave(settings)
+
+
+def _take_down(settings: LabSettings, name: str, end: EndHost, report: Report) -> None:
     was_running = host.running(settings, name)
-    host.stop(settings, name)
+    end(settings, name)
     host.clear(settings, name)
     if was_running:
         report(name, "is down")
