@@ -18,38 +18,39 @@ settings.register_profile(
 settings.load_profile("kbz")
 
 _LABS = "tests/lab/"
-_ONE_LAB = (
-    "tests/lab/test_hosts.py",
-    "tests/lab/test_patroni.py",
-    "tests/lab/test_patroni_failures.py",
-    "tests/lab/test_quickstart.py",
-    "tests/lab/test_scripts.py",
+CHAINS = (
+    ("test_whole_fleet", "test_faults_seen"),
+    ("test_everything",),
+    ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
+    ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
+    ("test_redis_proxy",),
+    ("test_k3s",),
+    ("test_minio",),
+    ("test_galera",),
 )
-"""They use the cluster of tests/lab/conftest.py, one after the other: the first finds bare servers."""
-_ALL_SERVERS = ("tests/lab/test_whole_fleet.py", "tests/lab/test_faults_seen.py")
-"""They use the fleet of tests/lab/conftest.py, one after the other."""
-_LONGEST = (
-    *_ALL_SERVERS,
-    "tests/lab/test_everything.py",
-    *_ONE_LAB,
-    "tests/lab/test_restart.py",
-    "tests/lab/test_redis_proxy.py",
-    "tests/lab/test_k3s.py",
-    "tests/lab/test_minio.py",
-    "tests/lab/test_rotation.py",
-    "tests/lab/test_galera.py",
-)
-"""They begin first, so that no worker is alone with one of them at the end."""
+"""Files of the lab ring that share a lab, one after the other: the first finds bare servers.
+
+The longest chain comes first, so that no worker is alone with it at the end. A file that is not here has a lab of its
+own, and comes after them.
+"""
+_PLACES = {
+    f"{_LABS}{name}.py": (turn, place)
+    for turn, chain in enumerate(CHAINS)
+    for place, name in enumerate(chain)
+}
+
+
+def chain_of(nodeid: str) -> str:
+    """Return a name for the chain of a test, or of its file: what has the same stays together."""
+    path = nodeid.partition("::")[0]
+    return CHAINS[_PLACES[path][0]][0] if path in _PLACES else path
 
 
 class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # its types are not exported
-    """A worker takes a whole file, whose tests build on each other; files of one lab stay together."""
+    """A worker takes a whole chain: the tests of a file build on each other, and so do files that share a lab."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if path in _ALL_SERVERS:
-            return _ALL_SERVERS[0]
-        return _LABS if path in _ONE_LAB else path
+        return chain_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
@@ -81,8 +82,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
-def _turn(item: pytest.Item) -> int:
+def _turn(item: pytest.Item) -> tuple[int, int]:
     path = item.nodeid.partition("::")[0]
-    if not path.startswith(_LABS):
-        return len(_LONGEST) + 1
-    return _LONGEST.index(path) if path in _LONGEST else len(_LONGEST)
+    rest = len(CHAINS) if path.startswith(_LABS) else len(CHAINS) + 1
+    return _PLACES.get(path, (rest, 0))

@@ -31,15 +31,14 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Application:
-    """The application's credentials, and the lab that it lives in."""
+    """The application's credentials, in the lab that it lives in."""
 
     kbz: Kbz
-    lab: str
 
     def connect(self, port: int, host: str = BALANCER, patience: int = 4) -> Any:
         """Return a session of kb_app; `patience` is in seconds."""
         store = load_credentials(self.kbz.root / "credentials")
-        with visiting(NAMESPACES / self.lab):
+        with visiting(NAMESPACES / self.kbz.root.name):
             connection = psycopg2.connect(
                 host=host,
                 port=port,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from keybuzz.lab.host import entry
 from keybuzz.model.errors import KbzError
 from keybuzz.model.lab import LabSettings
+from tests.conftest import chain_of
 from tests.lab import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -146,17 +147,39 @@ def bare_lab(folder: Path, name: str, *limit: str) -> Iterator[Kbz]:
 
 
 @pytest.fixture(scope="session")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare database servers and fresh credentials; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "db") as made:
-        yield made
+def shared() -> Iterator[ExitStack]:
+    """What the files of a chain share: gone after the last of them, and when the session ends."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_chain(request: pytest.FixtureRequest, shared: ExitStack) -> Iterator[None]:
+    """Take the shared lab down when no file of its chain is left: servers that idle take the cores from others."""
+    yield
+    chain = chain_of(request.node.nodeid)
+    files = [item.path for item in request.session.items if chain_of(item.nodeid) == chain]
+    if request.path == files[-1]:
+        shared.close()
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of every server of servers.tsv, bare, with fresh credentials; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), FLEET) as made:
-        yield made
+def kbz(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of three bare database servers and fresh credentials."""
+    return shared.enter_context(bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "db"))
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of every server of servers.tsv, bare, with fresh credentials."""
+    return shared.enter_context(bare_lab(tmp_path_factory.mktemp("site"), FLEET))
+
+
+@pytest.fixture(scope="session")
+def postgres_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of three bare database servers and two bare entry servers, with fresh credentials."""
+    folder = tmp_path_factory.mktemp("site")
+    return shared.enter_context(bare_lab(folder, "kbz-postgres", "--limit", "db,haproxy"))
 
 
 @pytest.fixture(scope="module")

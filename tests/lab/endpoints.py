@@ -60,14 +60,13 @@ class Applications:
     """Whoever knows the credentials, in the lab's network."""
 
     kbz: Kbz
-    lab: str
 
     def put(self, endpoint: Endpoint, number: int) -> None:
         """Write it until it is acknowledged: an application connects again, and writes the same number twice."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                with visiting(NAMESPACES / self.lab):
+                with visiting(NAMESPACES / self.kbz.root.name):
                     return endpoint.put(self._secrets(), number)
             except CLIENT_ERRORS:
                 if time.monotonic() > deadline:
@@ -75,7 +74,7 @@ class Applications:
                 time.sleep(0.5)
 
     def numbers(self, endpoint: Endpoint) -> set[int]:
-        with visiting(NAMESPACES / self.lab):
+        with visiting(NAMESPACES / self.kbz.root.name):
             return endpoint.numbers(self._secrets())
 
     def _secrets(self) -> dict[str, str]:

@@ -21,9 +21,8 @@ _PATIENCE = 120.0
 class GaleraLedger:
     """Rows that the cluster has acknowledged."""
 
-    def __init__(self, kbz: Kbz, lab: str) -> None:
+    def __init__(self, kbz: Kbz) -> None:
         self._kbz = kbz
-        self._lab = lab
         self._acknowledged: set[int] = set()
         self._next = 0
 
@@ -32,7 +31,7 @@ class GaleraLedger:
         """Give a connection to one node, as the application or as the administrator."""
         known = load_credentials(self._kbz.root / "credentials")
         name = "root" if user == "ROOT" else known[f"MARIADB_{user}_USER"].reveal()
-        with visiting(NAMESPACES / self._lab):
+        with visiting(NAMESPACES / self._kbz.root.name):
             connection = pymysql.connect(
                 host=ADDRESSES[host],
                 user=name,

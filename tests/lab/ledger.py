@@ -11,7 +11,7 @@ import psycopg2
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import LAB, Kbz
+from tests.lab.conftest import Kbz
 
 _HOSTS = "10.0.0.120,10.0.0.121,10.0.0.122"
 _PATIENCE = 60.0
@@ -75,7 +75,7 @@ class Ledger:
     def _open(self) -> Any:
         if self._connection is None:
             store = load_credentials(self._kbz.root / "credentials")
-            with visiting(NAMESPACES / LAB):
+            with visiting(NAMESPACES / self._kbz.root.name):
                 self._connection = psycopg2.connect(
                     host=_HOSTS,
                     user=store["POSTGRES_APP_USER"].reveal(),

@@ -18,9 +18,9 @@ def containers(kbz: Kbz, hosts: Iterable[str]) -> dict[str, dict[str, tuple[str,
     return found
 
 
-def put_new_machine(kbz: Kbz, lab: str, host: str, module: str) -> None:
+def put_new_machine(kbz: Kbz, host: str, module: str) -> None:
     """Put a bare one there; it is refused by its key, until somebody compared and pinned it."""
-    kbz.good("lab", "replace", host, "--confirm", lab)
+    kbz.good("lab", "replace", host, "--confirm", kbz.root.name)
     pinned_anew(kbz, host, module)
 
 

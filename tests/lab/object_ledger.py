@@ -21,8 +21,7 @@ ENTRY = "minio-01"
 class ObjectLedger:
     """Objects that MinIO has acknowledged: written through the entry, and looked for on any node."""
 
-    def __init__(self, kbz: Kbz, lab: str) -> None:
-        self._lab = lab
+    def __init__(self, kbz: Kbz) -> None:
         known = load_credentials(kbz.root / "credentials")
         self.bucket = known["MINIO_BUCKET"].reveal()
         self.user = known["MINIO_ROOT_USER"].reveal()
@@ -38,7 +37,7 @@ class ObjectLedger:
     def node(self, host: str = ENTRY) -> Iterator[Minio]:
         """Give the SDK's client of one node, inside the lab's network."""
         pool = urllib3.PoolManager(timeout=10, retries=False)
-        with visiting(NAMESPACES / self._lab):
+        with visiting(NAMESPACES / self._kbz.root.name):
             yield Minio(
                 f"{ADDRESSES[host]}:9000",
                 access_key=self.user,

@@ -37,10 +37,9 @@ class Published:
 
 @dataclass
 class QueueLedger:
-    """The credentials, the lab, and every message that RabbitMQ has confirmed."""
+    """The credentials, and every message that RabbitMQ has confirmed."""
 
     kbz: Kbz
-    lab: str
     confirmed: set[str] = field(default_factory=set)
     sent: int = 0
     told: str = ""
@@ -54,7 +53,7 @@ class QueueLedger:
     def channel(self, host: str = BALANCER) -> Iterator[Any]:
         """Open a channel with publisher confirms."""
         login = pika.PlainCredentials(*self._login())
-        with visiting(NAMESPACES / self.lab):
+        with visiting(NAMESPACES / self.kbz.root.name):
             connection = pika.BlockingConnection(
                 pika.ConnectionParameters(
                     host, credentials=login, socket_timeout=5, blocked_connection_timeout=20
@@ -122,7 +121,7 @@ class QueueLedger:
     def api(self, host: str, path: str) -> Any:
         """Ask the management API of a node."""
         login = b64encode(":".join(self._login()).encode()).decode()
-        with visiting(NAMESPACES / self.lab):
+        with visiting(NAMESPACES / self.kbz.root.name):
             url = f"http://{ADDRESSES[host]}:15672{path}"
             answer = http.request_url("GET", url, 5.0, {"Authorization": f"Basic {login}"})
         return json.loads(answer.body)
@@ -132,7 +131,7 @@ class QueueLedger:
         site = load_site(read_configuration(self.kbz.config))
         attempt = isolated(site, site.server(host))
         assert attempt.feed is not None
-        with visiting(NAMESPACES / self.lab):
+        with visiting(NAMESPACES / self.kbz.root.name):
             done = subprocess.run(
                 attempt.argv,
                 check=True,

@@ -29,10 +29,9 @@ class Taken:
 
 @dataclass
 class Application:
-    """The application's credentials, and the lab that it lives in."""
+    """The application's credentials, in the lab that it lives in."""
 
     kbz: Kbz
-    lab: str
     numbers: int = 0
     told: str = ""
     """The password that it was given; without one it looks into the store."""
@@ -41,7 +40,7 @@ class Application:
         """Write one number in a new session; return the node's address. redis.RedisError when nobody took it."""
         self.numbers += 1
         with (
-            visiting(NAMESPACES / self.lab),
+            visiting(NAMESPACES / self.kbz.root.name),
             closing(self._client(host)) as client,
             client.pipeline(transaction=True) as together,
         ):
@@ -60,7 +59,7 @@ class Application:
 
     def there(self) -> set[int]:
         """Return the numbers that the endpoint's Redis has."""
-        with visiting(NAMESPACES / self.lab), closing(self._client(BALANCER)) as client:
+        with visiting(NAMESPACES / self.kbz.root.name), closing(self._client(BALANCER)) as client:
             return {int(member) for member in client.smembers("application")}
 
     @contextmanager

@@ -30,16 +30,15 @@ Value = TypeVar("Value")
 class RedisLedger:
     """Keys that Redis has acknowledged, on the master and on both replicas when `write` says so."""
 
-    def __init__(self, kbz: Kbz, lab: str) -> None:
+    def __init__(self, kbz: Kbz) -> None:
         self._kbz = kbz
-        self._lab = lab
         self._acknowledged: set[str] = set()
         self._next = 0
 
     @contextmanager
     def node(self, host: str) -> Iterator[Any]:
         """Give a client of one node."""
-        with visiting(NAMESPACES / self._lab):
+        with visiting(NAMESPACES / self._kbz.root.name):
             client = redis.Redis(ADDRESSES[host], 6379, password=self._password(), **_PLAIN)
             try:
                 yield client
@@ -49,7 +48,7 @@ class RedisLedger:
     @contextmanager
     def sentinel(self, host: str) -> Iterator[Any]:
         """Give a client of one Sentinel."""
-        with visiting(NAMESPACES / self._lab):
+        with visiting(NAMESPACES / self._kbz.root.name):
             client = redis.Redis(ADDRESSES[host], 26379, **_PLAIN)
             try:
                 yield client
@@ -58,7 +57,7 @@ class RedisLedger:
 
     def master(self) -> str:
         """Return the host of the master as a client finds it."""
-        with visiting(NAMESPACES / self._lab):
+        with visiting(NAMESPACES / self._kbz.root.name):
             found: tuple[str, int] = self._sentinels().discover_master(MASTER)
         return next(host for host, known in ADDRESSES.items() if known == found[0])
 

@@ -5,38 +5,25 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, until
 from tests.lab.patroni_cluster import leader
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-drill"
-
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab with a Patroni cluster and its two entry hosts; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "db,haproxy", timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "patroni", "--limit", "db")
-        made.good("run", "postgres-proxy", "--limit", "haproxy")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(postgres_lab: Kbz) -> Kbz:
+    """A Patroni cluster and its two entry hosts, whatever ran before."""
+    postgres_lab.good("run", "patroni", "--limit", "db")
+    postgres_lab.good("run", "postgres-proxy", "--limit", "haproxy")
+    return postgres_lab
 
 
 def drill(kbz: Kbz, name: str, *words: str) -> Done:

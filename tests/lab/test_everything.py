@@ -76,7 +76,7 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def applications(kbz: Kbz) -> Applications:
-    return Applications(kbz, LAB)
+    return Applications(kbz)
 
 
 def test_run_all_turns_bare_servers_into_every_service(kbz: Kbz) -> None:
@@ -214,7 +214,9 @@ def rebooted(kbz: Kbz, applications: Applications) -> None:
 def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -> None:
     others = [host for host in document_hosts(kbz) if host not in NEW]
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda host: kbz.good("lab", "replace", host, "--confirm", LAB), NEW))
+        list(
+            pool.map(lambda host: kbz.good("lab", "replace", host, "--confirm", kbz.root.name), NEW)
+        )
         for host, modules in NEW.items():
             pinned_anew(kbz, host, modules[0])
         before = containers(kbz, others)
@@ -242,7 +244,7 @@ def leader(kbz: Kbz, module: str) -> str:
     """Return the member that must come last; empty where each is as good as another."""
     match module:
         case "redis":
-            return RedisLedger(kbz, LAB).master()
+            return RedisLedger(kbz).master()
         case "galera":
             return "maria-01"  # nobody leads, but kbz writes there
         case _:

@@ -44,7 +44,7 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def ledger(kbz: Kbz) -> GaleraLedger:
-    return GaleraLedger(kbz, LAB)
+    return GaleraLedger(kbz)
 
 
 def containers(kbz: Kbz) -> dict[str, str]:

@@ -46,7 +46,7 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def ledger(kbz: Kbz) -> ObjectLedger:
-    return ObjectLedger(kbz, LAB)
+    return ObjectLedger(kbz)
 
 
 def containers(kbz: Kbz) -> dict[str, str]:

@@ -5,8 +5,6 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,6 @@ from tests.lab.conftest import Done, Kbz, until, write_site
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-proxy"
 HOSTS = ("haproxy-01", "haproxy-02")
 ADDRESSES = ("10.0.0.11", "10.0.0.12")
 CFG = "/opt/keybuzz/haproxy/conf/haproxy.cfg"
@@ -30,24 +27,15 @@ PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab with a Patroni cluster and two bare entry hosts; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "db,haproxy", timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "patroni", "--limit", "db")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(postgres_lab: Kbz) -> Kbz:
+    """A Patroni cluster, and two bare entry hosts."""
+    postgres_lab.good("run", "patroni", "--limit", "db")
+    return postgres_lab
 
 
 @pytest.fixture(scope="module")
 def application(kbz: Kbz) -> Application:
-    return Application(kbz, LAB)
+    return Application(kbz)
 
 
 def run(kbz: Kbz, *words: str) -> Done:
@@ -180,7 +168,7 @@ class TestBrokenFiles:
         self, kbz: Kbz, application: Application, tmp_path: Path
     ) -> None:
         before = containers(kbz), kbz.on("haproxy-01", f"sha256sum {CFG}")
-        broken = write_site(tmp_path, LAB)
+        broken = write_site(tmp_path, kbz.root.name)
         overlay = tmp_path / "lab.yaml"
         text = overlay.read_text()
         value = "parameters:\n  haproxy.session_timeout: an-hour\n"

@@ -58,7 +58,7 @@ def connect(
 ) -> pymysql.Connection[Any]:
     """Open a session as one of the users, by the store's password or another one."""
     known = load_credentials(kbz.root / "credentials")
-    with visiting(NAMESPACES / LAB):
+    with visiting(NAMESPACES / kbz.root.name):
         return pymysql.connect(
             host=host,
             user=known[f"MARIADB_{user}_USER"].reveal(),
@@ -82,7 +82,7 @@ def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
 def by_hand(kbz: Kbz, *statements: str) -> None:
     """Run statements at the admin port of proxysql-01, from the host itself as it must be."""
     known = load_credentials(kbz.root / "credentials")
-    with visiting(NAMESPACES / f"{LAB}-proxysql-01"):
+    with visiting(NAMESPACES / f"{kbz.root.name}-proxysql-01"):
         connection = pymysql.connect(
             host="127.0.0.1",
             port=6032,

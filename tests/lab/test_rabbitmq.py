@@ -49,7 +49,7 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def ledger(kbz: Kbz) -> QueueLedger:
-    return QueueLedger(kbz, LAB)
+    return QueueLedger(kbz)
 
 
 def containers(kbz: Kbz) -> dict[str, str]:

@@ -44,7 +44,7 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def ledger(kbz: Kbz) -> RedisLedger:
-    return RedisLedger(kbz, LAB)
+    return RedisLedger(kbz)
 
 
 def containers(kbz: Kbz) -> dict[str, str]:

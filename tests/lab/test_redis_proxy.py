@@ -57,12 +57,12 @@ def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
 
 @pytest.fixture(scope="module")
 def ledger(kbz: Kbz) -> RedisLedger:
-    return RedisLedger(kbz, LAB)
+    return RedisLedger(kbz)
 
 
 @pytest.fixture(scope="module")
 def application(kbz: Kbz) -> Application:
-    return Application(kbz, LAB)
+    return Application(kbz)
 
 
 def route(kbz: Kbz, entry: str) -> str:

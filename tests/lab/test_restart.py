@@ -5,7 +5,6 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import threading
@@ -15,15 +14,13 @@ from pathlib import Path
 
 import pytest
 
-import tests.lab.ledger
-from tests.lab.conftest import DB, Kbz, until, write_site
+from tests.lab.conftest import DB, Kbz, until
 from tests.lab.ledger import Ledger
 from tests.lab.machines import put_new_machine
 from tests.lab.patroni_cluster import DATA, containers, leader
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-restart"
 RAFT = f"{DATA.rpartition('/')[0]}/raft"
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 PROXIES = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' haproxy pgbouncer"
@@ -31,26 +28,16 @@ PATRONI = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' patroni"
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab with a Patroni cluster and its two entry hosts; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "db,haproxy", timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "patroni", "--limit", "db")
-        made.good("run", "postgres-proxy", "--limit", "haproxy")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(postgres_lab: Kbz) -> Kbz:
+    """A Patroni cluster and its two entry hosts, whatever ran before."""
+    postgres_lab.good("run", "patroni", "--limit", "db")
+    postgres_lab.good("run", "postgres-proxy", "--limit", "haproxy")
+    return postgres_lab
 
 
 @contextmanager
-def writing(kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+def writing(kbz: Kbz) -> Iterator[Ledger]:
     """Write rows during the block; at its end every acknowledged one must be there."""
-    monkeypatch.setattr(tests.lab.ledger, "LAB", LAB)
     stop = threading.Event()
     broken: list[Exception] = []
     with Ledger(kbz) as ledger:
@@ -92,11 +79,9 @@ def joined(kbz: Kbz, host: str) -> None:
 
 
 class TestRestart:
-    def test_patroni_each_container_once_the_leader_last_no_row_lost(
-        self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_patroni_each_container_once_the_leader_last_no_row_lost(self, kbz: Kbz) -> None:
         before, old = containers(kbz), leader(kbz)
-        with writing(kbz, monkeypatch):
+        with writing(kbz):
             done = kbz.good("restart", "patroni")
         after = containers(kbz)
         for host in DB:
@@ -110,11 +95,9 @@ class TestRestart:
         assert done.stderr.count("container-restart:patroni") == 3
         assert "4 changes made" in done.stdout, "three restarts and a hand-over"
 
-    def test_a_host_is_rebooted_and_its_cluster_is_whole_again(
-        self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_host_is_rebooted_and_its_cluster_is_whole_again(self, kbz: Kbz) -> None:
         boots = {host: kbz.on(host, BOOT) for host in DB}
-        with writing(kbz, monkeypatch):
+        with writing(kbz):
             kbz.good("restart", "db-slave-01")
         now = {host: kbz.on(host, BOOT) for host in DB}
         assert {host for host in DB if now[host] != boots[host]} == {"db-slave-01"}
@@ -153,10 +136,10 @@ class TestRestart:
 
 
 class TestReplaced:
-    def test_a_replica(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_replica(self, kbz: Kbz) -> None:
         host = next(host for host in DB if host != leader(kbz))
-        with writing(kbz, monkeypatch):
-            put_new_machine(kbz, LAB, host, "patroni")
+        with writing(kbz):
+            put_new_machine(kbz, host, "patroni")
             log = f"{RAFT}/10.0.0.120:7000.journal"
             kbz.on(host, f"mkdir -p {RAFT} && touch {log}")
             refused = kbz("run", "patroni", "--limit", host)
@@ -165,11 +148,11 @@ class TestReplaced:
             kbz.on(host, f"rm {log}")
             joined(kbz, host)
 
-    def test_the_former_leader(self, kbz: Kbz, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_former_leader(self, kbz: Kbz) -> None:
         host = leader(kbz)
         assert host is not None
-        with writing(kbz, monkeypatch):
-            put_new_machine(kbz, LAB, host, "patroni")
+        with writing(kbz):
+            put_new_machine(kbz, host, "patroni")
             joined(kbz, host)
 
     def test_data_of_another_cluster_on_a_kept_volume_is_refused(self, kbz: Kbz) -> None:
@@ -187,7 +170,7 @@ class TestReplaced:
 
     def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
         before = kbz.on("haproxy-02", PROXIES)
-        put_new_machine(kbz, LAB, "haproxy-01", "postgres-proxy")
+        put_new_machine(kbz, "haproxy-01", "postgres-proxy")
         done = kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
         assert "✓ haproxy-02 can carry all sessions, while haproxy-01 is built" in done.stderr
         assert kbz.on("haproxy-02", PROXIES) == before

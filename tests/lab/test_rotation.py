@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg2
@@ -16,12 +15,11 @@ from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.model.secret import Secret
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import DB, Kbz, until, write_site
+from tests.lab.conftest import DB, Kbz, until
 from tests.lab.watching import kill_at_something_new, watching
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-rotate-test"
 ADDRESSES = ("10.0.0.120", "10.0.0.121", "10.0.0.122")
 ROTATIONS = {
     "postgres-app": ("POSTGRES_APP_USER", "POSTGRES_APP_PASS"),
@@ -32,29 +30,23 @@ ROTATIONS = {
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A cluster of this file's own; its lab is gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("rotation"), LAB)
-    try:
-        made.good("lab", "up", "--limit", "db", timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "patroni", "--limit", "db", timeout=900)
-        yield made
-    finally:
-        made("lab", "down", "--wipe")
+def cluster(postgres_lab: Kbz) -> Kbz:
+    """A Patroni cluster, whatever ran before."""
+    postgres_lab.good("run", "patroni", "--limit", "db")
+    return postgres_lab
 
 
 def store(kbz: Kbz) -> Path:
     return kbz.root / "credentials"
 
 
-def login(user: Secret, password: Secret, address: str, *, replication: bool = False) -> str:
+def login(
+    kbz: Kbz, user: Secret, password: Secret, address: str, *, replication: bool = False
+) -> str:
     """Log in as libpq does it; return PostgreSQL's refusal, or nothing."""
     options = {"replication": "true"} if replication else {}
     try:
-        with visiting(NAMESPACES / LAB):
+        with visiting(NAMESPACES / kbz.root.name):
             psycopg2.connect(
                 host=address,
                 user=user.reveal(),
@@ -107,8 +99,8 @@ def assert_taken(kbz: Kbz, service: str, before: Mapping[str, Secret]) -> None:
         for replication in {False, service == "postgres-replication"}:
             if service == "postgres-replication" and not replication:
                 continue
-            new = login(now[user], now[password], address, replication=replication)
-            old = login(now[user], before[password], address, replication=replication)
+            new = login(kbz, now[user], now[password], address, replication=replication)
+            old = login(kbz, now[user], before[password], address, replication=replication)
             assert new == ""
             assert "password authentication failed" in old
 
@@ -181,7 +173,7 @@ def _assert_nobody_is_locked_out(kbz: Kbz, service: str, before: Mapping[str, Se
     now = load_credentials(store(kbz))
     known = {before[password].reveal(), now[password].reveal(), *_begun(kbz)}
     refusals = [
-        login(now[user], Secret(password, value), ADDRESSES[0], replication="repl" in service)
+        login(kbz, now[user], Secret(password, value), ADDRESSES[0], replication="repl" in service)
         for value in known
     ]
     assert "" in refusals
@@ -242,10 +234,10 @@ def test_what_kbz_can_not_do_safely_it_says(cluster: Kbz) -> None:
     assert not (store(cluster) / "mariadb.env.next").exists()
 
 
-def api_status(address: str, password: Secret) -> int:
+def api_status(kbz: Kbz, address: str, password: Secret) -> int:
     """Return what Patroni says to a change of nothing: 401 when it refuses the password."""
     token = base64.b64encode(f"patroni:{password.reveal()}".encode()).decode()
-    with visiting(NAMESPACES / LAB):
+    with visiting(NAMESPACES / kbz.root.name):
         return http.request_url(
             "PATCH",
             f"http://{address}:8008/config",
@@ -266,8 +258,8 @@ def test_the_password_of_patronis_interface_is_taken_and_nothing_else_changes(
     now = load_credentials(store(cluster))
     assert {name for name in now if now[name] != before[name]} == {"PATRONI_API_PASSWORD"}
     for address in ADDRESSES:
-        assert api_status(address, before["PATRONI_API_PASSWORD"]) == 401
-        assert api_status(address, now["PATRONI_API_PASSWORD"]) == 400
+        assert api_status(cluster, address, before["PATRONI_API_PASSWORD"]) == 401
+        assert api_status(cluster, address, now["PATRONI_API_PASSWORD"]) == 400
     for value in (before["PATRONI_API_PASSWORD"], now["PATRONI_API_PASSWORD"]):
         assert not any(value.reveal().encode() in text for text in processes)
     assert had
