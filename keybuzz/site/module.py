@@ -147,8 +147,8 @@ class Module:
     recovery: Recovery | None = None
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""
-    drill: Drill | None = None
-    """How `kbz drill` breaks it on purpose; None when there is no drill of it."""
+    drills: tuple[Drill, ...] = ()
+    """How `kbz drill` breaks it on purpose; the first is found by the module's name too."""
     probe: Callable[[Site], Workload] | None = None
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
     check_infos: tuple[CheckInfo, ...] = ()

@@ -29,7 +29,7 @@ MODULE = Module(
     writer=writer,
     topology=topology,
     rotations=ROTATIONS,
-    drill=DRILL,
+    drills=(DRILL,),
     recovery=Recovery(
         cluster_name,
         recovery.halt,

@@ -28,7 +28,7 @@ MODULE = Module(
     release=release,
     regain=regain,
     topology=topology,
-    drill=DRILL,
+    drills=(DRILL,),
     check_infos=CHECK_INFOS,
 )
 

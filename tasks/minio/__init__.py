@@ -26,7 +26,7 @@ MODULE = Module(
     writer=writer,
     release=release,
     topology=topology,
-    drill=DRILL,
+    drills=(DRILL,),
     check_infos=CHECK_INFOS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
 )

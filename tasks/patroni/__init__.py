@@ -30,7 +30,7 @@ MODULE = Module(
     topology=topology,
     images=lambda site: (build(site),),
     rotations=ROTATIONS,
-    drill=DRILL,
+    drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
 )

@@ -7,7 +7,7 @@ from keybuzz.site.module import Entrance, Module
 from tasks.postgres_proxy.check_infos import CHECK_INFOS
 from tasks.postgres_proxy.checks import checks, topology
 from tasks.postgres_proxy.desired import describe, login_at
-from tasks.postgres_proxy.drill import DRILL
+from tasks.postgres_proxy.drill import DRILL, POOL_DRILL
 from tasks.postgres_proxy.members import session_of, up
 from tasks.postgres_proxy.rollout import next_stage
 from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT
@@ -34,7 +34,7 @@ MODULE = Module(
         )
         for port in (POSTGRES_PORT, POOL_PORT)
     ),
-    drill=DRILL,
+    drills=(DRILL, POOL_DRILL),
     check_infos=CHECK_INFOS,
 )
 

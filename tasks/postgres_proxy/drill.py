@@ -1,4 +1,4 @@
-"""How the pair of entry hosts is drilled: one of them dies, and the load balancer's address keeps answering."""
+"""How the pair of entry hosts is drilled: one dies, and the load balancer's address keeps answering on both ports."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ from keybuzz.model.drill import Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
 from tasks.postgres_proxy.members import up
-from tasks.postgres_proxy.values import HAPROXY, POSTGRES_PORT
+from tasks.postgres_proxy.values import HAPROXY, PGBOUNCER, POOL_PORT, POSTGRES_PORT
 
 ENDPOINT = "10.0.0.10"
 LIMIT = 30.0
 """Seconds: three checks of the provider's load balancer (LB-2), and a session that must begin anew."""
 
 
-def workload(site: Site, scenario: Scenario) -> Workload:
-    """Return the application's writes through the load balancer; PostgreSQL itself is not touched."""
+def through_haproxy(site: Site, scenario: Scenario) -> Workload:
+    """Return the application's writes to the leader through the load balancer; PostgreSQL itself is not touched."""
     del scenario
+    return _writes(site, POSTGRES_PORT)
+
+
+def through_pgbouncer(site: Site, scenario: Scenario) -> Workload:
+    """Return the application's writes through the load balancer and a pool."""
+    del scenario
+    return _writes(site, POOL_PORT)
+
+
+def _writes(site: Site, port: int) -> Workload:
     return Workload(
         WorkloadKind.POSTGRESQL,
         ENDPOINT,
-        POSTGRES_PORT,
+        port,
         site.secret("POSTGRES_APP_USER").reveal(),
         site.secret("POSTGRES_APP_PASS"),
         site.secret("POSTGRES_DB").reveal(),
@@ -29,7 +39,15 @@ def workload(site: Site, scenario: Scenario) -> Workload:
 DRILL = Drill(
     name="haproxy",
     container=HAPROXY,
-    workload=workload,
+    workload=through_haproxy,
+    not_recovered=by_the_other(up),
+    limit=LIMIT,
+    not_applicable=PAIR,
+)
+POOL_DRILL = Drill(
+    name="pgbouncer",
+    container=PGBOUNCER,
+    workload=through_pgbouncer,
     not_recovered=by_the_other(up),
     limit=LIMIT,
     not_applicable=PAIR,

@@ -36,7 +36,7 @@ MODULE = Module(
             "the application reaches the writer",
         ),
     ),
-    drill=DRILL,
+    drills=(DRILL,),
     check_infos=CHECK_INFOS,
 )
 

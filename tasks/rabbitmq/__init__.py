@@ -28,7 +28,7 @@ MODULE = Module(
     release=release,
     topology=topology,
     rotations=ROTATIONS,
-    drill=DRILL,
+    drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
 )

@@ -28,7 +28,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
-    drill=DRILL,
+    drills=(DRILL,),
     check_infos=CHECK_INFOS,
 )
 

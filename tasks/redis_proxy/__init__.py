@@ -28,7 +28,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
-    drill=DRILL,
+    drills=(DRILL,),
     check_infos=CHECK_INFOS,
 )
 

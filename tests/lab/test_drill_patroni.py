@@ -104,6 +104,12 @@ class TestScenarios:
         assert trial["lost"] == 0
         kbz.good("health", "postgres-proxy")
 
+    def test_a_pool_dies_and_the_other_takes_its_clients(self, kbz: Kbz) -> None:
+        trial = trial_of(drill(kbz, "pgbouncer", "--scenario", "container-stopped"))
+        assert trial["victim"] == "haproxy-02"
+        assert trial["lost"] == 0
+        kbz.good("health", "postgres-proxy")
+
     def test_a_scenario_that_means_nothing_is_told_and_is_no_success(self, kbz: Kbz) -> None:
         done = drill(kbz, "haproxy", "--scenario", "switchover")
         assert done.code == 3

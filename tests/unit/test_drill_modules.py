@@ -16,33 +16,38 @@ from keybuzz.model.errors import RefusedError, UsageError
 from keybuzz.model.live import Live
 from keybuzz.model.outcome import ExitCode
 from keybuzz.report.drill import drill_document, drill_text
-from keybuzz.site.drill import by_the_other
+from keybuzz.site.drill import Drill, by_the_other
 from keybuzz.site.module import Module
 from site_values import PLANTED, memory_site
 from tasks.patroni import MODULE as PATRONI
 from tasks.patroni.drill import DRILL
 
-DRILLED = [module for module in all_modules() if module.drill is not None]
+DRILLS = [(module, plan) for module in all_modules() for plan in module.drills]
+NAMES = [plan.name or module.name for module, plan in DRILLS]
 OTHERS = [s for s in Scenario if s is not Scenario.CONTAINER_KILLED]
 
 
 def test_drills_are_found_by_their_name_and_by_their_modules() -> None:
-    assert choose_drill("haproxy", all_modules())[0].name == "postgres-proxy"
-    assert choose_drill("postgres-proxy", all_modules())[0].name == "postgres-proxy"
+    for name, plan in (
+        ("haproxy", "haproxy"),
+        ("pgbouncer", "pgbouncer"),
+        ("postgres-proxy", "haproxy"),
+    ):
+        module, found = choose_drill(name, all_modules())
+        assert (module.name, found.name) == ("postgres-proxy", plan)
     for name in ("patroni", "redis-proxy", "rabbitmq-proxy", "proxysql"):
         assert choose_drill(name, all_modules())[0].name == name
     with pytest.raises(UsageError, match="there is no drill base"):
         choose_drill("base", all_modules())
 
 
-@pytest.mark.parametrize("module", DRILLED, ids=lambda module: module.name)
+@pytest.mark.parametrize("plan", [plan for _, plan in DRILLS], ids=NAMES)
 @pytest.mark.parametrize("scenario", Scenario)
 def test_every_drill_writes_to_an_official_endpoint_and_says_what_may_be_lost(
-    module: Module, scenario: Scenario
+    plan: Drill, scenario: Scenario
 ) -> None:
-    assert module.drill is not None
     site = memory_site()
-    workload = module.drill.workload(site, scenario)
+    workload = plan.workload(site, scenario)
     official = {
         (str(virtual.address), port)
         for virtual in site.catalogue.virtual_addresses
@@ -53,14 +58,13 @@ def test_every_drill_writes_to_an_official_endpoint_and_says_what_may_be_lost(
     client_of(workload).close()
 
 
-@pytest.mark.parametrize("module", DRILLED, ids=lambda module: module.name)
-def test_a_secret_is_in_no_word_of_an_isolated_write(module: Module) -> None:
-    assert module.drill is not None
-    if module.drill.isolated is None:
+@pytest.mark.parametrize(("module", "plan"), DRILLS, ids=NAMES)
+def test_a_secret_is_in_no_word_of_an_isolated_write(module: Module, plan: Drill) -> None:
+    if plan.isolated is None:
         return
     site = memory_site()
     for server in site.members(module.group):
-        attempt = module.drill.isolated(site, server)
+        attempt = plan.isolated(site, server)
         assert PLANTED not in " ".join(attempt.argv)
         assert attempt.accepted not in " ".join(attempt.argv)
         # An error that repeats the statement must not look like a write that was accepted.
@@ -80,10 +84,14 @@ def test_patroni_has_recovered_when_another_leads() -> None:
         assert DRILL.not_recovered(world.live(), scenario, "db-1") == "nobody leads"
 
 
-@pytest.mark.parametrize("module", [m for m in DRILLED if m.entrances], ids=lambda m: m.name)
-def test_every_entry_has_recovered_when_the_other_host_takes_sessions(module: Module) -> None:
-    drill = module.drill
-    assert drill is not None
+@pytest.mark.parametrize(
+    ("module", "drill"),
+    [(module, plan) for module, plan in DRILLS if module.entrances],
+    ids=lambda item: item.name,
+)
+def test_every_entry_has_recovered_when_the_other_host_takes_sessions(
+    module: Module, drill: Drill
+) -> None:
     nobody = Live(module.name, (), {}, {}, frozenset())
     assert (
         drill.not_recovered(nobody, Scenario.HOST_KILLED, "one") == "no other host takes sessions"

@@ -54,9 +54,9 @@ def choose_drill(name: str, modules: Iterable[Module]) -> tuple[Module, Drill]:
     """Return the drill of that name, or of the module of that name."""
     known: dict[str, tuple[Module, Drill]] = {}
     for module in modules:
-        if module.drill is not None:
-            known.setdefault(module.name, (module, module.drill))
-            known[module.drill.name or module.name] = (module, module.drill)
+        for plan in module.drills:
+            known.setdefault(module.name, (module, plan))
+            known[plan.name or module.name] = (module, plan)
     if name not in known:
         raise UsageError(f"there is no drill {name}", hint=nearest(name, known))
     return known[name]
