@@ -23,7 +23,7 @@ CHAINS = (
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
     ("test_everything",),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
-    ("test_redis_proxy",),
+    ("test_redis", "test_redis_proxy"),
     ("test_galera", "test_proxysql"),
     ("test_k3s",),
     ("test_minio",),
