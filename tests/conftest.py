@@ -20,13 +20,13 @@ settings.load_profile("kbz")
 _LABS = "tests/lab/"
 CHAINS = (
     ("test_whole_fleet", "test_faults_seen"),
-    ("test_everything",),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
+    ("test_everything",),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
-    ("test_redis_proxy",),
+    ("test_redis", "test_redis_proxy"),
+    ("test_galera", "test_proxysql"),
     ("test_k3s",),
     ("test_minio",),
-    ("test_galera",),
 )
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
 

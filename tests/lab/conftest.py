@@ -182,6 +182,20 @@ def postgres_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) ->
     return shared.enter_context(bare_lab(folder, "kbz-postgres", "--limit", "db,haproxy"))
 
 
+@pytest.fixture(scope="session")
+def mariadb_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of three bare MariaDB servers and two bare ones for ProxySQL, with fresh credentials."""
+    folder = tmp_path_factory.mktemp("site")
+    return shared.enter_context(bare_lab(folder, "kbz-mariadb", "--limit", "galera,proxysql"))
+
+
+@pytest.fixture(scope="session")
+def redis_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of three bare Redis servers and two bare entry servers, with fresh credentials."""
+    folder = tmp_path_factory.mktemp("site")
+    return shared.enter_context(bare_lab(folder, "kbz-redis", "--limit", "redis,haproxy"))
+
+
 @pytest.fixture(scope="module")
 def cluster(kbz: Kbz) -> None:
     """The Patroni cluster stands, whatever ran before."""

@@ -13,7 +13,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import Kbz
+from tests.lab.conftest import Kbz, until
 
 ADDRESSES = {"redis-01": "10.0.0.123", "redis-02": "10.0.0.124", "redis-03": "10.0.0.125"}
 MASTER = "kb-redis-master"
@@ -71,6 +71,30 @@ class RedisLedger:
             except redis.RedisError:
                 continue
         return found
+
+    def lead(self, host: str) -> None:
+        """Have Sentinel make this node the master when another one is, and wait until the others follow it."""
+        if self.master() == host:
+            return
+        self._prefer(host, 1)
+        until(lambda: self._rank(host) == 1, 30, f"Sentinel has asked {host} again")
+        with self.sentinel(host) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", MASTER)
+        led = {name: "master" if name == host else "slave" for name in ADDRESSES}
+        until(lambda: self.roles() == led, 60, f"{host} is the master, and the others follow")
+        self._prefer(host, 100)
+
+    def _prefer(self, host: str, rank: int) -> None:
+        """Set the rank by which Sentinel chooses; Sentinel has the node write it into its file, so that is done too."""
+        with self.node(host) as client:
+            client.config_set("replica-priority", rank)
+            client.config_rewrite()
+
+    def _rank(self, host: str) -> int:
+        """Return the rank of a replica as its own host's Sentinel knows it."""
+        with self.sentinel(host) as sentinel:
+            known = {item["ip"]: item for item in sentinel.sentinel_slaves(MASTER)}
+        return int(known[ADDRESSES[host]]["slave-priority"])
 
     def write(self, copies: int = 0) -> None:
         """Write one key, for as long as it takes to be acknowledged, by so many replicas too."""

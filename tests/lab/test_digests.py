@@ -5,14 +5,13 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keybuzz.site.versions import parse_versions
-from tests.lab.conftest import REPOSITORY, Kbz, write_site
+from tests.lab.conftest import REPOSITORY, Kbz, bare_lab, write_site
 
 pytestmark = pytest.mark.lab
 
@@ -26,16 +25,8 @@ LIFTED = ("run", "redis", "--limit", "redis", "--lift-freeze", "redis", "--reaso
 @pytest.fixture(scope="module")
 def tags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """A lab of three bare Redis servers, whose site goes by tags; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("tags"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "redis", timeout=900)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("tags"), LAB, "--limit", "redis") as made:
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 @pytest.fixture(scope="module")

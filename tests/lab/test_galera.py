@@ -5,19 +5,16 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import REPOSITORY, Done, Kbz, until, write_site
+from tests.lab.conftest import REPOSITORY, Done, Kbz, until
 from tests.lab.galera_ledger import ADDRESSES, GaleraLedger
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-galera"
 HOSTS = tuple(ADDRESSES)
 CONF = "/opt/keybuzz/mariadb/conf/my.cnf"
 START = "/opt/keybuzz/mariadb/conf/start.sh"
@@ -28,18 +25,9 @@ FLAG = "MARIADB_GALERA_CLUSTER_BOOTSTRAP"
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare MariaDB servers and fresh credentials; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "galera", timeout=900)
-        made.good("secrets", "init")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(mariadb_lab: Kbz) -> Kbz:
+    """Three bare MariaDB servers; nothing is put on the two for ProxySQL beside them."""
+    return mariadb_lab
 
 
 @pytest.fixture(scope="module")

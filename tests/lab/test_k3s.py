@@ -6,13 +6,12 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, bare_lab, until
 
 pytestmark = pytest.mark.lab
 
@@ -29,16 +28,8 @@ DRIFT = ("drift", "k3s", "--limit", "k3s", "--format", "json")
 @pytest.fixture(scope="module")
 def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """A lab of eight bare servers and fresh credentials; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "k3s", timeout=900)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "k3s") as made:
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 def everywhere(kbz: Kbz, script: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from keybuzz.lab import balancer, cgroup, images, mirror, service, services
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.namespace import visiting
 from keybuzz.lab.stand_ins import STAND_INS
-from tests.lab.conftest import Kbz, until, write_site
+from tests.lab.conftest import Kbz, bare_lab, until
 
 pytestmark = [
     pytest.mark.lab,
@@ -42,18 +42,12 @@ def silent(host: str, sentence: str) -> None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """Two servers after `kbz run base`, and every stand-in in the registry."""
-    made = write_site(tmp_path_factory.mktemp("site"), "kbz-svctest")
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "haproxy", timeout=900)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("site"), "kbz-svctest", "--limit", "haproxy") as made:
         made.good("run", "base", "--limit", "haproxy")
         settings = site_of(made).settings
         images.ensure(settings, STAND_INS, silent)
         mirror.fill(settings, STAND_INS, silent)
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 def site_of(lab: Kbz) -> LabSite:

@@ -7,13 +7,12 @@ can run against the real image.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, bare_lab, until
 from tests.lab.object_ledger import ADDRESSES, ObjectLedger
 
 pytestmark = pytest.mark.lab
@@ -32,16 +31,8 @@ BUCKET = "minio-bucket:keybuzz-backups"
 @pytest.fixture(scope="module")
 def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """A lab of three bare MinIO servers and fresh credentials; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "minio", timeout=900)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "minio") as made:
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import pymysql
@@ -19,38 +17,26 @@ from keybuzz.model.secret import Secret
 from keybuzz.site.credentials import load_credentials
 from keybuzz.site.load import load_site, read_configuration
 from tasks.galera.drill import isolated
-from tests.lab.conftest import Kbz, until, write_site
+from tests.lab.conftest import Kbz, until
 from tests.lab.galera_ledger import ADDRESSES
 from tests.lab.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-proxysql"
 BALANCER = "10.0.0.20"
 LIMIT = ("--limit", "proxysql", "--format", "json")
 RUN = ("run", "proxysql", *LIMIT)
 GALERA = ("run", "galera", "--limit", "galera", "--format", "json")
-LIFT = (
-    *("--lift-freeze", "galera", "--lift-freeze", "proxysql"),
-    *("--reason", "the owner said so on the phone"),
-)
-LIFTED = (*RUN, "--lift-freeze", "proxysql", "--reason", "the owner said so on the phone")
+REASON = ("--reason", "the owner said so on the phone")
+LIFT = ("--lift-freeze", "galera", "--lift-freeze", "proxysql", *REASON)
+LIFTED = (*RUN, "--lift-freeze", "proxysql", *REASON)
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """Galera stands, and two bare hosts are before it; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "galera,proxysql", timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "galera", "--limit", "galera")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(mariadb_lab: Kbz) -> Kbz:
+    """Galera stands, whatever ran before, and two bare hosts are before it."""
+    mariadb_lab.good(*GALERA, "--lift-freeze", "galera", *REASON)
+    return mariadb_lab
 
 
 def connect(

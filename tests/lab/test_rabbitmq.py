@@ -5,13 +5,12 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from keybuzz.site.credentials import load_credentials
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, bare_lab, until
 from tests.lab.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.watching import kill_at_each_stage, watching
 
@@ -35,16 +34,8 @@ HEALTH = ("health", "rabbitmq", "--limit", "rabbitmq", "--format", "json")
 @pytest.fixture(scope="module")
 def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """A lab of three bare queue servers and two entry servers; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "rabbitmq,haproxy", timeout=900)
-        made.good("secrets", "init")
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "rabbitmq,haproxy") as made:
         yield made
-    finally:
-        made.good("lab", "down", "--wipe")
 
 
 @pytest.fixture(scope="module")

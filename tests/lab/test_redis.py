@@ -5,19 +5,17 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, until
 from tests.lab.redis_ledger import ADDRESSES, MASTER, RedisLedger
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-redis"
 HOSTS = tuple(ADDRESSES)
 CONF = "/opt/keybuzz/redis/conf/redis.conf"
 RUNTIME = "/opt/keybuzz/redis/runtime/redis/redis.conf"
@@ -28,18 +26,9 @@ LIFTED = (*RUN, "--lift-freeze", "redis", "--reason", REASON)
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare Redis servers and fresh credentials; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", "--limit", "redis", timeout=900)
-        made.good("secrets", "init")
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(redis_lab: Kbz) -> Kbz:
+    """Three bare Redis servers; nothing is put on the two entry servers beside them."""
+    return redis_lab
 
 
 @pytest.fixture(scope="module")
