@@ -78,7 +78,8 @@ SERVER = BaseRecipe(
         # rsyslog makes it at the first login; fail2ban does not start before it exists.
         TextFile("var/log/auth.log", ""),
     ),
-    removed=("etc/ssh/ssh_host_*", *_CACHES),
+    # Each login would run three programs to greet nobody.
+    removed=("etc/ssh/ssh_host_*", "etc/update-motd.d/10-uname", *_CACHES),
 )
 
 IMAGE = BaseRecipe(

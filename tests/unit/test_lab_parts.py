@@ -154,6 +154,9 @@ def test_every_part_of_an_image_recipe_moves_its_digest(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").rename(tmp_path / "Containerfile")
     seen.add(images.recipe_digest(tmp_path))
     assert len(seen) == 4
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__/program.cpython-311.pyc").write_bytes(b"compiled here")
+    assert images.recipe_digest(tmp_path) in seen
 
 
 def test_every_stand_in_has_a_recipe() -> None:
