@@ -27,6 +27,8 @@ LAB = "kbz-test"
 FLEET = "kbz-fleet"
 SERVERS = 48
 """All of servers.tsv: the lab FLEET has them."""
+SERVICES = "db,redis,queue,minio,galera,haproxy,proxysql"
+"""The groups of the lab that carries every service for applications."""
 DB = ("db-master-01", "db-slave-01", "db-slave-02")
 
 
@@ -194,6 +196,13 @@ def redis_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kb
     """A lab of three bare Redis servers and two bare entry servers, with fresh credentials."""
     folder = tmp_path_factory.mktemp("site")
     return shared.enter_context(bare_lab(folder, "kbz-redis", "--limit", "redis,haproxy"))
+
+
+@pytest.fixture(scope="session")
+def services_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+    """A lab of all servers that carry a service for applications, bare, with fresh credentials."""
+    folder = tmp_path_factory.mktemp("site")
+    return shared.enter_context(bare_lab(folder, "kbz-services", "--limit", SERVICES))
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,20 @@
 """Strays on real servers: a healthy lab has none, and one of each kind is found once, told apart, and never touched.
 
-The tests of this file build on each other, in the order of the file.
+The tests of this file build on each other, in the order of the file. Other services may be on the same hosts.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keybuzz.engine.schedule import CRON
-from tests.lab.conftest import Done, Kbz, until, write_site
+from tests.lab.conftest import Done, Kbz, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
-LAB = "kbz-drift"
 LIMIT = ("--limit", "db,redis,haproxy")
 MODULES = ("patroni", "postgres-proxy", "redis", "redis-proxy")
 NEEDLE = "PlantedNeedle-cron-1234"
@@ -56,20 +53,13 @@ REMOVED = {
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of eight servers that carry a Patroni cluster, a Redis cluster and both entries; gone at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab's network namespaces and containers need root")
-    made = write_site(tmp_path_factory.mktemp("site"), LAB)
-    made.good("lab", "down", "--wipe")
-    try:
-        made.good("lab", "up", *LIMIT, timeout=900)
-        made.good("secrets", "init")
-        made.good("run", "patroni", "redis", "--all", timeout=900)
-        made.good("run", "postgres-proxy", "redis-proxy", "--all", timeout=900)
-        yield made
-    finally:
-        made.good("lab", "down", "--wipe")
+def kbz(services_lab: Kbz) -> Kbz:
+    """Eight servers carry a Patroni cluster, a Redis cluster and both entries, whatever ran before."""
+    lift = ("--lift-freeze", "redis", "--lift-freeze", "redis-proxy")
+    services_lab.good(
+        "run", *MODULES, *LIMIT, *lift, "--reason", "whatever ran before", timeout=900
+    )
+    return services_lab
 
 
 def drift(kbz: Kbz, *words: str) -> Done:

@@ -1,17 +1,16 @@
 """`kbz run all` on bare servers of every module, used from outside, run again, and after a blackout.
 
-The tests of this file build on each other, in the order of the file.
+The tests of this file build on each other, in the order of the file; test_drift_strays.py goes on with the lab.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 
-from tests.lab.conftest import Kbz, bare_lab, until
+from tests.lab.conftest import SERVICES, Kbz, until
 from tests.lab.endpoints import (
     CLIENT_ERRORS,
     ENDPOINTS,
@@ -27,8 +26,6 @@ from tests.lab.writing import writing
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-everything"
-GROUPS = "db,redis,queue,minio,galera,haproxy,proxysql"
 HOSTS = 19
 DRILLS: dict[str, tuple[str, ...]] = {
     "redis": ("switchover", "container-killed", "container-stopped", "host-killed", "link-cut"),
@@ -68,10 +65,9 @@ MODULES = {
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of all servers that carry a service for applications, bare; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", GROUPS) as made:
-        yield made
+def kbz(services_lab: Kbz) -> Kbz:
+    """All servers that carry a service for applications, bare."""
+    return services_lab
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +76,7 @@ def applications(kbz: Kbz) -> Applications:
 
 
 def test_run_all_turns_bare_servers_into_every_service(kbz: Kbz) -> None:
-    done = kbz.good("run", "all", "--limit", GROUPS, "--format", "json", timeout=1800)
+    done = kbz.good("run", "all", "--limit", SERVICES, "--format", "json", timeout=1800)
     document = done.json()
     assert set(document["modules"]) == MODULES
     assert document["checked"] == {"answered": HOSTS, "selected": HOSTS}
@@ -104,12 +100,12 @@ def test_every_load_balancer_leads_where_it_should(kbz: Kbz) -> None:
 
 
 def test_nothing_of_it_is_a_stray(kbz: Kbz) -> None:
-    document = kbz.good("drift", "--limit", GROUPS, "--format", "json").json()
+    document = kbz.good("drift", "--limit", SERVICES, "--format", "json").json()
     assert document["plan"]["size"] == 0
 
 
 def test_the_second_run_changes_nothing(kbz: Kbz) -> None:
-    document = kbz.good("run", "all", "--limit", GROUPS, "--format", "json").json()
+    document = kbz.good("run", "all", "--limit", SERVICES, "--format", "json").json()
     assert document["plan"]["size"] == 0
     assert {host["outcome"] for host in document["hosts"].values()} == {"ok"}
     assert set(document["round_trips"].values()) == {1}
@@ -119,7 +115,7 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
     """Every plug is pulled and every server comes back: no bootstrap is forced, and nobody lends a hand."""
     for host in document_hosts(kbz):
         kbz.good("lab", "fault", "stop", host)
-    kbz.good("lab", "up", "--limit", GROUPS, timeout=900)
+    kbz.good("lab", "up", "--limit", SERVICES, timeout=900)
     for endpoint in ENDPOINTS:
         until(
             lambda endpoint=endpoint: answers(applications, endpoint),
@@ -127,9 +123,11 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
             f"{endpoint.name} to have what it acknowledged",
         )
     until(
-        lambda: kbz("health", "all", "--limit", GROUPS).code == 0, 300, "all checks of all modules"
+        lambda: kbz("health", "all", "--limit", SERVICES).code == 0,
+        300,
+        "all checks of all modules",
     )
-    document = kbz.good("run", "all", "--limit", GROUPS, "--format", "json").json()
+    document = kbz.good("run", "all", "--limit", SERVICES, "--format", "json").json()
     assert document["plan"]["size"] == 0
 
 
@@ -152,7 +150,7 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
         assert not trial["lost"] or not trial["durability_promised"]
         assert trial["verdict"] == "recovered" or trial["messages"], "not available, and no reason"
         assert not trial["isolated_write_accepted"] or name == "redis", "it may, and says so"
-    kbz.good("health", "all", "--limit", GROUPS)
+    kbz.good("health", "all", "--limit", SERVICES)
 
 
 @pytest.mark.long
@@ -228,7 +226,9 @@ def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -
         join(kbz, host, *NEW[host])
     assert containers(kbz, others) == before
     until(
-        lambda: kbz("health", "all", "--limit", GROUPS).code == 0, 120, "all checks of all modules"
+        lambda: kbz("health", "all", "--limit", SERVICES).code == 0,
+        120,
+        "all checks of all modules",
     )
 
 
@@ -252,7 +252,7 @@ def leader(kbz: Kbz, module: str) -> str:
 
 
 def document_hosts(kbz: Kbz) -> list[str]:
-    return sorted(kbz("health", "base", "--limit", GROUPS, "--format", "json").json()["hosts"])
+    return sorted(kbz("health", "base", "--limit", SERVICES, "--format", "json").json()["hosts"])
 
 
 def answers(applications: Applications, endpoint: Endpoint) -> bool:
