@@ -61,7 +61,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long`: what does not fit into the 45 minutes of a change, and is run before a release."""
+    """`--long`: what wants all 48 servers at once, and is run before a release."""
     parser.addoption("--long", action="store_true", help="run the long lab tests too")
 
 

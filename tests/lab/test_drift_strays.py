@@ -13,7 +13,7 @@ import pytest
 from keybuzz.engine.schedule import CRON
 from tests.lab.conftest import Done, Kbz, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = pytest.mark.lab
 
 LIMIT = ("--limit", "db,redis,haproxy")
 MODULES = ("patroni", "postgres-proxy", "redis", "redis-proxy")

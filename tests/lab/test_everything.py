@@ -133,7 +133,7 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
 
 @pytest.mark.parametrize(
     "name",
-    ["redis", "galera", pytest.param("rabbitmq", marks=pytest.mark.long)],
+    ["redis", "galera", "rabbitmq"],
 )
 def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_be_lost(
     kbz: Kbz, name: str
@@ -153,7 +153,6 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
     kbz.good("health", "all", "--limit", SERVICES)
 
 
-@pytest.mark.long
 def test_restarts_take_each_member_once_the_leader_last_and_lose_nothing(
     kbz: Kbz, applications: Applications
 ) -> None:
@@ -208,7 +207,6 @@ def rebooted(kbz: Kbz, applications: Applications) -> None:
     kbz.good("health", "redis")
 
 
-@pytest.mark.long
 def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -> None:
     others = [host for host in document_hosts(kbz) if host not in NEW]
     with ThreadPoolExecutor() as pool:

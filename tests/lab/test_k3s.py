@@ -201,7 +201,6 @@ class TestRestart:
         assert bad(kbz) == set()
 
 
-@pytest.mark.long
 class TestDrill:
     @pytest.mark.parametrize("victim", ["k8s-master-02", "k8s-worker-01"])
     def test_a_stopped_node_is_seen_as_lost_and_visitors_go_on(self, kbz: Kbz, victim: str) -> None:

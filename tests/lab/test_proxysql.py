@@ -214,7 +214,6 @@ def test_a_rotated_password_is_taken_beside_the_old_one_until_it_is_dropped(kbz:
         assert not any(value.encode() in text for text in processes)
 
 
-@pytest.mark.long
 def test_a_rotation_that_was_killed_goes_on_and_the_admin_port_is_rotated_too(kbz: Kbz) -> None:
     before = load_credentials(kbz.root / "credentials")
     seen = kill_at_each_stage(kbz, "mariadb-app", "galera", "proxysql")

@@ -206,7 +206,6 @@ class TestRotation:
             assert value not in done.stdout + done.stderr
             assert not any(value.encode() in text for text in processes)
 
-    @pytest.mark.long
     def test_killed_at_each_stage_the_same_command_goes_on(
         self, kbz: Kbz, ledger: QueueLedger
     ) -> None:

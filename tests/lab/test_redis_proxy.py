@@ -291,7 +291,6 @@ class TestRotation:
             assert value.encode() not in journal
             assert not any(value.encode() in text for text in processes)
 
-    @pytest.mark.long
     def test_killed_between_stages_the_same_command_goes_on_and_nobody_is_shut_out(
         self, kbz: Kbz, application: Application
     ) -> None:
@@ -317,7 +316,6 @@ class TestRotation:
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
         assert levels(kbz(*HEALTH)) == {}
 
-    @pytest.mark.long
     def test_what_was_rotated_stays_so_over_a_restart(
         self, kbz: Kbz, application: Application
     ) -> None:
