@@ -22,6 +22,7 @@ class ObjectLedger:
     """Objects that MinIO has acknowledged: written through the entry, and looked for on any node."""
 
     def __init__(self, kbz: Kbz) -> None:
+        self._kbz = kbz
         known = load_credentials(kbz.root / "credentials")
         self.bucket = known["MINIO_BUCKET"].reveal()
         self.user = known["MINIO_ROOT_USER"].reveal()

@@ -95,7 +95,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=(lambda live: frozenset(live.hosts)) if SCENARIO == "quiet" else None,
-    drill=Drill("app", workload, not_recovered=lambda live, scenario, victim: None),
+    drills=(Drill("app", workload, not_recovered=lambda live, scenario, victim: None),),
     recovery=Recovery(
         name=lambda site: "demo-cluster",
         halt=lambda live: None,
