@@ -24,7 +24,13 @@ from tests.lab.machines import containers, pinned_anew
 from tests.lab.redis_ledger import RedisLedger
 from tests.lab.writing import writing
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    # pika leaves the sockets of a connection that failed to Python's collector.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 HOSTS = 19
 DRILLS: dict[str, tuple[str, ...]] = {

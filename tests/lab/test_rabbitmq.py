@@ -14,7 +14,13 @@ from tests.lab.conftest import Done, Kbz, bare_lab, until
 from tests.lab.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.watching import kill_at_each_stage, watching
 
-pytestmark = pytest.mark.lab
+pytestmark = [
+    pytest.mark.lab,
+    # pika leaves the sockets of a connection that failed to Python's collector.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 LAB = "kbz-rabbit"
 HOSTS = tuple(ADDRESSES)

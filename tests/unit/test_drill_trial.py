@@ -105,6 +105,20 @@ class TestEndsEarly:
         assert trial.restored
         assert trial.tally is not None
 
+    def test_ctrl_c_while_the_fault_is_made_although_nothing_is_missed_afterwards(self) -> None:
+        stop = threading.Event()
+        stage = Stage(outage=0)
+
+        def slow_stop() -> None:
+            stage.now += 60.0
+            stop.set()
+
+        stage.on_inject = slow_stop
+        trial = stage.run(stop=stop)
+        assert trial.verdict is Verdict.ABORTED
+        assert trial.messages == ("stopped on request",)
+        assert trial.restored
+
     def test_a_fault_that_half_happened(self) -> None:
         def fail() -> None:
             raise StepError("docker does not answer", where=VICTIM)

@@ -181,6 +181,8 @@ class TrialRun:
         """Poll until the module and the ledger agree that the service is back; return who leads then."""
         before: frozenset[str] = frozenset()
         while True:
+            # Before each look: who asked for the end while the fault was made must not be told of a recovery.
+            self._wait()
             sight = self.ground.look(self.victim, silent=self.scenario.silences)
             # Once may be a slow answer; twice in a row is a fact.
             if doubled := sight.troubles & before:
@@ -195,7 +197,6 @@ class TrialRun:
                 told = reason or "writes were not seen for long enough"
                 text = f"not recovered within {self.drill.limit:g} s: {told}"
                 raise _EndedError(Verdict.FAILED, text)
-            self._wait()
 
     def _isolated(self) -> tuple[bool | None, bool]:
         """Return whether the cut-off victim accepted a write (None: not tried), and whether it may."""
