@@ -123,11 +123,11 @@ class Wire:
         return Peer()
 
 
-def until(condition: Any, seconds: float = 20.0) -> None:
-    """Poll until it holds."""
+def until(condition: Any, seconds: float = 60.0) -> None:
+    """Poll until it holds; on a full machine two that vote for each other need many terms."""
     waited = threading.Event()
     for _ in range(int(seconds / 0.05)):
         if condition():
             return
         waited.wait(0.05)
-    raise AssertionError("did not come to hold")
+    raise AssertionError(f"did not come to hold within {seconds:g} s")
