@@ -166,43 +166,47 @@ def end_of_chain(request: pytest.FixtureRequest, shared: ExitStack) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def kbz(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def bring_up(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Callable[..., Kbz]:
+    """Give what `bare_lab` gives for a name and a limit; the lab ends as `shared` does."""
+    return lambda name, *limit: shared.enter_context(
+        bare_lab(tmp_path_factory.mktemp("site"), name, *limit)
+    )
+
+
+@pytest.fixture(scope="session")
+def kbz(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of three bare database servers and fresh credentials."""
-    return shared.enter_context(bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "db"))
+    return bring_up(LAB, "--limit", "db")
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def fleet(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of every server of servers.tsv, bare, with fresh credentials."""
-    return shared.enter_context(bare_lab(tmp_path_factory.mktemp("site"), FLEET))
+    return bring_up(FLEET)
 
 
 @pytest.fixture(scope="session")
-def postgres_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def postgres_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of three bare database servers and two bare entry servers, with fresh credentials."""
-    folder = tmp_path_factory.mktemp("site")
-    return shared.enter_context(bare_lab(folder, "kbz-postgres", "--limit", "db,haproxy"))
+    return bring_up("kbz-postgres", "--limit", "db,haproxy")
 
 
 @pytest.fixture(scope="session")
-def mariadb_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def mariadb_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of three bare MariaDB servers and two bare ones for ProxySQL, with fresh credentials."""
-    folder = tmp_path_factory.mktemp("site")
-    return shared.enter_context(bare_lab(folder, "kbz-mariadb", "--limit", "galera,proxysql"))
+    return bring_up("kbz-mariadb", "--limit", "galera,proxysql")
 
 
 @pytest.fixture(scope="session")
-def redis_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def redis_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of three bare Redis servers and two bare entry servers, with fresh credentials."""
-    folder = tmp_path_factory.mktemp("site")
-    return shared.enter_context(bare_lab(folder, "kbz-redis", "--limit", "redis,haproxy"))
+    return bring_up("kbz-redis", "--limit", "redis,haproxy")
 
 
 @pytest.fixture(scope="session")
-def services_lab(tmp_path_factory: pytest.TempPathFactory, shared: ExitStack) -> Kbz:
+def services_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of all servers that carry a service for applications, bare, with fresh credentials."""
-    folder = tmp_path_factory.mktemp("site")
-    return shared.enter_context(bare_lab(folder, "kbz-services", "--limit", SERVICES))
+    return bring_up("kbz-services", "--limit", SERVICES)
 
 
 @pytest.fixture(scope="module")
