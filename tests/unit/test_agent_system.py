@@ -89,12 +89,12 @@ KERNEL = "-N ufw-user-input\n" + "".join(
 CHAIN = "iptables -S ufw-user-input"
 
 
-def firewall_of(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, run_child: Any, *, enabled: str = "yes"
-) -> dict[str, Any]:
-    """Return what is read of a host with these files, and with a kernel that answers so."""
+def host_files(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, rules: str, *, enabled: str = "yes"
+) -> None:
+    """Lay ufw's files of a host down, and let the agent look there."""
     texts = {
-        "user.rules": RULES,
+        "user.rules": rules,
         "user6.rules": "",
         "ufw": 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n',
         "ufw.conf": f"# comment\nENABLED={enabled}\nLOGLEVEL=low\n",
@@ -102,8 +102,15 @@ def firewall_of(
     for name, text in texts.items():
         (folder / name).write_text(text)
     monkeypatch.setattr(firewall, "_FILES", tuple(str(folder / name) for name in texts))
-    monkeypatch.setattr(firewall, "run_child", run_child)
     monkeypatch.setattr(firewall.undo, "armed", lambda name: False)
+
+
+def firewall_of(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, run_child: Any, *, enabled: str = "yes"
+) -> dict[str, Any]:
+    """Return what is read of a host with these files, and with a kernel that answers so."""
+    host_files(monkeypatch, folder, RULES, enabled=enabled)
+    monkeypatch.setattr(firewall, "run_child", run_child)
     found: dict[str, Any] = firewall.read_firewall(WANTED.query(), None)["attributes"]  # type: ignore[arg-type]
     return found
 
@@ -153,17 +160,26 @@ def test_an_iptables_that_does_not_work_is_an_error_and_no_verdict(
 
 @pytest.fixture
 def ufw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
-    calls = Calls({"ufw show added": ADDED, "ufw status": "Status: active"})
+    calls = Calls({"ufw show added": ADDED, CHAIN: KERNEL})
     monkeypatch.setattr(firewall, "run_child", calls)
     monkeypatch.setattr(firewall, "_SAVED", str(tmp_path / "saved"))
     monkeypatch.setattr(firewall, "_WAS_ACTIVE", str(tmp_path / "saved/was-active"))
-    monkeypatch.setattr(firewall, "_FILES", ())
-    monkeypatch.setattr(firewall.undo, "armed", lambda name: False)
     monkeypatch.setattr(firewall.undo, "arm", lambda name, script: calls.made.append("undo armed"))
     return calls
 
 
-def test_only_our_own_stale_rules_are_removed_and_nothing_is_reset(ufw: Calls) -> None:
+STALE = """
+### tuple ### allow any any 0.0.0.0/0 any 10.9.0.0/16 in comment=6b627a3a696e7465726e616c
+-A ufw-user-input -s 10.9.0.0/16 -j ACCEPT
+"""
+SSH = "ufw allow from 10.0.0.0/16 to any port 22 proto tcp comment kbz:ssh"
+INTERNAL = "ufw allow from 10.0.0.0/16 to any comment kbz:internal"
+
+
+def test_only_our_own_stale_rules_are_removed_and_nothing_is_reset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    host_files(monkeypatch, tmp_path, RULES + STALE)
     firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
     assert [call for call in ufw.made if "delete" in call] == [
         "ufw --force delete allow from 10.9.0.0/16"
@@ -171,13 +187,42 @@ def test_only_our_own_stale_rules_are_removed_and_nothing_is_reset(ufw: Calls) -
     assert not any("reset" in call for call in ufw.made)
 
 
-def test_ssh_is_allowed_before_anything_is_denied_and_the_undo_is_armed_first(ufw: Calls) -> None:
+def test_ssh_is_allowed_before_anything_is_denied_and_the_undo_is_armed_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    host_files(monkeypatch, tmp_path, "*filter\n", enabled="no")
+    (tmp_path / "ufw").write_text('DEFAULT_INPUT_POLICY="ACCEPT"\nDEFAULT_OUTPUT_POLICY="DROP"\n')
     firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
-    changes = [c for c in ufw.made if c not in {"ufw status", "ufw show added"}]
-    ssh = "ufw allow from 10.0.0.0/16 to any port 22 proto tcp comment kbz:ssh"
-    assert changes[:2] == ["undo armed", ssh]
-    assert changes.index(ssh) < changes.index("ufw default deny incoming")
-    assert changes[-1] == "ufw --force enable"
+    assert [call for call in ufw.made if call != CHAIN] == [
+        "undo armed",
+        SSH,
+        INTERNAL,
+        "ufw default deny incoming",
+        "ufw default allow outgoing",
+        "ufw --force enable",
+    ]
+
+
+def test_ufw_is_asked_for_what_differs_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    of_ssh = RULES.replace("6b627a3a696e7465726e616c", "62792068616e64")
+    host_files(monkeypatch, tmp_path, of_ssh, enabled="no")
+    firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
+    made = [call for call in ufw.made if call.startswith("ufw")]
+    assert made == [INTERNAL, "ufw --force enable"]
+
+
+def test_a_chain_that_somebody_emptied_is_loaded_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    host_files(monkeypatch, tmp_path, RULES)
+    monkeypatch.setattr(ufw, "_answers", {CHAIN: "-N ufw-user-input\n"})
+    firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
+    assert [call for call in ufw.made if call.startswith("ufw")] == [
+        "ufw --force enable",
+        "ufw reload",
+    ]
 
 
 def test_sshd_is_compared_by_effect_and_our_file_is_read_before_cloud_inits() -> None:
