@@ -159,8 +159,14 @@ def time_servers(paths: tuple[str, ...] = _TIME_FILES) -> list[str]:
 
 
 def clock_synchronised() -> bool | None:
-    """Return what the kernel says of its clock, judged as timedatectl does; None where it tells nobody."""
-    import ctypes
+    """Return what the kernel says of its clock, judged as timedatectl does; None where it can not be asked.
+
+    It tells nobody in some sandboxes, and Debian's python3-minimal has no ctypes to ask with.
+    """
+    try:
+        import ctypes
+    except ImportError:
+        return None
 
     timex = ctypes.create_string_buffer(256)  # longer than any struct timex; modes 0 only asks
     if ctypes.CDLL(None).adjtimex(timex) < 0:

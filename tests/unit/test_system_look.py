@@ -124,6 +124,11 @@ def test_the_clock_is_judged_as_adjtimex_tells() -> None:
     assert system_look.clock_synchronised() is expected
 
 
+def test_a_python_without_ctypes_can_not_ask_for_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert system_look.clock_synchronised() is None
+
+
 def test_it_all_works_on_this_machine_and_a_silent_docker_is_no_problem() -> None:
     context = Context("00", None)  # type: ignore[arg-type]  # nothing is sent
     context.docker.path = "/nowhere/docker.sock"
