@@ -67,13 +67,6 @@ def differences(kbz: Kbz) -> Counter[tuple[str, str]]:
     return found + Counter((host, f"stray {what}") for host, what in strays)
 
 
-def test_health_of_everything_asks_every_host(kbz: Kbz) -> None:
-    document = health(kbz)
-    assert document["checked"] == {"answered": SERVERS, "selected": SERVERS}
-    assert document["exit_code"] == 0
-    assert {finding["host"] for finding in document["findings"]} >= set(document["hosts"])
-
-
 @pytest.mark.parametrize("name", ROUNDS)
 def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> None:
     who = roles(kbz)
@@ -139,12 +132,9 @@ def test_a_host_without_network_is_told_once(kbz: Kbz) -> None:
     try:
         expected = Counter({*BASELINE, ("base.reachable", "unknown", (host,))})
         poll(lambda: findings(kbz), expected, "health")
-        document = health(kbz)
-        assert document["checked"] == {
-            "answered": SERVERS - 1,
-            "selected": SERVERS,
-        }
-        assert document["exit_code"] == 4
+        done = kbz("health", "base", "--format", "json")
+        assert done.json()["checked"] == {"answered": SERVERS - 1, "selected": SERVERS}
+        assert done.code == 4
     finally:
         kbz.good("lab", "fault", "restore", host)
     poll(lambda: findings(kbz), Counter(BASELINE), "health with the network back")
