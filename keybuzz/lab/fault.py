@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 from keybuzz.lab import host, inside, network
 from keybuzz.lab import lab as whole
 from keybuzz.lab.layout import HostPlaces
@@ -14,9 +10,8 @@ from keybuzz.model.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.lab import LabSettings
 from keybuzz.model.server import Server
 
-_FILLER = "kbz-fault-fill"
-_RESERVE_BYTES = 10 * 2**30
-_RESERVE_SHARE = 0.1
+_DOCKER = "/var/lib/docker"
+_FILLER = f"{_DOCKER}/kbz-fault-fill"
 
 
 def stop_host(settings: LabSettings, name: str) -> None:
@@ -80,41 +75,24 @@ def delay(settings: LabSettings, name: str, milliseconds: int) -> None:
 
 
 def fill_disk(settings: LabSettings, name: str, size: int) -> None:
-    """Take `size` bytes of the host's Docker file system; `free_disk` gives them back.
-
-    All hosts share the file system of this machine, so nothing is taken of its last 10 GiB or 10 %.
-    """
-    filler = _filler(settings, name)
+    """Take `size` bytes of the host's disk; `free_disk` gives them back. This machine's own disk is not filled."""
     free_disk(settings, name)
-    usage = shutil.disk_usage(filler.parent)
-    allowed = usage.free - reserve(usage.total)
-    if size > allowed:
+    ask = ["df", "--block-size=1", "--output=avail", _DOCKER]
+    free = int(inside.capture(settings, name, ask).split()[-1])
+    if size > free:
         raise RefusedError(
-            f"{size} bytes would fill this machine itself: it has {usage.free} bytes left",
+            f"its disk has {free} bytes left, and not {size}",
             where=name,
-            hint=f"take at most {max(allowed, 0)}",
+            hint=f"take at most {free}",
         )
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+    inside.capture(settings, name, ["fallocate", f"--length={size}", _FILLER])
 
 
 def free_disk(settings: LabSettings, name: str) -> None:
     """Give back what `fill_disk` took."""
-    _filler(settings, name).unlink(missing_ok=True)
-
-
-def reserve(total: int) -> int:
-    """Return how many bytes of a file system of `total` bytes a fault must leave."""
-    return max(_RESERVE_BYTES, int(total * _RESERVE_SHARE))
+    inside.capture(settings, name, ["rm", "-f", _FILLER])
 
 
 def kill_container(settings: LabSettings, name: str, container: str) -> None:
     """Kill a container's main process; its restart policy decides what happens next."""
     inside.capture(settings, name, ["docker", "kill", "--signal=KILL", container])
-
-
-def _filler(settings: LabSettings, name: str) -> Path:
-    folder = HostPlaces(settings, name).docker
-    if not folder.is_dir():
-        raise KbzError("this lab has no such host", where=name, hint="kbz lab status")
-    return folder / _FILLER

@@ -66,7 +66,7 @@ def start(settings: LabSettings, server: Server, disk: Disk) -> None:
 
 
 def keeper_arguments(places: HostPlaces, lower: Path, groups: tuple[Path, ...]) -> list[str]:
-    """Return what keeper.sh is told: network, root, layers, groups, and how to call nspawn."""
+    """Return what keeper.sh is told: network, disk, root, layers, groups, and how to call nspawn."""
     layers = f"lowerdir={lower},upperdir={places.upper},workdir={places.work}"
     container = [
         "systemd-nspawn",
@@ -82,7 +82,8 @@ def keeper_arguments(places: HostPlaces, lower: Path, groups: tuple[Path, ...]) 
         *("--link-journal=no", "--resolv-conf=off", "--timezone=off"),
     ]
     procs = [str(path) for path in groups]
-    return [str(places.namespace), str(places.mountpoint), layers, *procs, "--", *container]
+    mounts = [str(places.image), str(places.volume), str(places.mountpoint), layers]
+    return [str(places.namespace), *mounts, *procs, "--", *container]
 
 
 def stop(settings: LabSettings, host: str) -> None:

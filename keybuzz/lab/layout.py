@@ -56,24 +56,34 @@ class HostPlaces:
         return self.settings.root / "hosts" / self.name
 
     @property
+    def image(self) -> Path:
+        """The host's disk: a file system in a file that takes as much room as is used of it."""
+        return self.folder / "disk.ext4"
+
+    @property
+    def volume(self) -> Path:
+        """Where the disk is mounted, only inside the host's own mount namespace."""
+        return self.folder / "volume"
+
+    @property
     def upper(self) -> Path:
-        """What the host has that its base has not: its disk."""
-        return self.folder / "upper"
+        """On the disk: what the host has that its base has not."""
+        return self.volume / "upper"
 
     @property
     def work(self) -> Path:
-        """Scratch folder that overlayfs wants beside `upper`."""
-        return self.folder / "work"
+        """On the disk: scratch folder that overlayfs wants beside `upper`."""
+        return self.volume / "work"
+
+    @property
+    def docker(self) -> Path:
+        """On the disk: the host's /var/lib/docker, as Docker's overlay2 does not work on an overlay."""
+        return self.volume / "docker"
 
     @property
     def mountpoint(self) -> Path:
         """The root file system, mounted only inside the host's own mount namespace."""
         return self.folder / "root"
-
-    @property
-    def docker(self) -> Path:
-        """The host's /var/lib/docker: Docker's overlay2 does not work on an overlay."""
-        return self.folder / "docker"
 
     @property
     def console(self) -> Path:

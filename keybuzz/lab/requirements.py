@@ -14,6 +14,7 @@ from keybuzz.model.errors import KbzError
 PROGRAMS = {
     "/usr/sbin/debootstrap": "debootstrap",
     "/usr/bin/systemd-nspawn": "systemd-container",
+    "/usr/sbin/mkfs.ext4": "e2fsprogs",
     "/usr/sbin/nft": "nftables",
     "/usr/sbin/ip": "iproute2",
     "/usr/sbin/dockerd": "docker.io",

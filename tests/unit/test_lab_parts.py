@@ -93,16 +93,18 @@ def test_the_network_has_no_route_out() -> None:
 def test_the_container_gets_its_network_disk_and_no_clock() -> None:
     places = layout.HostPlaces(SETTINGS, "db-master-01")
     words = host.keeper_arguments(places, Path("/cache/base/abc"), (Path("/cg/cgroup.procs"),))
-    layers = "lowerdir=/cache/base/abc,upperdir=/lab/hosts/db-master-01/upper"
+    layers = "lowerdir=/cache/base/abc,upperdir=/lab/hosts/db-master-01/volume/upper"
     own, container = words[: words.index("--")], words[words.index("--") + 1 :]
     assert own == [
         "/run/netns/try-db-master-01",
+        "/lab/hosts/db-master-01/disk.ext4",
+        "/lab/hosts/db-master-01/volume",
         "/lab/hosts/db-master-01/root",
-        f"{layers},workdir=/lab/hosts/db-master-01/work",
+        f"{layers},workdir=/lab/hosts/db-master-01/volume/work",
         "/cg/cgroup.procs",
     ]
     assert "--network-namespace-path=/run/netns/try-db-master-01" in container
-    assert "--bind=/lab/hosts/db-master-01/docker:/var/lib/docker" in container
+    assert "--bind=/lab/hosts/db-master-01/volume/docker:/var/lib/docker" in container
     assert "--drop-capability=CAP_SYS_TIME" in container
 
 
@@ -200,11 +202,6 @@ def test_loss_of_nothing_only_removes_the_rules() -> None:
 def test_a_loss_that_is_no_share_is_refused(percent: int) -> None:
     with pytest.raises(UsageError):
         fault.lose(SETTINGS, "db-master-01", percent)
-
-
-@pytest.mark.parametrize(("total", "left"), [(2**30, 10 * 2**30), (10**12, 10**11)])
-def test_a_full_disk_never_takes_the_machines_last_room(total: int, left: int) -> None:
-    assert fault.reserve(total) == left
 
 
 def test_memory_is_the_proportional_share() -> None:
