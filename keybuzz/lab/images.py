@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ DEBIAN = {IMAGE.digest: "kbz-lab/debian:12", IMAGE_13.digest: "kbz-lab/debian:13
 _RECIPES = Path(__file__).with_name("images")
 _RECIPE_LABEL = "kbz.recipe"
 _BUILD_SECONDS = 1800
+_BUILDS_AT_ONCE = 3
+"""Half of a build is waiting for packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ def ensure(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) 
     """Make sure that the builder runs and has these stand-ins, made by their present recipes."""
     builder.start(settings, report)
     with exclusive(settings.cache / "images.lock"):
-        for stand_in in stand_ins:
-            _ensure_stand_in(settings, stand_in, report)
+        missing = [one for one in stand_ins if not _made_by(settings, one.reference, _digest(one))]
+        for recipe in dict.fromkeys(one.debian for one in missing):
+            _ensure_debian(settings, recipe, report)
+        with ThreadPoolExecutor(_BUILDS_AT_ONCE) as pool:
+            list(pool.map(lambda one: _build(settings, one, report), missing))
 
 
 def recipe_digest(folder: Path, debian: BaseRecipe = IMAGE) -> str:
@@ -96,19 +102,18 @@ def _ensure_debian(settings: LabSettings, recipe: BaseRecipe, report: Report) ->
     run(["rm", "-rf", "--one-file-system", folder])
 
 
-def _ensure_stand_in(settings: LabSettings, stand_in: StandIn, report: Report) -> None:
-    folder = _RECIPES / stand_in.recipe
-    digest = recipe_digest(folder, stand_in.debian)
-    if _made_by(settings, stand_in.reference, digest):
-        return
-    _ensure_debian(settings, stand_in.debian, report)
+def _digest(stand_in: StandIn) -> str:
+    return recipe_digest(_RECIPES / stand_in.recipe, stand_in.debian)
+
+
+def _build(settings: LabSettings, stand_in: StandIn, report: Report) -> None:
     report("", f"Building {stand_in.reference}: {stand_in.provenance}.")
     labels = {
-        _RECIPE_LABEL: digest,
+        _RECIPE_LABEL: _digest(stand_in),
         "kbz.standin": stand_in.provenance,
         "org.opencontainers.image.title": stand_in.reference,
         "org.opencontainers.image.description": f"Lab stand-in: {stand_in.provenance}",
     }
     words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
     build = ["build", "--network", "host", "--force-rm", "--tag", stand_in.reference, *words]
-    builder.docker(settings, [*build, folder], seconds=_BUILD_SECONDS)
+    builder.docker(settings, [*build, _RECIPES / stand_in.recipe], seconds=_BUILD_SECONDS)
