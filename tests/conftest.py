@@ -19,8 +19,7 @@ settings.load_profile("kbz")
 
 _LABS = "tests/lab/"
 CHAINS = (
-    ("test_everything", "test_drift_strays"),
-    ("test_whole_fleet", "test_faults_seen"),
+    ("test_whole_fleet", "test_everything", "test_faults_seen", "test_drift_strays"),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
     ("test_redis", "test_redis_proxy"),
@@ -60,27 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
     return ByLab(config, log)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long`: what wants all 48 servers at once, and is run before a release."""
-    parser.addoption("--long", action="store_true", help="run the long lab tests too")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long ones out, and say so; put the labs first, the longest of them before the others."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the labs first, the longest of them before the others."""
     items.sort(key=_turn)
-    left = [] if config.getoption("--long") else [i for i in items if i.get_closest_marker("long")]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    """Say which tests this run is made of."""
-    return (
-        "long tests: run"
-        if config.getoption("--long")
-        else "long tests: left out (--long runs them)"
-    )
 
 
 def _turn(item: pytest.Item) -> tuple[int, int]:

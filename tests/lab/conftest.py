@@ -24,11 +24,10 @@ from tests.lab import warm
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")
 LAB = "kbz-test"
-FLEET = "kbz-fleet"
 SERVERS = 48
-"""All of servers.tsv: the lab FLEET has them."""
-SERVICES = "db,redis,queue,minio,galera,haproxy,proxysql"
-"""The groups of the lab that carries every service for applications."""
+"""All of servers.tsv."""
+SERVICES = ("--limit", "db,redis,queue,minio,galera,haproxy,proxysql")
+"""The servers that carry a service for applications, which are 19."""
 DB = ("db-master-01", "db-slave-01", "db-slave-02")
 
 
@@ -180,12 +179,6 @@ def kbz(bring_up: Callable[..., Kbz]) -> Kbz:
 
 
 @pytest.fixture(scope="session")
-def fleet(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of every server of servers.tsv, bare, with fresh credentials."""
-    return bring_up(FLEET)
-
-
-@pytest.fixture(scope="session")
 def postgres_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of three bare database servers and two bare entry servers, with fresh credentials."""
     return bring_up("kbz-postgres", "--limit", "db,haproxy")
@@ -206,7 +199,7 @@ def redis_lab(bring_up: Callable[..., Kbz]) -> Kbz:
 @pytest.fixture(scope="session")
 def services_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of all servers that carry a service for applications, bare, with fresh credentials."""
-    return bring_up("kbz-services", "--limit", SERVICES)
+    return bring_up("kbz-services", *SERVICES)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""`kbz run all` on bare servers of every module, used from outside, run again, and after a blackout.
+"""All services on one lab: used from outside, after a blackout, in drills, restarted, and on new machines.
 
-The tests of this file build on each other, in the order of the file; test_drift_strays.py goes on with the lab.
+The tests of this file build on each other, in the order of the file; test_faults_seen.py goes on with the lab.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ pytestmark = [
     ),
 ]
 
-HOSTS = 19
 DRILLS: dict[str, tuple[str, ...]] = {
     "redis": ("switchover", "container-killed", "container-stopped", "host-killed", "link-cut"),
     "galera": ("switchover", "container-killed", "container-stopped", "host-killed", "link-cut"),
@@ -55,38 +54,18 @@ NEW = {
 }
 """Hosts that bare machines are put in the place of, and what is built on each."""
 BOOT = "cat /proc/sys/kernel/random/boot_id"
-MODULES = {
-    "base",
-    "patroni",
-    "postgres-proxy",
-    "redis",
-    "redis-proxy",
-    "rabbitmq",
-    "rabbitmq-proxy",
-    "minio",
-    "galera",
-    "proxysql",
-    "k3s",  # none of its hosts is in this lab: it has nothing to do and nothing to say
-}
 
 
 @pytest.fixture(scope="module")
 def kbz(services_lab: Kbz) -> Kbz:
-    """All servers that carry a service for applications, bare."""
+    """All servers that carry a service for applications, converged whatever ran before."""
+    services_lab.good("run", "all", *SERVICES, timeout=1800)
     return services_lab
 
 
 @pytest.fixture(scope="module")
 def applications(kbz: Kbz) -> Applications:
     return Applications(kbz)
-
-
-def test_run_all_turns_bare_servers_into_every_service(kbz: Kbz) -> None:
-    done = kbz.good("run", "all", "--limit", SERVICES, "--format", "json", timeout=1800)
-    document = done.json()
-    assert set(document["modules"]) == MODULES
-    assert document["checked"] == {"answered": HOSTS, "selected": HOSTS}
-    assert {finding["level"] for finding in document["findings"]} <= {"ok", "warn"}
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
@@ -105,42 +84,23 @@ def test_every_load_balancer_leads_where_it_should(kbz: Kbz) -> None:
     assert not [probe for probe in document["probes"] if probe["verdict"] == "bad"]
 
 
-def test_nothing_of_it_is_a_stray(kbz: Kbz) -> None:
-    document = kbz.good("drift", "--limit", SERVICES, "--format", "json").json()
-    assert document["plan"]["size"] == 0
-
-
-def test_the_second_run_changes_nothing(kbz: Kbz) -> None:
-    document = kbz.good("run", "all", "--limit", SERVICES, "--format", "json").json()
-    assert document["plan"]["size"] == 0
-    assert {host["outcome"] for host in document["hosts"].values()} == {"ok"}
-    assert set(document["round_trips"].values()) == {1}
-
-
 def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applications) -> None:
     """Every plug is pulled and every server comes back: no bootstrap is forced, and nobody lends a hand."""
     for host in document_hosts(kbz):
         kbz.good("lab", "fault", "stop", host)
-    kbz.good("lab", "up", "--limit", SERVICES, timeout=900)
+    kbz.good("lab", "up", *SERVICES, timeout=900)
     for endpoint in ENDPOINTS:
         until(
             lambda endpoint=endpoint: answers(applications, endpoint),
             300,
             f"{endpoint.name} to have what it acknowledged",
         )
-    until(
-        lambda: kbz("health", "all", "--limit", SERVICES).code == 0,
-        300,
-        "all checks of all modules",
-    )
-    document = kbz.good("run", "all", "--limit", SERVICES, "--format", "json").json()
+    until(lambda: kbz("health", "all", *SERVICES).code == 0, 300, "all checks of all modules")
+    document = kbz.good("run", "all", *SERVICES, "--format", "json").json()
     assert document["plan"]["size"] == 0
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["redis", "galera", "rabbitmq"],
-)
+@pytest.mark.parametrize("name", DRILLS)
 def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_be_lost(
     kbz: Kbz, name: str
 ) -> None:
@@ -156,7 +116,7 @@ def test_every_scenario_of_a_drill_recovers_without_a_lost_write_where_none_may_
         assert not trial["lost"] or not trial["durability_promised"]
         assert trial["verdict"] == "recovered" or trial["messages"], "not available, and no reason"
         assert not trial["isolated_write_accepted"] or name == "redis", "it may, and says so"
-    kbz.good("health", "all", "--limit", SERVICES)
+    kbz.good("health", "all", *SERVICES)
 
 
 def test_restarts_take_each_member_once_the_leader_last_and_lose_nothing(
@@ -229,11 +189,7 @@ def test_new_machines_join_their_clusters_and_nobody_else_is_touched(kbz: Kbz) -
     for host in ENTRY_HOSTS:
         join(kbz, host, *NEW[host])
     assert containers(kbz, others) == before
-    until(
-        lambda: kbz("health", "all", "--limit", SERVICES).code == 0,
-        120,
-        "all checks of all modules",
-    )
+    until(lambda: kbz("health", "all", *SERVICES).code == 0, 120, "all checks of all modules")
 
 
 def join(kbz: Kbz, host: str, *modules: str) -> None:
@@ -256,7 +212,7 @@ def leader(kbz: Kbz, module: str) -> str:
 
 
 def document_hosts(kbz: Kbz) -> list[str]:
-    return sorted(kbz("health", "base", "--limit", SERVICES, "--format", "json").json()["hosts"])
+    return sorted(kbz("health", "base", *SERVICES, "--format", "json").json()["hosts"])
 
 
 def answers(applications: Applications, endpoint: Endpoint) -> bool:

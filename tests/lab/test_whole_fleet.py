@@ -1,26 +1,57 @@
 """All 48 servers at once: `kbz run all --all` from bare to green, again, and one look at everything.
 
-The tests of this file build on each other, in the order of the file; test_faults_seen.py goes on with the lab.
+The tests of this file build on each other, in the order of the file; test_everything.py goes on with the servers that
+carry a service for applications.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from tests.lab.conftest import SERVERS, Done, Kbz, until
+from tests.lab.conftest import SERVERS, SERVICES, Done, Kbz, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = pytest.mark.lab
+
+MODULES = {
+    "base",
+    "patroni",
+    "postgres-proxy",
+    "redis",
+    "redis-proxy",
+    "rabbitmq",
+    "rabbitmq-proxy",
+    "minio",
+    "galera",
+    "proxysql",
+    "k3s",
+}
 
 
 @pytest.fixture(scope="module")
-def kbz(fleet: Kbz) -> Kbz:
-    """All servers, bare."""
-    return fleet
+def kbz(services_lab: Kbz) -> Iterator[Kbz]:
+    """All servers, bare. Those that carry no service have no power afterwards: they are needed no more."""
+    services_lab.good("lab", "up", timeout=1800)
+    everybody, needed = (servers(services_lab, *limit) for limit in ((), SERVICES))
+    yield services_lab
+    with ThreadPoolExecutor() as pool:
+        unplugged = pool.map(
+            lambda host: services_lab.good("lab", "fault", "stop", host), everybody - needed
+        )
+    assert len(list(unplugged)) == SERVERS - len(needed)
+
+
+def servers(kbz: Kbz, *limit: str) -> set[str]:
+    listed = kbz.good("lab", "status", *limit, "--format", "json").json()["servers"]
+    return {server["name"] for server in listed}
 
 
 def test_run_all_turns_48_bare_servers_into_the_whole_platform(kbz: Kbz) -> None:
     document = kbz.good("run", "all", "--all", "--format", "json", timeout=3000).json()
     print(f"run all: {document['seconds']} s")
+    assert set(document["modules"]) == MODULES
     assert document["checked"] == {"answered": SERVERS, "selected": SERVERS}
     assert {finding["level"] for finding in document["findings"]} <= {"ok", "warn"}
 
@@ -47,5 +78,7 @@ def test_health_sees_everything_and_drift_finds_nothing(kbz: Kbz) -> None:
     assert {host for finding in document["findings"] if (host := finding["host"])} == set(
         document["hosts"]
     )
-    kbz.good("drift")
+    drift = kbz.good("drift", "--format", "json").json()
+    assert drift["plan"]["size"] == 0
+    assert drift["drift"]["items"] == []
     kbz.good("status")
