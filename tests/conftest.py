@@ -22,10 +22,10 @@ CHAINS = (
     ("test_whole_fleet", "test_everything", "test_faults_seen", "test_drift_strays"),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
+    ("test_k3s",),
     ("test_redis", "test_redis_proxy"),
     ("test_galera", "test_proxysql"),
     ("test_rabbitmq",),
-    ("test_k3s",),
     ("test_minio",),
 )
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
@@ -53,6 +53,7 @@ class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # its types are not exp
         return chain_of(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # it stands for nothing where xdist is switched off
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
     """Share the tests out in the order of `pytest_collection_modifyitems`."""
     config.option.loadscopereorder = False

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import CHAINS, chain_of
 
 LABS = Path(__file__).resolve().parents[1] / "lab"
-ASKS = re.compile(r"\((fleet|\w+_lab): Kbz\)")
+ASKS = re.compile(r"\((\w+_lab): Kbz\)")
 
 
 def test_each_file_is_there_and_in_one_place() -> None:
