@@ -30,7 +30,8 @@ CHAINS = (
 )
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
 
-The longest chain comes first, so that no worker is alone with it at the end. A file that is not here has a lab of its
+The longest chain comes first, so that no worker is alone with it at the end; what mostly waits, as K3s does, comes
+before what keeps the cores busy. A file that is not here has a lab of its
 own, and comes after them.
 """
 _PLACES = {

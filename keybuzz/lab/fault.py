@@ -12,6 +12,8 @@ from keybuzz.model.server import Server
 
 _DOCKER = "/var/lib/docker"
 _FILLER = f"{_DOCKER}/kbz-fault-fill"
+_ROOM_OF_A_MAP = 4 * 2**20
+"""The file system wants some blocks to note where a large file lies."""
 
 
 def stop_host(settings: LabSettings, name: str) -> None:
@@ -78,14 +80,18 @@ def fill_disk(settings: LabSettings, name: str, size: int) -> None:
     """Take `size` bytes of the host's disk; `free_disk` gives them back. This machine's own disk is not filled."""
     free_disk(settings, name)
     ask = ["df", "--block-size=1", "--output=avail", _DOCKER]
-    free = int(inside.capture(settings, name, ask).split()[-1])
+    free = max(0, int(inside.capture(settings, name, ask).split()[-1]) - _ROOM_OF_A_MAP)
     if size > free:
         raise RefusedError(
             f"its disk has {free} bytes left, and not {size}",
             where=name,
             hint=f"take at most {free}",
         )
-    inside.capture(settings, name, ["fallocate", f"--length={size}", _FILLER])
+    try:
+        inside.capture(settings, name, ["fallocate", f"--length={size}", _FILLER])
+    except KbzError:
+        free_disk(settings, name)
+        raise
 
 
 def free_disk(settings: LabSettings, name: str) -> None:

@@ -57,7 +57,7 @@ class HostPlaces:
 
     @property
     def image(self) -> Path:
-        """The host's disk: a file system in a file that takes as much room as is used of it."""
+        """The host's disk: a file system in a file that takes as much room as was ever written to it."""
         return self.folder / "disk.ext4"
 
     @property

@@ -271,7 +271,8 @@ SERVICES = (
         told_on=("queue-01", "queue-02"),  # publishers are held back on every node that runs
     ),
 )
-"""Every cluster goes on: of Redis a replica and the master's Sentinel stop, of the others one member."""
+"""No cluster loses its majority: of Redis a replica and the master's Sentinel stop, of the others one member. RabbitMQ
+holds publishers back while its alarm is on, as it should."""
 
 ROUNDS = {"hosts": HOSTS, "services": SERVICES}
 BASELINE: frozenset[Seen] = frozenset({("rabbitmq.partition.handling", "warn", ())})

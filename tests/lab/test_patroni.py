@@ -198,6 +198,16 @@ class TestRepairs:
         assert all(now[host] == before[host] for host in others)
         assert repaired(kbz).json()["plan"]["size"] == 0
 
+    def test_a_firewall_that_somebody_flushed_is_whole_again(self, kbz: Kbz) -> None:
+        """What the kernel lost is in no file of ufw, and for the stale rule ufw would fill one of its chains only."""
+        host, whole = "db-slave-01", "iptables -S | grep -e ufw -e '^-P INPUT' | sort"
+        before = kbz.on(host, whole)
+        assert "-P INPUT DROP" in before
+        kbz.on(host, "ufw allow from 10.9.0.0/16 comment kbz:internal")
+        kbz.on(host, "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -F ufw-user-input")
+        assert repaired(kbz).json()["hosts"][host]["changed"] == 1
+        assert kbz.on(host, whole) == before
+
 
 class TestSavedPlan:
     def test_it_is_applied_exactly_or_not_at_all(self, kbz: Kbz, tmp_path: Path) -> None:

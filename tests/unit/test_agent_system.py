@@ -36,16 +36,16 @@ WANTED = Firewall(
 
 
 class Calls:
-    """A host whose programmes all end well; each call is noted."""
+    """A host whose programmes all end well but those that are said to fail; each call is noted."""
 
-    def __init__(self, answers: dict[str, str]) -> None:
+    def __init__(self, answers: dict[str, str], fails: str = "") -> None:
         self.made: list[str] = []
-        self._answers = answers
+        self.answers, self.fails = answers, fails
 
     def __call__(self, argv: Sequence[str], **_: Any) -> Completed:
         words = " ".join(argv)
         self.made.append(words)
-        return Completed(0, self._answers.get(words, "").encode(), b"", False)
+        return Completed(int(words == self.fails), self.answers.get(words, "").encode(), b"", False)
 
 
 def test_only_the_type_field_makes_a_swap_line(
@@ -160,7 +160,8 @@ def test_an_iptables_that_does_not_work_is_an_error_and_no_verdict(
 
 @pytest.fixture
 def ufw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
-    calls = Calls({"ufw show added": ADDED, CHAIN: KERNEL})
+    """A host whose kernel has no chain of ufw."""
+    calls = Calls({"ufw show added": ADDED}, fails=CHAIN)
     monkeypatch.setattr(firewall, "run_child", calls)
     monkeypatch.setattr(firewall, "_SAVED", str(tmp_path / "saved"))
     monkeypatch.setattr(firewall, "_WAS_ACTIVE", str(tmp_path / "saved/was-active"))
@@ -213,16 +214,36 @@ def test_ufw_is_asked_for_what_differs_only(
     assert made == [INTERNAL, "ufw --force enable"]
 
 
-def test_a_chain_that_somebody_emptied_is_loaded_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+@pytest.mark.parametrize(
+    "kernel",
+    [KERNEL + STALE.splitlines(keepends=True)[-1], "-N ufw-user-input\n"],
+    ids=["full", "emptied"],
+)
+def test_a_firewall_that_was_loaded_is_loaded_anew_after_all_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls, kernel: str
 ) -> None:
-    host_files(monkeypatch, tmp_path, RULES)
-    monkeypatch.setattr(ufw, "_answers", {CHAIN: "-N ufw-user-input\n"})
+    """Somebody may have emptied other chains too, and ufw fills its own one again when it deletes a rule."""
+    host_files(monkeypatch, tmp_path, RULES + STALE)
+    ufw.answers[CHAIN], ufw.fails = kernel, ""
     firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
     assert [call for call in ufw.made if call.startswith("ufw")] == [
+        "ufw show added",
+        "ufw --force delete allow from 10.9.0.0/16",
         "ufw --force enable",
         "ufw reload",
     ]
+
+
+def test_a_rule_that_is_there_for_ipv6_only_is_added(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    host_files(monkeypatch, tmp_path, RULES)
+    rule = "allow tcp 80 ::/0 any ::/0 in comment=6b627a3a776562"
+    (tmp_path / "user6.rules").write_text(f"### tuple ### {rule}\n-A ufw6-user-input -j ACCEPT\n")
+    rules = (*WANTED.rules, FirewallRule("any", "80", "tcp", "kbz:web"))
+    firewall.write_firewall(Firewall(rules).order(), None)  # type: ignore[arg-type]
+    added = "ufw allow from any to any port 80 proto tcp comment kbz:web"
+    assert [call for call in ufw.made if call.startswith("ufw")] == [added, "ufw --force enable"]
 
 
 def test_sshd_is_compared_by_effect_and_our_file_is_read_before_cloud_inits() -> None:
