@@ -36,16 +36,18 @@ WANTED = Firewall(
 
 
 class Calls:
-    """A host whose programmes all end well but those that are said to fail; each call is noted."""
+    """A host whose programmes all end well; each call is noted."""
 
-    def __init__(self, answers: dict[str, str], fails: str = "") -> None:
+    def __init__(self, answers: dict[str, str]) -> None:
         self.made: list[str] = []
-        self.answers, self.fails = answers, fails
+        self.fed: list[str] = []
+        self.answers = answers
 
-    def __call__(self, argv: Sequence[str], **_: Any) -> Completed:
+    def __call__(self, argv: Sequence[str], stdin: bytes = b"", **_: Any) -> Completed:
         words = " ".join(argv)
         self.made.append(words)
-        return Completed(int(words == self.fails), self.answers.get(words, "").encode(), b"", False)
+        self.fed += [stdin.decode()] if stdin else []
+        return Completed(0, self.answers.get(words, "").encode(), b"", False)
 
 
 def test_only_the_type_field_makes_a_swap_line(
@@ -83,10 +85,15 @@ RULES = """\
 COMMIT
 """
 """As ufw 0.36 writes it; the comments are kbz:ssh, kbz:internal, none, and "by hand"."""
-KERNEL = "-N ufw-user-input\n" + "".join(
-    f"{line}\n" for line in RULES.splitlines() if line.startswith("-A")
+USER_RULES = "".join(f"{line}\n" for line in RULES.splitlines() if line.startswith("-A"))
+CHAINS = "-P INPUT DROP\n-N DOCKER\n-N ufw-before-input\n-N ufw-user-input\n-A DOCKER -j RETURN\n"
+JUMPS = "".join(
+    f"-A INPUT -j ufw-{name}-input\n"
+    for name in ("before-logging", "before", "after", "after-logging", "reject", "track")
 )
-CHAIN = "iptables -S ufw-user-input"
+KERNEL = CHAINS + JUMPS + USER_RULES
+BARE = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n"
+ASKED = "iptables -S"
 
 
 def host_files(
@@ -118,11 +125,11 @@ def firewall_of(
 def test_the_files_of_ufw_say_what_it_would_say(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    calls = Calls({CHAIN: KERNEL})
+    calls = Calls({ASKED: KERNEL})
     found = firewall_of(monkeypatch, tmp_path, calls)
     wanted = dict(WANTED.wanted(DigestKey(b"k" * 32)))
     assert {**found, "rules": tuple(found["rules"])} == wanted
-    assert calls.made == [CHAIN]
+    assert calls.made == [ASKED]
 
 
 @pytest.mark.parametrize("lost", [0, 1, 3])
@@ -130,16 +137,23 @@ def test_a_firewall_is_active_when_the_kernel_has_all_of_its_rules(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: int
 ) -> None:
     lines = KERNEL.splitlines(keepends=True)
-    calls = Calls({CHAIN: "".join(lines[: len(lines) - lost])})
+    calls = Calls({ASKED: "".join(lines[: len(lines) - lost])})
     assert firewall_of(monkeypatch, tmp_path, calls)["active"] == (lost == 0)
+
+
+@pytest.mark.parametrize("jump", JUMPS.splitlines(keepends=True))
+def test_a_firewall_to_which_nothing_leads_is_not_active(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jump: str
+) -> None:
+    calls = Calls({ASKED: KERNEL.replace(jump, "")})
+    assert not firewall_of(monkeypatch, tmp_path, calls)["active"]
 
 
 def test_a_firewall_that_is_off_or_was_never_loaded_is_not_active(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    off = firewall_of(monkeypatch, tmp_path, Calls({CHAIN: KERNEL}), enabled="no")
-    none = Completed(1, b"", b"iptables: No chain/target/match by that name.", False)
-    never = firewall_of(monkeypatch, tmp_path, lambda argv, **_: none)
+    off = firewall_of(monkeypatch, tmp_path, Calls({ASKED: KERNEL}), enabled="no")
+    never = firewall_of(monkeypatch, tmp_path, Calls({ASKED: BARE}))
     for found in (off, never):
         assert found == {
             "active": False,
@@ -161,7 +175,7 @@ def test_an_iptables_that_does_not_work_is_an_error_and_no_verdict(
 @pytest.fixture
 def ufw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     """A host whose kernel has no chain of ufw."""
-    calls = Calls({"ufw show added": ADDED}, fails=CHAIN)
+    calls = Calls({"ufw show added": ADDED, ASKED: BARE})
     monkeypatch.setattr(firewall, "run_child", calls)
     monkeypatch.setattr(firewall, "_SAVED", str(tmp_path / "saved"))
     monkeypatch.setattr(firewall, "_WAS_ACTIVE", str(tmp_path / "saved/was-active"))
@@ -194,7 +208,7 @@ def test_ssh_is_allowed_before_anything_is_denied_and_the_undo_is_armed_first(
     host_files(monkeypatch, tmp_path, "*filter\n", enabled="no")
     (tmp_path / "ufw").write_text('DEFAULT_INPUT_POLICY="ACCEPT"\nDEFAULT_OUTPUT_POLICY="DROP"\n')
     firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
-    assert [call for call in ufw.made if call != CHAIN] == [
+    assert [call for call in ufw.made if call != ASKED] == [
         "undo armed",
         SSH,
         INTERNAL,
@@ -216,7 +230,7 @@ def test_ufw_is_asked_for_what_differs_only(
 
 @pytest.mark.parametrize(
     "kernel",
-    [KERNEL + STALE.splitlines(keepends=True)[-1], "-N ufw-user-input\n"],
+    [KERNEL + STALE.splitlines(keepends=True)[-1], CHAINS + JUMPS],
     ids=["full", "emptied"],
 )
 def test_a_firewall_that_was_loaded_is_loaded_anew_after_all_else(
@@ -224,7 +238,7 @@ def test_a_firewall_that_was_loaded_is_loaded_anew_after_all_else(
 ) -> None:
     """Somebody may have emptied other chains too, and ufw fills its own one again when it deletes a rule."""
     host_files(monkeypatch, tmp_path, RULES + STALE)
-    ufw.answers[CHAIN], ufw.fails = kernel, ""
+    ufw.answers[ASKED] = kernel
     firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
     assert [call for call in ufw.made if call.startswith("ufw")] == [
         "ufw show added",
@@ -232,6 +246,27 @@ def test_a_firewall_that_was_loaded_is_loaded_anew_after_all_else(
         "ufw --force enable",
         "ufw reload",
     ]
+
+
+def test_where_nothing_leads_to_ufws_chains_it_has_to_make_them_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ufw: Calls
+) -> None:
+    """Its own reload would deny everything: it leads INPUT to its chains only when it makes them."""
+    host_files(monkeypatch, tmp_path, RULES)
+    ufw.answers[ASKED] = (
+        CHAINS + "-A INPUT -j DOCKER\n" + JUMPS.splitlines(keepends=True)[1] + USER_RULES
+    )
+    firewall.write_firewall(WANTED.order(), None)  # type: ignore[arg-type]
+    restore = "iptables-restore --noflush --wait"
+    assert [call for call in ufw.made if call != ASKED] == [
+        "undo armed",
+        restore,
+        "ufw reload",
+        "ufw --force enable",
+        "ufw reload",
+    ]
+    flushed = "-F ufw-before-input\n-F ufw-user-input\n-X ufw-before-input\n-X ufw-user-input\n"
+    assert ufw.fed == [f"*filter\n-D INPUT -j ufw-before-input\n{flushed}COMMIT\n"]
 
 
 def test_a_rule_that_is_there_for_ipv6_only_is_added(

@@ -25,8 +25,14 @@ _FILES = (
 )
 _SAVED = "/run/kbz-undo-firewall"
 _WAS_ACTIVE = f"{_SAVED}/was-active"
-_LOADED = "-A ufw-user-input "
-"""How a rule begins, in ufw's file and in what the kernel says of its chain."""
+_LOADED = "\n-A ufw-user-input "
+"""How a rule begins, in ufw's file and in what the kernel says."""
+_CHAIN = "\n-N ufw-user-input\n"
+_JUMPS = tuple(
+    f"\n-A INPUT -j ufw-{name}-input\n"
+    for name in ("before-logging", "before", "after", "after-logging", "reject", "track")
+)
+"""What leads to ufw's chains."""
 _POLICY = re.compile(r'^DEFAULT_(?P<direction>INPUT|OUTPUT)_POLICY="?(?P<word>\w+)"?$', re.M)
 _POLICIES = {"DROP": "deny", "REJECT": "reject", "ACCEPT": "allow"}
 _ENABLED = re.compile(r"^ENABLED=yes$", re.M)
@@ -36,6 +42,7 @@ _RULE = re.compile(
     re.M,
 )
 """A rule as ufw writes it above the line for the kernel; the comment in hexadecimal digits."""
+_UFWS = re.compile(r"^-N (ufw-\S+)$", re.M)
 _MARK = "kbz:"
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
@@ -53,11 +60,11 @@ def read_firewall(query: Query, context: Context) -> State:
     """Read what `ufw status verbose` reads, and of the rules those that carry our mark.
 
     Not by ufw itself, which is a Python program that takes 0.3 s of a core to say it. It counts as active when the
-    kernel has its chain with all rules of the file: ufw would not see that somebody emptied it.
+    kernel has its chain with all rules of the file, and what leads to it: ufw would see neither of them missing.
     """
     rules, defaults, settings = (_text(path) for path in (_FILES[0], _FILES[2], _FILES[3]))
     confirmed = not undo.armed("firewall")
-    active = bool(_ENABLED.search(settings)) and _loaded() >= _described(rules)
+    active = bool(_ENABLED.search(settings)) and _in_force(_kernel(), rules)
     found: dict[str, Any] = {"active": active, "incoming": "", "outgoing": "", "rules": []}
     if active:
         found.update(_policies(defaults))
@@ -75,26 +82,28 @@ def _text(path: str) -> str:
         ) from None
 
 
-def _described(rules: str) -> int:
-    """Return how many rules of users ufw's file has for what comes in."""
-    return rules.count(f"\n{_LOADED}")
-
-
 def _policies(defaults: str) -> dict[str, str]:
     """Return the words of `ufw default` for what comes in and goes out; "" for what is not known."""
     words = {m["direction"]: _POLICIES.get(m["word"], "") for m in _POLICY.finditer(defaults)}
     return {"incoming": words.get("INPUT", ""), "outgoing": words.get("OUTPUT", "")}
 
 
-def _loaded() -> int:
-    """Return how many rules of users the kernel has for what comes in; -1 when it has not even the chain."""
-    done = run_child(["iptables", "-S", _LOADED.split()[1]], timeout=60)
-    if done.exit_code == 1:
-        return -1
+def _kernel() -> str:
+    """Return the kernel's chains and rules, each on a line of its own between two line feeds."""
+    done = run_child(["iptables", "-S"], timeout=60)
     if done.exit_code != 0:
         said = done.stderr.decode(errors="replace").strip()
-        raise AgentError(f"iptables failed: {said}", "iptables -S ufw-user-input")
-    return done.stdout.decode(errors="replace").count(_LOADED)
+        raise AgentError(f"iptables failed: {said}", "iptables -S")
+    return "\n" + done.stdout.decode(errors="replace")
+
+
+def _in_force(kernel: str, rules: str) -> bool:
+    complete = kernel.count(_LOADED) >= rules.count(_LOADED)
+    return _CHAIN in kernel and complete and _led_to(kernel)
+
+
+def _led_to(kernel: str) -> bool:
+    return all(jump in kernel for jump in _JUMPS)
 
 
 def _rule_text(match: re.Match[str]) -> str:
@@ -120,10 +129,14 @@ def write_firewall(order: Query, context: Context) -> None:
     ufw is called for what its files do not say yet: each call of it takes 0.2 s of a core. What somebody changed in the
     kernel's tables alone is in no file, so a firewall that was loaded before is loaded anew.
     """
-    was_loaded = _loaded() >= 0
+    kernel = _kernel()
+    was_loaded = _CHAIN in kernel
     if not undo.armed("firewall"):
-        _save()
+        _save(was_loaded)
     undo.arm("firewall", _undo_script())
+    if was_loaded and not _led_to(kernel):
+        _unload(kernel)
+        _ufw("reload")
     wanted = {_identity(_of(rule)): rule for rule in order["rules"]}
     there = _ours(_FILES[0])
     for identity, rule in wanted.items():
@@ -157,9 +170,33 @@ def _identity(fields: dict[str, str]) -> tuple[str, ...]:
     return tuple("any" if fields[name] in _EVERYWHERE else fields[name] for name in names)
 
 
-def _save() -> None:
+def _unload(kernel: str) -> None:
+    """Take ufw's chains out of the kernel in one step, and nothing else.
+
+    ufw leads INPUT to its chains only when it makes them. Where somebody flushed INPUT, its `reload` would deny all
+    that comes in, and let nobody through to its rules.
+    """
+    chains = _UFWS.findall(kernel)
+    jumps = [
+        line for line in kernel.splitlines() if line.endswith(tuple(f" -j {c}" for c in chains))
+    ]
+    outside = [line for line in jumps if line.split()[1] not in chains]
+    orders = [
+        "*filter",
+        *(line.replace("-A", "-D", 1) for line in outside),
+        *(f"-F {chain}" for chain in chains),
+        *(f"-X {chain}" for chain in chains),
+        "COMMIT\n",
+    ]
+    restore = ["iptables-restore", "--noflush", "--wait"]
+    done = run_child(restore, stdin="\n".join(orders).encode(), timeout=60)
+    if done.exit_code != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise AgentError(f"iptables-restore failed: {said}", "iptables -S")
+
+
+def _save(active: bool) -> None:
     """Keep the firewall as it is now. While an undo is armed, the copy is the last confirmed state and stays."""
-    active = _loaded() >= 0
     shutil.rmtree(_SAVED, ignore_errors=True)
     os.mkdir(_SAVED, 0o700)
     for path in _FILES:
