@@ -40,6 +40,12 @@ def test_a_reader_is_told_once_for_each_change(host: OneHost) -> None:
     assert log.read_text() == "reload-or-restart app.service\n"
 
 
+def test_a_restart_is_not_refused_for_the_restarts_before_it(host: OneHost) -> None:
+    log = host.scratch.log_calls("systemctl")
+    assert host.converge(app_conf(host, UnitReload("app.service", "restart"))) == [Outcome.CHANGED]
+    assert log.read_text() == "reset-failed app.service\nrestart app.service\n"
+
+
 def test_a_reader_that_could_not_be_told_is_told_by_the_next_run(host: OneHost) -> None:
     host.scratch.log_calls("systemctl", "echo Unit is masked >&2; exit 1")
     wanted = app_conf(host)

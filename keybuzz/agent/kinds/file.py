@@ -206,6 +206,9 @@ def _tell(order: Query, context: Context) -> None:
     if reload is None:
         return
     if "unit" in reload:
+        if reload["verb"] == "restart":
+            # systemd counts starts within seconds, whoever asked for them, and refuses the sixth.
+            run_child(["systemctl", "reset-failed", reload["unit"]], timeout=60)
         done = run_child(["systemctl", reload["verb"], reload["unit"]], timeout=60)
         absent = reload["verb"] == "try-restart" and done.exit_code == _NO_SUCH_UNIT
         if done.exit_code != 0 and not absent:
