@@ -37,10 +37,11 @@ def kbz(services_lab: Kbz) -> Iterator[Kbz]:
     everybody, needed = (servers(services_lab, *limit) for limit in ((), SERVICES))
     yield services_lab
     with ThreadPoolExecutor() as pool:
-        unplugged = pool.map(
-            lambda host: services_lab.good("lab", "fault", "stop", host), everybody - needed
+        list(
+            pool.map(
+                lambda host: services_lab.good("lab", "fault", "stop", host), everybody - needed
+            )
         )
-    assert len(list(unplugged)) == SERVERS - len(needed)
 
 
 def servers(kbz: Kbz, *limit: str) -> set[str]:

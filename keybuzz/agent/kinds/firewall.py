@@ -48,12 +48,17 @@ _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
 
 
-def _ufw(*arguments: str) -> str:
-    done = run_child(["ufw", *arguments], timeout=60)
+def _call(*argv: str, stdin: bytes = b"", hint: str = "iptables -S") -> str:
+    """Return what a program says; AgentError, which names its first two words, when it fails."""
+    done = run_child(argv, stdin=stdin, timeout=60)
     if done.exit_code != 0:
         text = (done.stderr + done.stdout).decode(errors="replace").strip()
-        raise AgentError(f"ufw {arguments[0]} failed: {text}", "ufw status verbose")
+        raise AgentError(f"{' '.join(argv[:2])} failed: {text}", hint)
     return done.stdout.decode(errors="replace")
+
+
+def _ufw(*arguments: str) -> str:
+    return _call("ufw", *arguments, hint="ufw status verbose")
 
 
 def read_firewall(query: Query, context: Context) -> State:
@@ -90,11 +95,7 @@ def _policies(defaults: str) -> dict[str, str]:
 
 def _kernel() -> str:
     """Return the kernel's chains and rules, each on a line of its own between two line feeds."""
-    done = run_child(["iptables", "-S"], timeout=60)
-    if done.exit_code != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise AgentError(f"iptables failed: {said}", "iptables -S")
-    return "\n" + done.stdout.decode(errors="replace")
+    return "\n" + _call("iptables", "-S")
 
 
 def _in_force(kernel: str, rules: str) -> bool:
@@ -188,11 +189,7 @@ def _unload(kernel: str) -> None:
         *(f"-X {chain}" for chain in chains),
         "COMMIT\n",
     ]
-    restore = ["iptables-restore", "--noflush", "--wait"]
-    done = run_child(restore, stdin="\n".join(orders).encode(), timeout=60)
-    if done.exit_code != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise AgentError(f"iptables-restore failed: {said}", "iptables -S")
+    _call("iptables-restore", "--noflush", "--wait", stdin="\n".join(orders).encode())
 
 
 def _save(active: bool) -> None:
