@@ -20,7 +20,7 @@ def init(config: str = "nornir_config.yaml") -> Nornir:
     from pathlib import Path
 
     from keybuzz.engine.nornir import make_nornir
-    from keybuzz.lab.namespace import enter
+    from keybuzz.lab.network.namespace import enter
     from keybuzz.site.load import load_site, read_configuration
 
     configuration = read_configuration(Path(config))

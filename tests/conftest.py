@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
@@ -35,16 +37,19 @@ before what keeps the cores busy. A file that is not here has a lab of its
 own, and comes after them.
 """
 _PLACES = {
-    f"{_LABS}{name}.py": (turn, place)
-    for turn, chain in enumerate(CHAINS)
-    for place, name in enumerate(chain)
+    name: (turn, place) for turn, chain in enumerate(CHAINS) for place, name in enumerate(chain)
 }
 
 
 def chain_of(nodeid: str) -> str:
     """Return a name for the chain of a test, or of its file: what has the same stays together."""
+    place = _place(nodeid)
+    return CHAINS[place[0]][0] if place else nodeid.partition("::")[0]
+
+
+def _place(nodeid: str) -> tuple[int, int] | None:
     path = nodeid.partition("::")[0]
-    return CHAINS[_PLACES[path][0]][0] if path in _PLACES else path
+    return _PLACES.get(Path(path).stem) if path.startswith(_LABS) else None
 
 
 class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # its types are not exported
@@ -67,6 +72,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> tuple[int, int]:
-    path = item.nodeid.partition("::")[0]
-    rest = len(CHAINS) if path.startswith(_LABS) else len(CHAINS) + 1
-    return _PLACES.get(path, (rest, 0))
+    rest = len(CHAINS) if item.nodeid.startswith(_LABS) else len(CHAINS) + 1
+    return _place(item.nodeid) or (rest, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from keybuzz.lab import requirements
-from keybuzz.model.errors import KbzError
+from keybuzz.model.core.errors import KbzError
 
 PROGRAMS = {
     # The flow ring logs in to an sshd of its own, on loopback; the package's service is not started.

@@ -7,10 +7,10 @@ import sys
 from _thread import start_new_thread
 from importlib import import_module
 
-from keybuzz.agent import ending, signals
-from keybuzz.agent.channel import Channel
-from keybuzz.agent.errors import AgentError
-from keybuzz.agent.frames import PROTOCOL
+from keybuzz.agent.runtime import ending, signals
+from keybuzz.agent.runtime.channel import Channel
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.runtime.frames import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     Handler = Callable[[dict[str, Any], Channel], dict[str, Any]]
 
 OPERATIONS = {
-    "exec": "keybuzz.agent.execute",
-    "probe": "keybuzz.agent.probe",
-    "apply": "keybuzz.agent.apply",
-    "confirm": "keybuzz.agent.confirm",
+    "exec": "keybuzz.agent.runtime.execute",
+    "probe": "keybuzz.agent.runtime.probe",
+    "apply": "keybuzz.agent.runtime.apply",
+    "confirm": "keybuzz.agent.runtime.confirm",
 }
 """Operation -> module whose `run(request, channel) -> result` does it; imported on first use."""
 

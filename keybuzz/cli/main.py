@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from keybuzz.model.errors import KbzError, UsageError
-from keybuzz.model.outcome import ExitCode
+from keybuzz.model.core.errors import KbzError, UsageError
+from keybuzz.model.core.outcome import ExitCode
 
 _OBJECTS_TO_A_COLLECTION = 50_000
 """Python's 700 would look through all that the imports made again and again: a tenth of a short command's time."""
@@ -46,6 +46,25 @@ VERBS = {
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
 }
+_ROOMS = {
+    "look": (
+        "health",
+        "status",
+        "plan",
+        "drift",
+        "render",
+        "report",
+        "explain",
+        "history",
+        "serve",
+    ),
+    "change": ("run", "restart", "recover", "resume", "drill", "exec"),
+    "site": ("inventory", "hosts", "secrets", "versions", "lb", "policy"),
+    "lab": ("lab",),
+    "support": ("completion",),
+}
+"""The room of keybuzz.cli that a verb's module is in."""
+_HOME = {verb: room for room, verbs in _ROOMS.items() for verb in verbs}
 _LONGEST = 400
 """Characters of a verb's sentence in the help of its group."""
 
@@ -60,7 +79,8 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         module = "execute" if cmd_name == "exec" else cmd_name
-        command: click.Command = getattr(import_module(f"keybuzz.cli.{module}"), module)
+        home = f"keybuzz.cli.{_HOME[cmd_name]}.{module}"
+        command: click.Command = getattr(import_module(home), module)
         _whole_help(command)
         return command
 
@@ -144,7 +164,7 @@ def _main(arguments: list[str]) -> int:
         _say(f"kbz: {error}")
         return error.code
     except Exception as error:  # the last edge: a user never sees a traceback
-        from keybuzz.cli.faults import explain
+        from keybuzz.cli.support.faults import explain
 
         found = explain(error, _configuration(arguments))
         _say(f"kbz: {found}")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
-from keybuzz.model.errors import UsageError
+from keybuzz.model.core.errors import UsageError
+from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
-from keybuzz.site.problems import nearest
 
 
 def all_modules() -> tuple[Module, ...]:

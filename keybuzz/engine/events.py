@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keybuzz.model.finding import Finding
-from keybuzz.model.outcome import Outcome
-from keybuzz.model.plan import Plan
+from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keybuzz.agent.children import run as run_child
-from keybuzz.agent.errors import AgentError
-from keybuzz.model.errors import InputError, RefusedError
-from keybuzz.model.redact import Redactor
-from keybuzz.site.credentials import hidden
+from keybuzz.agent.runtime.children import run as run_child
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.model.core.errors import InputError, RefusedError
+from keybuzz.model.core.redact import Redactor
+from keybuzz.site.credentials.store import hidden
 
 if TYPE_CHECKING:
     from keybuzz.site.site import Site

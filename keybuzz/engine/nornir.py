@@ -7,8 +7,8 @@ import socket
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from keybuzz.model.redact import Redactor
-from keybuzz.site.credentials import hidden
+from keybuzz.model.core.redact import Redactor
+from keybuzz.site.credentials.store import hidden
 from keybuzz.site.load import Configuration
 from keybuzz.site.nornir_inventory import TsvInventory
 from keybuzz.site.site import Site
@@ -72,8 +72,8 @@ def _register_plugins() -> None:
     from nornir.core.plugins.connections import ConnectionPluginRegister
 
     from keybuzz.transport.local import LocalLink
-    from keybuzz.transport.netmiko import NetmikoLink
-    from keybuzz.transport.ssh import SshLink, SshShellLink
+    from keybuzz.transport.ssh.link import SshLink, SshShellLink
+    from keybuzz.transport.ssh.netmiko import NetmikoLink
 
     for name, plugin in (
         ("kbz_ssh", SshLink),

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.describe import describe_host
-from keybuzz.engine.observe import Snapshot, View, ask
-from keybuzz.engine.steps import apply_host
-from keybuzz.model.docker import Image
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.outcome import Outcome
-from keybuzz.model.plan import Action, Change
+from keybuzz.engine.change.steps import apply_host
+from keybuzz.engine.look.describe import describe_host
+from keybuzz.engine.look.observe import Snapshot, View, ask
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.docker import Image
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 

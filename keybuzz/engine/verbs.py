@@ -1,17 +1,17 @@
-"""The verbs that only look: plan and health. (`kbz drift` looks, compares and remembers: keybuzz.engine.drift.)"""
+"""The verbs that only look: plan and health. (`kbz drift` also compares and remembers: keybuzz.engine.drift.)"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from keybuzz.engine.journal import HostRecord
-from keybuzz.engine.outcomes import in_journal, remember, report_of
-from keybuzz.engine.survey import Survey, survey
+from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.outcome import Outcome
-from keybuzz.model.report import HostReport, Report
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Module
 
 _OUTCOMES = {

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.lock import lease_names
-from keybuzz.model.errors import UsageError
+from keybuzz.engine.memory.lock import lease_names
+from keybuzz.model.core.errors import UsageError
 from keybuzz.site.limit import parse_limit
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
 
     from keybuzz.engine.events import Listener
-    from keybuzz.engine.journal import Journal
+    from keybuzz.engine.memory.journal import Journal
     from keybuzz.site.module import Module
     from keybuzz.site.site import Site
 

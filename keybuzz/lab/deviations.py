@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keybuzz.lab.artefacts import PROGRAMS
-from keybuzz.lab.recipe import SERVER
-from keybuzz.lab.stand_ins import STAND_INS
+from keybuzz.lab.hosts.recipe import SERVER
+from keybuzz.lab.supply.artefacts import PROGRAMS
+from keybuzz.lab.supply.stand_ins import STAND_INS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from keybuzz.lab import host, inside, network
 from keybuzz.lab import lab as whole
+from keybuzz.lab.hosts import host
+from keybuzz.lab.hosts.process import Report, run
 from keybuzz.lab.layout import HostPlaces
-from keybuzz.lab.process import Report, run
-from keybuzz.model.errors import KbzError, RefusedError, UsageError
-from keybuzz.model.lab import LabSettings
-from keybuzz.model.server import Server
+from keybuzz.lab.network import inside, network
+from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.model.inventory.server import Server
 
 _DOCKER = "/var/lib/docker"
 _FILLER = f"{_DOCKER}/kbz-fault-fill"

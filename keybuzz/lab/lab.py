@@ -6,23 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from keybuzz.lab import (
-    base,
-    builder,
-    disk,
-    host,
-    keys,
-    machine,
-    network,
-    readiness,
-    requirements,
-    services,
-)
+from keybuzz.lab import machine, requirements, services
+from keybuzz.lab.hosts import base, disk, host, keys, readiness
+from keybuzz.lab.hosts.process import Report, exclusive, run
 from keybuzz.lab.layout import check_name, host_names, lock_file
-from keybuzz.lab.process import Report, exclusive, run
-from keybuzz.model.errors import KbzError
-from keybuzz.model.lab import LabSettings
-from keybuzz.model.server import Server
+from keybuzz.lab.network import network
+from keybuzz.lab.supply import builder
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.model.inventory.server import Server
 
 Item = TypeVar("Item")
 EndHost = Callable[[LabSettings, str], None]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from keybuzz.model.errors import UsageError
-from keybuzz.model.lab import LabSettings
+from keybuzz.model.core.errors import UsageError
+from keybuzz.model.inventory.lab import LabSettings
 
 NAMESPACES = Path("/run/netns")
 NETWORK = IPv4Network("10.0.0.0/16")

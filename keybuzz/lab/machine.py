@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.lab.process import Report
+from keybuzz.lab.hosts.process import Report
 
 LIMITS = (
     # Each systemd watches files: with the default of 128, hosts from about the 20th on do not boot.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from keybuzz.lab.process import Argument, Report, exclusive, run, succeeds
-from keybuzz.model.errors import KbzError
+from keybuzz.lab.hosts.process import Argument, Report, exclusive, run, succeeds
+from keybuzz.model.core.errors import KbzError
 
 PROGRAMS = {
     "/usr/sbin/debootstrap": "debootstrap",

@@ -10,11 +10,11 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 
-from keybuzz.lab.cgroup import ControlGroup, control_group, group_names
+from keybuzz.lab.hosts.cgroup import ControlGroup, control_group, group_names
+from keybuzz.lab.hosts.process import Argument, launch
 from keybuzz.lab.layout import ServicePlaces
-from keybuzz.lab.process import Argument, launch
-from keybuzz.model.errors import KbzError
-from keybuzz.model.lab import LabSettings
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.inventory.lab import LabSettings
 
 _MARK = "@"
 _START_SECONDS = 20

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from keybuzz.lab import balancer, network, registry, service
-from keybuzz.lab.balancer import Balancer, TargetState
+from keybuzz.lab import service
+from keybuzz.lab.hosts.process import Report, exclusive
 from keybuzz.lab.layout import CONTROLLER, lock_file
-from keybuzz.lab.process import Report, exclusive
-from keybuzz.model.lab import LabSettings
+from keybuzz.lab.network import balancer, network
+from keybuzz.lab.network.balancer import Balancer, TargetState
+from keybuzz.lab.supply import registry
+from keybuzz.model.inventory.lab import LabSettings
 
 
 @dataclass(frozen=True, slots=True)

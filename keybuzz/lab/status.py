@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from keybuzz.lab import disk, host, namespace, network, readiness
+from keybuzz.lab.hosts import disk, host, readiness
 from keybuzz.lab.layout import HostPlaces
-from keybuzz.model.lab import LabSettings
-from keybuzz.model.server import Server
+from keybuzz.lab.network import namespace, network
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.model.inventory.server import Server
 
 _ASK_AT_ONCE = 8
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv4Address
 
-from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.secret import DigestKey, Secret
-from keybuzz.model.server import Server
-from keybuzz.site.credentials import SCHEMA
+from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.credentials.store import SCHEMA
 from keybuzz.site.policies import Policies
 from keybuzz.site.site import ImageVersion, Site
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.errors import UsageError
+from keybuzz.model.core.errors import UsageError
 from keybuzz.policy.document import Document
 from keybuzz.policy.readers.read import read_document
 

@@ -6,17 +6,17 @@ import secrets
 from dataclasses import replace
 from datetime import date
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.secret import DigestKey
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import DigestKey
 from keybuzz.policy.context import Context, KnownSecrets, known_secrets, make_context
 from keybuzz.policy.registry import check_waivers
-from keybuzz.site.credentials import load_credentials
+from keybuzz.site.credentials.store import load_credentials
+from keybuzz.site.files.problems import read_file
+from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.groups import load_groups
 from keybuzz.site.load import Configuration, read_policies
-from keybuzz.site.problems import read_file
 from keybuzz.site.settings import load_settings
 from keybuzz.site.site import Settings
-from keybuzz.site.tsv import read_servers
 from keybuzz.site.versions import parse_versions
 
 _LIMIT = 1 << 18

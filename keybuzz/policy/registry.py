@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.errors import UsageError
+from keybuzz.model.core.errors import UsageError
 from keybuzz.policy.rules.dockerfiles import KBZ_2, PG_2
 from keybuzz.policy.rules.endpoints import EP_1
 from keybuzz.policy.rules.exposure import LB_3, MIN_4, MIN_5
@@ -11,8 +11,8 @@ from keybuzz.policy.rules.kubernetes import K3S_3
 from keybuzz.policy.rules.secrets import SEC_2
 from keybuzz.policy.rules.versions import VER_1, VER_2
 from keybuzz.policy.violation import Rule
+from keybuzz.site.files.problems import Problems, nearest
 from keybuzz.site.policies import Policies
-from keybuzz.site.problems import Problems, nearest
 
 RULES = (EP_1, VER_1, VER_2, K3S_3, MIN_4, MIN_5, LB_3, SEC_2, PG_2, KBZ_1, KBZ_2, KBZ_3)
 IDS = tuple(rule.id for rule in RULES)

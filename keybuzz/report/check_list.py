@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.finding import CheckInfo
+from keybuzz.model.core.finding import CheckInfo
 
 
 def check_table(infos: Iterable[CheckInfo]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keybuzz.model.outcome import ExitCode
+from keybuzz.model.core.outcome import ExitCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from textwrap import fill
 from typing import Any
 
-from keybuzz.model.outcome import ExitCode
+from keybuzz.model.core.outcome import ExitCode
 from keybuzz.policy.violation import Rule
 from keybuzz.report.exit_codes import CODES
-from keybuzz.report.policy import rule_document, rule_text
 from keybuzz.report.runbooks import Section
+from keybuzz.report.text.policy import rule_document, rule_text
 
 _WIDTH = 100
 _INDENT = 10

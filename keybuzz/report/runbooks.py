@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
+from keybuzz.model.core.errors import InputError
 
 _FORM = re.compile(
     r"\*\*Means\*\* \((?P<levels>[a-z, ]+)\)\. (?P<means>.+?)\n\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from keybuzz.model.drill import Isolated, Scenario, Workload
-from keybuzz.model.live import Live
-from keybuzz.model.server import Server
+from keybuzz.model.core.live import Live
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.site import Site
 
 

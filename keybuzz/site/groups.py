@@ -1,4 +1,4 @@
-"""inventory/groups.yaml, from bytes to a checked GroupCatalogue (keybuzz/model/group.py)."""
+"""inventory/groups.yaml, from bytes to a checked GroupCatalogue (keybuzz/model/inventory/group.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 
-from keybuzz.model.group import (
+from keybuzz.model.inventory.group import (
     SELECTABLE,
     ExcludedHost,
     Group,
@@ -15,9 +15,9 @@ from keybuzz.model.group import (
     HostAlias,
     Vocabulary,
 )
-from keybuzz.model.server import VirtualAddress
-from keybuzz.site.problems import Problems, nearest, read_file, shown
-from keybuzz.site.yaml_tree import Scalar, Tree, TreeReader, parse_fields
+from keybuzz.model.inventory.server import VirtualAddress
+from keybuzz.site.files.problems import Problems, nearest, read_file, shown
+from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 
 __all__ = ["FLEET_NETWORK", "Group", "GroupCatalogue", "load_groups", "parse_groups"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 
-from keybuzz.model.errors import UsageError
-from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.server import Server
-from keybuzz.site.problems import nearest, shown
+from keybuzz.model.core.errors import UsageError
+from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.files.problems import nearest, shown
 
 OPTION = "--limit"
 COLUMNS: Mapping[str, Callable[[Server], str]] = {

@@ -8,18 +8,18 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.secret import DigestKey, sha256
-from keybuzz.site.credentials import load_credentials
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import DigestKey, sha256
+from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.site.credentials.store import load_credentials
+from keybuzz.site.files.problems import Problems, read_file
+from keybuzz.site.files.tsv import read_servers
+from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 from keybuzz.site.groups import load_groups
 from keybuzz.site.policies import Policies, parse_policies
-from keybuzz.site.problems import Problems, read_file
 from keybuzz.site.settings import load_settings
 from keybuzz.site.site import Binary, Settings, Site
-from keybuzz.site.tsv import read_servers
 from keybuzz.site.versions import parse_binaries, parse_versions
-from keybuzz.site.yaml_tree import Tree, TreeReader, parse_fields
 
 _LIMIT = 1 << 18
 _SECTIONS = ("inventory", "runner", "user_defined")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keybuzz.model.drill import Workload
-from keybuzz.model.finding import CheckInfo, Finding
-from keybuzz.model.live import Live, Stage, Topology
-from keybuzz.model.reading import Answer, Reading
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.finding import CheckInfo, Finding
+from keybuzz.model.core.live import Live, Stage, Topology
+from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.files.problems import nearest, shown
+from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.groups import load_groups
-from keybuzz.site.problems import nearest, shown
-from keybuzz.site.tsv import read_servers
 
 if TYPE_CHECKING:
     from nornir.core.inventory import ConnectionOptions, Defaults, Group, Host, Inventory

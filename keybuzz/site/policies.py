@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from keybuzz.site.problems import Problems, nearest, shown
-from keybuzz.site.yaml_tree import Tree, TreeReader, parse_fields
+from keybuzz.site.files.problems import Problems, nearest, shown
+from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 
 _RULE = re.compile(r"[A-Z][A-Z0-9]*-\d+")
 _SHORTEST_REASON = 10

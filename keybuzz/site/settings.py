@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.lab import LabSettings
-from keybuzz.site.problems import Problems, read_file
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.site.files.problems import Problems, read_file
+from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 from keybuzz.site.site import Settings
-from keybuzz.site.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 
 _LIMIT = 1 << 18
 _PATHS = ("state", "credentials", "builder_socket", "key_filename", "known_hosts")

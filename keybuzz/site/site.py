@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.group import GroupCatalogue
-from keybuzz.model.lab import LabSettings
-from keybuzz.model.secret import DigestKey, Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.policies import Policies
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.site.problems import Problems
+from keybuzz.model.core.errors import InputError
+from keybuzz.site.files.problems import Problems
+from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 from keybuzz.site.site import Binary, ImageVersion
-from keybuzz.site.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.redact import Redactor
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.redact import Redactor
 from keybuzz.transport.session import Hide, Session
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import Stream

@@ -7,7 +7,7 @@ import socket
 import subprocess
 from contextlib import suppress
 
-from keybuzz.model.errors import ContactError
+from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.bundle import command
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.stream import SocketStream, Stream

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from keybuzz.agent.frames import (
+from keybuzz.agent.runtime.frames import (
     BYTES,
     HEADER_SIZE,
     PREFIXES,
@@ -18,7 +18,7 @@ from keybuzz.agent.frames import (
     parse_header,
     parse_json,
 )
-from keybuzz.model.errors import ContactError, StepError
+from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.bundle import preamble
 from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from keybuzz.transport.upload import Upload

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from keybuzz.agent.children import KILL_GRACE, LEFT_BEHIND, PATH
-from keybuzz.model.errors import ContactError
+from keybuzz.agent.runtime.children import KILL_GRACE, LEFT_BEHIND, PATH
+from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.session import ANSWER_MARGIN, Execution, Hide
 
 if TYPE_CHECKING:

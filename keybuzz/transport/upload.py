@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from threading import Event, Thread
 
-from keybuzz.agent.frames import bytes_frame, chunks
+from keybuzz.agent.runtime.frames import bytes_frame, chunks
 from keybuzz.transport.stream import Stream, StreamError
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from statistics import median
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live
 from tasks.base.system import READING, known, limits_of
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live
 from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
 from tasks.base.system import READING, system

@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.content import Content, Template
-from keybuzz.model.docker import DockerDaemon
-from keybuzz.model.files import Directory, File, HostValidator, Symlink, UnitReload
-from keybuzz.model.reading import Command, Reading
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
-from keybuzz.model.system import (
+from keybuzz.model.core.content import Content, Template
+from keybuzz.model.core.reading import Command, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import DockerDaemon
+from keybuzz.model.host.files import Directory, File, HostValidator, Symlink, UnitReload
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.host.system import (
     Firewall,
     FirewallRule,
     NoSwap,
@@ -23,7 +22,8 @@ from keybuzz.model.system import (
     SshServer,
     Sysctl,
 )
-from keybuzz.model.system_look import SystemLook
+from keybuzz.model.host.system_look import SystemLook
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.base.limits import limits

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.system_look import SystemLimits
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.host.system_look import SystemLimits
 from keybuzz.site.site import Site
 
 

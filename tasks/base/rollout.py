@@ -6,10 +6,10 @@ host at a time, and the engine's guard counts the quorum of each cluster that th
 
 from __future__ import annotations
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change
-from keybuzz.model.system import OperatingSystem
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.system import OperatingSystem
 
 _DOCKER_TIMEOUT = 120.0
 

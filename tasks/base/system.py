@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView
-from keybuzz.model.system_look import SystemLimits, SystemLook
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView
+from keybuzz.model.host.system_look import SystemLimits, SystemLook
 
 READING = "base.system"
 _GIBIBYTE = 2**30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
-from keybuzz.model.drill import Scenario
+from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import recovery
 from tasks.galera.check_infos import CHECK_INFOS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.files import File
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.host.files import File
 from tasks.galera import values
 from tasks.galera.members import NO_HISTORY, Node, nodes
 from tasks.galera.ready import RECOVER, not_serving

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.content import Content, Template
-from keybuzz.model.docker import Image
-from keybuzz.model.files import Directory, File, ImageValidator
-from keybuzz.model.mariadb import MariadbData, MysqlDatabase, MysqlUser
-from keybuzz.model.reading import ContainerLog, DirectoryListing, MysqlQuery, Reading
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.content import Content, Template
+from keybuzz.model.core.reading import ContainerLog, DirectoryListing, MysqlQuery, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Image
+from keybuzz.model.host.files import Directory, File, ImageValidator
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlUser
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.live import HostView, Live
 from tasks.galera import values
 from tasks.galera.desired import STATUS, VARIABLES
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from keybuzz.model.docker import StoppedContainer
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Live, Stage
-from keybuzz.model.plan import Action, Change, Difference
-from keybuzz.model.reading import Answer, GaleraPosition
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.reading import Answer, GaleraPosition
+from keybuzz.model.host.docker import StoppedContainer
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values

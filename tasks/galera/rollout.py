@@ -8,11 +8,11 @@ ever makes a cluster: what is stopped joins the Primary component, or forms it a
 
 from __future__ import annotations
 
-from keybuzz.model.docker import Container
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.mariadb import ANOTHER, MariadbData, MysqlDatabase, MysqlUser
-from keybuzz.model.plan import Action, Change, Difference
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.host.docker import Container
+from keybuzz.model.services.mariadb import ANOTHER, MariadbData, MysqlDatabase, MysqlUser
 from tasks.galera import values
 from tasks.galera.members import CONTAINER_ID, DATA_ID, nodes, unborn
 from tasks.galera.ready import RECOVER, no_primary, not_synced

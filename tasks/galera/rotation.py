@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from keybuzz.model.docker import Container
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.login import refusal
-from keybuzz.model.mariadb import MysqlUser
-from keybuzz.model.plan import Action, Change
-from keybuzz.model.reading import MysqlQuery
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.reading import MysqlQuery
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.login import refusal
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.mariadb import MysqlUser
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.galera import rollout, values

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keybuzz.model.docker import Bind, Container
-from keybuzz.model.errors import InputError
-from keybuzz.model.mariadb import MysqlAccess
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.docker import Bind, Container
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.mariadb import MysqlAccess
 from keybuzz.site.site import Site
 
 GROUP = "galera"

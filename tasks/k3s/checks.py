@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
-from keybuzz.model.system import SystemdUnit
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.host.system import SystemdUnit
 from tasks.k3s.members import Node, Place, look, masters, nodes, places
 from tasks.k3s.network import reaches
 from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from keybuzz.model.content import Template
-from keybuzz.model.files import Absent, Artefact, Directory, File
-from keybuzz.model.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, PodNetwork
-from keybuzz.model.reading import Command, DirectoryListing, HttpGet, Reading
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
-from keybuzz.model.system import InterfaceOption, SystemdUnit
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import Command, DirectoryListing, HttpGet, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.files import Absent, Artefact, Directory, File
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.host.system import InterfaceOption, SystemdUnit
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, PodNetwork
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.k3s import values

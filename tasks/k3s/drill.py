@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keybuzz.model.drill import Scenario, Workload, WorkloadKind
-from keybuzz.model.live import Live
-from keybuzz.model.secret import Secret
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.k3s import values

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.live import HostView, Live
 from tasks.k3s import values
 
 ACTIVE = ("active", "activating", "reloading")

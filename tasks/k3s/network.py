@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live
 from tasks.k3s.members import Node, nodes
 
 OVERHEAD = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.live import HostView, Live
 from tasks.k3s.members import Place, log, look, nodes, places
 
 

@@ -9,12 +9,12 @@ after a snapshot of etcd.
 
 from __future__ import annotations
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.files import Artefact
-from keybuzz.model.k3s import K3sManifest, K3sSchedulable, K3sStart
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change
-from keybuzz.model.system import InterfaceOption, SystemdUnit
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.files import Artefact
+from keybuzz.model.host.system import InterfaceOption, SystemdUnit
+from keybuzz.model.services.k3s import K3sManifest, K3sSchedulable, K3sStart
 from tasks.k3s.members import masters, nodes, places
 from tasks.k3s.ready import ingress_silent, no_api, not_ready
 from tasks.k3s.steps import JOIN_TIMEOUT, birth, forget, roll, start

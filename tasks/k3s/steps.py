@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.k3s import K3sForgotten, K3sSnapshot, K3sStart
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change, Difference
-from keybuzz.model.system import SystemdUnit
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.host.system import SystemdUnit
+from keybuzz.model.services.k3s import K3sForgotten, K3sSnapshot, K3sStart
 from tasks.k3s import values
 from tasks.k3s.members import masters, places, up, writer
 from tasks.k3s.ready import not_ready, still_ready

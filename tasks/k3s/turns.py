@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keybuzz.model.k3s import K3sDrained, K3sSchedulable
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change, Difference
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.services.k3s import K3sDrained, K3sSchedulable
 from tasks.k3s.members import nodes, up, writer
 from tasks.k3s.ready import not_ready
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from keybuzz.model.content import Template
-from keybuzz.model.errors import InputError
-from keybuzz.model.k3s import API_PORT
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.k3s import API_PORT
 from keybuzz.site.site import Site
 
 GROUP = "k3s"

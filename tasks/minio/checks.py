@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
-from keybuzz.model.minio import PORT, MinioDrive
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
 from tasks.minio.members import DRIVE_ID, Node, entry, nodes

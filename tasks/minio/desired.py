@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from keybuzz.model.docker import Image
-from keybuzz.model.files import Directory
-from keybuzz.model.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
-from keybuzz.model.reading import ContainerLog, HttpGet, Reading, TcpPorts
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.reading import ContainerLog, HttpGet, Reading, TcpPorts
+from keybuzz.model.host.docker import Image
+from keybuzz.model.host.files import Directory
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.minio import values

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.drill import Isolated, Scenario, Workload, WorkloadKind
-from keybuzz.model.live import Live
-from keybuzz.model.minio import PORT
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.services.minio import PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.minio import values

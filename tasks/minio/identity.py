@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Live
-from keybuzz.model.minio import MinioAliases, MinioDrive
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Live
+from keybuzz.model.services.minio import MinioAliases, MinioDrive
 from tasks.minio import values
 from tasks.minio.members import DRIVE_ID, Node, described, nodes
 

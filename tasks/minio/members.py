@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.docker import Container
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.host.docker import Container
 from tasks.minio import values
 
 CONTAINER_ID = f"container:{values.CONTAINER}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.live import Live
+from keybuzz.model.core.live import Live
 from tasks.minio.members import Node, last_words, nodes
 
 

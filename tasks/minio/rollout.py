@@ -7,11 +7,11 @@ gets its place and its data from them. A drive of somebody else stops the run be
 
 from __future__ import annotations
 
-from keybuzz.model.docker import Container
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.minio import MinioBucket
-from keybuzz.model.plan import Action, Change
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.docker import Container
+from keybuzz.model.services.minio import MinioBucket
 from tasks.minio import values
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import entry, nodes, serving

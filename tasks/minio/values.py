@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from keybuzz.model.docker import Bind, Container
-from keybuzz.model.drill import DRILL_PLACE
-from keybuzz.model.errors import InputError
-from keybuzz.model.minio import PORT, MinioAccess
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.docker import Bind, Container
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import DRILL_PLACE
+from keybuzz.model.services.minio import PORT, MinioAccess
 from keybuzz.site.site import Site
 
 GROUP = "minio"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.finding import CheckInfo, Level
+from keybuzz.model.core.finding import CheckInfo, Level
 
 CHECK_INFOS = (
     CheckInfo(

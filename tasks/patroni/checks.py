@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Member, Topology
 from tasks.patroni.members import PatroniMember, leader, leaders, members
 from tasks.patroni.values import MAXIMUM_LAG
 

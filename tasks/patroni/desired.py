@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.postgres import (
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import DirectoryListing, HttpGet
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.postgres import (
     Database,
     Extension,
     PatroniIdentity,
@@ -15,10 +19,6 @@ from keybuzz.model.postgres import (
     PostgresAccess,
     Role,
 )
-from keybuzz.model.reading import DirectoryListing, HttpGet
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.patroni import images, values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from keybuzz.model.docker import content_tag
+from keybuzz.model.host.docker import content_tag
 from keybuzz.site.module import ImageBuild
 from keybuzz.site.site import Site
 

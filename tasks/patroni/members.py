@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.live import HostView, Live
 
 _LEADING = frozenset({"master", "primary", "leader", "standby_leader"})
 """Patroni 3 says master, from 4.0 it says primary (facts/03)."""

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.files import File
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.login import refusal
-from keybuzz.model.plan import Action, Change
-from keybuzz.model.postgres import Role
-from keybuzz.model.reading import ContainerCommand, PatroniLogin, PostgresLogin
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.reading import ContainerCommand, PatroniLogin, PostgresLogin
+from keybuzz.model.host.files import File
+from keybuzz.model.host.login import refusal
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.postgres import Role
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.patroni import values

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
 
 GROUP = "patroni"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.entries import first_reason
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.services.entries import first_reason
 from tasks.postgres_proxy.members import PORTS, Proxy, proxies
 from tasks.postgres_proxy.values import HAPROXY_CONFIGURATION, PGBOUNCER_CONFIGURATION
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.reading import HttpGet, PostgresLogin, Reading, SocketQuestion, TcpPorts
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import HttpGet, PostgresLogin, Reading, SocketQuestion, TcpPorts
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.postgres_proxy import values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
 from tasks.postgres_proxy.members import up

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keybuzz.model.content import Template
-from keybuzz.model.files import File
-from keybuzz.model.haproxy import information, servers_up
-from keybuzz.model.live import HostView, Live
-from keybuzz.model.reading import Answer
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.files import File
+from keybuzz.model.services.haproxy import information, servers_up
 from tasks.postgres_proxy.values import (
     BACKEND,
     HAPROXY,

@@ -1,16 +1,16 @@
 """The next step for the entry to PostgreSQL, from its live state. Pure.
 
-One path for every life of it, one host at a time (keybuzz/model/entries.py). A host is proven good by writing through
-its own ports as the application does.
+One path for every life of it, one host at a time (keybuzz/model/services/entries.py). A host is proven good by
+writing through its own ports as the application does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.entries import Entries
-from keybuzz.model.live import Live
-from keybuzz.model.plan import Action, Change
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.services.entries import Entries
 from tasks.postgres_proxy.checks import misled, not_carrying, not_good
 from tasks.postgres_proxy.members import proxies, up
 from tasks.postgres_proxy.values import USERLIST

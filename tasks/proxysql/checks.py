@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
 from tasks.proxysql.desired import SERVERS
 from tasks.proxysql.members import checked, checksums, listeners, login_problem, table, writers
 from tasks.proxysql.values import ADMIN_PORT, OFFLINE, PORT

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import Directory, File
-from keybuzz.model.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables
-from keybuzz.model.reading import DirectoryListing, MysqlQuery, Reading, TcpPorts
-from keybuzz.model.resource import Resource
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import DirectoryListing, MysqlQuery, Reading, TcpPorts
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import Directory, File
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.proxysql import values

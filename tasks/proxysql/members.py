@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from keybuzz.model.live import HostView, Live
-from keybuzz.model.reading import Answer
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.reading import Answer
 from tasks.proxysql.desired import LOG, SERVERS, SUMS, WHERE
 from tasks.proxysql.values import CONTAINER, PORT, WRITER
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from keybuzz.model.entries import prepared
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.services.entries import prepared
 from tasks.proxysql.checks import misled, not_good
 from tasks.proxysql.desired import SERVERS
 from tasks.proxysql.members import started, table, up

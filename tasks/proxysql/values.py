@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.mariadb import MysqlAccess
-from keybuzz.model.proxysql import Row
-from keybuzz.model.secret import Secret
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.services.mariadb import MysqlAccess
+from keybuzz.model.services.proxysql import Row
 from keybuzz.site.site import Site
 
 GROUP, DATABASES = "proxysql", "galera"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from keybuzz.model.content import Template
-from keybuzz.model.files import File
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
-from keybuzz.model.rabbitmq import MANAGEMENT_PORT
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.host.files import File
+from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from tasks.rabbitmq.members import Node, nodes
 from tasks.rabbitmq.values import AMQP_PORT, CLUSTER, node_name
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from keybuzz.model.content import Content, Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import Directory, File
-from keybuzz.model.rabbitmq import (
+from keybuzz.model.core.content import Content, Template
+from keybuzz.model.core.reading import DirectoryListing
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import Directory, File
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.host.system import HostNames
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.rabbitmq import (
     MANAGEMENT_PORT,
     RabbitmqLook,
     RabbitmqMembership,
@@ -13,11 +18,6 @@ from keybuzz.model.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from keybuzz.model.reading import DirectoryListing
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
-from keybuzz.model.system import HostNames
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq import values

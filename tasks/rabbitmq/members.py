@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import HostView, Live
 from tasks.rabbitmq import values
 
 CONTAINER = f"container:{values.CONTAINER}"

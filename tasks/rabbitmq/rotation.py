@@ -6,13 +6,13 @@ cookie is not rotated: nodes with different cookies are no cluster, so a new one
 
 from __future__ import annotations
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.login import refusal
-from keybuzz.model.plan import Action
-from keybuzz.model.rabbitmq import RabbitmqUser
-from keybuzz.model.reading import AmqpLogin
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action
+from keybuzz.model.core.reading import AmqpLogin
+from keybuzz.model.host.login import refusal
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.rabbitmq import RabbitmqUser
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.rabbitmq import values

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.rabbitmq import MANAGEMENT_PORT, RabbitmqAccess
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT, RabbitmqAccess
 from keybuzz.site.site import Site
 
 GROUP = "rabbitmq"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.entries import first_reason
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.services.entries import first_reason
 from tasks.rabbitmq_proxy.members import CFG, Proxy, proxies, refusal
 from tasks.rabbitmq_proxy.values import PORT
 

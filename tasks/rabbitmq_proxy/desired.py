@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.reading import AmqpLogin, SocketQuestion, TcpPorts
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import AmqpLogin, SocketQuestion, TcpPorts
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq_proxy import values

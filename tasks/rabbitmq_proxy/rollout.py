@@ -1,14 +1,14 @@
 """The next step for the entry to RabbitMQ, from its live state. Pure.
 
-One host at a time (keybuzz/model/entries.py), proven by a real login.
+One host at a time (keybuzz/model/services/entries.py), proven by a real login.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.entries import Entries
-from keybuzz.model.live import Live
+from keybuzz.model.core.live import Live
+from keybuzz.model.services.entries import Entries
 from tasks.rabbitmq_proxy.checks import not_carrying, not_good
 from tasks.rabbitmq_proxy.members import proxies, up
 

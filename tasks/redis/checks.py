@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import HostView, Live, Member, Topology
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live, Member, Topology
 from tasks.redis.members import RedisMember, master_name, masters, members
 
 _SETTINGS = "redis-settings:live"

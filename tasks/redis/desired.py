@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import Directory, File
-from keybuzz.model.reading import DirectoryListing, Reading
-from keybuzz.model.redis import (
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.reading import DirectoryListing, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import Directory, File
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.redis import (
     RedisData,
     RedisPassword,
     RedisRuntime,
@@ -16,10 +19,7 @@ from keybuzz.model.redis import (
     SentinelMonitor,
     SentinelRuntime,
 )
-from keybuzz.model.redis_reading import RedisQuery
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
+from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis import values

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from keybuzz.model.drill import Isolated, Scenario, Workload, WorkloadKind
-from keybuzz.model.live import Live
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.redis import values

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.live import HostView, Live
-from keybuzz.model.redis import SentinelMonitor
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis import values
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from keybuzz.model.docker import Container
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.plan import Action, Change, Difference
-from keybuzz.model.redis import (
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.host.docker import Container
+from keybuzz.model.services.redis import (
     ANOTHER,
     OURS,
     RedisData,

@@ -6,14 +6,14 @@ change over one after the other, and applications when they are told. Nobody who
 
 from __future__ import annotations
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.files import File
-from keybuzz.model.live import Gate, Live, Stage
-from keybuzz.model.login import refusal
-from keybuzz.model.plan import Action, Change
-from keybuzz.model.redis import RedisPassword, RedisSettings, SentinelMonitor
-from keybuzz.model.redis_reading import RedisQuery
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.files import File
+from keybuzz.model.host.login import refusal
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.redis import RedisPassword, RedisSettings, SentinelMonitor
+from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.redis import values

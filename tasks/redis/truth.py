@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keybuzz.model.errors import RefusedError
-from keybuzz.model.live import HostView, Live
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.inventory.server import Server
 from tasks.redis.members import (
     RUNTIME,
     SENTINEL_RUNTIME,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.redis import RedisAccess, RuntimeFile, SentinelWatch, Settings
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.redis import RedisAccess, RuntimeFile, SentinelWatch, Settings
 from keybuzz.site.site import Site
 
 GROUP = "redis"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from keybuzz.model.content import Content, Template
-from keybuzz.model.docker import Bind, Container, Image
-from keybuzz.model.files import ContainerSignal, Directory, File, ImageValidator, UnitReload
-from keybuzz.model.reading import (
+from keybuzz.model.core.content import Content, Template
+from keybuzz.model.core.reading import (
     Command,
     FileText,
     Reading,
     SocketQuestion,
     TcpPorts,
 )
-from keybuzz.model.redis_reading import RedisQuery, RedisWrite
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.strays import Traces
-from keybuzz.model.system import SystemdUnit
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Bind, Container, Image
+from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator, UnitReload
+from keybuzz.model.host.strays import Traces
+from keybuzz.model.host.system import SystemdUnit
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis_proxy import values

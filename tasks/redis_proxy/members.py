@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.content import Template
-from keybuzz.model.files import File
-from keybuzz.model.haproxy import addresses_up, information
-from keybuzz.model.live import HostView, Live
-from keybuzz.model.reading import Answer
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.files import File
+from keybuzz.model.services.haproxy import addresses_up, information
 from tasks.redis_proxy.values import BACKEND, CONFIGURATION, HAPROXY, REDIS_PORT, UNIT
 
 CONTAINER = f"container:{HAPROXY}"

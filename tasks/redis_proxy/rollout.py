@@ -1,12 +1,12 @@
 """The next step for the entry to Redis, from its live state. Pure.
 
-One host at a time (keybuzz/model/entries.py), proven by a write through its own port.
+One host at a time (keybuzz/model/services/entries.py), proven by a write through its own port.
 """
 
 from __future__ import annotations
 
-from keybuzz.model.entries import Entries
-from keybuzz.model.live import Live
+from keybuzz.model.core.live import Live
+from keybuzz.model.services.entries import Entries
 from tasks.redis_proxy.checks import misled, not_carrying, not_good
 from tasks.redis_proxy.members import proxies, up, wrong
 

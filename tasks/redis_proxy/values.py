@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from keybuzz.model.errors import InputError
-from keybuzz.model.secret import Secret
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.secret import Secret
 from keybuzz.site.site import Site
 
 GROUP = "haproxy"

@@ -14,22 +14,22 @@ from pathlib import Path
 
 from nornir.core.task import Result
 
-from keybuzz.cli.context import enter_lab
-from keybuzz.engine.describe import describe_all
-from keybuzz.engine.execute import look_everywhere
-from keybuzz.engine.journal import Journal
+from keybuzz.cli.support.context import enter_lab
+from keybuzz.engine.change.execute import look_everywhere
+from keybuzz.engine.change.steps import apply
+from keybuzz.engine.look.describe import describe_all
+from keybuzz.engine.look.observe import View, observe
+from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.observe import View, observe
-from keybuzz.engine.planning import plan_host
-from keybuzz.engine.steps import apply
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.content import Content
-from keybuzz.model.files import Directory, File
-from keybuzz.model.outcome import Outcome
-from keybuzz.model.plan import Change, State
-from keybuzz.model.resource import Resource
-from keybuzz.model.server import Server
-from keybuzz.model.system import Sysctl
+from keybuzz.model.core.content import Content
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Change, State
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.files import Directory, File
+from keybuzz.model.host.system import Sysctl
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.load import load_site, read_configuration
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site

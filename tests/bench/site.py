@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.site.credentials import create_missing
+from keybuzz.site.credentials.store import create_missing
 from tests.bench.stage import LAB, Stage
 
 _REPOSITORY = Path(__file__).resolve().parents[2]

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from keybuzz.lab.cgroup import unified_root
-from keybuzz.lab.namespace import visiting
+from keybuzz.lab.hosts.cgroup import unified_root
+from keybuzz.lab.network.namespace import visiting
 
 LAB = "kbz-bench"
 """Network namespace of the controllers; the hosts' one is called the same with `-hosts`."""

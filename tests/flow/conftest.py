@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from connections import LINKS, SSH_LINKS, Loopback, Stubborn, new_mark, register_plugins
 from keybuzz.transport.session import Session
-from sshd import Server, running, running_with, until
+from tests.flow.support.connections import (
+    LINKS,
+    SSH_LINKS,
+    Loopback,
+    Stubborn,
+    new_mark,
+    register_plugins,
+)
+from tests.flow.support.sshd import Server, running, running_with, until
 
 
 @pytest.fixture(scope="module")

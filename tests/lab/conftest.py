@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from keybuzz.lab.host import entry
-from keybuzz.model.errors import KbzError
-from keybuzz.model.lab import LabSettings
+from keybuzz.lab.hosts.host import entry
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.inventory.lab import LabSettings
 from tests.conftest import chain_of
-from tests.lab import warm
+from tests.lab.support import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")

@@ -1,21 +1,21 @@
 """How each kind of resource is read and written.
 
 A module has `read_<kind>(query, context) -> State` and `write_<kind>(order, context) -> None` for its kinds, with
-dashes turned into underscores. `State` is the wire form of keybuzz.model.plan.State.
+dashes turned into underscores. `State` is the wire form of keybuzz.model.core.plan.State.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
-from keybuzz.agent.errors import AgentError
+from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypedDict
 
-    from keybuzz.agent.context import Context
+    from keybuzz.agent.runtime.context import Context
 
     class State(TypedDict, total=False):
         """The answer about one resource."""
@@ -30,60 +30,60 @@ if TYPE_CHECKING:
     Writer = Callable[[Query, Context], None]
 
 _MODULES = {
-    "directory": "files",
-    "symlink": "files",
-    "absent": "files",
-    "file": "file",
-    "artefact": "artefact",
-    "interface-option": "interface_option",
-    "operating-system": "system",
-    "package": "packages",
-    "sysctl": "system",
-    "service": "system",
-    "swap": "system",
-    "systemd-unit": "systemd_unit",
-    "ssh-server": "ssh_server",
-    "firewall": "firewall",
-    "image": "images",
-    "container": "containers",
-    "container-stopped": "containers",
-    "docker-daemon": "docker_daemon",
-    "postgres-role": "postgres",
-    "postgres-database": "postgres",
-    "postgres-extension": "postgres",
-    "mariadb-data": "mariadb",
-    "mysql-database": "mariadb",
-    "mysql-user": "mariadb",
-    "patroni-settings": "patroni",
-    "patroni-leader": "patroni",
-    "patroni-identity": "patroni",
-    "container-restart": "restart",
-    "reboot": "restart",
-    "service-restart": "restart",
-    "k3s-drained": "k3s",
-    "k3s-forgotten": "k3s",
-    "k3s-manifest": "k3s",
-    "k3s-schedulable": "k3s",
-    "k3s-snapshot": "k3s",
-    "k3s-start": "k3s_start",
-    "host-names": "host_names",
-    "minio-aliases": "minio",
-    "minio-bucket": "minio",
-    "minio-drive": "minio",
-    "rabbitmq-forgotten": "rabbitmq",
-    "rabbitmq-membership": "rabbitmq",
-    "rabbitmq-no-user": "rabbitmq",
-    "rabbitmq-replicas": "rabbitmq",
-    "rabbitmq-user": "rabbitmq",
-    "proxysql-tables": "proxysql",
-    "proxysql-variables": "proxysql",
-    "redis-data": "redis",
-    "redis-master": "redis",
-    "redis-password": "redis_password",
-    "redis-runtime": "redis",
-    "redis-settings": "redis",
-    "sentinel-monitor": "sentinel",
-    "sentinel-runtime": "sentinel",
+    "directory": "host.files",
+    "symlink": "host.files",
+    "absent": "host.files",
+    "file": "host.file",
+    "artefact": "host.artefact",
+    "interface-option": "host.interface_option",
+    "operating-system": "host.system",
+    "package": "host.packages",
+    "sysctl": "host.system",
+    "service": "host.system",
+    "swap": "host.system",
+    "systemd-unit": "host.systemd_unit",
+    "ssh-server": "host.ssh_server",
+    "firewall": "host.firewall",
+    "image": "docker.images",
+    "container": "docker.containers",
+    "container-stopped": "docker.containers",
+    "docker-daemon": "host.docker_daemon",
+    "postgres-role": "services.postgres",
+    "postgres-database": "services.postgres",
+    "postgres-extension": "services.postgres",
+    "mariadb-data": "services.mariadb",
+    "mysql-database": "services.mariadb",
+    "mysql-user": "services.mariadb",
+    "patroni-settings": "services.patroni",
+    "patroni-leader": "services.patroni",
+    "patroni-identity": "services.patroni",
+    "container-restart": "docker.restart",
+    "reboot": "docker.restart",
+    "service-restart": "docker.restart",
+    "k3s-drained": "services.k3s",
+    "k3s-forgotten": "services.k3s",
+    "k3s-manifest": "services.k3s",
+    "k3s-schedulable": "services.k3s",
+    "k3s-snapshot": "services.k3s",
+    "k3s-start": "services.k3s_start",
+    "host-names": "host.host_names",
+    "minio-aliases": "services.minio",
+    "minio-bucket": "services.minio",
+    "minio-drive": "services.minio",
+    "rabbitmq-forgotten": "services.rabbitmq",
+    "rabbitmq-membership": "services.rabbitmq",
+    "rabbitmq-no-user": "services.rabbitmq",
+    "rabbitmq-replicas": "services.rabbitmq",
+    "rabbitmq-user": "services.rabbitmq",
+    "proxysql-tables": "services.proxysql",
+    "proxysql-variables": "services.proxysql",
+    "redis-data": "services.redis",
+    "redis-master": "services.redis",
+    "redis-password": "services.redis_password",
+    "redis-runtime": "services.redis",
+    "redis-settings": "services.redis",
+    "sentinel-monitor": "services.sentinel",
+    "sentinel-runtime": "services.sentinel",
 }
 
 

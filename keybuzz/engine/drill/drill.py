@@ -15,18 +15,18 @@ from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ground import HostGround, ground_of
 from keybuzz.engine.drill.trial import TrialRun, require_green
-from keybuzz.engine.journal import HostRecord
-from keybuzz.engine.lock import leases
-from keybuzz.engine.outcomes import in_journal, tell
+from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.outcomes import in_journal, tell
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.drill import DrillReport, Scenario, Trial, Verdict
-from keybuzz.model.errors import RefusedError, UsageError
-from keybuzz.model.live import Live
-from keybuzz.model.outcome import Outcome
-from keybuzz.model.record import FORMAT_VERSION
+from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.record import FORMAT_VERSION
+from keybuzz.model.reports.drill import DrillReport, Scenario, Trial, Verdict
 from keybuzz.site.drill import Drill
+from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
-from keybuzz.site.problems import nearest
 
 _OUTCOMES = {
     Verdict.RECOVERED: Outcome.OK,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from keybuzz.model.drill import Isolated, Scenario
-from keybuzz.model.errors import RefusedError
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.reports.drill import Isolated, Scenario
 
 
 class Faults(Protocol):

@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.conduct import Conductor
-from keybuzz.engine.describe import HostDescription, describe_all
+from keybuzz.engine.change.conduct import Conductor
+from keybuzz.engine.change.execute import execute
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ledger import Writer
 from keybuzz.engine.drill.trial import Sight
-from keybuzz.engine.execute import execute
-from keybuzz.engine.freeze import NO_LIFT, Freeze
-from keybuzz.engine.guard import cluster_of
-from keybuzz.engine.observe import Snapshot, View, observe
+from keybuzz.engine.look.describe import HostDescription, describe_all
+from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.drill import Scenario, Workload
-from keybuzz.model.errors import StepError
-from keybuzz.model.finding import Level
-from keybuzz.model.live import HostView, Live
+from keybuzz.model.core.errors import StepError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Module
 

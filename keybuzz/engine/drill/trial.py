@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from keybuzz.engine.drill.ledger import STEADY, Writer
-from keybuzz.model.drill import Scenario, Trial, Verdict, Workload
-from keybuzz.model.errors import KbzError, RefusedError, StoppedError
-from keybuzz.model.live import Live
+from keybuzz.model.core.errors import KbzError, RefusedError, StoppedError
+from keybuzz.model.core.live import Live
+from keybuzz.model.reports.drill import Scenario, Trial, Verdict, Workload
 from keybuzz.site.drill import Drill
 
 BASELINE = 20

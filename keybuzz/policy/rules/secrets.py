@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import unquote
 
-from keybuzz.model.secret import MASK
+from keybuzz.model.core.secret import MASK
 from keybuzz.policy.context import Context, KnownSecrets
 from keybuzz.policy.document import Document, Kind, Manifest, Place, Setting
 from keybuzz.policy.rules.disorder import is_disordered

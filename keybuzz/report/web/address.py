@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from keybuzz.model.errors import RefusedError, UsageError
+from keybuzz.model.core.errors import RefusedError, UsageError
 
 DEFAULT = "127.0.0.1:9048"
 _PLACE = re.compile(

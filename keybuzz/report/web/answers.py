@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from keybuzz.model.errors import KbzError
-from keybuzz.report.page import POLICY
+from keybuzz.model.core.errors import KbzError
+from keybuzz.report.page.page import POLICY
 from keybuzz.report.web.address import host_name
 
 TEXT = "text/plain; charset=utf-8"

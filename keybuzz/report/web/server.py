@@ -18,7 +18,7 @@ from io import BytesIO
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
-from keybuzz.model.errors import KbzError
+from keybuzz.model.core.errors import KbzError
 from keybuzz.report.web.address import Address
 from keybuzz.report.web.answers import HEADERS, METHODS, Answer, Request, said
 

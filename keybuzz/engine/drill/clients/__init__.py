@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, TypeVar
 
-from keybuzz.model.drill import DRILL_PLACE, Workload, WorkloadKind
-from keybuzz.model.errors import KbzError, RefusedError
-from keybuzz.model.redact import Redactor
+from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.model.core.redact import Redactor
+from keybuzz.model.reports.drill import DRILL_PLACE, Workload, WorkloadKind
 
 Value = TypeVar("Value")
 

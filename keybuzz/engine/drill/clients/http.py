@@ -5,7 +5,7 @@ from __future__ import annotations
 from http.client import HTTPConnection, HTTPException
 
 from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
-from keybuzz.model.drill import Workload
+from keybuzz.model.reports.drill import Workload
 
 PATH = "/healthz"
 _GOOD = 200

@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
-from keybuzz.model.drill import Workload
+from keybuzz.model.reports.drill import Workload
 
 
 def connect(workload: Workload) -> Client:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
-from keybuzz.model.drill import Workload
+from keybuzz.model.reports.drill import Workload
 
 
 def connect(workload: Workload) -> Client:

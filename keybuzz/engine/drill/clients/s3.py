@@ -11,8 +11,8 @@ from minio.error import MinioException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
-from keybuzz.model.drill import Workload
-from keybuzz.model.errors import KbzError
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.reports.drill import Workload
 
 _FAULTS = (MinioException, HTTPError, OSError, ValueError)
 

@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.content import Template
-from keybuzz.model.docker import Container
-from keybuzz.model.drill import Scenario, Workload, WorkloadKind
-from keybuzz.model.files import File, HostValidator, UnitReload
-from keybuzz.model.finding import Finding, Level
-from keybuzz.model.live import Live, Stage
-from keybuzz.model.reading import Answer, Command, FileText, Reading
-from keybuzz.model.secret import Secret
-from keybuzz.model.server import Server
+from keybuzz.model.core.content import Template
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.reading import Answer, Command, FileText, Reading
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.files import File, HostValidator, UnitReload
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Description, Module, Position, Recovery
 from keybuzz.site.site import Site

@@ -1,0 +1,1 @@
+"""Kinds of resource of the Docker Engine."""

@@ -1,0 +1,148 @@
+"""Containers, compared attribute by attribute with what `docker inspect` says."""
+
+from __future__ import annotations
+
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.docker import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.runtime.context import Context
+
+
+def read_container(query: Query, context: Context) -> State:
+    """Read the container of exactly that name; the image is right when its id is the reference's id."""
+    found = context.docker.inspect(query["name"])
+    if found is None:
+        return {"present": False, "attributes": {}}
+    return {"present": True, "attributes": _attributes(found, query, context)}
+
+
+def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]:
+    config, host = found["Config"], found["HostConfig"]
+    image = context.docker.get(f"/images/{quote(query['image'])}/json")
+    same_image = image is not None and image["Id"] == found["Image"]
+    values = dict(item.split("=", 1) for item in config["Env"] or [] if "=" in item)
+    added = _added(found, image, query["environment"]) if same_image else []
+    return {
+        "image": query["image"] if same_image else f"{config['Image']} ({found['Image'][7:19]})",
+        "running": bool(found["State"]["Running"]),
+        "command": config["Cmd"] or [],
+        "environment": [
+            f"{name}={context.digest(values[name].encode(), True)[:28]}"
+            for name in query["environment"]
+            if name in values
+        ]
+        + [f"{name}=(not described)" for name in added],
+        "binds": sorted(host["Binds"] or []),
+        "hostname": config["Hostname"],
+        "user": config["User"],
+        "restart": host["RestartPolicy"]["Name"],
+        "network": host["NetworkMode"],
+        "shared_memory": host["ShmSize"],
+        "open_files": _open_files(host),
+    }
+
+
+def _open_files(host: Any) -> int:
+    """Return the limit of open files that it was made with; 0 for the engine's."""
+    limits = host.get("Ulimits") or []
+    return next((int(item["Soft"]) for item in limits if item["Name"] == "nofile"), 0)
+
+
+def _added(found: Any, image: Any, described: list[str]) -> list[str]:
+    """Return variables that neither the image nor the description gives it: somebody made it by hand."""
+    own = set((image.get("Config") or {}).get("Env") or [])
+    names = (item.partition("=")[0] for item in found["Config"]["Env"] or [] if item not in own)
+    return sorted(name for name in names if name not in described)
+
+
+def write_container(order: Query, context: Context) -> None:
+    """Start it when only that is missing; otherwise replace it. Its data lives in the binds and stays."""
+    name = order["name"]
+    found = context.docker.inspect(name)
+    if found is not None and _only_stopped(found, order, context):
+        context.docker.act("POST", f"/containers/{quote(name)}/start")
+        return
+    if found is not None:
+        _remove(name, order["stop_timeout"], context)
+    _refuse_missing_sources(order["binds"])
+    context.docker.act("POST", f"/containers/create?name={quote(name)}", _options(order))
+    context.docker.act("POST", f"/containers/{quote(name)}/start")
+
+
+def read_container_stopped(query: Query, context: Context) -> State:
+    """Say whether a container of that name runs, or is about to be started again by Docker."""
+    found = context.docker.inspect(query["name"])
+    state = found["State"] if found is not None else {}
+    runs = bool(state.get("Running") or state.get("Restarting"))
+    return {"present": True, "attributes": {"running": runs}}
+
+
+def write_container_stopped(order: Query, context: Context) -> None:
+    """Stop it gently; it stays stopped until somebody starts it."""
+    name, patience = order["name"], order["stop_timeout"]
+    context.docker.act(
+        "POST", f"/containers/{quote(name)}/stop?t={patience}", timeout=patience + 30
+    )
+
+
+def _only_stopped(found: Any, order: Query, context: Context) -> bool:
+    wanted = _options(order)
+    config, host = found["Config"], found["HostConfig"]
+    environment = set(config["Env"] or [])
+    image = context.docker.get(f"/images/{quote(order['image'])}/json")
+    return (
+        image is not None
+        and image["Id"] == found["Image"]
+        and not _added(found, image, order["environment"])
+        and (config["Cmd"] or []) == wanted["Cmd"]
+        and set(wanted["Env"]) <= environment
+        and sorted(host["Binds"] or []) == sorted(order["binds"])
+        and config["Hostname"] == order["hostname"]
+        and config["User"] == order["user"]
+        and host["RestartPolicy"]["Name"] == order["restart"]
+        and host["ShmSize"] == order["shared_memory"]
+        and order["open_files"] in (0, _open_files(host))
+    )
+
+
+def _remove(name: str, stop_timeout: int, context: Context) -> None:
+    """Stop it gently and remove the container; anonymous volumes and binds stay."""
+    context.docker.act(
+        "POST", f"/containers/{quote(name)}/stop?t={stop_timeout}", timeout=stop_timeout + 30
+    )
+    context.docker.act("DELETE", f"/containers/{quote(name)}")
+
+
+def _refuse_missing_sources(binds: list[str]) -> None:
+    """Docker would make a directory for a missing file: facts/03 has the pain of it."""
+    import os
+
+    missing = [bind.split(":")[0] for bind in binds if not os.path.exists(bind.split(":")[0])]
+    if missing:
+        raise AgentError(f"{', '.join(missing)} must exist before the container starts", "")
+
+
+def _options(order: Query) -> dict[str, Any]:
+    files = order["open_files"]
+    limits = [{"Name": "nofile", "Soft": files, "Hard": files}] if files else []
+    return {
+        "Image": order["image"],
+        "Cmd": order["command"],
+        "Env": order["variables"],
+        "Hostname": order["hostname"],
+        "User": order["user"],
+        "StopTimeout": order["stop_timeout"],
+        "Labels": {"kbz.managed": "true"},
+        "HostConfig": {
+            "Binds": order["binds"],
+            "NetworkMode": "host",
+            "RestartPolicy": {"Name": order["restart"]},
+            "ShmSize": order["shared_memory"],
+            "Ulimits": limits,
+        },
+    }

@@ -1,0 +1,60 @@
+"""The running Docker Engine, and whether it has read its daemon.json."""
+
+from __future__ import annotations
+
+import os
+
+from keybuzz.agent.runtime.children import run as run_child
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.docker import DockerUnavailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.runtime.context import Context
+
+_CONFIGURATION = "/etc/docker/daemon.json"
+_PID = "/run/docker.pid"
+
+
+def read_docker_daemon(query: Query, context: Context) -> State:
+    """Read what `docker info` says. A stopped engine is a state, not a problem."""
+    try:
+        info = context.docker.get("/info")
+    except DockerUnavailableError:
+        return {"present": True, "attributes": {"running": False}}
+    return {
+        "present": True,
+        "attributes": {
+            "running": True,
+            "log_driver": info["LoggingDriver"],
+            "storage_driver": info["Driver"],
+            "cgroup_driver": info["CgroupDriver"],
+            "configuration_loaded": _started_after_configuration(),
+            "containers_running": info["ContainersRunning"],
+            "version": info["ServerVersion"],
+        },
+    }
+
+
+def _started_after_configuration() -> bool:
+    try:
+        return os.stat(_PID).st_mtime >= os.stat(_CONFIGURATION).st_mtime
+    except FileNotFoundError:
+        return True
+
+
+def write_docker_daemon(order: Query, context: Context) -> None:
+    """Start or restart the engine, and wait until its socket answers."""
+    for verb, unit in (
+        ("reset-failed", "docker"),
+        ("start", "docker.socket"),
+        ("restart", "docker"),
+    ):
+        done = run_child(["systemctl", verb, unit], timeout=180)
+        if verb == "restart" and done.exit_code != 0:
+            raise AgentError(
+                f"docker does not start: {done.stderr.decode(errors='replace').strip()}",
+                "journalctl -u docker",
+            )
+    context.docker.act("GET", "/info")

@@ -1,0 +1,107 @@
+"""Debian packages, read from dpkg's own file and installed by apt-get."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from keybuzz.agent.runtime.children import run as run_child
+from keybuzz.agent.runtime.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.runtime.context import Context
+
+_STATUS = "/var/lib/dpkg/status"
+_LISTS = "/var/lib/apt/lists"
+_DAY = 86400.0
+
+
+def _installed() -> dict[str, dict[str, object]]:
+    """Return version and hold of every package that dpkg has completely installed."""
+    found: dict[str, dict[str, object]] = {}
+    name, status = "", ""
+    with open(_STATUS, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("Package: "):
+                name, status = line[9:].strip(), ""
+            elif line.startswith("Status: "):
+                status = line[8:].strip()
+            elif line.startswith("Version: ") and status.endswith(" installed"):
+                found[name] = {
+                    "installed": True,
+                    "version": line[9:].strip(),
+                    "held": status.startswith("hold "),
+                }
+    return found
+
+
+def read_package(query: Query, context: Context) -> State:
+    """Say what dpkg has completely installed under that name."""
+    found = context.once("packages", _installed).get(query["name"])
+    return {"present": found is not None, "attributes": found or {}}
+
+
+def write_package(order: Query, context: Context) -> None:
+    """Install one package, and hold it when it shall be held."""
+    name, version = order["name"], order["version"]
+    found = _installed().get(name)
+    if found is None or (version and found["version"] != version):
+        _install(f"{name}={version}" if version else name, context)
+    if order["held"]:
+        _apt(["apt-mark", "hold", name], f"apt-mark could not hold {name}", [])
+
+
+def _install(what: str, context: Context) -> None:
+    """Let apt install it; waits for another apt instead of failing on its lock.
+
+    Package lists that are missing or old are fetched first. That this failed matters only when apt can not install.
+    """
+    complaint = context.once_in_request("apt-get update", _update_lists)
+    words = [
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "--allow-change-held-packages",
+    ]
+    # --no-upgrade would also forbid a pinned version.
+    upgrade = [] if "=" in what else ["--no-upgrade"]
+    lock = ["-o", "DPkg::Lock::Timeout=120"]
+    _apt([*words, *upgrade, *lock, what], f"apt-get could not install {what}", complaint)
+
+
+def _apt(words: list[str], failure: str, complaint: list[str]) -> None:
+    done = run_child(words, timeout=600, env={"DEBIAN_FRONTEND": "noninteractive"})
+    if done.exit_code != 0:
+        reason = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+        raise AgentError(
+            f"{failure}: {' | '.join([*reason, *complaint])}",
+            "check the package sources of the host, then run again",
+        )
+
+
+def _update_lists() -> list[str]:
+    """Run `apt-get update` unless the lists are of today; return its last line when it failed."""
+    if _lists_are_fresh():
+        return []
+    # Without the error mode, apt-get ends with 0 when it has reached no source at all.
+    done = run_child(["apt-get", "update", "-o", "APT::Update::Error-Mode=any"], timeout=300)
+    if done.exit_code == 0:
+        # The files bear the times of their server, and the directory changes only when one of them does.
+        os.utime(_LISTS)
+        return []
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    reason = "no answer in time" if done.timed_out else lines[-1]
+    return [f"apt-get update failed before: {reason}"]
+
+
+def _lists_are_fresh() -> bool:
+    try:
+        names = os.listdir(_LISTS)
+    except FileNotFoundError:
+        return False
+    # The lists may lie there compressed: *_Packages.lz4.
+    known = any("_Packages" in name for name in names)
+    return known and time.time() - os.stat(_LISTS).st_mtime < _DAY

@@ -1,0 +1,1 @@
+"""Kinds of resource inside services."""

@@ -1,0 +1,176 @@
+"""Roles, databases and extensions, through psql inside the container; statements travel on stdin."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire import http
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.runtime.context import Context
+
+_ITERATIONS = 4096
+
+
+def _sql(order: Query, context: Context, statement: str, database: str = "postgres") -> list[str]:
+    """Run statements and return their output lines; the container must accept connections."""
+    argv = ["psql", "-h", "/var/run/postgresql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+    argv += ["-U", order["superuser"], "-d", database, "-f", "-"]
+    code, stdout, stderr = context.docker.execute(order["container"], argv, statement.encode())
+    if code != 0:
+        reason = stderr.decode(errors="replace").strip().splitlines()
+        raise AgentError(f"PostgreSQL: {reason[0] if reason else f'psql ended with {code}'}", "")
+    return stdout.decode().splitlines()
+
+
+def _require_leader(query: Query, context: Context) -> None:
+    """Replicas answer the same, but only the leader can be written: the others need no psql."""
+
+    def leads() -> bool:
+        try:
+            return http.request_url("GET", query["url"] + "/primary", 3.0).status == 200
+        except OSError as error:
+            raise AgentError(f"Patroni does not answer: {error.strerror or error}", "") from None
+
+    if not context.once(f"leads {query['url']}", leads):
+        raise AgentError("this member does not lead", "")
+
+
+def _catalogue(query: Query, context: Context) -> Any:
+    """Return all roles and databases, read once for all resources of a request."""
+    _require_leader(query, context)
+    statement = (
+        "select json_build_object('roles', (select json_object_agg(rolname, json_build_object("
+        "'login', rolcanlogin, 'replication', rolreplication, 'superuser', rolsuper, "
+        "'verifier', coalesce(rolpassword, ''))) from pg_authid), "
+        "'databases', (select json_object_agg(d.datname, r.rolname) "
+        "from pg_database d join pg_roles r on r.oid = d.datdba))"
+    )
+    return context.once(
+        f"catalogue {query['url']}", lambda: json.loads("".join(_sql(query, context, statement)))
+    )
+
+
+def literal(text: str) -> str:
+    """Return a SQL string literal."""
+    return "E'" + _without_nul(text).replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def identifier(text: str) -> str:
+    """Return a quoted SQL identifier."""
+    return '"' + _without_nul(text).replace('"', '""') + '"'
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise AgentError("a value holds a NUL character, which PostgreSQL can not store")
+    return text
+
+
+def read_postgres_role(query: Query, context: Context) -> State:
+    """Read a role's attributes; the password is checked against its verifier, which stays here."""
+    found = _catalogue(query, context)["roles"].get(query["name"])
+    if found is None:
+        return {"present": False, "attributes": {}}
+    return {
+        "present": True,
+        "attributes": {
+            "login": found["login"],
+            "replication": found["replication"],
+            "superuser": found["superuser"],
+            "password_matches": matches(query["password"], found["verifier"]),
+        },
+    }
+
+
+def write_postgres_role(order: Query, context: Context) -> None:
+    """Create or alter the role; PostgreSQL gets a SCRAM verifier, so its log never sees the password."""
+    name = order["name"]
+    exists = _sql(order, context, f"select 1 from pg_roles where rolname = {literal(name)}")
+    options = [
+        "LOGIN",
+        "REPLICATION" if order["replication"] else "NOREPLICATION",
+        "SUPERUSER" if order["is_superuser"] else "NOSUPERUSER",
+        f"PASSWORD {literal(verifier(order['password']))}",
+    ]
+    verb = "ALTER" if exists else "CREATE"
+    _sql(order, context, f"{verb} ROLE {identifier(name)} WITH {' '.join(options)}")
+
+
+def read_postgres_database(query: Query, context: Context) -> State:
+    """Read the owner."""
+    owner = _catalogue(query, context)["databases"].get(query["name"])
+    return {"present": owner is not None, "attributes": {"owner": owner} if owner else {}}
+
+
+def write_postgres_database(order: Query, context: Context) -> None:
+    """Create the database, or give it to its owner."""
+    name, owner = identifier(order["name"]), identifier(order["owner"])
+    found = _sql(
+        order, context, f"select 1 from pg_database where datname = {literal(order['name'])}"
+    )
+    if found:
+        _sql(order, context, f"ALTER DATABASE {name} OWNER TO {owner}")
+    else:
+        _sql(order, context, f"CREATE DATABASE {name} OWNER {owner}")
+
+
+def read_postgres_extension(query: Query, context: Context) -> State:
+    """Say whether the extension is in the database, and in which version."""
+    if query["database"] not in _catalogue(query, context)["databases"]:
+        raise AgentError(f"database {query['database']} does not exist", "")
+    statement = f"select extversion from pg_extension where extname = {literal(query['extension'])}"
+    rows = _sql(query, context, statement, query["database"])
+    if not rows:
+        return {"present": False, "attributes": {}}
+    return {"present": True, "attributes": {"installed": True, "version": rows[0]}}
+
+
+def write_postgres_extension(order: Query, context: Context) -> None:
+    """Create the extension."""
+    _sql(
+        order,
+        context,
+        f"CREATE EXTENSION IF NOT EXISTS {identifier(order['extension'])}",
+        order["database"],
+    )
+
+
+def matches(password: str, stored: str) -> bool:
+    """Say whether a SCRAM-SHA-256 verifier of PostgreSQL was made from this password."""
+    try:
+        scheme, parameters, keys = stored.split("$")
+        iterations, salt = parameters.split(":")
+        expected = _verifier(password, base64.b64decode(salt), int(iterations))
+    except (ValueError, OverflowError):
+        return False
+    return scheme == "SCRAM-SHA-256" and hmac.compare_digest(
+        expected.encode(), f"{scheme}${parameters}${keys}".encode()
+    )
+
+
+def verifier(password: str) -> str:
+    """Return a new SCRAM-SHA-256 verifier in PostgreSQL's form."""
+    return _verifier(password, os.urandom(16), _ITERATIONS)
+
+
+def _verifier(password: str, salt: bytes, iterations: int) -> str:
+    if not password.isascii():  # its tables cost a host more to load than all the rest
+        from keybuzz.agent.wire.saslprep import saslprep
+
+        password = saslprep(password)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    stored_key = hashlib.sha256(client_key).digest()
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${iterations}:{encoded[0]}${encoded[1]}:{encoded[2]}"

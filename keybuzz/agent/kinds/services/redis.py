@@ -1,0 +1,169 @@
+"""Redis: its own file, the format of its data, its live settings, and the hand-over of the master's role."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, require_stopped, seed, state_of
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.resp import Connection, information, pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keybuzz.agent.kinds import Query, State
+    from keybuzz.agent.runtime.context import Context
+
+_FOLLOW = re.compile(r"(?i)\s*(replicaof|slaveof)\s+(\S+)\s+\d+\s*")
+_PAUSE = 25.0
+"""Seconds after which paused writes go on by themselves, whatever becomes of us."""
+_CATCH_UP = 5.0
+_HAND_OVER = 15.0
+"""Seconds; together they end before the pause does."""
+
+
+def read_redis_runtime(query: Query, context: Context) -> State:
+    """Read owner, mode, and whom it follows: an address, or nothing for a master."""
+    return state_of(query["name"], lambda lines: {"follows": _follows(lines)})
+
+
+def _follows(lines: list[str]) -> str:
+    found = [match[2] for match in map(_FOLLOW.fullmatch, lines) if match]
+    return found[-1] if found and found[-1].lower() != "no" else ""
+
+
+def write_redis_runtime(order: Query, context: Context) -> None:
+    """Make the file when it is absent; for a stopped Redis, let it follow the master that the others know."""
+    path = order["name"]
+    if not os.path.lexists(path):
+        if order["follows"] is None:
+            raise AgentError(f"nobody has said whom {path} follows", "kbz run redis decides it")
+        seed(order, "# Redis keeps its own state here. kbz makes this file once.\n" + order["line"])
+        return
+    lines = lines_of(path)
+    if order["follows"] is not None and _follows(lines) != order["follows"]:
+        if not order["follows"]:
+            raise AgentError(
+                f"{path} follows a master; only Sentinel promotes", "", outcome="refused"
+            )
+        require_stopped(order, context)
+        kept = [line for line in lines if not _FOLLOW.fullmatch(line)]
+        edit(order, "\n".join([*kept, order["line"]]))
+        return
+    edit(order, None)
+
+
+def read_redis_data(query: Query, context: Context) -> State:
+    """Say whether every file of data has a format that the frozen image can load; no data contradicts nothing."""
+    newest = max(_versions(query["name"]), default=0)
+    return {
+        "present": True,
+        "attributes": {"loadable": newest <= query["newest"], "newest": newest},
+    }
+
+
+def _versions(path: str) -> Iterator[int]:
+    """Yield the version in the head of each RDB file and of each base of the append-only file."""
+    for folder in (path, os.path.join(path, "appendonlydir")):
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        for name in names:
+            if name.endswith((".rdb", ".aof")) and not os.path.islink(os.path.join(folder, name)):
+                with open(os.path.join(folder, name), "rb") as file:
+                    head = file.read(9)
+                if head[:5] == b"REDIS" and head[5:].isdigit():
+                    yield int(head[5:])
+
+
+def write_redis_data(order: Query, context: Context) -> None:
+    """Refuse: data is never changed."""
+    raise AgentError("data is never converted or removed", "", outcome="refused")
+
+
+def _open(query: Query) -> Connection:
+    return Connection(query["address"], query["port"], query["password"], query["former"])
+
+
+def read_redis_settings(query: Query, context: Context) -> State:
+    """Read the described settings; whether the password for the master is the described one is found out here."""
+    with _open(query) as redis:
+        found = {key: pairs(redis.call("CONFIG", "GET", key)).get(key) for key in query["keys"]}
+        secret = pairs(redis.call("CONFIG", "GET", "masterauth")).get("masterauth")
+    same = {"masterauth_matches": secret == query["password"]}
+    return {"present": True, "attributes": {**found, **same}}
+
+
+def write_redis_settings(order: Query, context: Context) -> None:
+    """Set what differs, and let Redis write it into its own file."""
+    now = read_redis_settings(order, context)["attributes"]
+    with _open(order) as redis:
+        for key, value in order["settings"].items():
+            if now[key] != value:
+                redis.call("CONFIG", "SET", key, value)
+        if not now["masterauth_matches"]:
+            redis.call("CONFIG", "SET", "masterauth", order["password"])
+        redis.call("CONFIG", "REWRITE")
+
+
+def read_redis_master(query: Query, context: Context) -> State:
+    """Say whether this node is the master by its own word."""
+    with _open(query) as redis:
+        return {"present": True, "attributes": {"leads": _leads(redis)}}
+
+
+def _leads(redis: Connection) -> bool:
+    role = redis.call("ROLE")
+    return isinstance(role, list) and role[:1] == ["master"]
+
+
+def write_redis_master(order: Query, context: Context) -> None:
+    """Hand over without losing an acknowledged write: pause writes, let replicas catch up, then SENTINEL FAILOVER.
+
+    Sentinel alone promotes a replica without waiting for it, and lets the old master take writes for up to 18 s more,
+    which are lost. So this node follows the new master as soon as Sentinel names it. Nobody is promoted here.
+    """
+    with _open(order) as redis:
+        redis.call("CLIENT", "PAUSE", str(int(_PAUSE * 1000)), "WRITE")
+        try:
+            _await_replicas(redis)
+            address, port = _fail_over(order)
+            redis.call("REPLICAOF", address, port)
+            redis.call("CONFIG", "REWRITE")
+        finally:
+            redis.call("CLIENT", "UNPAUSE")
+        # Who is still connected would only get READONLY errors; as Sentinel does it.
+        redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+def _await_replicas(redis: Connection) -> None:
+    deadline = time.monotonic() + _CATCH_UP
+    while True:
+        found = information(redis.call("INFO", "replication"))
+        replicas = [value for name, value in found.items() if re.fullmatch(r"slave\d+", name)]
+        behind = [r for r in replicas if f"offset={found['master_repl_offset']}," not in r]
+        if replicas and not behind:
+            return
+        if time.monotonic() > deadline:
+            raise AgentError(
+                f"{len(behind)} of {len(replicas)} replicas do not catch up within {_CATCH_UP:g} s",
+                "nothing was handed over; kbz health redis",
+            )
+        time.sleep(0.05)
+
+
+def _fail_over(order: Query) -> tuple[str, str]:
+    """Ask Sentinel for another master; return its address and port once Sentinel names it."""
+    deadline = time.monotonic() + _HAND_OVER
+    with Connection(order["address"], order["sentinel_port"]) as sentinel:
+        sentinel.call("SENTINEL", "FAILOVER", order["master"])
+        while time.monotonic() < deadline:
+            found = pairs(sentinel.call("SENTINEL", "MASTER", order["master"]))
+            if found["ip"] != order["address"]:
+                return found["ip"], found["port"]
+            time.sleep(0.1)
+    raise AgentError(
+        f"Sentinel accepted, but names no other master after {_HAND_OVER:g} s",
+        "writes go on; kbz health redis",
+    )

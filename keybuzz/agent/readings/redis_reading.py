@@ -1,0 +1,77 @@
+"""The reading `redis`: a fixed list of commands that only read, parsed, and never with a password in the answer."""
+
+from __future__ import annotations
+
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.resp import Connection, DeniedError, RedisError, information, pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from keybuzz.agent.wire.resp import Reply
+
+_SETTINGS = frozenset(
+    {"appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy", "bind", "port", "dir"}
+)
+"""Keys of CONFIG GET that an answer may hold: none of them is a secret."""
+
+
+def answer(query: dict[str, Any]) -> dict[str, Any]:
+    """Return {"denied": why or "", "replies": {command: parsed answer}}.
+
+    An error of one command is {"error": text} in its place. Nobody on that port is a problem of the whole reading.
+    """
+    replies: dict[str, Any] = {}
+    try:
+        place = (query["address"], query["port"])
+        with Connection(*place, query["password"], query["former"]) as connection:
+            for words in query["commands"]:
+                replies[" ".join(words)] = _one(connection, words)
+    except DeniedError as error:
+        return {"denied": error.what, "replies": {}}
+    return {"denied": "", "replies": replies}
+
+
+def write(query: dict[str, Any]) -> dict[str, Any]:
+    """Say whether a key can be written and read back there; it expires by itself, after a minute."""
+    role = ""
+    try:
+        with Connection(query["address"], query["port"], query["password"]) as connection:
+            role = information(connection.call("INFO", "replication")).get("role", "")
+            connection.call("SET", query["key"], "kbz", "EX", "60")
+            back = connection.call("GET", query["key"])
+    except (RedisError, DeniedError) as error:
+        return {"accepted": False, "role": role, "reason": error.what}
+    reason = "" if back == "kbz" else "what was written does not come back"
+    return {"accepted": back == "kbz", "role": role, "reason": reason}
+
+
+def _one(connection: Connection, words: list[str]) -> Any:
+    parse = _parser(words)
+    try:
+        return parse(connection.call(*words))
+    except RedisError as error:
+        return {"error": error.what}
+
+
+def _parser(words: list[str]) -> Any:
+    """Return what turns the answer into JSON; AgentError for a command that is not one of the known readings."""
+    match [word.upper() for word in words[:2]]:
+        case ["INFO", _] if len(words) == 2:
+            return information
+        case ["ROLE"]:
+            return lambda reply: reply
+        case ["CONFIG", "GET"] if set(words[2:]) <= _SETTINGS:
+            return pairs
+        case ["SENTINEL", "MASTER"]:
+            return pairs
+        case ["SENTINEL", "MASTERS" | "REPLICAS" | "SENTINELS"]:
+            return _several
+        case ["SENTINEL", "CKQUORUM"]:
+            return lambda reply: reply
+    raise AgentError(f"{' '.join(words[:3])} is no reading that this agent knows", "update kbz")
+
+
+def _several(reply: Reply) -> list[dict[str, str]]:
+    return [pairs(item) for item in reply] if isinstance(reply, list) else []

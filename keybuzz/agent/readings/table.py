@@ -1,0 +1,228 @@
+"""Answers to readings (keybuzz.model.core.reading): what checks want to know."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from keybuzz.agent.runtime.children import run as run_child
+from keybuzz.agent.runtime.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from keybuzz.agent.runtime.context import Context
+
+
+_LARGEST_ANSWER = 1 << 20
+
+
+def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return {"value": …} or {"problem": why}."""
+    if query["kind"] in _NETWORK:
+        return ask(query)
+    return _caught(lambda: _HOST[query["kind"]](query, context))
+
+
+def ask(query: dict[str, Any]) -> dict[str, Any]:
+    """Answer a reading that only asks somebody over the network, from wherever this runs."""
+    return _caught(lambda: _NETWORK[query["kind"]](query))
+
+
+def _caught(read: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return {"value": read()}
+    except AgentError as error:
+        return {"problem": error.what}
+    except (OSError, ValueError) as error:
+        return {"problem": str(error)}
+
+
+def _http(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.wire import http
+
+    response = http.request_url("GET", query["url"], 3.0)
+    return {"status": response.status, "json": response.json()}
+
+
+def _command(query: dict[str, Any], context: Context) -> Any:
+    done = run_child(query["argv"], timeout=query["timeout"])
+    if done.timed_out:
+        raise AgentError(f"{query['argv'][0]} did not end within {query['timeout']:g} s", "")
+    return {
+        "exit_code": done.exit_code,
+        "stdout": done.stdout.decode(errors="replace"),
+        "stderr": done.stderr.decode(errors="replace"),
+    }
+
+
+def _container_command(query: dict[str, Any], context: Context) -> Any:
+    code, stdout, stderr = context.docker.execute(
+        query["container"], query["argv"], timeout=query["timeout"]
+    )
+    return {
+        "exit_code": code,
+        "stdout": stdout.decode(errors="replace"),
+        "stderr": stderr.decode(errors="replace"),
+    }
+
+
+def _container_log(query: dict[str, Any], context: Context) -> Any:
+    container = context.docker.inspect(query["container"])
+    if container is None:
+        raise AgentError(f"there is no container {query['container']}", "")
+    stdout, stderr = context.docker.log(query["container"], query["lines"])
+    return {
+        "restarts": container["RestartCount"],
+        "stdout": stdout.decode(errors="replace"),
+        "stderr": stderr.decode(errors="replace"),
+    }
+
+
+def _listing(query: dict[str, Any], context: Context) -> Any:
+    try:
+        return {"there": True, "names": sorted(os.listdir(query["path"]))[:200]}
+    except FileNotFoundError:
+        return {"there": False, "names": []}
+
+
+def _text(query: dict[str, Any], context: Context) -> Any:
+    with open(query["path"], encoding="utf-8", errors="replace") as file:
+        return {"text": file.read(65536)}
+
+
+def _secret_copies(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings.secret_copies import find_copies
+
+    return find_copies(query, context)
+
+
+def _postgres_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.wire.postgres_login import attempt
+
+    return attempt(query)
+
+
+def _patroni_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import patroni_login
+
+    return patroni_login.attempt(query)
+
+
+def _redis(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import redis_reading  # only few hosts need it
+
+    return redis_reading.answer(query)
+
+
+def _mysql(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import mysql_reading  # only few hosts need it
+
+    return mysql_reading.answer(query)
+
+
+def _redis_write(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import redis_reading
+
+    return redis_reading.write(query)
+
+
+def _amqp_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.wire import amqp
+
+    return amqp.attempt(query)
+
+
+def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import rabbitmq
+
+    return rabbitmq.look(query["access"], context)
+
+
+def _minio(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import minio
+
+    return minio.look(query["access"])
+
+
+def _k3s(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import k3s  # only few hosts need it
+
+    return k3s.look(query, context)
+
+
+def _pod_network(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import pod_network
+
+    return pod_network.look(query)
+
+
+def _socket(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.wire import http
+
+    until = time.monotonic() + query["timeout"]
+    blocks, size = [], 0
+    with http.connect_unix(query["path"], query["timeout"]) as connection:
+        connection.sendall(query["question"].encode() + b"\n")
+        while block := http.receive(connection, until):
+            blocks.append(block)
+            size += len(block)
+            if size > _LARGEST_ANSWER:
+                raise AgentError(f"the answer on {query['path']} never ends")
+    return {"text": b"".join(blocks).decode(errors="replace")}
+
+
+def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings.tcp_ports import find_ports
+
+    return find_ports(query)
+
+
+def _system(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings.system_look import look
+
+    return look(query, context)
+
+
+def _strays(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import strays  # only drift looks for them
+
+    return strays.sweep(query, context)
+
+
+def _galera_position(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings.galera import position
+
+    return position(query, context)
+
+
+_NETWORK = {
+    "http": _http,
+    "postgres-login": _postgres_login,
+    "patroni-login": _patroni_login,
+    "redis": _redis,
+    "mysql-query": _mysql,
+    "redis-write": _redis_write,
+    "amqp-login": _amqp_login,
+    "minio": _minio,
+}
+"""What needs nothing of the host that it runs on."""
+
+_HOST = {
+    "command": _command,
+    "container-command": _container_command,
+    "container-log": _container_log,
+    "listing": _listing,
+    "text": _text,
+    "secret-copies": _secret_copies,
+    "socket": _socket,
+    "tcp-ports": _tcp_ports,
+    "galera-position": _galera_position,
+    "rabbitmq": _rabbitmq,
+    "system": _system,
+    "strays": _strays,
+    "k3s": _k3s,
+    "pod-network": _pod_network,
+}

@@ -1,0 +1,116 @@
+"""The agent's side of the conversation: requests come in, events, bytes and one answer go out."""
+
+from __future__ import annotations
+
+import os
+import select
+from _thread import allocate_lock
+
+from keybuzz.agent.runtime import ending
+from keybuzz.agent.runtime.frames import (
+    BYTES,
+    HEADER_SIZE,
+    JSON,
+    FrameError,
+    bytes_frame,
+    chunks,
+    json_frame,
+    parse_header,
+    parse_json,
+)
+from keybuzz.agent.runtime.waiting import WaitingFrames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_QUEUED_FRAMES = 32
+"""Frames read ahead. Then the reader stops, the SSH window fills and the controller waits."""
+
+_HANG_UP_CHECK = 0.5
+"""Seconds between looks for a lost controller while the queue is full."""
+
+
+class Channel:
+    """What a handler uses to talk while it works on one request."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self._source = source
+        self._sink = sink
+        self._frames = WaitingFrames(_QUEUED_FRAMES)
+        self._write_lock = allocate_lock()
+        self._request: object = None
+        self._uploading = False
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Tell the controller something while the request still runs."""
+        self.send({"id": self._request, "event": event})
+
+    def send_bytes(self, data: bytes, prefix: bytes = b"") -> None:
+        """Send raw bytes, `prefix` before each frame. Blocks while the controller does not read."""
+        for piece in chunks(data):
+            self._write(bytes_frame(prefix + piece))
+
+    def receive_bytes(self) -> Iterator[bytes]:
+        """Yield the bytes that the controller uploads with this request, in the order sent."""
+        while self._uploading:
+            kind, payload = self._frames.take()
+            if kind != BYTES:
+                raise FrameError("a new request came in the middle of an upload")
+            if payload:
+                yield payload
+            else:
+                self._uploading = False
+
+    def next_request(self) -> dict[str, Any]:
+        """Return the next request, dropping what its predecessor did not take of its upload."""
+        for _ in self.receive_bytes():
+            pass
+        kind, payload = self._frames.take()
+        if kind != JSON:
+            raise FrameError("bytes came without a request")
+        request = parse_json(payload)
+        self._request = request.get("id")
+        self._uploading = request.get("upload") is True
+        return request
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message. TypeError when JSON can not hold it; nothing was sent then."""
+        self._write(json_frame(message))
+
+    def read_ahead(self) -> None:
+        """Own the incoming stream until it closes, then end the agent (thread of its own)."""
+        try:
+            self._read_frames()
+        except (FrameError, OSError) as error:
+            os.write(2, f"the controller can not be understood: {error}\n".encode())
+        ending.end()
+
+    def _read_frames(self) -> None:
+        with open(self._source, "rb", closefd=False) as stream:
+            while len(header := stream.read(HEADER_SIZE)) == HEADER_SIZE:
+                kind, length = parse_header(header)
+                payload = stream.read(length)
+                if len(payload) < length:
+                    return
+                self._enqueue((kind, payload))
+
+    def _enqueue(self, frame: tuple[bytes, bytes]) -> None:
+        """Wait for room, but not longer than the controller is there: nobody else would notice."""
+        watch = select.poll()
+        watch.register(
+            self._source, 0
+        )  # reports a hang-up only, though unread frames lie before it
+        while not self._frames.put(frame, timeout=_HANG_UP_CHECK):
+            if watch.poll(0):
+                ending.end()
+
+    def _write(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        with self._write_lock:
+            try:
+                while view:
+                    view = view[os.write(self._sink, view) :]
+            except OSError:
+                ending.end()

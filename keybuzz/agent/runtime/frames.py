@@ -1,0 +1,80 @@
+"""How the controller and the agent talk: frames on one duplex byte stream, used by both sides.
+
+A frame is one byte of kind (`J` a JSON object, `B` raw bytes), four bytes of length (big-endian)
+and the payload. A conversation on these frames:
+
+    agent       {"hello": {"protocol": 1, "pid": 4711, "python": "3.11.2"}}
+    controller  {"id": 1, "op": "exec", …}; with "upload": true, B frames follow, the last one empty
+    agent       any number of {"id": 1, "event": {…}} and B frames, then exactly one of
+                {"id": 1, "result": {…}} and {"id": 1, "error": {"what": "…", "hint": "…"}}
+"""
+
+from __future__ import annotations
+
+from keybuzz.agent.wire import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+PROTOCOL = 1
+JSON = b"J"
+BYTES = b"B"
+HEADER_SIZE = 5
+CHUNK = 64 * 1024
+"""Raw bytes travel in frames of at most this size, so that both sides need little memory."""
+
+LIMITS = {JSON: 64 * 1024 * 1024, BYTES: 1024 * 1024}
+"""A longer frame is no frame: something else writes on the channel."""
+
+
+PREFIXES = {"stdout": b"o", "stderr": b"e"}
+"""First byte of each B frame that answers `exec`: the stream that the rest was written to."""
+
+
+class FrameError(ValueError):
+    """What was read, or should be sent, is not a frame."""
+
+
+def json_frame(message: dict[str, Any]) -> bytes:
+    """Return the frame of a message. TypeError: JSON can not hold it. FrameError: too long."""
+    return _frame(JSON, json_text.dumps(message).encode())
+
+
+def bytes_frame(payload: bytes) -> bytes:
+    """Return the frame of raw bytes. An empty payload ends an upload."""
+    return _frame(BYTES, payload)
+
+
+def parse_header(header: bytes) -> tuple[bytes, int]:
+    """Return kind and payload length of a header of exactly HEADER_SIZE bytes."""
+    kind, length = header[:1], int.from_bytes(header[1:HEADER_SIZE], "big")
+    if kind not in LIMITS:
+        raise FrameError(f"{header!r} does not start a frame")
+    if length > LIMITS[kind]:
+        raise FrameError(f"a frame of {length} bytes is longer than allowed ({LIMITS[kind]})")
+    return kind, length
+
+
+def parse_json(payload: bytes) -> dict[str, Any]:
+    """Return the message of a J frame."""
+    try:
+        message = json_text.loads(payload.decode())
+    except ValueError as error:
+        raise FrameError(f"a JSON frame can not be read: {error}") from error
+    if not isinstance(message, dict):
+        raise FrameError("a JSON frame does not hold an object")
+    return message
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """Cut data into pieces of at most CHUNK bytes; nothing for empty data."""
+    for start in range(0, len(data), CHUNK):
+        yield data[start : start + CHUNK]
+
+
+def _frame(kind: bytes, payload: bytes) -> bytes:
+    if len(payload) > LIMITS[kind]:
+        raise FrameError(f"a frame of {len(payload)} bytes is longer than allowed ({LIMITS[kind]})")
+    return kind + len(payload).to_bytes(4, "big") + payload

@@ -1,0 +1,1 @@
+"""Clients of the protocols that services speak, from the standard library."""

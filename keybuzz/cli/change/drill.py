@@ -1,0 +1,99 @@
+"""`kbz drill`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from keybuzz.cli.support.context import format_option, print_document, workspace
+from keybuzz.cli.support.offers import host_words, module_words
+from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.reports.drill import DrillReport, Scenario
+
+
+@click.command()
+@click.argument("name", shell_complete=module_words)
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    type=click.Choice([scenario.value for scenario in Scenario]),
+    help="Only this; may be given several times. Without it: every one that applies.",
+)
+@click.option(
+    "--host",
+    shell_complete=host_words,
+    default="",
+    metavar="HOST",
+    help="The victim; without it the leader.",
+)
+@click.option("--every-node", is_flag=True, help="All scenarios on every member, one by one.")
+@click.option(
+    "--confirm", default="", metavar="NAME", help="The drill's name again: something will break."
+)
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@format_option
+def drill(
+    name: str,
+    scenarios: tuple[str, ...],
+    host: str,
+    every_node: bool,
+    confirm: str,
+    wait: float,
+    form: str,
+) -> int:
+    """Break one member of NAME on purpose while writes go through its official endpoint.
+
+    NAME is patroni, redis, haproxy … The cluster must be green. Every acknowledged write is in a ledger and
+    is looked for afterwards; the time without one is measured. What was broken is restored in any case, also
+    after Ctrl-C. Exit 0 when every trial recovered.
+    """
+    from keybuzz.cli.lab.lab_faults import faults_of, home_network
+    from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.drill.drill import DrillRequest, choose_drill
+    from keybuzz.engine.drill.drill import drill as run_drill
+    from keybuzz.engine.drill.shelter import stop_on_signals
+    from keybuzz.engine.memory.documents import Documents
+    from keybuzz.report.text.drill import drill_document
+
+    if host and every_node:
+        raise UsageError("--host and --every-node exclude each other")
+    choose_drill(name, all_modules())
+    _require_confirmed(name, confirm)
+    chosen = tuple(dict.fromkeys(Scenario(word) for word in scenarios))
+    request = DrillRequest(name, chosen, host, every_node, wait)
+    with (
+        home_network() as home,
+        workspace(quiet=form == "json") as work,
+        stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
+    ):
+        report = run_drill(work, request, faults_of(work.site, home))
+        documents = Documents(work.site.settings.state / "journal.sqlite")
+        documents.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
+    _show(report, form)
+    return int(report.exit_code)
+
+
+def _require_confirmed(name: str, typed: str) -> None:
+    """A drill breaks something on purpose: its name is typed twice, by --confirm or at a terminal."""
+    if not typed:
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                f"a drill of {name} breaks a member of it on purpose",
+                where="kbz drill",
+                hint=f"--confirm {name} says that you mean it",
+            )
+        typed = click.prompt(f"This breaks a member of {name} on purpose. Type its name", err=True)
+    if typed != name:
+        raise UsageError(f"{typed!r} is not {name}", hint="nothing was broken")
+
+
+def _show(report: DrillReport, form: str) -> None:
+    from keybuzz.report.text.drill import drill_document, drill_text
+
+    if form == "json":
+        print_document(drill_document(report))
+    else:
+        click.echo(drill_text(report), nl=False)

@@ -1,0 +1,41 @@
+"""`kbz exec`."""
+
+from __future__ import annotations
+
+import click
+
+from keybuzz.cli.support.context import limit_option, workspace
+from keybuzz.cli.support.output import document_format, show_document
+
+
+@click.command(name="exec", context_settings={"ignore_unknown_options": True})
+@limit_option
+@click.option(
+    "--timeout", default=60.0, show_default=True, metavar="SECONDS", help="For each host."
+)
+@click.option(
+    "--looks", is_flag=True, help="It only looks: run it beside another run, without a lease."
+)
+@document_format
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(
+    limit: tuple[str, ...], timeout: float, looks: bool, form: str, command: tuple[str, ...]
+) -> int:
+    """Run one command on many hosts at once: kbz exec --limit db -- uptime.
+
+    Exit codes and both streams are kept. One word is run by a shell, several are run as they are. The host needs no
+    Python for it, and ends the command when its time is over or the connection is lost. The leases of the hosts'
+    clusters are held, unless --looks says that the command changes nothing.
+    """
+    from keybuzz.engine.change.execute import execute_everywhere, look_everywhere, worst
+    from keybuzz.report.text.execution import execution_document, execution_text
+
+    act = look_everywhere if looks else execute_everywhere
+    with workspace(quiet=form == "json") as work:
+        results = act(work, limit, command, timeout)
+    show_document(
+        form,
+        text=lambda: execution_text(results),
+        document=lambda: execution_document(results),
+    )
+    return int(worst(results))

@@ -1,0 +1,65 @@
+"""`kbz recover`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.support.context import format_option, show, stoppable_workspace
+from keybuzz.cli.support.offers import module_words
+from keybuzz.model.core.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keybuzz.site.module import Position
+
+
+@click.command()
+@click.argument("module", shell_complete=module_words)
+@click.option(
+    "--confirm", "typed", default="", metavar="NAME", help="The cluster's name; for scripts."
+)
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option(
+    "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For all of it."
+)
+@format_option
+def recover(module: str, typed: str, wait: float, timeout: float, form: str) -> int:
+    """Bring a cluster back after a total stop, from the one member that has everything.
+
+    Refused while any member serves or one can not be asked. Shows how far each member's data goes, and starts the
+    most advanced after the cluster's name was typed; the others join it one by one.
+    """
+    from keybuzz.engine.change.recover import Operator
+    from keybuzz.engine.change.recover import recover as recover_cluster
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = recover_cluster(work, module, Operator(_show, _asking(typed)), wait, timeout)
+    return show(report, form)
+
+
+def _show(positions: tuple[Position, ...], host: str) -> None:
+    from keybuzz.report.text.positions import positions_text
+
+    click.echo(positions_text(positions, host), err=True, nl=False)
+
+
+def _asking(typed: str) -> Callable[[str, str], str]:
+    def ask(cluster: str, host: str) -> str:
+        if typed:
+            return typed
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                "the name of the cluster must be typed, and nobody is at the terminal",
+                where="recover",
+                hint=f"look at the table, then: --confirm {cluster}",
+            )
+        answer: str = click.prompt(
+            f"Type the name of the cluster to start it from {host}", err=True
+        )
+        return answer.strip()
+
+    return ask

@@ -1,0 +1,64 @@
+"""`kbz run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+from keybuzz.cli.support.context import format_option, limit_option, show, stoppable_workspace
+from keybuzz.cli.support.offers import module_words
+from keybuzz.model.core.errors import UsageError
+
+
+class RunWords(TypedDict):
+    """Options that go into the request as they are."""
+
+    limit: tuple[str, ...]
+    everything: bool
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
+
+
+@click.command()
+@click.argument("modules", nargs=-1, shell_complete=module_words)
+@limit_option
+@click.option("--all", "everything", is_flag=True, help="Mean all clusters, without --limit.")
+@click.option(
+    "--plan",
+    "saved",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Apply exactly this saved plan, or refuse.",
+)
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option(
+    "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For the whole run."
+)
+@click.option(
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    help="Let this run change it (FRZ-1).",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
+@format_option
+def run(modules: tuple[str, ...], saved: Path | None, form: str, **words: Unpack[RunWords]) -> int:
+    """Bring hosts to their description: stage by stage, behind gates, then prove it.
+
+    Required modules come first (ORD-1, ORD-2). Nothing is deleted, no cluster is reset, no bootstrap is
+    forced.
+    """
+    if not modules and saved is None:
+        raise UsageError("name a module, or --plan FILE", hint="kbz run patroni --limit db")
+    from keybuzz.engine.change.requests import Words, from_names, from_plan
+    from keybuzz.engine.change.run import run as run_request
+
+    typed = Words(modules, **words)
+    with stoppable_workspace(quiet=form == "json") as work:
+        request = from_names(work, typed) if saved is None else from_plan(work, saved, typed)
+        report = run_request(work, request)
+    return show(report, form)

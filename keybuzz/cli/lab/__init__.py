@@ -1,0 +1,1 @@
+"""`kbz lab`: the servers on this machine."""

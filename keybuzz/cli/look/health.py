@@ -1,0 +1,62 @@
+"""`kbz health`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.support import watching
+from keybuzz.cli.support.context import limit_option, show, workspace
+from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.output import output_place, report_format
+
+if TYPE_CHECKING:
+    from keybuzz.model.reports.report import Report
+
+
+@click.command()
+@click.argument("modules", nargs=-1, shell_complete=module_words)
+@limit_option
+@click.option(
+    "--deep", is_flag=True, help="Write, read and remove a probe through each official endpoint."
+)
+@watching.watch_option
+@watching.every_option
+@report_format
+def health(
+    modules: tuple[str, ...],
+    limit: tuple[str, ...],
+    deep: bool,
+    watch: bool,
+    every: float,
+    form: str,
+) -> int:
+    """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
+    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.look.deep import with_probes
+    from keybuzz.engine.verbs import look, recorded
+
+    names = modules or ("all",)
+    chosen, named = choose(names), named_only(names)
+    if watch:
+        watching.require_screen(form, output_place())
+    with workspace(quiet=watch or form != "text") as work:
+        selected = work.select(named, limit)
+
+        def judged() -> Report:
+            report = look(work, "health", chosen, selected)
+            return with_probes(work, report, chosen) if deep else report
+
+        if watch:
+            return watching.watch(lambda: _look(judged()), every)
+        report = recorded(work, "health", chosen, judged)
+    return show(report, form)
+
+
+def _look(report: Report) -> watching.Look:
+    from keybuzz.report.text.findings import finding_line
+    from keybuzz.report.text.report import report_text
+
+    facts = (finding_line(finding) for finding in report.findings if finding.level)
+    return watching.Look(report_text(report), frozenset(facts), int(report.exit_code))

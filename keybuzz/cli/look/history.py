@@ -1,0 +1,84 @@
+"""`kbz history`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from keybuzz.cli.support.context import pass_inventory_site
+from keybuzz.cli.support.default_group import DefaultGroup
+from keybuzz.cli.support.output import document_format, show_document
+from keybuzz.model.core.errors import UsageError
+from keybuzz.site.site import Site
+
+
+class HistoryGroup(DefaultGroup):
+    """`kbz history 7` is `kbz history show 7`, and without a number it is `kbz history list`."""
+
+    default = "list"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # The number may come after an option: `kbz history --format json 7`.
+        known = args and args[0] in self.commands
+        if not known and any(
+            word.isdecimal() and (at == 0 or not _takes_a_value(args[at - 1]))
+            for at, word in enumerate(args)
+        ):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+def _takes_a_value(word: str) -> bool:
+    return word.startswith("--") and "=" not in word and word != "--failed"
+
+
+@click.group(cls=HistoryGroup)
+def history() -> None:
+    """Show earlier runs. `kbz history` is short for `kbz history list`, `kbz history 7` for `kbz history show 7`."""
+
+
+@history.command("list")
+@click.option("--last", default=20, show_default=True, metavar="N", help="How many runs.")
+@click.option("--verb", default="", metavar="VERB", help="Only runs of this verb.")
+@click.option("--host", default="", metavar="HOST", help="Only runs that were for this host.")
+@click.option("--failed", is_flag=True, help="Only runs that did not end well, or not at all.")
+@document_format
+@pass_inventory_site
+def list_runs(site: Site, last: int, verb: str, host: str, failed: bool, form: str) -> None:
+    """List earlier runs, newest first."""
+    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.report.text.history import runs_document, runs_text
+
+    if host:
+        site.server(host)
+    journal = Journal(site.settings.state / "journal.sqlite")
+    runs = journal.find(last, verb=verb, host=host, failed=failed)
+    show_document(
+        form,
+        text=lambda: f"{runs_text(runs)}\n" if runs else "",
+        document=lambda: runs_document(runs),
+    )
+
+
+@history.command("show")
+@click.argument("number", type=int)
+@document_format
+@pass_inventory_site
+def show_run(site: Site, number: int, form: str) -> None:
+    """Show one run: its hosts, its plan, and what a drift run found."""
+    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.report.text.history import one_run_document, one_run_text
+
+    journal = Journal(site.settings.state / "journal.sqlite")
+    record = journal.run(number)
+    if record is None:
+        raise UsageError(f"there is no run {number}", hint="kbz history lists them")
+    text = journal.plan(number)
+    plan = json.loads(text) if text else None
+    hosts, drift = journal.hosts(number), journal.drift(number)
+    show_document(
+        form,
+        text=lambda: one_run_text(record, hosts, plan, drift) + "\n",
+        document=lambda: one_run_document(record, hosts, plan, drift),
+    )

@@ -1,0 +1,38 @@
+"""`kbz plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from keybuzz.cli.support.context import limit_option, show, workspace
+from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.output import report_format
+
+
+@click.command()
+@click.argument("modules", nargs=-1, shell_complete=module_words)
+@limit_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save it; `kbz run --plan FILE` applies exactly that, or refuses.",
+)
+@report_format
+def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
+    """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
+    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.change.saved_plan import require_place, save
+    from keybuzz.engine.verbs import look
+
+    names = modules or ("all",)
+    chosen, named = choose(names), named_only(names)
+    if out is not None:
+        require_place(out)
+    with workspace(quiet=form != "text") as work:
+        selected = work.select(named, limit)
+        report = look(work, "plan", chosen, selected)
+    if out is not None:
+        save(out, report.plan, names, selected)
+    return show(report, form)

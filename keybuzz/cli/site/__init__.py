@@ -1,0 +1,1 @@
+"""Verbs about the site's own files: inventory, keys, credentials, versions, rules."""

@@ -1,0 +1,99 @@
+"""`kbz hosts`: which host keys are trusted. Nothing else ever writes the file of pinned keys."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.support.context import enter_lab, holding, pass_inventory_site
+from keybuzz.cli.support.offers import host_words
+from keybuzz.cli.support.typed_name import confirm_option, require_typed
+from keybuzz.model.core.errors import RefusedError
+
+if TYPE_CHECKING:
+    from keybuzz.model.inventory.server import Server
+    from keybuzz.site.site import Site
+    from keybuzz.transport.ssh.pinning import ShownKey
+
+
+@click.group()
+def hosts() -> None:
+    """Pin and forget host keys: a host whose key is not pinned is refused."""
+
+
+@hosts.command()
+@click.argument("name", shell_complete=host_words)
+@click.option(
+    "--fingerprint", metavar="SHA256:…", help="Pin the key only if it has this fingerprint."
+)
+@pass_inventory_site
+def trust(site: Site, name: str, fingerprint: str | None) -> None:
+    """Pin the key that a host shows now, after it was compared with the host's own console."""
+    enter_lab(site)
+    server = site.server(name)
+    with holding(site.settings.state, [server]):
+        _trust(site, server, fingerprint)
+
+
+def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
+    from keybuzz.transport.ssh.known_hosts import pinned_keys
+    from keybuzz.transport.ssh.pinning import ask_key, read_text, rewrite, with_key
+
+    path = site.settings.known_hosts
+    text = read_text(path)
+    key = ask_key(server.name, str(server.address))
+    pinned = pinned_keys(text, str(server.address), 22)
+    if pinned.accepts(key.blob):
+        click.echo(f"{server.name}: {key.fingerprint} is pinned already")
+        return
+    if pinned.accepted:
+        raise RefusedError(
+            f"another key is pinned, and the host shows {key.fingerprint}",
+            where=server.name,
+            hint=f"if the host was rebuilt: kbz hosts forget {server.name}, then trust it again",
+        )
+    _confirm(server, key, fingerprint)
+    rewrite(path, lambda now: with_key(now, str(server.address), key))
+    click.echo(f"{server.name}: {key.fingerprint} is pinned in {path}")
+
+
+@hosts.command()
+@click.argument("name", shell_complete=host_words)
+@confirm_option
+@pass_inventory_site
+def forget(site: Site, name: str, confirm: str | None) -> None:
+    """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed."""
+    from keybuzz.transport.ssh.pinning import read_text, rewrite, without_address
+
+    server = site.server(name)
+    path = site.settings.known_hosts
+    text = read_text(path)
+    if without_address(text, str(server.address)) == text:
+        click.echo(f"{server.name}: no key is pinned")
+        return
+    require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
+    with holding(site.settings.state, [server]):
+        rewrite(path, lambda now: without_address(now, str(server.address)))
+    click.echo(f"{server.name}: its keys are forgotten")
+
+
+def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
+    if fingerprint == key.fingerprint:
+        return
+    if fingerprint is not None:
+        raise RefusedError(
+            f"the host shows {key.fingerprint}, not {fingerprint}",
+            where=server.name,
+            hint="another machine may be answering at its address; nothing was pinned",
+        )
+    click.echo(f"{server.name} at {server.address} shows {key.kind} {key.fingerprint}", err=True)
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "a key is pinned only after somebody compared it",
+            where=server.name,
+            hint=f"kbz hosts trust {server.name} --fingerprint {key.fingerprint}",
+        )
+    if click.prompt("Type the host's name to pin this key", err=True) != server.name:
+        raise RefusedError("the name was not typed; nothing was pinned", where=server.name)

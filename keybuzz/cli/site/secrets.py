@@ -1,0 +1,188 @@
+"""`kbz secrets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import click
+
+from keybuzz.cli.support.context import (
+    format_option,
+    holding,
+    limit_option,
+    pass_site,
+    show,
+    stoppable_workspace,
+    workspace,
+)
+from keybuzz.cli.support.output import document_format, report_format, show_answer, show_document
+from keybuzz.cli.support.typed_name import confirm_option, require_typed
+
+if TYPE_CHECKING:
+    from keybuzz.site.credentials.file import StoreProblem
+    from keybuzz.site.site import Site
+
+
+class _Words(TypedDict):
+    """Options of `rotate` that go into the request as they are."""
+
+    keep_old: bool
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
+
+
+@click.group()
+def secrets() -> None:
+    """The credential store (SEC-1). Values are never shown."""
+
+
+@secrets.command()
+@pass_site
+def init(site: Site) -> None:
+    """Create what is missing, generated; overwrite nothing."""
+    from keybuzz.site.credentials.store import create_missing
+
+    folder = site.settings.credentials
+    with holding(site.settings.state, site.servers):
+        created = create_missing(folder)
+    for name in created:
+        click.echo(f"created {name}")
+    click.echo(f"{folder}: {len(created)} created, {len(site.credentials)} were there")
+
+
+@secrets.command()
+@report_format
+def check(form: str) -> int:
+    """Judge the store: modes, form, names, defaults, shared values. Exit 3 when something is wrong.
+
+    It reads the files of the store and asks no server.
+    """
+    from keybuzz.model.core.outcome import ExitCode
+    from keybuzz.report.page.sheets import sheet_of_store
+    from keybuzz.site.credentials.check import check_store
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.settings import load_settings
+
+    configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+    root = configuration.path.resolve().parent
+    folder = load_settings(root, configuration.site, configuration.overlay).credentials
+    found = check_store(folder)
+    broken = [problem for problem in found if not problem.warning]
+    code = ExitCode.REFUSED if broken else ExitCode.GOOD
+    return show_answer(
+        form,
+        text=lambda: _check_text(folder, found),
+        document=lambda: _check_document(folder, found),
+        sheet=lambda: sheet_of_store(found, int(code)),
+    )
+
+
+def _check_text(folder: Path, found: tuple[StoreProblem, ...]) -> str:
+    lines = [f"{'warn' if problem.warning else 'broken':<8} {problem}" for problem in found]
+    warned = sum(problem.warning for problem in found)
+    lines.append(f"{folder}: {len(found) - warned} broken, {warned} warn; no value was shown")
+    return "\n".join(lines) + "\n"
+
+
+def _check_document(folder: Path, found: tuple[StoreProblem, ...]) -> dict[str, Any]:
+    return {
+        "format_version": 1,
+        "verb": "secrets check",
+        "store": str(folder),
+        "sound": all(problem.warning for problem in found),
+        "problems": [
+            {
+                "rule": problem.rule,
+                "level": "warn" if problem.warning else "broken",
+                "file": str(problem.path),
+                "line": problem.line,
+                "message": problem.what,
+                "hint": problem.hint,
+            }
+            for problem in found
+        ],
+    }
+
+
+@secrets.command("vault-plan")
+@document_format
+def vault_plan(form: str) -> None:
+    """Print the path and the names for a later move to Vault (SEC-3); no value is read."""
+    from keybuzz.site.credentials.schema import vault_paths
+
+    paths = vault_paths()
+    show_document(form, text=lambda: _paths_text(paths), document=lambda: _paths_document(paths))
+
+
+def _paths_text(paths: Mapping[str, tuple[str, ...]]) -> str:
+    lines: list[str] = []
+    for path, names in paths.items():
+        lines += [path, *(f"  {name}" for name in names or ("(names are the application's)",))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _paths_document(paths: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    found = [{"path": path, "names": list(names)} for path, names in paths.items()]
+    return {"format_version": 1, "verb": "secrets vault-plan", "paths": found}
+
+
+@secrets.command()
+@limit_option
+@report_format
+def stray(limit: tuple[str, ...], form: str) -> int:
+    """Find copies of credentials on hosts that must not have them. Exit 2 when there are some.
+
+    The host compares keyed digests itself: no content leaves it. Nothing is deleted.
+    """
+    from keybuzz.engine.drift.secret_copies import find_copies
+    from keybuzz.report.page.sheets import sheet_of_copies
+    from keybuzz.report.text.secret_copies import copies_document, copies_text
+
+    with workspace(quiet=form != "text") as work:
+        report = find_copies(work, limit)
+    return show_answer(
+        form,
+        text=lambda: copies_text(report),
+        document=lambda: copies_document(report),
+        sheet=lambda: sheet_of_copies(report),
+    )
+
+
+@secrets.command()
+@click.argument("service")
+@confirm_option
+@click.option("--keep-old", is_flag=True, help="Stop before the old value is dropped.")
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option("--timeout", default=900.0, show_default=True, metavar="SECONDS", help="For all.")
+@click.option(
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    help="Let this rotation change it (FRZ-1).",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
+@format_option
+def rotate(service: str, confirm: str | None, form: str, **words: Unpack[_Words]) -> int:
+    """Bring in a new value of SERVICE, such as postgres-app, in the order that keeps the cluster working.
+
+    The new value is kept beside the store, the cluster accepts it, a real login proves it, then the store
+    is switched. With --keep-old a cluster that can take both values goes on to take the old one, so that
+    applications can be given the new one; the same command without it ends the rotation. After an
+    interruption the same command goes on. The service's name must be typed, because the old value is gone
+    afterwards.
+    """
+    from keybuzz.engine.change.rotate import RotateWords, require_service
+    from keybuzz.engine.change.rotate import rotate as rotate_service
+
+    require_service(service, keep_old=words["keep_old"])
+    require_typed(
+        service, confirm, f"the value of {service} that is in use now would be no good any more"
+    )
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = rotate_service(work, RotateWords(service, **words))
+    return show(report, form)

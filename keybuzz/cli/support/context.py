@@ -1,0 +1,207 @@
+"""What the verbs share: the site, the workspace, options, and the way a report leaves."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from keybuzz.cli.support.offers import limit_words
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from keybuzz.engine.events import Event
+    from keybuzz.engine.workspace import Workspace
+    from keybuzz.model.inventory.server import Server
+    from keybuzz.model.reports.report import Report
+    from keybuzz.report.text.progress import Lines
+    from keybuzz.site.site import Site
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_COMMAND = "keybuzz.command"
+
+limit_option = click.option(
+    "--limit",
+    multiple=True,
+    metavar="TERMS",
+    shell_complete=limit_words,
+    help="Hosts, globs, groups, role=…, @failed, @drifted, @unhealthy, !exclusions; separated by commas.",
+)
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document on stdout, and nothing else there.",
+)
+
+
+def load_site(config: str) -> Site:
+    """Return the site of a nornir_config.yaml."""
+    from keybuzz.site.load import load_site as load
+    from keybuzz.site.load import read_configuration
+
+    return load(read_configuration(Path(config)))
+
+
+def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
+    """Give a command the site as its first argument."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(load_site(click.get_current_context().find_root().obj), *args, **kwargs)
+
+    return wrapped
+
+
+def pass_inventory_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
+    """Give a command the site without its secrets: who may not read them may still use it."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(load_inventory(), *args, **kwargs)
+
+    return wrapped
+
+
+def load_inventory() -> Site:
+    """Return the site without its secrets."""
+    from keybuzz.site.load import load_inventory_site, read_configuration
+
+    return load_inventory_site(
+        read_configuration(Path(click.get_current_context().find_root().obj))
+    )
+
+
+def enter_lab(site: Site) -> None:
+    """Move this process into the lab's network when the lab is the target, before any thread starts."""
+    if site.settings.lab is not None:
+        from keybuzz.lab.network.namespace import enter
+
+        enter(site.settings.lab)
+
+
+def set_command(line: str) -> None:
+    """Say which command this process does in truth, for the lease and the journal, when it is not what was typed."""
+    click.get_current_context().meta[_COMMAND] = line
+
+
+def _command() -> str:
+    typed = shlex.join(["kbz", *sys.argv[1:]])
+    return str(click.get_current_context().meta.get(_COMMAND, typed))
+
+
+@contextmanager
+def holding(state: Path, servers: Iterable[Server]) -> Iterator[None]:
+    """Hold the leases of all clusters that the servers carry: for verbs that change them without a workspace."""
+    from keybuzz.engine.memory.lock import lease_names, leases
+
+    with leases(state / "leases", lease_names(servers), _command()):
+        yield
+
+
+@contextmanager
+def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
+    """Yield a workspace for a verb that changes hosts: the first Ctrl-C lets the steps at work end."""
+    with workspace(quiet=quiet) as made, _first_interrupt_stops(made):
+        yield made
+
+
+@contextmanager
+def workspace(*, quiet: bool) -> Iterator[Workspace]:
+    """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target.
+
+    Ctrl-C is KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
+    """
+    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.engine.nornir import make_nornir
+    from keybuzz.engine.workspace import Workspace
+    from keybuzz.site.load import load_site, read_configuration
+
+    configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+    site = load_site(configuration)
+    enter_lab(site)
+    progress = _Progress(quiet)
+    made = Workspace(
+        site,
+        make_nornir(configuration, site),
+        Journal(site.settings.state / "journal.sqlite"),
+        progress,
+        _command(),
+    )
+    try:
+        yield made
+    finally:
+        progress.close()
+        _close(made)
+
+
+class _Progress:
+    """Loads what shows progress when there is some. Events come from any thread."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._shown: Lines | None = None
+        self._loading = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._loading:
+            if self._shown is None:
+                from keybuzz.report.text.progress import listener
+
+                self._shown = listener(quiet=self._quiet)
+        self._shown(event)
+
+    def close(self) -> None:
+        if self._shown is not None:
+            self._shown.close()
+
+
+def _close(made: Workspace) -> None:
+    for host in made.nornir.inventory.hosts.values():
+        for connection in list(host.connections.values()):
+            connection.close()
+        host.connections.clear()
+
+
+@contextmanager
+def _first_interrupt_stops(made: Workspace) -> Iterator[None]:
+    """The first Ctrl-C lets the steps at work end and stops there; the second cuts the connections."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if made.stop.is_set():
+            raise KeyboardInterrupt
+        made.stop.set()
+        click.echo("stopping after the steps at work; Ctrl-C again cuts them off", err=True)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def show(report: Report, form: str) -> int:
+    """Give a report out, in any form and to where --output says, and return its exit code."""
+    from keybuzz.cli.support.output import show_report
+
+    return show_report(report, form)
+
+
+def print_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document."""
+    from keybuzz.cli.support.output import document_text
+
+    click.echo(document_text(document), nl=False)

@@ -1,0 +1,31 @@
+"""The typed name: what a destructive verb asks for before it takes away what no other command brings back."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from keybuzz.model.core.errors import RefusedError
+
+confirm_option = click.option(
+    "--confirm", metavar="NAME", help="The typed name, for scripts; without it the terminal asks."
+)
+
+
+def require_typed(name: str, given: str | None, loss: str) -> None:
+    """Return when the name was typed, as --confirm or at the terminal; RefusedError otherwise.
+
+    `loss` says what is gone afterwards, such as "the disks of lab kbz-lab are deleted".
+    """
+    if given is None and sys.stdin.isatty():
+        click.echo(f"{loss}.", err=True)
+        given = click.prompt(f"Type {name} to go on", err=True)
+    if given == name:
+        return
+    typed = "its name was not typed" if given is None else f"{given!r} was typed, not {name}"
+    raise RefusedError(
+        f"{loss}, and {typed}; nothing was changed",
+        where=name,
+        hint=f"--confirm {name} types the name in a script",
+    )

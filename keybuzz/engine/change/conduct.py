@@ -1,0 +1,253 @@
+"""Applies a plan in a safe order: stage by stage, each chosen from the live state, guarded and gated.
+
+No stage is planned ahead: after each one the hosts are read again and the module says what comes next.
+So a run that was cut off at any point goes on by itself, and nothing is decided on an old reading.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keybuzz.engine import events
+from keybuzz.engine.change import proof
+from keybuzz.engine.change.freeze import Freeze
+from keybuzz.engine.change.guard import (
+    Cluster,
+    QuorumError,
+    back_again,
+    carried_by,
+    cluster_of,
+    disrupted,
+    guard_quorum,
+)
+from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply
+from keybuzz.engine.images.images import archives_for
+from keybuzz.engine.look.describe import HostDescription, describe_more
+from keybuzz.engine.look.observe import Snapshot, View, observe, only
+from keybuzz.model.core.errors import StepError, StoppedError
+from keybuzz.model.core.live import Gate, Stage
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+_GOOD = (Outcome.OK, Outcome.CHANGED)
+_POLL = (0.5, 2.0)
+"""Seconds between two readings of a gate: at first, and at most, after it has waited for long."""
+
+
+@dataclass
+class Conductor:
+    """One run over a chain of modules. `results` grows, and `descriptions` by clusters that a stage touches."""
+
+    nornir: Nornir
+    site: Site
+    modules: tuple[Module, ...]
+    every_module: tuple[Module, ...]
+    descriptions: Mapping[str, HostDescription]
+    selected: frozenset[str]
+    listen: events.Listener
+    deadline: float
+    """Monotonic time after which no further stage begins."""
+    stop: threading.Event
+    freeze: Freeze
+    results: list[StepResult] = field(default_factory=list)
+    last: Snapshot | None = None
+    """The newest reading of the hosts."""
+
+    def view(self, snapshot: Snapshot) -> View:
+        """Return a snapshot seen through this run's descriptions and selection."""
+        return View(self.descriptions, snapshot, self.selected, self.site.digest_key)
+
+    def run(self, snapshot: Snapshot) -> Snapshot:
+        """Bring every module of the chain to its description; return the last snapshot.
+
+        A restart that a quorum forbids now waits until the later modules of the chain have brought
+        their members back: base can not restart Docker while the member that Patroni misses is down.
+        """
+        waiting: list[Module] = []
+        for module in self.modules:
+            try:
+                snapshot = self._converge(module, snapshot)
+            except QuorumError as forbidden:
+                if module is self.modules[-1]:
+                    raise
+                self.listen(events.Postponed(module.name, forbidden.what))
+                waiting.append(module)
+                snapshot = self.last or snapshot
+            if module is not self.modules[-1]:
+                proof.require_healthy(module, self.view(snapshot).live(module, self.site))
+        for module in waiting:
+            snapshot = self._converge(module, snapshot)
+        return snapshot
+
+    def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
+        done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        while True:
+            live = self.view(snapshot).live(module, self.site)
+            stage = module.next_stage(live)
+            if stage is None:
+                proof.require_done(module, live)
+                self.freeze.converged(module)
+                return snapshot
+            # A stage that only waits changes nothing, and frees nothing either.
+            if stage.changes and not any(changes for _, changes in done):
+                self.freeze.require_free(module, live)
+            mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
+            if stage.changes and mark in done:
+                raise proof.changed_back(module, stage)
+            done.add(mark)
+            snapshot = self.stage(module, stage, snapshot)
+
+    def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""
+        self._check_stop()
+        snapshot = self._with_carried(stage, snapshot)
+        carried = self._clusters(stage, snapshot)
+        guard_quorum(stage, carried)
+        if stage.before is not None:
+            snapshot = self._wait(module, stage.before, snapshot)
+            # Who is up may have changed while it waited.
+            carried = self._clusters(stage, snapshot)
+            guard_quorum(stage, carried)
+        snapshot = self._release(module, stage, snapshot)
+        if stage.changes:
+            self.listen(
+                events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
+            )
+            self._apply(stage)
+            snapshot = self._read()
+        if stage.after is not None:
+            snapshot = self._wait(module, stage.after, snapshot)
+        snapshot = self._await_carried(module, carried, snapshot)
+        return self._regain(module, stage, snapshot)
+
+    def _release(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Let other modules hand over what the hosts of a stage lead, before it interrupts them."""
+        for other in carried_by(stage, self.every_module, self.site):
+            for host in sorted(disrupted(stage)):
+                live = self.view(snapshot).live(other, self.site)
+                if other.name == module.name or host not in live.hosts:
+                    continue
+                if (handing := other.release(live, host)) is not None:
+                    snapshot = self.stage(other, handing, snapshot)
+        return snapshot
+
+    def _regain(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Let other modules take back what they released for this stage: a node takes pods again."""
+        for other in carried_by(stage, self.every_module, self.site):
+            for host in sorted(disrupted(stage)):
+                live = self.view(snapshot).live(other, self.site)
+                if other.name == module.name or host not in live.hosts:
+                    continue
+                if (taking := other.regain(live, host)) is not None:
+                    snapshot = self.stage(other, taking, snapshot)
+        return snapshot
+
+    def _await_carried(
+        self, module: Module, carried: list[Cluster], snapshot: Snapshot
+    ) -> Snapshot:
+        """Go on when the clusters of other modules are as before: this module's gates know nothing of them."""
+        others = {other.name: other for other in self.every_module if other.name != module.name}
+        for cluster in carried:
+            if cluster.name in others:
+                other = others[cluster.name]
+                snapshot = self._wait(other, back_again(other, cluster), snapshot)
+        return snapshot
+
+    def _apply(self, stage: Stage) -> None:
+        archives = archives_for(stage, self.modules, self.site, self.listen)
+        changes = {host: stage.of(host) for host in stage.hosts}
+        chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)
+        done = chosen.run(
+            task=apply,
+            changes=changes,
+            archives=archives,
+            listen=self.listen,
+            timeout=max(1.0, min(STEP_TIMEOUT, self.deadline - time.monotonic())),
+        )
+        chosen.data.reset_failed_hosts()
+        failed: list[StepResult] = []
+        for host in stage.hosts:
+            outcome = done[host][0]
+            if outcome.exception is not None:
+                raise outcome.exception
+            self.results.extend(outcome.result)
+            failed += [result for result in outcome.result if result.outcome not in _GOOD]
+        if failed:
+            self._read()
+            first = failed[0]
+            raise StepError(
+                f"{first.change.identity}: {first.what}", where=first.change.host, hint=first.hint
+            )
+
+    def _wait(self, module: Module, gate: Gate, snapshot: Snapshot) -> Snapshot:
+        """Poll until the gate holds; StepError with its last reason when it does not in time."""
+        started = time.monotonic()
+        told = ""
+        whole = True
+        while True:
+            reason = gate.reason(self.view(snapshot).live(module, self.site))
+            elapsed = time.monotonic() - started
+            if reason is None and whole:
+                self.listen(events.GateHeld(gate.name, elapsed))
+                return snapshot
+            if reason is None:
+                # What comes next is chosen from all modules, not only from the one that the gate asks.
+                snapshot, whole = self._read(), True
+                continue
+            if elapsed > gate.timeout:
+                raise StepError(
+                    f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",
+                    where=module.name,
+                    hint=f"the roll has stopped here; look at kbz health {module.name}",
+                )
+            if reason != told:
+                self.listen(events.GateWaiting(gate.name, reason))
+                told = reason
+            self.stop.wait(min(max(_POLL[0], elapsed / 20), _POLL[1]))
+            self._check_stop()
+            snapshot, whole = self._glance(module, snapshot), False
+
+    def _glance(self, module: Module, before: Snapshot) -> Snapshot:
+        """Read one module again, and keep the rest: a gate asks often, and asks for nothing else."""
+        self.last = before.with_newer(observe(self.nornir, only(self.descriptions, module.name)))
+        return self.last
+
+    def _read(self) -> Snapshot:
+        self.last = observe(self.nornir, self.descriptions)
+        return self.last
+
+    def _with_carried(self, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Read the clusters of the hosts that a stage disrupts, also those whose module is not in this run."""
+        known = {name for found in self.descriptions.values() for name in found.modules}
+        carried = carried_by(stage, self.every_module, self.site)
+        missing = tuple(module for module in carried if module.name not in known)
+        if not missing:
+            return snapshot
+        self.descriptions = describe_more(self.nornir, self.site, self.descriptions, missing)
+        return self._read()
+
+    def _clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
+        """Return every quorum cluster that a disrupted host of the stage carries, as it is now."""
+        view = self.view(snapshot)
+        return [
+            cluster_of(module, view.live(module, self.site))
+            for module in carried_by(stage, self.every_module, self.site)
+        ]
+
+    def _check_stop(self) -> None:
+        if self.stop.is_set():
+            raise StoppedError(
+                "stopped on request", hint="kbz resume goes on from what is there now"
+            )
+        if time.monotonic() > self.deadline:
+            raise StoppedError(
+                "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
+            )

@@ -1,0 +1,96 @@
+"""One command on many hosts, with exit codes and both streams kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import ContactError, KbzError, UsageError
+from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
+from keybuzz.site.limit import parse_limit
+from keybuzz.transport.link import commands
+
+if TYPE_CHECKING:
+    from nornir.core.task import Result, Task
+
+
+_SIGNALLED = 128
+"""Added to a signal's number, as shells do: the agent tells them apart, a shell does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostExecution:
+    """How the command ended on one host. `exit_code` is None when it never ended there, 128 + N for signal N."""
+
+    host: str
+    outcome: Outcome
+    exit_code: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    what: str = ""
+
+
+def execute(task: Task, argv: tuple[str, ...], timeout: float) -> Result:
+    """Nornir task: run a command; the result is keybuzz.transport.session.Execution."""
+    from nornir.core.task import Result
+
+    done = commands(task).execute(argv, timeout=timeout)
+    return Result(host=task.host, result=done, failed=done.exit_code != 0)
+
+
+def execute_everywhere(
+    workspace: Workspace, limit: tuple[str, ...], command: tuple[str, ...], timeout: float
+) -> tuple[HostExecution, ...]:
+    """Run the command on the hosts of --limit, which must be given: no command runs on all by accident.
+
+    The leases of their clusters are held: what a command does to a host is known to nobody but its writer.
+    """
+    chosen = _chosen(workspace, limit)
+    folder = workspace.site.settings.state / "leases"
+    with leases(folder, workspace.lease_names(chosen), workspace.command, stop=workspace.stop):
+        return _execute(workspace, chosen, command, timeout)
+
+
+def look_everywhere(
+    workspace: Workspace, limit: tuple[str, ...], command: tuple[str, ...], timeout: float
+) -> tuple[HostExecution, ...]:
+    """Do the same beside whoever holds the leases: the operator says that the command only looks."""
+    return _execute(workspace, _chosen(workspace, limit), command, timeout)
+
+
+def _chosen(workspace: Workspace, limit: tuple[str, ...]) -> frozenset[str]:
+    if not limit:
+        raise UsageError("exec needs --limit", hint="--limit all runs it everywhere")
+    site = workspace.site
+    return parse_limit(limit, site.servers, site.catalogue, workspace.journal.sets())
+
+
+def _execute(
+    workspace: Workspace, chosen: frozenset[str], command: tuple[str, ...], timeout: float
+) -> tuple[HostExecution, ...]:
+    argv = ("/bin/sh", "-c", command[0]) if len(command) == 1 else command
+    nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
+    results = nornir.run(task=execute, argv=argv, timeout=timeout)
+    return tuple(_result(host, results[host][0]) for host in sorted(results))
+
+
+def _result(host: str, result: Result) -> HostExecution:
+    error = result.exception
+    if isinstance(error, ContactError):
+        return HostExecution(host, Outcome.UNREACHABLE, what=error.sentence)
+    if isinstance(error, KbzError):
+        return HostExecution(host, Outcome.FAILED, what=error.sentence)
+    if error is not None:
+        raise error
+    done = result.result
+    what = "ran out of its time and was ended" if done.timed_out else ""
+    code = done.exit_code if done.exit_code >= 0 else _SIGNALLED - done.exit_code
+    outcome = Outcome.OK if done.exit_code == 0 and not done.timed_out else Outcome.FAILED
+    return HostExecution(host, outcome, code, done.stdout, done.stderr, what)
+
+
+def worst(results: tuple[HostExecution, ...]) -> ExitCode:
+    """Return the exit code of all hosts together."""
+    return exit_code(result.outcome for result in results)

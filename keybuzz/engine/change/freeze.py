@@ -1,0 +1,84 @@
+"""FRZ-1: a frozen module on a deployed cluster is reported and not changed, unless this run lifts the freeze.
+
+A virgin cluster may be installed; that it is virgin is proven from its hosts. While a first install is under way
+a mark in the state folder says so: an install that was cut off is neither virgin nor deployed, and its next run
+may finish it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.live import Live
+from keybuzz.site.module import Module
+
+_SHORTEST_REASON = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The owner's word that frozen modules may be changed by this run. Its reason is in the journal."""
+
+    modules: frozenset[str]
+    reason: str
+
+
+NO_LIFT = Lift(frozenset(), "")
+
+
+def lift(modules: Iterable[str], reason: str, chain: Iterable[Module]) -> Lift:
+    """Return the lift, or UsageError when a module is not part of the run or the reason says nothing."""
+    names = frozenset(modules)
+    if foreign := sorted(names - {module.name for module in chain}):
+        raise UsageError(f"--lift-freeze {foreign[0]}: this run does not touch that module")
+    if names and len(reason.strip()) < _SHORTEST_REASON:
+        raise UsageError(
+            "--lift-freeze needs --reason TEXT: a sentence that the journal keeps",
+            hint="who decided it, and why",
+        )
+    if reason and not names:
+        raise UsageError("--reason belongs to --lift-freeze MODULE")
+    return Lift(names, reason.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """What is frozen for one run."""
+
+    groups: frozenset[str]
+    """Groups of policies.yaml."""
+    lifted: Lift
+    marks: Path
+    """Folder with one empty file for each first install that has begun and not ended."""
+
+    def require_free(self, module: Module, live: Live) -> None:
+        """Raise RefusedError before the first change of a frozen module on a deployed cluster."""
+        if (module.frozen_as or module.group) not in self.groups:
+            return
+        if module.name in self.lifted.modules:
+            return
+        if (self.marks / module.name).exists():
+            return
+        if module.virgin is not None and module.virgin(live):
+            self.begin(module)
+            return
+        changes = len(tuple(live.changes()))
+        raise RefusedError(
+            f"module {module.name} is frozen (FRZ-1) and its cluster is deployed: "
+            f"{changes} change{'s' * (changes != 1)} needed, none made",
+            where=module.name,
+            hint=f"kbz drift {module.name} shows them; for one run: "
+            f"--lift-freeze {module.name} --reason 'who decided it, and why'",
+        )
+
+    def begin(self, module: Module) -> None:
+        """A first install, or a recovery whose name was typed, begins: its next run may finish it."""
+        self.marks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.marks / module.name).touch()
+
+    def converged(self, module: Module) -> None:
+        """The module is as described: a first install has ended."""
+        (self.marks / module.name).unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""What stops a stage before it begins: quorum arithmetic over every cluster that its hosts carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+BACK_TIMEOUT = 600.0
+"""Seconds for a member of a cluster to return after its host, or its Docker, was restarted."""
+
+
+class QuorumError(RefusedError):
+    """A stage would take a cluster below its majority. It may be allowed later, when members are back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A group that needs a majority, as it is now."""
+
+    name: str
+    members: frozenset[str]
+    up: frozenset[str]
+    """Members that count for the quorum now; an unreachable one does not."""
+    well: bool = True
+    """False when one of its checks is critical already."""
+
+    least: int | None = None
+    """Members that must stay up where that is no majority."""
+
+    @property
+    def majority(self) -> int:
+        """Members that must stay up."""
+        return len(self.members) // 2 + 1 if self.least is None else self.least
+
+    def survives(self, stopping: Iterable[str]) -> bool:
+        """Say whether the cluster keeps its quorum without these hosts, or has none to lose."""
+        lost = self.up & frozenset(stopping)
+        return not lost or len(self.up) < self.majority or len(self.up - lost) >= self.majority
+
+
+def disrupted(stage: Stage) -> frozenset[str]:
+    """Return the hosts on which the stage interrupts a running service."""
+    return frozenset(change.host for change in stage.changes if change.disrupts)
+
+
+def carried_by(stage: Stage, modules: Iterable[Module], site: Site) -> tuple[Module, ...]:
+    """Return the modules with a quorum that a disrupted host of the stage belongs to."""
+    hosts = disrupted(stage)
+    return tuple(
+        module
+        for module in modules
+        if module.members_up is not None
+        and hosts & {server.name for server in site.members(module.group)}
+    )
+
+
+def cluster_of(module: Module, live: Live) -> Cluster:
+    """Return a module's cluster as it is now."""
+    up = module.members_up(live) if module.members_up else frozenset()
+    everybody = frozenset(server.name for server in live.members)
+    members = module.voters(live) if module.voters else everybody
+    return Cluster(module.name, members, up, _trouble(module, live) is None, module.least_up)
+
+
+def _trouble(module: Module, live: Live) -> str | None:
+    """Return what the worst check of a module says, or None when none is critical."""
+    for finding in module.checks(live):
+        if finding.level is Level.CRITICAL:
+            return f"{finding.check}: {finding.message}"
+    return None
+
+
+def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
+    """Raise QuorumError when a cluster would lose its quorum by this stage."""
+    stopping = disrupted(stage)
+    for cluster in clusters:
+        if cluster.survives(stopping):
+            continue
+        down = sorted(cluster.members - cluster.up)
+        raise QuorumError(
+            f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.up))}, and {cluster.name} "
+            f"would keep {len(cluster.up - stopping)} of {len(cluster.members)} members; it needs {cluster.majority}",
+            where=cluster.name,
+            hint=(
+                f"bring back {', '.join(down)} first"
+                if down
+                else "one member at a time: use --limit with one host"
+            ),
+        )
+
+
+def back_again(module: Module, cluster: Cluster) -> Gate:
+    """Return the gate after a stage of another module: as many members as before, and as well as before."""
+
+    def reason(live: Live) -> str | None:
+        missing = sorted(cluster.up - cluster_of(module, live).up)
+        if missing:
+            return f"{', '.join(missing)} not back in {cluster.name}"
+        return _trouble(module, live) if cluster.well else None
+
+    return Gate(f"{cluster.name} is as before", reason, BACK_TIMEOUT)

@@ -1,0 +1,53 @@
+"""What must be true when a module has nothing more to do, and before the next one begins. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.errors import RefusedError, StepError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.site.module import Module
+
+
+def require_healthy(module: Module, live: Live) -> None:
+    """Raise RefusedError when a required module is not healthy on the selected hosts (ORD-2).
+
+    A host that can not be reached is reported as such by the run and stops nobody else.
+    """
+    told_only = {info.id for info in module.check_infos if not info.gates}
+    for finding in module.checks(live):
+        if finding.check in told_only:
+            continue
+        elsewhere = finding.host and finding.host not in live.selected
+        if finding.level < Level.UNKNOWN or elsewhere or finding.host in live.unreachable:
+            continue
+        raise RefusedError(
+            f"module {module.name} is required first and is not healthy: "
+            f"{finding.check}: {finding.message}",
+            where=finding.host,
+            hint=finding.hint or f"kbz run {module.name} --limit {finding.host or module.group}",
+        )
+
+
+def require_done(module: Module, live: Live) -> None:
+    """Raise StepError when a change is left on a host that could be read."""
+    for change in live.changes():
+        raise StepError(
+            f"{change.identity} is still not as described: {change.reason or 'no stage takes it'}",
+            where=change.host,
+            hint=f"kbz health {module.name}",
+        )
+
+
+def changed_back(module: Module, stage: Stage) -> StepError:
+    """Return the error for a stage that was applied and is needed again."""
+    change = stage.changes[0]
+    parts = ", ".join(
+        f"{item.attribute} is {item.observed!r}, wanted {item.wanted!r}"
+        for item in change.differences[:2]
+    )
+    return StepError(
+        f"stage “{stage.name}” was applied and the hosts still differ: "
+        f"{change.identity} on {change.host} ({parts})",
+        where=module.name,
+        hint="kbz plan shows the difference; something else changes it back",
+    )

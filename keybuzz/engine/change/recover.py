@@ -1,0 +1,182 @@
+"""`kbz recover`: a cluster comes back after a total stop, from the one member that has everything.
+
+1. nobody serves, and everybody can be asked; 2. what runs without serving is stopped; 3. every member's position is
+read; 4. the operator sees them and types the cluster's name; 5. the most advanced member makes a cluster of itself;
+6. the module's own rollout brings the others, and ends with plain members. Cut off after 5, `kbz run` goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from keybuzz.engine import events
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.conduct import Conductor
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.run import report_of_run
+from keybuzz.engine.look.observe import observe
+from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.outcomes import in_journal, remember
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.reports.report import Report
+from keybuzz.site.files.problems import nearest
+from keybuzz.site.module import Module, Position, Recovery
+from keybuzz.site.site import Site
+from keybuzz.transport.link import session
+
+if TYPE_CHECKING:
+    from nornir.core.task import Result, Task
+
+_POSITION_TIMEOUT = 600.0
+"""Seconds for a member to find its position: the server's crash recovery is part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who decides."""
+
+    show: Callable[[tuple[Position, ...], str], None]
+    """Gets the positions, and the member to start from: none when they do not prove which."""
+    ask: Callable[[str, str], str]
+    """Gets the cluster's name and the member to start from; returns what was typed for the name."""
+
+
+def recover(
+    workspace: Workspace, name: str, operator: Operator, wait: float, timeout: float
+) -> Report:
+    """Recover one cluster; RefusedError before anything was started when that is not proven to be right."""
+    module, recovery = _choose(name)
+    selected = frozenset(server.name for server in workspace.site.members(module.group))
+    folder = workspace.site.settings.state / "leases"
+    with (
+        leases(folder, workspace.lease_names(selected), workspace.command, wait, workspace.stop),
+        in_journal(workspace, "recover", (module,)) as number,
+    ):
+        started = time.monotonic()
+        before = survey(workspace, (module,), selected)
+        conductor = _conductor(workspace, before, module, started + timeout)
+        host = _decide(workspace, conductor, before, recovery, operator)
+        return remember(workspace, number, _bring_back(workspace, conductor, before, host))
+
+
+def _choose(name: str) -> tuple[Module, Recovery]:
+    known = {module.name: (module, module.recovery) for module in all_modules() if module.recovery}
+    if name not in known:
+        raise UsageError(f"nothing is known about how to recover {name}", hint=nearest(name, known))
+    module, recovery = known[name]
+    assert recovery is not None
+    return module, recovery
+
+
+def _conductor(workspace: Workspace, before: Survey, module: Module, deadline: float) -> Conductor:
+    site = workspace.site
+    marks = site.settings.state / "first-installs"
+    return Conductor(
+        workspace.nornir,
+        site,
+        (module,),
+        all_modules(),
+        before.descriptions,
+        before.selected,
+        workspace.listen,
+        deadline,
+        workspace.stop,
+        Freeze(frozenset(site.policies.freeze), NO_LIFT, marks),
+        last=before.snapshot,
+    )
+
+
+def _decide(
+    workspace: Workspace,
+    conductor: Conductor,
+    before: Survey,
+    recovery: Recovery,
+    operator: Operator,
+) -> str:
+    """Return the member to start from, after the operator has typed the cluster's name."""
+    module, site = conductor.modules[0], workspace.site
+    halting = recovery.halt(conductor.view(before.snapshot).live(module, site))
+    if halting is not None:
+        conductor.stage(module, halting, before.snapshot)
+    found = _positions(workspace, before.selected, recovery)
+    try:
+        host = recovery.choose(found)
+    except RefusedError:
+        operator.show(found, "")
+        raise
+    operator.show(found, host)
+    cluster = recovery.name(site)
+    if operator.ask(cluster, host) != cluster:
+        raise RefusedError(
+            f"the name of the cluster was not typed: it is {cluster}",
+            where=module.name,
+            hint="nothing was started; its members are stopped",
+        )
+    _require_still_down(workspace, conductor, recovery)
+    return host
+
+
+def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
+    """Look again: whoever typed the name may have taken an hour for it."""
+    conductor.last = observe(workspace.nornir, conductor.descriptions)
+    module = conductor.modules[0]
+    live = conductor.view(conductor.last).live(module, workspace.site)
+    if recovery.halt(live) is not None:
+        raise RefusedError(
+            "members were started since their positions were read",
+            where=module.name,
+            hint="nothing was started by kbz; give the command again",
+        )
+
+
+def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host: str) -> Report:
+    module = conductor.modules[0]
+    assert module.recovery is not None
+    assert conductor.last is not None
+    started = time.monotonic()
+    workspace.listen(events.Planned(before.plan))
+    # From here on a run that goes on from a recovery that was cut off is no change of a frozen cluster.
+    conductor.freeze.begin(module)
+    error: KbzError | None = None
+    try:
+        live = conductor.view(conductor.last).live(module, workspace.site)
+        snapshot = conductor.stage(module, module.recovery.start(live, host), conductor.last)
+        conductor.run(snapshot)
+    except KbzError as stopped:
+        error = stopped
+    done = report_of_run(workspace, conductor, before, error, time.monotonic() - started)
+    return replace(done, verb="recover")
+
+
+def _positions(
+    workspace: Workspace, selected: frozenset[str], recovery: Recovery
+) -> tuple[Position, ...]:
+    chosen = workspace.nornir.filter(filter_func=lambda host: host.name in selected)
+    chosen.data.reset_failed_hosts()
+    found = chosen.run(task=_ask, recovery=recovery, on_failed=True)
+    chosen.data.reset_failed_hosts()
+    answers = {
+        host: results[0].result
+        if results[0].exception is None
+        else Answer("position", problem=str(results[0].exception))
+        for host, results in found.items()
+    }
+    return tuple(recovery.position(host, answers[host]) for host in sorted(answers))
+
+
+def _ask(task: Task, recovery: Recovery) -> Result:
+    from nornir.core.task import Result
+
+    site: Site = task.nornir.config.user_defined["site"]
+    reading = recovery.positions(site, site.server(task.host.name))
+    payload = {"key": site.digest_key.key.hex(), "resources": [], "readings": [reading.query()]}
+    reply = session(task).request("probe", payload, timeout=_POSITION_TIMEOUT)
+    answer = reply["answers"][0]
+    found = Answer(reading.name, answer.get("value"), answer.get("problem", ""))
+    return Result(host=task.host, result=found)

@@ -1,0 +1,318 @@
+"""`kbz restart`: what runs begins anew, one member at a time, the leader last and after a hand-over.
+
+A restart changes no description, so that it is not subject to the freeze. What is still to do follows from marks:
+which start of each container, or which boot of each host, was seen when the restart began. They are in the journal,
+so that a restart that was cut off goes on without repeating what it has done.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from keybuzz.engine import events
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.conduct import Conductor
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.run import ended, with_error
+from keybuzz.engine.look.observe import Snapshot
+from keybuzz.engine.look.survey import Survey, judge, survey
+from keybuzz.engine.memory.journal import Marks
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.plan import Change, Plan
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.restart import ContainerRestart, Reboot, ServiceRestart
+from keybuzz.model.host.system import SystemdUnit
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.report import Report
+from keybuzz.site.module import Description, Module
+from keybuzz.site.site import Site
+
+BACK_TIMEOUT = 600.0
+"""Seconds for a group to be whole again after one of its members began anew."""
+FIRST_TIMEOUT = 60.0
+"""Seconds for a group to be whole before anything is touched."""
+_KINDS = (ContainerRestart, Reboot, ServiceRestart)
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRequest:
+    """What was asked for."""
+
+    module: Module
+    """Whose containers restart; or the module of `reboots`."""
+    selected: frozenset[str]
+    wait: float = 0.0
+    """Seconds to wait for another run's lease."""
+    timeout: float = 7200.0
+    """Seconds for all of it."""
+    since: int = 0
+    """Number in the journal of the restart that this one goes on with."""
+
+
+def reboots(group: str) -> Module:
+    """Return the module whose only wish is that its hosts have booted again."""
+    return Module(
+        name="reboot",
+        number=0,
+        title="Reboot",
+        group=group,
+        requires=(),
+        describe=lambda site, server: Description((Reboot(),)),
+        next_stage=lambda live: None,
+        checks=lambda live: (),
+    )
+
+
+def restart(workspace: Workspace, request: RestartRequest) -> Report:
+    """Restart every selected member, one at a time; the journal keeps the marks before the first."""
+    folder = workspace.site.settings.state / "leases"
+    names = workspace.lease_names(request.selected)
+    with (
+        leases(folder, names, workspace.command, request.wait, workspace.stop),
+        in_journal(workspace, "restart", (request.module,)) as number,
+    ):
+        marks = workspace.journal.marks(request.since) if request.since else None
+        if marks is None:
+            marks = _seen(workspace, request)
+        workspace.journal.mark(number, marks)
+        return remember(workspace, number, _conducted(workspace, request, marks))
+
+
+def marked(module: Module, marks: Marks) -> Module:
+    """Return the module with the wish, on each marked host, that what was seen there has begun anew."""
+
+    def describe(site: Site, server: Server) -> Description:
+        found = module.describe(site, server)
+        here = marks.get(server.name, {})
+        kept = tuple(item for item in found.resources if not isinstance(item, _KINDS))
+        wishes = tuple(
+            replace(wish, seen=here[wish.identity])
+            for wish in _wishes(found)
+            if wish.identity in here
+        )
+        return replace(found, resources=(*kept, *wishes))
+
+    return replace(module, describe=describe)
+
+
+def restartable(item: Resource) -> bool:
+    """Say whether `kbz restart` restarts it: a container, or a unit that serves."""
+    return isinstance(item, Container) or (isinstance(item, SystemdUnit) and item.serves)
+
+
+def _wishes(found: Description) -> tuple[ContainerRestart | Reboot | ServiceRestart, ...]:
+    wishes: list[ContainerRestart | Reboot | ServiceRestart] = []
+    for item in found.resources:
+        if isinstance(item, Container):
+            wishes.append(ContainerRestart(item.container, item.stop_timeout))
+        elif isinstance(item, SystemdUnit) and restartable(item):
+            wishes.append(ServiceRestart(item.unit))
+        elif isinstance(item, Reboot):
+            wishes.append(item)
+    return tuple(wishes)
+
+
+def _seen(workspace: Workspace, request: RestartRequest) -> Marks:
+    """Return what runs now; RefusedError when a selected host can not tell."""
+    site = workspace.site
+    wishes = {
+        host: _wishes(request.module.describe(site, site.server(host)))
+        for host in sorted(request.selected)
+    }
+    blank = {host: {wish.identity: "" for wish in mine} for host, mine in wishes.items()}
+    found = survey(workspace, (marked(request.module, blank),), request.selected)
+    marks: dict[str, dict[str, str]] = {}
+    for host, mine in wishes.items():
+        if host in found.snapshot.unreachable:
+            raise RefusedError(
+                f"can not be asked: {found.snapshot.unreachable[host]}",
+                where=host,
+                hint="bring it back first, or leave it out with --limit; nothing was restarted",
+            )
+        states = found.snapshot.observations[host].states
+        for wish in mine:
+            state = states[wish.identity]
+            if state.problem or not state.attributes.get("running"):
+                raise RefusedError(
+                    state.problem or f"{wish.name} does not run",
+                    where=host,
+                    hint=f"kbz run {request.module.name} --limit {host}; nothing was restarted",
+                )
+            marks.setdefault(host, {})[wish.identity] = str(state.attributes["started"])
+    return marks
+
+
+def left(live: Live) -> dict[str, tuple[Change, ...]]:
+    """Return what is still to begin anew, by host."""
+    return {
+        host: mine
+        for host, view in live.hosts.items()
+        if (mine := tuple(c for c in view.changes if isinstance(c.resource, _KINDS)))
+    }
+
+
+def next_step(live: Live, clusters: tuple[tuple[Module, Live], ...]) -> Stage | None:
+    """Return the restart of one more member, or the hand-over that it needs first; None when all are done.
+
+    `live` says what is to begin anew, `clusters` who leads. A member that leads comes last.
+    """
+    waiting = left(live)
+    if not waiting:
+        return None
+    host = min(waiting, key=lambda name: (_leads(clusters, name), name))
+    released = _released(clusters, host)
+    own = released.get(live.module)
+    if own is not None and own.changes:
+        return own
+    stage = _restart(host, waiting[host])
+    # The conductor asks every other module for its release before it interrupts the host.
+    return stage if own is None else replace(stage, before=own.after)
+
+
+def _leads(clusters: tuple[tuple[Module, Live], ...], host: str) -> bool:
+    if any(module.writer(live) == host for module, live in clusters):
+        return True
+    return any(stage.changes for stage in _released(clusters, host).values())
+
+
+def _released(clusters: tuple[tuple[Module, Live], ...], host: str) -> dict[str, Stage]:
+    return {
+        module.name: stage
+        for module, live in clusters
+        if host in live.hosts and (stage := module.release(live, host)) is not None
+    }
+
+
+def _restart(host: str, mine: tuple[Change, ...]) -> Stage:
+    what = " and ".join(change.resource.name for change in mine)
+    reboot = any(isinstance(change.resource, Reboot) for change in mine)
+
+    def not_back(now: Live) -> str | None:
+        if host not in now.hosts:
+            return f"{host} does not answer: {now.unreachable.get(host, 'it was not asked')}"
+        return f"{host} has not begun anew" if host in left(now) else None
+
+    return Stage(
+        f"reboot {host}" if reboot else f"restart {what} on {host}",
+        mine,
+        after=Gate(f"{host} has begun anew", not_back, BACK_TIMEOUT),
+    )
+
+
+def whole(module: Module, timeout: float) -> Gate:
+    """Return the gate that holds when every check of a module is good on every member."""
+
+    def reason(live: Live) -> str | None:
+        for finding in module.checks(live):
+            if finding.level >= Level.UNKNOWN:
+                where = f"{finding.host}: " if finding.host else ""
+                return f"{where}{finding.check}: {finding.message}"
+        return None
+
+    return Gate(f"{module.name} is whole", reason, timeout)
+
+
+def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> Report:
+    started = time.monotonic()
+    module = marked(request.module, marks)
+    clusters = _clusters(workspace, request)
+    modules = (*(found for found in clusters if found.name != module.name), module)
+    before = _only_restarts(survey(workspace, modules, request.selected))
+    workspace.listen(events.Planned(before.plan))
+    conductor = Conductor(
+        workspace.nornir,
+        workspace.site,
+        modules,
+        all_modules(),
+        before.descriptions,
+        request.selected,
+        workspace.listen,
+        started + request.timeout,
+        workspace.stop,
+        Freeze(frozenset(), NO_LIFT, workspace.site.settings.state / "first-installs"),
+    )
+    error: KbzError | None = None
+    try:
+        _roll(conductor, module, clusters, before.snapshot)
+    except KbzError as stopped:
+        error = stopped
+    snapshot = conductor.last or before.snapshot
+    after = _only_restarts(
+        judge(workspace, modules, request.selected, conductor.descriptions, snapshot)
+    )
+    touched = {result.change.host for result in conductor.results}
+    hosts = {
+        host: ended(host, after, conductor.results, error)
+        for host in sorted(request.selected | touched)
+    }
+    workspace.listen(events.Judged(after.findings))
+    seconds = time.monotonic() - started
+    return with_error(report_of(workspace, "restart", after, hosts, seconds, before.plan), error)
+
+
+def _clusters(workspace: Workspace, request: RestartRequest) -> tuple[Module, ...]:
+    """Return the modules whose health decides: the one that restarts, or every one with a quorum on the hosts."""
+    if request.module.name != "reboot":
+        return (marked(request.module, {}),)
+    site = workspace.site
+    return tuple(
+        module
+        for module in all_modules()
+        if module.members_up is not None
+        and request.selected & {server.name for server in site.members(module.group)}
+    )
+
+
+def _roll(
+    conductor: Conductor, module: Module, clusters: tuple[Module, ...], snapshot: Snapshot
+) -> None:
+    """Prove, restart one member, prove again, until none is left. A cluster with nobody up has nothing to lose."""
+    timeout = FIRST_TIMEOUT
+    site = conductor.site
+    installed = [
+        found
+        for found in clusters
+        if found.members_up is None or found.members_up(conductor.view(snapshot).live(found, site))
+    ]
+    while True:
+        snapshot = _regained(conductor, module, installed, snapshot)
+        for found in installed:
+            gate = Stage("proof", (), after=whole(found, timeout))
+            snapshot = conductor.stage(found, gate, snapshot)
+        view = conductor.view(snapshot)
+        lives = tuple((found, view.live(found, site)) for found in installed)
+        stage = next_step(view.live(module, site), lives)
+        if stage is None:
+            return
+        snapshot = conductor.stage(module, stage, snapshot)
+        timeout = BACK_TIMEOUT
+
+
+def _regained(
+    conductor: Conductor, module: Module, clusters: list[Module], snapshot: Snapshot
+) -> Snapshot:
+    """Let every host that has begun anew take back what was released before: its node takes pods again."""
+    for found in clusters:
+        waiting = left(conductor.view(snapshot).live(module, conductor.site))
+        for host in sorted(conductor.selected - set(waiting)):
+            live = conductor.view(snapshot).live(found, conductor.site)
+            if host in live.hosts and (stage := found.regain(live, host)) is not None:
+                snapshot = conductor.stage(found, stage, snapshot)
+    return snapshot
+
+
+def _only_restarts(found: Survey) -> Survey:
+    """Return the survey whose plan is what begins anew; drift is another verb's matter."""
+    changes = {
+        host: mine
+        for host, every in found.plan.changes.items()
+        if (mine := tuple(c for c in every if isinstance(c.resource, _KINDS)))
+    }
+    return replace(found, plan=Plan(changes))

@@ -1,0 +1,282 @@
+"""`kbz secrets rotate`: a new value for one credential, in the order that keeps the live cluster working.
+
+1. the cluster must be whole and as described; 2. the new value is kept beside the store; 3. the cluster takes it,
+described with the new value (and beside the old one, where it can take both), then who uses it takes it; 4. every
+member proves it by a real login; 5. the store is switched; 6. a cluster that takes both drops the old one; 7. a look
+at the cluster with the store as it is now finds nothing to do. Cut off at any point, the same command goes on: the
+value that was begun with is the one that is used, and each step finds out by itself whether it is still to be done.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.freeze import lift
+from keybuzz.engine.change.rotation_proof import prove
+from keybuzz.engine.change.run import RunRequest, conducted
+from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import InputError, RefusedError, StepError, UsageError
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.redact import Redactor
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.credentials.pending import begin, forget, pending, switch
+from keybuzz.site.credentials.schema import Credential, find
+from keybuzz.site.credentials.store import hidden, load_credentials
+from keybuzz.site.files.problems import nearest
+from keybuzz.site.module import Description, Module, Rotation
+from keybuzz.site.site import Site
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+
+
+@dataclass(frozen=True, slots=True)
+class RotateWords:
+    """What was typed after `kbz secrets rotate`."""
+
+    service: str
+    wait: float
+    """Seconds to wait for another run's lease."""
+    timeout: float
+    """Seconds for the changes."""
+    keep_old: bool = False
+    """Stop before the old value is dropped."""
+    lifted: tuple[str, ...] = ()
+    """Frozen modules that this rotation may change (FRZ-1)."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One rotation, found."""
+
+    module: Module
+    rotation: Rotation
+    item: Credential
+    request: RunRequest
+    keep_old: bool
+
+
+def rotate(workspace: Workspace, words: RotateWords) -> Report:
+    """Rotate one credential; RefusedError before anything was changed when the cluster is not fit for it."""
+    job = _job(workspace, words)
+    modules, selected = job.request.modules, job.request.selected
+    folder = workspace.site.settings.state / "leases"
+    names = workspace.lease_names(selected)
+    with (
+        leases(folder, names, workspace.command, words.wait, workspace.stop),
+        in_journal(workspace, "rotate", modules) as number,
+    ):
+        return remember(workspace, number, _rotate(workspace, job))
+
+
+def require_service(service: str, *, keep_old: bool = False) -> None:
+    """Raise UsageError when nothing of that name can be rotated, or not like that."""
+    _, rotation = _choose(service)
+    if keep_old and not rotation.keeps_old:
+        raise UsageError(
+            f"{service} has one value at a time, so that the old one can not be kept",
+            hint="docs/credentials.md says what its applications see",
+        )
+
+
+def _job(workspace: Workspace, words: RotateWords) -> _Job:
+    require_service(words.service, keep_old=words.keep_old)
+    module, rotation = _choose(words.service)
+    item = find(rotation.credential)
+    if item is None:
+        raise InputError(f"{rotation.credential} is not in the schema", where=words.service)
+    known = {found.name: found for found in all_modules()}
+    chain = (_rotating(module, rotation), *(known[name] for name in rotation.followers))
+    selected = frozenset(
+        server.name for found in chain for server in workspace.site.members(found.group)
+    )
+    lifted = lift(words.lifted, words.reason, chain)
+    _require_free(workspace.site, chain, lifted.modules)
+    request = RunRequest(chain, selected, timeout=words.timeout, lifted=lifted)
+    return _Job(module, rotation, item, request, words.keep_old)
+
+
+def _require_free(site: Site, chain: tuple[Module, ...], lifted: frozenset[str]) -> None:
+    """Ask for the lift of all at once, before a value is begun with: half a rotation is worse than none (FRZ-1)."""
+    frozen = [m.name for m in chain if (m.frozen_as or m.group) in site.policies.freeze]
+    if set(frozen) <= lifted:
+        return
+    words = " ".join(f"--lift-freeze {name}" for name in frozen)
+    raise RefusedError(
+        f"{' and '.join(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen (FRZ-1), and a rotation changes them",
+        where=chain[0].name,
+        hint=f"for this one: {words} --reason 'who decided it, and why'",
+    )
+
+
+def _choose(service: str) -> tuple[Module, Rotation]:
+    known = {
+        found.service: (module, found) for module in all_modules() for found in module.rotations
+    }
+    if service not in known:
+        raise UsageError(f"there is no rotation {service}", hint=nearest(service, known))
+    module, rotation = known[service]
+    if rotation.refused:
+        raise RefusedError(
+            f"{service} is not rotated by kbz: {rotation.refused}",
+            where=service,
+            hint="nothing was changed; docs/credentials.md says why",
+        )
+    return module, rotation
+
+
+def _rotating(module: Module, rotation: Rotation) -> Module:
+    """Return the module as a rotation runs it: its own stages, and the logins among what each member is asked."""
+
+    def describe(site: Site, server: Server) -> Description:
+        found = module.describe(site, server)
+        return replace(found, readings=(*found.readings, *rotation.logins(site, server)))
+
+    return replace(module, next_stage=rotation.next_stage, describe=describe)
+
+
+def _rotate(workspace: Workspace, job: _Job) -> Report:
+    started = time.monotonic()
+    store, item = workspace.site.settings.credentials, job.item
+    if pending(store, item) is None:
+        _require_quiet(survey(workspace, job.request.modules, job.request.selected))
+    done: list[Report] = []
+    if begin(store, item) != workspace.site.secret(item.name):
+        target = with_secret(workspace, begin(store, item))
+        done.append(conducted(target, job.request))
+        if done[-1].exit_code is not ExitCode.GOOD:
+            return _unfinished(done[-1], job, "the store still holds the old value")
+        prove(target, job.module, job.rotation)
+        switch(store, item)
+    now = with_credentials(workspace, load_credentials(store))
+    if job.rotation.keeps_old and job.keep_old:
+        return _with_both(now, job, done, time.monotonic() - started)
+    if job.rotation.keeps_old:
+        done.append(conducted(now, job.request))
+        if done[-1].exit_code is not ExitCode.GOOD:
+            return _unfinished(
+                done[-1], job, "the store holds the new value, the old one is good too"
+            )
+    after = survey(now, job.request.modules, job.request.selected)
+    if after.plan.size or after.snapshot.unreachable:
+        raise StepError(
+            "the store was switched, and the cluster is not as it describes it",
+            where=job.rotation.service,
+            hint=f"kbz plan {job.module.name}; the same command goes on from here",
+        )
+    forget(store, item)
+    return _report(now, job, after, done, time.monotonic() - started)
+
+
+def _report(
+    workspace: Workspace, job: _Job, after: Survey, done: list[Report], seconds: float
+) -> Report:
+    plan = done[0].plan if done else after.plan
+    report = report_of(workspace, "rotate", after, _together(job, done), seconds, plan)
+    return replace(report, findings=(*report.findings, *_other_consumers(job)))
+
+
+def _together(job: _Job, done: list[Report]) -> dict[str, HostReport]:
+    """Return each host's end: what was changed there in all."""
+    hosts: dict[str, HostReport] = {}
+    for host in sorted(job.request.selected):
+        changed = sum(r.hosts[host].changed for r in done if host in r.hosts)
+        hosts[host] = HostReport(host, Outcome.CHANGED if changed else Outcome.OK, changed)
+    return hosts
+
+
+def _with_both(workspace: Workspace, job: _Job, done: list[Report], seconds: float) -> Report:
+    """Return the report of a rotation that stops where both values are good; what is left is no fault."""
+    service = job.rotation.service
+    both = Finding(
+        "secrets.old",
+        Level.WARN,
+        f"the store holds the new value of {service}, and the cluster takes the old one too",
+        hint=f"give applications the new value, then kbz secrets rotate {service} drops the old one",
+    )
+    found = survey(workspace, job.request.modules, job.request.selected)
+    report = _report(workspace, job, found, done, seconds)
+    return replace(report, findings=(*report.findings, both))
+
+
+def _other_consumers(job: _Job) -> tuple[Finding, ...]:
+    """Return a warning for each other group that needs the value: its own module brings it there."""
+    reached = {module.group for module in job.request.modules}
+    return tuple(
+        Finding(
+            "secrets.consumers",
+            Level.WARN,
+            f"{group} uses {job.item.name} too, and applications may",
+            hint="run the modules of that group now; new connections with the old value are refused",
+        )
+        for group in job.item.consumers
+        if group not in reached
+    )
+
+
+def _require_quiet(found: Survey) -> None:
+    """A rotation begins on a cluster that is whole and as described, so that all that it meets is its own doing."""
+    module = found.modules[0].name
+    for host, reason in sorted(found.snapshot.unreachable.items()):
+        raise RefusedError(f"can not be asked: {reason}", where=host, hint="bring it back first")
+    if found.plan.size:
+        names = " ".join(item.name for item in found.modules)
+        raise RefusedError(
+            f"{found.plan.size} things are not as described; a rotation would not know its own changes",
+            where=module,
+            hint=f"kbz plan {names}, then kbz run {names}",
+        )
+    for finding in found.findings:
+        if finding.level >= Level.UNKNOWN:
+            raise RefusedError(
+                f"{finding.check}: {finding.message}",
+                where=finding.host or module,
+                hint=finding.hint or f"kbz health {module}",
+            )
+
+
+def _unfinished(done: Report, job: _Job, state: str) -> Report:
+    hint = (
+        f"{state}; kbz secrets rotate {job.rotation.service} goes on from here"
+        " with the value that it began with"
+    )
+    return replace(done, verb="rotate", error=f"{done.error}\n  → {hint}".lstrip())
+
+
+def with_secret(workspace: Workspace, secret: Secret) -> Workspace:
+    """Return the workspace over a site that has another value for one credential, and knows the one before."""
+    former = {secret.name: workspace.site.secret(secret.name)}
+    found = with_credentials(workspace, {**workspace.site.credentials, secret.name: secret})
+    site = replace(found.site, former=former)
+    found.nornir.config.user_defined["site"] = site
+    return replace(found, site=site)
+
+
+def with_credentials(workspace: Workspace, credentials: Mapping[str, Secret]) -> Workspace:
+    """Return the workspace over other credentials; old and new values are masked in what hosts answer from now on."""
+    site = replace(workspace.site, credentials=credentials)
+    masked = (*hidden(workspace.site.credentials), *hidden(credentials))
+    config = copy.copy(workspace.nornir.config)
+    config.user_defined = {**config.user_defined, "site": site, "redactor": Redactor(masked)}
+    for host in workspace.nornir.inventory.hosts.values():
+        # A session masks what it knew when it opened.
+        host.close_connections()
+    return replace(workspace, site=site, nornir=_nornir(workspace.nornir, config))
+
+
+def _nornir(nornir: Nornir, config: object) -> Nornir:
+    found = copy.copy(nornir)
+    found.config = config  # type: ignore[assignment]  # the same class; only its site differs
+    return found

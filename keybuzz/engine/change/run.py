@@ -1,0 +1,138 @@
+"""`kbz run`: the one verb that changes hosts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from keybuzz.engine import events
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.conduct import Conductor
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze, Lift
+from keybuzz.engine.change.saved_plan import SavedPlan
+from keybuzz.engine.change.steps import StepResult
+from keybuzz.engine.images.versions import require_pullable
+from keybuzz.engine.look.survey import Survey, judge, survey
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What was asked for."""
+
+    modules: tuple[Module, ...]
+    """The chain, with what is required, in order."""
+    selected: frozenset[str]
+    wait: float = 0.0
+    """Seconds to wait for another run's lease."""
+    timeout: float = 3600.0
+    """Seconds for the whole run."""
+    saved: SavedPlan | None = None
+    """Apply exactly this, or nothing."""
+    lifted: Lift = NO_LIFT
+    """Frozen modules that this run may change (FRZ-1)."""
+
+
+def run(workspace: Workspace, request: RunRequest) -> Report:
+    """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
+    folder = workspace.site.settings.state / "leases"
+    names = workspace.lease_names(request.selected)
+    with (
+        leases(folder, names, workspace.command, request.wait, workspace.stop),
+        in_journal(workspace, "run", request.modules) as number,
+    ):
+        return remember(workspace, number, conducted(workspace, request))
+
+
+def conducted(workspace: Workspace, request: RunRequest) -> Report:
+    """Do what a request asks for; the caller holds the leases and keeps the journal."""
+    started = time.monotonic()
+    before = survey(workspace, request.modules, request.selected)
+    workspace.listen(events.Planned(before.plan))
+    conductor = Conductor(
+        workspace.nornir,
+        workspace.site,
+        request.modules,
+        all_modules(),
+        before.descriptions,
+        request.selected,
+        workspace.listen,
+        started + request.timeout,
+        workspace.stop,
+        Freeze(
+            frozenset(workspace.site.policies.freeze),
+            request.lifted,
+            workspace.site.settings.state / "first-installs",
+        ),
+    )
+    error: KbzError | None = None
+    try:
+        if request.saved is not None:
+            request.saved.require_same(before.plan)
+        require_pullable(workspace.site, before.plan)
+        conductor.run(before.snapshot)
+    except KbzError as stopped:
+        error = stopped
+    seconds = time.monotonic() - started
+    return report_of_run(workspace, conductor, before, error, seconds)
+
+
+def report_of_run(
+    workspace: Workspace,
+    conductor: Conductor,
+    before: Survey,
+    error: KbzError | None,
+    seconds: float,
+) -> Report:
+    """Judge what the conductor has read last, and report what became of every host."""
+    snapshot = conductor.last or before.snapshot
+    after = before
+    if snapshot is not before.snapshot:
+        descriptions = conductor.descriptions
+        after = judge(workspace, before.modules, before.selected, descriptions, snapshot)
+    # What is inside a cluster is written on its leader, whether --limit names that host or not.
+    touched = {result.change.host for result in conductor.results}
+    hosts = {
+        host: ended(host, after, conductor.results, error)
+        for host in sorted(before.selected | touched)
+    }
+    workspace.listen(events.Judged(after.findings))
+    report = report_of(workspace, "run", after, hosts, seconds, before.plan)
+    return with_error(report, error)
+
+
+def with_error(report: Report, error: KbzError | None) -> Report:
+    """Return the report with what stopped its verb."""
+    if error is None:
+        return report
+    return replace(report, error=str(error), error_code=error.code)
+
+
+def ended(
+    host: str, after: Survey, results: Iterable[StepResult], error: KbzError | None
+) -> HostReport:
+    """Return one host's end: the worst thing that happened to it."""
+    mine = [result for result in results if result.change.host == host]
+    count = Counter(result.outcome for result in mine)
+    remaining = len(after.plan.of(host))
+    for outcome in (Outcome.FAILED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.UNREACHABLE):
+        if count[outcome]:
+            worst = next(result for result in mine if result.outcome is outcome)
+            return HostReport(
+                host, outcome, count[Outcome.CHANGED], remaining, worst.what, worst.hint
+            )
+    if host in after.snapshot.unreachable:
+        reason = after.snapshot.unreachable[host]
+        return HostReport(host, Outcome.UNREACHABLE, count[Outcome.CHANGED], what=reason)
+    if remaining and error is not None:
+        return HostReport(host, Outcome.SKIPPED, count[Outcome.CHANGED], remaining)
+    outcome = Outcome.CHANGED if count[Outcome.CHANGED] else Outcome.OK
+    return HostReport(host, outcome, count[Outcome.CHANGED], remaining)

@@ -1,0 +1,97 @@
+"""A plan in a file: shown to somebody today, applied exactly so tomorrow, or refused when the hosts have moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keybuzz.model.core.errors import InputError, RefusedError
+from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.record import FORMAT_VERSION, plan_document
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """What `kbz plan --out` wrote."""
+
+    path: Path
+    modules: tuple[str, ...]
+    """The modules that were named; what they require comes by itself."""
+    hosts: frozenset[str]
+    fingerprint: str
+    size: int
+
+    def require_same(self, plan: Plan) -> None:
+        """Raise RefusedError when the hosts now need something else than when the plan was saved."""
+        if fingerprint(plan_document(plan)) != self.fingerprint:
+            raise RefusedError(
+                f"the hosts have moved since this plan was saved: it had {self.size} changes, "
+                f"now {plan.size} are needed, or others",
+                where=str(self.path),
+                hint="kbz plan shows what is needed now; save it again with --out",
+            )
+
+
+def fingerprint(document: dict[str, Any]) -> str:
+    """Return a digest of every change of a plan's document, with what was observed and what is wanted."""
+    text = json.dumps(document["changes"], sort_keys=True)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_place(path: Path) -> None:
+    """Raise InputError when no plan can be written there: known before any host is asked."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        raise InputError(
+            f"no plan can be written there: {error.strerror}",
+            where=str(path.parent),
+            hint="give --out FILE in a folder that exists and that this user may write to",
+        ) from error
+
+
+def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]) -> None:
+    """Write the plan, 0600: it says much about the hosts, but holds no secret."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "modules": list(modules),
+        "hosts": sorted(hosts),
+        "plan": plan_document(plan),
+    }
+    temporary = path.with_name(f".{path.name}.kbz-new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2, ensure_ascii=False)
+    temporary.replace(path)
+
+
+def load(path: Path) -> SavedPlan:
+    """Read a saved plan; InputError when it is not one."""
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        if document["format_version"] != FORMAT_VERSION:
+            raise InputError("was saved by another version of kbz", where=str(path))
+        return SavedPlan(
+            path,
+            tuple(map(str, document["modules"])),
+            frozenset(map(str, document["hosts"])),
+            fingerprint(document["plan"]),
+            int(document["plan"]["size"]),
+        )
+    except OSError as error:
+        raise InputError(
+            f"can not be read: {error.strerror}",
+            where=str(path),
+            hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "is no saved plan", where=str(path), hint="kbz plan MODULE --out FILE writes one"
+        ) from error

@@ -1,0 +1,265 @@
+"""`kbz drift`: what is not as described and what nobody described, against the run before. It changes nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from keybuzz.engine import events
+from keybuzz.engine.drift import strays
+from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.observe import Snapshot, observe
+from keybuzz.engine.look.survey import Survey, describe_scope, judge
+from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.memory.lock import at_work, leases
+from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.plan import Action, Change, Plan
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.strays import Explained
+from keybuzz.model.reports.drift import DriftItem, DriftReport, compare
+from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.module import Description, Module
+
+VERB = "drift"
+LEASE = "drift"
+"""One for the whole site: two at once would both compare with the same run before."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRequest:
+    """What was asked for."""
+
+    modules: tuple[Module, ...]
+    """The chain, with what is required, in order."""
+    selected: frozenset[str]
+    every: tuple[Module, ...]
+    """All modules that there are: together they explain what is on a host."""
+    deadline: float | None = None
+    """Seconds, after which hosts that have not answered are unknown; None: as long as a host may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What descriptions explain on each host, made before any host is asked."""
+
+    explained: Mapping[str, Explained]
+    words: frozenset[str]
+    problems: Mapping[str, str]
+    """Host to why its strays can not be told: some module can not describe it."""
+
+
+def drift(workspace: Workspace, request: DriftRequest) -> Report:
+    """Look, compare with the last run of the same modules, and write it all into the journal.
+
+    While another one is at work this ends at once, is in the journal as skipped, and has looked at nothing.
+    """
+    folder = workspace.site.settings.state / "leases"
+    with ExitStack() as held:
+        try:
+            held.enter_context(leases(folder, (LEASE,), workspace.command))
+        except RefusedError as refused:
+            return _skipped(workspace, request, refused)
+        number = held.enter_context(in_journal(workspace, VERB, request.modules))
+        return _drift(workspace, request, number)
+
+
+def _skipped(workspace: Workspace, request: DriftRequest, refused: RefusedError) -> Report:
+    error = f"skipped: {refused.what}"
+    hosts = {host: HostReport(host, Outcome.SKIPPED) for host in sorted(request.selected)}
+    names = tuple(module.name for module in request.modules)
+    code = ExitCode.REFUSED
+    report = Report(VERB, names, hosts, Plan({}), (), (), 0.0, error=error, error_code=code)
+    number = workspace.journal.begin(
+        VERB, (workspace.command,), names, workspace.clock(), workspace.site.root
+    )
+    records = {host: HostRecord(host, Outcome.SKIPPED, 0, "") for host in hosts}
+    workspace.journal.end(number, workspace.clock(), int(code), records, "", error)
+    return replace(report, number=number)
+
+
+def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
+    started = time.monotonic()
+    ground = _ground(workspace, request)
+    busy = set(_busy(workspace, request))
+    found = _survey(workspace, request, ground)
+    busy |= set(_busy(workspace, request))
+    hosts = {host: _host(host, found) for host in sorted(request.selected)}
+    names = tuple(module.name for module in request.modules)
+    before = workspace.journal.last_look(VERB, names)
+    previous = workspace.journal.drift(before.number) if before else ()
+    servers = {server.name for server in workspace.site.servers}
+    items = compare(
+        _items(found, ground),
+        (item for item in previous if not item.host or item.host in servers),
+        _looked(found, ground),
+        number,
+    )
+    report = replace(
+        report_of(workspace, VERB, found, hosts, time.monotonic() - started),
+        drift=DriftReport(items, before.number if before else 0),
+        warnings=(*sorted(busy), *_problems(found, ground)),
+    )
+    return remember(workspace, number, report, _records(report))
+
+
+def _busy(workspace: Workspace, request: DriftRequest) -> Iterator[str]:
+    """Yield who changes these hosts meanwhile: what stands half-way is nobody's drift, and drift waits for nobody."""
+    folder = workspace.site.settings.state / "leases"
+    for who in at_work(folder, workspace.lease_names(request.selected)):
+        yield f"{who}: what it has not yet done looks like drift"
+
+
+def _ground(workspace: Workspace, request: DriftRequest) -> Ground:
+    """Describe every module of every host, so that a chain of few modules takes nothing of others for a stray."""
+    site = workspace.site
+    known: dict[str, Explained] = {}
+    unclear: dict[str, str] = {}
+    for host in sorted(request.selected):
+        try:
+            known[host] = strays.explained(site, site.server(host), request.every)
+        except KbzError as error:
+            unclear[host] = error.sentence
+    try:
+        words = strays.words(site, request.every)
+    except KbzError as error:
+        return Ground({}, frozenset(), dict.fromkeys(request.selected, error.sentence))
+    return Ground(known, words, unclear)
+
+
+def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Survey:
+    """Ask every host once, for its modules and for strays, and judge."""
+    descriptions = describe_scope(workspace, request.modules, request.selected)
+    for host, known in ground.explained.items():
+        asked = {strays.READING: Description((), (strays.sweep(known),))}
+        modules = {**descriptions[host].modules, **asked}
+        descriptions[host] = replace(descriptions[host], modules=modules)
+    names = ", ".join(module.name for module in request.modules)
+    workspace.listen(events.Reading(len(descriptions), names))
+    snapshot = _heard(workspace, descriptions, request.deadline)
+    for host, reason in snapshot.unreachable.items():
+        workspace.listen(events.HostLost(host, reason))
+    return judge(workspace, request.modules, request.selected, descriptions, snapshot)
+
+
+def _heard(
+    workspace: Workspace, descriptions: Mapping[str, HostDescription], deadline: float | None
+) -> Snapshot:
+    """Return what hosts say, at the deadline at the latest: who has not answered by then is unheard."""
+    if deadline is None:
+        return observe(workspace.nornir, descriptions)
+    heard = Snapshot({}, {})
+    ended = threading.Condition()
+    waiting = set(descriptions)
+    failures: list[BaseException] = []
+
+    def ask(host: str) -> None:
+        nonlocal heard
+        try:
+            answer = observe(workspace.nornir, {host: descriptions[host]})
+            with ended:
+                heard = heard.with_newer(answer)
+        except BaseException as failure:
+            failures.append(failure)
+        with ended:
+            waiting.discard(host)
+            ended.notify()
+
+    for host in sorted(descriptions):
+        threading.Thread(target=ask, args=(host,), name=f"unheard-{host}", daemon=True).start()
+    with ended:
+        ended.wait_for(lambda: not waiting, timeout=deadline)
+        unheard = dict.fromkeys(sorted(waiting), f"{UNHEARD} {deadline:g} s")
+        found = Snapshot(dict(heard.observations), {**heard.unreachable, **unheard})
+    if failures:
+        raise failures[0]
+    return found
+
+
+UNHEARD = "was not heard within"
+"""How the reason of a host begins that had no time to answer."""
+
+
+def _host(host: str, found: Survey) -> HostReport:
+    reason = found.snapshot.unreachable.get(host)
+    if reason is None:
+        return HostReport(host, Outcome.OK, remaining=len(found.plan.of(host)))
+    unknown = reason.startswith(UNHEARD)
+    return HostReport(host, Outcome.UNKNOWN if unknown else Outcome.UNREACHABLE, what=reason)
+
+
+def _items(found: Survey, ground: Ground) -> Iterator[DriftItem]:
+    """Yield all that is there now."""
+    for host in sorted(found.selected):
+        if host in found.snapshot.unreachable:
+            yield DriftItem(f"silent/{host}", host, found.snapshot.unreachable[host])
+        elif host in ground.explained:
+            answer = _strays_of(host, found)
+            yield from strays.strays(host, ground.explained[host], ground.words, answer)
+    for changes in found.plan.changes.values():
+        for change in changes:
+            yield _item(change, found)
+
+
+def _item(change: Change, found: Survey) -> DriftItem:
+    """A resource inside a cluster is the cluster's: it is the same drift whoever leads today."""
+    module = found.descriptions[change.host].modules[change.module]
+    inside = any(resource.identity == change.identity for resource in module.cluster)
+    place = change.module if inside else change.host
+    return DriftItem(f"drift/{place}/{change.identity}", change.host, _what(change))
+
+
+def _what(change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "is not there"
+    if change.action is Action.LATER:
+        return f"can not be read: {change.reason}"
+    return ", ".join(item.attribute for item in change.differences)
+
+
+def _looked(found: Survey, ground: Ground) -> Iterator[str]:
+    """Yield the beginnings of the ids that this run could have found."""
+    answered = sorted(found.selected & set(found.snapshot.observations))
+    for host in sorted(found.selected):
+        yield f"silent/{host}"
+    for host in answered:
+        yield f"drift/{host}/"
+        if host in ground.explained:
+            yield from strays.looked_at(host, _strays_of(host, found))
+        for module in found.descriptions[host].modules:
+            yield f"drift/{module}/"
+
+
+def _problems(found: Survey, ground: Ground) -> Iterator[str]:
+    for host in sorted(found.selected & set(found.snapshot.observations)):
+        if host in ground.problems:
+            yield f"{host}: strays were not looked for: {ground.problems[host]}"
+        else:
+            yield from strays.problems(host, _strays_of(host, found))
+
+
+def _strays_of(host: str, found: Survey) -> Answer:
+    missing = Answer(strays.READING, problem="was not read")
+    return found.snapshot.observations[host].answers.get(strays.READING, missing)
+
+
+def _records(report: Report) -> dict[str, HostRecord]:
+    """Return how each host ended: for --limit @drifted, what is there counts, resource or stray."""
+    assert report.drift is not None
+    counts: dict[str, int] = {}
+    for item in report.drift.present:
+        counts[item.host] = counts.get(item.host, 0) + 1
+    return {
+        host: HostRecord(
+            host,
+            Outcome.CHANGED if item.outcome is Outcome.OK and counts.get(host) else item.outcome,
+            counts.get(host, 0) if item.outcome is Outcome.OK else 0,
+            item.what,
+        )
+        for host, item in report.hosts.items()
+    }

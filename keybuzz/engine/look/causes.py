@@ -1,0 +1,41 @@
+"""Which finding explains which: one fault is one finding, and what follows from it is told under it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from keybuzz.model.core.finding import CheckInfo, Finding, Level
+from keybuzz.site.module import Module
+
+
+def explained(findings: Iterable[Finding], modules: Iterable[Module]) -> tuple[Finding, ...]:
+    """Return the findings, each with the check that is at its root. None is left out."""
+    infos = {info.id: info for module in modules for info in module.check_infos}
+    found = tuple(findings)
+    bad = [finding for finding in found if finding.level > Level.OK]
+    return tuple(
+        replace(finding, cause=_root(finding, bad, infos)) if finding.level > Level.OK else finding
+        for finding in found
+    )
+
+
+def _root(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -> str:
+    """Follow the causes upwards; the registry has no circle (tests/unit/engine/look/test_check_infos.py)."""
+    cause = next(_causes(finding, bad, infos), None)
+    if cause is None:
+        return ""
+    return _root(cause, bad, infos) or cause.check
+
+
+def _causes(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -> Iterator[Finding]:
+    """Yield what explains it: by the registry, and as serious. A warning explains a warning only."""
+    info = infos.get(finding.check)
+    if info is None:
+        return
+    for check in (*info.follows_here, *info.follows):
+        for other in bad:
+            near = check in info.follows or other.host == finding.host
+            serious = other.level > Level.WARN or finding.level is Level.WARN
+            if other.check == check and near and serious:
+                yield other

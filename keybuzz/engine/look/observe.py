@@ -1,0 +1,212 @@
+"""One request per host, all modules at once: states of all resources and answers to all readings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.planning import plan_host
+from keybuzz.model.core.errors import ContactError, KbzError
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.plan import Change, Plan, State
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.secret import DigestKey
+from keybuzz.site.module import Description, Module
+from keybuzz.site.site import Site
+from keybuzz.transport.link import session
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
+    from nornir.core.task import Result, Task
+
+PROBE_TIMEOUT = 90.0
+"""Seconds for one host to answer everything about itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one host answered in one round trip."""
+
+    states: Mapping[str, State]
+    answers: Mapping[str, Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All hosts at one moment."""
+
+    observations: Mapping[str, Observation]
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    """Host to reason."""
+
+    def with_newer(self, newer: Snapshot) -> Snapshot:
+        """Return this snapshot with what a later one, of fewer hosts or resources, says instead."""
+        observations = dict(self.observations)
+        for host, seen in newer.observations.items():
+            old = observations.get(host, Observation({}, {}))
+            observations[host] = Observation(
+                {**old.states, **seen.states}, {**old.answers, **seen.answers}
+            )
+        for host in newer.unreachable:
+            observations.pop(host, None)
+        away = {h: why for h, why in self.unreachable.items() if h not in newer.observations}
+        return Snapshot(observations, {**away, **newer.unreachable})
+
+
+def probe(task: Task, descriptions: Mapping[str, HostDescription]) -> Result:
+    """Nornir task: the result is the host's Observation. One request, one reply."""
+    from nornir.core.task import Result
+
+    modules = descriptions[task.host.name].modules.values()
+    return Result(host=task.host, result=ask(task, modules))
+
+
+def ask(task: Task, descriptions: Iterable[Description]) -> Observation:
+    """Ask the host about everything in the descriptions."""
+    site: Site = task.nornir.config.user_defined["site"]
+    wanted = list(descriptions)
+    resources = [
+        r for description in wanted for r in (*description.resources, *description.cluster)
+    ]
+    readings = [reading for description in wanted for reading in description.readings]
+    opened = session(task)
+    asked = time.time()
+    reply = opened.request(
+        "probe",
+        {
+            "key": site.digest_key.key.hex(),
+            "resources": [resource.query() for resource in resources],
+            "readings": [reading.query() for reading in readings],
+        },
+        timeout=PROBE_TIMEOUT,
+    )
+    between = (asked, time.time())
+    return Observation(
+        {
+            resource.identity: _state(resource.identity, answer)
+            for resource, answer in zip(resources, reply["states"], strict=True)
+        },
+        {
+            reading.name: Answer(
+                reading.name, answer.get("value"), answer.get("problem", ""), between
+            )
+            for reading, answer in zip(readings, reply["answers"], strict=True)
+        },
+    )
+
+
+def _state(identity: str, answer: Mapping[str, Any]) -> State:
+    attributes = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in answer.get("attributes", {}).items()
+    }
+    return State(
+        identity,
+        bool(answer["present"]),
+        attributes,
+        answer.get("text"),
+        answer.get("problem", ""),
+    )
+
+
+def only(descriptions: Mapping[str, HostDescription], module: str) -> dict[str, HostDescription]:
+    """Return what the descriptions say of one module, on the hosts that have it."""
+    return {
+        host: HostDescription({module: found.modules[module]}, ())
+        for host, found in descriptions.items()
+        if module in found.modules
+    }
+
+
+def observe(nornir: Nornir, descriptions: Mapping[str, HostDescription]) -> Snapshot:
+    """Ask all hosts of the descriptions at once; who does not answer is in `unreachable`."""
+    chosen = nornir.filter(filter_func=lambda host: host.name in descriptions)
+    chosen.data.reset_failed_hosts()
+    observations: dict[str, Observation] = {}
+    unreachable: dict[str, str] = {}
+    for host, results in chosen.run(task=probe, descriptions=descriptions, on_failed=True).items():
+        error = results[0].exception
+        if error is None:
+            observations[host] = results[0].result
+        elif isinstance(error, ContactError):
+            unreachable[host] = error.sentence
+        elif isinstance(error, KbzError):
+            unreachable[host] = f"could not be read: {error.sentence}"
+        else:
+            raise error
+    chosen.data.reset_failed_hosts()
+    return Snapshot(observations, unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A snapshot with the descriptions it answers: from here on everything is pure."""
+
+    descriptions: Mapping[str, HostDescription]
+    snapshot: Snapshot
+    selected: frozenset[str]
+    key: DigestKey
+
+    def live(self, module: Module, site: Site) -> Live:
+        """Return the live state of one module over all members that were asked."""
+        views: dict[str, HostView] = {}
+        for host, observation in self.snapshot.observations.items():
+            if module.name in self.descriptions[host].modules:
+                description = self.descriptions[host].modules[module.name]
+                views[host] = HostView(
+                    site.server(host),
+                    observation.states,
+                    observation.answers,
+                    self._host_changes(module, host),
+                    (*description.resources, *description.cluster),
+                    description.readings,
+                )
+        members = site.members(module.group)
+        away = self.snapshot.unreachable
+        live = Live(
+            module=module.name,
+            members=members,
+            hosts=dict(sorted(views.items())),
+            unreachable={m.name: away[m.name] for m in members if m.name in away},
+            selected=self.selected,
+        )
+        return self._with_cluster_changes(module, live)
+
+    def _host_changes(self, module: Module, host: str) -> tuple[Change, ...]:
+        if host not in self.selected:
+            return ()
+        description = self.descriptions[host].modules[module.name]
+        states = self.snapshot.observations[host].states
+        return plan_host(host, module.name, description.resources, states, self.key)
+
+    def _with_cluster_changes(self, module: Module, live: Live) -> Live:
+        """Add the changes inside the cluster to the host that takes writes now."""
+        writer = module.writer(live)
+        holder = writer or next((h for h in live.hosts if h in self.selected), None)
+        if holder is None or not live.selected & set(live.hosts):
+            return live
+        cluster = self.descriptions[holder].modules[module.name].cluster
+        states = self.snapshot.observations[holder].states if writer else {}
+        added = plan_host(holder, module.name, cluster, states, self.key)
+        view = live.hosts[holder]
+        changed = replace(view, changes=(*view.changes, *added))
+        return replace(live, hosts={**live.hosts, holder: changed})
+
+    def plan(self, modules: Iterable[Module], site: Site) -> Plan:
+        """Return all changes of all modules, host by host."""
+        changes: dict[str, tuple[Change, ...]] = {}
+        for module in modules:
+            for host, view in self.live(module, site).hosts.items():
+                if view.changes:
+                    changes[host] = (*changes.get(host, ()), *view.changes)
+        return Plan(
+            dict(sorted(changes.items())),
+            tuple(
+                item
+                for host in sorted(self.selected & set(self.descriptions))
+                for item in self.descriptions[host].not_applicable
+            ),
+        )

@@ -1,0 +1,90 @@
+"""plan(desired, observed): pure, linear in resources, the same for every kind."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from keybuzz.model.core.plan import Action, Change, Difference, NotApplicable, State
+from keybuzz.model.core.resource import Attributes, Resource
+from keybuzz.model.core.secret import DigestKey
+from keybuzz.model.host.files import File
+from keybuzz.site.site import Site
+
+
+def plan_host(
+    host: str,
+    module: str,
+    resources: Iterable[Resource],
+    states: Mapping[str, State],
+    key: DigestKey,
+) -> tuple[Change, ...]:
+    """Return what is not as described, in the order of the description."""
+    changes = (
+        change_of(host, module, resource, states.get(resource.identity), key)
+        for resource in resources
+    )
+    return tuple(change for change in changes if change is not None)
+
+
+def change_of(
+    host: str, module: str, resource: Resource, state: State | None, key: DigestKey
+) -> Change | None:
+    """Return the change that one resource needs, or None when it is as described."""
+    if state is None:
+        return Change(host, module, resource, Action.LATER, reason="was not read")
+    if state.problem:
+        return Change(host, module, resource, Action.LATER, reason=state.problem)
+    wanted = resource.wanted(key)
+    if not state.present:
+        differences = tuple(Difference(name, None, value) for name, value in wanted.items())
+        return Change(
+            host, module, resource, Action.CREATE, differences, diff=_text_diff(resource, state)
+        )
+    differences = _compare(wanted, state.attributes)
+    if not differences:
+        return None
+    return Change(
+        host,
+        module,
+        resource,
+        Action.UPDATE,
+        differences,
+        disrupts=resource.disrupts(state.attributes),
+        diff=_text_diff(resource, state),
+    )
+
+
+def _compare(wanted: Attributes, observed: Attributes) -> tuple[Difference, ...]:
+    return tuple(
+        Difference(name, observed.get(name), value)
+        for name, value in wanted.items()
+        if observed.get(name) != value
+    )
+
+
+def _text_diff(resource: Resource, state: State) -> str:
+    """Return a unified diff of masked texts; empty when the texts are equal or there is none."""
+    if not isinstance(resource, File):
+        return ""
+    old = (state.text or "").splitlines(keepends=True)
+    new = resource.text.masked().splitlines(keepends=True)
+    name = resource.path
+    before = name if state.present else "/dev/null"
+    lines = difflib.unified_diff(old, new, fromfile=before, tofile=name, n=2)
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def applicable(
+    site: Site, host: str, resources: Iterable[Resource]
+) -> tuple[tuple[Resource, ...], tuple[NotApplicable, ...]]:
+    """Part the resources into those that the host can hold, and those that the site says it can not."""
+    kept: list[Resource] = []
+    left: list[NotApplicable] = []
+    for resource in resources:
+        reason = site.not_applicable(resource.identity)
+        if reason is None:
+            kept.append(resource)
+        else:
+            left.append(NotApplicable(host, resource.identity, reason))
+    return tuple(kept), tuple(left)

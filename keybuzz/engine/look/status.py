@@ -1,0 +1,98 @@
+"""`kbz status`: one look at all hosts, and what the journal knows. It changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from keybuzz.engine.change.guard import cluster_of
+from keybuzz.engine.look.observe import View
+from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.journal import RunRecord
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
+from keybuzz.site.module import Module
+
+_REMEMBERED = 500
+"""Entries of the journal that are read to find the newest of each cluster."""
+_LOOKS = ("drift", "plan", "health")
+
+
+def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Status:
+    """Ask every host once and return all clusters that the selected hosts belong to."""
+    started = time.monotonic()
+    found = survey(workspace, modules, selected)
+    records = workspace.journal.runs(_REMEMBERED)
+    view = View(found.descriptions, found.snapshot, found.selected, workspace.site.digest_key)
+    clusters = tuple(
+        _cluster(workspace, module, view.live(module, workspace.site), found, records)
+        for module in modules
+        if module.topology is not None and _concerned(workspace, module, selected)
+    )
+    away = found.snapshot.unreachable
+    return Status(
+        clusters,
+        tuple(sorted(selected)),
+        tuple((host, away[host]) for host in sorted(selected & set(away))),
+        troubles(found.findings, "base"),
+        time.monotonic() - started,
+    )
+
+
+def _concerned(workspace: Workspace, module: Module, selected: frozenset[str]) -> bool:
+    return bool(selected & {server.name for server in workspace.site.members(module.group)})
+
+
+def _cluster(
+    workspace: Workspace,
+    module: Module,
+    live: Live,
+    found: Survey,
+    records: tuple[RunRecord, ...],
+) -> ClusterStatus:
+    counted = cluster_of(module, live)
+    assert module.topology is not None  # only such modules come here
+    return ClusterStatus(
+        module.name,
+        module.title,
+        module.topology(live),
+        len(live.members),
+        len(counted.up),
+        counted.majority,
+        _frozen(workspace, module, live, nobody=not counted.up),
+        troubles(found.findings, module.name),
+        newest(records, module.name, looks=False),
+        newest(records, module.name, looks=True),
+    )
+
+
+def _frozen(workspace: Workspace, module: Module, live: Live, *, nobody: bool) -> Frozen:
+    if (workspace.site.settings.state / "first-installs" / module.name).exists():
+        return Frozen.INSTALLING
+    if nobody and module.virgin is not None and module.virgin(live):
+        return Frozen.VIRGIN
+    groups = workspace.site.policies.freeze
+    return Frozen.YES if (module.frozen_as or module.group) in groups else Frozen.NO
+
+
+def troubles(findings: Iterable[Finding], module: str) -> tuple[Finding, ...]:
+    """Return what is wrong with a module, worst first, but what follows from another of its own findings."""
+    own = (f for f in findings if _module(f.check) == module)
+    found = [f for f in own if f.level > Level.OK and _module(f.cause) != module]
+    return tuple(sorted(found, key=lambda finding: (-finding.level, finding.check, finding.host)))
+
+
+def _module(check: str) -> str:
+    return check.partition(".")[0]
+
+
+def newest(records: Iterable[RunRecord], module: str, *, looks: bool) -> Passed | None:
+    """Return the newest drift run of a module, or the newest that could change it."""
+    for record in records:
+        fits = record.verb == "drift" if looks else record.verb not in _LOOKS
+        if fits and module in record.modules:
+            seconds = max(0.0, time.time() - record.started)
+            return Passed(record.number, record.verb, seconds, record.exit_code)
+    return None

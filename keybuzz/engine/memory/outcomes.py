@@ -1,0 +1,126 @@
+"""From what happened to a report, and from a report to the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from keybuzz.engine.hooks import QUIET, run_after, run_before
+from keybuzz.engine.look.looks import keep_look
+from keybuzz.engine.look.survey import Survey
+from keybuzz.engine.memory.documents import Documents
+from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import InputError, KbzError
+from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.record import FORMAT_VERSION, plan_text, report_document
+from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.module import Module
+
+_DAY = 86400.0
+
+
+def report_of(
+    workspace: Workspace,
+    verb: str,
+    found: Survey,
+    hosts: dict[str, HostReport],
+    seconds: float,
+    plan: Plan | None = None,
+) -> Report:
+    """Return the report of a survey."""
+    return Report(
+        verb=verb,
+        modules=tuple(module.name for module in found.modules),
+        hosts=hosts,
+        plan=found.plan if plan is None else plan,
+        findings=found.findings,
+        topologies=found.topologies,
+        seconds=seconds,
+        round_trips=workspace.round_trips(),
+    )
+
+
+@contextmanager
+def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> Iterator[int]:
+    """Begin an entry of the journal and yield its number; an error that leaves no report ends it in its own words.
+
+    Hooks are told before the block, and can refuse it; `remember` tells those that come after.
+    """
+    names = tuple(module.name for module in modules)
+    root, now = workspace.site.root, workspace.clock()
+    keep_after = forgotten_before(workspace, now)
+    number = workspace.journal.begin(verb, (workspace.command,), names, now, root, keep_after)
+    begun = {
+        "format_version": FORMAT_VERSION,
+        "verb": verb,
+        "run": number,
+        "modules": list(names),
+        "command": workspace.command,
+    }
+    try:
+        if verb not in QUIET:
+            run_before(workspace.site, begun)
+        yield number
+    except KbzError as error:
+        code, text = int(error.code), str(error)
+        workspace.journal.end(number, workspace.clock(), code, {}, "", text)
+        tell(workspace, number, {**begun, "exit_code": code, "error": text})
+        raise
+
+
+def forgotten_before(workspace: Workspace, now: float) -> float | None:
+    """Return the moment before which the journal may forget runs; None where site.yaml says nothing."""
+    name = "history.keep_days"
+    text = workspace.site.settings.parameters.get(name, "")
+    if not text:
+        return None
+    if not (text.isdecimal() and int(text)):
+        raise InputError(
+            f"{name} must be a whole number of days from 1 on, and is {text!r}",
+            where="site.yaml",
+            hint=f"{name}: 400",
+        )
+    return now - int(text) * _DAY
+
+
+def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[str, ...]:
+    """Tell the hooks how a run ended; return their warnings, which the journal keeps too."""
+    if document["verb"] in QUIET:
+        return ()
+    warnings = run_after(workspace.site, document)
+    if warnings:
+        workspace.journal.add_note(number, "\n".join(warnings))
+    return warnings
+
+
+def remember(
+    workspace: Workspace,
+    number: int,
+    report: Report,
+    hosts: Mapping[str, HostRecord] | None = None,
+) -> Report:
+    """Write a report into the journal, a look with its whole answer, and tell the hooks; return it with its number.
+
+    `hosts` says how they ended, where that is not what the report says of them.
+    """
+    records = hosts or {
+        host: HostRecord(host, item.outcome, item.changed, item.what)
+        for host, item in report.hosts.items()
+    }
+    workspace.journal.end(
+        number,
+        workspace.clock(),
+        int(report.exit_code),
+        records,
+        plan_text(report.plan),
+        report.error,
+        report.drift.items if report.drift else (),
+    )
+    ended = replace(report, number=number)
+    answer = report_document(ended)
+    keep_look(workspace.journal, Documents(workspace.journal.path), number, answer)
+    document = {**answer, "command": workspace.command}
+    return replace(ended, warnings=(*ended.warnings, *tell(workspace, number, document)))

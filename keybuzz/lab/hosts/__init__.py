@@ -1,0 +1,1 @@
+"""One lab host: its base, disk, processes and start."""

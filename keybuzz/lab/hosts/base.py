@@ -1,0 +1,110 @@
+"""Root file systems from Debian packages, made once per recipe and cached."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from keybuzz.lab.hosts.process import Report, exclusive, run, succeeds
+from keybuzz.lab.hosts.recipe import SERVER, BaseRecipe
+from keybuzz.model.core.errors import KbzError
+
+_DEBOOTSTRAP_SECONDS = 1800
+_MACHINE_CERTIFICATES = Path("/usr/local/share/ca-certificates")
+
+
+def server_base(cache: Path, report: Report) -> str:
+    """Make sure that the base of all hosts is in the cache; return its digest."""
+    if not folder(cache, SERVER.digest).is_dir():
+        with exclusive(cache / "base" / "lock"):
+            _build_if_missing(cache, report)
+    return SERVER.digest
+
+
+def folder(cache: Path, digest: str) -> Path:
+    """Return where the base with that digest lies; hosts keep the one that they were made on."""
+    return cache / "base" / digest
+
+
+def build(recipe: BaseRecipe, target: Path, cache: Path) -> None:
+    """Make the root file system of a recipe in an empty or absent folder."""
+    packages = cache / "debs"
+    packages.mkdir(parents=True, exist_ok=True)
+    run(
+        [
+            "debootstrap",
+            "--variant=minbase",
+            f"--cache-dir={packages}",
+            f"--include={','.join(recipe.packages)}",
+            recipe.release,
+            target,
+            mirror(recipe.release),
+        ],
+        seconds=_DEBOOTSTRAP_SECONDS,
+        environment={"DEBIAN_FRONTEND": "noninteractive"},
+    )
+    _customise(recipe, target)
+
+
+def mirror(release: str) -> str:
+    """Return the Debian mirror that this machine itself uses: a mirror has every release.
+
+    Its source for this very release comes first, where it has one.
+    """
+    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Component: main"]
+    for wanted in (f"Codename: {release}", "Label: Debian"):
+        told = run([*ask, wanted]).split()
+        if told:
+            return told[0]
+    raise KbzError(
+        f"this machine has no source of Debian packages for {release}",
+        where="lab",
+        hint="add one to /etc/apt/sources.list.d and run apt-get update",
+    )
+
+
+def trust_like_this_machine(target: Path) -> None:
+    """Let programs in a root file system trust the authorities that this machine's owner added.
+
+    Needed where package downloads pass a company's gateway; elsewhere there are none to copy.
+    """
+    certificates = sorted(_MACHINE_CERTIFICATES.glob("*.crt"))
+    if not certificates:
+        return
+    inside = target / _MACHINE_CERTIFICATES.relative_to("/")
+    inside.mkdir(parents=True, exist_ok=True)
+    for certificate in certificates:
+        shutil.copy(certificate, inside)
+    run(["chroot", target, "update-ca-certificates"])
+
+
+def _build_if_missing(cache: Path, report: Report) -> None:
+    target = folder(cache, SERVER.digest)
+    if target.is_dir():
+        return
+    for leftover in target.parent.glob("unfinished-*"):
+        # Best effort: the debootstrap of a killed program may still write to its own folder.
+        succeeds(["rm", "-rf", "--one-file-system", leftover])
+    unfinished = target.with_name(f"unfinished-{os.getpid()}")
+    report("", "Making the base of all hosts from Debian packages: about 2 minutes, once.")
+    build(SERVER, unfinished, cache)
+    unfinished.rename(target)
+
+
+def _customise(recipe: BaseRecipe, target: Path) -> None:
+    for pattern in recipe.removed:
+        for path in target.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    for file in recipe.files:
+        path = target / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.content)
+    for verb, units in (("mask", recipe.masked), ("disable", recipe.disabled)):
+        if units:
+            run(["systemctl", f"--root={target}", verb, *units])
+    if not (target / "bin/sh").exists():
+        raise KbzError("the base has no shell: debootstrap left it incomplete", where=str(target))

@@ -1,0 +1,1 @@
+"""The lab's isolated network and the provider's load balancers."""

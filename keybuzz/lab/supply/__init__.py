@@ -1,0 +1,1 @@
+"""Images and programs of a lab: recipes, builder, registry."""

@@ -1,0 +1,1 @@
+"""What every module and every verb is made of: resources, plans, findings, outcomes, secrets."""

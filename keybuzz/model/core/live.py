@@ -1,0 +1,109 @@
+"""The live state of a module's hosts: what rollouts and checks decide on. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from keybuzz.model.core.plan import Change, State
+from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.inventory.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """One reachable host at one moment."""
+
+    server: Server
+    states: Mapping[str, State]
+    answers: Mapping[str, Answer]
+    changes: tuple[Change, ...]
+    """What is still to do there for this module; empty when it is not selected by the run."""
+    resources: tuple[Resource, ...] = ()
+    """Everything that the module describes there."""
+    readings: tuple[Reading, ...] = ()
+    """Everything that the module asked there."""
+
+    def answer(self, name: str) -> Answer:
+        """Return the answer to a reading; a reading that was never asked has a problem."""
+        return self.answers.get(name) or Answer(name, problem="was not read")
+
+    def present(self, identity: str) -> bool:
+        """True when the resource is there, whatever its attributes."""
+        state = self.states.get(identity)
+        return state is not None and state.present
+
+    def attribute(self, identity: str, attribute: str) -> object:
+        """Return an observed attribute, or None."""
+        state = self.states.get(identity)
+        return state.attributes.get(attribute) if state is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One module over all members of its group, selected by the run or not."""
+
+    module: str
+    members: tuple[Server, ...]
+    hosts: Mapping[str, HostView]
+    unreachable: Mapping[str, str]
+    """Host to reason."""
+    selected: frozenset[str]
+
+    def changes(self) -> Iterator[Change]:
+        """All changes of all hosts, in host order."""
+        for view in self.hosts.values():
+            yield from view.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What must hold before or after a stage; polled until it does or its deadline passes."""
+
+    name: str
+    reason: Callable[[Live], str | None]
+    """None when it holds, else why not yet."""
+    timeout: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Changes that are applied at the same time on several hosts, between two gates.
+
+    A stage without changes only waits for its gate.
+    """
+
+    name: str
+    changes: tuple[Change, ...]
+    before: Gate | None = None
+    after: Gate | None = None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts of the stage, in order, each once."""
+        return tuple(dict.fromkeys(change.host for change in self.changes))
+
+    def of(self, host: str) -> tuple[Change, ...]:
+        """Return the stage's changes on one host."""
+        return tuple(change for change in self.changes if change.host == host)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One line of a topology."""
+
+    host: str
+    role: str
+    state: str
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Who does what in a cluster now."""
+
+    cluster: str
+    members: tuple[Member, ...]
+    summary: str = ""

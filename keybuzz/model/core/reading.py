@@ -1,0 +1,370 @@
+"""What checks need to know and no resource describes: answers without a wanted value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from keybuzz.model.core.resource import Json
+from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.host.strays import StraySweep
+from keybuzz.model.host.system_look import SystemLook
+from keybuzz.model.services.k3s import K3sLook, PodNetwork
+from keybuzz.model.services.minio import MinioLook
+from keybuzz.model.services.rabbitmq import RabbitmqLook
+from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
+
+
+@dataclass(frozen=True, slots=True)
+class HttpGet:
+    """GET a URL of the host itself; the answer is {"status": int, "json": …}."""
+
+    name: str
+    url: str
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "http", "name": self.name, "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Run a command that only reads; the answer is {"exit_code": int, "stdout": str, "stderr": str}."""
+
+    name: str
+    argv: tuple[str, ...]
+    timeout: float = 10.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "command",
+            "name": self.name,
+            "argv": list(self.argv),
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerCommand:
+    """Run a command inside a container; same answer as Command."""
+
+    name: str
+    container: str
+    argv: tuple[str, ...]
+    timeout: float = 10.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "container-command",
+            "name": self.name,
+            "container": self.container,
+            "argv": list(self.argv),
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLog:
+    """{"restarts", "stdout", "stderr"}: how often Docker has restarted a container, and its last lines."""
+
+    name: str
+    container: str
+    lines: int
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "container-log",
+            "name": self.name,
+            "container": self.container,
+            "lines": self.lines,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryListing:
+    """Names in a directory; the answer is {"there": bool, "names": [str]}."""
+
+    name: str
+    path: str
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "listing", "name": self.name, "path": self.path}
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """Text of a small file that holds no secret; the answer is {"text": str}."""
+
+    name: str
+    path: str
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "text", "name": self.name, "path": self.path}
+
+
+@dataclass(frozen=True, slots=True)
+class SecretCopies:
+    """Copies of credentials in files; the answer is {"copies": [{path, uid, gid, mode, names, current}], "truncated"}.
+
+    The host compares: digests go there, and paths and names of variables come back, never content. The key is
+    made for one command, so that a digest says nothing to whoever has an older one.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    """Shell patterns of paths; links are not followed."""
+    names: tuple[str, ...]
+    """Variables whose assignment makes a file a copy."""
+    files: tuple[str, ...]
+    """Names of files that are copies whatever they hold."""
+    key: DigestKey
+    values: tuple[Secret, ...]
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        digests = {
+            self.key.digest(secret.reveal().encode()).partition(":")[2]: secret.name
+            for secret in self.values
+        }
+        return {
+            "kind": "secret-copies",
+            "name": self.name,
+            "patterns": list(self.patterns),
+            "names": list(self.names),
+            "files": list(self.files),
+            "key": self.key.key.hex(),
+            "digests": digests,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLogin:
+    """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
+
+    name: str
+    address: str
+    user: str
+    password: Secret
+    database: str
+    replication: bool = False
+    """True for a login as a standby does it."""
+    port: int = 5432
+    timeout: float = 10.0
+    """Seconds."""
+    statement: str = ""
+    """Run after the login, because a pooler lets in by itself who it knows; `row` is its first row, as texts."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {
+            "kind": "postgres-login",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "database": self.database,
+            "replication": self.replication,
+            "timeout": self.timeout,
+            "statement": self.statement,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PatroniLogin:
+    """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
+
+    name: str
+    url: str
+    """Of the REST interface, without a path."""
+    user: str
+    password: Secret
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {
+            "kind": "patroni-login",
+            "name": self.name,
+            "url": self.url,
+            "user": self.user,
+            "password": self.password.reveal(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SocketQuestion:
+    """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
+
+    name: str
+    path: str
+    question: str
+    timeout: float = 3.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "socket",
+            "name": self.name,
+            "path": self.path,
+            "question": self.question,
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPorts:
+    """Who listens on the host, and how many came; the answer is {"listeners": [str], "connections": {port: int}}.
+
+    A listener is `address:port`, with `*` for every address of both families.
+    """
+
+    name: str
+    ports: tuple[int, ...]
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "tcp-ports", "name": self.name, "ports": list(self.ports)}
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlQuery:
+    """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
+
+    The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
+    """
+
+    name: str
+    address: str
+    port: int
+    user: str
+    password: Secret
+    statements: tuple[str, ...] = ()
+    """Without any, the answer is whether the login works."""
+    timeout: float = 5.0
+    """Seconds for the login, and for each statement."""
+    former: Secret | None = None
+    """Tried where the password is not taken yet: a rotation is under way."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host that may know it."""
+        return {
+            "kind": "mysql-query",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "statements": list(self.statements),
+            "timeout": self.timeout,
+            "former": self.former.reveal() if self.former else "",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GaleraPosition:
+    """How far the data of a stopped Galera node goes; only `kbz recover` asks.
+
+    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or ""}. Where
+    grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
+    """
+
+    name: str
+    container: str
+    """Must not run meanwhile."""
+    data: str
+    image: str
+    argv: tuple[str, ...]
+    """The server with --wsrep-recover."""
+    binds: tuple[str, ...]
+    timeout: float = 540.0
+    """Seconds for the server's own crash recovery."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "galera-position",
+            "name": self.name,
+            "container": self.container,
+            "data": self.data,
+            "image": self.image,
+            "argv": list(self.argv),
+            "binds": list(self.binds),
+            "timeout": self.timeout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpLogin:
+    """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
+
+    name: str
+    address: str
+    user: str
+    password: Secret
+    port: int = 5672
+    vhost: str = "/"
+    timeout: float = 3.0
+    """Seconds."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {
+            "kind": "amqp-login",
+            "name": self.name,
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+            "vhost": self.vhost,
+            "timeout": self.timeout,
+        }
+
+
+Reading = (
+    HttpGet
+    | Command
+    | ContainerCommand
+    | ContainerLog
+    | DirectoryListing
+    | FileText
+    | SecretCopies
+    | PostgresLogin
+    | PatroniLogin
+    | SocketQuestion
+    | TcpPorts
+    | RedisQuery
+    | RedisWrite
+    | MysqlQuery
+    | GaleraPosition
+    | AmqpLogin
+    | MinioLook
+    | RabbitmqLook
+    | SystemLook
+    | StraySweep
+    | K3sLook
+    | PodNetwork
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a host answered to one reading: a value, or why there is none."""
+
+    name: str
+    value: Any = None
+    problem: str = ""
+    between: tuple[float, float] | None = None
+    """When the host was asked and had answered, by the controller's clock."""
+
+    @property
+    def known(self) -> bool:
+        """True when the host could read it."""
+        return not self.problem

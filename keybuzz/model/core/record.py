@@ -1,0 +1,120 @@
+"""Plans, findings and reports as plain documents: the one JSON form of each (format_version 1)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.live import Topology
+from keybuzz.model.core.plan import Change, Plan
+from keybuzz.model.reports.drift import DriftReport
+from keybuzz.model.reports.report import HostReport, Report
+
+FORMAT_VERSION = 1
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """Return a report; masked texts only, no secret can be in it."""
+    answered, selected = report.checked
+    return {
+        "format_version": FORMAT_VERSION,
+        "verb": report.verb,
+        "run": report.number or None,
+        "modules": list(report.modules),
+        "exit_code": int(report.exit_code),
+        "error": report.error or None,
+        "seconds": round(report.seconds, 3),
+        "checked": {"answered": answered, "selected": selected},
+        "round_trips": dict(report.round_trips),
+        "hosts": {host: _host(item) for host, item in report.hosts.items()},
+        "plan": plan_document(report.plan),
+        "findings": [finding_document(finding) for finding in report.findings],
+        "topologies": [topology_document(topology) for topology in report.topologies],
+        "warnings": list(report.warnings),
+        "drift": None if report.drift is None else drift_document(report.drift),
+    }
+
+
+def drift_document(drift: DriftReport) -> dict[str, Any]:
+    """Return what is not as described, by id, and how it stands against the run before."""
+    return {
+        "compared_with": drift.before or None,
+        "items": [
+            {
+                "id": item.identity,
+                "host": item.host or None,
+                "standing": item.standing.value,
+                "since_run": item.since,
+                "what": item.what,
+            }
+            for item in drift.items
+        ],
+    }
+
+
+def _host(item: HostReport) -> dict[str, Any]:
+    return {
+        "outcome": item.outcome.value,
+        "changed": item.changed,
+        "remaining": item.remaining,
+        "what": item.what or None,
+        "hint": item.hint or None,
+    }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan."""
+    return {
+        "size": plan.size,
+        "changes": [change_document(c) for changes in plan.changes.values() for c in changes],
+        "not_applicable": [
+            {"host": item.host, "resource": item.identity, "reason": item.reason}
+            for item in plan.not_applicable
+        ],
+    }
+
+
+def change_document(change: Change) -> dict[str, Any]:
+    """Return one change."""
+    return {
+        "host": change.host,
+        "module": change.module,
+        "resource": change.identity,
+        "action": change.action.value,
+        "disrupts": change.disrupts,
+        "reason": change.reason or None,
+        "differences": [
+            {"attribute": item.attribute, "observed": item.observed, "wanted": item.wanted}
+            for item in change.differences
+        ],
+        "diff": change.diff or None,
+    }
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Return one finding."""
+    return {
+        "check": finding.check,
+        "level": finding.level.word,
+        "host": finding.host or None,
+        "message": finding.message,
+        "hint": finding.hint or None,
+        "cause": finding.cause or None,
+    }
+
+
+def topology_document(topology: Topology) -> dict[str, Any]:
+    """Return one topology."""
+    return {
+        "cluster": topology.cluster,
+        "members": [
+            {"host": m.host, "role": m.role, "state": m.state, **dict(m.details)}
+            for m in topology.members
+        ],
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a plan as JSON text, for the journal."""
+    return json.dumps(plan_document(plan), separators=(",", ":"), ensure_ascii=False)

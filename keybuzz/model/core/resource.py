@@ -1,0 +1,59 @@
+"""The base of everything that a description can ask for.
+
+A resource never runs anything. It says how to ask a host about itself (`query`), what the answer must be (`wanted`)
+and what the agent needs to bring that about (`order`). Planning compares two attribute maps and knows no kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from keybuzz.model.core.secret import DigestKey
+
+Value = str | int | bool | None | tuple[str, ...]
+"""What an attribute can be: comparable, printable, and the same after a trip through JSON."""
+
+Attributes = Mapping[str, Value]
+Json = dict[str, object]
+
+
+class Resource(ABC):
+    """One thing on a host, or inside a cluster, with a desired state."""
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the kind calls it: a path, a key, a container's name."""
+
+    @property
+    def identity(self) -> str:
+        """Stable id within a host, such as `file:/etc/patroni/patroni.yml`."""
+        return f"{self.kind}:{self.name}"
+
+    @abstractmethod
+    def wanted(self, key: DigestKey) -> Attributes:
+        """Return the attributes that a converged host answers with."""
+
+    def query(self) -> Json:
+        """Return what the agent must know to read it. Only for a frame: a password check needs the password."""
+        return {"kind": self.kind, "name": self.name}
+
+    @abstractmethod
+    def order(self) -> Json:
+        """Return what the agent must know to write it. May hold secrets: only for a frame."""
+
+    def disrupts(self, observed: Attributes) -> bool:
+        """Say whether writing it interrupts a service that now runs on the host."""
+        del observed
+        return False
+
+    @property
+    def guarded(self) -> bool:
+        """True when a wrong value can lock us out: the agent arms a dead-man undo (facts/02)."""
+        return False

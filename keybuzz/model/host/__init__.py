@@ -1,0 +1,1 @@
+"""Resources and readings of one host: files, packages, Docker, the operating system."""

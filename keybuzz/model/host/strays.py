@@ -1,0 +1,62 @@
+"""What is on a host and no description explains. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keybuzz.model.core.resource import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a module leaves on its hosts beside its resources, so that nobody takes it for a stray.
+
+    Resources explain themselves; so does each folder that a described container may write.
+    """
+
+    ports: tuple[int, ...] = ()
+    """TCP ports that its programs listen on."""
+    files: tuple[str, ...] = ()
+    """Shell patterns of paths that its programs write by themselves; a folder stands for all in it."""
+    units: tuple[str, ...] = ()
+    """Shell patterns of systemd units."""
+    cron: tuple[str, ...] = ()
+    """Shell patterns of files of cron."""
+    programs: tuple[str, ...] = ()
+    """Programs that listen on the host's own address 127.0.0.1 on whichever port the kernel gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Everything that the descriptions of one host explain."""
+
+    containers: frozenset[str]
+    folders: frozenset[str]
+    """Folders that are looked into: everything in them must be explained too."""
+    files: frozenset[str]
+    """Paths and patterns; a folder among them is not looked into."""
+    ports: frozenset[int]
+    units: frozenset[str]
+    cron: frozenset[str]
+    programs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StraySweep:
+    """Look for strays; the answer is {"containers", "units", "cron", "ports", "files", "problems", "truncated"}."""
+
+    name: str
+    roots: tuple[str, ...]
+    """Our folders."""
+    explained: Explained
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "strays",
+            "name": self.name,
+            "roots": list(self.roots),
+            "folders": sorted(self.explained.folders),
+            "files": sorted(self.explained.files),
+            "ports": sorted(self.explained.ports),
+        }

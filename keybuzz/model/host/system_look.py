@@ -1,0 +1,40 @@
+"""The question to a host how it is, and from where on the answer is a finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keybuzz.model.core.resource import Json
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLimits:
+    """From where on a system check says something (inventory/site.yaml, health.…)."""
+
+    disk_warn: float = 75.0
+    """Percent of a file system, and of its inodes."""
+    disk_critical: float = 90.0
+    memory_warn: float = 10.0
+    """Percent that is still available."""
+    memory_critical: float = 5.0
+    load_per_cpu: float = 4.0
+    """Of the last 15 minutes."""
+    clock_warn: float = 0.5
+    """Seconds away from the median of all hosts."""
+    clock_critical: float = 5.0
+    restarts: int = 3
+    """Of one container, when it came up within the last hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLook:
+    """How the host is; the answer is keybuzz.agent.readings.system_look. One look, from the kernel's files."""
+
+    name: str
+    limits: SystemLimits = SystemLimits()
+    seconds: float = 86400.0
+    """How far back the kernel's messages are read for processes killed for want of memory."""
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {"kind": "system", "name": self.name, "seconds": self.seconds}

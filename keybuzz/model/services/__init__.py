@@ -1,0 +1,1 @@
+"""Resources and readings of the services that run on hosts."""

@@ -1,0 +1,110 @@
+"""Resources of MinIO: the identity of a drive, aliases of mc, and the bucket inside the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keybuzz.model.core.resource import Attributes, Json, Resource
+from keybuzz.model.core.secret import DigestKey, Secret
+
+PORT = 9000
+
+
+@dataclass(frozen=True, slots=True)
+class MinioAccess:
+    """How the agent reaches the node of its own host, as the root user."""
+
+    address: str
+    user: str
+    password: Secret
+    port: int = PORT
+
+    def order(self) -> Json:
+        """Return the agent's part of a query, which holds the password."""
+        return {
+            "address": self.address,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password.reveal(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MinioLook:
+    """A reading: what a node says of the cluster (`mc admin info`) (fields: keybuzz.agent.readings.minio)."""
+
+    name: str
+    access: MinioAccess
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {"kind": "minio", "name": self.name, "access": self.access.order()}
+
+
+@dataclass(frozen=True, slots=True)
+class MinioDrive(Resource):
+    """What lies on a drive. Compared and never written: it is empty, or MinIO's own, or the run is refused."""
+
+    kind: ClassVar[str] = "minio-drive"
+    path: str
+    mount: bool
+    """Whether it must be a volume of its own: an unmounted one is an empty folder of the root disk."""
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"usable": True, **({"mounted": True} if self.mount else {})}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class MinioAliases(Resource):
+    """Aliases in the configuration of mc. Compared and never written: MinIO has one, at its one entry point (MIN-5)."""
+
+    kind: ClassVar[str] = "minio-aliases"
+    path: str
+    alias: str
+    url: str
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"others": ()}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "alias": self.alias, "url": self.url}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class MinioBucket(Resource):
+    """A bucket that keeps every version; created when it is absent, and never removed."""
+
+    kind: ClassVar[str] = "minio-bucket"
+    access: MinioAccess
+    bucket: str
+
+    @property
+    def name(self) -> str:
+        return self.bucket
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"versioning": "Enabled"}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "access": self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()

@@ -1,0 +1,207 @@
+"""Resources inside a PostgreSQL cluster, written on its leader only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keybuzz.model.core.resource import Attributes, Json, Resource
+from keybuzz.model.core.secret import DigestKey, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAccess:
+    """How the agent reaches PostgreSQL: psql inside a container, over its local socket."""
+
+    container: str
+    superuser: str
+    url: str
+    """Patroni's REST interface of the same host: what is inside the cluster is read on the leader only."""
+
+    def order(self) -> Json:
+        """Return the agent's part of a query."""
+        return {"container": self.container, "superuser": self.superuser, "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class Role(Resource):
+    """A role that can log in; the agent checks the password against the SCRAM verifier."""
+
+    kind: ClassVar[str] = "postgres-role"
+    access: PostgresAccess
+    role: str
+    password: Secret
+    replication: bool = False
+    superuser: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.role
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {
+            "login": True,
+            "replication": self.replication,
+            "superuser": self.superuser,
+            "password_matches": True,
+        }
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            **self.access.order(),
+            "password": self.password.reveal(),
+        }
+
+    def order(self) -> Json:
+        return {
+            **self.query(),
+            "replication": self.replication,
+            "is_superuser": self.superuser,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Database(Resource):
+    """A database and its owner."""
+
+    kind: ClassVar[str] = "postgres-database"
+    access: PostgresAccess
+    database: str
+    owner: str
+
+    @property
+    def name(self) -> str:
+        return self.database
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"owner": self.owner}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), **self.access.order()}
+
+    def order(self) -> Json:
+        return {**self.query(), "owner": self.owner}
+
+
+@dataclass(frozen=True, slots=True)
+class Extension(Resource):
+    """An extension in a database (PG-4)."""
+
+    kind: ClassVar[str] = "postgres-extension"
+    access: PostgresAccess
+    database: str
+    extension: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.database}/{self.extension}"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"installed": True}
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            **self.access.order(),
+            "database": self.database,
+            "extension": self.extension,
+        }
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class PatroniSettings(Resource):
+    """The cluster-wide settings in Patroni's store; `bootstrap.dcs` of the file only counts at birth."""
+
+    kind: ClassVar[str] = "patroni-settings"
+    url: str
+    settings: tuple[tuple[str, str | int | bool], ...]
+    """Dotted paths such as `postgresql.use_pg_rewind`, and their values."""
+    username: str
+    password: Secret
+
+    @property
+    def name(self) -> str:
+        return "dynamic"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {path: json.dumps(value) for path, value in self.settings}
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            "url": self.url,
+            "settings": [path for path, _ in self.settings],
+        }
+
+    def order(self) -> Json:
+        return {
+            **self.query(),
+            "values": dict(self.settings),
+            "username": self.username,
+            "password": self.password.reveal(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PatroniIdentity(Resource):
+    """Which cluster lives on a host. It is compared and never written: a difference refuses the run."""
+
+    kind: ClassVar[str] = "patroni-identity"
+    url: str
+    scope: str
+    postgres_major: str
+    data: str
+    """Data directory on the host."""
+
+    @property
+    def name(self) -> str:
+        return "cluster"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"scope": self.scope, "postgres_major": self.postgres_major}
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            "url": self.url,
+            "data": self.data,
+            **self.wanted(DigestKey(b"")),
+        }
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class PatroniLeader(Resource):
+    """The wish that a member no longer leads: applied as a graceful switchover."""
+
+    kind: ClassVar[str] = "patroni-leader"
+    url: str
+    member: str
+    username: str
+    password: Secret
+
+    @property
+    def name(self) -> str:
+        return self.member
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"leads": False}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "url": self.url}
+
+    def order(self) -> Json:
+        return {**self.query(), "username": self.username, "password": self.password.reveal()}

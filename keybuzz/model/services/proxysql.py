@@ -1,0 +1,132 @@
+"""Resources of ProxySQL: what is in its three layers, written through its admin port and never by its file.
+
+proxysql.cnf counts only while there is no proxysql.db (facts/08). So memory, disk and runtime are compared, each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keybuzz.model.core.resource import Attributes, Json, Resource
+from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.services.mariadb import MysqlAccess
+
+Cell = str | Secret
+Row = tuple[tuple[str, Cell], ...]
+"""Columns and their values, as ProxySQL answers them."""
+LAYERS = ("memory", "disk", "runtime")
+_MOVED = ("hostgroup_id",)
+"""The Galera monitor decides it at runtime."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlTable:
+    """All rows of one table; a row that is not here must not be there."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    placed: bool = False
+    """True when the monitor places its rows in hostgroups while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlTables(Resource):
+    """Tables that one LOAD brings to runtime, such as `MYSQL SERVERS`."""
+
+    kind: ClassVar[str] = "proxysql-tables"
+    access: MysqlAccess
+    group: str
+    tables: tuple[ProxysqlTable, ...]
+
+    @property
+    def name(self) -> str:
+        return self.group
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        return {layer: self._texts(key, layer) for layer in LAYERS}
+
+    def _texts(self, key: DigestKey, layer: str) -> tuple[str, ...]:
+        found = {
+            " ".join(
+                (
+                    table.table,
+                    *(
+                        f"{column}={_shown(value, key)}"
+                        for column, value in row
+                        if column not in left
+                    ),
+                ),
+            )
+            for table in self.tables
+            for left in [_MOVED if layer == "runtime" and table.placed else ()]
+            for row in table.rows
+        }
+        return tuple(sorted(found))
+
+    def query(self) -> Json:
+        tables = [
+            {
+                "table": table.table,
+                "columns": list(table.columns),
+                "secret": sorted(
+                    {c for row in table.rows for c, v in row if isinstance(v, Secret)}
+                ),
+                "left": list(_MOVED) if table.placed else [],
+            }
+            for table in self.tables
+        ]
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "access": self.access.order(),
+            "tables": tables,
+        }
+
+    def order(self) -> Json:
+        rows = [
+            {"table": table.table, "values": {c: _clear(v) for c, v in row}}
+            for table in self.tables
+            for row in table.rows
+        ]
+        return {**self.query(), "rows": rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlVariables(Resource):
+    """Variables of one kind: `mysql` or `admin`. All others stay as they are."""
+
+    kind: ClassVar[str] = "proxysql-variables"
+    access: MysqlAccess
+    group: str
+    values: Row
+
+    @property
+    def name(self) -> str:
+        return self.group
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        found = tuple(sorted(f"{name}={_shown(value, key)}" for name, value in self.values))
+        return dict.fromkeys(LAYERS, found)
+
+    def query(self) -> Json:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "access": self.access.order(),
+            "names": [name for name, _ in self.values],
+            "secret": [name for name, value in self.values if isinstance(value, Secret)],
+        }
+
+    def order(self) -> Json:
+        return {**self.query(), "values": {name: _clear(value) for name, value in self.values}}
+
+
+def _clear(value: Cell) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _shown(value: Cell, key: DigestKey) -> str:
+    """Return what may be shown and is the same on the host."""
+    return key.digest(value.reveal().encode())[:28] if isinstance(value, Secret) else value

@@ -1,0 +1,1 @@
+"""Reports for machines that watch: JUnit, Nagios, Prometheus."""

@@ -1,0 +1,1 @@
+"""The one page of `kbz report --html` and `kbz serve`."""

@@ -1,0 +1,1 @@
+"""The credential store (SEC-1): schema, files, checks, pending values."""

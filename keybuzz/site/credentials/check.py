@@ -1,0 +1,147 @@
+"""`kbz secrets check`: everything that is wrong in the store at once, by file and line, without any value (SEC-1)."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from keybuzz.model.core.errors import InputError
+from keybuzz.site.credentials.file import StoreFile, StoreProblem, mode_problems, read_store_file
+from keybuzz.site.credentials.pending import NEXT
+from keybuzz.site.credentials.schema import (
+    DEFAULT_NAMES,
+    DEFAULTS,
+    EXTERNAL_FILES,
+    LEGACY_FILES,
+    SCHEMA,
+    Credential,
+    files,
+)
+
+_PLACEHOLDER = re.compile(r"change[-_]?me|placeholder|your[-_]?(password|secret)|<.*>|\*{4,}", re.I)
+
+
+def check_store(folder: Path) -> tuple[StoreProblem, ...]:
+    """Return all problems of the store, file by file; it is sound when only warnings are left."""
+    if not folder.is_dir():
+        hint = "`kbz secrets init` creates it"
+        return (StoreProblem(folder, 1, "there is no such folder", hint, "missing"),)
+    read: dict[str, StoreFile] = {}
+    problems: list[StoreProblem] = list(_folder(folder))
+    for file in files():
+        path = folder / file
+        if not os.path.lexists(path):
+            problems.append(_no_file(path))
+        elif file in EXTERNAL_FILES:
+            problems += mode_problems(path)
+        else:
+            found, wrong = _read(path)
+            problems += wrong
+            if found is not None:
+                read[file] = found
+                problems += _values(path, found)
+    problems += _shared(folder, read)
+    problems += _others(folder)
+    return tuple(sorted(problems, key=lambda item: (str(item.path), item.line)))
+
+
+def _folder(folder: Path) -> Iterator[StoreProblem]:
+    status = folder.lstat()
+    wrong_mode = stat.S_IMODE(status.st_mode) & 0o077
+    if not stat.S_ISDIR(status.st_mode) or wrong_mode or status.st_uid != os.geteuid():
+        hint = f"chmod 700 {folder}; chown root:root {folder}"
+        yield StoreProblem(folder, 1, "others may look into it (SEC-1)", hint, "mode")
+    for parent in folder.resolve().parents:
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            what = f"{parent} may be written by everybody: the store could be exchanged"
+            yield StoreProblem(folder, 1, what, f"chmod o-w {parent}", "mode")
+
+
+def _no_file(path: Path) -> StoreProblem:
+    if path.name in EXTERNAL_FILES:
+        hint = "put it there when its application comes; kbz does not read it"
+        return StoreProblem(path, 1, "is not there", hint, "missing", warning=True)
+    return StoreProblem(path, 1, "is not there", "kbz secrets init", "missing")
+
+
+def _read(path: Path) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
+    if not path.is_file() or path.is_symlink():
+        return None, tuple(mode_problems(path))
+    try:
+        found = read_store_file(path, SCHEMA)
+    except InputError as error:
+        _, _, line = error.where.rpartition(":")
+        number = int(line) if line.isdecimal() else 1
+        return None, (StoreProblem(path, number, error.what, error.hint),)
+    return found, found.problems
+
+
+def _values(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
+    """Yield variables that are missing, and values that everybody tries first."""
+    names = {
+        found.values[item.name].reveal()
+        for item in _of(path)
+        if not item.secret and item.name in found.values
+    }
+    for item in _of(path):
+        if item.name not in found.values:
+            yield StoreProblem(path, 1, f"{item.name} is missing", "kbz secrets init", "missing")
+            continue
+        clear, line = found.values[item.name].reveal(), found.lines[item.name]
+        known = item.secret and (is_default(clear) or clear in names)
+        if known or clear.casefold() in DEFAULT_NAMES.get(item.name, ()):
+            what = f"{item.name} holds a value that everybody tries first"
+            yield StoreProblem(path, line, what, "rotate it", "default")
+
+
+def _of(path: Path) -> tuple[Credential, ...]:
+    return tuple(item for item in SCHEMA if item.file == path.name)
+
+
+def is_default(clear: str) -> bool:
+    """Say whether a secret is a delivered default, repeated or decorated, or was meant to be replaced."""
+    if _PLACEHOLDER.search(clear) or len(set(clear)) < 5:
+        return True
+    core = re.sub(r"[^a-z]", "", clear.casefold())
+    letters = core or clear.casefold()
+    return any(
+        letters == word or (len(letters) > len(word) and letters.replace(word, "") == "")
+        for word in DEFAULTS
+    )
+
+
+def _shared(folder: Path, read: Mapping[str, StoreFile]) -> Iterator[StoreProblem]:
+    """Yield variables whose secret is another one's too: who knows one knows both."""
+    by_value: dict[str, list[tuple[Path, int, str]]] = defaultdict(list)
+    for file, found in read.items():
+        for item in SCHEMA:
+            if item.secret and item.file == file and item.name in found.values:
+                place = (folder / file, found.lines[item.name], item.name)
+                by_value[found.values[item.name].reveal()].append(place)
+    for (_, _, first), *others in by_value.values():
+        for path, line, name in others:
+            what = f"{name} has the same value as {first}"
+            yield StoreProblem(path, line, what, "rotate one of the two", "shared")
+
+
+def _others(folder: Path) -> Iterator[StoreProblem]:
+    """Yield what else lies in the store."""
+    known = set(files())
+    for path in sorted(folder.iterdir()):
+        if path.name in known:
+            continue
+        if path.name in LEGACY_FILES:
+            hint = f"put its value into {LEGACY_FILES[path.name]}, then delete it"
+            yield StoreProblem(path, 1, "is a file of older scripts", hint, "stray-file")
+        elif path.name.endswith(NEXT) and path.name.removesuffix(NEXT) in known:
+            hint = "the same `kbz secrets rotate` goes on from there"
+            yield StoreProblem(path, 1, "a rotation was cut off", hint, "pending", warning=True)
+            yield from mode_problems(path)
+        else:
+            hint = "take it away: copies of secrets are not looked after"
+            yield StoreProblem(path, 1, "does not belong into the store", hint, "stray-file")

@@ -1,0 +1,1 @@
+"""Readers of the site's files: tables and YAML with line numbers, problems collected."""

@@ -1,0 +1,1 @@
+"""SSH connections: dialing, host keys, and the plugins that log in."""

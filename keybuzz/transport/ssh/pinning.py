@@ -1,0 +1,93 @@
+"""Pins host keys: what a host shows, and the file of pinned keys with one line more or less.
+
+Lines that are not about the host stay as they are, comments and odd ones too (lesson 11).
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keybuzz.model.core.errors import ContactError
+from keybuzz.transport.ssh.known_hosts import fingerprint
+
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShownKey:
+    """The key that a host shows now."""
+
+    kind: str
+    blob: str
+    """Base64, as in known_hosts."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:…` as OpenSSH prints it."""
+        return fingerprint(base64.b64decode(self.blob))
+
+
+def ask_key(name: str, address: str, port: int = 22) -> ShownKey:
+    """Return the ed25519 key (or else the preferred one) that the host shows; nothing is sent to it."""
+    import paramiko
+
+    try:
+        with socket.create_connection((address, port), _TIMEOUT) as connected:
+            transport = paramiko.Transport(connected)
+            preferred = transport.get_security_options()
+            preferred.key_types = sorted(
+                preferred.key_types, key=lambda kind: kind != "ssh-ed25519"
+            )
+            try:
+                transport.start_client(timeout=_TIMEOUT)
+                key = transport.get_remote_server_key()
+            finally:
+                transport.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise ContactError(
+            f"shows no key at {address}:{port}: {error}", where=name, hint="is the host up?"
+        ) from error
+    return ShownKey(key.get_name(), key.get_base64())
+
+
+def with_key(text: str, address: str, key: ShownKey) -> str:
+    """Return the file's text with one line more."""
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{separator}{address} {key.kind} {key.blob}\n"
+
+
+def without_address(text: str, address: str) -> str:
+    """Return the file's text without the lines that name exactly this address and no other host."""
+    kept = [line for line in text.splitlines(keepends=True) if line.split()[:1] != [address]]
+    return "".join(kept)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file of pinned keys; no file is like an empty one."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Put `change(text)` in place of the file's text, atomically; mode 0644, as the keys are public.
+
+    Whoever changes another host's line at the same time waits, so that no line is lost.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        temporary = path.with_name(f".{path.name}.kbz-new")
+        with temporary.open("w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(change(read_text(path)))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        os.close(folder)

@@ -1,0 +1,104 @@
+"""kbz is a Nornir framework (CARD-2): a plain Nornir, its filters, and anybody's own tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nornir.core import Nornir
+from nornir.core.filter import F
+from nornir.core.task import Result, Task
+
+from keybuzz.engine.nornir import make_nornir
+from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import Action
+from keybuzz.site.load import read_configuration
+from keybuzz.transport.link import session
+from tests.flow.support.fleet import HOSTS, SECOND, Demo, Fleet, fleet
+from tests.flow.support.links import AWAY, register
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Fleet]:
+    register()
+    with fleet(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def nornir(three: Fleet) -> Nornir:
+    """What `keybuzz.init()` returns, for the configuration in git, without entering the lab."""
+    configuration = read_configuration(Path(__file__).parents[3] / "nornir_config.yaml")
+    return make_nornir(configuration, three.site)
+
+
+@pytest.mark.parametrize(
+    ("group", "size"), [("patroni", 3), ("redis", 3), ("haproxy", 2), ("all", 48), ("db", 0)]
+)
+def test_a_closed_group_is_a_nornir_filter(nornir: Nornir, group: str, size: int) -> None:
+    assert len(nornir.filter(F(groups__contains=group)).inventory.hosts) == size
+
+
+def test_patroni_is_its_three_hosts_and_no_other_database(nornir: Nornir) -> None:
+    chosen = nornir.filter(F(groups__contains="patroni")).inventory.hosts
+    assert sorted(chosen) == list(HOSTS)
+    assert len(nornir.filter(F(role="db", subrole="postgres")).inventory.hosts) == 5
+    assert {str(chosen[host]["server"].address) for host in HOSTS} == {
+        "10.0.0.120",
+        "10.0.0.121",
+        "10.0.0.122",
+    }
+
+
+def hostname(task: Task, suffix: str) -> Result:
+    """A task as anybody would write it, on the connection that the host already has."""
+    done = session(task).execute(["sh", "-c", f"echo {task.host.name}{suffix}"], timeout=20)
+    return Result(host=task.host, result=done.stdout.strip())
+
+
+def test_a_task_of_anybody_has_one_result_for_each_host(three: Fleet) -> None:
+    results = three.nornir.filter(F(groups__contains="patroni")).run(task=hostname, suffix="!")
+    assert {host: result[0].result for host, result in results.items()} == {
+        host: f"{host}!" for host in HOSTS
+    }
+    assert not results.failed
+
+
+def test_a_host_that_is_away_is_one_failed_result(three: Fleet) -> None:
+    three.connect_by(AWAY, SECOND)
+    results = three.nornir.run(task=hostname, suffix="")
+    assert list(results) == list(three.nornir.inventory.hosts)
+    assert list(results.failed_hosts) == [SECOND]
+    assert "nothing answers at" in str(results[SECOND][0].exception)
+
+
+def alive(live: Live) -> tuple[Finding, ...]:
+    return tuple(
+        Finding("demo.alive", Level.CRITICAL if host == SECOND else Level.OK, "", host)
+        for host in live.hosts
+    )
+
+
+def test_a_module_gives_tasks_for_scripts(three: Fleet) -> None:
+    module = Demo(three.hosts, checks=alive).module()
+    planned = three.nornir.run(task=planning(module))
+    assert {host: [c.action for c in r[0].result] for host, r in planned.items()} == {
+        host: [Action.CREATE] for host in HOSTS
+    }
+    assert all("+new" in result[0].diff for result in planned.values())
+    assert [three.text(host) for host in HOSTS] == [None] * 3
+
+    converged = three.nornir.run(task=converging(module))
+    assert {host: result[0].changed for host, result in converged.items()} == dict.fromkeys(
+        HOSTS, True
+    )
+    assert [three.text(host) for host in HOSTS] == ["new\n"] * 3
+    again = three.nornir.run(task=converging(module))
+    assert not any(result[0].changed or result[0].failed for result in again.values())
+
+    checked = three.nornir.run(task=checking(module))
+    assert list(checked.failed_hosts) == [SECOND]
+    assert [finding.host for finding in checked[SECOND][0].result] == [SECOND]

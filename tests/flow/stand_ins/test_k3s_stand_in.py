@@ -1,0 +1,184 @@
+"""The lab's stand-in for K3s: a wrong deployment of it fails as one of the real program does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from k3s_stand_in import builtin, config
+from k3s_stand_in.config import FatalError
+from k3s_stand_in.controllers import Controllers
+from k3s_stand_in.server import Server
+
+from keybuzz.lab.supply.artefacts import PROGRAMS, packed
+from tests.flow.servers.k3s_server import Served, Wire, serving, store, until
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """Three stores that are one cluster; nobody's file is another's."""
+    monkeypatch.setattr(store.Store, "_save", lambda self: None)
+    wire = Wire()
+    for name in ("a", "b", "c"):
+        wire.stores[name] = store.Store(name, lambda address, me=name: wire.client(me, address))
+    wire.stores["a"].found(builtin.new_cluster(etcd=True), "a")
+    for item in wire.stores.values():
+        item.start()
+    yield wire
+    for item in wire.stores.values():
+        item.removed = True
+
+
+def join(wire: Wire, name: str) -> None:
+    def add() -> bool:
+        leader = next((s for s in wire.stores.values() if s.role == "leader"), None)
+        if leader is None:
+            return False
+        try:
+            leader.add_learner(name, name)
+            leader.promote()
+        except (store.NoQuorumError, FatalError):
+            return False
+        return bool(leader.data["members"][name]["voter"])
+
+    until(add)
+
+
+def test_members_join_one_by_one_and_a_majority_writes(three: Wire) -> None:
+    first = three.stores["a"]
+    until(lambda: first.role == "leader")
+    first.add_learner("b", "b")
+    with pytest.raises(FatalError, match="too many learner"):
+        first.add_learner("c", "c")
+    join(three, "b")
+    with pytest.raises(FatalError, match="duplicate node name"):
+        first.add_learner("b", "b")
+    join(three, "c")
+
+    def put(value: str) -> Any:
+        leader = next(
+            s for s in three.stores.values() if s.role == "leader" and s.name not in three.cut
+        )
+        return leader.write(lambda data: data.update(told=value))
+
+    put("one")
+    three.cut = {"a"}
+    until(lambda: any(s.role == "leader" for n, s in three.stores.items() if n != "a"))
+    until(lambda: first.role != "leader")
+    with pytest.raises(store.NoQuorumError):
+        first.write(lambda data: data.update(told="lost"))
+    put("two")
+    three.cut = set()
+    until(lambda: first.data.get("told") == "two" and first.has_quorum())
+
+
+def test_one_of_three_tells_nothing(three: Wire) -> None:
+    until(lambda: three.stores["a"].role == "leader")
+    join(three, "b")
+    join(three, "c")
+    three.cut = {"b", "c"}
+    until(lambda: not three.stores["a"].has_quorum())
+
+
+def server(**values: Any) -> Server:
+    return Server({"node-name": "x", "node-ip": "10.0.0.100", "token": "t", **values})
+
+
+def test_a_first_server_does_not_join_and_a_joining_one_does_not_begin() -> None:
+    with pytest.raises(FatalError, match="exclude each other"):
+        server(**{"cluster-init": "true", "server": "https://10.0.0.101:6443"})
+
+
+def test_another_token_than_the_one_that_sealed_the_data_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("k3s_stand_in.server.TOKEN", str(tmp_path / "token"))
+    (tmp_path / "token").write_text("other\n")
+    with pytest.raises(FatalError, match="encrypted with different token"):
+        server()._check_token()
+
+
+def test_a_configuration_is_read_as_k3s_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        'token: "a\\"b"\ntls-san:\n  - x\n  - y\nnode-ip: 10.0.0.1 # private\nnonsense: 1\n'
+    )
+    (tmp_path / "config.yaml.d").mkdir()
+    (tmp_path / "config.yaml.d/10.yaml").write_text("flannel-iface: ens10\n")
+    found = config.load(str(path), "server")
+    assert found == {
+        "token": 'a"b',
+        "tls-san": ["x", "y"],
+        "node-ip": "10.0.0.1",
+        "flannel-iface": "ens10",
+    }
+    with pytest.raises(FatalError, match="not defined"):
+        config.load(str(path), "agent")
+    path.write_text("token\n")
+    with pytest.raises(FatalError, match="line 1"):
+        config.load(str(path), "server")
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    with serving(tmp_path, monkeypatch) as found:
+        yield found
+
+
+def test_pods_stay_where_they_are_until_a_lost_node_is_no_longer_tolerated(served: Served) -> None:
+    served.node("w1")
+    served.node("w2")
+    tolerated = {"key": "node.kubernetes.io/unreachable", "tolerationSeconds": 0}
+    container = {"name": "c", "image": "i:1.0"}
+    spec = {"containers": [container], "tolerations": [tolerated]}
+    served.put(
+        "deployments",
+        "default",
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "app"},
+            "spec": {"replicas": 1, "template": {"spec": spec}},
+        },
+    )
+    brain = Controllers(served.store, grace=0.0)
+    brain.seen = {"w1": 1e12, "w2": 1e12}
+    served.store.write(brain.reconcile)
+
+    def places() -> set[str]:
+        objects = served.store.data["objects"].items()
+        return {o["spec"]["nodeName"] for k, o in objects if k.startswith("pods/default/app")}
+
+    [before] = places()
+    other = "w2" if before == "w1" else "w1"
+    brain.seen[before] = -1e12
+    served.store.write(brain.reconcile)
+    served.store.write(brain.reconcile)
+    assert places() == {other}
+
+
+def test_it_says_what_it_is_and_is_the_same_file_every_time(tmp_path: Path) -> None:
+    [program] = [item for item in PROGRAMS if item.name == "k3s"]
+    assert packed(program) == packed(program)
+    path = tmp_path / "k3s"
+    path.write_bytes(packed(program))
+    assert path.read_bytes().startswith(b"#!/usr/bin/python3\n")
+    done = subprocess.run(
+        [sys.executable, str(path), "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("k3s version v1.33.5+k3s1 (stand-in")
+    wrong = subprocess.run(
+        [sys.executable, str(path), "server", "--docker"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert wrong.returncode == 1
+    assert "flag provided but not defined" in wrong.stderr
+    assert json.dumps(program.provenance)

@@ -1,0 +1,44 @@
+"""The lab's stand-in for ProxySQL: what was observed of the real one (facts/08), over its own ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from tests.flow.servers.proxysql_server import Ports, connect, stand_in
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Iterator[Ports]:
+    with stand_in(tmp_path) as found:
+        yield found
+
+
+def test_default_and_wrong_logins_are_refused(ports: Ports) -> None:
+    for port, user, password in ((ports.admin, "admin", "admin"), (ports.traffic, "erp", "wrong")):
+        with pytest.raises(pymysql.err.OperationalError, match="ProxySQL Error: Access denied"):
+            connect(port, user, password)
+
+
+def test_layers_are_apart_until_loaded_and_saved(ports: Ports) -> None:
+    with connect(ports.admin, "kb", "first-1") as connection, connection.cursor() as cursor:
+        counts = "SELECT (SELECT COUNT(*) FROM {}mysql_servers)"
+        for statement, place, number in (
+            (
+                "INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (10, '127.0.0.9')",
+                "",
+                "1",
+            ),
+            ("SELECT 1", "runtime_", "0"),
+            ("LOAD MYSQL SERVERS TO RUNTIME", "runtime_", "1"),
+            ("SELECT 1", "disk.", "0"),
+            ("SAVE MYSQL SERVERS TO DISK", "disk.", "1"),
+        ):
+            cursor.execute(statement)
+            cursor.execute(counts.format(place))
+            assert cursor.fetchall() == ((number,),)
+        with pytest.raises(pymysql.err.OperationalError, match="Admin Error: no such table: nope"):
+            cursor.execute("SELECT * FROM nope")

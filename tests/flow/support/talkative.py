@@ -1,0 +1,179 @@
+"""A host whose programs print every secret they see, and the command line that works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.flow.support.agent_host import GROUPS, NAME, ROOT, SERVERS, ScratchHost, scratch_host
+from tests.flow.support.sshd import descendants
+from tests.flow.support.unix_server import Request, respond
+
+LEAK = """\
+import base64, json, os, sys, time, urllib.parse, shlex
+try:
+    text = open(sys.argv[1]).read()
+except FileNotFoundError:
+    sys.exit("another host's agent has taken the file: all hosts of this site share one folder")
+for line in text.splitlines():
+    if line.startswith("quoted "):
+        secret = json.loads(line[7:])
+        print("the password is", secret, "or", json.dumps(secret), "or", repr(secret), file=sys.stderr)
+        print(urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), shlex.quote(secret))
+        print(base64.b64encode(secret.encode()).decode(), json.dumps({"a": json.dumps(secret)}))
+        print(base64.b64encode(f"kb:{secret}".encode()).decode())
+        sys.stdout.flush()
+        until, seen = time.monotonic() + 10, f"{os.path.dirname(__file__)}/seen.{os.getpid()}"
+        while not os.path.exists(seen) and time.monotonic() < until:
+            time.sleep(0.01)
+        sys.exit(1)
+"""
+"""It stays until whoever watches the processes has seen it."""
+CONFIGURATION = """\
+inventory:
+  plugin: kbz_tsv
+  options: {{path: {servers}, groups: {groups}, connection: kbz_local}}
+runner:
+  plugin: kbz_bounded
+  options: {{num_workers: 8}}
+user_defined:
+  versions: {inventory}/versions.yaml
+  site: {inventory}/site.yaml
+  policies: {inventory}/policies.yaml
+  overlay: overlay.yaml
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What one command said, and what could be seen of its processes."""
+
+    code: int
+    stdout: str
+    stderr: str
+    processes: frozenset[bytes]
+    """Command lines and environments of it and of all that it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talkative:
+    """The host, and a site that has it."""
+
+    folder: Path
+    host: ScratchHost
+
+    def kbz(self, scenario: str, *arguments: str, endpoint: int = 1) -> Spoken:
+        """Run a command line as an operator does; `endpoint` is where the module's drill writes."""
+        environment = {
+            "PATH": f"{self.host.root}/bin:{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "leaky"), str(ROOT)]),
+            "KBZ_HUNT_FILES": str(self.host.files),
+            "KBZ_HUNT_SCENARIO": scenario,
+            "KBZ_HUNT_ENDPOINT": str(endpoint),
+        }
+        code = "from keybuzz.cli.main import main; main()"
+        command = [sys.executable, "-c", code, "--config", "nornir_config.yaml", *arguments]
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        seen: set[bytes] = set()
+        ended = threading.Event()
+        watching = threading.Thread(target=_watch, args=(process.pid, seen, ended, self.host.root))
+        watching.start()
+        try:
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            ended.set()
+            watching.join(10)
+        return Spoken(process.returncode, stdout, stderr, frozenset(seen))
+
+
+def talkative(folder: Path, secret: str) -> Talkative:
+    """Make the host and its site, with one planted secret."""
+    host = scratch_host(folder / NAME)
+    (host.root / "leak.py").write_text(LEAK)
+    for name in ("leak", "systemctl"):
+        host.install(name, f"exec /usr/bin/python3 -I {host.root}/leak.py {host.files}/app.conf")
+    host.install("leak", f'exec /usr/bin/python3 -I {host.root}/leak.py "$@"')
+    (folder / "nornir_config.yaml").write_text(
+        CONFIGURATION.format(servers=SERVERS, groups=GROUPS, inventory=ROOT / "inventory")
+    )
+    paths = {"state": folder / "state", "credentials": folder / "credentials"}
+    lines = "".join(f"  {name}: {path}\n" for name, path in paths.items())
+    (folder / "overlay.yaml").write_text(f"paths:\n{lines}")
+    paths["credentials"].mkdir(mode=0o700)
+    store = paths["credentials"] / "postgres.env"
+    store.touch(mode=0o600)
+    store.write_text(f"POSTGRES_APP_PASS={secret}\n")
+    return Talkative(folder, host)
+
+
+def _watch(pid: int, seen: set[bytes], ended: threading.Event, root: Path) -> None:
+    """Collect what `ps` would show of a process and its children, until it has ended."""
+    while not ended.is_set():
+        for one in (pid, *descendants(pid)):
+            command = _read(Path(f"/proc/{one}/cmdline"))
+            seen.update((command, _read(Path(f"/proc/{one}/environ"))))
+            if b"leak.py" in command:
+                (root / f"seen.{one}").touch()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A Docker Engine with one image and at most one container; it may refuse in many words."""
+
+    refusing: threading.Event = field(default_factory=threading.Event)
+    created: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, request: Request) -> bytes:
+        """Answer one request."""
+        path = request.path.partition("?")[0]
+        answers: dict[tuple[str, str], Callable[[Request], bytes]] = {
+            ("GET", "/images/demo:1/json"): lambda _: respond(200, {"Id": "sha256:1234"}),
+            ("GET", "/containers/app/json"): lambda _: self._inspect(),
+            ("POST", "/containers/create"): self._create,
+            ("POST", "/containers/app/start"): lambda _: respond(204),
+            ("POST", "/containers/app/restart"): lambda _: self._restart(),
+        }
+        missing = respond(404, {"message": f"no such thing: {path}"})
+        found = answers.get((request.method, path))
+        return missing if found is None else found(request)
+
+    def _create(self, request: Request) -> bytes:
+        options = json.loads(request.body)
+        if self.refusing.is_set():
+            return respond(400, {"message": f"invalid environment {options['Env']} in {options}"})
+        self.created.append(options)
+        return respond(201, {"Id": "c1"})
+
+    def _restart(self) -> bytes:
+        return respond(500, {"message": f"can not restart with {self.created[-1]['Env']}"})
+
+    def _inspect(self) -> bytes:
+        if not self.created:
+            return respond(404, {"message": "No such container: app"})
+        options = self.created[-1]
+        config = {key: options[key] for key in ("Image", "Env", "Cmd", "Hostname", "User")}
+        state = {"Running": True, "StartedAt": "2026-01-01T00:00:00Z"}
+        host = options["HostConfig"]
+        found = {"Id": "c1", "Image": "sha256:1234", "State": state, "Config": config}
+        return respond(200, {**found, "HostConfig": host})

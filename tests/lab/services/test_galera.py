@@ -1,0 +1,271 @@
+"""Galera on real servers: from three bare hosts to a cluster, its freeze, its failures, and a total stop.
+
+The tests of this file build on each other, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.lab.conftest import REPOSITORY, Done, Kbz, until
+from tests.lab.ledgers.galera_ledger import ADDRESSES, GaleraLedger
+
+pytestmark = pytest.mark.lab
+
+HOSTS = tuple(ADDRESSES)
+CONF = "/opt/keybuzz/mariadb/conf/my.cnf"
+START = "/opt/keybuzz/mariadb/conf/start.sh"
+DATA = "/opt/keybuzz/mariadb/data/data"
+RUN = ("run", "galera", "--limit", "galera", "--format", "json")
+LIFTED = (*RUN, "--lift-freeze", "galera", "--reason", "the owner said so on the phone")
+FLAG = "MARIADB_GALERA_CLUSTER_BOOTSTRAP"
+
+
+@pytest.fixture(scope="module")
+def kbz(mariadb_lab: Kbz) -> Kbz:
+    """Three bare MariaDB servers; nothing is put on the two for ProxySQL beside them."""
+    return mariadb_lab
+
+
+@pytest.fixture(scope="module")
+def ledger(kbz: Kbz) -> GaleraLedger:
+    return GaleraLedger(kbz)
+
+
+def containers(kbz: Kbz) -> dict[str, str]:
+    """Return id and start time of each host's container."""
+    shown = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' mariadb"
+    return {host: kbz.on(host, shown) for host in HOSTS}
+
+
+def changed(done: Done) -> set[tuple[str, str]]:
+    """Return host and resource of every change in a plan."""
+    return {(item["host"], item["resource"]) for item in done.json()["plan"]["changes"]}
+
+
+def whole(ledger: GaleraLedger) -> bool:
+    """Say whether all three serve as one cluster."""
+    states = {ledger.status(host, "wsrep_local_state_comment") for host in HOSTS}
+    return states == {"Synced"} and ledger.status("maria-01", "wsrep_cluster_size") == "3"
+
+
+class TestFirstInstall:
+    def test_a_run_killed_right_after_the_bootstrap_is_gone_on_with(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.lab.support.stepping",
+            str(kbz.config),
+            "galera",
+            "galera",
+        ]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                if line.startswith("done container:mariadb"):
+                    run.kill()
+                    break
+        assert run.returncode == -9
+        left = kbz.on("maria-01", "docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' mariadb")
+        assert left.strip() == "no"
+        document = kbz.good(*RUN).json()
+        assert "bootstrap maria-01" not in str(document)
+        uuids = {ledger.status(host, "wsrep_cluster_state_uuid") for host in HOSTS}
+        assert len(uuids) == 1
+        assert whole(ledger)
+
+    def test_every_container_is_a_plain_joiner(self, kbz: Kbz) -> None:
+        for host in HOSTS:
+            shown = kbz.on(host, "docker inspect mariadb")
+            assert FLAG not in shown
+            assert '"Name": "unless-stopped"' in shown
+            assert '"StopTimeout": 120' in shown
+            assert kbz.on(host, f"stat -c %u {DATA}").strip() == "1001"
+
+    def test_health_and_topology_tell_the_cluster(self, kbz: Kbz) -> None:
+        document = kbz.good("health", "galera", "--limit", "galera", "--format", "json").json()
+        found = [f for f in document["findings"] if f["check"].startswith("galera.")]
+        assert {f["level"] for f in found} == {"ok"}
+        [topology] = [t for t in document["topologies"] if t["cluster"] == "keybuzz-galera"]
+        assert {member["state"] for member in topology["members"]} == {"Synced"}
+
+    def test_settled_values_hold_in_the_running_server(self, ledger: GaleraLedger) -> None:
+        for host in HOSTS:
+            found = dict(ledger.ask(host, "SHOW GLOBAL VARIABLES"))
+            assert found["binlog_format"] == "ROW"
+            assert found["innodb_autoinc_lock_mode"] == "2"
+            assert (found["wsrep_sst_method"], found["wsrep_on"]) == ("rsync", "ON")
+            assert found["wsrep_node_address"] == ADDRESSES[host]
+            assert found["collation_server"] == "utf8mb4_unicode_ci"
+            assert "gcache.size = 64M" in found["wsrep_provider_options"]
+            assert "pc.recovery = true" in found["wsrep_provider_options"].lower()
+
+    def test_a_second_run_changes_nothing_and_asks_each_host_once(self, kbz: Kbz) -> None:
+        before = containers(kbz)
+        document = kbz.good(*RUN).json()
+        assert document["plan"]["size"] == 0
+        assert document["round_trips"] == dict.fromkeys(HOSTS, 1)
+        assert containers(kbz) == before
+
+    def test_the_application_writes_on_any_node_and_reads_on_every_other(
+        self, ledger: GaleraLedger
+    ) -> None:
+        for host in HOSTS:
+            ledger.write(host)
+        assert {host: ledger.missing(host) for host in HOSTS} == {host: set() for host in HOSTS}
+        grants = str(ledger.ask("maria-02", "SHOW GRANTS FOR 'kb_monitor'@'%'"))
+        assert "BINLOG MONITOR ON *.*" in grants
+
+    def test_no_password_is_on_a_command_line_or_in_a_log(self, kbz: Kbz) -> None:
+        text = (kbz.root / "credentials/mariadb.env").read_text()
+        secrets = [line.split("=", 1)[1] for line in text.splitlines() if "PASSWORD=" in line]
+        assert len(secrets) == 4
+        for host in HOSTS:
+            seen = kbz.on(
+                host,
+                "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; docker logs mariadb 2>&1; "
+                f"cat {CONF}; grep -r CREATE {DATA}/*.err 2>/dev/null || true",
+            )
+            assert "mariadbd" in seen
+            assert [secret for secret in secrets if secret in seen] == []
+
+
+class TestFreeze:
+    def test_a_flag_and_a_file_by_hand_are_drift_and_the_freeze_keeps_them(self, kbz: Kbz) -> None:
+        kbz.on("maria-01", f"echo 'max_connections = 7' >> {CONF}")
+        kbz.on("maria-02", BY_HAND)
+        edits = {("maria-01", f"file:{CONF}"), ("maria-02", "container:mariadb")}
+        assert changed(kbz("drift", "galera", "--limit", "galera", "--format", "json")) == edits
+        done = kbz(*RUN)
+        assert done.code == 3
+        assert "frozen (FRZ-1)" in done.json()["error"]
+        assert changed(done) == edits
+        found = kbz("health", "galera", "--limit", "galera").stdout
+        assert "galera.bootstrap.flag  maria-02: its container has the bootstrap flag" in found
+
+    def test_a_lift_repairs_them_one_at_a_time_behind_synced(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        before = containers(kbz)
+        kbz.good(*LIFTED)
+        after = containers(kbz)
+        assert {host for host in HOSTS if after[host] != before[host]} == {"maria-02"}
+        assert "max_connections = 7" not in kbz.on("maria-01", f"cat {CONF}")
+        assert FLAG not in kbz.on("maria-02", "docker inspect mariadb")
+        assert whole(ledger)
+
+
+class TestUsers:
+    def test_a_changed_password_is_set_again_and_the_user_is_kept(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        ledger.ask("maria-01", "ALTER USER 'erpnext'@'%' IDENTIFIED BY 'by-hand-1234567'")
+        ledger.ask("maria-01", "GRANT SELECT ON mysql.* TO 'erpnext'@'%'")
+        assert changed(kbz("drift", "galera", "--limit", "galera", "--format", "json")) == {
+            ("maria-01", "mysql-user:erpnext")
+        }
+        kbz.good(*LIFTED)
+        ledger.write("maria-03")
+        assert "mysql" in str(ledger.ask("maria-01", "SHOW GRANTS FOR 'erpnext'@'%'"))
+
+
+class TestFailures:
+    def test_a_killed_node_is_missed_by_nobody_and_joins_again(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        kbz.good("lab", "fault", "kill-container", "maria-01", "mariadb")
+        for _ in range(5):
+            ledger.write("maria-02")
+        assert ledger.status("maria-02", "wsrep_cluster_status") == "Primary"
+        kbz.good(*LIFTED)
+        assert whole(ledger)
+        assert ledger.missing("maria-01") == set()
+
+    def test_a_bare_host_gets_everything_from_the_others(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        kbz.on("maria-03", "docker rm -f mariadb; rm -rf /opt/keybuzz/mariadb")
+        ledger.write("maria-01")
+        document = kbz.good(*LIFTED).json()
+        assert document["hosts"]["maria-03"]["changed"] >= 5
+        assert whole(ledger)
+        assert ledger.missing("maria-03") == set()
+
+    def test_killed_together_they_come_back_by_themselves(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        """As after a power cut: Docker starts them, and they know who was with them."""
+        ledger.write("maria-02")
+        history = ledger.status("maria-01", "wsrep_cluster_state_uuid")
+        for host in HOSTS:
+            kbz.on(host, "kill -9 $(docker inspect -f '{{.State.Pid}}' mariadb)")
+        until(lambda: whole(ledger), 180, "all three serve again")
+        for host in HOSTS:
+            assert ledger.status(host, "wsrep_cluster_state_uuid") == history
+        assert ledger.missing("maria-01") == set()
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestTotalStop:
+    """Everything is killed in turn under writes, and the memory of who was there is lost as well."""
+
+    def test_a_plain_run_refuses_and_names_the_verb(self, kbz: Kbz, ledger: GaleraLedger) -> None:
+        assert kbz("recover", "galera", "--confirm", "keybuzz-galera").code == 3
+        kbz.good("lab", "fault", "kill-container", "maria-01", "mariadb")
+        for _ in range(5):
+            ledger.write("maria-02")
+        kbz.good("lab", "fault", "kill-container", "maria-02", "mariadb")
+        kbz.good("lab", "fault", "kill-container", "maria-03", "mariadb")
+        for host in HOSTS:
+            kbz.on(host, f"rm -f {DATA}/gvwstate.dat")
+        done = kbz(*LIFTED)
+        assert done.code == 3
+        assert "kbz recover galera" in done.json()["error"]
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_recover_wants_the_name_and_shows_every_position(self, kbz: Kbz) -> None:
+        silent = kbz("recover", "galera")
+        assert (silent.code, "nobody is at the terminal" in silent.stderr) == (3, True)
+        done = kbz("recover", "galera", "--confirm", "galera")
+        assert done.code == 3
+        rows = [line.split() for line in done.stderr.splitlines() if line.startswith("maria-0")]
+        numbers = {row[0]: int(row[2]) for row in rows}
+        assert set(numbers) == set(HOSTS), done.stderr
+        assert numbers["maria-01"] < numbers["maria-02"]
+        chosen = [row[0] for row in rows if row[-3:] == ["starts", "the", "cluster"]]
+        assert numbers[chosen[0]] == max(numbers.values())
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_recover_brings_back_every_acknowledged_row(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        kbz.good("recover", "galera", "--confirm", "keybuzz-galera")
+        assert whole(ledger)
+        for host in HOSTS:
+            assert ledger.missing(host) == set()
+            assert FLAG not in kbz.on(host, "docker inspect mariadb")
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        [run] = kbz.good("history", "--last", "2", "--format", "json").json()["runs"][1:]
+        assert run["verb"] == "recover"
+
+
+BY_HAND = f"""set -e
+docker inspect -f '{{{{range .Config.Env}}}}{{{{println .}}}}{{{{end}}}}' mariadb | grep = > /root/mariadb.list
+docker stop -t 60 mariadb >/dev/null
+docker rm mariadb >/dev/null
+docker create --name mariadb --network host --restart unless-stopped --stop-timeout 120 -u 1001 \
+  -h maria-02 --env-file /root/mariadb.list -e {FLAG}=no \
+  -v /opt/keybuzz/mariadb/data:/bitnami/mariadb:rw -v {CONF}:/opt/bitnami/mariadb/conf/my_custom.cnf:ro \
+  -v {START}:/opt/keybuzz/start.sh:ro \
+  bitnamilegacy/mariadb-galera:10.11.6 /bin/bash /opt/keybuzz/start.sh \
+  /opt/bitnami/scripts/mariadb-galera/run.sh >/dev/null
+docker start mariadb >/dev/null
+rm /root/mariadb.list
+"""

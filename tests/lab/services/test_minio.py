@@ -1,0 +1,239 @@
+"""MinIO on real servers: from three bare hosts to a cluster, its freeze, its failures, and a replaced host.
+
+The tests of this file build on each other, in the order of the file. Nothing in them is the stand-in's own: they
+can run against the real image.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from minio.versioningconfig import SUSPENDED, VersioningConfig
+
+from tests.lab.conftest import Done, Kbz, bare_lab, until
+from tests.lab.ledgers.object_ledger import ADDRESSES, ObjectLedger
+
+pytestmark = pytest.mark.lab
+
+LAB = "kbz-minio"
+HOSTS = tuple(ADDRESSES)
+DATA = "/opt/keybuzz/minio/data"
+FORM = f"{DATA}/.minio.sys/format.json"
+RUN = ("run", "minio", "--limit", "minio", "--format", "json")
+LIFT = ("--lift-freeze", "minio", "--reason", "the owner said so on the phone")
+HEALTH = ("health", "minio", "--limit", "minio", "--format", "json")
+ONE = ("run", "minio", "--limit", "minio-02", "--format", "json")
+BUCKET = "minio-bucket:keybuzz-backups"
+
+
+@pytest.fixture(scope="module")
+def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
+    """A lab of three bare MinIO servers and fresh credentials; gone at the end."""
+    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "minio") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ledger(kbz: Kbz) -> ObjectLedger:
+    return ObjectLedger(kbz)
+
+
+def containers(kbz: Kbz) -> dict[str, str]:
+    """Return id and start time of each host's container."""
+    shown = "docker inspect -f '{{.Id}} {{.State.StartedAt}}' minio"
+    return {host: kbz.on(host, shown) for host in HOSTS}
+
+
+def form(kbz: Kbz, host: str) -> dict[str, object]:
+    """Return a drive's format.json."""
+    found: dict[str, object] = json.loads(kbz.on(host, f"cat {FORM}"))
+    return found
+
+
+def changed(done: Done) -> set[tuple[str, str]]:
+    """Return host and resource of every change in a plan."""
+    return {(item["host"], item["resource"]) for item in done.json()["plan"]["changes"]}
+
+
+def green(kbz: Kbz) -> bool:
+    """Say whether all checks of the module are good."""
+    findings = kbz(*HEALTH).json()["findings"]
+    return {f["level"] for f in findings if f["check"].startswith("minio.")} == {"ok"}
+
+
+class TestFirstInstall:
+    def test_a_part_is_refused_and_so_is_a_drive_with_something_on_it(self, kbz: Kbz) -> None:
+        kbz.on("minio-03", f"mkdir -p {DATA}/photos && echo x > {DATA}/photos/1")
+        done = kbz(*RUN)
+        assert done.code == 3
+        assert "no format.json, and photos" in done.json()["error"]
+        assert kbz.on("minio-03", f"cat {DATA}/photos/1").strip() == "x"
+        kbz.on("minio-03", f"rm -r {DATA}/photos")
+        done = kbz(*ONE)
+        assert done.code == 3
+        assert "--limit leaves out minio-01, minio-03" in done.json()["error"]
+        for host in HOSTS:
+            assert kbz.on(host, "docker ps -aq 2>/dev/null || true").strip() == ""
+
+    def test_three_bare_hosts_become_one_cluster_with_the_bucket(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        document = kbz.good(*RUN).json()
+        assert {finding["level"] for finding in document["findings"]} <= {"ok", "warn"}
+        assert len({str(form(kbz, host)["id"]) for host in HOSTS}) == 1
+        with ledger.node() as client:
+            assert client.get_bucket_versioning(ledger.bucket).status == "Enabled"
+
+    def test_all_three_have_the_same_drives_in_the_same_order_on_private_addresses(
+        self, kbz: Kbz
+    ) -> None:
+        wanted = " ".join(f"http://{ADDRESSES[host]}:9000/data" for host in HOSTS)
+        for host in HOSTS:
+            shown = kbz.on(host, "docker inspect -f '{{join .Config.Cmd \" \"}}' minio").strip()
+            assert shown.startswith(f"server {wanted} --address {ADDRESSES[host]}:9000 ")
+            listeners = kbz.on(host, "ss -Hltn 'sport = :9000 or sport = :9001'")
+            assert {line.split()[3].rpartition(":")[0] for line in listeners.splitlines()} == {
+                ADDRESSES[host]
+            }
+
+    def test_health_and_topology_tell_the_cluster(self, kbz: Kbz) -> None:
+        assert green(kbz)
+        [topology] = [t for t in kbz(*HEALTH).json()["topologies"] if "minio" in t["cluster"]]
+        assert [member["role"] for member in topology["members"]] == ["entry", "member", "member"]
+        assert {member["state"] for member in topology["members"]} == {"serves"}
+
+    def test_a_second_run_changes_nothing_and_asks_each_host_once(self, kbz: Kbz) -> None:
+        before = containers(kbz)
+        document = kbz.good(*RUN).json()
+        assert document["plan"]["size"] == 0
+        assert document["round_trips"] == dict.fromkeys(HOSTS, 1)
+        assert containers(kbz) == before
+
+    def test_what_is_put_through_the_entry_is_on_every_node(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        ledger.put()
+        assert {host: ledger.lost(host) for host in HOSTS} == {host: [] for host in HOSTS}
+        document = kbz.good("health", "minio", "--deep", "--format", "json").json()
+        [probe] = [f for f in document["findings"] if f["check"] == "minio.probe"]
+        assert probe["level"] == "ok"
+
+    def test_the_password_is_on_no_command_line_and_in_no_log(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        for host in HOSTS:
+            seen = kbz.on(host, "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; docker logs minio 2>&1")
+            assert "/data" in seen
+            assert ledger.password not in seen
+
+
+class TestFreeze:
+    def test_a_suspended_versioning_is_drift_the_freeze_keeps_it_and_a_lift_repairs_it(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        before = containers(kbz)
+        with ledger.node() as client:
+            client.set_bucket_versioning(ledger.bucket, VersioningConfig(SUSPENDED))
+        done = kbz(*RUN)
+        assert (done.code, changed(done)) == (3, {("minio-01", BUCKET)})
+        assert "frozen (FRZ-1)" in done.json()["error"]
+        kbz.good(*RUN, *LIFT)
+        with ledger.node() as client:
+            assert client.get_bucket_versioning(ledger.bucket).status == "Enabled"
+        assert containers(kbz) == before
+
+    def test_a_second_alias_is_refused_and_its_keys_are_not_shown(self, kbz: Kbz) -> None:
+        aliases = {
+            "minio": {"url": "http://10.0.0.134:9000", "accessKey": "a", "secretKey": "b"},
+            "backup": {"url": "http://10.0.0.131:9000", "accessKey": "a", "secretKey": "needle"},
+        }
+        text = json.dumps({"version": "10", "aliases": aliases})
+        kbz.on("minio-02", f"mkdir -p /root/.mc && echo '{text}' > /root/.mc/config.json")
+        done = kbz(*RUN, *LIFT)
+        assert done.code == 3
+        assert "backup at 10.0.0.131:9000" in done.json()["error"]
+        assert "needle" not in done.stdout + done.stderr
+        assert not green(kbz)
+        kbz.on("minio-02", "rm -r /root/.mc")
+
+
+class TestFailures:
+    def test_one_node_killed_is_missed_by_nobody_and_comes_back(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        kbz.good("lab", "fault", "kill-container", "minio-02", "minio")
+        ledger.put()
+        assert ledger.lost("minio-03") == []
+        found = kbz("health", "minio", "--limit", "minio").stdout
+        assert "critical minio.node.serves  minio-02" in found
+        assert "so also: minio.drives.online  minio-01, minio-03" in found
+        kbz.good(*RUN, *LIFT)
+        assert green(kbz)
+        assert ledger.lost("minio-02") == []
+
+    def test_a_drive_of_another_deployment_is_refused_and_stays_as_it_is(self, kbz: Kbz) -> None:
+        own = form(kbz, "minio-02")
+        foreign = json.dumps({**own, "id": "11111111-2222-3333-4444-555555555555"})
+        kbz.on("minio-02", f"docker stop minio && echo '{foreign}' > {FORM}")
+        done = kbz(*RUN, *LIFT)
+        assert done.code == 3
+        assert "minio-02 belongs to another deployment" in done.json()["error"]
+        assert json.dumps(form(kbz, "minio-02")) == foreign
+        assert "true" not in kbz.on("minio-02", "docker inspect -f '{{.State.Running}}' minio")
+        kbz.on("minio-02", f"echo '{json.dumps(own)}' > {FORM}")
+        kbz.good(*RUN, *LIFT)
+        assert green(kbz)
+
+    def test_a_bare_machine_comes_back_as_a_new_member_and_nothing_else_is_touched(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        identity, before = form(kbz, "minio-02"), containers(kbz)
+        kbz.good("lab", "replace", "minio-02", "--confirm", LAB)
+        ledger.put()
+        kbz.good("hosts", "forget", "minio-02")
+        key = kbz.on("minio-02", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+        kbz.good("hosts", "trust", "minio-02", "--fingerprint", key)
+        assert kbz(*ONE).code == 3, "a frozen cluster is changed by the owner's word only"
+        document = kbz.good(*ONE, *LIFT).json()
+        assert set(document["hosts"]) == {"minio-02"}
+        assert green(kbz)
+        assert form(kbz, "minio-02") == identity
+        assert ledger.lost("minio-02") == []
+        after = containers(kbz)
+        assert {host for host in HOSTS if after[host] != before[host]} == {"minio-02"}
+
+    def test_killed_together_they_come_back_by_themselves(
+        self, kbz: Kbz, ledger: ObjectLedger
+    ) -> None:
+        for host in HOSTS:
+            kbz.on(host, "kill -9 $(docker inspect -f '{{.State.Pid}}' minio)")
+        until(lambda: green(kbz), 120, "all three serve again")
+        assert {host: ledger.lost(host) for host in HOSTS} == {host: [] for host in HOSTS}
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+    def test_restart_goes_round_with_the_entry_last(self, kbz: Kbz, ledger: ObjectLedger) -> None:
+        before = containers(kbz)
+        done = kbz.good("restart", "minio", "--limit", "minio")
+        lines = [line for line in done.stderr.splitlines() if "restart minio on" in line]
+        assert [line.split("restart minio on ")[1].split(":")[0] for line in lines] == [
+            "minio-02",
+            "minio-03",
+            "minio-01",
+        ]
+        assert not set(before.values()) & set(containers(kbz).values())
+        assert ledger.lost("minio-01") == []
+
+
+class TestDrill:
+    def test_no_acknowledged_put_is_lost_whoever_goes(self, kbz: Kbz) -> None:
+        document = kbz.good("drill", "minio", "--confirm", "minio", "--format", "json").json()
+        trials = {trial["scenario"]: trial for trial in document["trials"]}
+        recovered = {name for name, trial in trials.items() if trial["verdict"] == "recovered"}
+        assert recovered == {"container-killed", "container-stopped", "host-killed", "link-cut"}
+        assert {trial["lost"] for trial in trials.values() if trial["verdict"] == "recovered"} == {
+            0
+        }
+        assert trials["link-cut"]["isolated_write_accepted"] is False
+        assert green(kbz)

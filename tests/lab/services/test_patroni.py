@@ -1,0 +1,230 @@
+"""The main job on real servers: from three bare hosts to a cluster, through kills, damage and failover.
+
+The tests of this file build on each other, in the order of the file: an operator's week with one cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import DB, Kbz
+from tests.lab.ledgers.ledger import Ledger
+from tests.lab.support.patroni_cluster import (
+    CONFIGURATION,
+    DATA,
+    containers,
+    file_times,
+    leader,
+    repaired,
+)
+
+pytestmark = pytest.mark.lab
+
+
+class TestFirstInstall:
+    def test_plan_of_bare_hosts_changes_nothing(self, kbz: Kbz) -> None:
+        done = kbz("plan", "patroni", "--limit", "db", "--format", "json")
+        assert done.code == 2
+        document = done.json()
+        assert document["plan"]["size"] > 60
+        assert document["checked"] == {"answered": 3, "selected": 3}
+        again = kbz("plan", "patroni", "--limit", "db", "--format", "json").json()
+        assert again["plan"] == document["plan"]
+        assert kbz.on("db-master-01", "docker ps -aq; ls -A /opt") == ""
+
+    def test_a_lone_node_does_not_start_a_cluster(self, kbz: Kbz) -> None:
+        done = kbz("run", "patroni", "--limit", "db-slave-01")
+        assert done.code == 3
+        assert "a first start needs all 3 members" in done.stdout
+        assert kbz.on("db-slave-01", f"docker ps -aq; ls -A {DATA}") == ""
+
+    def test_kill_at_every_step(self, kbz: Kbz) -> None:
+        """SIGKILL at the first sight of each step, gate and stage; the next run goes on from there."""
+        seen: set[str] = set()
+        for _ in range(120):
+            if self._kill_at_something_new(kbz, seen):
+                break
+        else:
+            pytest.fail(f"the install did not end; killed at {sorted(seen)}")
+        killed = {word for word in seen if word.startswith("step ")}
+        assert {
+            "step container:patroni",
+            f"step file:{CONFIGURATION}",
+            "step firewall:ufw",
+        } <= killed
+        assert any(word.startswith("gate ") for word in seen)
+        for host in DB:
+            assert (
+                kbz.on(host, "find /etc /opt/keybuzz -name '*kbz-new*' -o -name '*kbz-pending*'")
+                == ""
+            )
+            # The undo of a change that a killed run did not confirm must not fire after a green run.
+            assert kbz.on(host, "systemctl list-timers --all 'kbz-undo*' --no-legend") == ""
+
+    def _kill_at_something_new(self, kbz: Kbz, seen: set[str]) -> bool:
+        """Start a run and kill it at the first word that no run was killed at; True when it ended well."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.lab.support.stepping", str(kbz.config), "patroni", "db"],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                word = line.strip()
+                if word.startswith("end "):
+                    assert word.split()[1] == "0", word
+                    return True
+                if word not in seen:
+                    seen.add(word)
+                    os.kill(run.pid, signal.SIGKILL)
+                    return False
+        pytest.fail(f"the run ended without a word (exit {run.returncode})")
+
+    def test_the_cluster_is_what_was_described(self, kbz: Kbz) -> None:
+        document = kbz.good("health", "patroni", "--limit", "db", "--format", "json").json()
+        [topology] = document["topologies"]
+        assert sorted(member["state"] for member in topology["members"]) == [
+            "running",
+            "streaming",
+            "streaming",
+        ]
+        assert {member["pgvector"] for member in topology["members"]} == {"0.6.2"}
+        assert {finding["level"] for finding in document["findings"]} == {"ok"}
+
+    def test_effective_state_of_the_base_system(self, kbz: Kbz) -> None:
+        for host in DB:
+            sshd = kbz.on(host, "sshd -T").lower().splitlines()
+            assert {"passwordauthentication no", "maxsessions 4", "allowtcpforwarding no"} <= set(
+                sshd
+            )
+            assert kbz.on(host, "sysctl -n net.core.somaxconn").strip() == "65535"
+            assert "deny (incoming)" in kbz.on(host, "ufw status verbose")
+            assert kbz.on(host, "docker info -f '{{.LoggingDriver}} {{.Driver}}'").split() == [
+                "json-file",
+                "overlay2",
+            ]
+
+    def test_what_a_lab_host_can_not_hold_is_said(self, kbz: Kbz) -> None:
+        document = kbz("plan", "base", "--limit", "db-master-01", "--format", "json").json()
+        left_out = {item["resource"]: item["reason"] for item in document["plan"]["not_applicable"]}
+        assert "shares the kernel" in left_out["sysctl:vm.swappiness"]
+        assert (
+            "not applicable on 1 host: sysctl:vm.swappiness"
+            in kbz("plan", "base", "--limit", "db-master-01").stdout
+        )
+
+
+class TestSecondRun:
+    def test_nothing_changes_and_each_host_is_asked_once(self, kbz: Kbz) -> None:
+        before = containers(kbz), file_times(kbz)
+        document = repaired(kbz).json()
+        assert document["plan"]["size"] == 0
+        assert {item["outcome"] for item in document["hosts"].values()} == {"ok"}
+        assert document["round_trips"] == dict.fromkeys(DB, 1)
+        assert (containers(kbz), file_times(kbz)) == before
+        assert kbz.good("drift", "patroni", "--limit", "db").code == 0
+
+    def test_the_application_can_work(self, kbz: Kbz) -> None:
+        with Ledger(kbz) as ledger:
+            ledger.write()
+            assert ledger.rows() == 1
+            assert ledger.query("select '[1,2,3]'::vector <-> '[1,2,4]'::vector") == 1
+
+
+DAMAGES = {
+    "a deleted container": ("docker rm -f patroni", "container:patroni"),
+    "an edited patroni.yml": (
+        f"sed -i 's/max_wal_size: .*/max_wal_size: \"999MB\"/' {CONFIGURATION}",
+        f"file:{CONFIGURATION}",
+    ),
+    "a wrong owner on PGDATA": (f"chown root:root {DATA}", f"directory:{DATA}"),
+    "a stopped docker daemon": (
+        "systemctl stop docker.socket docker.service",
+        "service:docker.service",
+    ),
+    "a loosened sshd": (
+        "rm /etc/ssh/sshd_config.d/00-keybuzz.conf && systemctl reload ssh",
+        "ssh-server:sshd",
+    ),
+    "a closed firewall rule": ("ufw --force delete allow from 10.0.0.0/16", "firewall:ufw"),
+    "a rule that the kernel lost": (
+        "iptables -D ufw-user-input -s 10.0.0.0/16 -j ACCEPT",
+        "firewall:ufw",
+    ),
+    "a changed sysctl": ("sysctl -w net.core.somaxconn=128", "sysctl:net.core.somaxconn"),
+    "a directory where patroni.yml should be": (
+        f"docker stop patroni && rm {CONFIGURATION} && mkdir {CONFIGURATION}",
+        f"file:{CONFIGURATION}",
+    ),
+    "a dropped role password": (
+        "docker exec patroni psql -qh /var/run/postgresql -U kb_admin postgres -c \"alter role kb_app password 'x'\"",
+        "postgres-role:kb_app",
+    ),
+}
+
+
+class TestRepairs:
+    @pytest.mark.parametrize("what", DAMAGES)
+    def test_drift_names_it_and_run_repairs_only_that(self, kbz: Kbz, what: str) -> None:
+        damage, identity = DAMAGES[what]
+        leading = leader(kbz)
+        assert leading is not None
+        victim = leading if "role" in what else next(host for host in DB if host != leading)
+        kbz.on(victim, damage)
+        before = containers(kbz)
+        times = file_times(kbz)
+
+        drift = kbz("drift", "patroni", "--limit", "db", "--format", "json")
+        assert drift.code == 2, drift.stdout
+        changed = {
+            (change["host"], change["resource"]) for change in drift.json()["plan"]["changes"]
+        }
+        assert (victim, identity) in changed
+        assert {host for host, _ in changed} <= {victim, leading}, changed
+
+        document = repaired(kbz).json()
+        assert document["hosts"][victim]["changed"] >= 1
+        others = [host for host in DB if host != victim]
+        assert all(document["hosts"][host]["outcome"] == "ok" for host in others)
+        after = file_times(kbz)
+        assert all(after[host] == times[host] for host in others)
+        now = containers(kbz)
+        assert all(now[host] == before[host] for host in others)
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+    def test_a_firewall_that_somebody_flushed_is_whole_again(self, kbz: Kbz) -> None:
+        """What the kernel lost is in no file of ufw, and for the stale rule ufw would fill one of its chains only."""
+        host, whole = "db-slave-01", "iptables -S | grep -e ufw -e '^-P INPUT' | sort"
+        before = kbz.on(host, whole)
+        assert "-P INPUT DROP" in before
+        kbz.on(host, "ufw allow from 10.9.0.0/16 comment kbz:internal")
+        kbz.on(host, "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -F ufw-user-input")
+        assert repaired(kbz).json()["hosts"][host]["changed"] == 1
+        assert kbz.on(host, whole) == before
+
+
+class TestSavedPlan:
+    def test_it_is_applied_exactly_or_not_at_all(self, kbz: Kbz, tmp_path: Path) -> None:
+        saved = str(tmp_path / "plan.json")
+        kbz.on("db-slave-02", "sysctl -qw net.core.somaxconn=128")
+        assert kbz("plan", "base", "--limit", "db", "--out", saved).code == 2
+        kbz.on("db-slave-01", "sysctl -qw net.core.somaxconn=128")
+        refused = kbz("run", "--plan", saved)
+        assert refused.code == 3
+        assert "the hosts have moved since" in refused.stdout
+        assert kbz.on("db-slave-02", "sysctl -n net.core.somaxconn").strip() == "128"
+        assert kbz("plan", "base", "--limit", "db", "--out", saved).code == 2
+        done = kbz("run", "--plan", saved, "--format", "json")
+        assert done.code == 0
+        assert sum(host["changed"] for host in done.json()["hosts"].values()) == 2
+
+    def test_more_than_one_cluster_needs_a_word(self, kbz: Kbz) -> None:
+        done = kbz("run", "base")
+        assert done.code == 3
+        assert "--all" in done.stderr

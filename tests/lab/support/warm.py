@@ -1,0 +1,50 @@
+"""kbz as a process of its own that need not load kbz first: the lab ring calls it a thousand times.
+
+A process with everything imported is forked for each call (multiprocessing's forkserver). What is about the start of
+the program, its signals or its terminal is tested with a process from the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn
+
+_FORKING = get_context("forkserver")
+_PRELOADED = "tests.lab.support.loaded"
+
+
+def call(argv: Sequence[str], seconds: float) -> tuple[int, str, str]:
+    """Run `kbz` with these words; return exit code, standard output and standard error.
+
+    Raises subprocess.TimeoutExpired after that many seconds, with the process killed.
+    """
+    _FORKING.set_forkserver_preload([_PRELOADED])
+    with TemporaryDirectory() as folder:
+        outputs = (Path(folder, "stdout"), Path(folder, "stderr"))
+        process = _FORKING.Process(target=_become, args=(tuple(argv), *map(str, outputs)))
+        process.start()
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(list(argv), seconds)
+        stdout, stderr = (output.read_text(errors="replace") for output in outputs)
+        return process.exitcode, stdout, stderr
+
+
+def _become(argv: tuple[str, ...], stdout: str, stderr: str) -> NoReturn:
+    from keybuzz.cli.main import main
+
+    for descriptor, path in ((1, stdout), (2, stderr)):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    sys.argv = ["kbz", *argv]
+    main()
+    raise AssertionError("kbz's main never returns")

@@ -1,0 +1,229 @@
+"""The guard rails of the whole command line: who changes something holds the lease, who destroys asks for a name.
+
+Each verb stands in exactly one of the closed lists below. A new verb that is in none fails here.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.memory.lock import lease_names
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.site.load import load_inventory_site, read_configuration
+from tests.unit.engine.memory.test_lock import holder
+from tests.unit.support.cli_verbs import verbs
+
+ROOT = Path(__file__).parents[3]
+INVENTORY = ROOT / "inventory"
+LAB = "kbz-verbs"
+HOST = "redis-01"
+
+LOOKS = {
+    "inventory",
+    "plan",
+    "drift look",
+    "drift status",
+    "health",
+    "status",
+    "render",
+    "history list",
+    "history show",
+    "explain",
+    "completion",
+    "report",
+    "serve",
+    "secrets check",
+    "secrets vault-plan",
+    "secrets stray",
+    "versions check",
+    "versions verify",
+    "policy check",
+    "policy explain",
+    "policy rules",
+    "lb show",
+    "lb check",
+    "lab status",
+    "lab images",
+    "lab diff",
+}
+"""They ask and report. What they write is a file that was named, or the journal."""
+WORLD = {
+    "lab exec",
+    "lab fault stop",
+    "lab fault start",
+    "lab fault cut",
+    "lab fault restore",
+    "lab fault loss",
+    "lab fault delay",
+    "lab fault fill",
+    "lab fault kill-container",
+}
+"""They stand for what happens to servers by itself, also while somebody works on them: that is what they are for."""
+CHANGES = {
+    "run": ("run", "redis", "--limit", HOST),
+    "resume": ("resume",),
+    "restart": ("restart", "redis", "--limit", HOST),
+    "drill": ("drill", "redis", "--confirm", "redis"),
+    "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
+    "exec": ("exec", "--limit", HOST, "--", "true"),
+    "drift install": ("drift", "install"),
+    "drift uninstall": ("drift", "uninstall"),
+    "hosts trust": ("hosts", "trust", HOST),
+    "hosts forget": ("hosts", "forget", HOST, "--confirm", HOST),
+    "secrets init": ("secrets", "init"),
+    "secrets rotate": ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
+    "versions lock": ("versions", "lock"),
+    "versions mirror": ("versions", "mirror", "--limit", HOST),
+    "lab up": ("lab", "up", "--limit", HOST),
+    "lab down": ("lab", "down"),
+    "lab reset": ("lab", "reset", HOST, "--confirm", LAB),
+    "lab replace": ("lab", "replace", HOST, "--confirm", LAB),
+}
+"""All others, and words that would change something at once if nobody held a lease."""
+DESTROYS = {
+    "hosts forget": (("hosts", "forget", HOST), HOST),
+    "secrets rotate": (("secrets", "rotate", "postgres-app"), "postgres-app"),
+    "lab down": (("lab", "down", "--wipe"), LAB),
+    "lab reset": (("lab", "reset", HOST), LAB),
+    "lab replace": (("lab", "replace", HOST), LAB),
+}
+"""What they take away, no other command brings back; and the name that must be typed."""
+DELIBERATE = {"drill", "recover"}
+"""They take nothing away, and still nobody may start them by mistake."""
+DESTRUCTIVE_WORD = re.compile(
+    r"\b(?:delete|destroy|drop|erase|forget|purge|remove|replace|reset|rotate|wipe)\b"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A site of the repository's inventory with its own state, as production and as a lab that never was up."""
+
+    folder: Path
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        config = self.folder / ("lab.config" if words[0] == "lab" else "site.config")
+        argv = [sys.executable, "-m", "keybuzz.cli.main", "--config", str(config), *words]
+        return subprocess.run(
+            argv, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Return everything that a verb could have written, but for what only says that one was called."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and not {"leases", "journal.sqlite"} & set(path.parts)
+        }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let another process hold every lease of the site while the block runs."""
+        site = load_inventory_site(read_configuration(self.folder / "site.config"))
+        names = lease_names(site.servers)
+        with holder(self.folder / "state" / "leases", *names):
+            yield
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("verbs")
+    (folder / "versions.yaml").write_bytes((INVENTORY / "versions.yaml").read_bytes())
+    paths = f"paths:\n  state: {folder}/state\n  credentials: {folder}/credentials\n"
+    paths += f"  builder_socket: {folder}/none.sock\n  known_hosts: {folder}/known_hosts\n"
+    (folder / "site.yaml").write_text(paths)
+    root = folder / "lab"
+    (folder / "lab.yaml").write_text(
+        f"lab:\n  name: {LAB}\n  root: {root}\n  cache: {root}/cache\n{paths}"
+    )
+    config = (ROOT / "nornir_config.yaml").read_text()
+    config = config.replace("inventory/versions.yaml", f"{folder}/versions.yaml")
+    for name in ("site", "lab"):
+        text = config.replace("overlay: inventory/lab.yaml", f"overlay: {folder}/{name}.yaml")
+        text = text.replace("    connection:", "    bastion: 127.0.0.1:9 nobody\n    connection:")
+        (folder / f"{name}.config").write_text(text.replace("inventory/", f"{INVENTORY}/"))
+    made = Place(folder)
+    assert made("secrets", "init").returncode == 0
+    pinned = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvXRRtCxzwCKzJLmEUUMEOpbzLVGRNNkDzk2JPvZWGd"
+    site = load_inventory_site(read_configuration(folder / "site.config"))
+    (folder / "known_hosts").write_text(f"{site.server(HOST).address} {pinned}\n")
+    journal = Journal(folder / "state" / "journal.sqlite")
+    modules = tuple(module.name for module in all_modules() if module.name == "redis")
+    journal.begin("run", ("kbz run redis --limit redis-01",), modules, 0.0, folder)
+    return made
+
+
+def test_each_verb_stands_in_one_list() -> None:
+    assert not LOOKS & WORLD
+    assert not set(CHANGES) & (LOOKS | WORLD)
+    assert set(verbs()) == LOOKS | WORLD | set(CHANGES)
+    assert set(DESTROYS) <= set(CHANGES)
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+def test_a_verb_that_changes_something_refuses_while_another_process_holds_the_lease(
+    place: Place, verb: str
+) -> None:
+    before = place.files()
+    with place.held():
+        done = place(*CHANGES[verb])
+    assert done.returncode == ExitCode.REFUSED, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert re.search(
+        r"the lease on [\w-]+ is held by \w+@\S+ \(pid \d+, `kbz run redis`\) for \d+ s", said
+    )
+    assert place.files() == before
+
+
+@pytest.mark.parametrize("verb", DESTROYS)
+@pytest.mark.parametrize("typed", [(), ("--confirm", "another"), ("--confirm", "")])
+def test_a_destructive_verb_without_its_typed_name_is_refused(
+    place: Place, verb: str, typed: tuple[str, ...]
+) -> None:
+    words, name = DESTROYS[verb]
+    before = place.files()
+    done = place(*words, *typed)
+    assert done.returncode == ExitCode.REFUSED, done.stdout + done.stderr
+    assert f"--confirm {name} types the name in a script" in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert place.files() == before
+
+
+def test_a_verb_whose_words_destroy_asks_for_a_name() -> None:
+    """Its name and its options are looked at; what it destroys for certain stands in DESTROYS."""
+    named = {
+        words
+        for words, command in verbs().items()
+        if DESTRUCTIVE_WORD.search(" ".join((words.replace("-", " "), *_options(command))))
+    }
+    assert named == set(DESTROYS)
+    asking = {
+        words
+        for words, command in verbs().items()
+        if any("--confirm" in parameter.opts for parameter in command.params)
+    }
+    assert asking == set(DESTROYS) | DELIBERATE
+
+
+def _options(command: click.Command) -> list[str]:
+    return [parameter.name or "" for parameter in command.params]
+
+
+def test_the_lease_is_free_again_when_its_holder_has_ended(place: Place) -> None:
+    started = time.monotonic()
+    with place.held():
+        assert place("secrets", "init").returncode == ExitCode.REFUSED
+    assert place("secrets", "init").returncode == ExitCode.GOOD
+    assert time.monotonic() - started < 60

@@ -1,0 +1,112 @@
+"""Ctrl-C: verbs that only look end at once; those that change hosts let the steps at work end first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from keybuzz.cli import main
+from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.outcome import ExitCode
+from tests.unit.support.site_values import planted_configuration
+
+ROOT = Path(__file__).parents[3]
+CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
+GENTLE = {
+    "run": (("run", "patroni", "--limit", "db"), "keybuzz.engine.change.run.run"),
+    "rotate": (
+        ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
+        "keybuzz.engine.change.rotate.rotate",
+    ),
+}
+LOOKING = {
+    "plan": (("plan", "patroni"), "keybuzz.engine.verbs.look"),
+    "drift": (("drift", "patroni"), "keybuzz.engine.drift.drift.drift"),
+    "exec": (("exec", "--limit", "db", "true"), "keybuzz.engine.change.execute.execute_everywhere"),
+    "stray": (
+        ("secrets", "stray", "--limit", "db"),
+        "keybuzz.engine.drift.secret_copies.find_copies",
+    ),
+}
+
+
+class Reached(Exception):  # noqa: N818  # no error: the verb went on after the signal
+    """The verb was still at work after the first Ctrl-C."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    planted_configuration(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def interrupted(workspace: Workspace, *_: object) -> None:
+    """Stand for the engine; get one Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+    raise Reached(str(workspace.stop.is_set()))
+
+
+@pytest.mark.parametrize("verb", LOOKING)
+def test_a_verb_that_looks_ends_at_the_first(
+    folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, engine = LOOKING[verb]
+    monkeypatch.setattr(engine, interrupted)
+    assert main._main(list(words)) == ExitCode.INTERRUPTED
+    assert capsys.readouterr().err.endswith("interrupted\n")
+
+
+@pytest.mark.parametrize("verb", GENTLE)
+def test_a_verb_that_changes_hosts_is_asked_to_stop(
+    folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, engine = GENTLE[verb]
+    monkeypatch.setattr(engine, interrupted)
+    assert main._main(list(words)) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert "stopping after the steps at work; Ctrl-C again cuts them off" in said
+    assert "Reached: True" in said
+
+
+def test_the_first_ends_the_wait_for_a_lease(folder: Path) -> None:
+    state = folder / "state"
+    command = [sys.executable, "-c", CODE, "run", "patroni", "--limit", "db", "--wait", "600"]
+    with (
+        leases(state / "leases", ("patroni",), "kbz run other"),
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run,
+    ):
+        try:
+            wait_until_open(run, state / "leases" / "patroni.lease")
+            run.send_signal(signal.SIGINT)
+            _, said = run.communicate(timeout=20)
+        finally:
+            run.kill()
+    assert run.returncode == ExitCode.INTERRUPTED
+    assert "while it waited for the lease on patroni; nothing was changed" in said
+    assert "Traceback" not in said
+
+
+def wait_until_open(process: subprocess.Popen[str], path: Path) -> None:
+    """Return when the process has the lease's file open: its handler stands since before that."""
+    deadline = time.monotonic() + 30
+    folder = Path(f"/proc/{process.pid}/fd")
+    while str(path) not in {target(entry) for entry in folder.iterdir()}:
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "the run did not come to its lease"
+        os.sched_yield()
+
+
+def target(entry: Path) -> str:
+    """Return what a descriptor leads to; it may be closed meanwhile."""
+    try:
+        return str(entry.readlink())
+    except FileNotFoundError:
+        return ""

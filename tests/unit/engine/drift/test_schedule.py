@@ -1,0 +1,255 @@
+"""The schedule of drift: what is written, that nothing is written twice, and whether it works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keybuzz.cli import main
+from keybuzz.engine.drift.schedule import (
+    CRON,
+    EVERY,
+    SERVICE,
+    TIMER,
+    Schedule,
+    files,
+    next_due,
+    place,
+    schedule_status,
+    take_away,
+)
+from keybuzz.engine.memory.journal import Journal
+from keybuzz.model.core.errors import UsageError
+from keybuzz.report.text.schedule import status_text
+from tests.unit.support.site_values import planted_configuration
+
+CONFIG = Path("/srv/50% of $all/nornir_config.yaml")
+SCHEDULE = Schedule(CONFIG, ("redis",), ("redis,!redis-03", "db-*"), "hourly", 120, 240)
+
+
+@pytest.fixture(autouse=True)
+def london() -> Iterator[None]:
+    """The time of day is this machine's own: here, one that has a summer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/London")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def below(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_line_of_cron_is_the_command_as_it_was_meant() -> None:
+    [(path, text)] = files(SCHEDULE, "cron").items()
+    assert path == CRON
+    assert text.endswith("\n")
+    line = text.splitlines()[-1]
+    times, rest = line.split(" root ", 1)
+    assert times == "0 * * * *"
+    # What cron does with the line: an escaped % is a %, and the shell splits it.
+    words = shlex.split(rest.replace("\\%", "%"))
+    assert "%" not in rest.replace("\\%", "")
+    assert words[:4] == ["timeout", "-k", "10", "420"]
+    assert words[words.index("--config") + 1] == str(CONFIG)
+    assert words[words.index("drift") :] == [
+        *("drift", "look", "redis", "--limit", "redis,!redis-03", "--limit", "db-*"),
+        *("--deadline", "240", "--only-new", "--jitter", "120"),
+    ]
+
+
+def test_the_units_say_deadline_jitter_and_that_findings_are_no_failure() -> None:
+    units = files(SCHEDULE, "systemd")
+    assert set(units) == {SERVICE, TIMER}
+    service, timer = units[SERVICE], units[TIMER]
+    assert "TimeoutStartSec=300\n" in service
+    assert "SuccessExitStatus=2 3 4\n" in service
+    assert '--config "/srv/50%% of $$all/nornir_config.yaml" drift look redis' in service
+    assert "--deadline 240 --only-new\n" in service
+    assert "RandomizedDelaySec=120\n" in timer
+    assert "Persistent=true\n" in timer
+
+
+def test_systemd_reads_the_units_as_they_are(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not on this machine")
+    script = tmp_path / "50% of $all" / "nornir_config.yaml"
+    script.parent.mkdir()
+    list(place(Schedule(script, (), (), "daily", 0, 60), "systemd", tmp_path))
+    folder = tmp_path / SERVICE.parent
+    done = subprocess.run(
+        [
+            "systemd-analyze",
+            "verify",
+            "--man=no",
+            str(folder / SERVICE.name),
+            str(folder / TIMER.name),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ours = [line for line in done.stderr.splitlines() if "kbz-drift" in line]
+    assert ours == []
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_both_programs_mean_the_same_moments(every: str) -> None:
+    """systemd's own reading of the calendar, and ours of the table."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not on this machine")
+    base = "2027-01-15 10:07:00"
+    done = subprocess.run(
+        ["systemd-analyze", "calendar", f"--base-time={base}", EVERY[every].calendar],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [found] = re.findall(r"Next elapse: \w+ (\S+ \S+)", done.stdout)
+    now = time.mktime(time.strptime(base, "%Y-%m-%d %H:%M:%S"))
+    due = next_due(EVERY[every], now)
+    assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(due)) == found
+
+
+def test_it_is_written_once_and_the_other_program_gives_way(tmp_path: Path) -> None:
+    assert [line.rpartition(" is ")[2] for line in place(SCHEDULE, "cron", tmp_path)] == ["written"]
+    before = (tmp_path / CRON).stat()
+    assert [line.rpartition(" is ")[2] for line in place(SCHEDULE, "cron", tmp_path)] == [
+        "as wanted"
+    ]
+    assert (tmp_path / CRON).stat().st_mtime_ns == before.st_mtime_ns
+    assert before.st_mode & 0o777 == 0o644
+    list(place(SCHEDULE, "systemd", tmp_path))
+    assert set(below(tmp_path)) == {str(SERVICE), str(TIMER)}
+    list(place(SCHEDULE, "cron", tmp_path))
+    assert set(below(tmp_path)) == {str(CRON)}
+    assert list(take_away(tmp_path)) == [f"{tmp_path / CRON} is gone"]
+    assert below(tmp_path) == {}
+    assert list(take_away(tmp_path)) == ["nothing is scheduled"]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "state" / "journal.sqlite")
+
+
+def ran(journal: Journal, started: float, code: int | None) -> int:
+    return ran_as(journal, shlex.join(["kbz", *SCHEDULE.words("cron")]), started, code)
+
+
+def ran_as(journal: Journal, line: str, started: float, code: int | None) -> int:
+    number = journal.begin("drift", (line,), ("base",), started, Path("/"))
+    if code is not None:
+        journal.end(number, started + 5, code, {}, "", "skipped: x" if code == 3 else "")
+    return number
+
+
+def written_at(folder: Path, moment: float) -> None:
+    list(place(SCHEDULE, "cron", folder))
+    os.utime(folder / CRON, (moment, moment))
+
+
+def test_status_of_nothing(journal: Journal, tmp_path: Path) -> None:
+    found = schedule_status(journal, tmp_path, 1e9)
+    assert not found.good
+    assert status_text(found) == "scheduled  no → kbz drift install\nlast run   never"
+
+
+def test_status_tells_the_last_run_from_the_last_that_looked(
+    journal: Journal, tmp_path: Path
+) -> None:
+    now = 1.7e9
+    written_at(tmp_path, now - 86400)
+    looked = ran(journal, now - 1800, 0)
+    skipped = ran(journal, now - 600, 3)
+    found = schedule_status(journal, tmp_path, now)
+    assert found.good
+    assert (found.program, found.every, found.since) == ("cron", "hourly", now - 86400)
+    text = status_text(found)
+    assert re.search(rf"last run   run {skipped}, .*, exit 3, skipped\n", text)
+    assert re.search(rf"last look  run {looked}, .*, exit 0\n", text)
+    assert "next run   2023-11-14 23:00:00" in text
+    cut = ran(journal, now - 300, None)
+    journal_text = status_text(schedule_status(journal, tmp_path, now))
+    assert f"run {cut}, " in journal_text
+    assert "at work" in journal_text
+
+
+@pytest.mark.parametrize(("hours", "good"), [(2.0, True), (2.2, False)])
+def test_a_schedule_that_has_not_looked_for_twice_its_time_is_overdue(
+    journal: Journal, tmp_path: Path, hours: float, good: bool
+) -> None:
+    now = 1.7e9
+    written_at(tmp_path, now - 86400)
+    ran(journal, now - hours * 3600, 2)
+    ran(journal, now - 60, 3)  # it did not look
+    found = schedule_status(journal, tmp_path, now)
+    assert (found.good, "overdue" in status_text(found)) == (good, not good)
+
+
+def test_a_run_by_hand_is_not_one_of_the_schedule(journal: Journal, tmp_path: Path) -> None:
+    written_at(tmp_path, 1.7e9 - 86400)
+    ran_as(journal, "kbz drift redis --limit redis-01", 1.7e9 - 60, 0)
+    found = schedule_status(journal, tmp_path, 1.7e9)
+    assert found.overdue
+    assert found.last is None
+
+
+@pytest.mark.parametrize("program", ["systemd", "cron"])
+def test_no_word_can_add_a_line(program: str) -> None:
+    with pytest.raises(UsageError, match="line break"):
+        files(replace(SCHEDULE, limit=("a\nExecStart=/bin/evil",)), program)
+
+
+def test_a_new_schedule_has_time_for_its_first_run(journal: Journal, tmp_path: Path) -> None:
+    written_at(tmp_path, 1.7e9 - 60)
+    assert schedule_status(journal, tmp_path, 1.7e9).good
+
+
+def kbz(folder: Path, *words: str) -> int:
+    return main._main(["--config", str(folder / "nornir_config.yaml"), *words])
+
+
+def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted_configuration(tmp_path)
+    into = tmp_path / "root"
+    words = ("redis", "--limit", "redis-01", "--by", "cron", "--every", "6h", "--into", str(into))
+    assert kbz(tmp_path, "drift", "install", *words, "--show") == 0
+    shown = capsys.readouterr().out
+    assert below(into) == {}
+    assert kbz(tmp_path, "drift", "install", *words) == 0
+    assert capsys.readouterr().out == f"{into / CRON} is written\n"
+    assert shown == f"{into / CRON}:\n{below(into)[str(CRON)]}\n"
+    line = below(into)[str(CRON)].splitlines()[-1]
+    assert line.startswith("0 */6 * * * root timeout ")
+    assert shlex.quote(str(tmp_path / "nornir_config.yaml")) in line
+    assert Path(sys.executable).parent.as_posix() in line
+    assert kbz(tmp_path, "drift", "status", "--into", str(into)) == 0
+    assert "scheduled  6h by cron, since " in capsys.readouterr().out
+    assert kbz(tmp_path, "drift", "uninstall", "--into", str(into)) == 0
+    assert below(into) == {}
+    assert kbz(tmp_path, "drift", "status", "--into", str(into)) == 2
+
+
+def test_a_module_that_does_not_exist_is_not_scheduled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted_configuration(tmp_path)
+    assert kbz(tmp_path, "drift", "install", "reddis", "--into", str(tmp_path / "root")) == 64
+    assert "did you mean redis" in capsys.readouterr().err
+    assert not (tmp_path / "root").exists()

@@ -1,0 +1,229 @@
+"""What a host says of itself, judged; and hosts against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybuzz.engine.change.proof import require_healthy
+from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.observe import Observation, Snapshot, View
+from keybuzz.model.core.errors import InputError, RefusedError
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.reading import Answer
+from tasks.base import MODULE
+from tasks.base.alike import alike
+from tasks.base.limits import limits
+from tasks.base.system import system
+from tests.unit.support.site_values import described, with_parameters
+from tests.unit.support.system_values import DISK, NOW, WELL
+from tests.unit.tasks.patroni.cluster_world import site_of
+
+SITE = site_of(3)
+HOSTS = ("db-1", "db-2", "db-3")
+CONTAINER = {
+    "name": "redis",
+    "restarting": False,
+    "running": True,
+    "restarts": 0,
+    "oom_killed": False,
+    "up": 90_000.0,
+}
+
+
+@lru_cache(maxsize=1)
+def descriptions() -> dict[str, HostDescription]:
+    return described(SITE, MODULE)
+
+
+def live(facts: Mapping[str, Mapping[str, Any]], seconds: float = 0.2) -> Live:
+    """Return hosts that say this of themselves, each within that many seconds."""
+    seen = {
+        host: Observation(
+            {}, {"base.system": Answer("base.system", said, between=(NOW, NOW + seconds))}
+        )
+        for host, said in facts.items()
+    }
+    view = View(descriptions(), Snapshot(seen), frozenset(facts), SITE.digest_key)
+    return view.live(MODULE, SITE)
+
+
+def alone(**facts: Any) -> dict[str, Finding]:
+    found = live({"db-1": {**WELL, **facts}})
+    return {finding.check: finding for finding in system("db-1", found.hosts["db-1"])}
+
+
+def together(**facts: Mapping[str, Any]) -> dict[tuple[str, str], Finding]:
+    """Return what is said when single hosts differ from a well one in this."""
+    hosts = {host: {**WELL, **facts.get(host.replace("-", "_"), {})} for host in HOSTS}
+    return {(finding.check, finding.host): finding for finding in alike(live(hosts))}
+
+
+def test_a_host_that_is_well_has_nothing_above_ok() -> None:
+    assert {finding.level for finding in alone().values()} == {Level.OK}
+    assert len(alone()) == 8
+
+
+@pytest.mark.parametrize(
+    ("used", "level"),
+    [(74.9, Level.OK), (75.0, Level.WARN), (89.9, Level.WARN), (90.0, Level.CRITICAL)],
+)
+@pytest.mark.parametrize(
+    ("check", "share"), [("base.disk.space", "used"), ("base.disk.inodes", "inodes_used")]
+)
+def test_a_file_system_that_fills_up(check: str, share: str, used: float, level: Level) -> None:
+    disks = [DISK, {**DISK, "path": "/var/lib/docker", share: used}]
+    found = alone(disks=disks)
+    assert found[check].level is level
+    assert "/var/lib/docker" in found[check].message
+    assert {f.check for f in found.values() if f.level is not Level.OK} == (
+        set() if level is Level.OK else {check}
+    )
+
+
+def test_each_file_system_that_is_too_full_is_named_and_the_worst_decides() -> None:
+    disks = [{**DISK, "used": 76.0}, {**DISK, "path": "/b", "used": 99.0}, {**DISK, "path": "/c"}]
+    found = alone(disks=disks)["base.disk.space"]
+    assert found.level is Level.CRITICAL
+    assert found.message == "/b is 99 % full; / is 76 % full"
+
+
+def test_a_file_system_that_takes_no_writes() -> None:
+    found = alone(disks=[DISK, {**DISK, "path": "/data", "read_only": True}])["base.disk.read-only"]
+    assert (found.level, found.message) == (Level.CRITICAL, "takes no writes: /data")
+
+
+@pytest.mark.parametrize(
+    ("percent", "level"), [(10, Level.OK), (9, Level.WARN), (5, Level.WARN), (4, Level.CRITICAL)]
+)
+def test_memory_that_runs_out(percent: int, level: Level) -> None:
+    found = alone(memory={"total": 100 * 2**30, "available": percent * 2**30})
+    assert found["base.memory.available"].level is level
+
+
+def test_load_counts_for_each_processor() -> None:
+    assert alone(load=[0, 0, 7.9])["base.load.average"].level is Level.OK
+    assert alone(load=[0, 0, 8.1])["base.load.average"].level is Level.WARN
+    assert alone(load=[0, 0, 8.1], cpus=4)["base.load.average"].level is Level.OK
+
+
+def test_what_was_killed_for_want_of_memory_is_named_once() -> None:
+    dead = {**CONTAINER, "oom_killed": True}
+    found = alone(oom_kills=["postgres", "postgres"], containers=[dead])["base.memory.oom"]
+    assert found.level is Level.WARN
+    assert found.message == "the kernel killed postgres, redis for want of memory"
+    assert alone(oom_kills=None)["base.memory.oom"].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("container", "level"),
+    [
+        ({"restarts": 500}, Level.OK),
+        ({"restarts": 2, "up": 5.0}, Level.OK),
+        ({"restarts": 3, "up": 5.0}, Level.CRITICAL),
+        ({"restarts": 3, "up": 600.0}, Level.WARN),
+        ({"restarting": True, "running": False, "restarts": 1}, Level.CRITICAL),
+        ({"restarts": 0, "up": None, "running": False}, Level.OK),
+    ],
+)
+def test_containers_that_restart(container: dict[str, Any], level: Level) -> None:
+    found = alone(containers=[CONTAINER | {"name": "other"}, CONTAINER | container])
+    assert found["base.containers.restarting"].level is level
+    if level is not Level.OK:
+        assert found["base.containers.restarting"].message.startswith("redis restarted")
+
+
+def test_a_host_that_can_not_say_how_it_is_is_unknown_and_never_ok() -> None:
+    view = replace(
+        live({"db-1": WELL}).hosts["db-1"],
+        answers={"base.system": Answer("base.system", problem="no /proc")},
+    )
+    (found,) = system("db-1", view)
+    assert (found.check, found.level) == ("base.system.read", Level.UNKNOWN)
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.floats(0, 10), st.floats(-1e6, 1e6))
+def test_a_clock_is_never_blamed_for_the_time_an_answer_took(
+    moments: list[float], seconds: float, ahead: float
+) -> None:
+    """Whenever within its answer each clock was read: clocks that agree are never told apart."""
+    hosts = {
+        host: {**WELL, "clock": NOW + ahead + seconds * at}
+        for host, at in zip(HOSTS, moments, strict=True)
+    }
+    found = [f for f in alike(live(hosts, seconds)) if f.check == "base.clock.median"]
+    assert [f.level for f in found] == [Level.OK] * 3
+
+
+@pytest.mark.parametrize(
+    ("skew", "level", "word"),
+    [
+        (0.3, Level.OK, "agrees"),
+        (2.0, Level.WARN, "ahead of"),
+        (-2.0, Level.WARN, "behind"),
+        (90.0, Level.CRITICAL, "ahead of"),
+        (-90.0, Level.CRITICAL, "behind"),
+    ],
+)
+def test_a_clock_away_from_the_median(skew: float, level: Level, word: str) -> None:
+    found = together(db_2={"clock": NOW + skew})
+    assert found["base.clock.median", "db-2"].level is level
+    assert word in found["base.clock.median", "db-2"].message
+    assert found["base.clock.median", "db-1"].level is Level.OK
+    assert found["base.clock.median", "db-3"].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("check", "fact"),
+    [
+        ("base.kernel.same", {"kernel": "6.8.0-39-generic"}),
+        ("base.clock.source", {"time_servers": ["10.0.9.9"]}),
+    ],
+)
+def test_who_differs_from_most_is_named_and_nobody_else(check: str, fact: dict[str, Any]) -> None:
+    bad = {key: f for key, f in together(db_3=fact).items() if f.level is not Level.OK}
+    assert set(bad) == {(check, "db-3")}
+    assert bad[check, "db-3"].level is Level.WARN
+    assert "2 of 3 hosts" in bad[check, "db-3"].message
+
+
+def test_a_limit_that_is_no_number_is_refused_with_its_name() -> None:
+    with pytest.raises(InputError, match=r"health\.disk_warn is '75%'"):
+        limits(with_parameters(SITE, {"health.disk_warn": "75%"}))
+
+
+def test_a_site_decides_its_own_limits() -> None:
+    assert limits(with_parameters(SITE, {"health.disk_warn": "50"})).disk_warn == 50
+
+
+LOOPING = CONTAINER | {"restarting": True, "running": False}
+
+
+@pytest.mark.parametrize(
+    ("facts", "stops"),
+    [
+        ({"disks": [{**DISK, "used": 99.0}]}, False),
+        ({"memory": {"total": 100, "available": 1}}, False),
+        ({"containers": [LOOPING]}, False),
+        ({"disks": [{**DISK, "read_only": True}]}, True),
+    ],
+)
+def test_what_a_run_may_cure_does_not_stop_it(facts: dict[str, Any], stops: bool) -> None:
+    def only_system(found: Live) -> tuple[Finding, ...]:
+        return system("db-1", found.hosts["db-1"])
+
+    module = replace(MODULE, checks=only_system)
+    seen = live({"db-1": {**WELL, **facts}})
+    assert max(finding.level for finding in only_system(seen)) is Level.CRITICAL
+    if stops:
+        with pytest.raises(RefusedError, match="is not healthy"):
+            require_healthy(module, seen)
+    else:
+        require_healthy(module, seen)

@@ -1,0 +1,252 @@
+"""Hypothesis strategies for every kind of resource, and the simulator that applies a plan to states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from keybuzz.model.core.content import Content, QuotedSecret
+from keybuzz.model.core.plan import Action, Change, State
+from keybuzz.model.core.resource import Resource, Value
+from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.host.docker import Bind, Container, DockerDaemon, Image, StoppedContainer
+from keybuzz.model.host.files import (
+    Absent,
+    Artefact,
+    ContainerSignal,
+    Directory,
+    File,
+    HostValidator,
+    ImageValidator,
+    Symlink,
+    UnitReload,
+)
+from keybuzz.model.host.restart import ContainerRestart, Reboot, ServiceRestart
+from keybuzz.model.host.system import (
+    Firewall,
+    FirewallRule,
+    HostNames,
+    InterfaceOption,
+    NoSwap,
+    OperatingSystem,
+    Package,
+    Service,
+    SshServer,
+    Sysctl,
+    SystemdUnit,
+)
+from keybuzz.model.services.k3s import (
+    K3sDrained,
+    K3sForgotten,
+    K3sManifest,
+    K3sSchedulable,
+    K3sSnapshot,
+    K3sStart,
+)
+from keybuzz.model.services.mariadb import MariadbData, MysqlAccess, MysqlDatabase, MysqlUser
+from keybuzz.model.services.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive
+from keybuzz.model.services.postgres import (
+    Database,
+    Extension,
+    PatroniIdentity,
+    PatroniLeader,
+    PatroniSettings,
+    PostgresAccess,
+    Role,
+)
+from keybuzz.model.services.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables
+from keybuzz.model.services.rabbitmq import (
+    RabbitmqAccess,
+    RabbitmqForgotten,
+    RabbitmqMembership,
+    RabbitmqNoUser,
+    RabbitmqReplicas,
+    RabbitmqUser,
+)
+from keybuzz.model.services.redis import (
+    RedisAccess,
+    RedisData,
+    RedisMaster,
+    RedisPassword,
+    RedisRuntime,
+    RedisSettings,
+    RuntimeFile,
+    SentinelMonitor,
+    SentinelRuntime,
+    SentinelWatch,
+)
+from tests.unit.support.site_values import identifiers, lawless_secrets
+
+KEY = DigestKey(b"k" * 32)
+"""The key of the digests in these states."""
+_words = identifiers
+_paths = st.lists(_words, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
+_texts = st.text(max_size=20)
+_numbers = st.integers(0, 65_535)
+_modes = st.integers(0, 0o777)
+_secrets = st.builds(Secret, _words, lawless_secrets)
+_parts = st.one_of(_texts, _secrets, st.builds(QuotedSecret, _secrets))
+_contents = st.lists(_parts, max_size=4).map(lambda parts: Content(tuple(parts)))
+_access = st.builds(PostgresAccess, _words, _words, st.just("http://127.0.0.1:8008"))
+_url = st.just("http://127.0.0.1:8008")
+_pairs = st.lists(st.tuples(_words, _words), max_size=3).map(tuple)
+_settings = st.dictionaries(_words, st.one_of(_texts, st.integers(), st.booleans()), max_size=4)
+_environment = st.lists(
+    st.tuples(_words, st.one_of(_texts, _secrets)), max_size=3, unique_by=lambda item: item[0]
+)
+_rules = st.builds(FirewallRule, st.just("10.0.0.0/16"), st.sampled_from(["", "22"]))
+_rabbit = st.builds(RabbitmqAccess, _words, st.just("10.0.0.126"), _words, _secrets, _words)
+_redis = st.builds(
+    RedisAccess, st.just("10.0.0.123"), _secrets, former=st.one_of(st.none(), _secrets)
+)
+_runtime = st.builds(RuntimeFile, _paths, _numbers, _numbers, _words)
+_watch = st.builds(SentinelWatch, _words, st.integers(1, 5), _pairs, st.just("10.0.0.123"))
+_mysql = st.builds(MysqlAccess, st.just("10.0.0.170"), _words, _secrets)
+_minio = st.builds(MinioAccess, st.just("10.0.0.134"), _words, _secrets)
+_address = st.sampled_from([None, "10.0.0.124"])
+_cells = st.one_of(_words, _secrets)
+_table = st.lists(_words, min_size=1, max_size=3, unique=True).flatmap(
+    lambda columns: st.builds(
+        ProxysqlTable,
+        _words,
+        st.just(tuple(columns)),
+        st.lists(
+            st.tuples(*(st.tuples(st.just(column), _cells) for column in columns)), max_size=3
+        ).map(tuple),
+        st.booleans(),
+    )
+)
+_variables = st.lists(
+    st.tuples(_words, _cells), min_size=1, max_size=3, unique_by=lambda item: item[0]
+)
+
+RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
+    "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
+    "symlink": st.builds(Symlink, _paths, _paths),
+    "absent": st.builds(Absent, _paths),
+    "file": st.builds(
+        File,
+        _paths,
+        _contents,
+        _numbers,
+        _numbers,
+        _modes,
+        st.sampled_from(
+            [None, HostValidator(("check", "{}")), ImageValidator("i:1.0", ("check",), "/f")]
+        ),
+        st.sampled_from([None, ContainerSignal("c"), UnitReload("u.service")]),
+    ),
+    "artefact": st.builds(Artefact, _paths, _words, _paths.map(Path)),
+    "interface-option": st.builds(InterfaceOption, _paths, _words, st.just("10.0.0.110")),
+    "operating-system": st.builds(OperatingSystem, _words),
+    "package": st.builds(Package, _words),
+    "sysctl": st.builds(Sysctl, _words, _words),
+    "service": st.builds(Service, _words, st.booleans(), st.booleans()),
+    "swap": st.builds(NoSwap),
+    "systemd-unit": st.builds(SystemdUnit, _words, _texts, st.booleans()),
+    "ssh-server": st.builds(SshServer, _pairs),
+    "firewall": st.builds(Firewall, st.lists(_rules, max_size=3).map(tuple)),
+    "image": st.builds(Image, _words.map(lambda word: f"{word}:1.0"), st.booleans()),
+    "container": st.builds(
+        Container,
+        _words,
+        _words,
+        st.lists(_words, max_size=3).map(tuple),
+        _environment.map(tuple),
+        st.lists(st.builds(Bind, _paths, _paths, st.booleans()), max_size=3).map(tuple),
+        _words,
+        _words,
+    ),
+    "container-stopped": st.builds(StoppedContainer, _words),
+    "docker-daemon": st.builds(DockerDaemon, _words, _words, _words),
+    "mariadb-data": st.builds(MariadbData, _paths, st.just("10.11")),
+    "mysql-database": st.builds(MysqlDatabase, _mysql, _words, _words, _words),
+    "mysql-user": st.builds(MysqlUser, _mysql, _words, _secrets, _pairs),
+    "postgres-role": st.builds(Role, _access, _words, _secrets, st.booleans(), st.booleans()),
+    "postgres-database": st.builds(Database, _access, _words, _words),
+    "postgres-extension": st.builds(Extension, _access, _words, _words),
+    "patroni-settings": st.builds(
+        PatroniSettings, _url, _settings.map(lambda found: tuple(found.items())), _words, _secrets
+    ),
+    "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
+    "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
+    "minio-bucket": st.builds(MinioBucket, _minio, _words),
+    "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
+    "host-names": st.builds(
+        HostNames, _words, st.lists(st.tuples(st.just("10.0.0.126"), _words), max_size=3).map(tuple)
+    ),
+    "proxysql-tables": st.builds(
+        ProxysqlTables, _mysql, _words, st.lists(_table, min_size=1, max_size=2).map(tuple)
+    ),
+    "proxysql-variables": st.builds(ProxysqlVariables, _mysql, _words, _variables.map(tuple)),
+    "rabbitmq-forgotten": st.builds(RabbitmqForgotten, _rabbit, _words),
+    "rabbitmq-membership": st.builds(
+        RabbitmqMembership, _rabbit, st.lists(_words, max_size=3).map(tuple)
+    ),
+    "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),
+    "rabbitmq-replicas": st.builds(RabbitmqReplicas, _rabbit),
+    "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),
+    "container-restart": st.builds(ContainerRestart, _words, _numbers, _words),
+    "reboot": st.builds(Reboot, _words),
+    "service-restart": st.builds(ServiceRestart, _words, _words),
+    "k3s-drained": st.builds(K3sDrained, _words),
+    "k3s-forgotten": st.builds(K3sForgotten, _words),
+    "k3s-manifest": st.builds(K3sManifest, _words, st.lists(_words, max_size=2).map(tuple)),
+    "k3s-schedulable": st.builds(K3sSchedulable, _words),
+    "k3s-snapshot": st.builds(K3sSnapshot, _words),
+    "k3s-start": st.builds(K3sStart, _words, st.just("server"), _words),
+    "redis-data": st.builds(RedisData, _paths, _numbers),
+    "redis-master": st.builds(RedisMaster, _redis, _words, _words),
+    "redis-password": st.builds(RedisPassword, _redis),
+    "redis-runtime": st.builds(RedisRuntime, _runtime, st.just(6379), _address),
+    "redis-settings": st.builds(RedisSettings, _redis, _pairs),
+    "sentinel-monitor": st.builds(SentinelMonitor, _redis, _watch, _paths),
+    "sentinel-runtime": st.builds(SentinelRuntime, _runtime, _redis, _watch, _address),
+}
+"""Any resource of each kind. Secrets in them hold PLANTED."""
+
+any_resource = st.one_of(*RESOURCES.values())
+any_resources = st.lists(any_resource, max_size=6, unique_by=lambda resource: resource.identity)
+_values: st.SearchStrategy[Value] = st.one_of(
+    st.none(), st.booleans(), st.integers(), _texts, st.lists(_texts, max_size=2).map(tuple)
+)
+
+
+@st.composite
+def states_of(draw: st.DrawFn, resources: Iterable[Resource]) -> dict[str, State]:
+    """Return what any host may answer: right, absent, different, unreadable, or not asked."""
+    found: dict[str, State] = {}
+    for resource in resources:
+        identity = resource.identity
+        kind = draw(st.sampled_from(["right", "absent", "different", "problem", "silent"]))
+        wanted = dict(resource.wanted(KEY))
+        if kind == "right":
+            found[identity] = State(identity, True, wanted, draw(st.none() | _texts))
+        elif kind == "absent":
+            found[identity] = State(identity, False)
+        elif kind == "different":
+            names = draw(st.sets(st.sampled_from(sorted(wanted)))) if wanted else set()
+            other = {name: draw(_values) for name in names}
+            found[identity] = State(identity, True, {**wanted, **other, "more": 1})
+        elif kind == "problem":
+            found[identity] = State(identity, False, problem="Docker does not answer")
+    return found
+
+
+def applied(states: Mapping[str, State], changes: Iterable[Change]) -> dict[str, State]:
+    """Return the states after a host has done exactly what the changes say, and nothing else.
+
+    What could not be read before can be read afterwards, and is found absent.
+    """
+    after = dict(states)
+    for change in changes:
+        if change.action is Action.LATER:
+            after[change.identity] = State(change.identity, False)
+            continue
+        old = states[change.identity].attributes if change.action is Action.UPDATE else {}
+        made = {item.attribute: item.wanted for item in change.differences}
+        after[change.identity] = State(change.identity, True, {**old, **made})
+    return after

@@ -1,0 +1,106 @@
+"""Findings about the entry to MariaDB, from what hosts answer."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.reading import Answer
+from tasks.proxysql.checks import checks, topology
+from tasks.proxysql.desired import LOG, WHERE
+from tasks.proxysql.members import login_problem, up
+from tests.unit.tasks.proxysql.proxysql_world import CONTAINER, HOSTS, MONITOR, NODES, USERS, World
+
+
+def bad(live: Live) -> list[tuple[str, str, Level]]:
+    return [(f.check, f.host, f.level) for f in checks(live) if f.level > Level.OK]
+
+
+def finding(live: Live, check: str, host: str = HOSTS[0]) -> Finding:
+    (found,) = [f for f in checks(live) if f.check == check and f.host in (host, "")]
+    return found
+
+
+def test_everything_good_is_said_host_by_host() -> None:
+    live = World.healthy().live()
+    assert bad(live) == []
+    assert len(checks(live)) == 7 * 2 + 1
+    assert finding(live, "proxysql.writer.single").message == f"one writer, {NODES[2]}"
+
+
+def test_more_than_one_writer_is_critical() -> None:
+    world = World.healthy()
+    world.nodes["proxysql-02"].settled = False
+    assert ("proxysql.writer.single", "proxysql-02", Level.CRITICAL) in bad(world.live())
+    assert finding(world.live(), "proxysql.parity").message.endswith("the same writer")
+
+
+def test_no_writer_is_critical_and_points_to_galera() -> None:
+    world = World.healthy()
+    world.writer = ""
+    found = finding(world.live(), "proxysql.writer.single")
+    assert (found.level, found.message) == (Level.CRITICAL, "0 writers: none")
+    assert found.hint == "kbz health galera"
+
+
+def test_a_password_that_only_proxysql_does_not_know_is_told_apart() -> None:
+    world = World.healthy()
+    world.damage("proxysql-01", USERS, runtime=())
+    found = finding(world.live(), "proxysql.login")
+    assert found.level is Level.CRITICAL
+    assert "directly MariaDB lets the application in, through ProxySQL not" in found.message
+    world.direct = "Access denied for user 'erpnext'"
+    assert "neither through ProxySQL" in finding(world.live(), "proxysql.login").message
+
+
+def test_the_other_host_with_another_configuration_is_part_of_each_check() -> None:
+    world = World.healthy()
+    world.damage("proxysql-02", MONITOR, runtime=("mysql-max_connections=1",))
+    assert bad(world.live()) == [("proxysql.parity", "", Level.CRITICAL)]
+    assert MONITOR in finding(world.live(), "proxysql.parity").message
+
+
+def test_a_host_out_of_sight_is_unknown() -> None:
+    world = World.healthy()
+    world.nodes["proxysql-02"].reachable = False
+    assert bad(world.live()) == [
+        ("proxysql.reachable", "proxysql-02", Level.UNKNOWN),
+        ("proxysql.parity", "", Level.UNKNOWN),
+    ]
+
+
+def test_admin_admin_and_an_open_admin_port_are_critical() -> None:
+    world = World.healthy()
+    world.nodes["proxysql-01"].default = ""
+    world.nodes["proxysql-02"].admin_on = "0.0.0.0"
+    assert bad(world.live()) == [
+        ("proxysql.default-login", "proxysql-01", Level.CRITICAL),
+        ("proxysql.listens", "proxysql-02", Level.CRITICAL),
+    ]
+
+
+def test_a_stopped_one_serves_nobody() -> None:
+    world = World.healthy()
+    world.damage("proxysql-01", CONTAINER, running=False)
+    assert up(world.live()) == {"proxysql-02"}
+    assert finding(world.live(), "proxysql.listens").message.endswith("nobody listens")
+    states = {member.host: member.state for member in topology(world.live()).members}
+    assert states == {"proxysql-01": "does not serve", "proxysql-02": "serves"}
+
+
+def test_a_monitor_that_can_not_log_in_is_critical() -> None:
+    live = World.healthy().live()
+    answers = live.hosts[HOSTS[0]].answers
+    rows = {**answers["proxysql.admin"].value["rows"], LOG: [[NODES[0], None, None, "denied"]]}
+    admin = Answer("proxysql.admin", {"denied": "", "rows": rows})
+    object.__setattr__(live.hosts[HOSTS[0]], "answers", {**answers, "proxysql.admin": admin})
+    found = finding(live, "proxysql.monitor")
+    assert (found.level, found.message) == (Level.CRITICAL, f"{NODES[0]}: denied")
+
+
+def test_an_error_that_holds_a_1_is_no_answer() -> None:
+    """Once `SELECT 1 | grep 1` took ERROR 1045 for good."""
+    rows = {WHERE: {"error": "ERROR 1045 (28000): Access denied"}}
+    assert "1045" in login_problem(Answer("x", {"denied": "", "rows": rows}))
+    assert login_problem(Answer("x", {"denied": "ERROR 1045", "rows": {}})) == "ERROR 1045"
+    assert login_problem(Answer("x", {"denied": "", "rows": {WHERE: []}})) == "no node answered"
+    assert login_problem(Answer("x", {"denied": "", "rows": {WHERE: [["maria-01"]]}})) == ""
