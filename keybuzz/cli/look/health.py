@@ -35,6 +35,7 @@ def health(
     """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.look.deep import with_probes
+    from keybuzz.engine.look.scope import concerned
     from keybuzz.engine.verbs import look, recorded
 
     names = modules or ("all",)
@@ -46,7 +47,8 @@ def health(
 
         def judged() -> Report:
             report = look(work, "health", chosen, selected)
-            return with_probes(work, report, chosen) if deep else report
+            asked = concerned(chosen, work.site, selected)
+            return with_probes(work, report, asked) if deep else report
 
         if watch:
             return watching.watch(lambda: _look(judged()), every)

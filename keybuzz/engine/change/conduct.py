@@ -28,6 +28,7 @@ from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
+from keybuzz.engine.look.scope import concerned
 from keybuzz.model.core.errors import StepError, StoppedError
 from keybuzz.model.core.live import Gate, Stage
 from keybuzz.model.core.outcome import Outcome
@@ -68,20 +69,23 @@ class Conductor:
     def run(self, snapshot: Snapshot) -> Snapshot:
         """Bring every module of the chain to its description; return the last snapshot.
 
+        Modules without a selected host are passed over: their clusters were not asked, and are not changed.
+
         A restart that a quorum forbids now waits until the later modules of the chain have brought
         their members back: base can not restart Docker while the member that Patroni misses is down.
         """
         waiting: list[Module] = []
-        for module in self.modules:
+        chain = concerned(self.modules, self.site, self.selected)
+        for module in chain:
             try:
                 snapshot = self._converge(module, snapshot)
             except QuorumError as forbidden:
-                if module is self.modules[-1]:
+                if module is chain[-1]:
                     raise
                 self.listen(events.Postponed(module.name, forbidden.what))
                 waiting.append(module)
                 snapshot = self.last or snapshot
-            if module is not self.modules[-1]:
+            if module is not chain[-1]:
                 proof.require_healthy(module, self.view(snapshot).live(module, self.site))
         for module in waiting:
             snapshot = self._converge(module, snapshot)

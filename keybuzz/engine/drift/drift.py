@@ -12,6 +12,7 @@ from keybuzz.engine import events
 from keybuzz.engine.drift import strays
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Snapshot, observe
+from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, judge
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.lock import at_work, leases
@@ -139,7 +140,8 @@ def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Surv
         asked = {strays.READING: Description((), (strays.sweep(known),))}
         modules = {**descriptions[host].modules, **asked}
         descriptions[host] = replace(descriptions[host], modules=modules)
-    names = ", ".join(module.name for module in request.modules)
+    chain = concerned(request.modules, workspace.site, request.selected)
+    names = ", ".join(module.name for module in chain)
     workspace.listen(events.Reading(len(descriptions), names))
     snapshot = _heard(workspace, descriptions, request.deadline)
     for host, reason in snapshot.unreachable.items():

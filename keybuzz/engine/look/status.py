@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.look.observe import View
+from keybuzz.engine.look.scope import proven_virgin
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import RunRecord
 from keybuzz.engine.workspace import Workspace
@@ -25,11 +26,13 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
     started = time.monotonic()
     found = survey(workspace, modules, selected)
     records = workspace.journal.runs(_REMEMBERED)
-    view = View(found.descriptions, found.snapshot, found.selected, workspace.site.digest_key)
+    # What a whole cluster is does not depend on which of its members were selected.
+    every = frozenset(found.descriptions)
+    view = View(found.descriptions, found.snapshot, every, workspace.site.digest_key)
     clusters = tuple(
         _cluster(workspace, module, view.live(module, workspace.site), found, records)
-        for module in modules
-        if module.topology is not None and _concerned(workspace, module, selected)
+        for module in found.modules
+        if module.topology is not None
     )
     away = found.snapshot.unreachable
     return Status(
@@ -41,10 +44,6 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
     )
 
 
-def _concerned(workspace: Workspace, module: Module, selected: frozenset[str]) -> bool:
-    return bool(selected & {server.name for server in workspace.site.members(module.group)})
-
-
 def _cluster(
     workspace: Workspace,
     module: Module,
@@ -53,6 +52,7 @@ def _cluster(
     records: tuple[RunRecord, ...],
 ) -> ClusterStatus:
     counted = cluster_of(module, live)
+    asked = _asked(workspace, live)
     assert module.topology is not None  # only such modules come here
     return ClusterStatus(
         module.name,
@@ -63,15 +63,15 @@ def _cluster(
         counted.majority,
         _frozen(workspace, module, live, nobody=not counted.up),
         troubles(found.findings, module.name),
-        newest(records, module.name, looks=False),
-        newest(records, module.name, looks=True),
+        newest(records, module.name, asked, looks=False),
+        newest(records, module.name, asked, looks=True),
     )
 
 
 def _frozen(workspace: Workspace, module: Module, live: Live, *, nobody: bool) -> Frozen:
     if (workspace.site.settings.state / "first-installs" / module.name).exists():
         return Frozen.INSTALLING
-    if nobody and module.virgin is not None and module.virgin(live):
+    if nobody and proven_virgin(module, live):
         return Frozen.VIRGIN
     groups = workspace.site.policies.freeze
     return Frozen.YES if (module.frozen_as or module.group) in groups else Frozen.NO
@@ -88,11 +88,24 @@ def _module(check: str) -> str:
     return check.partition(".")[0]
 
 
-def newest(records: Iterable[RunRecord], module: str, *, looks: bool) -> Passed | None:
-    """Return the newest drift run of a module, or the newest that could change it."""
+def _asked(workspace: Workspace, live: Live) -> Callable[[int], bool]:
+    """Return what says whether a run asked a member of the cluster; one that came to no host counts as well."""
+    members = {server.name for server in live.members}
+
+    def asked(run: int) -> bool:
+        hosts = {record.host for record in workspace.journal.hosts(run)}
+        return not hosts or bool(hosts & members)
+
+    return asked
+
+
+def newest(
+    records: Iterable[RunRecord], module: str, asked: Callable[[int], bool], *, looks: bool
+) -> Passed | None:
+    """Return the newest drift run that asked a module's cluster, or the newest that could change it."""
     for record in records:
         fits = record.verb == "drift" if looks else record.verb not in _LOOKS
-        if fits and module in record.modules:
+        if fits and module in record.modules and asked(record.number):
             seconds = max(0.0, time.time() - record.started)
             return Passed(record.number, record.verb, seconds, record.exit_code)
     return None

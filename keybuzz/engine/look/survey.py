@@ -9,6 +9,7 @@ from keybuzz.engine import events
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, View, observe
+from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.finding import Finding
 from keybuzz.model.core.live import Topology
@@ -21,6 +22,7 @@ class Survey:
     """What was found, and what follows from it."""
 
     modules: tuple[Module, ...]
+    """Those that the selected hosts concern."""
     selected: frozenset[str]
     descriptions: Mapping[str, HostDescription]
     snapshot: Snapshot
@@ -33,12 +35,12 @@ def describe_scope(
     workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]
 ) -> dict[str, HostDescription]:
     """Describe the selected hosts for all modules, and the other members of their clusters for theirs."""
-    clusters = tuple(module for module in modules if module.members_up is not None)
+    site = workspace.site
+    clusters = tuple(
+        module for module in concerned(modules, site, selected) if module.members_up is not None
+    )
     neighbours = {
-        server.name
-        for module in clusters
-        for server in workspace.site.members(module.group)
-        if selected & {member.name for member in workspace.site.members(module.group)}
+        server.name for module in clusters for server in site.members(module.group)
     } - selected
     nornir = workspace.nornir
     found = describe_all(nornir.filter(filter_func=lambda h: h.name in selected), modules)
@@ -51,7 +53,8 @@ def describe_scope(
 def survey(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Survey:
     """Ask every host once and judge: plan, findings and topologies of the modules."""
     descriptions = describe_scope(workspace, modules, selected)
-    workspace.listen(events.Reading(len(descriptions), ", ".join(m.name for m in modules)))
+    names = ", ".join(module.name for module in concerned(modules, workspace.site, selected))
+    workspace.listen(events.Reading(len(descriptions), names))
     snapshot = observe(workspace.nornir, descriptions)
     for host, reason in snapshot.unreachable.items():
         workspace.listen(events.HostLost(host, reason))
@@ -65,23 +68,27 @@ def judge(
     descriptions: Mapping[str, HostDescription],
     snapshot: Snapshot,
 ) -> Survey:
-    """Return the survey that follows from a snapshot. Pure."""
+    """Return the survey that follows from a snapshot. Pure.
+
+    Modules without a selected host are left out: their clusters were not asked.
+    """
     site = workspace.site
+    judged = concerned(modules, site, selected)
     view = View(descriptions, snapshot, selected, site.digest_key)
     findings: list[Finding] = []
     topologies: list[Topology] = []
-    for module in modules:
+    for module in judged:
         live = view.live(module, site)
         scope = set(live.hosts) | set(live.unreachable)
         findings += [f for f in module.checks(live) if not f.host or f.host in scope]
         if module.topology is not None:
             topologies.append(module.topology(live))
     return Survey(
-        modules,
+        judged,
         selected,
         descriptions,
         snapshot,
-        view.plan(modules, site),
-        explained(findings, modules),
+        view.plan(judged, site),
+        explained(findings, judged),
         tuple(topologies),
     )

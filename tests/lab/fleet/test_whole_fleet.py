@@ -83,3 +83,21 @@ def test_health_sees_everything_and_drift_finds_nothing(kbz: Kbz) -> None:
     assert drift["plan"]["size"] == 0
     assert drift["drift"]["items"] == []
     kbz.good("status")
+
+
+@pytest.mark.parametrize(
+    ("host", "modules"),
+    [
+        ("install-01", {"base"}),
+        ("haproxy-01", {"base", "postgres-proxy", "redis-proxy", "rabbitmq-proxy"}),
+    ],
+)
+def test_one_host_is_judged_with_its_clusters_and_without_the_others(
+    kbz: Kbz, host: str, modules: set[str]
+) -> None:
+    """Once it was refused because Patroni, green and not asked, had no leader."""
+    document = kbz.good("health", "--limit", host, "--format", "json").json()
+    assert set(document["modules"]) == modules
+    assert {finding["check"].partition(".")[0] for finding in document["findings"]} <= modules
+    again = kbz.good("run", "all", "--limit", host, "--format", "json").json()
+    assert again["plan"]["size"] == 0

@@ -183,12 +183,20 @@ def test_the_newest_run_of_a_cluster_is_none_that_only_looked() -> None:
         record(2, "restart", "patroni"),
         record(1, "run", "patroni"),
     )
-    assert (run := newest(records, "patroni", looks=False)) is not None
+
+    def every_run(run: int) -> bool:
+        return run > 0
+
+    assert (run := newest(records, "patroni", every_run, looks=False)) is not None
     assert (run.number, run.verb) == (2, "restart")
     assert 59 <= run.seconds <= 120
-    assert (drift := newest(records, "patroni", looks=True)) is not None
+    assert (drift := newest(records, "patroni", every_run, looks=True)) is not None
     assert drift.number == 3
-    assert newest(records, "galera", looks=True) is None
+    assert newest(records, "galera", every_run, looks=True) is None
+    # Run 3 named Patroni and was limited to hosts of others.
+    assert newest(records, "patroni", lambda run: run != 3, looks=True) is None
+    assert (run := newest(records, "patroni", lambda run: run != 2, looks=False)) is not None
+    assert run.number == 1
 
 
 @pytest.mark.parametrize(
