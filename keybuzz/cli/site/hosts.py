@@ -64,18 +64,32 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
 @confirm_option
 @pass_inventory_site
 def forget(site: Site, name: str, confirm: str | None) -> None:
-    """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed."""
-    from keybuzz.transport.ssh.pinning import read_text, rewrite, without_address
+    """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed.
+
+    Plain, bracketed, hashed and multi-name lines are understood; of a line with other hosts only the name goes.
+    """
+    from keybuzz.transport.ssh.forgetting import Forgotten, forgotten
+    from keybuzz.transport.ssh.pinning import read_text, rewrite
 
     server = site.server(name)
     path = site.settings.known_hosts
-    text = read_text(path)
-    if without_address(text, str(server.address)) == text:
+
+    def without(text: str) -> Forgotten:
+        return forgotten(text, str(server.address), (server.name, server.fqdn))
+
+    found = without(read_text(path))
+    if found.patterns:
+        raise RefusedError(
+            f"line {found.patterns[0]} pins a key for {server.name} by a pattern, and for other hosts too",
+            where=str(path),
+            hint="edit that line by hand: nothing was forgotten",
+        )
+    if not found.found:
         click.echo(f"{server.name}: no key is pinned")
         return
     require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
     with holding(site.settings.state, [server]):
-        rewrite(path, lambda now: without_address(now, str(server.address)))
+        rewrite(path, lambda now: without(now).text)
     click.echo(f"{server.name}: its keys are forgotten")
 
 

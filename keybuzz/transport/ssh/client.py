@@ -20,7 +20,10 @@ from keybuzz.transport.session import Hide
 from keybuzz.transport.shared import shared
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.ssh.dial import CONNECT_TIMEOUT, hang_up
-from keybuzz.transport.ssh.host_keys import pins_of, verify_host_key, wanted_key_types
+from keybuzz.transport.ssh.host_keys import pins_of, verify_host_key
+from keybuzz.transport.ssh.known_hosts import PinnedKeys
+from keybuzz.transport.ssh.offers import WINDOW, prepared
+from keybuzz.transport.ssh.private_key import private_key_of
 from keybuzz.transport.stream import SocketStream
 
 # For `Match exec` of ssh_config files, which kbz does not read: asyncio, YAML and more, half of the time of the import.
@@ -32,11 +35,6 @@ HANDSHAKE_TIMEOUT = 15.0
 AUTHENTICATION_TIMEOUT = 10.0
 KEEPALIVE = 15
 """Seconds between signs of life, so that firewalls on the way keep the connection."""
-WINDOW = 4 * 1024 * 1024
-KEY_EXCHANGES = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
-"""GCM first: it needs no separate MAC, which paramiko would compute in Python."""
-MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
 _IDLE_POLL = 1.0
 """Seconds between looks of a connection's thread at its timers; paramiko's 0.1 keeps a core warm."""
 _THREAD_END = 2.0
@@ -80,11 +78,12 @@ def reach(target: Target, dialed: socket.socket) -> Way:
 
 def open_transport(target: Target, way: Way) -> Transport:
     """Shake hands, check the host key, log in. ContactError, with everything closed, if not."""
-    transport = paramiko.Transport(way.socket, default_window_size=WINDOW)
+    pins = pins_of(target)
+    transport = prepared(way.socket, pins)
     transport.banner_timeout = transport.handshake_timeout = HANDSHAKE_TIMEOUT
     transport.auth_timeout = AUTHENTICATION_TIMEOUT
     try:
-        _shake_hands(target, transport)
+        _shake_hands(target, transport, pins)
         _log_in(target, transport)
     except (paramiko.SSHException, EOFError, OSError) as error:
         way.close()
@@ -161,16 +160,9 @@ def _run(transport: Transport, target: Target, words: str) -> paramiko.Channel:
     return channel
 
 
-def _shake_hands(target: Target, transport: Transport) -> None:
-    pins = pins_of(target)
-    options = transport.get_security_options()
-    options.kex = KEY_EXCHANGES
-    options.ciphers = CIPHERS
-    options.digests = MACS
-    options.key_types = wanted_key_types(pins)
+def _shake_hands(target: Target, transport: Transport, pins: PinnedKeys) -> None:
     transport.start_client(timeout=HANDSHAKE_TIMEOUT)
-    key = transport.get_remote_server_key()
-    verify_host_key(target, pins, key.get_name(), key.asbytes())
+    verify_host_key(target, pins, transport.get_remote_server_key())
 
 
 def _log_in(target: Target, transport: Transport) -> None:
@@ -192,7 +184,7 @@ def _private_keys(target: Target) -> Sequence[paramiko.PKey]:
     name = target.options.key_filename
     if not name:
         return list(paramiko.Agent().get_keys())[:MOST_AGENT_KEYS]
-    path = Path(name).expanduser()
+    path = private_key_of(target)
     try:
         return (_load_key(path, path.stat().st_mtime_ns),)
     except (OSError, ValueError, TypeError, paramiko.SSHException) as error:

@@ -17,10 +17,13 @@ _SPECIAL = frozenset(",*?!|")
 
 @dataclass(frozen=True, slots=True)
 class PinnedKeys:
-    """The keys that a host may show, as (type, base64 blob), and those it must never show."""
+    """The keys that a host may show, as (type, base64 blob), those it must never show, and who may vouch for it."""
 
     accepted: frozenset[tuple[str, str]]
     revoked: frozenset[str]
+    """Also the keys of authorities."""
+    authorities: frozenset[str] = frozenset()
+    """Keys of `@cert-authority` lines: a certificate that one of them signed stands for a pinned key."""
 
     @property
     def types(self) -> frozenset[str]:
@@ -35,21 +38,23 @@ class PinnedKeys:
 def pinned_keys(text: str, address: str, port: int) -> PinnedKeys:
     """Return what the text of a known_hosts file says about an address; odd lines are skipped.
 
-    Plain, bracketed (`[host]:port`), hashed and pattern names are understood, and `@revoked`.
-    A `@cert-authority` line pins no key.
+    Plain, bracketed (`[host]:port`), hashed and pattern names are understood, `@revoked` and `@cert-authority`.
     """
     name = address if port == 22 else f"[{address}]:{port}"
     accepted: set[tuple[str, str]] = set()
     revoked: set[str] = set()
+    authorities: set[str] = set()
     known = _known(text)
     for line in (*known.by_name.get(name.lower(), ()), *known.others):
-        if not _matches(line.names, name):
+        if not names_match(line.names, name):
             continue
         if line.marker == "@revoked":
             revoked.add(line.blob)
+        elif line.marker == "@cert-authority":
+            authorities.add(line.blob)
         elif not line.marker:
             accepted.add((line.kind, line.blob))
-    return PinnedKeys(frozenset(accepted), frozenset(revoked))
+    return PinnedKeys(frozenset(accepted), frozenset(revoked), frozenset(authorities - revoked))
 
 
 def fingerprint(blob: bytes) -> str:
@@ -97,7 +102,7 @@ def _lines(text: str) -> Iterator[_Line]:
             yield _Line(marker, *words[:3])
 
 
-def _matches(names: str, name: str) -> bool:
+def names_match(names: str, name: str) -> bool:
     """Whether a field of names, patterns, `!` exceptions or one hash means this name."""
     if names.startswith("|1|"):
         return _hash_matches(names, name)

@@ -6,10 +6,9 @@ loses exit codes and output (docs).
 
 from __future__ import annotations
 
-from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.ssh.dial import dial
-from keybuzz.transport.ssh.host_keys import pins_of, verify_host_key
+from keybuzz.transport.ssh.private_key import private_key_of
 from keybuzz.transport.stream import Stream
 
 
@@ -21,8 +20,9 @@ class NetmikoLink(AgentLink):
         from keybuzz.transport.ssh.client import agent_stream, close_transport, reach
         from keybuzz.transport.ssh.netmiko_client import open_netmiko
 
+        key = str(private_key_of(target)) if target.options.key_filename else ""
         way = reach(target, dial(target))
-        plugin = open_netmiko(target, way)
+        plugin = open_netmiko(target, way, key)
         transport = plugin.connection.remote_conn_pre.get_transport()
 
         def release() -> None:
@@ -30,10 +30,4 @@ class NetmikoLink(AgentLink):
             close_transport(transport)
             plugin.close()
 
-        key = transport.get_remote_server_key()
-        try:
-            verify_host_key(target, pins_of(target), key.get_name(), key.asbytes())
-        except ContactError:
-            release()
-            raise
         return agent_stream(transport, target, release=release)

@@ -6,7 +6,7 @@ from typing import Any
 
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoTimeoutException
 from nornir_netmiko.connections import Netmiko
-from paramiko import BadHostKeyException
+from paramiko import MissingHostKeyPolicy, PKey, SSHClient
 
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.link import Target
@@ -17,36 +17,69 @@ from keybuzz.transport.ssh.client import (
     Way,
 )
 from keybuzz.transport.ssh.dial import CONNECT_TIMEOUT
-from keybuzz.transport.ssh.host_keys import changed_key, unknown_key
-from keybuzz.transport.ssh.known_hosts import fingerprint
+from keybuzz.transport.ssh.host_keys import pins_of, verify_host_key
+from keybuzz.transport.ssh.known_hosts import PinnedKeys
+from keybuzz.transport.ssh.offers import prepared
 
 
-def open_netmiko(target: Target, way: Way) -> Netmiko:
-    """Return the open plugin; ContactError, with the way closed, when netmiko can not connect."""
-    plugin = Netmiko()
-    try:
-        plugin.open(
-            target.address, target.user, None, target.port, "linux", _extras(target, way), None
+class _Policy(MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko ships no types
+    """Asked about every host key, because the client is given no file of its own: one judge for all transports."""
+
+    def __init__(self, target: Target, pins: PinnedKeys) -> None:
+        self._target, self._pins = target, pins
+
+    def missing_host_key(self, client: SSHClient, hostname: str, key: PKey) -> None:
+        """Raise ContactError before anything is sent, unless the key is pinned or certified."""
+        del client, hostname
+        verify_host_key(self._target, self._pins, key)
+
+
+class _Client(SSHClient):  # type: ignore[misc]  # paramiko ships no types
+    """netmiko's client, which makes its connection as kbz_ssh does."""
+
+    def __init__(self, pins: PinnedKeys) -> None:
+        super().__init__()
+        self._pins = pins
+
+    def connect(self, *args: Any, **kwargs: Any) -> None:
+        """Connect with what kbz offers to this host."""
+        super().connect(
+            *args, **kwargs, transport_factory=lambda sock, **_: prepared(sock, self._pins)
         )
+
+
+def open_netmiko(target: Target, way: Way, key: str) -> Netmiko:
+    """Return the open plugin; ContactError, with the way closed, when netmiko cannot connect.
+
+    `key` is the private key file; without one the keys of the running ssh-agent are tried.
+    """
+    plugin = Netmiko()
+    pins = pins_of(target)
+    extras = _extras(target, way, key)
+    plugin.open(target.address, target.user, None, target.port, "linux", extras, None)
+    made = plugin.connection
+    try:
+        made.key_policy = _Policy(target, pins)
+        made._get_ssh_client_instance = lambda: _Client(pins)
+        made._open()
     except (NetmikoTimeoutException, NetmikoAuthenticationException) as error:
         way.close()
         raise _explain(target, error) from error
     except BaseException:
         way.close()
+        made.paramiko_cleanup()
         raise
     return plugin
 
 
-def _extras(target: Target, way: Way) -> dict[str, Any]:
-    key = target.options.key_filename
+def _extras(target: Target, way: Way, key: str) -> dict[str, Any]:
     return {
+        "auto_connect": False,
         "sock": way.socket,
         "use_keys": bool(key),
         "key_file": key or None,
         "allow_agent": not key,
         "ssh_strict": True,
-        "alt_host_keys": True,
-        "alt_key_file": target.options.known_hosts,
         "conn_timeout": CONNECT_TIMEOUT,
         "banner_timeout": HANDSHAKE_TIMEOUT,
         "auth_timeout": AUTHENTICATION_TIMEOUT,
@@ -57,11 +90,6 @@ def _extras(target: Target, way: Way) -> dict[str, Any]:
 def _explain(target: Target, error: Exception) -> ContactError:
     """Say in our words what netmiko wraps in a page of common causes."""
     cause = error.__context__
-    if isinstance(cause, BadHostKeyException):
-        shown = f"{cause.key.get_name()} {fingerprint(cause.key.asbytes())}"
-        return changed_key(target, shown)
-    if "not found in known_hosts" in str(cause):
-        return unknown_key(target, "of this host")
     return ContactError(
         f"netmiko can not connect to {target.address}:{target.port}: {cause or error}",
         where=target.name,

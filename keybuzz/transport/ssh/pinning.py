@@ -62,12 +62,6 @@ def with_key(text: str, address: str, key: ShownKey) -> str:
     return f"{text}{separator}{address} {key.kind} {key.blob}\n"
 
 
-def without_address(text: str, address: str) -> str:
-    """Return the file's text without the lines that name exactly this address and no other host."""
-    kept = [line for line in text.splitlines(keepends=True) if line.split()[:1] != [address]]
-    return "".join(kept)
-
-
 def read_text(path: Path) -> str:
     """Return the text of the file of pinned keys; no file is like an empty one."""
     return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""

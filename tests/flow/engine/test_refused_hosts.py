@@ -55,6 +55,30 @@ def test_a_key_that_may_not_log_in_is_named(
     assert "root" in str(caught.value)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602, 0o777])
+def test_a_private_key_that_others_can_read_is_not_used(
+    loopback: Loopback, ssh_link: str, tmp_path: Path, mode: int
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(loopback.server.key.read_bytes())
+    key.chmod(mode)
+    with pytest.raises(ContactError, match=f"has mode {mode:04o}") as caught:
+        loopback.session(ssh_link, key_filename=str(key))
+    assert f"chmod 600 {key}" in caught.value.hint
+    key.chmod(0o400)
+    session = loopback.session(ssh_link, key_filename=str(key))
+    assert session.execute(["true"], timeout=10).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_private_key_that_is_no_file_is_told(
+    loopback: Loopback, ssh_link: str, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ContactError, match="the private key") as caught:
+        loopback.session(ssh_link, key_filename=str(tmp_path / name))
+    assert caught.value.where == "web-01"
+
+
 def test_a_closed_port_is_a_contact_error(loopback: Loopback, ssh_link: str) -> None:
     host = loopback.host(ssh_link)
     host.port = 1

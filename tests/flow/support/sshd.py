@@ -28,6 +28,7 @@ MaxStartups 100
 AllowTcpForwarding {forwarding}
 X11Forwarding no
 UseDNS no
+{more}
 """
 
 
@@ -57,15 +58,16 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, *, forwarding: str = "no") -> Iterator[Server]:
-    """Run a server until the block ends, and all its sessions with it."""
+def running(folder: Path, *, forwarding: str = "no", more: str = "") -> Iterator[Server]:
+    """Run a server until the block ends, and all its sessions with it; `more` are lines of its configuration."""
     Path("/run/sshd").mkdir(exist_ok=True)  # its privilege separation folder, absent in containers
     for name in ("host_key", "client_key"):
-        make_key(folder / name)
+        if not (folder / name).exists():
+            make_key(folder / name)
     (folder / "authorized_keys").write_text((folder / "client_key.pub").read_text())
     port = free_port()
     config = folder / "sshd_config"
-    config.write_text(CONFIG.format(port=port, folder=folder, forwarding=forwarding))
+    config.write_text(CONFIG.format(port=port, folder=folder, forwarding=forwarding, more=more))
     with (folder / "sshd.log").open("w") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
     server = Server(folder, port, process.pid)

@@ -58,7 +58,14 @@ def test_a_revoked_key_is_refused_even_where_it_is_pinned() -> None:
 
 
 def test_an_authority_is_not_a_host_key() -> None:
-    assert not pinned_keys("@cert-authority " + line("*"), "10.0.0.11", 22).accepted
+    pins = pinned_keys("@cert-authority " + line("10.0.0.*"), "10.0.0.11", 22)
+    assert (pins.accepted, pins.authorities) == (frozenset(), {KEY[1]})
+    assert not pinned_keys("@cert-authority " + line("10.1.*"), "10.0.0.11", 22).authorities
+
+
+def test_a_revoked_authority_is_none() -> None:
+    text = "@cert-authority " + line("*") + "@revoked " + line("*")
+    assert not pinned_keys(text, "10.0.0.11", 22).authorities
 
 
 @given(st.text())
