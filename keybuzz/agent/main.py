@@ -7,6 +7,7 @@ import sys
 from _thread import start_new_thread
 from importlib import import_module
 
+from keybuzz.agent.host.machine import machine
 from keybuzz.agent.runtime import ending, signals
 from keybuzz.agent.runtime.channel import Channel
 from keybuzz.agent.runtime.errors import AgentError
@@ -24,6 +25,7 @@ OPERATIONS = {
     "probe": "keybuzz.agent.runtime.probe",
     "apply": "keybuzz.agent.runtime.apply",
     "confirm": "keybuzz.agent.runtime.confirm",
+    "hold": "keybuzz.agent.host.hold",
 }
 """Operation -> module whose `run(request, channel) -> result` does it; imported on first use."""
 
@@ -35,7 +37,8 @@ def serve() -> NoReturn:
         signals.signal(number, lambda *_: ending.end(1))
     start_new_thread(channel.read_ahead, ())
     python = sys.version.split()[0]
-    channel.send({"hello": {"protocol": PROTOCOL, "pid": os.getpid(), "python": python}})
+    hello = {"protocol": PROTOCOL, "pid": os.getpid(), "python": python, "machine": machine()}
+    channel.send({"hello": hello})
     while True:
         request = channel.next_request()
         answer = _answer(request, channel)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-import socket
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.this_machine import Here, this_machine
 from keybuzz.model.core.redact import Redactor
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.load import Configuration
 from keybuzz.site.nornir_inventory import TsvInventory
 from keybuzz.site.site import Site
+from keybuzz.transport.identity import Identities, identities
+from keybuzz.transport.machine_pins import beside, read_pins
+from keybuzz.transport.meeting import Meeting
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 def make_nornir(configuration: Configuration, site: Site) -> Nornir:
     """Return what InitNornir would, with the site in `config.user_defined["site"]`.
 
-    Beside it stands the redactor that keeps the site's secrets out of what hosts answer.
+    Next to it are the redactor that keeps the site's secrets out of what hosts answer, and what every host must prove
+    before it is asked anything.
 
     InitNornir's own registration imports every plugin that is installed, netmiko with it; that
     would cost each command more time than the work on the hosts. Only our plugins are registered.
@@ -43,29 +46,33 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
             "bastion": configuration.bastion,
         },
     ).build(site.servers, site.catalogue)
-    for server in site.servers:
-        if is_this_machine(server.address):
-            # install-01 can not log in to itself; it is managed like every other server (facts/02).
-            inventory.hosts[server.name].data["connection"] = "kbz_local"
+    here = this_machine(site.servers, site.settings.lab)
+    if here.local:
+        # install-01 can not log in to itself; it is managed like every other server (facts/02).
+        inventory.hosts[here.local].data["connection"] = "kbz_local"
     return Nornir(
         inventory=inventory,
         config=Config(
             logging=LoggingConfig(enabled=False),
             ssh=SSHConfig(config_file="/dev/null"),
-            user_defined={"site": site, "redactor": Redactor(hidden(site.credentials))},
+            user_defined={
+                "site": site,
+                "redactor": Redactor(hidden(site.credentials)),
+                "meeting": Meeting(_identities(site, here)),
+            },
         ),
         runner=BoundedRunner(num_workers=configuration.workers),
     )
 
 
-def is_this_machine(address: IPv4Address) -> bool:
-    """Say whether one of our interfaces has this address: only then a socket can be bound to it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
+def _identities(site: Site, here: Here) -> Identities:
+    """Return what the servers are known by: the inventory, and what was pinned of each machine."""
+    pins = read_pins(beside(site.settings.known_hosts))
+    servers = (
+        (server.name, str(server.address), (server.fqdn, server.fqdn.partition(".")[0]))
+        for server in site.servers
+    )
+    return identities(servers, pins, here.refused)
 
 
 def _register_plugins() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.redact import Redactor
+from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide, Session
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import Stream
@@ -102,31 +103,40 @@ class Link(ABC, Generic[Ends]):
     ) -> None:
         """Connect. ContactError when that fails. Passwords are never used.
 
-        What hosts answer loses the secrets that `user_defined["redactor"]` of the configuration knows.
+        What hosts answer loses the secrets that `user_defined["redactor"]` of the configuration knows, and each host
+        proves what `user_defined["meeting"]` wants.
         """
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
         known = configuration.user_defined if configuration is not None else {}
         redactor = known.get("redactor", Redactor(()))
+        meeting = known.get("meeting", Meeting())
         target = Target(address, port or 22, username or "root", options)
-        self.connection = self.start(target, redactor.value)
+        meeting.admit(target.name)
+        self.connection = self.start(target, redactor.value, meeting)
 
     def close(self) -> None:
         """End the connection, and all that it started on the host."""
         self.connection.close()
 
     @abstractmethod
-    def start(self, target: Target, hide: Hide) -> Ends:
-        """Return what speaks with the host from now on."""
+    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Ends:
+        """Return what speaks with the host from now on; `meeting` says what it must prove first."""
 
 
 class AgentLink(Link[Session]):
     """A Nornir connection whose `connection` is a Session with a running agent."""
 
-    def start(self, target: Target, hide: Hide) -> Session:
-        """Connect and start the agent."""
+    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Session:
+        """Connect and start the agent, on the machine that was meant."""
         stream = self.connect(target)
-        return Session(stream, where=target.name, timeout=START_TIMEOUT, hide=hide)
+        opened = Session(stream, where=target.name, timeout=START_TIMEOUT, hide=hide)
+        try:
+            meeting.meet(target.name, opened)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     @abstractmethod
     def connect(self, target: Target) -> Stream:

@@ -20,6 +20,7 @@ from keybuzz.agent.runtime.frames import (
 )
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.bundle import preamble
+from keybuzz.transport.identity import Machine
 from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from keybuzz.transport.upload import Upload
 
@@ -53,6 +54,7 @@ class Greeting:
 
     pid: int
     python: str
+    machine: Machine
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -243,7 +245,11 @@ def _greeting(message: dict[str, Any]) -> Greeting:
     hello = message.get("hello", {})
     if hello.get("protocol") != PROTOCOL:
         raise FrameError(f"protocol {PROTOCOL} was expected, {message} came")
-    return Greeting(hello["pid"], hello["python"])
+    try:
+        machine = Machine.parse(hello.get("machine", {}))
+    except ValueError as error:
+        raise FrameError(f"the machine does not say which one it is: {error}") from error
+    return Greeting(hello["pid"], hello["python"], machine)
 
 
 @dataclass(frozen=True, slots=True)

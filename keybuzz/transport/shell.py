@@ -6,35 +6,66 @@ whose Python is broken is one where an operator wants to run a command.
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from keybuzz.agent.host.hold import LEASE, LONGEST
 from keybuzz.agent.runtime.children import KILL_GRACE, LEFT_BEHIND, PATH
 from keybuzz.model.core.errors import ContactError
+from keybuzz.transport.identity import Machine
+from keybuzz.transport.meeting import held_by
 from keybuzz.transport.session import ANSWER_MARGIN, Execution, Hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-MARK = b"\0kbz\n"
-"""Where the command's own output begins: what a login script prints stands before it."""
+    from keybuzz.transport.meeting import Meeting, Proof
+
+MARK = re.compile(rb"\0kbz ([0-9a-f]{32}|-) ([^\n]{0,64})\n")
+"""Where the command's own output begins, with the machine's id and name: what a login script prints is before it."""
+_REFUSAL = re.compile(rb"\0kbz! (address|id|name|held) (\S*) ?([^\n]*)\n")
+"""What the guard says instead, when the command must not begin there."""
 _GUARD = r"""exec 3<&0 </dev/null
-limit=$1; shift
+limit=$1 address=$2 pin=$3 names=$4 holder=$5; shift 5
 export PATH=@PATH LC_ALL=C
-printf '\0kbz\n'
+id=- name=$(uname -n)
+no() { printf '\0kbz! %s %s %s\n' "$1" "$id" "$name"; exit 0; }
+if [ -n "$address" ]; then
+line=; { read -r line || :; } 2>/dev/null </etc/machine-id
+[ -z "$line" ] || id=$(printf %.32s "$(printf %s "$line" | sha256sum)")
+sed -n "/|-- $address\$/,/[|+]--/p" /proc/net/fib_trie | grep -q '/32 host LOCAL' || no address
+[ -z "$pin" ] || [ "$pin" = "$id" ] || no id
+called=$(printf %s "$name" | tr A-Z a-z)
+case " ${names:-$called} " in *" $called "*|*" ${called%%.*} "*) ;; *) no name;; esac
+fi
+if [ -n "$holder" ]; then
+mkdir -p -m 700 /run/kbz && exec 4<>@LEASE
+flock -n 4 || { printf '\0kbz! held - '; head -c @LONGEST @LEASE | tr '\n' ' '; echo; exit 0; }
+printf %s "$holder" >@LEASE
+fi
+printf '\0kbz %s %s\n' "$id" "$name"
 command -v "$1" >/dev/null || { echo "$1 can not be started: it is not on this host" >&2; exit 127; }
-timeout -k @GRACE "$limit" "$@" 3<&- &
+timeout -k @GRACE "$limit" "$@" 3<&- 4<&- &
 child=$!
-{ read -r line; kill $child; } <&3 >/dev/null 2>&1 &
+{ read -r line; kill $child; } <&3 4<&- >/dev/null 2>&1 &
 wait $child
 code=$?
 kill $!
 exit $code
-""".replace("@PATH", PATH).replace("@GRACE", f"{KILL_GRACE:g}")
-"""`timeout` makes a process group of the command and ends all of it, when its time is over or when it is told to.
+"""
+_GUARD = (
+    _GUARD.replace("@PATH", PATH)
+    .replace("@GRACE", f"{KILL_GRACE:g}")
+    .replace("@LEASE", LEASE)
+    .replace("@LONGEST", str(LONGEST))
+)
+"""The guard proves first that this is the machine that was meant, and takes its lease when there is a holder.
+
+`timeout` makes a process group of the command and ends all of it, when its time is over or when it is told to.
 
 Standard input of the guard brings nothing. Its end is the end of the connection, and so of the command.
 """
@@ -59,9 +90,11 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
-def guarded(argv: Sequence[str], timeout: float) -> str:
+def guarded(argv: Sequence[str], timeout: float, proof: Proof) -> str:
     """Return the words for sshd that run a command under the guard, whatever the user's shell is."""
-    return f"exec {shlex.join(['/bin/sh', '-c', _GUARD, 'kbz', f'{timeout:g}', *argv])}"
+    address = proof.address.replace(".", "[.]")
+    terms = (f"{timeout:g}", address, proof.pin, " ".join(proof.names), proof.holder)
+    return f"exec {shlex.join(['/bin/sh', '-c', _GUARD, 'kbz', *terms, *argv])}"
 
 
 class Shell:
@@ -74,10 +107,11 @@ class Shell:
         *,
         where: str,
         hide: Hide,
+        meeting: Meeting,
     ) -> None:
         """`start` runs words of a shell on a new channel, `release` ends the connection.
 
-        What comes from the host goes through `hide`.
+        What comes from the host goes through `hide`; `meeting` says what it must prove before each command.
         """
         self.where = where
         self.broken = False
@@ -86,6 +120,7 @@ class Shell:
         self._start = start
         self._release = release
         self._hide = hide
+        self._meeting = meeting
 
     def execute(self, argv: Sequence[str], *, timeout: float = 60.0) -> Execution:
         """Run a command for at most `timeout` seconds, without standard input; see Session.execute.
@@ -97,7 +132,7 @@ class Shell:
             raise ContactError("the connection was lost before", where=self.where)
         self.requests += 1
         started = time.monotonic()
-        channel = self._start(guarded(argv, timeout))
+        channel = self._start(guarded(argv, timeout, self._meeting.proof(self.where)))
         try:
             output = _Output(channel, started + timeout + ANSWER_MARGIN)
             output.collect()
@@ -116,17 +151,28 @@ class Shell:
     def _execution(self, output: _Output, code: int, timeout: float, taken: float) -> Execution:
         if code < 0:
             raise self._lost("output ended, and no exit code came")
-        noise, mark, stdout = output.stdout.partition(MARK)
+        mark = MARK.search(output.stdout)
         stderr = str(self._hide(output.stderr.decode(errors="replace")))
-        if not mark:
-            said = str(self._hide(noise.decode(errors="replace"))) + stderr
+        if mark is None:
+            self._refuse(output.stdout)
+            said = str(self._hide(output.stdout.decode(errors="replace"))) + stderr
             raise ContactError(
                 f"the host ran no command: {said.strip() or 'it said nothing'}",
                 where=self.where,
                 hint="the user needs a login shell that runs /bin/sh, and `timeout` of coreutils",
             )
-        shown = str(self._hide(stdout.decode(errors="replace")))
+        self._meeting.saw(self.where, _machine(mark))
+        shown = str(self._hide(output.stdout[mark.end() :].decode(errors="replace")))
         return Execution(code, shown, stderr, code in _OUT_OF_TIME and taken >= timeout)
+
+    def _refuse(self, output: bytes) -> None:
+        """Raise what the guard has refused for, if it has."""
+        refusal = _REFUSAL.search(output)
+        if refusal is None:
+            return
+        if refusal[1] == b"held":
+            raise held_by(self.where, refusal[3].decode(errors="replace"))
+        raise self._meeting.refusal(self.where, refusal[1].decode(), _machine(refusal))
 
     def _lost(self, why: str) -> ContactError:
         self.close()
@@ -136,6 +182,12 @@ class Shell:
             hint="the host ends what it had started; look there before you run it again",
             inside_step=True,
         )
+
+
+def _machine(told: re.Match[bytes]) -> Machine:
+    """Return what the guard has said of the machine: id and name are the last two groups."""
+    found, name = told.group(told.re.groups - 1), told.group(told.re.groups)
+    return Machine(name.decode(errors="replace"), id=found.decode().strip("-"))
 
 
 class _Output:

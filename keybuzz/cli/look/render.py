@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from keybuzz.cli.support.context import limit_option, workspace
+from keybuzz.cli.support.context import limit_option, workspace_without_hosts
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import document_format, give_out, show_document
 from keybuzz.model.core.errors import UsageError
@@ -46,7 +46,7 @@ def render(
     if folder is not None and form == "json":
         raise UsageError("--out and --format json exclude each other", hint="leave one out")
     named = named_only(modules)
-    with workspace(quiet=True) as work:
+    with workspace_without_hosts() as work:
         selected = work.select(named, limit)
         nornir = work.nornir.filter(filter_func=lambda host: host.name in selected)
         descriptions = describe_all(nornir, choose(modules))

@@ -125,6 +125,19 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
 
     Ctrl-C is KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
     """
+    with _workspace(enter_lab, quiet=quiet) as made:
+        yield made
+
+
+@contextmanager
+def workspace_without_hosts() -> Iterator[Workspace]:
+    """Yield a workspace for a verb that asks no host: it needs no lab to be there, and reaches none."""
+    with _workspace(lambda site: None, quiet=True) as made:
+        yield made
+
+
+@contextmanager
+def _workspace(enter: Callable[[Site], None], *, quiet: bool) -> Iterator[Workspace]:
     from keybuzz.engine.memory.journal import Journal
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.engine.workspace import Workspace
@@ -132,7 +145,7 @@ def workspace(*, quiet: bool) -> Iterator[Workspace]:
 
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     site = load_site(configuration)
-    enter_lab(site)
+    enter(site)
     progress = _Progress(quiet)
     made = Workspace(
         site,

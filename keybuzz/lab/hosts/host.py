@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keybuzz.lab.hosts import base
+from keybuzz.lab.hosts import base, fence
 from keybuzz.lab.hosts.cgroup import ControlGroup, control_group
 from keybuzz.lab.hosts.disk import Disk
 from keybuzz.lab.hosts.process import launch, run
@@ -113,7 +113,10 @@ def clear(settings: LabSettings, host: str) -> None:
 
 
 def entry(settings: LabSettings, host: str) -> list[str]:
-    """Return the words that, before a command, run it inside the host; needs no working sshd."""
+    """Return the words that, before a command, run it inside the host; needs no working sshd.
+
+    It cannot reach the clock and the kernel of this machine.
+    """
     pid = leader(settings, host)
     if pid is None:
         raise KbzError("this lab host does not run", where=host, hint=f"kbz lab up --limit {host}")
@@ -121,4 +124,5 @@ def entry(settings: LabSettings, host: str) -> list[str]:
         *("env", "-i", "HOME=/root", "TERM=xterm", "LANG=C.UTF-8"),
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     )
-    return ["nsenter", f"--target={pid}", "--all", "--root", "--wd", "--", *environment]
+    inside = ["nsenter", f"--target={pid}", "--all", "--root", "--wd", "--", *environment]
+    return [*fence.without_capabilities(), *inside, *fence.without_settings()]

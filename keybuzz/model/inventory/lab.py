@@ -18,6 +18,11 @@ class LabSettings:
     """Shared by all labs of a machine: the base file system, packages, images."""
 
     @property
+    def namespace(self) -> Path:
+        """The controller's network namespace: the only way to the lab's addresses."""
+        return Path("/run/netns") / self.name
+
+    @property
     def private_key(self) -> Path:
         """The controller's SSH key; its public half is in each host's authorized_keys."""
         return self.root / "ssh" / "id_ed25519"

@@ -16,6 +16,7 @@ from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.bundle import command
 from keybuzz.transport.lean import without
 from keybuzz.transport.link import Target
+from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide
 from keybuzz.transport.shared import shared
 from keybuzz.transport.shell import Shell
@@ -124,11 +125,20 @@ def agent_stream(
 
 
 def shell(
-    transport: Transport, target: Target, hide: Hide, *, release: Callable[[], object]
+    transport: Transport,
+    target: Target,
+    hide: Hide,
+    meeting: Meeting,
+    *,
+    release: Callable[[], object],
 ) -> Shell:
     """Return what runs single commands over a connection; `release` closes all of it."""
     return Shell(
-        lambda words: _run(transport, target, words), release, where=target.name, hide=hide
+        lambda words: _run(transport, target, words),
+        release,
+        where=target.name,
+        hide=hide,
+        meeting=meeting,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keybuzz.transport.link import AgentLink, Link, Target
+from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.ssh.dial import dial
@@ -33,12 +34,12 @@ class SshLink(AgentLink):
 class SshShellLink(Link[Shell]):
     """Single commands over SSH, directly or through a bastion: no Python is needed there."""
 
-    def start(self, target: Target, hide: Hide) -> Shell:
+    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Shell:
         """See Link."""
         transport, release = _connect(target)
         from keybuzz.transport.ssh.client import shell
 
-        return shell(transport, target, hide, release=release)
+        return shell(transport, target, hide, meeting, release=release)
 
 
 def _connect(target: Target) -> tuple[Transport, Callable[[], object]]:

@@ -28,6 +28,7 @@ from keybuzz.site.groups import load_groups
 from keybuzz.site.load import read_configuration
 from keybuzz.site.module import Description
 from keybuzz.site.site import Settings, Site
+from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Session
 from tests.flow.support.sshd import running_with, until
 
@@ -140,6 +141,8 @@ def local_nornir(
         read_configuration(ROOT / "nornir_config.yaml"), connection=connection, workers=8
     )
     nornir = make_nornir(configuration, site)
+    # All of them are this machine, whatever its name and its addresses are.
+    nornir.config.user_defined["meeting"] = Meeting()
     nornir = nornir.filter(filter_func=lambda host: host.name in hosts)
     for name, scratch in hosts.items():
         extras = nornir.inventory.hosts[name].connection_options["kbz_local"].extras

@@ -24,6 +24,7 @@ from keybuzz.model.host.system import Sysctl
 from keybuzz.site.load import read_configuration
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from keybuzz.transport.meeting import Meeting
 from tests.flow.support.agent_host import ROOT, close, make_site
 from tests.flow.support.fleet import HOSTS
 from tests.flow.support.sshd import Server, running
@@ -61,6 +62,7 @@ def counted(tmp_path: Path) -> Iterator[Counted]:
         site = replace(site, settings=pinned)
         configuration = replace(read_configuration(ROOT / "nornir_config.yaml"), workers=8)
         nornir = make_nornir(configuration, site).filter(filter_func=lambda h: h.name in HOSTS)
+        nornir.config.user_defined["meeting"] = Meeting()  # all of them are this machine
         for host in nornir.inventory.hosts.values():
             host.hostname = "127.0.0.1"
             for options in host.connection_options.values():

@@ -1,0 +1,1 @@
+"""Which machine the agent runs on, and who may change it now."""
