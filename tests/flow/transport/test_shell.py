@@ -17,6 +17,7 @@ from keybuzz.agent.runtime.children import PATH
 from keybuzz.model.core.errors import ContactError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
+from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.shell import Shell
 from tests.flow.support.connections import SHELL_LINK, Loopback, Stubborn
 from tests.flow.support.sshd import descendants, parent_of, until
@@ -192,12 +193,16 @@ class Spoken:
 
 def spoken(stdout: bytes, code: int) -> Shell:
     return Shell(
-        lambda words: Spoken(stdout, code), lambda: None, where="web-01", hide=lambda value: value
+        lambda words: Spoken(stdout, code),
+        lambda: None,
+        where="web-01",
+        hide=lambda value: value,
+        meeting=Meeting(),
     )
 
 
 def test_what_a_login_script_prints_is_no_output_of_the_command() -> None:
-    done = spoken(b"Welcome to web-01!\n\0kbz\n7\n", 0).execute(["id"])
+    done = spoken(b"Welcome to web-01!\n\0kbz - web-01\n7\n", 0).execute(["id"])
     assert (done.stdout, done.exit_code) == ("7\n", 0)
 
 
@@ -207,7 +212,7 @@ def test_a_user_without_a_shell_is_told_in_the_hosts_words() -> None:
 
 
 def test_an_end_without_an_exit_code_is_a_lost_contact() -> None:
-    shell = spoken(b"\0kbz\nhalf", -1)
+    shell = spoken(b"\0kbz - web-01\nhalf", -1)
     with pytest.raises(ContactError, match="contact was lost") as caught:
         shell.execute(["id"])
     assert (caught.value.inside_step, shell.broken) == (True, True)

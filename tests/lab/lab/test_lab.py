@@ -150,6 +150,35 @@ def test_a_command_inside_gives_its_code_back(settings: LabSettings) -> None:
         inside.execute(settings, "redis-01", ["true"])
 
 
+REACHING = {
+    "the clock": "python3 -c 'import time; time.clock_settime(time.CLOCK_REALTIME, time.time())'",
+    "a kernel module": "python3 -c 'import ctypes; raise SystemExit(ctypes.CDLL(None).syscall(175, 0, 0, 0) == -1)'",
+    "the kernel's log": "dmesg --clear",
+    "a kernel setting": "echo 100 >/proc/sys/kernel/threads-max",
+    "memory settings": "sysctl -w vm.swappiness=60",
+    "the request key": "[ ! -c /proc/sysrq-trigger ]",
+    "the kernel's memory": "head -c 1 /proc/kcore | grep -q .",
+}
+
+
+@pytest.mark.parametrize("what", REACHING)
+def test_a_command_inside_reaches_neither_clock_nor_kernel(
+    settings: LabSettings, what: str
+) -> None:
+    assert inside.execute(settings, ONE.name, ["sh", "-c", REACHING[what]]) != 0
+
+
+def test_a_command_inside_does_what_a_server_may(settings: LabSettings) -> None:
+    script = (
+        "sysctl -qw net.ipv4.tcp_fin_timeout=33 && mkdir -p /srv/fenced && "
+        "mount -t tmpfs tmpfs /srv/fenced && touch /srv/fenced/here"
+    )
+    assert inside.execute(settings, ONE.name, ["sh", "-c", script]) == 0
+    seen = "test -e /srv/fenced/here && sysctl -n net.ipv4.tcp_fin_timeout && umount /srv/fenced"
+    assert inside.capture(settings, ONE.name, ["sh", "-c", seen]) == "33\n"
+    assert inside.execute(settings, ONE.name, ["test", "-e", "/srv/fenced/here"]) == 1
+
+
 @pytest.mark.parametrize("part", ["machine/supervisor", "machine/payload/init.scope", "keeper"])
 def test_up_repairs_a_server_whose_parts_were_killed(settings: LabSettings, part: str) -> None:
     inside.capture(settings, TWO.name, ["sh", "-c", f"echo kept > /root/{Path(part).name}; sync"])
