@@ -8,7 +8,7 @@ _SCRIPT = """\
 mount --make-rprivate /proc || exit 125
 mount --bind /proc/sys /proc/sys && mount --bind /proc/sys/net /proc/sys/net || exit 125
 mount -o remount,bind,ro /proc/sys || exit 125
-for path in /proc/sysrq-trigger /proc/kcore /proc/kmsg; do
+for path in /proc/sysrq-trigger /proc/kcore; do
     [ ! -e "$path" ] || mount --bind /dev/null "$path" || exit 125
 done
 exec "$@"

@@ -127,3 +127,68 @@ def test_a_site_that_calls_every_server_local_reaches_none(folder: Path) -> None
     done = on_machine((LO_UP,), ["-c", KBZ, *words], folder)
     assert (done.returncode, trace.exists()) == (4, False)
     assert done.stdout.count("another machine answers") == 48
+
+
+LAB = "lab:\n  name: kbz-not-there\n  root: {folder}/lab\n  cache: {folder}/cache\n"
+LISTENING = """
+import json, select, socket, subprocess, sys
+listener = socket.create_server(("10.0.0.123", 22))
+code = "from keybuzz.cli.main import main; main()"
+done = subprocess.run([sys.executable, "-c", code, *sys.argv[1:]], capture_output=True, text=True)
+dialed = bool(select.select([listener], [], [], 0)[0])
+print(json.dumps([dialed, done.returncode, done.stdout + done.stderr]))
+"""
+"""Calls kbz where somebody else's redis-01 listens, and tells whether that was dialed."""
+SCRIPT = """
+from pathlib import Path
+from keybuzz.engine.change.execute import execute
+from keybuzz.engine.nornir import make_nornir
+from keybuzz.site.load import load_site, read_configuration
+configuration = read_configuration(Path("nornir_config.yaml"))
+nornir = make_nornir(configuration, load_site(configuration))
+done = nornir.run(task=execute, argv=("true",), timeout=5.0)
+print({results[0].exception.what for results in done.values()})
+"""
+
+
+@pytest.fixture
+def lab_folder(folder: Path) -> Path:
+    """The same site, whose target is a lab that is not there."""
+    overlay = folder / "overlay.yaml"
+    overlay.write_text(overlay.read_text() + LAB.format(folder=folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["exec", "--limit", "redis-01", "--", "true"], 1, "lab 'kbz-not-there' does not exist"),
+        (["health", "redis"], 1, "lab 'kbz-not-there' does not exist"),
+        (["hosts", "trust", "redis-01"], 1, "lab 'kbz-not-there' does not exist"),
+        (["render", "redis", "--limit", "redis-01"], 0, "# redis-01:/opt/keybuzz/redis"),
+        (["inventory"], 0, "redis-01"),
+    ],
+)
+def test_without_its_network_a_lab_has_no_servers(
+    lab_folder: Path, words: list[str], code: int, said: str
+) -> None:
+    lay_out = (LO_UP, *own_interface("10.0.0.123/16"))
+    done = on_machine(lay_out, ["-c", LISTENING, *words], lab_folder)
+    dialed, found, text = json.loads(done.stdout)
+    assert (dialed, found) == (False, code), text
+    assert said in text
+
+
+def test_a_script_that_never_entered_the_lab_reaches_no_server(lab_folder: Path) -> None:
+    done = on_machine((), ["-c", SCRIPT], lab_folder)
+    assert "the network of lab kbz-not-there was not entered" in done.stdout, done.stderr
+
+
+def test_the_listener_would_tell(folder: Path) -> None:
+    lay_out = (LO_UP, *own_interface("10.0.0.1/16", "10.0.0.123/16"))
+    words = ["exec", "--limit", "redis-02,redis-03", "--", "true"]
+    done = on_machine(lay_out, ["-c", LISTENING.replace("10.0.0.123", "0.0.0.0"), *words], folder)
+    assert json.loads(done.stdout)[0] is False
+    words = ["hosts", "trust", "redis-01"]
+    done = on_machine(lay_out, ["-c", LISTENING, *words], folder)
+    assert json.loads(done.stdout)[0] is True

@@ -156,7 +156,7 @@ REACHING = {
     "the kernel's log": "dmesg --clear",
     "a kernel setting": "echo 100 >/proc/sys/kernel/threads-max",
     "memory settings": "sysctl -w vm.swappiness=60",
-    "the request key": "[ ! -c /proc/sysrq-trigger ]",
+    "the request key": "[ -e /proc/sysrq-trigger ] && [ ! -c /proc/sysrq-trigger ]",
     "the kernel's memory": "head -c 1 /proc/kcore | grep -q .",
 }
 
