@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.transport.ssh.pinning import read_text, rewrite, without_address
+from keybuzz.transport.ssh.pinning import read_text, rewrite
 
 FILE = "known_machines"
 _LINE = re.compile(r"(\d+(?:\.\d+){3}) ([0-9a-f]{32}) (\S{1,64})")
@@ -44,7 +44,7 @@ def write_pins(path: Path, pins: Mapping[str, Pin]) -> None:
 
     def change(text: str) -> str:
         for address in pins:
-            text = without_address(text, address)
+            text = _without(text, address)
         separator = "" if not text or text.endswith("\n") else "\n"
         lines = [f"{address} {pin.id} {pin.called}\n" for address, pin in sorted(pins.items())]
         return f"{text}{separator}{''.join(lines)}"
@@ -56,7 +56,12 @@ def write_pins(path: Path, pins: Mapping[str, Pin]) -> None:
 def forget(path: Path, address: str) -> bool:
     """Remove the pin of an address; return whether there was one."""
     text = read_text(path)
-    if without_address(text, address) == text:
+    if _without(text, address) == text:
         return False
-    rewrite(path, lambda now: without_address(now, address))
+    rewrite(path, lambda now: _without(now, address))
     return True
+
+
+def _without(text: str, address: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.split()[:1] != [address])
