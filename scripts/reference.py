@@ -200,6 +200,7 @@ def _file_formats() -> Iterator[str]:
         ("inventory/versions.yaml", "Each entry under `images`:", (ImageVersion,)),
         ("inventory/site.yaml", "Paths and settled values. An overlay (`user_defined.overlay`) replaces some.", ()),
         ("inventory/policies.yaml", "`freeze`: groups. `waivers`: a list of these:", (Waiver,)),
+        ("inventory/applications.yaml", "What each application needs ([how-to](../how-to/applications.md)).", ()),
     ):  # fmt: skip
         yield from _heading(title, f"{text} Commented: [{title}](../../{title}).".strip())
         for kind in kinds:

@@ -39,6 +39,7 @@ VERBS = {
     "secrets": "The credential store.",
     "versions": "Check, verify and lock the frozen images.",
     "policy": "Judge the files of applications by the rules.",
+    "apps": "The applications: what each may use, and its environment.",
     "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
     "lab": "The KeyBuzz servers on this machine.",
     "report": "One page with topology, health, drift over time and drills.",
@@ -59,7 +60,7 @@ _ROOMS = {
         "serve",
     ),
     "change": ("run", "restart", "recover", "resume", "drill", "exec"),
-    "site": ("inventory", "hosts", "secrets", "versions", "lb", "policy"),
+    "site": ("inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
     "lab": ("lab",),
     "support": ("completion",),
 }

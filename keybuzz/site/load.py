@@ -11,6 +11,8 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import DigestKey, sha256
 from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.site.applications.credentials import require_free, schema_with
+from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.credentials.store import load_credentials
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.tsv import read_servers
@@ -24,6 +26,7 @@ from keybuzz.site.versions import parse_binaries, parse_versions
 _LIMIT = 1 << 18
 _SECTIONS = ("inventory", "runner", "user_defined")
 _NORNIR_SECTIONS = ("core", "logging", "ssh")
+_OPTIONAL = ("overlay", "applications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Configuration:
     bastion: str
     """`host:port user` of a jump host, or an empty text."""
     workers: int
+    applications: Path | None = None
+    """None: the site describes no applications."""
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -61,7 +66,7 @@ def read_configuration(path: Path) -> Configuration:
     options = _texts(reader, inventory, "options", ("path", "groups"), ("connection", "bastion"))
     runner = reader.fields(top["runner"], "runner", ("plugin", "options"))
     workers = reader.fields(runner.get("options", top["runner"]), "runner", ("num_workers",))
-    user = _texts(reader, top, "user_defined", ("versions", "site", "policies"), ("overlay",))
+    user = _texts(reader, top, "user_defined", ("versions", "site", "policies"), _OPTIONAL)
     count = reader.number(workers["num_workers"], "num_workers", 1, 500) if workers else 0
     problems.raise_if_any()
     folder = path.resolve().parent
@@ -76,6 +81,7 @@ def read_configuration(path: Path) -> Configuration:
         connection=options.get("connection", "kbz_ssh"),
         bastion=options.get("bastion", ""),
         workers=count,
+        applications=folder / user["applications"] if "applications" in user else None,
     )
 
 
@@ -95,9 +101,11 @@ def _texts(
 def load_site(configuration: Configuration) -> Site:
     """Read every file of the site; the first that is wrong stops here, with file and line."""
     site = load_inventory_site(configuration)
+    credentials = load_credentials(site.settings.credentials, schema_with(site.applications))
+    require_free(site.applications, credentials)
     return replace(
         site,
-        credentials=load_credentials(site.settings.credentials),
+        credentials=credentials,
         digest_key=_digest_key(site.settings.state),
     )
 
@@ -117,6 +125,7 @@ def load_inventory_site(configuration: Configuration) -> Site:
         binaries=_binaries(parse_binaries(versions, str(configuration.versions)), settings, root),
         settings=settings,
         policies=read_policies(configuration.policies, catalogue),
+        applications=load_applications(configuration.applications),
         credentials={},
         digest_key=DigestKey(b""),
     )

@@ -63,6 +63,22 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What can be inside a cluster without a description: accounts, databases, vhosts. Only `kbz drift` asks.
+
+    It is reported as stray, and no run removes it.
+    """
+
+    kinds: tuple[str, ...]
+    """Kinds of things that it finds, such as `role`."""
+    ask: Callable[[Site, Server], tuple[Reading, ...]]
+    undescribed: Callable[[Site, Mapping[str, Answer]], Mapping[str, str] | None]
+    """From one member's answers: each thing (`role:bob`) and what it is; None when they do not say."""
+    each_host: bool = False
+    """True when each host has its own, and there is no cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entrance:
     """A port of the module's hosts that the provider's load balancers lead to (LB-1)."""
 
@@ -144,6 +160,9 @@ class Module:
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()
+    account_rotations: Callable[[Site], tuple[Rotation, ...]] = lambda site: ()
+    """Rotations of the accounts of applications (applications.yaml)."""
+    inside: Inside | None = None
     recovery: Recovery | None = None
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""

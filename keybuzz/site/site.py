@@ -12,6 +12,7 @@ from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
+from keybuzz.site.applications.described import Applications
 from keybuzz.site.policies import Policies
 
 
@@ -75,6 +76,8 @@ class Site:
     """Values that a rotation is about to replace: while it lasts, a cluster that can takes both."""
     binaries: Mapping[str, Binary] = field(default_factory=dict)
     """Programs of versions.yaml that are files."""
+    applications: Applications = field(default_factory=Applications)
+    """What applications.yaml describes."""
     versions_text: str = ""
     """versions.yaml as it stands: the same file is placed on the controller (VER-1)."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
-from tasks.galera import recovery
+from tasks.galera import applications, recovery
 from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import up, virgin, writer
 from tasks.galera.rollout import next_stage
-from tasks.galera.rotation import ROTATIONS
+from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
 
 MODULE = Module(
@@ -29,6 +29,8 @@ MODULE = Module(
     writer=writer,
     topology=topology,
     rotations=ROTATIONS,
+    account_rotations=account_rotations,
+    inside=applications.INSIDE,
     drills=(DRILL,),
     recovery=Recovery(
         cluster_name,

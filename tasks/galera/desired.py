@@ -14,7 +14,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlUser
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.galera import values
+from tasks.galera import applications, values
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
@@ -77,6 +77,7 @@ def cluster(site: Site, server: Server) -> tuple[Resource, ...]:
             (("BINLOG MONITOR", "*.*"),),
             site.former.get("MARIADB_MONITOR_PASSWORD"),
         ),
+        *applications.resources(site, server),
     )
 
 

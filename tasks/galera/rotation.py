@@ -17,9 +17,10 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mariadb import MysqlUser
+from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
-from tasks.galera import rollout, values
+from tasks.galera import applications, rollout, values
 from tasks.galera.ready import not_synced
 
 LOGIN = "a login with the new password"
@@ -127,3 +128,31 @@ ROTATIONS = (
         refused="nobody uses it: nodes copy by rsync, which asks for none, and the image only wants it set",
     ),
 )
+
+
+def account_rotations(site: Site) -> tuple[Rotation, ...]:
+    """Return a rotation for each user; ProxySQL changes over in between."""
+    users = dict.fromkeys(item.user for _, item in site.applications.sites())
+    return tuple(
+        Rotation(
+            MARIADB.rotation(user),
+            MARIADB.credential(user).name,
+            next_stage,
+            _account_login(user),
+            followers=("proxysql",),
+            keeps_old=True,
+        )
+        for user in users
+    )
+
+
+def _account_login(user: str) -> Callable[[Site, Server], tuple[MysqlQuery, ...]]:
+    def logins(site: Site, server: Server) -> tuple[MysqlQuery, ...]:
+        reached = values.access(site, server)
+        return (
+            MysqlQuery(
+                LOGIN, reached.address, reached.port, user, applications.password(site, user)
+            ),
+        )
+
+    return logins

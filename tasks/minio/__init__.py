@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.minio import applications
 from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
@@ -26,6 +27,7 @@ MODULE = Module(
     writer=writer,
     release=release,
     topology=topology,
+    inside=applications.INSIDE,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),

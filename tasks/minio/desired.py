@@ -10,7 +10,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.minio import values
+from tasks.minio import applications, values
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -25,7 +25,10 @@ def describe(site: Site, server: Server) -> Description:
             values.container(site, server),
         ),
         _readings(site, server),
-        (MinioBucket(values.access(site, server), values.bucket(site)),),
+        (
+            MinioBucket(values.access(site, server), values.bucket(site)),
+            *applications.resources(site, values.access(site, server)),
+        ),
         Traces(ports=(PORT, values.CONSOLE_PORT)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.patroni import applications
 from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
@@ -12,7 +13,7 @@ from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
 from tasks.patroni.rollout import next_stage, release
-from tasks.patroni.rotation import ROTATIONS
+from tasks.patroni.rotation import ROTATIONS, account_rotations
 
 MODULE = Module(
     name="patroni",
@@ -30,6 +31,8 @@ MODULE = Module(
     topology=topology,
     images=lambda site: (build(site),),
     rotations=ROTATIONS,
+    account_rotations=account_rotations,
+    inside=applications.INSIDE,
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,

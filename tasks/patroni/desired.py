@@ -21,7 +21,7 @@ from keybuzz.model.services.postgres import (
 )
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.patroni import images, values
+from tasks.patroni import applications, images, values
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ABOUT_THE_NETWORK = ("is not reachable", "Failed to obtain address")
@@ -113,6 +113,7 @@ def _cluster(site: Site, server: Server) -> tuple[Resource, ...]:
         Role(access, application, site.secret("POSTGRES_APP_PASS")),
         Database(access, database, application),
         Extension(access, database, "vector"),
+        *applications.resources(site, access),
     )
 
 

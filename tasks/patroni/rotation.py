@@ -21,9 +21,11 @@ from keybuzz.model.host.files import File
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.postgres import Role
+from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.patroni import values
+from tasks.patroni.applications import password
 from tasks.patroni.checks import not_ready
 from tasks.patroni.desired import rest_url
 from tasks.patroni.members import leader, leaders
@@ -213,3 +215,27 @@ ROTATIONS = (
     ),
     Rotation("patroni-api", "PATRONI_API_PASSWORD", member_by_member, _api_login),
 )
+
+
+def account_rotations(site: Site) -> tuple[Rotation, ...]:
+    """Return a rotation for each role; the pools take the new password too where one of its databases is pooled."""
+    found = [item for _, item in site.applications.databases()]
+    databases = {item.user: item.name for item in found}
+    pooled = {item.user for item in found if item.pool}
+    return tuple(
+        Rotation(
+            POSTGRES.rotation(user),
+            POSTGRES.credential(user).name,
+            next_stage,
+            _account_login(user, database),
+            followers=("postgres-proxy",) if user in pooled else (),
+        )
+        for user, database in databases.items()
+    )
+
+
+def _account_login(user: str, database: str) -> Callable[[Site, Server], tuple[PostgresLogin, ...]]:
+    def logins(site: Site, server: Server) -> tuple[PostgresLogin, ...]:
+        return (PostgresLogin(LOGIN, str(server.address), user, password(site, user), database),)
+
+    return logins

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
+from keybuzz.site.applications.described import PostgresDatabase
+from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.site import Site
 
 GROUP = "haproxy"
@@ -68,6 +70,8 @@ class PgbouncerValues:
     max_client_conn: int
     default_pool_size: int
     max_db_connections: int
+    applications: tuple[tuple[str, int], ...] = ()
+    """Databases of applications that may use the pool, and the most connections for each."""
     server_port: int = POSTGRES_PORT
     port: int = POOL_PORT
     auth_file: str = "/etc/pgbouncer/userlist.txt"
@@ -75,11 +79,13 @@ class PgbouncerValues:
 
 @dataclass(frozen=True, slots=True)
 class UserlistValues:
-    """Every name of userlist.txt.j2: the application's role and nobody else, never the superuser."""
+    """Every name of userlist.txt.j2: roles of applications and nobody else, never the superuser."""
 
     user: str
     password: Secret
     """As the file spells it."""
+    applications: tuple[tuple[str, Secret], ...] = ()
+    """Roles whose databases may be reached through the pool, and their passwords."""
 
 
 def haproxy_values(site: Site) -> HaproxyValues:
@@ -99,13 +105,23 @@ def pgbouncer_values(site: Site) -> PgbouncerValues:
         _count(site, "pgbouncer.max_client_conn"),
         _count(site, "pgbouncer.default_pool_size"),
         _count(site, "pgbouncer.max_db_connections"),
+        tuple((item.name, item.connections) for item in _pooled(site)),
     )
 
 
 def userlist_values(site: Site) -> UserlistValues:
-    """Return the one user; InputError when userlist.txt can not hold the password."""
+    """Return the users; InputError when userlist.txt can not hold a password."""
     user = site.secret("POSTGRES_APP_USER").reveal()
-    return UserlistValues(user, in_userlist(site.secret("POSTGRES_APP_PASS")))
+    others = dict.fromkeys(item.user for item in _pooled(site))
+    return UserlistValues(
+        user,
+        in_userlist(site.secret("POSTGRES_APP_PASS")),
+        tuple((u, in_userlist(site.secret(POSTGRES.credential(u).name))) for u in others),
+    )
+
+
+def _pooled(site: Site) -> tuple[PostgresDatabase, ...]:
+    return tuple(item for _, item in site.applications.databases() if item.pool)
 
 
 def in_userlist(password: Secret) -> Secret:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
+from tasks.proxysql import applications
 from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
@@ -28,6 +29,7 @@ MODULE = Module(
     virgin=virgin,
     topology=topology,
     rotations=ROTATIONS,
+    inside=applications.INSIDE,
     entrances=(
         Entrance(
             PORT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keybuzz.model.core.content import Template
 from keybuzz.model.core.reading import DirectoryListing, MysqlQuery, Reading, TcpPorts
 from keybuzz.model.core.resource import Resource
@@ -64,9 +66,14 @@ def _state(site: Site) -> tuple[Resource, ...]:
         ProxysqlVariables(access, "ADMIN VARIABLES", values.admin(site)),
         ProxysqlVariables(access, "MYSQL VARIABLES", values.mysql(site)),
         ProxysqlTables(access, "MYSQL SERVERS", (servers, hostgroups)),
-        ProxysqlTables(access, "MYSQL USERS", (_table("mysql_users", values.users(site)),)),
+        ProxysqlTables(access, "MYSQL USERS", (_users(site),)),
         ProxysqlTables(access, "MYSQL QUERY RULES", (_table("mysql_query_rules", values.rules()),)),
     )
+
+
+def _users(site: Site) -> ProxysqlTable:
+    """Return our users; another one is a stray, which no run removes."""
+    return replace(_table("mysql_users", values.users(site)), own="username")
 
 
 def _table(name: str, rows: values.Rows, *, placed: bool = False) -> ProxysqlTable:

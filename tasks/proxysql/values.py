@@ -10,6 +10,7 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess
 from keybuzz.model.services.proxysql import Row
+from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.site import Site
 
 GROUP, DATABASES = "proxysql", "galera"
@@ -96,16 +97,30 @@ def servers(site: Site) -> Rows:
 
 
 def users(site: Site) -> Rows:
-    """Return the application's user."""
+    """Return the platform's own user, and those of applications (each ERPNext site has one)."""
+    most: dict[str, int] = {}
+    for _, item in site.applications.sites():
+        most[item.user] = max(item.connections, most.get(item.user, 0))
     return (
-        (
-            ("username", name(site, "MARIADB_APP_USER")),
-            ("password", secret(site, "MARIADB_APP_PASSWORD")),
-            ("active", "1"),
-            ("default_hostgroup", WRITER),
-            ("max_connections", "100"),
-            ("transaction_persistent", "1"),
-        ),
+        _user(name(site, "MARIADB_APP_USER"), secret(site, "MARIADB_APP_PASSWORD"), 100),
+        *(_user(u, secret(site, MARIADB.credential(u).name), n) for u, n in most.items()),
+    )
+
+
+def user_names(site: Site) -> tuple[str, ...]:
+    """Return the names of our users."""
+    sites = (item.user for _, item in site.applications.sites())
+    return (name(site, "MARIADB_APP_USER"), *dict.fromkeys(sites))
+
+
+def _user(username: str, password: Secret, connections: int) -> Row:
+    return (
+        ("username", username),
+        ("password", password),
+        ("active", "1"),
+        ("default_hostgroup", WRITER),
+        ("max_connections", str(connections)),
+        ("transaction_persistent", "1"),
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.rabbitmq import applications
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import up, virgin, writer
 from tasks.rabbitmq.rollout import next_stage, release
-from tasks.rabbitmq.rotation import ROTATIONS
+from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
 MODULE = Module(
     name="rabbitmq",
@@ -28,6 +29,8 @@ MODULE = Module(
     release=release,
     topology=topology,
     rotations=ROTATIONS,
+    account_rotations=account_rotations,
+    inside=applications.INSIDE,
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,

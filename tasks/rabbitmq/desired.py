@@ -20,7 +20,7 @@ from keybuzz.model.services.rabbitmq import (
 )
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.rabbitmq import values
+from tasks.rabbitmq import applications, values
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -41,7 +41,7 @@ def describe(site: Site, server: Server) -> Description:
             DirectoryListing("rabbitmq.data", values.DATA),
             DirectoryListing("rabbitmq.units", "/etc/systemd/system"),
         ),
-        (RabbitmqUser(access), RabbitmqNoUser(access)),
+        (RabbitmqUser(access), RabbitmqNoUser(access), *applications.resources(site, access)),
         # Beside its own two: Erlang's port mapper, and what its nodes speak between each other.
         Traces(ports=(values.AMQP_PORT, MANAGEMENT_PORT, 4369, 25672)),
     )

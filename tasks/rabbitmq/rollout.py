@@ -20,6 +20,7 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
+from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
 from tasks.rabbitmq.checks import critical, not_ready
 from tasks.rabbitmq.members import COOKIE, Node, home, nodes
 
@@ -27,7 +28,8 @@ START_TIMEOUT = 300.0
 """Seconds: after a stop of all, a node waits for those that stopped after it."""
 REPLICAS_TIMEOUT = 120.0
 _USERS = (RabbitmqUser, RabbitmqNoUser)
-_INSIDE = (*_USERS, RabbitmqMembership, RabbitmqReplicas)
+_ACCOUNTS = (RabbitmqVhost, RabbitmqAccount)
+_INSIDE = (*_USERS, *_ACCOUNTS, RabbitmqMembership, RabbitmqReplicas)
 
 
 def next_stage(live: Live) -> Stage | None:
@@ -51,7 +53,10 @@ def next_stage(live: Live) -> Stage | None:
         return _grow(replicas)
     if containers:
         return _settle(live) or _roll(live, containers)
-    return _settle(live)
+    if unsettled := _settle(live):
+        return unsettled
+    accounts = tuple(change for change in ready if isinstance(change.resource, _ACCOUNTS))
+    return Stage("vhosts and users of applications", accounts) if accounts else None
 
 
 def _refuse_other_cookie(live: Live) -> None:

@@ -6,6 +6,8 @@ cookie is not rotated: nodes with different cookies are no cluster, so a new one
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action
@@ -13,9 +15,11 @@ from keybuzz.model.core.reading import AmqpLogin
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.rabbitmq import RabbitmqUser
+from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount
+from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
-from tasks.rabbitmq import values
+from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.checks import not_ready
 from tasks.rabbitmq.members import nodes
 from tasks.rabbitmq.rollout import START_TIMEOUT
@@ -28,7 +32,7 @@ def next_stage(live: Live) -> Stage | None:
     """Return the next stage: the user takes the new password, then every node lets it in."""
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     for change in ready:
-        if not isinstance(change.resource, RabbitmqUser):
+        if not isinstance(change.resource, RabbitmqUser | RabbitmqAccount):
             raise RefusedError(
                 f"{change.identity} is not as described, and a rotation changes passwords only",
                 where=change.host,
@@ -79,3 +83,29 @@ ROTATIONS = (
         refused="nodes with different Erlang cookies are no cluster, so that a new one needs a stop of all nodes",
     ),
 )
+
+
+def account_rotations(site: Site) -> tuple[Rotation, ...]:
+    """Return a rotation for each user. RabbitMQ keeps one password for a user."""
+    vhosts = {item.user: item.name for _, item in site.applications.vhosts()}
+    return tuple(
+        Rotation(
+            RABBITMQ.rotation(user),
+            RABBITMQ.credential(user).name,
+            next_stage,
+            _account_login(user, vhost),
+        )
+        for user, vhost in vhosts.items()
+    )
+
+
+def _account_login(user: str, vhost: str) -> Callable[[Site, Server], tuple[AmqpLogin, ...]]:
+    def logins(site: Site, server: Server) -> tuple[AmqpLogin, ...]:
+        address = str(server.address)
+        return (
+            AmqpLogin(
+                LOGIN, address, user, applications.password(site, user), values.AMQP_PORT, vhost
+            ),
+        )
+
+    return logins

@@ -96,9 +96,14 @@ def access(site: Site, server: Server) -> RabbitmqAccess:
     password = site.secret("RABBITMQ_PASSWORD")
     if not _USER.fullmatch(user) or user == "guest":
         raise _wrong("RABBITMQ_USER", "must be letters, digits, `_`, `.` or `-`, and not guest")
-    if _LINE_BREAKS.search(password.reveal()):
+    if not sendable(password):
         raise _wrong("RABBITMQ_PASSWORD", "holds a control character or a line break")
     return RabbitmqAccess(node_name(server), str(server.address), user, password, CONTAINER)
+
+
+def sendable(password: Secret) -> bool:
+    """Return whether RabbitMQ can be told a password."""
+    return not _LINE_BREAKS.search(password.reveal())
 
 
 def cookie(site: Site) -> Secret:

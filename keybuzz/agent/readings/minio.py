@@ -7,6 +7,8 @@ in, and then the rest is empty.
 
 from __future__ import annotations
 
+import re
+
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http, sigv4
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ANSWER = 5.0
+_NAME = re.compile(rb"<Bucket>.*?<Name>([^<]+)</Name>", re.DOTALL)
 
 
 class DeniedError(AgentError):
@@ -43,6 +46,14 @@ def call(
     if answer.status == 503:
         raise AgentError(f"MinIO on {host} has no quorum, or has not begun yet (503)")
     return answer
+
+
+def buckets(access: dict[str, Any]) -> list[str]:
+    """Return the names of all buckets."""
+    answer = call(access, "GET", "/")
+    if answer.status != 200:
+        raise AgentError(f"MinIO answers {answer.status} to a list of its buckets")
+    return sorted(name.decode(errors="replace") for name in _NAME.findall(answer.body))
 
 
 def look(access: dict[str, Any]) -> dict[str, Any]:

@@ -141,6 +141,18 @@ def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
     return rabbitmq.look(query["access"], context)
 
 
+def _rabbitmq_names(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import rabbitmq_inside  # only drift asks
+
+    return rabbitmq_inside.names(query["access"], context)
+
+
+def _minio_buckets(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import minio  # only drift asks
+
+    return {"buckets": minio.buckets(query["access"])}
+
+
 def _minio(query: dict[str, Any]) -> Any:
     from keybuzz.agent.readings import minio
 
@@ -207,6 +219,7 @@ _NETWORK = {
     "redis-write": _redis_write,
     "amqp-login": _amqp_login,
     "minio": _minio,
+    "minio-buckets": _minio_buckets,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -221,6 +234,7 @@ _HOST = {
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
     "rabbitmq": _rabbitmq,
+    "rabbitmq-names": _rabbitmq_names,
     "system": _system,
     "strays": _strays,
     "k3s": _k3s,

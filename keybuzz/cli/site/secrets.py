@@ -12,6 +12,7 @@ from keybuzz.cli.support.context import (
     format_option,
     holding,
     limit_option,
+    load_inventory,
     pass_site,
     show,
     stoppable_workspace,
@@ -44,11 +45,12 @@ def secrets() -> None:
 @pass_site
 def init(site: Site) -> None:
     """Create what is missing, generated; overwrite nothing."""
+    from keybuzz.site.applications.credentials import schema_with
     from keybuzz.site.credentials.store import create_missing
 
     folder = site.settings.credentials
     with holding(site.settings.state, site.servers):
-        created = create_missing(folder)
+        created = create_missing(folder, schema_with(site.applications))
     for name in created:
         click.echo(f"created {name}")
     click.echo(f"{folder}: {len(created)} created, {len(site.credentials)} were there")
@@ -63,6 +65,8 @@ def check(form: str) -> int:
     """
     from keybuzz.model.core.outcome import ExitCode
     from keybuzz.report.page.sheets import sheet_of_store
+    from keybuzz.site.applications.credentials import schema_with
+    from keybuzz.site.applications.parse import load_applications
     from keybuzz.site.credentials.check import check_store
     from keybuzz.site.load import read_configuration
     from keybuzz.site.settings import load_settings
@@ -70,7 +74,7 @@ def check(form: str) -> int:
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     root = configuration.path.resolve().parent
     folder = load_settings(root, configuration.site, configuration.overlay).credentials
-    found = check_store(folder)
+    found = check_store(folder, schema_with(load_applications(configuration.applications)))
     broken = [problem for problem in found if not problem.warning]
     code = ExitCode.REFUSED if broken else ExitCode.GOOD
     return show_answer(
@@ -112,9 +116,13 @@ def _check_document(folder: Path, found: tuple[StoreProblem, ...]) -> dict[str, 
 @document_format
 def vault_plan(form: str) -> None:
     """Print the path and the names for a later move to Vault (SEC-3); no value is read."""
+    from keybuzz.site.applications.credentials import schema_with
+    from keybuzz.site.applications.parse import load_applications
     from keybuzz.site.credentials.schema import vault_paths
+    from keybuzz.site.load import read_configuration
 
-    paths = vault_paths()
+    configuration = read_configuration(Path(click.get_current_context().find_root().obj))
+    paths = vault_paths(schema_with(load_applications(configuration.applications)))
     show_document(form, text=lambda: _paths_text(paths), document=lambda: _paths_document(paths))
 
 
@@ -179,7 +187,7 @@ def rotate(service: str, confirm: str | None, form: str, **words: Unpack[_Words]
     from keybuzz.engine.change.rotate import RotateWords, require_service
     from keybuzz.engine.change.rotate import rotate as rotate_service
 
-    require_service(service, keep_old=words["keep_old"])
+    require_service(load_inventory(), service, keep_old=words["keep_old"])
     require_typed(
         service, confirm, f"the value of {service} that is in use now would be no good any more"
     )

@@ -13,8 +13,7 @@ import keybuzz
 from keybuzz.model.core.errors import InputError, KbzError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.credentials.pending import pending
-from keybuzz.site.credentials.schema import SCHEMA
+from keybuzz.site.credentials.pending import all_pending
 from keybuzz.site.credentials.store import hidden, load_credentials
 from keybuzz.site.load import read_configuration
 from keybuzz.site.settings import load_settings
@@ -82,8 +81,7 @@ def _redactor(settings: Settings | None) -> Redactor:
     with suppress(InputError, OSError):
         found += hidden(load_credentials(settings.credentials))
     with suppress(InputError, OSError):
-        begun = (pending(settings.credentials, item) for item in SCHEMA if item.secret)
-        found += [secret for secret in begun if secret is not None]
+        found += all_pending(settings.credentials)
     return Redactor(found)
 
 

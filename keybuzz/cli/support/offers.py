@@ -98,6 +98,15 @@ def _ids(context: click.Context) -> Iterator[tuple[str, str]]:
         yield str(int(code)), "exit code"
 
 
+def _applications(context: click.Context) -> Iterator[tuple[str, str]]:
+    from keybuzz.site.applications.parse import load_applications
+    from keybuzz.site.load import read_configuration
+
+    configuration = read_configuration(_configuration(context))
+    for item in load_applications(configuration.applications).items:
+        yield item.name, item.title
+
+
 def _modules_and_hosts(context: click.Context) -> Iterator[tuple[str, str]]:
     yield from _modules(context)
     yield from _hosts(context)
@@ -107,4 +116,5 @@ limit_words = _quietly(_terms)
 host_words = _quietly(_hosts)
 module_words = _quietly(_modules)
 id_words = _quietly(_ids)
+application_words = _quietly(_applications)
 module_or_host_words = _quietly(_modules_and_hosts)

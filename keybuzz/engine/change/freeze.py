@@ -68,7 +68,7 @@ class Freeze:
         changes = len(tuple(live.changes()))
         raise RefusedError(
             f"module {module.name} is frozen (FRZ-1) and its cluster is deployed: "
-            f"{changes} change{'s' * (changes != 1)} needed, none made",
+            f"{changes} change{'s' * (changes != 1)} needed, none made{_additions(live)}",
             where=module.name,
             hint=f"kbz drift {module.name} shows them; for one run: "
             f"--lift-freeze {module.name} --reason 'who decided it, and why'",
@@ -82,3 +82,15 @@ class Freeze:
     def converged(self, module: Module) -> None:
         """The module is as described: a first install has ended."""
         (self.marks / module.name).unlink(missing_ok=True)
+
+
+def _additions(live: Live) -> str:
+    """Return which applications ask for what, where all that is needed is described for them."""
+    asked: dict[str, list[str]] = {}
+    for change in live.changes():
+        asked.setdefault(change.resource.application, []).append(change.identity)
+    asked = {name: list(dict.fromkeys(found)) for name, found in asked.items()}
+    if not asked or "" in asked:
+        return ""
+    words = "; ".join(f"{', '.join(found)} for {name}" for name, found in sorted(asked.items()))
+    return f". They are additions that applications.yaml describes, and need the owner's lift once: {words}"

@@ -30,8 +30,10 @@ from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.applications.credentials import schema_with
+from keybuzz.site.credentials.accounts import find
 from keybuzz.site.credentials.pending import begin, forget, pending, switch
-from keybuzz.site.credentials.schema import Credential, find
+from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.credentials.store import hidden, load_credentials
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Description, Module, Rotation
@@ -81,9 +83,9 @@ def rotate(workspace: Workspace, words: RotateWords) -> Report:
         return remember(workspace, number, _rotate(workspace, job))
 
 
-def require_service(service: str, *, keep_old: bool = False) -> None:
-    """Raise UsageError when nothing of that name can be rotated, or not like that."""
-    _, rotation = _choose(service)
+def require_service(site: Site, service: str, *, keep_old: bool = False) -> None:
+    """Raise UsageError when nothing of that name can be rotated, or not like that. Needs no secrets."""
+    _, rotation = _choose(site, service)
     if keep_old and not rotation.keeps_old:
         raise UsageError(
             f"{service} has one value at a time, so that the old one can not be kept",
@@ -92,8 +94,8 @@ def require_service(service: str, *, keep_old: bool = False) -> None:
 
 
 def _job(workspace: Workspace, words: RotateWords) -> _Job:
-    require_service(words.service, keep_old=words.keep_old)
-    module, rotation = _choose(words.service)
+    require_service(workspace.site, words.service, keep_old=words.keep_old)
+    module, rotation = _choose(workspace.site, words.service)
     item = find(rotation.credential)
     if item is None:
         raise InputError(f"{rotation.credential} is not in the schema", where=words.service)
@@ -121,9 +123,11 @@ def _require_free(site: Site, chain: tuple[Module, ...], lifted: frozenset[str])
     )
 
 
-def _choose(service: str) -> tuple[Module, Rotation]:
+def _choose(site: Site, service: str) -> tuple[Module, Rotation]:
     known = {
-        found.service: (module, found) for module in all_modules() for found in module.rotations
+        found.service: (module, found)
+        for module in all_modules()
+        for found in (*module.rotations, *module.account_rotations(site))
     }
     if service not in known:
         raise UsageError(f"there is no rotation {service}", hint=nearest(service, known))
@@ -160,7 +164,9 @@ def _rotate(workspace: Workspace, job: _Job) -> Report:
             return _unfinished(done[-1], job, "the store still holds the old value")
         prove(target, job.module, job.rotation)
         switch(store, item)
-    now = with_credentials(workspace, load_credentials(store))
+    now = with_credentials(
+        workspace, load_credentials(store, schema_with(workspace.site.applications))
+    )
     if job.rotation.keeps_old and job.keep_old:
         return _with_both(now, job, done, time.monotonic() - started)
     if job.rotation.keeps_old:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
-from keybuzz.engine.drift import strays
+from keybuzz.engine.drift import inside, strays
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.look.scope import concerned
@@ -96,9 +96,9 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     previous = workspace.journal.drift(before.number) if before else ()
     servers = {server.name for server in workspace.site.servers}
     items = compare(
-        _items(found, ground),
+        (*_items(found, ground), *inside.items(workspace.site, found)),
         (item for item in previous if not item.host or item.host in servers),
-        _looked(found, ground),
+        (*_looked(found, ground), *inside.looked(workspace.site, found)),
         number,
     )
     report = replace(
@@ -137,7 +137,10 @@ def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Surv
     """Ask every host once, for its modules and for strays, and judge."""
     descriptions = describe_scope(workspace, request.modules, request.selected)
     for host, known in ground.explained.items():
-        asked = {strays.READING: Description((), (strays.sweep(known),))}
+        asked = {
+            strays.READING: Description((), (strays.sweep(known),)),
+            **inside.asked(workspace.site, host, request.modules),
+        }
         modules = {**descriptions[host].modules, **asked}
         descriptions[host] = replace(descriptions[host], modules=modules)
     chain = concerned(request.modules, workspace.site, request.selected)

@@ -16,7 +16,9 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.reading import Answer, SecretCopies
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.schema import CONTROLLER, LEGACY_FILES, SCHEMA, files, find
+from keybuzz.site.applications.credentials import schema_with
+from keybuzz.site.credentials.accounts import find
+from keybuzz.site.credentials.schema import CONTROLLER, LEGACY_FILES, files
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.limit import parse_limit
 from keybuzz.site.module import Description
@@ -100,7 +102,8 @@ def find_copies(workspace: Workspace, limit: tuple[str, ...]) -> CopiesReport:
 
 def reading(site: Site) -> SecretCopies:
     """Return the question for one host, under a key of its own."""
-    names = tuple(name for item in SCHEMA for name in (item.name, *item.aliases) if item.secret)
+    schema = schema_with(site.applications)
+    names = tuple(name for item in schema for name in (item.name, *item.aliases) if item.secret)
     return SecretCopies(
         _READING,
         PATTERNS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Container, Image
-from keybuzz.site.credentials.schema import SCHEMA
+from keybuzz.site.applications.credentials import schema_with
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -44,7 +44,8 @@ def unlisted(
 
 def _with_credentials(site: Site) -> Site:
     """Descriptions want credentials; which, does not matter for their images."""
-    made = {item.name: Secret(item.name, item.default or "x" * item.length) for item in SCHEMA}
+    schema = schema_with(site.applications)
+    made = {item.name: Secret(item.name, item.default or "x" * item.length) for item in schema}
     return replace(site, credentials={**made, **site.credentials})
 
 

@@ -10,8 +10,9 @@ from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.strays import StraySweep
 from keybuzz.model.host.system_look import SystemLook
 from keybuzz.model.services.k3s import K3sLook, PodNetwork
-from keybuzz.model.services.minio import MinioLook
+from keybuzz.model.services.minio import MinioBuckets, MinioLook
 from keybuzz.model.services.rabbitmq import RabbitmqLook
+from keybuzz.model.services.rabbitmq_accounts import RabbitmqNames
 from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 
 
@@ -345,8 +346,10 @@ Reading = (
     | MysqlQuery
     | GaleraPosition
     | AmqpLogin
+    | MinioBuckets
     | MinioLook
     | RabbitmqLook
+    | RabbitmqNames
     | SystemLook
     | StraySweep
     | K3sLook

@@ -54,6 +54,11 @@ class Resource(ABC):
         return False
 
     @property
+    def application(self) -> str:
+        """Name of the application that needs it; empty for the platform's own."""
+        return ""
+
+    @property
     def guarded(self) -> bool:
         """True when a wrong value can lock us out: the agent arms a dead-man undo (facts/02)."""
         return False

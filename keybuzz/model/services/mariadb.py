@@ -68,6 +68,7 @@ class MysqlDatabase(Resource):
     database: str
     character_set: str
     collation: str
+    application: str = ""
 
     @property
     def name(self) -> str:
@@ -102,6 +103,7 @@ class MysqlUser(Resource):
     grants: tuple[tuple[str, str], ...]
     """Privileges and where, as SHOW GRANTS says them, such as ("ALL PRIVILEGES", "erpnext.*"). More are left alone."""
     former: Secret | None = None
+    application: str = ""
 
     @property
     def name(self) -> str:

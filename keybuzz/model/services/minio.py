@@ -43,6 +43,18 @@ class MinioLook:
 
 
 @dataclass(frozen=True, slots=True)
+class MinioBuckets:
+    """A reading: the names of all buckets; the answer is {"buckets": [str]}."""
+
+    name: str
+    access: MinioAccess
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password: only for a host of the cluster."""
+        return {"kind": "minio-buckets", "name": self.name, "access": self.access.order()}
+
+
+@dataclass(frozen=True, slots=True)
 class MinioDrive(Resource):
     """What lies on a drive. Compared and never written: it is empty, or MinIO's own, or the run is refused."""
 
@@ -89,11 +101,14 @@ class MinioAliases(Resource):
 
 @dataclass(frozen=True, slots=True)
 class MinioBucket(Resource):
-    """A bucket that keeps every version; created when it is absent, and never removed."""
+    """A bucket; created when it is absent, and never removed."""
 
     kind: ClassVar[str] = "minio-bucket"
     access: MinioAccess
     bucket: str
+    versioned: bool = True
+    """True when it must keep every version; else that is its application's own to set."""
+    application: str = ""
 
     @property
     def name(self) -> str:
@@ -101,10 +116,10 @@ class MinioBucket(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {"versioning": "Enabled"}
+        return {"versioning": "Enabled"} if self.versioned else {}
 
     def query(self) -> Json:
         return {**Resource.query(self), "access": self.access.order()}
 
     def order(self) -> Json:
-        return self.query()
+        return {**self.query(), **({} if self.versioned else {"versioned": False})}

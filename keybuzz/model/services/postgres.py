@@ -34,6 +34,7 @@ class Role(Resource):
     password: Secret
     replication: bool = False
     superuser: bool = False
+    application: str = ""
 
     @property
     def name(self) -> str:
@@ -71,6 +72,9 @@ class Database(Resource):
     access: PostgresAccess
     database: str
     owner: str
+    private: bool = False
+    """True when only its owner and superusers may connect; else PostgreSQL lets every role in."""
+    application: str = ""
 
     @property
     def name(self) -> str:
@@ -78,13 +82,17 @@ class Database(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {"owner": self.owner}
+        return {"owner": self.owner, **({"private": True} if self.private else {})}
 
     def query(self) -> Json:
         return {**Resource.query(self), **self.access.order()}
 
     def order(self) -> Json:
-        return {**self.query(), "owner": self.owner}
+        return {
+            **self.query(),
+            "owner": self.owner,
+            **({"private": True} if self.private else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class Extension(Resource):
     access: PostgresAccess
     database: str
     extension: str
+    application: str = ""
 
     @property
     def name(self) -> str:

@@ -22,13 +22,15 @@ _MOVED = ("hostgroup_id",)
 
 @dataclass(frozen=True, slots=True)
 class ProxysqlTable:
-    """All rows of one table; a row that is not here must not be there."""
+    """The rows of one table. A row that is not here must not be there, unless `own` says whose rows are ours."""
 
     table: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     placed: bool = False
     """True when the monitor places its rows in hostgroups while it runs."""
+    own: str = ""
+    """Column by whose values rows are ours: a row with another value there is left alone. Empty: all rows are ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class ProxysqlTables(Resource):
                     {c for row in table.rows for c, v in row if isinstance(v, Secret)}
                 ),
                 "left": list(_MOVED) if table.placed else [],
+                **_whose(table),
             }
             for table in self.tables
         ]
@@ -121,6 +124,12 @@ class ProxysqlVariables(Resource):
 
     def order(self) -> Json:
         return {**self.query(), "values": {name: _clear(value) for name, value in self.values}}
+
+
+def _whose(table: ProxysqlTable) -> Json:
+    if not table.own:
+        return {}
+    return {"own": table.own, "ours": [_clear(dict(row)[table.own]) for row in table.rows]}
 
 
 def _clear(value: Cell) -> str:

@@ -25,7 +25,10 @@ from keybuzz.site.credentials.schema import (
 _PLACEHOLDER = re.compile(r"change[-_]?me|placeholder|your[-_]?(password|secret)|<.*>|\*{4,}", re.I)
 
 
-def check_store(folder: Path) -> tuple[StoreProblem, ...]:
+Schema = tuple[Credential, ...]
+
+
+def check_store(folder: Path, schema: Schema = SCHEMA) -> tuple[StoreProblem, ...]:
     """Return all problems of the store, file by file; it is sound when only warnings are left."""
     if not folder.is_dir():
         hint = "`kbz secrets init` creates it"
@@ -39,12 +42,12 @@ def check_store(folder: Path) -> tuple[StoreProblem, ...]:
         elif file in EXTERNAL_FILES:
             problems += mode_problems(path)
         else:
-            found, wrong = _read(path)
+            found, wrong = _read(path, schema)
             problems += wrong
             if found is not None:
                 read[file] = found
-                problems += _values(path, found)
-    problems += _shared(folder, read)
+                problems += _values(path, found, schema)
+    problems += _shared(folder, read, schema)
     problems += _others(folder)
     return tuple(sorted(problems, key=lambda item: (str(item.path), item.line)))
 
@@ -69,11 +72,11 @@ def _no_file(path: Path) -> StoreProblem:
     return StoreProblem(path, 1, "is not there", "kbz secrets init", "missing")
 
 
-def _read(path: Path) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
+def _read(path: Path, schema: Schema) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
     if not path.is_file() or path.is_symlink():
         return None, tuple(mode_problems(path))
     try:
-        found = read_store_file(path, SCHEMA)
+        found = read_store_file(path, schema)
     except InputError as error:
         _, _, line = error.where.rpartition(":")
         number = int(line) if line.isdecimal() else 1
@@ -81,14 +84,14 @@ def _read(path: Path) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
     return found, found.problems
 
 
-def _values(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
+def _values(path: Path, found: StoreFile, schema: Schema) -> Iterator[StoreProblem]:
     """Yield variables that are missing, and values that everybody tries first."""
     names = {
         found.values[item.name].reveal()
-        for item in _of(path)
+        for item in _of(path, schema)
         if not item.secret and item.name in found.values
     }
-    for item in _of(path):
+    for item in _of(path, schema):
         if item.name not in found.values:
             yield StoreProblem(path, 1, f"{item.name} is missing", "kbz secrets init", "missing")
             continue
@@ -99,8 +102,8 @@ def _values(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
             yield StoreProblem(path, line, what, "rotate it", "default")
 
 
-def _of(path: Path) -> tuple[Credential, ...]:
-    return tuple(item for item in SCHEMA if item.file == path.name)
+def _of(path: Path, schema: Schema) -> Schema:
+    return tuple(item for item in schema if item.file == path.name)
 
 
 def is_default(clear: str) -> bool:
@@ -115,11 +118,11 @@ def is_default(clear: str) -> bool:
     )
 
 
-def _shared(folder: Path, read: Mapping[str, StoreFile]) -> Iterator[StoreProblem]:
+def _shared(folder: Path, read: Mapping[str, StoreFile], schema: Schema) -> Iterator[StoreProblem]:
     """Yield variables whose secret is another one's too: who knows one knows both."""
     by_value: dict[str, list[tuple[Path, int, str]]] = defaultdict(list)
     for file, found in read.items():
-        for item in SCHEMA:
+        for item in schema:
             if item.secret and item.file == file and item.name in found.values:
                 place = (folder / file, found.lines[item.name], item.name)
                 by_value[found.values[item.name].reveal()].append(place)

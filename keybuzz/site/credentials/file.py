@@ -11,6 +11,7 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
+from keybuzz.site.credentials.accounts import account_of
 from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.files.problems import nearest, read_file
 
@@ -30,7 +31,7 @@ class StoreProblem:
     what: str
     hint: str
     rule: str = "form"
-    """Word for programs: mode, form, name, value, default, shared, missing, stray-file, alias, pending."""
+    """Word for programs: mode, form, name, value, default, shared, missing, stray-file, alias, pending, undescribed."""
     warning: bool = False
     """True when nothing is broken by it."""
 
@@ -87,6 +88,13 @@ class _Parser:
     def _known(self, number: int, written: str) -> Credential | None:
         """Return the credential of a name or alias, and note what is wrong with the name."""
         item = self._all.get(written)
+        if item is None and (former := account_of(written)) is not None:
+            # The account of an application that is no longer described: its value stays a secret.
+            what = f"{written} is of no application that is described"
+            hint = "describe the application, or delete the line when its account is gone"
+            note = StoreProblem(self._path, number, what, hint, "undescribed", warning=True)
+            self.problems.append(note)
+            return former
         if item is None:
             here = [name for name, found in self._all.items() if found.file == self._path.name]
             self._note(number, f"{written} is not known", nearest(written, here), "name")

@@ -29,6 +29,15 @@ def pending(folder: Path, item: Credential) -> Secret | None:
     return None if clear is None else Secret(item.name, clear)
 
 
+def all_pending(folder: Path) -> tuple[Secret, ...]:
+    """Return every value that a rotation has begun with, of accounts of applications too."""
+    return tuple(
+        Secret(name, clear)
+        for path in sorted(folder.glob(f"*{NEXT}"))
+        for name, clear in _read(path).items()
+    )
+
+
 def begin(folder: Path, item: Credential) -> Secret:
     """Return the pending value; make and keep a new one when there is none."""
     found = pending(folder, item)

@@ -140,10 +140,10 @@ def find(name: str) -> Credential | None:
     return next((item for item in SCHEMA if name == item.name or name in item.aliases), None)
 
 
-def vault_paths() -> dict[str, tuple[str, ...]]:
+def vault_paths(schema: tuple[Credential, ...] = SCHEMA) -> dict[str, tuple[str, ...]]:
     """Return the path of each service in a later Vault, with its names (SEC-3); no value is looked at."""
     paths: dict[str, tuple[str, ...]] = {}
-    for item in SCHEMA:
+    for item in schema:
         path = f"secret/keybuzz/global/{item.service}"
         paths[path] = (*paths.get(path, ()), item.name)
     paths["secret/keybuzz/global/mail"] = ("MAIL_SMTP_USER", "MAIL_SMTP_PASSWORD")

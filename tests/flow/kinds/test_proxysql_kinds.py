@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,6 +120,28 @@ def test_a_hash_at_runtime_is_the_password_of_memory_or_a_difference(
         setting.format(NEW.replace("'", "''")),
     )
     assert layers(users(ports)) == seen
+
+
+def test_a_user_that_is_not_ours_is_neither_compared_nor_removed(ports: Ports) -> None:
+    """Each ERPNext site has one: a run that writes our users must leave it working (S-36)."""
+    write(users(ports))
+    tell(
+        ports,
+        "INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('site', 'of-another-1', 10)",
+        "LOAD MYSQL USERS TO RUNTIME",
+        "SAVE MYSQL USERS TO DISK",
+    )
+    mine = users(ports)
+    ours = ProxysqlTables(mine.access, mine.group, (replace(mine.tables[0], own="username"),))
+    assert layers(ours) == []
+    tell(ports, "UPDATE main.mysql_users SET active=0 WHERE username='erp'")
+    assert layers(ours) == ["memory"]
+    write(ours)
+    assert layers(ours) == []
+    connect(ports.traffic, "site", "of-another-1").close()
+    connect(ports.traffic, "erp", NEW).close()
+    assert layers(mine) == ["memory", "disk", "runtime"], "a table that is all ours would differ"
+    write(mine)
 
 
 def test_no_password_is_in_what_is_read_or_planned(ports: Ports) -> None:

@@ -52,6 +52,8 @@ LOOKS = {
     "policy check",
     "policy explain",
     "policy rules",
+    "apps list",
+    "apps env",
     "lb show",
     "lb check",
     "lab status",

@@ -149,10 +149,12 @@ def read_minio_bucket(query: Query, context: Context) -> State:
 
 
 def write_minio_bucket(order: Query, context: Context) -> None:
-    """Create what is missing, and let it keep versions."""
+    """Create what is missing, and let it keep versions where it must."""
     path = f"/{order['name']}"
     if not read_minio_bucket(order, context)["present"]:
         _done(call(order["access"], "PUT", path).status, f"bucket {order['name']} was not made")
+    if not order.get("versioned", True):
+        return
     status = call(order["access"], "PUT", path, {"versioning": ""}, _ENABLE).status
     _done(status, f"bucket {order['name']} does not keep versions")
 

@@ -53,7 +53,9 @@ def _catalogue(query: Query, context: Context) -> Any:
         "'login', rolcanlogin, 'replication', rolreplication, 'superuser', rolsuper, "
         "'verifier', coalesce(rolpassword, ''))) from pg_authid), "
         "'databases', (select json_object_agg(d.datname, r.rolname) "
-        "from pg_database d join pg_roles r on r.oid = d.datdba))"
+        "from pg_database d join pg_roles r on r.oid = d.datdba), "
+        "'private', (select json_object_agg(datname, not has_database_privilege('public', oid, 'CONNECT')) "
+        "from pg_database))"
     )
     return context.once(
         f"catalogue {query['url']}", lambda: json.loads("".join(_sql(query, context, statement)))
@@ -107,13 +109,19 @@ def write_postgres_role(order: Query, context: Context) -> None:
 
 
 def read_postgres_database(query: Query, context: Context) -> State:
-    """Read the owner."""
-    owner = _catalogue(query, context)["databases"].get(query["name"])
-    return {"present": owner is not None, "attributes": {"owner": owner} if owner else {}}
+    """Read the owner, and whether only he may connect."""
+    found = _catalogue(query, context)
+    owner = found["databases"].get(query["name"])
+    if owner is None:
+        return {"present": False, "attributes": {}}
+    return {
+        "present": True,
+        "attributes": {"owner": owner, "private": found["private"][query["name"]]},
+    }
 
 
 def write_postgres_database(order: Query, context: Context) -> None:
-    """Create the database, or give it to its owner."""
+    """Create the database, or give it to its owner; a private one is closed to all other roles."""
     name, owner = identifier(order["name"]), identifier(order["owner"])
     found = _sql(
         order, context, f"select 1 from pg_database where datname = {literal(order['name'])}"
@@ -122,6 +130,8 @@ def write_postgres_database(order: Query, context: Context) -> None:
         _sql(order, context, f"ALTER DATABASE {name} OWNER TO {owner}")
     else:
         _sql(order, context, f"CREATE DATABASE {name} OWNER {owner}")
+    if order.get("private"):
+        _sql(order, context, f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
 
 
 def read_postgres_extension(query: Query, context: Context) -> State:

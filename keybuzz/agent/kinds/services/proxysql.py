@@ -44,7 +44,8 @@ def _tables(admin: Connection, query: Query, context: Context) -> dict[str, list
             columns = [column for column in table["columns"] if column not in left]
             # At runtime each user stands there twice: for clients, and for servers.
             users = layer == "runtime" and table["table"] == "mysql_users"
-            where = " WHERE frontend=1" if users else ""
+            wanted = [*(["frontend=1"] if users else []), *_ours(table)]
+            where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
             rows = admin.query(f"SELECT {', '.join(columns)} FROM {place}{table['table']}{where}")
             for row in rows:
                 cells = [table["table"]]
@@ -60,6 +61,13 @@ def _tables(admin: Connection, query: Query, context: Context) -> dict[str, list
     return found
 
 
+def _ours(table: Query) -> list[str]:
+    """Return the condition by which rows are ours; a row of anybody else is neither compared nor removed."""
+    if "own" not in table:
+        return []
+    return [f"{table['own']} IN ({', '.join(literal(value) for value in table['ours'])})"]
+
+
 def _shown(value: str | None, secret: bool, context: Context) -> str:
     if value is None:
         return "(null)"
@@ -67,10 +75,11 @@ def _shown(value: str | None, secret: bool, context: Context) -> str:
 
 
 def write_proxysql_tables(order: Query, context: Context) -> None:
-    """Write all rows anew, keep them on disk, and load them until the runtime has them."""
+    """Write our rows again, keep them on disk, and load them until the runtime has them."""
     with _open(order) as admin:
         for table in order["tables"]:
-            admin.query(f"DELETE FROM main.{table['table']}")
+            where = "".join(f" WHERE {condition}" for condition in _ours(table))
+            admin.query(f"DELETE FROM main.{table['table']}{where}")
         for row in order["rows"]:
             values = ", ".join(literal(value) for value in row["values"].values())
             admin.query(

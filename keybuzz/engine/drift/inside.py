@@ -1,0 +1,65 @@
+"""Strays inside clusters: accounts, databases, vhosts and buckets that no description names. Pure.
+
+Modules say how to ask for them and which are described. They are reported and never removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from keybuzz.engine.look.survey import Survey
+from keybuzz.model.reports.drift import DriftItem
+from keybuzz.site.module import Description, Inside, Module
+from keybuzz.site.site import Site
+
+_MOST = 200
+"""Things of one module: a cluster that has more has another problem."""
+_LONGEST = 80
+_HINT = "describe it in applications.yaml, or remove it by hand: no run does"
+
+
+def asked(site: Site, host: str, modules: Iterable[Module]) -> dict[str, Description]:
+    """Return the questions to one host, by a name of their own for each module."""
+    server = site.server(host)
+    return {
+        f"inside {module.name}": Description((), module.inside.ask(site, server))
+        for module in modules
+        if module.inside is not None and module.group in server.groups
+    }
+
+
+def items(site: Site, found: Survey) -> Iterator[DriftItem]:
+    """Yield each thing once: a cluster's is the cluster's, whichever member named it."""
+    seen: set[str] = set()
+    for module, inside, host in _members(site, found):
+        things = inside.undescribed(site, found.snapshot.observations[host].answers) or {}
+        for name, what in sorted(things.items())[:_MOST]:
+            identity = f"stray/{_place(module, inside, host)}/{_visible(name)}"
+            if identity not in seen:
+                seen.add(identity)
+                yield DriftItem(identity, host, f"{_visible(what)}; {_HINT}")
+
+
+def looked(site: Site, found: Survey) -> Iterator[str]:
+    """Yield the beginnings of the ids that the answers would have shown."""
+    for module, inside, host in _members(site, found):
+        things = inside.undescribed(site, found.snapshot.observations[host].answers)
+        if things is not None and len(things) <= _MOST:
+            yield from (f"stray/{_place(module, inside, host)}/{kind}:" for kind in inside.kinds)
+
+
+def _members(site: Site, found: Survey) -> Iterator[tuple[Module, Inside, str]]:
+    for module in found.modules:
+        for host in sorted(found.selected & set(found.snapshot.observations)):
+            if module.inside is not None and module.group in site.server(host).groups:
+                yield module, module.inside, host
+
+
+def _place(module: Module, inside: Inside, host: str) -> str:
+    return host if inside.each_host else module.name
+
+
+def _visible(text: str) -> str:
+    """Return what a host said, on one line and not endless."""
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

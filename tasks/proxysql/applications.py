@@ -1,0 +1,42 @@
+"""The users of applications in ProxySQL, and users that nobody described. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keybuzz.model.core.reading import Answer, MysqlQuery
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.module import Inside
+from keybuzz.site.site import Site
+from tasks.proxysql import values
+
+_READING = "proxysql.inside"
+_PLACES = ("main.mysql_users", "disk.mysql_users", "main.runtime_mysql_users")
+_STATEMENTS = tuple(f"SELECT DISTINCT username FROM {place}" for place in _PLACES)
+
+
+def _ask(site: Site, server: Server) -> tuple[MysqlQuery, ...]:
+    del server  # each host asks its own admin port
+    admin = values.access(site)
+    return (
+        MysqlQuery(_READING, admin.address, admin.port, admin.user, admin.password, _STATEMENTS),
+    )
+
+
+def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | None:
+    answer = answers.get(_READING)
+    rows = answer.value["rows"] if answer is not None and answer.known else {}
+    found = [rows.get(statement) for statement in _STATEMENTS]
+    if not all(isinstance(names, list) for names in found):
+        return None
+    known = set(values.user_names(site))
+    where: dict[str, list[str]] = {}
+    for layer, names in zip(("memory", "disk", "runtime"), found, strict=True):
+        for (name,) in names or ():
+            if name not in known:
+                where.setdefault(name, []).append(layer)
+    return {f"user:{n}": f"user of ProxySQL ({', '.join(layers)})" for n, layers in where.items()}
+
+
+INSIDE = Inside(("user",), _ask, _undescribed, each_host=True)
+"""Each ProxySQL has its own configuration, so that a user of one is not one of the other."""
