@@ -18,7 +18,7 @@ _READING = "galera.inside"
 _USERS = "SELECT User, Host FROM mysql.global_priv"
 _DATABASES = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"
 _OWN_DATABASES = frozenset({"mysql", "information_schema", "performance_schema", "sys", "test"})
-_OWN_USERS = frozenset({"root", "mysql", "mariadb.sys", "PUBLIC", "healthcheck", ""})
+_OWN_USERS = frozenset({"root", "mysql", "mariadb.sys", "PUBLIC", "healthcheck"})
 """Of the server and of its image, whatever host they come from."""
 
 
@@ -90,12 +90,17 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
 
 def _described(site: Site) -> tuple[set[tuple[str, str]], set[str]]:
     variables = ("APP", "MONITOR", "SST")
-    users = {site.secret(f"MARIADB_{variable}_USER").reveal() for variable in variables}
+    # The image makes its own also for clients of the host itself.
+    users = {
+        (site.secret(f"MARIADB_{variable}_USER").reveal(), host)
+        for variable in variables
+        for host in ("%", "localhost")
+    }
     databases = {site.secret("MARIADB_DB").reveal(), *_OWN_DATABASES}
     for _, item in site.applications.sites():
-        users.add(item.user)
+        users.add((item.user, "%"))
         databases.add(item.name)
-    return {(name, "%") for name in users}, databases
+    return users, databases
 
 
 INSIDE = Inside(("user", "database"), _ask, _undescribed)

@@ -6,7 +6,6 @@ build on each other, in the order of the file.
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +18,8 @@ import pytest
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.site.credentials.store import load_credentials
-from tests.lab.conftest import Done, Kbz, until
+from tests.lab.conftest import Kbz, until
+from tests.lab.support.describing import Environment, describe, environment, strays_inside
 
 pytestmark = pytest.mark.lab
 
@@ -44,36 +44,24 @@ GALERA = ("run", "galera", "--limit", "galera", "--format", "json")
 ENTRIES = ("run", "postgres-proxy", "proxysql", "--limit", "haproxy,proxysql", "--format", "json")
 LIFT = ("--lift-freeze", "proxysql", *REASON)
 PSQL = 'docker exec patroni psql -h /var/run/postgresql -U kb_admin -d postgres -v ON_ERROR_STOP=1 -XqAtc "{}"'
-Environment = dict[str, str]
+LOOK = ("patroni", "galera", "proxysql", "--limit", "db,galera,proxysql")
 
 
 @pytest.fixture(scope="module")
 def kbz(bring_up: Callable[..., Kbz], tmp_path_factory: pytest.TempPathFactory) -> Kbz:
-    """Galera runs, and no application is described yet; all other servers are bare."""
+    """Galera runs, and then the applications are described; all other servers are bare."""
     made = bring_up("kbz-apps", "--limit", "db,haproxy,galera,proxysql")
-    described = tmp_path_factory.mktemp("described") / "applications.yaml"
-    described.write_text("applications: {}\n")
-    text = made.config.read_text()
-    (line,) = [line for line in text.splitlines() if line.lstrip().startswith("applications:")]
-    made.config.write_text(text.replace(line, f"  applications: {described}"))
+    file = tmp_path_factory.mktemp("described") / "applications.yaml"
+    describe(made, file, "applications: {}\n")
     made.good(*GALERA)
-    described.write_text(DESCRIBED)
-    made.good("secrets", "init")
+    describe(made, file, DESCRIBED)
     return made
 
 
 @pytest.fixture
 def env(kbz: Kbz, tmp_path: Path) -> Callable[[str], Environment]:
-    """Return the environment of an application, as `kbz apps env` writes it now."""
-
-    def read(name: str) -> Environment:
-        place = tmp_path / f"{name}.env"
-        kbz.good("apps", "env", name, "--reveal-to", str(place))
-        assert stat.S_IMODE(place.stat().st_mode) == 0o600
-        lines = [line for line in place.read_text().splitlines() if not line.startswith("#")]
-        return dict(line.split("=", 1) for line in lines)
-
-    return read
+    """Return what gives the environment of an application, as `kbz apps env` writes it now."""
+    return lambda name: environment(kbz, name, tmp_path)
 
 
 def postgres(kbz: Kbz, found: Environment, database: str = "") -> Any:
@@ -120,16 +108,6 @@ def works(open_session: Callable[[], Any]) -> Callable[[], bool]:
             return False
 
     return ask
-
-
-def strays(done: Done) -> set[str]:
-    items = done.json()["drift"]["items"]
-    inside = ("/role:", "/database:", "/user:", "/vhost:")
-    return {
-        item["id"]
-        for item in items
-        if item["standing"] in ("new", "still") and any(kind in item["id"] for kind in inside)
-    }
 
 
 def test_an_addition_to_a_frozen_service_needs_the_owners_lift_once(kbz: Kbz) -> None:
@@ -239,17 +217,13 @@ class TestByHand:
             "stray/proxysql-02/user:erp_old",
         }
 
-    def look(self, kbz: Kbz) -> Done:
-        words = ("patroni", "galera", "proxysql", "--limit", "db,galera,proxysql")
-        return kbz("drift", *words, "--format", "json")
-
     def test_drift_reports_each_once_and_nothing_that_is_described(
         self, kbz: Kbz, made: set[str]
     ) -> None:
-        done = self.look(kbz)
-        assert done.code == 2
-        assert strays(done) == made
-        assert done.json()["plan"]["size"] == 0, "none of it is a change that a run would make"
+        assert strays_inside(kbz, *LOOK) == made
+        assert kbz("drift", *LOOK).code == 2
+        plan = kbz.good("plan", *LOOK, "--format", "json").json()["plan"]
+        assert plan["size"] == 0, "none of it is a change that a run would make"
 
     def test_a_run_that_writes_the_same_table_removes_none(self, kbz: Kbz, made: set[str]) -> None:
         known = load_credentials(kbz.root / "credentials")
@@ -259,7 +233,7 @@ class TestByHand:
         done = kbz.good(*ENTRIES, *LIFT)
         changes = done.json()["plan"]["changes"]
         assert [c["resource"] for c in changes] == ["proxysql-tables:MYSQL USERS"]
-        assert strays(self.look(kbz)) == made
+        assert strays_inside(kbz, *LOOK) == made
         assert works(lambda: outsider(kbz))()
 
 

@@ -6,12 +6,17 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pika
 import pytest
 
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.network.namespace import visiting
 from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import Done, Kbz, bare_lab, until
 from tests.lab.ledgers.queue_ledger import ADDRESSES, QUEUE, QueueLedger
+from tests.lab.support.describing import describe, environment, strays_inside
 from tests.lab.support.watching import kill_at_each_stage, watching
 
 pytestmark = [
@@ -156,6 +161,51 @@ class TestFreeze:
         assert kbz.on("queue-03", f"cat {COOKIE}") == "STALE"
         kbz.on("queue-03", f"cp -p /root/kept {COOKIE}; rm /root/kept")
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestApplication:
+    """An application with a vhost of its own, and what somebody made by hand beside it."""
+
+    DESCRIBED = (
+        "applications:\n  jobs:\n    title: jobs\n    rabbitmq:\n      jobs: {user: worker}\n"
+    )
+
+    def test_it_works_through_the_environment_that_is_written_for_it(
+        self, kbz: Kbz, tmp_path: Path
+    ) -> None:
+        describe(kbz, tmp_path / "applications.yaml", self.DESCRIBED)
+        refused = kbz(*RUN)
+        assert refused.code == 3
+        assert "rabbitmq-vhost:jobs, rabbitmq-account:worker for jobs" in refused.json()["error"]
+        kbz.good(*LIFTED)
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        found = environment(kbz, "jobs", tmp_path)
+        assert found["RABBITMQ_HOST"] == "10.0.0.10"
+        with visiting(NAMESPACES / kbz.root.name):
+            connection = pika.BlockingConnection(pika.URLParameters(found["AMQP_URL"]))
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("work", durable=True, arguments={"x-queue-type": "quorum"})
+        channel.basic_publish("", "work", b"one")
+        assert channel.basic_get("work", auto_ack=True)[2] == b"one"
+        connection.close()
+
+    def test_what_was_made_by_hand_is_told_and_stays(self, kbz: Kbz, ledger: QueueLedger) -> None:
+        kbz.on("queue-02", "docker exec -u rabbitmq rabbitmq rabbitmqctl -q add_vhost old")
+        kbz.on(
+            "queue-02", "docker exec -u rabbitmq rabbitmq rabbitmqctl -q add_user bob made-by-hand"
+        )
+        told = {"stray/rabbitmq/user:bob", "stray/rabbitmq/vhost:old"}
+        look = ("rabbitmq", "--limit", "rabbitmq")
+        assert strays_inside(kbz, *look) == told
+        kbz.on(
+            "queue-02",
+            "docker exec -u rabbitmq rabbitmq rabbitmqctl -q clear_permissions -p jobs worker",
+        )
+        kbz.good(*LIFTED)
+        assert strays_inside(kbz, *look) == told
+        kbz.on("queue-02", "docker exec -u rabbitmq rabbitmq rabbitmqctl -q delete_user bob")
+        kbz.on("queue-02", "docker exec -u rabbitmq rabbitmq rabbitmqctl -q delete_vhost old")
 
 
 class TestReplacedHost:
