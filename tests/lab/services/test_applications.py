@@ -185,37 +185,39 @@ def test_a_second_run_changes_nothing(kbz: Kbz) -> None:
         assert kbz.good(*words).json()["plan"]["size"] == 0
 
 
+@pytest.fixture(scope="module")
+def made(kbz: Kbz) -> set[str]:
+    """What somebody made by hand, by the ids that drift gives it."""
+    leader = next(h for h in ("db-master-01", "db-slave-01", "db-slave-02") if leads(kbz, h))
+    kbz.on(leader, PSQL.format("CREATE ROLE bob LOGIN"))
+    root = load_credentials(kbz.root / "credentials")["MARIADB_ROOT_PASSWORD"].reveal()
+    statement = "CREATE USER erp_old@'%' IDENTIFIED BY 'made-by-hand-1'"
+    session(kbz, "maria-01", "10.0.0.170", 3306, "root", root, statement)
+    known = load_credentials(kbz.root / "credentials")
+    user, password = (known[f"PROXYSQL_ADMIN_{word}"].reveal() for word in ("USER", "PASSWORD"))
+    for host in ("proxysql-01", "proxysql-02"):
+        session(
+            kbz,
+            host,
+            "127.0.0.1",
+            6032,
+            user,
+            password,
+            "INSERT INTO mysql_users (username, password, default_hostgroup) "
+            "VALUES ('erp_old', 'made-by-hand-1', 10)",
+            "LOAD MYSQL USERS TO RUNTIME",
+            "SAVE MYSQL USERS TO DISK",
+        )
+    return {
+        "stray/patroni/role:bob",
+        "stray/galera/user:erp_old@%",
+        "stray/proxysql-01/user:erp_old",
+        "stray/proxysql-02/user:erp_old",
+    }
+
+
 class TestByHand:
     """What somebody made is told, and stays whatever runs."""
-
-    @pytest.fixture(scope="class")
-    def made(self, kbz: Kbz) -> set[str]:
-        leader = next(h for h in ("db-master-01", "db-slave-01", "db-slave-02") if leads(kbz, h))
-        kbz.on(leader, PSQL.format("CREATE ROLE bob LOGIN"))
-        root = load_credentials(kbz.root / "credentials")["MARIADB_ROOT_PASSWORD"].reveal()
-        statement = "CREATE USER erp_old@'%' IDENTIFIED BY 'made-by-hand-1'"
-        session(kbz, "maria-01", "10.0.0.170", 3306, "root", root, statement)
-        known = load_credentials(kbz.root / "credentials")
-        user, password = (known[f"PROXYSQL_ADMIN_{word}"].reveal() for word in ("USER", "PASSWORD"))
-        for host in ("proxysql-01", "proxysql-02"):
-            session(
-                kbz,
-                host,
-                "127.0.0.1",
-                6032,
-                user,
-                password,
-                "INSERT INTO mysql_users (username, password, default_hostgroup) "
-                "VALUES ('erp_old', 'made-by-hand-1', 10)",
-                "LOAD MYSQL USERS TO RUNTIME",
-                "SAVE MYSQL USERS TO DISK",
-            )
-        return {
-            "stray/patroni/role:bob",
-            "stray/galera/user:erp_old@%",
-            "stray/proxysql-01/user:erp_old",
-            "stray/proxysql-02/user:erp_old",
-        }
 
     def test_drift_reports_each_once_and_nothing_that_is_described(
         self, kbz: Kbz, made: set[str]
