@@ -104,3 +104,17 @@ def _own(
             return (part.prefix or str(part.database),), ()
         case Service.BUCKETS:
             return tuple(bucket.name for bucket in application.buckets), ()
+
+
+def refusal(application: Application, endpoints: Endpoints, port: int) -> str:
+    """Return why the application may not use the endpoint at a port of the platform; empty when it may."""
+    may = {use.endpoint.port for use in uses(application, endpoints)}
+    services = [service for service, number in endpoints if number == port]
+    if port in may or not services:
+        return ""
+    if port == POOL_PORT and POSTGRES_PORT in may:
+        return (
+            f"{application.name} is described without the pool, in which prepared statements and"
+            " `options=` break"
+        )
+    return f"{application.name} is described without {services[0].value}"

@@ -19,7 +19,7 @@ from keybuzz.site.applications.described import (
     Service,
 )
 from keybuzz.site.applications.parse import load_applications, parse_applications
-from keybuzz.site.applications.uses import endpoints_of, uses
+from keybuzz.site.applications.uses import endpoints_of, refusal, uses
 from tests.unit.support.application_values import SHOPS, read
 from tests.unit.support.inventory_files import INVENTORY, real_catalogue, real_servers
 
@@ -217,6 +217,27 @@ class TestUses:
             "10.0.0.10:5672": ("queue",),
             "10.0.0.10:6379": ("3",),
         }
+
+
+class TestRefusal:
+    def said(self, name: str, port: int) -> str:
+        endpoints = endpoints_of(real_servers(), real_catalogue())
+        return refusal(read(SHOPS).named(name), endpoints, port)
+
+    def test_what_is_described_is_free(self) -> None:
+        assert self.said("shop", 5432) == self.said("shop", 6432) == ""
+        assert self.said("erp", 3306) == ""
+        assert self.said("queue", 5672) == ""
+
+    def test_what_is_not_described_is_refused_with_the_reason(self) -> None:
+        assert self.said("erp", 5432) == "erp is described without postgres"
+        assert self.said("shop", 5672) == "shop is described without rabbitmq"
+        without = SHOPS.replace("{pool: yes, extensions: [vector]}", "{}")
+        endpoints = endpoints_of(real_servers(), real_catalogue())
+        assert "without the pool" in refusal(read(without).named("shop"), endpoints, 6432)
+
+    def test_another_port_is_no_endpoint_of_ours_to_judge(self) -> None:
+        assert self.said("erp", 443) == ""
 
 
 def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
