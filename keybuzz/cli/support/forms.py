@@ -21,10 +21,11 @@ _MEANT_FOR = {
 
 
 def forms_of(command: click.Command) -> tuple[str, ...]:
-    """Return what `--format` of a verb takes; text alone where it has no such option."""
+    """Return what `--format` of a verb takes; text alone where it has no such option, or writes for another program."""
     for parameter in command.params:
         if "--format" in parameter.opts and isinstance(parameter.type, click.Choice):
-            return tuple(str(choice) for choice in parameter.type.choices)
+            choices = (str(choice) for choice in parameter.type.choices)
+            return tuple(choice for choice in choices if choice in EVERY_FORM) or ("text",)
     return ("text",)
 
 

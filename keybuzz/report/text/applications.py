@@ -22,7 +22,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_./:@%+,=~^-]*")
 
 def applications_text(found: Applications, endpoints: Endpoints) -> str:
     """Return one line for each endpoint that an application may use."""
-    rows = [("application", "service", "endpoint", "what is its own", "user")]
+    rows = [("application", "service", "endpoint", "uses", "user")]
     for item in found.items:
         rows += [_row(item, use) for use in uses(item, endpoints)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

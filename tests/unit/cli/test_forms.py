@@ -42,10 +42,10 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """`report` writes a page, `serve` answers with it, `completion` is what a shell reads: they have no document."""
+    """`report` writes a page, `serve` answers with it, a shell reads `completion` and an application `apps env`."""
     without = {words for words in LOOKS if "json" not in OFFERED[words]}
-    assert without == {"report", "serve", "completion"}
-    assert LOOKS - {"report", "serve", "completion"} | {"exec"} == WITH_A_FILE
+    assert without == {"report", "serve", "completion", "apps env"}
+    assert LOOKS - without | {"exec"} == WITH_A_FILE
 
 
 def test_a_verdict_has_every_form() -> None:

@@ -13,6 +13,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.rotate import RotateWords, require_service, rotate
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.site.policies import Policies
+from tests.unit.support.application_values import with_applications
 from tests.unit.support.site_values import memory_site
 
 REASON = "the owner said so on the phone"
@@ -45,12 +46,24 @@ def test_a_value_that_is_alone_can_not_be_kept() -> None:
     for _, rotation in ROTATIONS:
         if rotation.refused:
             with pytest.raises(RefusedError, match="is not rotated by kbz"):
-                require_service(rotation.service, keep_old=True)
+                require_service(memory_site(), rotation.service, keep_old=True)
         elif rotation.keeps_old:
-            require_service(rotation.service, keep_old=True)
+            require_service(memory_site(), rotation.service, keep_old=True)
         else:
             with pytest.raises(UsageError, match="one value at a time"):
-                require_service(rotation.service, keep_old=True)
+                require_service(memory_site(), rotation.service, keep_old=True)
+
+
+def test_an_account_of_an_application_is_a_service_of_its_own() -> None:
+    site = with_applications()
+    require_service(site, "mariadb-user-erp_b", keep_old=True)
+    with pytest.raises(UsageError, match="one value at a time"):
+        require_service(site, "postgres-user-shop", keep_old=True)
+    with pytest.raises(UsageError, match="did you mean") as caught:
+        require_service(site, "postgres-user-shp")
+    assert "postgres-user-shop" in str(caught.value)
+    with pytest.raises(UsageError, match="there is no rotation"):
+        require_service(memory_site(), "postgres-user-shop")
 
 
 def test_every_service_has_a_name_and_a_credential_of_its_own() -> None:
