@@ -19,12 +19,13 @@ def init(config: str = "nornir_config.yaml") -> Nornir:
     """Return a Nornir with our inventory, connections and runner; it enters the lab when that is the target."""
     from pathlib import Path
 
+    from keybuzz.engine.catalogue import settled
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.lab.network.namespace import enter
     from keybuzz.site.load import load_site, read_configuration
 
     configuration = read_configuration(Path(config))
-    site = load_site(configuration)
+    site = settled(load_site(configuration))
     if site.settings.lab is not None:
         enter(site.settings.lab)
     return make_nornir(configuration, site)

@@ -32,6 +32,7 @@ def pages() -> dict[str, str]:
         "outputs.md": outputs_page,
         "checks.md": _checks,
         "rules.md": _rules,
+        "parameters.md": _parameters,
         "exit-codes.md": _exit_codes,
         "file-formats.md": _file_formats,
     }
@@ -87,6 +88,20 @@ def _section(section: Section) -> str:
         f"## {section.id}\n\n**Means** ({', '.join(section.levels)}). {_sentence(section.means)}\n\n"
         f"{why}**Do.**\n\n{steps}\n"
     )
+
+
+def _parameters() -> Iterator[str]:
+    from keybuzz.engine.catalogue import declared
+
+    yield "# Parameters of site.yaml"
+    yield ""
+    yield "Each is declared by what reads it. A name or a value that is not as here is an error with file and line."
+    yield ""
+    yield "| name | form | default | what it decides |"
+    yield "|---|---|---|---|"
+    for name, parameter in sorted(declared().items()):
+        default = "" if parameter.default is None else f"`{parameter.default}`"
+        yield f"| `{name}` | {parameter.form.words} | {default} | {parameter.meaning} |"
 
 
 def _sentence(text: str) -> str:

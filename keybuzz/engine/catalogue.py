@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
+from keybuzz.site.parameters.check import Declared, by_name, checked
+from keybuzz.site.parameters.own import OWN
+from keybuzz.site.site import Site
 
 
 def all_modules() -> tuple[Module, ...]:
@@ -21,6 +25,17 @@ def all_modules() -> tuple[Module, ...]:
         if entry.ispkg
     ]
     return tuple(sorted(found, key=lambda module: (module.number, module.step)))
+
+
+def declared() -> Declared:
+    """Return every parameter of site.yaml that some part of kbz reads."""
+    of_modules = (parameter for module in all_modules() for parameter in module.parameters)
+    return by_name((*OWN, *of_modules))
+
+
+def settled(site: Site) -> Site:
+    """Return the site with defaults filled in; InputError with file:line for parameters that are wrong."""
+    return replace(site, settings=checked(site.settings, declared()))
 
 
 def choose(names: Iterable[str]) -> tuple[Module, ...]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.model.core.errors import InputError, RefusedError
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.site.credentials.store import hidden
+from keybuzz.site.parameters.own import HOOK_SECONDS
 
 if TYPE_CHECKING:
     from keybuzz.site.site import Site
@@ -93,14 +94,7 @@ def run_after(site: Site, document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _seconds(site: Site) -> float:
-    text = site.settings.parameters.get("hooks.seconds", f"{SECONDS:g}")
-    if not _SECONDS.fullmatch(text):
-        raise InputError(
-            f"hooks.seconds must be a number of seconds, and is {text!r}",
-            where="site.yaml",
-            hint="hooks.seconds: 60",
-        )
-    return float(text)
+    return HOOK_SECONDS.of(site)
 
 
 def _call(site: Site, path: Path, document: Mapping[str, Any]) -> str:

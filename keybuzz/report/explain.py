@@ -13,6 +13,7 @@ from keybuzz.policy.violation import Rule
 from keybuzz.report.exit_codes import CODES
 from keybuzz.report.runbooks import Section
 from keybuzz.report.text.policy import rule_document, rule_text
+from keybuzz.site.parameters.parameter import Parameter
 
 _WIDTH = 100
 _INDENT = 10
@@ -29,6 +30,8 @@ class Explained:
     requirements: Mapping[str, str] = field(default_factory=dict)
     """What each says, by id."""
     codes: tuple[ExitCode, ...] = ()
+    parameters: Mapping[str, Parameter[Any]] = field(default_factory=dict)
+    """Those of site.yaml, by name."""
 
 
 def explained_text(word: str, found: Explained) -> str:
@@ -40,6 +43,7 @@ def explained_text(word: str, found: Explained) -> str:
     parts = [requirement_text(name, says) for name, says in found.requirements.items()]
     parts += [rule_text(rule) for rule in found.rules.values()]
     parts += [code_text(code) for code in found.codes]
+    parts += [parameter_text(parameter) for parameter in found.parameters.values()]
     return "\n".join(parts)
 
 
@@ -69,6 +73,15 @@ def explained_document(found: Explained) -> dict[str, Any]:
                 "next_step": CODES[code].next_step,
             }
             for code in found.codes
+        ],
+        "parameters": [
+            {
+                "name": parameter.name,
+                "means": parameter.meaning,
+                "form": parameter.form.words,
+                "default": parameter.default,
+            }
+            for parameter in found.parameters.values()
         ],
     }
 
@@ -108,6 +121,18 @@ def code_text(code: ExitCode) -> str:
     return "\n".join([f"exit {int(code)}: {info.title}", "", *parts, more, ""])
 
 
+def parameter_text(parameter: Parameter[Any]) -> str:
+    """Return everything about a parameter of site.yaml."""
+    default = "none: site.yaml must have it" if parameter.default is None else parameter.default
+    parts = [
+        _part("Means", parameter.meaning),
+        _part("Form", f"{parameter.form.words}."),
+        _part("Default", default),
+        _part("More", "docs/reference/parameters.md"),
+    ]
+    return "\n".join([f"{parameter.name}: a parameter of site.yaml", "", *parts, ""])
+
+
 def requirement_text(name: str, sentence: str) -> str:
     """Return a requirement."""
     lines = [f"{name}: a requirement", "", _part("Says", sentence)]
@@ -125,6 +150,7 @@ def overview(known: Explained) -> str:
         ("rules of kbz policy", known.rules),
         ("requirements", known.requirements),
         ("exit codes", [str(int(code)) for code in known.codes]),
+        ("parameters of site.yaml", known.parameters),
     ):
         lines += ["", title, _list(", ".join(words))]
     return "\n".join(lines) + "\n"

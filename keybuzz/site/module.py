@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from keybuzz.model.core.finding import CheckInfo, Finding
 from keybuzz.model.core.live import Live, Stage, Topology
@@ -13,6 +14,7 @@ from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
 from keybuzz.site.drill import Drill
+from keybuzz.site.parameters.parameter import Parameter
 from keybuzz.site.site import Site
 
 NO_TRACES = Traces()
@@ -170,5 +172,7 @@ class Module:
     """How `kbz drill` breaks it on purpose; the first is found by the module's name too."""
     probe: Callable[[Site], Workload] | None = None
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
+    parameters: tuple[Parameter[Any], ...] = ()
+    """The parameters of site.yaml that it reads."""
     check_infos: tuple[CheckInfo, ...] = ()
     """What each of its check ids means; every id that `checks` can say is here."""

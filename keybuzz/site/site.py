@@ -45,6 +45,15 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value is written."""
+
+    file: str
+    line: int
+    """1 is the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The values of site.yaml with the overlay laid over them."""
 
@@ -57,6 +66,8 @@ class Settings:
     not_applicable: Mapping[str, str]
     """Pattern of resource identities, and why hosts of this site can not hold them."""
     lab: LabSettings | None
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each parameter is written; under the empty name, the file that a missing one belongs into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +123,9 @@ class Site:
 
     def pinned(self, version: ImageVersion) -> str:
         """Return `name:tag@sha256:…` when the digest is known and this site compares digests, else `name:tag`."""
-        if version.digest and self.parameter("versions.no_digests") == "none":
+        if version.digest and self.settings.parameters.get("versions.no_digests", "none") == "none":
             return f"{version.reference}@{version.digest}"
         return version.reference
-
-    def parameter(self, name: str) -> str:
-        """Return a settled value of this site."""
-        if name not in self.settings.parameters:
-            raise InputError(f"parameter {name} is not set", where="site.yaml", hint="add it")
-        return self.settings.parameters[name]
 
     def secret(self, name: str) -> Secret:
         """Return a credential by its canonical name (facts/credentials.md)."""

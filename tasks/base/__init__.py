@@ -7,6 +7,7 @@ from keybuzz.site.module import Module
 from tasks.base.check_infos import CHECK_INFOS
 from tasks.base.checks import checks
 from tasks.base.desired import describe
+from tasks.base.parameters import PARAMETERS
 from tasks.base.rollout import next_stage
 
 MODULE = Module(
@@ -19,6 +20,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

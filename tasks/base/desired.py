@@ -26,6 +26,7 @@ from keybuzz.model.host.system_look import SystemLook
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.base import parameters
 from tasks.base.limits import limits
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -94,7 +95,7 @@ def describe(site: Site, server: Server) -> Description:
     """
     return Description(
         resources=(
-            OperatingSystem(site.parameter("base.operating_system")),
+            OperatingSystem(parameters.OPERATING_SYSTEM.of(site)),
             *(Package(name) for name in PACKAGES),
             *_kernel(),
             *_time(site),
@@ -137,11 +138,11 @@ def _kernel() -> tuple[Resource, ...]:
 
 
 def _time(site: Site) -> tuple[Resource, ...]:
-    zone = site.parameter("base.timezone")
+    zone = parameters.TIMEZONE.of(site)
     return (
         Symlink("/etc/localtime", f"/usr/share/zoneinfo/{zone}"),
         File("/etc/timezone", Content.plain(f"{zone}\n")),
-        Service(f"{site.parameter('base.time_service')}.service"),
+        Service(f"{parameters.TIME_SERVICE.of(site)}.service"),
     )
 
 
@@ -176,7 +177,7 @@ def _docker(site: Site) -> tuple[Resource, ...]:
         File(
             "/etc/docker/daemon.json",
             Content.plain(text),
-            validator=HostValidator(tuple(site.parameter("base.docker_validator").split())),
+            validator=HostValidator(tuple(parameters.DOCKER_VALIDATOR.of(site).split())),
         ),
         Service("docker.service"),
         DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
@@ -185,16 +186,14 @@ def _docker(site: Site) -> tuple[Resource, ...]:
 
 def _docker_package(site: Site) -> Package:
     """The engine in one version, held: it once floated from 24 to 29 without anybody's word (facts/02)."""
-    version = site.parameter("base.docker_version")
-    return Package(
-        site.parameter("base.docker_package"), "" if version == "none" else version, held=True
-    )
+    version = parameters.DOCKER_VERSION.of(site) or ""
+    return Package(parameters.DOCKER_PACKAGE.of(site), version, held=True)
 
 
 def _daemon(site: Site) -> dict[str, object]:
     """Return daemon.json; where the site has a mirror of Docker Hub, images are pulled from there."""
-    mirrors = site.parameter("base.registry_mirrors").split()
-    return {**DAEMON} if mirrors == ["none"] else {**DAEMON, "registry-mirrors": mirrors}
+    mirrors = parameters.REGISTRY_MIRRORS.of(site)
+    return {**DAEMON, "registry-mirrors": list(mirrors)} if mirrors else {**DAEMON}
 
 
 def _firewall(site: Site, server: Server) -> Firewall:
@@ -203,7 +202,7 @@ def _firewall(site: Site, server: Server) -> Firewall:
     Nodes of K3s also take what comes from pods and services: a default deny there once looked like a network that
     forbids VXLAN (facts/09).
     """
-    network = site.parameter("base.network")
+    network = parameters.NETWORK.of(site)
     pods = POD_NETWORKS if "k3s" in server.groups else ()
     return Firewall(
         (

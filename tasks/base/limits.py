@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.errors import InputError
 from keybuzz.model.host.system_look import SystemLimits
 from keybuzz.site.site import Site
+from tasks.base import parameters
 
 
 def limits(site: Site) -> SystemLimits:
-    """Return this site's limits."""
-
-    def number(name: str) -> float:
-        text = site.parameter(f"health.{name}")
-        try:
-            return float(text)
-        except ValueError:
-            what = f"parameter health.{name} is {text!r}, and not a number"
-            raise InputError(what, where="site.yaml", hint="such as 75, without a unit") from None
-
+    """Return this site's limits; InputError for one that is no number."""
     return SystemLimits(
-        disk_warn=number("disk_warn"),
-        disk_critical=number("disk_critical"),
-        memory_warn=number("memory_warn"),
-        memory_critical=number("memory_critical"),
-        load_per_cpu=number("load_per_cpu"),
-        clock_warn=number("clock_warn"),
-        clock_critical=number("clock_critical"),
-        restarts=int(number("restarts")),
+        disk_warn=parameters.DISK_WARN.of(site),
+        disk_critical=parameters.DISK_CRITICAL.of(site),
+        memory_warn=parameters.MEMORY_WARN.of(site),
+        memory_critical=parameters.MEMORY_CRITICAL.of(site),
+        load_per_cpu=parameters.LOAD.of(site),
+        clock_warn=parameters.CLOCK_WARN.of(site),
+        clock_critical=parameters.CLOCK_CRITICAL.of(site),
+        restarts=parameters.RESTARTS.of(site),
     )

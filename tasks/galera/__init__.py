@@ -11,6 +11,7 @@ from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import up, virgin, writer
+from tasks.galera.parameters import PARAMETERS
 from tasks.galera.rollout import next_stage
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
@@ -42,6 +43,7 @@ MODULE = Module(
     ),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

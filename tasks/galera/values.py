@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from keybuzz.model.host.docker import Bind, Container
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mariadb import MysqlAccess
 from keybuzz.site.site import Site
+from tasks.galera import parameters
 
 GROUP = "galera"
 CONTAINER = "mariadb"
@@ -43,7 +43,6 @@ CHARACTER_SET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 _LONGEST = 32
 """Characters of a password that the image takes."""
-_SIZE = re.compile(r"\d+[KMG]?")
 
 Settings = tuple[tuple[str, str], ...]
 
@@ -65,11 +64,11 @@ def settings(site: Site, server: Server) -> Settings:
         ("innodb_autoinc_lock_mode", "2"),
         ("innodb_flush_log_at_trx_commit", "1"),
         ("innodb_flush_method", "O_DIRECT"),
-        ("innodb_buffer_pool_size", _size(site, "galera.buffer_pool_size")),
-        ("innodb_log_file_size", _size(site, "galera.log_file_size")),
+        ("innodb_buffer_pool_size", parameters.BUFFER_POOL.of(site)),
+        ("innodb_log_file_size", parameters.LOG_FILE.of(site)),
         ("query_cache_type", "0"),
         ("query_cache_size", "0"),
-        ("max_connections", _number(site, "galera.max_connections")),
+        ("max_connections", str(parameters.MAX_CONNECTIONS.of(site))),
         ("character-set-server", CHARACTER_SET),
         ("collation-server", COLLATION),
         ("wsrep_on", "ON"),
@@ -102,7 +101,7 @@ def provider_options(site: Site) -> str:
     """Return the one line of options: a second one would take the place of the first (facts/07)."""
     options = (
         ("pc.recovery", "TRUE"),
-        ("gcache.size", _size(site, "galera.gcache_size")),
+        ("gcache.size", parameters.GCACHE.of(site)),
         ("gcs.fc_limit", "256"),
         ("gcs.fc_factor", "1.0"),
         ("gcs.fc_master_slave", "YES"),
@@ -188,18 +187,3 @@ def bootstrapping(steady: Container, *, forced: bool) -> Container:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _size(site: Site, name: str) -> str:
-    return _matching(site, name, _SIZE, "such as 1G")
-
-
-def _number(site: Site, name: str) -> str:
-    return _matching(site, name, re.compile(r"\d+"), "such as 500")
-
-
-def _matching(site: Site, name: str, pattern: re.Pattern[str], hint: str) -> str:
-    text = site.parameter(name)
-    if pattern.fullmatch(text) is None:
-        raise InputError(f"{name} is {text}", where="site.yaml", hint=hint)
-    return text

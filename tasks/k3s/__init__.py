@@ -9,6 +9,7 @@ from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
 from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
+from tasks.k3s.parameters import PARAMETERS
 from tasks.k3s.rollout import next_stage
 from tasks.k3s.turns import regain, release
 
@@ -30,6 +31,7 @@ MODULE = Module(
     topology=topology,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

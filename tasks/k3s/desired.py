@@ -12,7 +12,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, PodNetwork
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.k3s import values
+from tasks.k3s import parameters, values
 
 _PORTS = (
     80,
@@ -58,7 +58,7 @@ def describe(site: Site, server: Server) -> Description:
 
 
 def _program(site: Site) -> Artefact:
-    folder = site.root / site.parameter("k3s.artefacts")
+    folder = site.root / parameters.ARTEFACTS.of(site)
     return Artefact(values.PROGRAM, site.binary("k3s").digest, folder / "k3s")
 
 

@@ -14,6 +14,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.k3s import API_PORT
 from keybuzz.site.site import Site
+from tasks.k3s import parameters
 
 GROUP = "k3s"
 MASTERS = "k3s-masters"
@@ -104,7 +105,7 @@ def configuration(site: Site, server: Server) -> Configuration:
         token=token(site),
         server=url(joins_at(site, server)),
         names=_names(site),
-        grace=_grace(site),
+        grace=parameters.NODE_GRACE.of(site),
     )
 
 
@@ -137,7 +138,12 @@ def mark(site: Site, server: Server) -> str:
     """Return what changes with configuration and program. The token is left out: K3s refuses another one anyway."""
     values = replace(configuration(site, server), token=Secret("K3S_TOKEN", ""))
     text = (TEMPLATES / f"{command(server)}.yaml.j2").read_text(encoding="utf-8")
-    parts = (text, repr(values), site.binary("k3s").digest, site.parameter("k3s.registry_mirror"))
+    parts = (
+        text,
+        repr(values),
+        site.binary("k3s").digest,
+        parameters.REGISTRY_MIRROR.of(site) or "none",
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
@@ -150,35 +156,16 @@ def images(site: Site) -> Images:
 
 def mirror(site: Site) -> Mirror | None:
     """Return the registry that containerd pulls from instead of all others; None: from the registries."""
-    text = site.parameter("k3s.registry_mirror")
-    if text == "none":
-        return None
-    if not _MIRROR.fullmatch(text):
-        raise _wrong("k3s.registry_mirror", text, "a URL such as http://10.0.0.250:5000, or none")
-    return Mirror(text)
+    url = parameters.REGISTRY_MIRROR.of(site)
+    return Mirror(url) if url else None
 
 
 def _names(site: Site) -> tuple[str, ...]:
     """Return every name and address by which the API's certificate is good: all masters, on all masters."""
-    text = site.parameter("k3s.api_names")
-    extra = [] if text == "none" else text.split()
-    for name in extra:
-        if not _NAME.fullmatch(name):
-            raise _wrong("k3s.api_names", text, "names and addresses, separated by spaces, or none")
+    extra = parameters.API_NAMES.of(site)
     masters = site.members(MASTERS)
     own = [word for item in masters for word in (item.name, str(item.address))]
     return tuple(dict.fromkeys([*own, *extra]))
-
-
-def _grace(site: Site) -> int:
-    text = site.parameter("k3s.node_grace_seconds")
-    if not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise _wrong("k3s.node_grace_seconds", text, "a number of seconds, such as 40")
-    return int(text)
-
-
-def _wrong(name: str, text: str, hint: str) -> InputError:
-    return InputError(f"{name} is {text!r}", where="site.yaml", hint=hint)
 
 
 def first_address(network: str) -> IPv4Address:

@@ -11,6 +11,7 @@ from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.members import up, virgin, writer
+from tasks.minio.parameters import PARAMETERS
 from tasks.minio.rollout import next_stage, release
 
 MODULE = Module(
@@ -30,6 +31,7 @@ MODULE = Module(
     inside=applications.INSIDE,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
 )
 

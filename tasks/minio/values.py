@@ -11,6 +11,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import DRILL_PLACE
 from keybuzz.model.services.minio import PORT, MinioAccess
 from keybuzz.site.site import Site
+from tasks.minio import parameters
 
 GROUP = "minio"
 CONTAINER = "minio"
@@ -94,12 +95,7 @@ def bucket(site: Site) -> str:
 
 def must_be_mount(site: Site) -> bool:
     """Say whether the data must lie on a volume of its own."""
-    text = site.parameter("minio.data_must_be_mount")
-    if text not in ("yes", "no"):
-        raise InputError(
-            f"minio.data_must_be_mount is {text}", where="site.yaml", hint="one of yes, no"
-        )
-    return text == "yes"
+    return parameters.DATA_MUST_BE_MOUNT.of(site)
 
 
 def command(site: Site, server: Server) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
 from tasks.patroni.members import leader, up, virgin
+from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
 
@@ -36,6 +37,7 @@ MODULE = Module(
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
+from tasks.patroni import parameters as declared
 
 GROUP = "patroni"
 CONTAINER = "patroni"
@@ -88,14 +89,14 @@ def shared_parameters(site: Site) -> Parameters:
 
 def local_parameters(site: Site) -> Parameters:
     """Return the PostgreSQL parameters of patroni.yml."""
-    libraries = site.parameter("patroni.preload_libraries")
+    libraries = declared.PRELOAD.of(site)
     preload = () if libraries == "none" else (("shared_preload_libraries", libraries),)
     return (*_filled(site, _LOCAL), *preload)
 
 
 def _filled(site: Site, parameters: Parameters) -> Parameters:
     return tuple(
-        (name, site.parameter(value[1:-1]) if value.startswith("{") else value)
+        (name, declared.text(site, value[1:-1]) if value.startswith("{") else value)
         for name, value in parameters
     )
 
@@ -119,7 +120,7 @@ def values(site: Site, server: Server) -> PatroniValues:
         partners=tuple(
             str(member.address) for member in site.members(GROUP) if member.name != server.name
         ),
-        network=site.parameter("base.network"),
+        network=declared.NETWORK.of(site),
         raft_directory=RAFT,
         rest_user=REST_USER,
         rest_password=site.secret("PATRONI_API_PASSWORD"),

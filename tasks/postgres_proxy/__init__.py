@@ -9,6 +9,7 @@ from tasks.postgres_proxy.checks import checks, topology
 from tasks.postgres_proxy.desired import describe, login_at
 from tasks.postgres_proxy.drill import DRILL, POOL_DRILL
 from tasks.postgres_proxy.members import session_of, up
+from tasks.postgres_proxy.parameters import PARAMETERS
 from tasks.postgres_proxy.rollout import next_stage
 from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT
 
@@ -36,6 +37,7 @@ MODULE = Module(
     ),
     drills=(DRILL, POOL_DRILL),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

@@ -13,6 +13,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import PostgresDatabase
 from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.site import Site
+from tasks.postgres_proxy import parameters
 
 GROUP = "haproxy"
 DATABASE_GROUP = "patroni"
@@ -91,8 +92,8 @@ class UserlistValues:
 def haproxy_values(site: Site) -> HaproxyValues:
     """Return the values of haproxy.cfg; they are the same on every host of the group."""
     members = tuple((item.name, str(item.address)) for item in site.members(DATABASE_GROUP))
-    maximum = _count(site, "haproxy.max_connections")
-    timeout = site.parameter("haproxy.session_timeout")
+    maximum = parameters.MAX_CONNECTIONS.of(site)
+    timeout = parameters.SESSION_TIMEOUT.of(site)
     text = repr((_template("haproxy.cfg.j2"), members, maximum, timeout))
     mark = f"kbz-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     return HaproxyValues(maximum, timeout, members, mark)
@@ -102,9 +103,9 @@ def pgbouncer_values(site: Site) -> PgbouncerValues:
     """Return the values of pgbouncer.ini; they are the same on every host of the group."""
     return PgbouncerValues(
         site.secret("POSTGRES_DB").reveal(),
-        _count(site, "pgbouncer.max_client_conn"),
-        _count(site, "pgbouncer.default_pool_size"),
-        _count(site, "pgbouncer.max_db_connections"),
+        parameters.MAX_CLIENTS.of(site),
+        parameters.POOL.of(site),
+        parameters.MAX_DATABASE.of(site),
         tuple((item.name, item.connections) for item in _pooled(site)),
     )
 
@@ -144,17 +145,6 @@ def in_userlist(password: Secret) -> Secret:
             hint="choose another password; letters and digits are always fine",
         )
     return Secret(password.name, clear.replace('"', '""'))
-
-
-def _count(site: Site, name: str) -> int:
-    text = site.parameter(name)
-    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        raise InputError(
-            f"{name} must be a whole number from 1 on, and is {text!r}",
-            where="site.yaml",
-            hint=f"{name}: 100",
-        )
-    return int(text)
 
 
 @lru_cache(maxsize=4)

@@ -11,6 +11,7 @@ from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import up, virgin, writer
+from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.rollout import next_stage, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
@@ -34,6 +35,7 @@ MODULE = Module(
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

@@ -9,7 +9,7 @@ from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKi
 from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
-from tasks.rabbitmq import values
+from tasks.rabbitmq import parameters, values
 from tasks.rabbitmq.members import nodes
 
 ENDPOINT = "10.0.0.10"
@@ -70,7 +70,7 @@ def unhealed(site: Site, live: Live, victim: str) -> str:
     """Return which nodes stay partitioned when the cable is in again; with `ignore` nobody heals that."""
     found = nodes(live)
     split = sorted(host for host, node in found.items() if node.partitions)
-    handling = site.parameter("rabbitmq.partition_handling")
+    handling = parameters.PARTITION_HANDLING.of(site)
     if victim not in found or not split or handling != "ignore":
         return ""
     return (

@@ -13,6 +13,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT, RabbitmqAccess
 from keybuzz.site.site import Site
+from tasks.rabbitmq import parameters
 
 GROUP = "rabbitmq"
 CONTAINER = "rabbitmq"
@@ -28,7 +29,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 CLUSTER = "keybuzz-queue"
 AMQP_PORT = 5672
 STOP_SECONDS = 120
-PARTITION_HANDLING = ("ignore", "pause_minority", "autoheal")
 _COOKIE = re.compile("[!-~]{16,255}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LINE_BREAKS = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -54,24 +54,12 @@ class PluginValues:
 
 def rabbitmq_values(site: Site, server: Server) -> RabbitmqValues:
     """Return the values of rabbitmq.conf; InputError for a handling of partitions that RabbitMQ does not know."""
-    handling = site.parameter("rabbitmq.partition_handling")
-    if handling not in PARTITION_HANDLING:
-        raise InputError(
-            f"rabbitmq.partition_handling is {handling!r}",
-            where="site.yaml",
-            hint=f"one of {', '.join(PARTITION_HANDLING)}",
-        )
-    return RabbitmqValues(str(server.address), handling)
+    return RabbitmqValues(str(server.address), parameters.PARTITION_HANDLING.of(site))
 
 
 def open_files(site: Site) -> int:
     """Return how many files a node may have open; 0 for as many as the host gives."""
-    text = site.parameter("rabbitmq.open_files")
-    if not re.fullmatch(r"[0-9]{1,7}", text):
-        raise InputError(
-            f"rabbitmq.open_files is {text!r}", where="site.yaml", hint="a number, such as 65536"
-        )
-    return int(text)
+    return parameters.OPEN_FILES.of(site)
 
 
 def mark(values: RabbitmqValues) -> str:

@@ -9,6 +9,7 @@ from tasks.rabbitmq_proxy.checks import checks, topology
 from tasks.rabbitmq_proxy.desired import describe, login_at
 from tasks.rabbitmq_proxy.drill import DRILL
 from tasks.rabbitmq_proxy.members import refusal, up, virgin
+from tasks.rabbitmq_proxy.parameters import PARAMETERS
 from tasks.rabbitmq_proxy.rollout import next_stage
 from tasks.rabbitmq_proxy.values import PORT
 
@@ -30,6 +31,7 @@ MODULE = Module(
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

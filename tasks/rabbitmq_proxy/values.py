@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from keybuzz.model.core.errors import InputError
 from keybuzz.site.site import Site
+from tasks.rabbitmq_proxy import parameters
 
 GROUP = "haproxy"
 QUEUE_GROUP = "rabbitmq"
@@ -47,16 +46,10 @@ class HaproxyValues:
 def haproxy_values(site: Site) -> HaproxyValues:
     """Return the values of haproxy.cfg; they are the same on every host of the group."""
     members = tuple((item.name, str(item.address)) for item in site.members(QUEUE_GROUP))
-    text = site.parameter("haproxy.max_connections")
-    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        raise InputError(
-            f"haproxy.max_connections must be a whole number from 1 on, and is {text!r}",
-            where="site.yaml",
-            hint="haproxy.max_connections: 4096",
-        )
-    seed = repr((_template(), members, text, SESSION_TIMEOUT))
+    maximum = parameters.MAX_CONNECTIONS.of(site)
+    seed = repr((_template(), members, str(maximum), SESSION_TIMEOUT))
     mark = f"kbz-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
-    return HaproxyValues(int(text), members, mark)
+    return HaproxyValues(maximum, members, mark)
 
 
 @lru_cache(maxsize=1)

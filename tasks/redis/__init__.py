@@ -10,6 +10,7 @@ from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import up, virgin
+from tasks.redis.parameters import PARAMETERS
 from tasks.redis.rollout import next_stage, release
 from tasks.redis.rotation import ROTATIONS
 
@@ -30,6 +31,7 @@ MODULE = Module(
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

@@ -10,6 +10,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.redis import RedisAccess, RuntimeFile, SentinelWatch, Settings
 from keybuzz.site.site import Site
+from tasks.redis import parameters
 
 GROUP = "redis"
 REDIS = "redis"
@@ -66,7 +67,7 @@ def settings(site: Site, server: Server) -> Settings:
         ("appendonly", "yes"),
         ("appendfsync", "everysec"),
         ("save", "900 1 300 10"),
-        ("maxmemory", str(_bytes(site.parameter("redis.maxmemory")))),
+        ("maxmemory", str(_bytes(parameters.MAXMEMORY.of(site)))),
         ("maxmemory-policy", "allkeys-lru"),
     )
 
@@ -117,9 +118,5 @@ def sentinel_runtime() -> RuntimeFile:
 
 
 def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+)(kb|mb|gb)?", text.lower())
-    if match is None:
-        raise InputError(
-            f"redis.maxmemory is {text}", where="site.yaml", hint="such as 1500mb; 0 is no limit"
-        )
-    return int(match[1]) * _UNITS[match[2] or ""]
+    number = text.rstrip("kKmMgGbB")
+    return int(number) * _UNITS[text[len(number) :].lower()]

@@ -9,6 +9,7 @@ from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, write_at
 from tasks.redis_proxy.drill import DRILL
 from tasks.redis_proxy.members import up, virgin, wrong
+from tasks.redis_proxy.parameters import PARAMETERS
 from tasks.redis_proxy.rollout import next_stage
 from tasks.redis_proxy.values import REDIS_PORT
 
@@ -30,6 +31,7 @@ MODULE = Module(
     entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

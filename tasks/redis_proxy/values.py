@@ -10,6 +10,7 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.site import Site
+from tasks.redis_proxy import parameters
 
 GROUP = "haproxy"
 REDIS_GROUP = "redis"
@@ -71,14 +72,8 @@ class WatcherValues:
 
 def haproxy_values(site: Site) -> HaproxyValues:
     """Return the values of haproxy.cfg; they are the same on every host of the group."""
-    maximum = site.parameter("redis_proxy.max_connections")
-    if not re.fullmatch(r"[1-9][0-9]{0,6}", maximum):
-        raise InputError(
-            f"redis_proxy.max_connections must be a whole number from 1 on, and is {maximum!r}",
-            where="site.yaml",
-            hint="redis_proxy.max_connections: 10000",
-        )
-    timeout = site.parameter("haproxy.session_timeout")
+    maximum = str(parameters.MAX_CONNECTIONS.of(site))
+    timeout = parameters.SESSION_TIMEOUT.of(site)
     found = password(site)
     text = repr((_template("haproxy.cfg.j2"), maximum, timeout, found.reveal()))
     # Under the site's key: the mark can be read by anyone who may ask HAProxy, and the password is part of it.

@@ -25,7 +25,8 @@ DOCS = Path(__file__).parents[3] / "docs"
 def explain(name: str | None, form: str) -> None:
     """Say what ID means, why it is there, and what to do next.
 
-    ID is a check (patroni.leader.single), a module, a rule or a requirement (EP-1), or an exit code (3).
+    ID is a check (patroni.leader.single), a module, a rule or a requirement (EP-1), an exit code (3),
+    or a parameter of site.yaml (patroni.max_connections).
     Without it: every ID there is. Needs no site and asks no host.
     """
     from keybuzz.report.explain import explained_document, explained_text, overview
@@ -45,12 +46,14 @@ def explain(name: str | None, form: str) -> None:
 
 
 def _everything() -> Explained:
+    from keybuzz.engine.catalogue import declared
     from keybuzz.policy.registry import RULES
     from keybuzz.report.explain import Explained, requirements
 
     page = DOCS / "requirements.md"
     known = requirements(page.read_text(encoding="utf-8")) if page.is_file() else {}
-    return Explained(sections(), {rule.id: rule for rule in RULES}, known, tuple(ExitCode))
+    rules = {rule.id: rule for rule in RULES}
+    return Explained(sections(), rules, known, tuple(ExitCode), declared())
 
 
 def _named(word: str, known: Explained) -> Explained:
@@ -61,6 +64,8 @@ def _named(word: str, known: Explained) -> Explained:
     upper = word.upper()
     if word in known.checks:
         return Explained(checks={word: known.checks[word]})
+    if word in known.parameters:
+        return Explained(parameters={word: known.parameters[word]})
     if upper in known.requirements or upper in known.rules:
         return Explained(
             rules={name: rule for name, rule in known.rules.items() if name == upper},
@@ -72,7 +77,9 @@ def _named(word: str, known: Explained) -> Explained:
     if of_page:
         return Explained(checks=of_page)
     pages = {section.page for section in known.checks.values()}
-    near = nearest(word, [*known.checks, *known.rules, *known.requirements, *pages])
+    near = nearest(
+        word, [*known.checks, *known.rules, *known.requirements, *known.parameters, *pages]
+    )
     hint = near if near.startswith("did you mean") else "kbz explain lists all ids"
     raise UsageError(f"nothing has the id {word}", hint=hint)
 

@@ -86,7 +86,9 @@ def _ask(site: Site, images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:
     from keybuzz.engine.images.versions import verify as verify_images
 
     wanted = chosen(site, images)
-    registry = registry_of(site.parameter("versions.registry"), site.settings.builder_socket)
+    from keybuzz.site.parameters.own import REGISTRY
+
+    registry = registry_of(REGISTRY.of(site), site.settings.builder_socket)
     return verify_images(site, all_modules(), registry, wanted)
 
 
@@ -162,7 +164,9 @@ def lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
     from keybuzz.model.core.errors import RefusedError
 
     site = load_site(_config())
-    reason = site.parameter("versions.no_digests")
+    from keybuzz.site.parameters.own import NO_DIGESTS
+
+    reason = NO_DIGESTS.of(site)
     if reason != "none" and out is None:
         raise RefusedError(
             f"versions.yaml is not locked here: {reason}",

@@ -50,10 +50,11 @@ format_option = click.option(
 
 def load_site(config: str) -> Site:
     """Return the site of a nornir_config.yaml."""
+    from keybuzz.engine.catalogue import settled
     from keybuzz.site.load import load_site as load
     from keybuzz.site.load import read_configuration
 
-    return load(read_configuration(Path(config)))
+    return settled(load(read_configuration(Path(config))))
 
 
 def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
@@ -138,13 +139,14 @@ def workspace_without_hosts() -> Iterator[Workspace]:
 
 @contextmanager
 def _workspace(enter: Callable[[Site], None], *, quiet: bool) -> Iterator[Workspace]:
+    from keybuzz.engine.catalogue import settled
     from keybuzz.engine.memory.journal import Journal
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.engine.workspace import Workspace
     from keybuzz.site.load import load_site, read_configuration
 
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
-    site = load_site(configuration)
+    site = settled(load_site(configuration))
     enter(site)
     progress = _Progress(quiet)
     made = Workspace(

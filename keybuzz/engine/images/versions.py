@@ -13,6 +13,7 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.host.docker import Image
 from keybuzz.site.module import Module
+from keybuzz.site.parameters.own import NO_DIGESTS, REGISTRY
 from keybuzz.site.site import ImageVersion, Site
 
 _PROPOSED = 3
@@ -58,7 +59,7 @@ def verify(
 ) -> tuple[ImageVerdict, ...]:
     """Ask about these images, one after the other. A missing tag gets proposals and never a replacement."""
     built = _built(site, modules)
-    compared = site.parameter("versions.no_digests") == "none"
+    compared = NO_DIGESTS.of(site) == "none"
     verdicts: list[ImageVerdict] = []
     for version in wanted:
         away = site.not_applicable(f"image:{version.reference}")
@@ -87,8 +88,8 @@ def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -
     if not wanted:
         return
     settings = site.settings
-    registry = registry or registry_of(site.parameter("versions.registry"), settings.builder_socket)
-    compared = site.parameter("versions.no_digests") == "none"
+    registry = registry or registry_of(REGISTRY.of(site), settings.builder_socket)
+    compared = NO_DIGESTS.of(site) == "none"
     for version in wanted:
         verdict = _judge(version, registry, compared=compared)
         if verdict.status is Status.UNKNOWN:

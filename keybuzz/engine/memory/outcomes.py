@@ -13,11 +13,12 @@ from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import InputError, KbzError
+from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.record import FORMAT_VERSION, plan_text, report_document
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Module
+from keybuzz.site.parameters.own import KEEP_DAYS
 
 _DAY = 86400.0
 
@@ -73,17 +74,8 @@ def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> It
 
 def forgotten_before(workspace: Workspace, now: float) -> float | None:
     """Return the moment before which the journal may forget runs; None where site.yaml says nothing."""
-    name = "history.keep_days"
-    text = workspace.site.settings.parameters.get(name, "")
-    if not text:
-        return None
-    if not (text.isdecimal() and int(text)):
-        raise InputError(
-            f"{name} must be a whole number of days from 1 on, and is {text!r}",
-            where="site.yaml",
-            hint=f"{name}: 400",
-        )
-    return now - int(text) * _DAY
+    days = KEEP_DAYS.of(workspace.site)
+    return None if days is None else now - days * _DAY
 
 
 def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[str, ...]:

@@ -121,8 +121,6 @@ def test_what_the_site_does_not_have_is_an_error_in_words(tmp_path: Path) -> Non
         site.image("oracle")
     with pytest.raises(InputError, match="no server is named nobody"):
         site.server("nobody")
-    with pytest.raises(InputError, match="parameter x is not set"):
-        site.parameter("x")
     with pytest.raises(InputError, match="credential X is missing"):
         site.secret("X")
     with pytest.raises(InputError, match="no group is named oracle"):

@@ -101,7 +101,8 @@ def test_a_missing_file_is_an_error_in_words(tmp_path: Path) -> None:
 
 
 def test_the_real_overlay_only_replaces_what_production_has_too() -> None:
-    base, overlay = read_sections(INVENTORY / "site.yaml"), read_sections(INVENTORY / "lab.yaml")
+    base = read_sections(INVENTORY / "site.yaml").values
+    overlay = read_sections(INVENTORY / "lab.yaml").values
     assert set(overlay["paths"]) <= set(base["paths"])
     assert set(overlay["parameters"]) <= set(base["parameters"])
     assert not base["lab"]

@@ -155,7 +155,7 @@ class TestContainer:
 
     @pytest.mark.parametrize(("text", "wanted"), [("yes", True), ("no", False)])
     def test_production_wants_a_volume_and_the_lab_has_none(self, text: str, wanted: bool) -> None:
-        assert memory_site().parameter("minio.data_must_be_mount") == "yes"
+        assert memory_site().settings.parameters["minio.data_must_be_mount"] == "yes"
         site = with_parameters(memory_site(), {"minio.data_must_be_mount": text})
         for found in resources(site).values():
             [drive] = [r for r in found if isinstance(r, MinioDrive)]
@@ -181,5 +181,7 @@ class TestContainer:
 
     def test_a_parameter_that_is_neither_yes_nor_no_is_refused(self) -> None:
         site = with_parameters(memory_site(), {"minio.data_must_be_mount": "perhaps"})
-        with pytest.raises(InputError, match=r"minio\.data_must_be_mount is perhaps"):
+        with pytest.raises(
+            InputError, match=r"minio\.data_must_be_mount is 'perhaps', and must be one of yes, no"
+        ):
             MODULE.describe(site, site.members("minio")[0])

@@ -151,7 +151,7 @@ def assert_haproxy(text: str, site: Site) -> None:
         assert words in " ".join(default)
     assert "backup" not in text.split()
     (most,) = of(found["global"], "maxconn")
-    assert most == [site.parameter("haproxy.max_connections")]
+    assert most == [site.settings.parameters["haproxy.max_connections"]]
 
 
 def assert_pgbouncer(text: str, site: Site) -> None:
@@ -212,7 +212,9 @@ def test_what_userlist_can_not_hold_stops_the_description(value: str, reason: st
 @pytest.mark.parametrize("value", ["0", "-1", "many", "", "50\nadmin_users = kb_app", "1.5"])
 def test_a_size_that_is_no_number_never_reaches_a_file(value: str) -> None:
     site = with_parameters(memory_site(), {"pgbouncer.default_pool_size": value})
-    with pytest.raises(InputError, match=r"pgbouncer\.default_pool_size must be a whole number"):
+    with pytest.raises(
+        InputError, match=r"pgbouncer\.default_pool_size is .*, and must be a whole number"
+    ):
         described(site, MODULE)
 
 

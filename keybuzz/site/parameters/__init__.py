@@ -1,0 +1,1 @@
+"""Parameters of site.yaml: who reads one declares it, with its form, its bounds and what it means."""

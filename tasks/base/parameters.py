@@ -1,0 +1,84 @@
+"""The parameters of site.yaml that module base reads."""
+
+from __future__ import annotations
+
+from keybuzz.site.parameters.forms import Count, Maybe, Number, Text, Words
+from keybuzz.site.parameters.parameter import Parameter
+
+OPERATING_SYSTEM = Parameter(
+    "base.operating_system",
+    Text(r"[a-z]+ [0-9]+(\.[0-9]+)?", "a distribution and its release, such as ubuntu 24.04"),
+    "The operating system that every host must have; another one is refused.",
+)
+TIMEZONE = Parameter(
+    "base.timezone",
+    Text(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", "a name of the time zone database"),
+    "The time zone of every host.",
+)
+NETWORK = Parameter(
+    "base.network",
+    Text(r"[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}", "an IPv4 network, such as 10.0.0.0/16"),
+    "The private network: its hosts may reach each other.",
+)
+TIME_SERVICE = Parameter(
+    "base.time_service",
+    Text(r"[a-z0-9@._-]+", "the name of a systemd service, without .service"),
+    "The service that keeps the clock.",
+)
+DOCKER_PACKAGE = Parameter(
+    "base.docker_package",
+    Text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package"),
+    "The package that the Docker Engine is installed from.",
+)
+DOCKER_VERSION = Parameter(
+    "base.docker_version",
+    Maybe(Text(r"[0-9][A-Za-z0-9.+:~-]*", "the version of a Debian package")),
+    "The version of that package, held; none: whichever the sources offer.",
+)
+DOCKER_VALIDATOR = Parameter(
+    "base.docker_validator",
+    Text(r"[^\0\n]*\{\}[^\0\n]*", "a command line with {} in place of the file"),
+    "The command that proves a new daemon.json before it is used.",
+)
+REGISTRY_MIRRORS = Parameter(
+    "base.registry_mirrors",
+    Words(r"https?://[^\s]+", "URLs separated by spaces, or none"),
+    "Mirrors of Docker Hub that hosts pull from; none: from Docker Hub itself.",
+    "none",
+)
+_PERCENT = Number(0, 100, "percent")
+DISK_WARN = Parameter(
+    "health.disk_warn", _PERCENT, "From this use of a file system or its inodes on: a warning."
+)
+DISK_CRITICAL = Parameter(
+    "health.disk_critical", _PERCENT, "From this use of a file system or its inodes on: critical."
+)
+MEMORY_WARN = Parameter(
+    "health.memory_warn", _PERCENT, "With less than this share of memory available: a warning."
+)
+MEMORY_CRITICAL = Parameter(
+    "health.memory_critical", _PERCENT, "With less than this share of memory available: critical."
+)
+LOAD = Parameter(
+    "health.load_per_cpu",
+    Number(0, 100_000),
+    "Load of the last 15 minutes for each processor, above which there is a warning.",
+)
+_CLOCK = Number(0, 86_400, "seconds")
+CLOCK_WARN = Parameter(
+    "health.clock_warn", _CLOCK, "A clock this far from the median of all hosts: a warning."
+)
+CLOCK_CRITICAL = Parameter(
+    "health.clock_critical", _CLOCK, "A clock this far from the median of all hosts: critical."
+)
+RESTARTS = Parameter(
+    "health.restarts",
+    Count(),
+    "Restarts of one container, the last within the hour, from which on there is a warning.",
+)
+PARAMETERS = (
+    *(OPERATING_SYSTEM, TIMEZONE, NETWORK, TIME_SERVICE),
+    *(DOCKER_PACKAGE, DOCKER_VERSION, DOCKER_VALIDATOR, REGISTRY_MIRRORS),
+    *(DISK_WARN, DISK_CRITICAL, MEMORY_WARN, MEMORY_CRITICAL),
+    *(LOAD, CLOCK_WARN, CLOCK_CRITICAL, RESTARTS),
+)
