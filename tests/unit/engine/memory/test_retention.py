@@ -93,8 +93,8 @@ def test_days_of_the_site(journal: Journal) -> None:
     for text in ("0", "-1", "1.5", "ever"):
         wrong = replace(work, site=with_parameters(site, {"history.keep_days": text}))
         with pytest.raises(
-            InputError, match=r"history\.keep_days is .* and must be a whole number of days"
+            InputError, match=r"history\.keep_days is .*, and must be a whole number of days"
         ):
             forgotten_before(wrong, NEW)
-    never = replace(work, site=with_parameters(site, {"history.keep_days": ""}))
+    never = replace(work, site=with_parameters(site, {"history.keep_days": "none"}))
     assert forgotten_before(never, NEW) is None
