@@ -7,11 +7,12 @@ import sys
 from _thread import start_new_thread
 from importlib import import_module
 
+from keybuzz.agent.guard import access
 from keybuzz.agent.host.machine import machine
 from keybuzz.agent.runtime import ending, signals
 from keybuzz.agent.runtime.channel import Channel
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.runtime.frames import PROTOCOL
+from keybuzz.agent.runtime.frames import PROTOCOL, FrameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     Handler = Callable[[dict[str, Any], Channel], dict[str, Any]]
 
 OPERATIONS = {
-    "exec": "keybuzz.agent.runtime.execute",
-    "probe": "keybuzz.agent.runtime.probe",
-    "apply": "keybuzz.agent.runtime.apply",
-    "confirm": "keybuzz.agent.runtime.confirm",
-    "hold": "keybuzz.agent.host.hold",
+    "exec": ("keybuzz.agent.runtime.execute", access.CHANGE),
+    "probe": ("keybuzz.agent.runtime.probe", access.LOOK),
+    "apply": ("keybuzz.agent.runtime.apply", access.CHANGE),
+    "confirm": ("keybuzz.agent.runtime.confirm", access.CHANGE),
+    "hold": ("keybuzz.agent.host.hold", access.CHANGE),
 }
-"""Operation -> module whose `run(request, channel) -> result` does it; imported on first use."""
+"""Operation -> module whose `run(request, channel) -> result` does it, imported on first use; and what it needs."""
 
 
 def serve() -> NoReturn:
@@ -36,9 +37,10 @@ def serve() -> NoReturn:
     for number in (signals.SIGTERM, signals.SIGHUP):
         signals.signal(number, lambda *_: ending.end(1))
     start_new_thread(channel.read_ahead, ())
+    _open(channel)
+    hello = {"protocol": PROTOCOL, "access": channel.access, "pid": os.getpid()}
     python = sys.version.split()[0]
-    hello = {"protocol": PROTOCOL, "pid": os.getpid(), "python": python, "machine": machine()}
-    channel.send({"hello": hello})
+    channel.send({"hello": {**hello, "python": python, "machine": machine()}})
     while True:
         request = channel.next_request()
         answer = _answer(request, channel)
@@ -63,17 +65,32 @@ def describe(error: BaseException) -> dict[str, str]:
     }
 
 
+def _open(channel: Channel) -> None:
+    """Fix how far the session may go: from here on nothing that the controller sends goes further."""
+    try:
+        channel.access = access.parse(channel.opening().get("access"))
+    except FrameError as error:
+        os.write(2, f"the controller cannot be understood: {error}\n".encode())
+        ending.end(1)
+    if channel.access != access.CHANGE:
+        from keybuzz.agent.guard import looks  # a session that changes needs none of it
+
+        looks.hold_to(channel.access)
+
+
 def _answer(request: dict[str, Any], channel: Channel) -> dict[str, Any]:
     try:
-        return {"result": _handler(request.get("op"))(request, channel)}
+        return {"result": _handler(request.get("op"), channel.access)(request, channel)}
     except BaseException as error:  # a handler never ends the agent, not even with SystemExit
         return {"error": describe(error)}
 
 
-def _handler(operation: object) -> Handler:
-    module = OPERATIONS.get(operation) if isinstance(operation, str) else None
-    if module is None:
+def _handler(operation: object, allowed: str) -> Handler:
+    found = OPERATIONS.get(operation) if isinstance(operation, str) else None
+    if found is None:
         raise AgentError(f"the agent knows no operation {operation!r}")
+    module, needed = found
+    access.require(allowed, needed, f"`{operation}`")
     run: Handler = import_module(module).run
     return run
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.this_machine import Here, this_machine
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.redact import Redactor
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.load import Configuration
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from nornir.core import Nornir
 
 
-def make_nornir(configuration: Configuration, site: Site) -> Nornir:
+def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nornir:
     """Return what InitNornir would, with the site in `config.user_defined["site"]`.
 
-    Next to it are the redactor that keeps the site's secrets out of what hosts answer, and what every host must prove
-    before it is asked anything.
+    Next to it are `access`, which no session with a host goes beyond, the redactor that keeps the site's secrets out of
+    what hosts answer, and what every host must prove before it is asked anything.
 
     InitNornir's own registration imports every plugin that is installed, netmiko with it; that
     would cost each command more time than the work on the hosts. Only our plugins are registered.
@@ -57,6 +58,7 @@ def make_nornir(configuration: Configuration, site: Site) -> Nornir:
             ssh=SSHConfig(config_file="/dev/null"),
             user_defined={
                 "site": site,
+                "access": access,
                 "redactor": Redactor(hidden(site.credentials)),
                 "meeting": Meeting(_identities(site, here)),
             },

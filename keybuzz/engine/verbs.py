@@ -9,6 +9,7 @@ from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.report import HostReport, Report
@@ -24,11 +25,15 @@ _OUTCOMES = {
 
 
 def look(
-    workspace: Workspace, verb: str, modules: tuple[Module, ...], selected: frozenset[str]
+    workspace: Workspace,
+    verb: str,
+    modules: tuple[Module, ...],
+    selected: frozenset[str],
+    access: Access = Access.LOOK,
 ) -> Report:
-    """Survey the hosts and report: for plan and health. Nothing is changed."""
+    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be."""
     started = time.monotonic()
-    found = survey(workspace, modules, selected)
+    found = survey(workspace, modules, selected, access)
     hosts = {host: _seen(host, found) for host in sorted(selected)}
     return report_of(workspace, verb, found, hosts, time.monotonic() - started)
 

@@ -35,9 +35,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def command(python: str = "python3") -> list[str]:
     """Return the argument list that starts the loader with the host's own Python.
 
-    Neither its environment nor its site hooks count (-I, -S): they may print, fail or be slow.
+    Neither its environment nor its site hooks count (-I, -S): they may print, fail or be slow. Nor does
+    it leave compiled modules of the host's library behind (-B), as root's Python does where none are.
     """
-    return [python, "-I", "-S", "-c", LOADER]
+    return [python, "-I", "-S", "-B", "-c", LOADER]
 
 
 @shared

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.transport.meeting import Meeting
@@ -103,8 +104,9 @@ class Link(ABC, Generic[Ends]):
     ) -> None:
         """Connect. ContactError when that fails. Passwords are never used.
 
-        What hosts answer loses the secrets that `user_defined["redactor"]` of the configuration knows, and each host
-        proves what `user_defined["meeting"]` wants.
+        `user_defined["access"]` of the configuration says how far the connection may go; without it, it only looks.
+        What hosts answer loses the secrets that `user_defined["redactor"]` knows, and each host proves what
+        `user_defined["meeting"]` wants.
         """
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
@@ -113,24 +115,28 @@ class Link(ABC, Generic[Ends]):
         meeting = known.get("meeting", Meeting())
         target = Target(address, port or 22, username or "root", options)
         meeting.admit(target.name)
-        self.connection = self.start(target, redactor.value, meeting)
+        access = known.get("access", Access.LOOK)
+        self.connection = self.start(target, access, redactor.value, meeting)
 
     def close(self) -> None:
         """End the connection, and all that it started on the host."""
         self.connection.close()
 
     @abstractmethod
-    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Ends:
-        """Return what speaks with the host from now on; `meeting` says what it must prove first."""
+    def start(self, target: Target, access: Access, hide: Hide, meeting: Meeting) -> Ends:
+        """Return what speaks with the host from now on, and goes no further than `access`.
+
+        `meeting` says what the host must prove first.
+        """
 
 
 class AgentLink(Link[Session]):
     """A Nornir connection whose `connection` is a Session with a running agent."""
 
-    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Session:
+    def start(self, target: Target, access: Access, hide: Hide, meeting: Meeting) -> Session:
         """Connect and start the agent, on the machine that was meant."""
         stream = self.connect(target)
-        opened = Session(stream, where=target.name, timeout=START_TIMEOUT, hide=hide)
+        opened = Session(stream, where=target.name, timeout=START_TIMEOUT, access=access, hide=hide)
         try:
             meeting.meet(target.name, opened)
         except BaseException:

@@ -18,6 +18,7 @@ from keybuzz.agent.runtime.frames import (
     parse_header,
     parse_json,
 )
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.bundle import preamble
 from keybuzz.transport.identity import Machine
@@ -70,13 +71,21 @@ class Session:
     """
 
     def __init__(
-        self, stream: Stream, *, where: str, timeout: float, hide: Hide = lambda value: value
+        self,
+        stream: Stream,
+        *,
+        where: str,
+        timeout: float,
+        access: Access,
+        hide: Hide = lambda value: value,
     ) -> None:
         """Feed the agent to its loader at the other end of `stream`, and wait for its greeting.
 
+        The agent refuses whatever goes further than `access`, for as long as the session lives.
         Every text that comes from the host goes through `hide`: a program there may print what it was given.
         """
         self.where = where
+        self.access = access
         self.broken = False
         self._stream = stream
         self._hide = hide
@@ -163,9 +172,10 @@ class Session:
 
     def _start(self, deadline: float) -> Greeting:
         try:
-            self._stream.write(preamble(), deadline)
+            opening = json_frame({"open": {"access": self.access.value}})
+            self._stream.write(preamble() + opening, deadline)
             _, payload = self._read_frame(deadline)
-            greeting = _greeting(parse_json(payload))
+            greeting = _greeting(parse_json(payload), self.access)
         except FrameError as error:
             raise ContactError(
                 f"the agent did not greet: {error}",
@@ -241,10 +251,12 @@ class Session:
         return ContactError(what, where=self.where, hint=hint, inside_step=inside_step)
 
 
-def _greeting(message: dict[str, Any]) -> Greeting:
+def _greeting(message: dict[str, Any], access: Access) -> Greeting:
     hello = message.get("hello", {})
     if hello.get("protocol") != PROTOCOL:
         raise FrameError(f"protocol {PROTOCOL} was expected, {message} came")
+    if hello.get("access") != access.value:
+        raise FrameError(f"a session with access `{access.value}` was expected, {message} came")
     try:
         machine = Machine.parse(hello.get("machine", {}))
     except ValueError as error:

@@ -31,7 +31,7 @@ MODULE = Module(
             port,
             login_at(port),
             lambda answer: session_of(answer).reason,
-            "the application writes",
+            "it leads to the primary",
         )
         for port in (POSTGRES_PORT, POOL_PORT)
     ),

@@ -48,7 +48,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "postgres-proxy.login",
-        "the application writes through both ports",
+        "both ports lead the application to the primary",
         "An application that comes to this host gets an error.",
         "kbz health patroni postgres-proxy; docker logs pgbouncer on the host.",
         follows_here=(
@@ -60,7 +60,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "postgres-proxy.balancer",
-        "the application writes through the provider's load balancer",
+        "the provider's load balancer leads the application to the primary",
         "The official endpoint does not lead where it should, seen from this host.",
         "kbz lb check; kbz lb show",
         levels=(

@@ -147,7 +147,7 @@ def _login(proxy: Proxy) -> Finding:
             text = f"the application can not work through {port}: {session.reason}"
             return Finding(check, Level.CRITICAL, text, proxy.host)
     ports = " and ".join(str(port) for port, _ in proxy.sessions)
-    return Finding(check, Level.OK, f"the application writes through {ports}", proxy.host)
+    return Finding(check, Level.OK, f"{ports} lead the application to the primary", proxy.host)
 
 
 def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
@@ -155,7 +155,7 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
     findings = []
     for address, session in proxy.balancers:
         if session.works:
-            level, text = Level.OK, f"the application writes through {address}"
+            level, text = Level.OK, f"{address} leads the application to the primary"
         elif session.answered:
             level, text = Level.CRITICAL, f"through {address}: {session.reason}"
         else:

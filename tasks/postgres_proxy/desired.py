@@ -15,7 +15,7 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.postgres_proxy import values
 
-WRITES = "select pg_is_in_recovery(), txid_current()"
+PRIMARY = "select pg_is_in_recovery(), current_setting('default_transaction_read_only')"
 """Says where it was answered, and only a primary can answer it: a new transaction number is a write."""
 ANSWER_SECONDS = 3.0
 _IN_HAPROXY = "/usr/local/etc/haproxy"
@@ -131,7 +131,7 @@ def login_at(port: int) -> Callable[[Site, str], PostgresLogin]:
 
 
 def login(site: Site, name: str, address: str, port: int) -> PostgresLogin:
-    """Return a login as the application, with a statement that only a primary can answer."""
+    """Return a login as the application, with a question that a primary answers in another way than a replica."""
     return PostgresLogin(
         name,
         address,
@@ -140,5 +140,5 @@ def login(site: Site, name: str, address: str, port: int) -> PostgresLogin:
         site.secret("POSTGRES_DB").reveal(),
         port=port,
         timeout=ANSWER_SECONDS,
-        statement=WRITES,
+        statement=PRIMARY,
     )

@@ -19,13 +19,14 @@ from tasks.postgres_proxy.values import (
 
 PORTS = (POSTGRES_PORT, POOL_PORT)
 CONTAINERS = (f"container:{HAPROXY}", f"container:{PGBOUNCER}")
-_NOT_IN_RECOVERY = "f"
+_NO, _OFF = "f", "off"
+"""How PostgreSQL says a boolean, and a setting."""
 _MARK = "    description "
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a real login and a write through one port came to."""
+    """What a real login through one port came to, and where it led."""
 
     works: bool
     answered: bool
@@ -110,8 +111,10 @@ def session_of(answer: Answer) -> Session:
     if not answer.value["accepted"]:
         return Session(False, True, answer.value["reason"])
     row = answer.value["row"]
-    if row[:1] != [_NOT_IN_RECOVERY]:
+    if row[:1] != [_NO]:
         return Session(False, True, "it leads to a replica")
+    if row[1:] != [_OFF]:
+        return Session(False, True, "it leads to a server that takes no writes")
     return Session(True, True)
 
 

@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.site.module import Entrance, Module
 from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
-from tasks.redis_proxy.desired import describe, write_at
+from tasks.redis_proxy.desired import describe, role_at
 from tasks.redis_proxy.drill import DRILL
 from tasks.redis_proxy.members import up, virgin, wrong
 from tasks.redis_proxy.parameters import PARAMETERS
@@ -28,7 +28,7 @@ MODULE = Module(
     least_up=1,
     virgin=virgin,
     topology=topology,
-    entrances=(Entrance(REDIS_PORT, write_at, wrong, "the master takes writes"),),
+    entrances=(Entrance(REDIS_PORT, role_at, wrong, "the master answers"),),
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,

@@ -62,7 +62,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "redis-proxy.write",
-        "an application writes through this host",
+        "this host leads an application to the master",
         "An application that comes to this host gets an error.",
         "kbz health redis redis-proxy",
         follows_here=(
@@ -74,7 +74,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "redis-proxy.balancer",
-        "an application writes through the provider's load balancer",
+        "the provider's load balancer leads an application to the master",
         "The official endpoint does not lead where it should, seen from this host.",
         "kbz lb check; kbz lb show",
         levels=(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.services.entries import first_reason
-from tasks.redis_proxy.members import CFG, Proxy, proxies, wrong
+from tasks.redis_proxy.members import CFG, Proxy, Way, proxies
 from tasks.redis_proxy.values import PROGRAM, REDIS_PORT, STALE_AFTER, UNIT, WATCHER
 
 _ALIKE = (
@@ -147,21 +147,25 @@ def _listens(proxy: Proxy) -> Finding:
 
 
 def _write(proxy: Proxy) -> Finding:
-    check, reason = "redis-proxy.write", wrong(proxy.write)
-    if reason:
-        text = f"an application can not write through {REDIS_PORT}: {reason}"
+    check, way = "redis-proxy.write", proxy.master
+    if way.wrong:
+        text = f"an application cannot write through {REDIS_PORT}: {way.wrong}"
         return Finding(check, Level.CRITICAL, text, proxy.host)
-    return Finding(check, Level.OK, f"an application writes through {REDIS_PORT}", proxy.host)
+    return Finding(check, Level.OK, _proven(str(REDIS_PORT), way), proxy.host)
+
+
+def _proven(place: str, way: Way) -> str:
+    return f"a write through {place} works" if way.written else f"{place} leads to the master"
 
 
 def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
     """The provider's load balancers are not ours: silence is a warning, a wrong answer is not."""
     findings = []
-    for address, answer in proxy.balancers:
-        reason = wrong(answer)
+    for address, way in proxy.balancers:
+        reason = way.wrong
         if not reason:
-            level, text = Level.OK, f"an application writes through {address}"
-        elif answer.known:
+            level, text = Level.OK, _proven(address, way)
+        elif way.answered:
             level, text = Level.CRITICAL, f"through {address}: {reason}"
         else:
             level, text = Level.WARN, f"{address} does not answer from here: {reason}"

@@ -21,6 +21,8 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis_proxy import values
 
+REPLICATION = ("INFO", "replication")
+"""What a node is asked for its role."""
 _INSIDE = "/usr/local/etc/haproxy"
 
 
@@ -108,19 +110,29 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
             )
             for member in site.members(values.REDIS_GROUP)
         ),
-        _write(site, "redis-proxy.write", "127.0.0.1", server.name),
+        *_way(site, "redis-proxy", "127.0.0.1", server.name),
         *(
-            _write(site, f"redis-balancer.{entry.address}", str(entry.address), server.name)
+            reading
             for entry in site.catalogue.virtual_addresses
             if values.GROUP in entry.targets and values.REDIS_PORT in entry.ports
+            for reading in _way(
+                site, f"redis-balancer.{entry.address}", str(entry.address), server.name
+            )
         ),
     )
 
 
-def write_at(site: Site, address: str) -> RedisWrite:
-    """Return the write that `kbz lb check` makes at an address."""
-    return _write(site, f"write at {address}", address, "controller")
+def role_at(site: Site, address: str) -> RedisQuery:
+    """Return what `kbz lb check` asks at an address."""
+    return _role(site, f"role at {address}", address)
 
 
-def _write(site: Site, name: str, address: str, who: str) -> RedisWrite:
-    return RedisWrite(name, address, values.REDIS_PORT, values.password(site), f"kbz:probe:{who}")
+def _way(site: Site, name: str, address: str, who: str) -> tuple[RedisQuery, RedisWrite]:
+    """Return both proofs that an address leads to the master: its own word, and where a probe may be, a write."""
+    key, password = f"kbz:probe:{who}", values.password(site)
+    write = RedisWrite(f"{name}:write", address, values.REDIS_PORT, password, key)
+    return _role(site, f"{name}:role", address), write
+
+
+def _role(site: Site, name: str, address: str) -> RedisQuery:
+    return RedisQuery(name, address, values.REDIS_PORT, (REPLICATION,), values.password(site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
 from keybuzz.model.services.haproxy import addresses_up, information
+from tasks.redis_proxy.desired import REPLICATION
 from tasks.redis_proxy.values import BACKEND, CONFIGURATION, HAPROXY, REDIS_PORT, UNIT
 
 CONTAINER = f"container:{HAPROXY}"
@@ -47,8 +49,19 @@ class Proxy:
     listeners: tuple[str, ...] | None
     clients: int | None
     heartbeat: Heartbeat
-    write: Answer
-    balancers: tuple[tuple[str, Answer], ...]
+    master: Way
+    balancers: tuple[tuple[str, Way], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What proves that an address leads to the master."""
+
+    written: bool
+    """A probe was written through it; without one, the node's own word has to do."""
+    answered: bool
+    wrong: str
+    """Why it does not; empty when it does."""
 
 
 def proxies(live: Live) -> dict[str, Proxy]:
@@ -75,13 +88,27 @@ def virgin(live: Live) -> bool:
 
 
 def wrong(answer: Answer) -> str:
-    """Return why a write did not come to the master; empty when it did."""
+    """Return why what answered, to a write or to the question for its role, is not the master; empty when it is."""
     if not answer.known:
         return answer.problem
-    if not answer.value["accepted"]:
-        return str(answer.value["reason"])
-    role = answer.value["role"]
+    reason, role = _heard(answer.value)
+    if reason:
+        return reason
     return "" if role == "master" else f"it leads to a node that says role:{role or '?'}"
+
+
+def _heard(value: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why the node did not do what it was asked, and what it says it is."""
+    if "replies" not in value:
+        return "" if value["accepted"] else str(value["reason"]), str(value["role"])
+    found = value["replies"].get(" ".join(REPLICATION), {})
+    return str(value["denied"] or found.get("error", "")), str(found.get("role", ""))
+
+
+def _way(view: HostView, name: str) -> Way:
+    written = view.answers.get(f"{name}:write")
+    answer = written or view.answer(f"{name}:role")
+    return Way(written is not None, answer.known, wrong(answer))
 
 
 def _proxy(host: str, view: HostView) -> Proxy:
@@ -104,11 +131,11 @@ def _proxy(host: str, view: HostView) -> Proxy:
         listeners=listeners,
         clients=ports.value["connections"].get(str(REDIS_PORT)) if ports.known else None,
         heartbeat=_heartbeat(view),
-        write=view.answer("redis-proxy.write"),
+        master=_way(view, "redis-proxy"),
         balancers=tuple(
-            (name.removeprefix("redis-balancer."), answer)
-            for name, answer in view.answers.items()
-            if name.startswith("redis-balancer.")
+            (name.removeprefix("redis-balancer.").removesuffix(":role"), _way(view, name[:-5]))
+            for name in view.answers
+            if name.startswith("redis-balancer.") and name.endswith(":role")
         ),
     )
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from keybuzz.model.core.live import Live
 from keybuzz.model.services.entries import Entries
 from tasks.redis_proxy.checks import misled, not_carrying, not_good
-from tasks.redis_proxy.members import proxies, up, wrong
+from tasks.redis_proxy.members import proxies, up
 
 
 def _serving(live: Live) -> frozenset[str]:
-    """Return the hosts through which an application writes now.
+    """Return the hosts that lead an application to the master now.
 
     One that takes sessions and leads nowhere is none of them. Two such hosts would wait for each other.
     """
     found = proxies(live)
-    return frozenset(host for host in up(live) if not wrong(found[host].write))
+    return frozenset(host for host in up(live) if not found[host].master.wrong)
 
 
 def _started(live: Live) -> frozenset[str]:

@@ -23,6 +23,7 @@ from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change, State
@@ -97,7 +98,7 @@ def main() -> None:
     configuration = read_configuration(Path(config))
     site = load_site(configuration)
     enter_lab(site)
-    nornir = make_nornir(configuration, site)
+    nornir = make_nornir(configuration, site, Access.CHANGE)
     journal = Journal(site.settings.state / "journal.sqlite")
     space = Workspace(site, nornir, journal, lambda event: None, "kbz bench")
     values = {name: setting(name) for name in SETTINGS}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -41,6 +42,7 @@ class Api:
         """Return status and parsed answer; AgentError when nobody answers."""
         from http.client import HTTPException
 
+        sys.audit("kbz.http", method, path)
         data = None if body is None else json.dumps(body)
         headers = {} if body is None else {"Content-Type": kind}
         try:

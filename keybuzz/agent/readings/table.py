@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
+from keybuzz.agent.guard import access
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -20,10 +22,21 @@ _LARGEST_ANSWER = 1 << 20
 
 
 def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return {"value": …} or {"problem": why}."""
-    if query["kind"] in _NETWORK:
+    """Return {"value": …} or {"problem": why}, which may be that the session must not go so far."""
+    kind = query["kind"]
+    if kind in _NOT_ONLY_LOOKS:
+        try:
+            access.require(context.channel.access, needed(kind), f"the reading `{kind}`")
+        except AgentError as error:
+            return {"problem": error.what}
+    if kind in _NETWORK:
         return ask(query)
-    return _caught(lambda: _HOST[query["kind"]](query, context))
+    return _caught(lambda: _HOST[kind](query, context))
+
+
+def needed(kind: str) -> str:
+    """Return how far a session must go to be answered a reading of this kind."""
+    return _NOT_ONLY_LOOKS.get(kind, access.LOOK)
 
 
 def ask(query: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +187,7 @@ def _pod_network(query: dict[str, Any], context: Context) -> Any:
 def _socket(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.wire import http
 
+    sys.audit("kbz.socket", query["question"])
     until = time.monotonic() + query["timeout"]
     blocks, size = [], 0
     with http.connect_unix(query["path"], query["timeout"]) as connection:
@@ -240,3 +254,13 @@ _HOST = {
     "k3s": _k3s,
     "pod-network": _pod_network,
 }
+
+_NOT_ONLY_LOOKS = {
+    "redis-write": access.PROBE,
+    "patroni-login": access.PROBE,
+    "galera-position": access.CHANGE,
+}
+"""Kinds that do more than look. One that is missing here is stopped where it writes (keybuzz.agent.guard.looks)."""
+
+KINDS = frozenset({*_NETWORK, *_HOST})
+"""Every kind of reading that there is."""

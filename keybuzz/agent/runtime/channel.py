@@ -6,6 +6,7 @@ import os
 import select
 from _thread import allocate_lock
 
+from keybuzz.agent.guard.access import LOOK
 from keybuzz.agent.runtime import ending
 from keybuzz.agent.runtime.frames import (
     BYTES,
@@ -42,6 +43,16 @@ class Channel:
         self._write_lock = allocate_lock()
         self._request: object = None
         self._uploading = False
+        self.access = LOOK
+        """How far the session may go (keybuzz.agent.guard.access); as little as there is until it is opened."""
+
+    def opening(self) -> dict[str, Any]:
+        """Return the terms in the first frame, which fixes what the session is for."""
+        kind, payload = self._frames.take()
+        terms = parse_json(payload).get("open") if kind == JSON else None
+        if not isinstance(terms, dict):
+            raise FrameError("the session was not opened: the first frame has no `open`")
+        return terms
 
     def event(self, event: dict[str, Any]) -> None:
         """Tell the controller something while the request still runs."""

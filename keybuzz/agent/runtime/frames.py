@@ -3,7 +3,8 @@
 A frame is one byte of kind (`J` a JSON object, `B` raw bytes), four bytes of length (big-endian)
 and the payload. A conversation on these frames:
 
-    agent       {"hello": {"protocol": 1, "pid": 4711, "python": "3.11.2", "machine": {…}}}
+    controller  {"open": {"access": "look"}}; no request of the session goes further than this
+    agent       {"hello": {"protocol": 2, "access": "look", "pid": 4711, "python": "3.11.2", "machine": {…}}}
     controller  {"id": 1, "op": "exec", …}; with "upload": true, B frames follow, the last one empty
     agent       any number of {"id": 1, "event": {…}} and B frames, then exactly one of
                 {"id": 1, "result": {…}} and {"id": 1, "error": {"what": "…", "hint": "…"}}
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 JSON = b"J"
 BYTES = b"B"
 HEADER_SIZE = 5

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 import time
 
 from keybuzz.agent.runtime.ending import CLEANUPS
@@ -120,6 +121,7 @@ class Docker:
         user: str = "",
     ) -> tuple[int, bytes, bytes]:
         """Run a command inside a running container; secrets go through stdin only."""
+        sys.audit("kbz.container", argv, stdin)
         deadline = time.monotonic() + timeout
         options = {
             "AttachStdin": True,

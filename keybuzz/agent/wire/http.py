@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 
 from keybuzz.agent.runtime.errors import AgentError
@@ -72,6 +73,7 @@ def send_request(
     body: bytes | Iterable[bytes] = b"",
 ) -> None:
     """Send a request; a body that is not bytes is streamed in chunks of HTTP/1.1."""
+    sys.audit("kbz.http", method, path)
     streamed = not isinstance(body, bytes)
     version = "1.1" if streamed else "1.0"
     sent = {"Host": "kbz", "Connection": "close", **headers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 
 from keybuzz.agent.runtime.errors import AgentError
@@ -94,6 +95,7 @@ class Connection:
 
         `timeout` is in seconds for the whole answer, the connection's own when it is None.
         """
+        sys.audit("kbz.mysql", statement)
         self._begin(self._timeout if timeout is None else timeout)
         self._sequence = 0
         self._send(_QUERY + statement.encode())

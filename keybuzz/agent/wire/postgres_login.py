@@ -10,8 +10,10 @@ import hashlib
 import hmac
 import os
 import struct
+import sys
 import time
 
+from keybuzz.agent.guard.questions import READ_ONLY
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http
 
@@ -65,9 +67,14 @@ class _Login:
         return answer
 
     def _first_row(self, statement: str) -> list[str]:
-        """Run a statement and return its first row as texts; AgentError says why the server did not."""
+        """Ask with a SELECT and return its first row as texts; AgentError says why the server did not.
+
+        In a transaction that only reads: no row is written, and no transaction id is taken.
+        """
         self._until_ready()
-        text = statement.encode() + b"\0"
+        asked = f"{READ_ONLY} {statement}; COMMIT"
+        sys.audit("kbz.postgres", asked)
+        text = asked.encode() + b"\0"
         self._connection.sendall(b"Q" + struct.pack(">I", len(text) + 4) + text)
         rows = self._until_ready()
         return rows[0] if rows else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from keybuzz.agent.runtime.errors import AgentError
@@ -64,6 +65,7 @@ class Connection:
 
     def call(self, *words: str, timeout: float = TIMEOUT) -> Reply:
         """Send one command and return its answer; RedisError when that is an error."""
+        sys.audit("kbz.redis", *words)
         parts = [word.encode() for word in words]
         frame = [b"*%d\r\n" % len(parts)]
         frame += [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]

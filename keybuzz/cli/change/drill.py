@@ -9,6 +9,7 @@ import click
 
 from keybuzz.cli.support.context import format_option, print_document, workspace
 from keybuzz.cli.support.offers import host_words, module_words
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.reports.drill import DrillReport, Scenario
 
@@ -66,7 +67,7 @@ def drill(
     request = DrillRequest(name, chosen, host, every_node, wait)
     with (
         home_network() as home,
-        workspace(quiet=form == "json") as work,
+        workspace(Access.CHANGE, quiet=form == "json") as work,
         stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
     ):
         report = run_drill(work, request, faults_of(work.site, home))

@@ -6,6 +6,7 @@ import click
 
 from keybuzz.cli.support.context import limit_option, workspace
 from keybuzz.cli.support.output import document_format, show_document
+from keybuzz.model.core.access import Access
 
 
 @click.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -31,7 +32,7 @@ def execute(
     from keybuzz.report.text.execution import execution_document, execution_text
 
     act = look_everywhere if looks else execute_everywhere
-    with workspace(quiet=form == "json") as work:
+    with workspace(Access.CHANGE, quiet=form == "json") as work:
         results = act(work, limit, command, timeout)
     show_document(
         form,

@@ -20,6 +20,7 @@ from keybuzz.cli.support.context import (
 from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import give_out, report_format, show_answer
+from keybuzz.model.core.access import Access
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def look(
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
     time.sleep(random.uniform(0, jitter))
-    with workspace(quiet=only_new or form != "text") as work:
+    with workspace(Access.LOOK, quiet=only_new or form != "text") as work:
         selected = work.select(named, limit)
         report = compare(work, DriftRequest(chosen, selected, all_modules(), deadline))
     if only_new and form == "text" and report.drift is not None:

@@ -10,6 +10,7 @@ from keybuzz.cli.support import watching
 from keybuzz.cli.support.context import limit_option, show, workspace
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import output_place, report_format
+from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
     from keybuzz.model.reports.report import Report
@@ -42,11 +43,12 @@ def health(
     chosen, named = choose(names), named_only(names)
     if watch:
         watching.require_screen(form, output_place())
-    with workspace(quiet=watch or form != "text") as work:
+    access = Access.PROBE if deep else Access.LOOK
+    with workspace(access, quiet=watch or form != "text") as work:
         selected = work.select(named, limit)
 
         def judged() -> Report:
-            report = look(work, "health", chosen, selected)
+            report = look(work, "health", chosen, selected, access)
             asked = concerned(chosen, work.site, selected)
             return with_probes(work, report, asked) if deep else report
 

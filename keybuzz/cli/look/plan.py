@@ -9,6 +9,7 @@ import click
 from keybuzz.cli.support.context import limit_option, show, workspace
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import report_format
+from keybuzz.model.core.access import Access
 
 
 @click.command()
@@ -30,7 +31,7 @@ def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, for
     chosen, named = choose(names), named_only(names)
     if out is not None:
         require_place(out)
-    with workspace(quiet=form != "text") as work:
+    with workspace(Access.LOOK, quiet=form != "text") as work:
         selected = work.select(named, limit)
         report = look(work, "plan", chosen, selected)
     if out is not None:

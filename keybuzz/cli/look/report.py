@@ -11,6 +11,7 @@ import click
 from keybuzz.cli.support.context import limit_option, load_inventory, workspace
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import require_place, write_whole
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
-    with workspace(quiet=False) as work:
+    with workspace(Access.LOOK, quiet=False) as work:
         found = look(work, "health", chosen, work.select(named, limit))
         write_whole(page, _memory(work.site, last).page_with(report_document(found), None))
     return int(found.exit_code)

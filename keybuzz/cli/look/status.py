@@ -9,6 +9,7 @@ import click
 from keybuzz.cli.support import watching
 from keybuzz.cli.support.context import limit_option, workspace
 from keybuzz.cli.support.output import output_place, report_format, show_answer
+from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
     from keybuzz.model.reports.status import Status
@@ -36,7 +37,7 @@ def status(
     chosen, named = choose(names), named_only(names)
     if watch:
         watching.require_screen(form, output_place())
-    with workspace(quiet=watch or form != "text") as work:
+    with workspace(Access.LOOK, quiet=watch or form != "text") as work:
         selected = work.select(named, limit)
         if watch:
             return watching.watch(lambda: _look(look(work, chosen, selected)), every)

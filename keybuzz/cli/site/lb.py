@@ -6,6 +6,7 @@ import click
 
 from keybuzz.cli.support.context import pass_inventory_site, workspace
 from keybuzz.cli.support.output import document_format, report_format, show_answer, show_document
+from keybuzz.model.core.access import Access
 from keybuzz.site.site import Site
 
 
@@ -40,7 +41,7 @@ def check(form: str) -> int:
     from keybuzz.report.page.sheets import sheet_of_probes
     from keybuzz.report.text.load_balancer import check_document, check_text
 
-    with workspace(quiet=True) as work:
+    with workspace(Access.LOOK, quiet=True) as work:
         probes = look(work.site, all_modules())
     return show_answer(
         form,

@@ -20,6 +20,7 @@ from keybuzz.cli.support.context import (
 )
 from keybuzz.cli.support.output import document_format, report_format, show_answer, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
+from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
     from keybuzz.site.credentials.file import StoreProblem
@@ -150,7 +151,7 @@ def stray(limit: tuple[str, ...], form: str) -> int:
     from keybuzz.report.page.sheets import sheet_of_copies
     from keybuzz.report.text.secret_copies import copies_document, copies_text
 
-    with workspace(quiet=form != "text") as work:
+    with workspace(Access.LOOK, quiet=form != "text") as work:
         report = find_copies(work, limit)
     return show_answer(
         form,

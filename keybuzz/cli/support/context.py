@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from keybuzz.cli.support.offers import limit_words
+from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -116,29 +117,33 @@ def holding(state: Path, servers: Iterable[Server]) -> Iterator[None]:
 @contextmanager
 def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
     """Yield a workspace for a verb that changes hosts: the first Ctrl-C lets the steps at work end."""
-    with workspace(quiet=quiet) as made, _first_interrupt_stops(made):
+    with workspace(Access.CHANGE, quiet=quiet) as made, _first_interrupt_stops(made):
         yield made
 
 
 @contextmanager
-def workspace(*, quiet: bool) -> Iterator[Workspace]:
+def workspace(access: Access, *, quiet: bool) -> Iterator[Workspace]:
     """Yield a workspace; its connections are closed at the end. The lab is entered when it is the target.
+
+    No connection goes beyond `access`: with Access.LOOK the hosts themselves refuse whatever would change them.
 
     Ctrl-C is KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
     """
-    with _workspace(enter_lab, quiet=quiet) as made:
+    with _workspace(enter_lab, access, quiet=quiet) as made:
         yield made
 
 
 @contextmanager
 def workspace_without_hosts() -> Iterator[Workspace]:
     """Yield a workspace for a verb that asks no host: it needs no lab to be there, and reaches none."""
-    with _workspace(lambda site: None, quiet=True) as made:
+    with _workspace(lambda site: None, Access.LOOK, quiet=True) as made:
         yield made
 
 
 @contextmanager
-def _workspace(enter: Callable[[Site], None], *, quiet: bool) -> Iterator[Workspace]:
+def _workspace(
+    enter: Callable[[Site], None], access: Access, *, quiet: bool
+) -> Iterator[Workspace]:
     from keybuzz.engine.catalogue import settled
     from keybuzz.engine.memory.journal import Journal
     from keybuzz.engine.nornir import make_nornir
@@ -151,7 +156,7 @@ def _workspace(enter: Callable[[Site], None], *, quiet: bool) -> Iterator[Worksp
     progress = _Progress(quiet)
     made = Workspace(
         site,
-        make_nornir(configuration, site),
+        make_nornir(configuration, site, access),
         Journal(site.settings.state / "journal.sqlite"),
         progress,
         _command(),

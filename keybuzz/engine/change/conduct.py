@@ -29,6 +29,7 @@ from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError, StoppedError
 from keybuzz.model.core.live import Gate, Stage
 from keybuzz.model.core.outcome import Outcome
@@ -221,11 +222,12 @@ class Conductor:
 
     def _glance(self, module: Module, before: Snapshot) -> Snapshot:
         """Read one module again, and keep the rest: a gate asks often, and asks for nothing else."""
-        self.last = before.with_newer(observe(self.nornir, only(self.descriptions, module.name)))
+        asked = only(self.descriptions, module.name)
+        self.last = before.with_newer(observe(self.nornir, asked, Access.CHANGE))
         return self.last
 
     def _read(self) -> Snapshot:
-        self.last = observe(self.nornir, self.descriptions)
+        self.last = observe(self.nornir, self.descriptions, Access.CHANGE)
         return self.last
 
     def _with_carried(self, stage: Stage, snapshot: Snapshot) -> Snapshot:

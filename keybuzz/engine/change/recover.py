@@ -22,6 +22,7 @@ from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.reports.report import Report
@@ -124,7 +125,7 @@ def _decide(
 
 def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
     """Look again: whoever typed the name may have taken an hour for it."""
-    conductor.last = observe(workspace.nornir, conductor.descriptions)
+    conductor.last = observe(workspace.nornir, conductor.descriptions, Access.CHANGE)
     module = conductor.modules[0]
     live = conductor.view(conductor.last).live(module, workspace.site)
     if recovery.halt(live) is not None:

@@ -8,6 +8,7 @@ from keybuzz.engine.events import GateHeld, GateWaiting
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError, StoppedError
 from keybuzz.model.host.login import refusal
 from keybuzz.site.module import Description, Module, Rotation
@@ -45,7 +46,7 @@ def _not_proven(workspace: Workspace, module: Module, rotation: Rotation) -> str
         )
         for server in site.members(module.group)
     }
-    snapshot = observe(workspace.nornir, described)
+    snapshot = observe(workspace.nornir, described, Access.CHANGE)
     for host, reason in sorted(snapshot.unreachable.items()):
         return f"{host}: {reason}"
     for host, observation in sorted(snapshot.observations.items()):

@@ -18,6 +18,7 @@ from keybuzz.engine.drill.trial import Sight
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import HostView, Live
@@ -52,7 +53,7 @@ class HostGround:
         """Ask all hosts; not the victim when it is silent, because nobody would answer for a long time."""
         hidden = victim if silent else ""
         asked = {host: found for host, found in self.descriptions.items() if host != hidden}
-        seen = observe(self.workspace.nornir, asked)
+        seen = observe(self.workspace.nornir, asked, Access.CHANGE)
         if hidden:
             seen = replace(seen, unreachable={**seen.unreachable, hidden: _HELD_DOWN})
         live = self._live(self.module, seen)
@@ -165,7 +166,7 @@ class HostGround:
             work.stop,
             Freeze(frozenset(), NO_LIFT, work.site.settings.state / "first-installs"),
         )
-        conductor.stage(self.module, stage, observe(work.nornir, members))
+        conductor.stage(self.module, stage, observe(work.nornir, members, Access.CHANGE))
 
     def _hang_up(self, host: str) -> None:
         """Close the session: afterwards nobody is there to answer, and the next one begins anew."""

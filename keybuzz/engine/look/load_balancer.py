@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from keybuzz.agent.readings.table import ask
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.load_balancer import Balancer, Probe, Verdict
@@ -67,6 +68,7 @@ def _service(
 def _several(site: Site, entrance: Entrance, address: str, times: int) -> tuple[Verdict, str]:
     """Ask as often as told; one bad answer is enough."""
     question = entrance.ask(site, address)
+    assert question.needs is Access.LOOK, "a load balancer is only looked through"
     for number in range(1, times + 1):
         answer = Answer(question.name, **ask(question.query()))
         if wrong := answer.problem or entrance.wrong(answer):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, KbzError
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import Change, Plan, State
@@ -56,22 +57,29 @@ class Snapshot:
         return Snapshot(observations, {**away, **newer.unreachable})
 
 
-def probe(task: Task, descriptions: Mapping[str, HostDescription]) -> Result:
+def probe(task: Task, descriptions: Mapping[str, HostDescription], access: Access) -> Result:
     """Nornir task: the result is the host's Observation. One request, one reply."""
     from nornir.core.task import Result
 
     modules = descriptions[task.host.name].modules.values()
-    return Result(host=task.host, result=ask(task, modules))
+    return Result(host=task.host, result=ask(task, modules, access))
 
 
-def ask(task: Task, descriptions: Iterable[Description]) -> Observation:
-    """Ask the host about everything in the descriptions."""
+def ask(
+    task: Task, descriptions: Iterable[Description], access: Access = Access.LOOK
+) -> Observation:
+    """Ask the host about everything in the descriptions, but for readings that go beyond `access`."""
     site: Site = task.nornir.config.user_defined["site"]
     wanted = list(descriptions)
     resources = [
         r for description in wanted for r in (*description.resources, *description.cluster)
     ]
-    readings = [reading for description in wanted for reading in description.readings]
+    readings = [
+        reading
+        for description in wanted
+        for reading in description.readings
+        if access.allows(reading.needs)
+    ]
     opened = session(task)
     asked = time.time()
     reply = opened.request(
@@ -121,13 +129,19 @@ def only(descriptions: Mapping[str, HostDescription], module: str) -> dict[str, 
     }
 
 
-def observe(nornir: Nornir, descriptions: Mapping[str, HostDescription]) -> Snapshot:
-    """Ask all hosts of the descriptions at once; who does not answer is in `unreachable`."""
+def observe(
+    nornir: Nornir, descriptions: Mapping[str, HostDescription], access: Access = Access.LOOK
+) -> Snapshot:
+    """Ask all hosts of the descriptions at once; a host that does not answer is in `unreachable`.
+
+    Readings that go beyond `access` are left out: a gate, or `--deep`, asks for them by name.
+    """
     chosen = nornir.filter(filter_func=lambda host: host.name in descriptions)
     chosen.data.reset_failed_hosts()
     observations: dict[str, Observation] = {}
     unreachable: dict[str, str] = {}
-    for host, results in chosen.run(task=probe, descriptions=descriptions, on_failed=True).items():
+    done = chosen.run(task=probe, descriptions=descriptions, access=access, on_failed=True)
+    for host, results in done.items():
         error = results[0].exception
         if error is None:
             observations[host] = results[0].result

@@ -11,6 +11,7 @@ from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Plan
@@ -50,12 +51,20 @@ def describe_scope(
     return found
 
 
-def survey(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Survey:
-    """Ask every host once and judge: plan, findings and topologies of the modules."""
+def survey(
+    workspace: Workspace,
+    modules: tuple[Module, ...],
+    selected: frozenset[str],
+    access: Access = Access.LOOK,
+) -> Survey:
+    """Ask every host once and judge: plan, findings and topologies of the modules.
+
+    Nothing is written for it, not even by a verb that changes hosts afterwards, unless `access` goes further.
+    """
     descriptions = describe_scope(workspace, modules, selected)
     names = ", ".join(module.name for module in concerned(modules, workspace.site, selected))
     workspace.listen(events.Reading(len(descriptions), names))
-    snapshot = observe(workspace.nornir, descriptions)
+    snapshot = observe(workspace.nornir, descriptions, access)
     for host, reason in snapshot.unreachable.items():
         workspace.listen(events.HostLost(host, reason))
     return judge(workspace, modules, selected, descriptions, snapshot)

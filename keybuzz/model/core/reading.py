@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.core.access import Changes, Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.strays import StraySweep
@@ -17,7 +18,7 @@ from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 
 
 @dataclass(frozen=True, slots=True)
-class HttpGet:
+class HttpGet(Looks):
     """GET a URL of the host itself; the answer is {"status": int, "json": …}."""
 
     name: str
@@ -29,7 +30,7 @@ class HttpGet:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Command(Looks):
     """Run a command that only reads; the answer is {"exit_code": int, "stdout": str, "stderr": str}."""
 
     name: str
@@ -48,7 +49,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerCommand:
+class ContainerCommand(Looks):
     """Run a command inside a container; same answer as Command."""
 
     name: str
@@ -69,7 +70,7 @@ class ContainerCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerLog:
+class ContainerLog(Looks):
     """{"restarts", "stdout", "stderr"}: how often Docker has restarted a container, and its last lines."""
 
     name: str
@@ -87,7 +88,7 @@ class ContainerLog:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryListing:
+class DirectoryListing(Looks):
     """Names in a directory; the answer is {"there": bool, "names": [str]}."""
 
     name: str
@@ -99,7 +100,7 @@ class DirectoryListing:
 
 
 @dataclass(frozen=True, slots=True)
-class FileText:
+class FileText(Looks):
     """Text of a small file that holds no secret; the answer is {"text": str}."""
 
     name: str
@@ -111,7 +112,7 @@ class FileText:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretCopies:
+class SecretCopies(Looks):
     """Copies of credentials in files; the answer is {"copies": [{path, uid, gid, mode, names, current}], "truncated"}.
 
     The host compares: digests go there, and paths and names of variables come back, never content. The key is
@@ -146,7 +147,7 @@ class SecretCopies:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresLogin:
+class PostgresLogin(Looks):
     """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
 
     name: str
@@ -179,7 +180,7 @@ class PostgresLogin:
 
 
 @dataclass(frozen=True, slots=True)
-class PatroniLogin:
+class PatroniLogin(Probes):
     """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
 
     name: str
@@ -200,7 +201,7 @@ class PatroniLogin:
 
 
 @dataclass(frozen=True, slots=True)
-class SocketQuestion:
+class SocketQuestion(Looks):
     """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
 
     name: str
@@ -221,7 +222,7 @@ class SocketQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class TcpPorts:
+class TcpPorts(Looks):
     """Who listens on the host, and how many came; the answer is {"listeners": [str], "connections": {port: int}}.
 
     A listener is `address:port`, with `*` for every address of both families.
@@ -236,7 +237,7 @@ class TcpPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class MysqlQuery:
+class MysqlQuery(Looks):
     """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
 
     The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
@@ -270,7 +271,7 @@ class MysqlQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class GaleraPosition:
+class GaleraPosition(Changes):
     """How far the data of a stopped Galera node goes; only `kbz recover` asks.
 
     The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or ""}. Where
@@ -303,7 +304,7 @@ class GaleraPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class AmqpLogin:
+class AmqpLogin(Looks):
     """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
 
 
@@ -42,7 +43,7 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
-class StraySweep:
+class StraySweep(Looks):
     """Look for strays; the answer is {"containers", "units", "cron", "ports", "files", "problems", "truncated"}."""
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
 
 
@@ -27,7 +28,7 @@ class SystemLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class SystemLook:
+class SystemLook(Looks):
     """How the host is; the answer is keybuzz.agent.readings.system_look. One look, from the kernel's files."""
 
     name: str

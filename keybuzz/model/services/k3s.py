@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.content import Template
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey
@@ -17,7 +18,7 @@ API_PORT = 6443
 
 
 @dataclass(frozen=True, slots=True)
-class K3sLook:
+class K3sLook(Looks):
     """A reading: what the API of this server says of the cluster (fields: keybuzz.agent.readings.k3s)."""
 
     name: str
@@ -30,7 +31,7 @@ class K3sLook:
 
 
 @dataclass(frozen=True, slots=True)
-class PodNetwork:
+class PodNetwork(Looks):
     """A reading: whether each other node's pods can be reached from here, and what carries the way there.
 
     The answer is {"vxlan": bool, "interface", "mtu": int, "interface_mtu": int, "routes": {cidr: why not or ""}}.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 
@@ -31,7 +32,7 @@ class MinioAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class MinioLook:
+class MinioLook(Looks):
     """A reading: what a node says of the cluster (`mc admin info`) (fields: keybuzz.agent.readings.minio)."""
 
     name: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 
@@ -40,7 +41,7 @@ class RabbitmqAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class RabbitmqLook:
+class RabbitmqLook(Looks):
     """A reading: what a node says about itself and its cluster (fields: keybuzz.agent.readings.rabbitmq)."""
 
     name: str

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keybuzz.model.core.access import Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class RedisQuery:
+class RedisQuery(Looks):
     """Ask Redis or Sentinel over its own protocol, with commands that only read.
 
     The answer is {"denied": why or "", "replies": {command: parsed answer or {"error": text}}}; no password is in it.
@@ -37,7 +38,7 @@ class RedisQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class RedisWrite:
+class RedisWrite(Probes):
     """Write as an application does: a key that goes by itself after a minute.
 
     The answer is {"accepted": bool, "role": str, "reason": str}; `role` is what the node says of itself.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from keybuzz.model.core.access import Access
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.transport.link import AgentLink, Link, Target
 from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide
@@ -34,8 +36,10 @@ class SshLink(AgentLink):
 class SshShellLink(Link[Shell]):
     """Single commands over SSH, directly or through a bastion: no Python is needed there."""
 
-    def start(self, target: Target, hide: Hide, meeting: Meeting) -> Shell:
-        """See Link."""
+    def start(self, target: Target, access: Access, hide: Hide, meeting: Meeting) -> Shell:
+        """See Link. No agent watches what a command does, so that it needs a connection that may change."""
+        if access is not Access.CHANGE:
+            raise RefusedError("a session that only looks runs no commands", where=target.name)
         transport, release = _connect(target)
         from keybuzz.transport.ssh.client import shell
 

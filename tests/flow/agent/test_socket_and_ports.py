@@ -159,16 +159,17 @@ def test_the_first_row_of_a_statement_comes_back_as_texts() -> None:
     end = message(b"C", b"SELECT 2\0") + message(b"Z", b"I")
     server = Database(message(b"T", b"\0\0"), row("f", "742", None), row("t"), end)
     with answering(server.talk) as port:
-        found = login(port, "select pg_is_in_recovery(), txid_current(), null")
+        found = login(port, "select pg_is_in_recovery(), pg_backend_pid(), null")
     assert found == {"accepted": True, "reason": "", "row": ["f", "742", ""]}
-    assert server.statement.startswith(b"select pg_is_in_recovery()")
+    asked = b"BEGIN READ ONLY; select pg_is_in_recovery(), pg_backend_pid(), null; COMMIT\0"
+    assert server.statement == asked
 
 
 def test_a_statement_that_fails_is_a_problem_in_the_servers_own_words() -> None:
     refusal = b"SERROR\0C25006\0Mcannot assign TransactionIds during recovery\0\0"
     server = Database(message(b"E", refusal), message(b"Z", b"I"))
     with answering(server.talk) as port, pytest.raises(AgentError, match="during recovery"):
-        login(port, "select txid_current()")
+        login(port, "select pg_backend_pid()")
 
 
 def test_a_broken_row_is_no_row() -> None:

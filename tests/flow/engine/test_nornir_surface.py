@@ -12,6 +12,7 @@ from nornir.core.task import Result, Task
 
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action
@@ -32,7 +33,7 @@ def three(tmp_path: Path) -> Iterator[Fleet]:
 def nornir(three: Fleet) -> Nornir:
     """What `keybuzz.init()` returns, for the configuration in git, without entering the lab."""
     configuration = read_configuration(Path(__file__).parents[3] / "nornir_config.yaml")
-    return make_nornir(configuration, three.site)
+    return make_nornir(configuration, three.site, Access.CHANGE)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.nornir import make_nornir
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.resource import Resource
@@ -140,7 +141,7 @@ def local_nornir(
     configuration = replace(
         read_configuration(ROOT / "nornir_config.yaml"), connection=connection, workers=8
     )
-    nornir = make_nornir(configuration, site)
+    nornir = make_nornir(configuration, site, Access.CHANGE)
     # All of them are this machine, whatever its name and its addresses are.
     nornir.config.user_defined["meeting"] = Meeting()
     nornir = nornir.filter(filter_func=lambda host: host.name in hosts)

@@ -14,6 +14,7 @@ from nornir.core.configuration import Config
 from nornir.core.inventory import ConnectionOptions, Defaults, Host
 from nornir.core.plugins.connections import ConnectionPluginRegister
 
+from keybuzz.model.core.access import Access
 from keybuzz.transport.link import session_of
 from keybuzz.transport.session import Session
 from tests.flow.support.sshd import Server, running_with, until
@@ -24,6 +25,15 @@ LINKS = (*SSH_LINKS, "kbz_local")
 """Those that bring the agent."""
 SHELL_LINK = "kbz_ssh_shell"
 _MARKS = count(int(time.time()) % 100_000 * 1000)
+
+
+def may(access: Access) -> Config:
+    """Return a configuration whose connections go so far."""
+    return Config(user_defined={"access": access})
+
+
+MAY_CHANGE = may(Access.CHANGE)
+"""For sessions that run commands: without it a connection only looks."""
 
 
 def new_mark() -> str:
@@ -71,7 +81,7 @@ class Loopback:
 
     def session(self, link: str, **extras: str) -> Session:
         """Open a session as a task would."""
-        return session_of(self.host(link, **extras), link, Config())
+        return session_of(self.host(link, **extras), link, MAY_CHANGE)
 
 
 @dataclass(frozen=True, slots=True)

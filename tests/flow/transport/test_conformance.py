@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from nornir.core.configuration import Config
 from nornir.core.plugins.connections import ConnectionPluginRegister
 
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.link import session_of
 from keybuzz.transport.session import Session
-from tests.flow.support.connections import ROOT, SSH_LINKS, Loopback, Stubborn
+from tests.flow.support.connections import MAY_CHANGE, ROOT, SSH_LINKS, Loopback, Stubborn
 from tests.flow.support.sshd import parent_of, until
 
 MEBIBYTE = 1024 * 1024
@@ -92,7 +91,7 @@ def test_a_deadline_of_ours_ends_it_too(own_session: Session, stubborn: Stubborn
 
 def test_a_lost_link_ends_it_and_says_so(loopback: Loopback, link: str, stubborn: Stubborn) -> None:
     host = loopback.host(link)
-    session = session_of(host, link, Config())
+    session = session_of(host, link, MAY_CHANGE)
     agent = session.agent.pid
     kill = (parent_of(agent), signal.SIGKILL) if link in SSH_LINKS else (agent, signal.SIGTERM)
     with pytest.raises(ContactError) as caught:
@@ -105,7 +104,7 @@ def test_a_lost_link_ends_it_and_says_so(loopback: Loopback, link: str, stubborn
     with pytest.raises(ContactError) as again:
         session.execute(["true"], timeout=10)
     assert not again.value.inside_step
-    fresh = session_of(host, link, Config())
+    fresh = session_of(host, link, MAY_CHANGE)
     assert fresh.agent.pid != agent
     assert fresh.execute(["true"], timeout=10).exit_code == 0
 
@@ -131,9 +130,10 @@ def test_an_upload_that_nobody_reads_does_not_hide_the_end(
 CONTROLLER = """\
 import sys
 from importlib import import_module
+from tests.flow.support.connections import MAY_CHANGE
 module, name, port, extras, argv = eval(sys.argv[1])
 link = getattr(import_module(module), name)()
-link.open("127.0.0.1", "root", None, port, None, extras)
+link.open("127.0.0.1", "root", None, port, None, extras, MAY_CHANGE)
 link.connection.execute(argv, timeout=300)
 """
 
@@ -158,7 +158,7 @@ def test_a_killed_controller_leaves_nothing(
 
 def test_a_second_request_uses_the_same_agent(loopback: Loopback, link: str) -> None:
     host = loopback.host(link)
-    sessions = [session_of(host, link, Config()) for _ in range(2)]
+    sessions = [session_of(host, link, MAY_CHANGE) for _ in range(2)]
     parents = [session.execute(["sh", "-c", "echo $PPID"], timeout=10) for session in sessions]
     assert sessions[0] is sessions[1]
     assert {int(done.stdout) for done in parents} == {sessions[0].agent.pid}

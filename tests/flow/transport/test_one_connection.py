@@ -15,6 +15,7 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.nornir import make_nornir
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
@@ -61,7 +62,9 @@ def counted(tmp_path: Path) -> Iterator[Counted]:
         pinned = replace(site.settings, key_filename=server.key, known_hosts=server.known_hosts)
         site = replace(site, settings=pinned)
         configuration = replace(read_configuration(ROOT / "nornir_config.yaml"), workers=8)
-        nornir = make_nornir(configuration, site).filter(filter_func=lambda h: h.name in HOSTS)
+        nornir = make_nornir(configuration, site, Access.CHANGE).filter(
+            filter_func=lambda h: h.name in HOSTS
+        )
         nornir.config.user_defined["meeting"] = Meeting()  # all of them are this machine
         for host in nornir.inventory.hosts.values():
             host.hostname = "127.0.0.1"

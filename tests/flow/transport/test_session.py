@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 from keybuzz.agent.runtime.frames import CHUNK, json_frame
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.local import LocalLink
 from keybuzz.transport.session import Session
 from keybuzz.transport.stream import SocketStream
+from tests.flow.support.connections import MAY_CHANGE
 from tests.flow.support.sshd import running_with, until
 
-HELLO = json_frame({"hello": {"protocol": 1, "pid": 1, "python": "3.11.2"}})
+HELLO = json_frame({"hello": {"protocol": 2, "access": "change", "pid": 1, "python": "3.11.2"}})
 
 
 class Scripted:
@@ -37,7 +39,7 @@ class Scripted:
 
     def session(self, timeout: float = 10.0) -> Session:
         stream = SocketStream(self.near, lambda: self.near.shutdown(socket.SHUT_RDWR), lambda: "")
-        return Session(stream, where="db-01", timeout=timeout)
+        return Session(stream, where="db-01", timeout=timeout, access=Access.CHANGE)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def scripted() -> Iterator[Scripted]:
 @pytest.fixture
 def local() -> Iterator[Session]:
     link = LocalLink()
-    link.open("127.0.0.1", None, None, None, None, {"name": "install-01"})
+    link.open("127.0.0.1", None, None, None, None, {"name": "install-01"}, MAY_CHANGE)
     yield link.connection
     link.close()
 
@@ -66,13 +68,15 @@ def test_a_chatty_login_script_is_named(scripted: Scripted) -> None:
 
 
 def test_another_protocol_is_refused(scripted: Scripted) -> None:
-    scripted.say(json_frame({"hello": {"protocol": 2, "pid": 1, "python": "3"}}))
-    with pytest.raises(ContactError, match="protocol 1 was expected"):
+    scripted.say(json_frame({"hello": {"protocol": 1, "pid": 1, "python": "3"}}))
+    with pytest.raises(ContactError, match="protocol 2 was expected"):
         scripted.session()
 
 
 def test_an_old_python_is_refused(scripted: Scripted) -> None:
-    scripted.say(json_frame({"hello": {"protocol": 1, "pid": 1, "python": "3.9.18"}}))
+    scripted.say(
+        json_frame({"hello": {"protocol": 2, "access": "change", "pid": 1, "python": "3.9.18"}})
+    )
     with pytest.raises(ContactError, match=r"Python 3\.9\.18, which is too old") as caught:
         scripted.session()
     assert "3.10" in caught.value.hint
@@ -232,7 +236,8 @@ def test_the_agent_runs_on_every_python_of_the_hosts(version: str) -> None:
     if not shutil.which(python) or subprocess.run([python, "-V"], check=False).returncode:
         pytest.skip(f"{python} is not installed here")
     link = LocalLink()
-    link.open("127.0.0.1", None, None, None, None, {"name": "db-01", "python": python})
+    extras = {"name": "db-01", "python": python}
+    link.open("127.0.0.1", None, None, None, None, extras, MAY_CHANGE)
     try:
         assert link.connection.agent.python.startswith(version)
         assert link.connection.execute(["cat"], stdin="text", timeout=10).stdout == "text"

@@ -19,7 +19,7 @@ from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
 from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.shell import Shell
-from tests.flow.support.connections import SHELL_LINK, Loopback, Stubborn
+from tests.flow.support.connections import MAY_CHANGE, SHELL_LINK, Loopback, Stubborn
 from tests.flow.support.sshd import descendants, parent_of, until
 
 MEBIBYTE = 1 << 20
@@ -29,7 +29,7 @@ FIRST_WORDS = 6
 
 def open_shell(loopback: Loopback, config: Config | None = None, **extras: str) -> Shell:
     found: Shell = loopback.host(SHELL_LINK, **extras).get_connection(
-        SHELL_LINK, config or Config()
+        SHELL_LINK, config or MAY_CHANGE
     )
     return found
 
@@ -225,7 +225,9 @@ def test_no_python_is_needed(loopback: Loopback) -> None:
 
 def test_secrets_are_hidden_in_both_streams(loopback: Loopback) -> None:
     secret = Secret("planted", "planted-Kx81")
-    shell = open_shell(loopback, Config(user_defined={"redactor": Redactor((secret,))}))
+    shell = open_shell(
+        loopback, Config(user_defined={**MAY_CHANGE.user_defined, "redactor": Redactor((secret,))})
+    )
     done = shell.execute(["sh", "-c", "echo planted-Kx81; echo planted-Kx81 >&2"], timeout=10)
     assert "Kx81" not in done.stdout + done.stderr
     assert done.stdout != ""

@@ -143,9 +143,10 @@ SCRIPT = """
 from pathlib import Path
 from keybuzz.engine.change.execute import execute
 from keybuzz.engine.nornir import make_nornir
+from keybuzz.model.core.access import Access
 from keybuzz.site.load import load_site, read_configuration
 configuration = read_configuration(Path("nornir_config.yaml"))
-nornir = make_nornir(configuration, load_site(configuration))
+nornir = make_nornir(configuration, load_site(configuration), Access.CHANGE)
 done = nornir.run(task=execute, argv=("true",), timeout=5.0)
 print({results[0].exception.what for results in done.values()})
 """

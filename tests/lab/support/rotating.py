@@ -12,6 +12,7 @@ from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.workspace import Workspace
 from keybuzz.lab.network.namespace import enter
+from keybuzz.model.core.access import Access
 from keybuzz.site.load import load_site, read_configuration
 
 
@@ -51,7 +52,9 @@ def main(config: str, service: str, *lifted: str) -> int:
     assert site.settings.lab is not None
     enter(site.settings.lab)
     journal = Journal(site.settings.state / "journal.sqlite")
-    work = Workspace(site, make_nornir(configuration, site), journal, Teller(), "rotating")
+    work = Workspace(
+        site, make_nornir(configuration, site, Access.CHANGE), journal, Teller(), "rotating"
+    )
     words = RotateWords(service, 30, 300, lifted=tuple(lifted), reason=REASON if lifted else "")
     report = rotate(work, words)
     print(f"end {int(report.exit_code)} {report.error}", flush=True)

@@ -13,6 +13,7 @@ from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.workspace import Workspace
 from keybuzz.lab.network.namespace import enter
+from keybuzz.model.core.access import Access
 from keybuzz.site.load import load_site, read_configuration
 
 _LOCK = threading.Lock()
@@ -43,7 +44,7 @@ def main(config: str, module: str, limit: str) -> int:
     enter(site.settings.lab)
     work = Workspace(
         site,
-        make_nornir(configuration, site),
+        make_nornir(configuration, site, Access.CHANGE),
         Journal(site.settings.state / "journal.sqlite"),
         tell,
         "stepping",

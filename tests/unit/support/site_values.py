@@ -14,6 +14,7 @@ from nornir.core import Nornir
 
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.nornir import make_nornir
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
@@ -136,7 +137,7 @@ def memory_nornir(site: Site) -> Nornir:
         bastion="",
         workers=2,
     )
-    return make_nornir(configuration, site)
+    return make_nornir(configuration, site, Access.CHANGE)
 
 
 def described(site: Site, module: Module) -> dict[str, HostDescription]:

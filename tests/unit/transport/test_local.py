@@ -10,6 +10,7 @@ import pytest
 from keybuzz.engine import nornir
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.this_machine import Here, judge
+from keybuzz.model.core.access import Access
 from keybuzz.site.load import load_site
 from tests.unit.support.site_values import planted_configuration, real_servers
 
@@ -50,7 +51,7 @@ def test_only_the_server_that_we_run_on_is_local(
 ) -> None:
     configuration = replace(planted_configuration(tmp_path), connection="kbz_ssh")
     monkeypatch.setattr(nornir, "this_machine", lambda servers, lab: Here("install-01"))
-    made = make_nornir(configuration, load_site(configuration))
+    made = make_nornir(configuration, load_site(configuration), Access.CHANGE)
     hosts = made.inventory.hosts.items()
     local = [name for name, host in hosts if host["connection"] == "kbz_local"]
     assert local == ["install-01"]

@@ -12,6 +12,7 @@ from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from keybuzz.agent.kinds import Query, State
@@ -48,9 +49,18 @@ _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
 
 
-def _call(*argv: str, stdin: bytes = b"", hint: str = "iptables -S") -> str:
+_NO_LOCK = {"XTABLES_LOCKFILE": "/dev/null"}
+"""The older iptables makes the file of its lock even to list rules."""
+
+
+def _call(
+    *argv: str,
+    stdin: bytes = b"",
+    hint: str = "iptables -S",
+    env: Mapping[str, str] | None = None,
+) -> str:
     """Return what a program says; AgentError, which names its first two words, when it fails."""
-    done = run_child(argv, stdin=stdin, timeout=60)
+    done = run_child(argv, stdin=stdin, timeout=60, env=env)
     if done.exit_code != 0:
         text = (done.stderr + done.stdout).decode(errors="replace").strip()
         raise AgentError(f"{' '.join(argv[:2])} failed: {text}", hint)
@@ -95,7 +105,7 @@ def _policies(defaults: str) -> dict[str, str]:
 
 def _kernel() -> str:
     """Return the kernel's chains and rules, each on a line of its own between two line feeds."""
-    return "\n" + _call("iptables", "-S")
+    return "\n" + _call("iptables", "-S", env=_NO_LOCK)
 
 
 def _in_force(kernel: str, rules: str) -> bool:

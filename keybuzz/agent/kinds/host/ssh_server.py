@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from keybuzz.agent.guard.questions import PRIVATE_SSHD
 from keybuzz.agent.runtime import undo
 from keybuzz.agent.runtime.atomic import discard, replace, replacing
 from keybuzz.agent.runtime.children import run as run_child
@@ -21,8 +22,8 @@ _KEPT = "/run/kbz-undo-sshd.conf"
 
 def read_ssh_server(query: Query, context: Context) -> State:
     """Read what `sshd -T` says about the options, which is what sshd does."""
-    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-    done = run_child(["sshd", "-T"], timeout=10)
+    argv = ["sshd", "-T"] if os.path.isdir("/run/sshd") else PRIVATE_SSHD
+    done = run_child(argv, timeout=10)
     if done.exit_code != 0:
         raise AgentError(f"sshd -T fails: {done.stderr.decode(errors='replace').strip()}", "")
     effective = dict(
@@ -42,6 +43,7 @@ def write_ssh_server(order: Query, context: Context) -> None:
     script = _undo_script(path)
     with replacing(path, order["text"].encode()):
         undo.arm("ssh-server", script)
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     done = run_child(["sshd", "-t"], timeout=10)
     if done.exit_code != 0:
         # With the reload: sshd may run with an earlier change that nobody has confirmed.

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 
+from keybuzz.agent.guard.questions import READ_ONLY
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http
 
@@ -30,6 +31,11 @@ def _sql(order: Query, context: Context, statement: str, database: str = "postgr
         reason = stderr.decode(errors="replace").strip().splitlines()
         raise AgentError(f"PostgreSQL: {reason[0] if reason else f'psql ended with {code}'}", "")
     return stdout.decode().splitlines()
+
+
+def _ask(query: Query, context: Context, select: str, database: str = "postgres") -> list[str]:
+    """Return the lines of one SELECT, in a transaction that only reads and takes no transaction id."""
+    return _sql(query, context, f"{READ_ONLY}\n{select};\nCOMMIT;\n", database)
 
 
 def _require_leader(query: Query, context: Context) -> None:
@@ -58,7 +64,7 @@ def _catalogue(query: Query, context: Context) -> Any:
         "from pg_database))"
     )
     return context.once(
-        f"catalogue {query['url']}", lambda: json.loads("".join(_sql(query, context, statement)))
+        f"catalogue {query['url']}", lambda: json.loads("".join(_ask(query, context, statement)))
     )
 
 
@@ -97,7 +103,7 @@ def read_postgres_role(query: Query, context: Context) -> State:
 def write_postgres_role(order: Query, context: Context) -> None:
     """Create or alter the role; PostgreSQL gets a SCRAM verifier, so its log never sees the password."""
     name = order["name"]
-    exists = _sql(order, context, f"select 1 from pg_roles where rolname = {literal(name)}")
+    exists = _ask(order, context, f"select 1 from pg_roles where rolname = {literal(name)}")
     options = [
         "LOGIN",
         "REPLICATION" if order["replication"] else "NOREPLICATION",
@@ -123,7 +129,7 @@ def read_postgres_database(query: Query, context: Context) -> State:
 def write_postgres_database(order: Query, context: Context) -> None:
     """Create the database, or give it to its owner; a private one is closed to all other roles."""
     name, owner = identifier(order["name"]), identifier(order["owner"])
-    found = _sql(
+    found = _ask(
         order, context, f"select 1 from pg_database where datname = {literal(order['name'])}"
     )
     if found:
@@ -139,7 +145,7 @@ def read_postgres_extension(query: Query, context: Context) -> State:
     if query["database"] not in _catalogue(query, context)["databases"]:
         raise AgentError(f"database {query['database']} does not exist", "")
     statement = f"select extversion from pg_extension where extname = {literal(query['extension'])}"
-    rows = _sql(query, context, statement, query["database"])
+    rows = _ask(query, context, statement, query["database"])
     if not rows:
         return {"present": False, "attributes": {}}
     return {"present": True, "attributes": {"installed": True, "version": rows[0]}}

@@ -1,0 +1,131 @@
+"""What may be asked of programs and daemons by a session that only looks, word by word.
+
+A list of what is known to change nothing, never of what is known to change something: a question that is not here is
+refused until somebody has looked at it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from keybuzz.agent.guard.access import PROBE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Judge = Callable[..., str]
+
+PRIVATE_SSHD = (
+    *("unshare", "--mount", "sh", "-c"),
+    "mount -t tmpfs kbz /run && mkdir -m 755 /run/sshd && exec sshd -T",
+)
+"""sshd -T where no sshd runs: it wants a folder below /run, which lies in a mount that nothing else sees."""
+_EXACTLY = frozenset({("sshd", "-T"), ("iptables", "-S"), ("date", "+%s"), PRIVATE_SSHD})
+_PROGRAMS: dict[tuple[str, ...], frozenset[str]] = {
+    ("systemctl", "show"): frozenset({"--property"}),
+    ("systemctl", "list-units"): frozenset({"--failed", "--plain", "--no-legend"}),
+    ("journalctl", "-u"): frozenset({"-n", "-o", "--no-pager", "-q"}),
+}
+"""Programs with their first word, and the options that may follow it."""
+READ_ONLY = "BEGIN READ ONLY;"
+"""How everything begins that is asked of PostgreSQL: no row, and no transaction id, is written for it."""
+READ_ONLY_PSQL = ("env", "PGOPTIONS=-c default_transaction_read_only=on", "psql")
+"""How a command in PostgreSQL's container begins that only asks."""
+_READ_ONLY_SELECT = re.compile(re.escape(READ_ONLY) + r" select [^;]+; COMMIT", re.IGNORECASE)
+_BURNS = re.compile(r"(?i)\b(?:txid_current|pg_current_xact_id)\s*\(")
+"""Functions that take a new transaction id, in a transaction that only reads too."""
+_PSQL = ("psql", "-h", "/var/run/postgresql")
+_RABBITMQ = frozenset(
+    {
+        ("rabbitmqctl", "-q", "cluster_status", "--formatter", "json"),
+        ("rabbitmqctl", "-q", "export_definitions", "-", "--format", "json"),
+    }
+)
+_DOCKER_EXEC = re.compile(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
+"""Where Docker runs a program in a container: the program itself is judged before."""
+_PATRONI_LOGIN = re.compile(r"/config")
+_REDIS = frozenset({("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER")})
+_SENTINEL = frozenset({"MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM", "CONFIG"})
+_PROBE_KEY = "kbz:probe:"
+_SQL = ("SELECT ", "SHOW ")
+_SQL_WRITES = (" INTO ", " FOR UPDATE", " FOR SHARE", " LOCK IN ")
+_SOCKET = re.compile(r"show [a-z ]+")
+
+
+def judges(access: str) -> dict[str, Judge]:
+    """Return what judges each question of our clients; it returns what is wrong, or nothing."""
+    probe = access == PROBE
+    return {
+        "kbz.container": _container,
+        "kbz.http": lambda method, path: _http(method, path, probe=probe),
+        "kbz.redis": lambda *words: _redis(words, probe=probe),
+        "kbz.mysql": _mysql,
+        "kbz.postgres": _postgres,
+        "kbz.socket": _socket,
+    }
+
+
+def is_a_look(argv: Sequence[str]) -> bool:
+    """Return whether a program on the host only looks, with exactly these words."""
+    if tuple(argv) in _EXACTLY:
+        return True
+    options = _PROGRAMS.get((*argv[:2],))
+    if options is None:
+        return False
+    asked = {word.partition("=")[0] for word in argv[2:] if word.startswith("-")}
+    return asked <= options
+
+
+def _container(argv: Sequence[str], stdin: bytes) -> str:
+    words = tuple(argv)
+    only_asks = (
+        words in _RABBITMQ
+        or (words[:3] == _PSQL and stdin.startswith(READ_ONLY.encode()))
+        or (words[:3] == READ_ONLY_PSQL and _one_select(words[-2:]))
+    )
+    return "" if only_asks else f"to run `{' '.join(words)[:120]}` in a container"
+
+
+def _one_select(words: Sequence[str]) -> bool:
+    return words[0] == "-c" and words[1].startswith("SELECT ") and ";" not in words[1]
+
+
+def _http(method: str, path: str, *, probe: bool) -> str:
+    place = path.partition("?")[0]
+    asks = (
+        method == "GET"
+        or (method == "POST" and _DOCKER_EXEC.fullmatch(place))
+        or (probe and method == "PATCH" and _PATRONI_LOGIN.fullmatch(place))
+    )
+    return "" if asks else f"{method} {place}"
+
+
+def _redis(words: Sequence[str], *, probe: bool) -> str:
+    upper = tuple(word.upper() for word in words[:2])
+    asks = upper[:1] in _REDIS or upper in _REDIS
+    if upper[:1] == ("SENTINEL",):
+        asks = upper[1] in _SENTINEL and (upper[1] != "CONFIG" or words[2].upper() == "GET")
+    if probe and upper[0] in ("SET", "GET"):
+        asks = words[1].startswith(_PROBE_KEY)
+    return "" if asks else f"{' '.join(upper)} to Redis"
+
+
+def _mysql(statement: str) -> str:
+    words = " ".join(statement.upper().split())
+    asks = words.startswith(_SQL) and not any(word in words for word in _SQL_WRITES)
+    return "" if asks else f"the statement {_begin(statement)}"
+
+
+def _postgres(statement: str) -> str:
+    asks = _READ_ONLY_SELECT.fullmatch(statement) and not _BURNS.search(statement)
+    return "" if asks else f"the statement {_begin(statement)}"
+
+
+def _begin(statement: str) -> str:
+    """Return how a statement begins: further on may stand what nobody should read."""
+    return f"`{' '.join(statement.split()[:2])} …`"
+
+
+def _socket(question: str) -> str:
+    return "" if _SOCKET.fullmatch(question) else f"the order `{question[:60]}`"
