@@ -133,9 +133,9 @@ def _proxy(host: str, view: HostView) -> Proxy:
         heartbeat=_heartbeat(view),
         master=_way(view, "redis-proxy"),
         balancers=tuple(
-            (name.removeprefix("redis-balancer.").removesuffix(":role"), _way(view, name[:-5]))
-            for name in view.answers
-            if name.startswith("redis-balancer.") and name.endswith(":role")
+            (name.removeprefix("redis-balancer."), _way(view, name))
+            for name in dict.fromkeys(name.rpartition(":")[0] for name in view.answers)
+            if name.startswith("redis-balancer.")
         ),
     )
 

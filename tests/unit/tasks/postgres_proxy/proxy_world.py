@@ -167,7 +167,7 @@ class World:
         if node.refuses or (node.old_password and name == "login.6432"):
             reason = node.refuses or "password authentication failed"
             return Answer(name, {"accepted": False, "reason": reason})
-        return Answer(name, {"accepted": True, "reason": "", "row": ["f", "742"]})
+        return Answer(name, {"accepted": True, "reason": "", "row": ["f", "off"]})
 
     def _through(self) -> Answer:
         name = f"balancer.{BALANCER}"
@@ -175,7 +175,7 @@ class World:
             return Answer(name, {"accepted": False, "reason": "password authentication failed"})
         if self.balancer:
             return Answer(name, problem=self.balancer)
-        return Answer(name, {"accepted": True, "reason": "", "row": ["f", "742"]})
+        return Answer(name, {"accepted": True, "reason": "", "row": ["f", "off"]})
 
 
 def _states(host: str, *, present: bool) -> dict[str, State]:

@@ -121,7 +121,7 @@ class World:
 
     def _answers(self, node: Node) -> dict[str, Answer]:
         write = self._write(node)
-        through = Answer(f"redis-balancer.{BALANCER}", problem=self.balancer)
+        through = Answer(f"redis-balancer.{BALANCER}:write", problem=self.balancer)
         if not self.balancer:
             through = Answer(through.name, {"accepted": True, "role": "master", "reason": ""})
         ports = [f"{node.listens_on}:6379"] * node.runs(CONTAINER)
@@ -137,7 +137,7 @@ class World:
         return {answer.name: answer for answer in found}
 
     def _write(self, node: Node) -> Answer:
-        name = "redis-proxy.write"
+        name = "redis-proxy:write"
         if not node.runs(CONTAINER) or not node.routes:
             return Answer(name, problem="Connection reset by peer")
         role = "master" if node.routes[0] in self.named.values() else "slave"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,10 +97,33 @@ def test_a_heartbeat_that_can_not_be_read_is_critical(text: str) -> None:
 def test_a_write_that_ends_on_a_replica_is_critical() -> None:
     """A replica answers PONG, and the writes of applications were READONLY errors."""
     said = {"accepted": True, "role": "slave", "reason": ""}
-    live = answered(World.healthy().live(), "redis-proxy.write", said)
+    live = answered(World.healthy().live(), "redis-proxy:write", said)
     found = finding(live, "redis-proxy.write")
     assert found.level is Level.CRITICAL
     assert "it leads to a node that says role:slave" in found.message
+
+
+@pytest.mark.parametrize(
+    ("reply", "level", "said"),
+    [
+        ({"role": "master"}, Level.OK, "6379 leads to the master"),
+        ({"role": "slave"}, Level.CRITICAL, "says role:slave"),
+        ({"error": "ERR unknown"}, Level.CRITICAL, "ERR unknown"),
+        ({}, Level.CRITICAL, r"says role:\?"),
+    ],
+)
+def test_a_look_judges_by_the_nodes_own_word_and_writes_nothing(
+    reply: dict[str, str], level: Level, said: str
+) -> None:
+    live = World.healthy().live()
+    view = live.hosts["haproxy-01"]
+    role = Answer("redis-proxy:role", {"denied": "", "replies": {"INFO replication": reply}})
+    answers = {name: a for name, a in view.answers.items() if name != "redis-proxy:write"}
+    looked = replace(view, answers={**answers, role.name: role})
+    live = replace(live, hosts={**live.hosts, "haproxy-01": looked})
+    found = finding(live, "redis-proxy.write")
+    assert found.level is level
+    assert re.search(said, found.message)
 
 
 def test_the_load_balancer_may_be_silent_but_not_wrong() -> None:
@@ -106,7 +131,7 @@ def test_the_load_balancer_may_be_silent_but_not_wrong() -> None:
     world.balancer = "timed out"
     assert {level for _, _, level in bad(world.live())} == {Level.WARN}
     said = {"accepted": False, "role": "slave", "reason": "READONLY"}
-    live = answered(World.healthy().live(), "redis-balancer.10.0.0.10", said)
+    live = answered(World.healthy().live(), "redis-balancer.10.0.0.10:write", said)
     assert finding(live, "redis-proxy.balancer").level is Level.CRITICAL
 
 
