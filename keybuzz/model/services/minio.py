@@ -44,7 +44,7 @@ class MinioLook(Looks):
 
 
 @dataclass(frozen=True, slots=True)
-class MinioBuckets:
+class MinioBuckets(Looks):
     """A reading: the names of all buckets; the answer is {"buckets": [str]}."""
 
     name: str
