@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.services.rabbitmq import RabbitmqAccess
@@ -66,7 +67,7 @@ class RabbitmqAccount(Resource):
 
 
 @dataclass(frozen=True, slots=True)
-class RabbitmqNames:
+class RabbitmqNames(Looks):
     """A reading: the names of all users and vhosts; see keybuzz.agent.readings.rabbitmq_inside for the answer."""
 
     name: str
