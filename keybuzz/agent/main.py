@@ -33,6 +33,7 @@ OPERATIONS = {
 
 def serve() -> NoReturn:
     """Talk on the standard streams until they close. Never returns."""
+    ending.leave_no_core()
     channel = Channel(*_take_streams())
     for number in (signals.SIGTERM, signals.SIGHUP):
         signals.signal(number, lambda *_: ending.end(1))
@@ -46,7 +47,7 @@ def serve() -> NoReturn:
         answer = _answer(request, channel)
         try:
             channel.send({"id": request.get("id"), **answer})
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             channel.send({"id": request.get("id"), "error": describe(error)})
 
 

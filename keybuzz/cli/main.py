@@ -6,15 +6,17 @@ import gc
 import os
 import sys
 import threading
-from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 import click
 
+from keybuzz.cli.support.endings import end_alike, no_core_dumps
+from keybuzz.cli.support.lasting import make_streams_last, unsaid
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.visible import visible
 
 _OBJECTS_TO_A_COLLECTION = 50_000
 """Python's 700 would look through all that the imports made again and again: a tenth of a short command's time."""
@@ -94,13 +96,6 @@ class LazyGroup(click.Group):
             raise UsageError(f"there is no verb {args[0]}", hint=hint)
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # click would make it exit code 1. Whoever read has seen enough, as `| head` has.
-            return ExitCode.GOOD
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -135,13 +130,14 @@ def cli(context: click.Context, config: str) -> None:
 def main() -> None:
     """Entry point: errors become sentences on stderr, and every way out has its exit code."""
     gc.set_threshold(_OBJECTS_TO_A_COLLECTION)
+    make_streams_last()
+    no_core_dumps()
+    end_alike()
     code = _main(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            # Whoever wrote there has met it too and said so; Python would flush again at its end, with a traceback.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if (error := unsaid()) is not None:
+        _say(f"kbz: the answer could not be written to stdout: {error.strerror}")
+        code = code or ExitCode.FAILED
+    sys.stderr.flush()
     left = any(thread.name.startswith(UNHEARD_THREAD) for thread in threading.enumerate())
     if code == ExitCode.INTERRUPTED or left:
         # A thread that still connects could go on to its step; nothing may begin after Ctrl-C or a deadline.
@@ -153,14 +149,11 @@ def _main(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="kbz", standalone_mode=False)
     except click.ClickException as error:
-        with suppress(BrokenPipeError):
-            error.show()
+        error.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.GOOD
     except KbzError as error:
         _say(f"kbz: {error}")
         return error.code
@@ -174,9 +167,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def _say(sentence: str) -> None:
-    """Tell the user; when nobody reads any more, the exit code still says it."""
-    with suppress(BrokenPipeError):
-        click.echo(sentence, err=True)
+    click.echo(visible(sentence), err=True)
 
 
 def _configuration(arguments: list[str]) -> Path:

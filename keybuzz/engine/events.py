@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keybuzz.model.core.finding import Finding
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.visible import in_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class HostLost:
 
     host: str
     reason: str
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class StepEnded:
     what: str = ""
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        in_one_line(self, "what", "hint")
+
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
@@ -69,6 +76,9 @@ class Postponed:
     module: str
     reason: str
 
+    def __post_init__(self) -> None:
+        in_one_line(self, "reason")
+
 
 @dataclass(frozen=True, slots=True)
 class GateWaiting:
@@ -76,6 +86,9 @@ class GateWaiting:
 
     name: str
     reason: str
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "name", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,9 @@ class ImageWork:
     reference: str
     doing: str
 
+    def __post_init__(self) -> None:
+        in_one_line(self, "doing")
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -106,6 +122,9 @@ class Drilled:
     """A drill did, or waits for, something."""
 
     sentence: str
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "sentence")
 
 
 Event = (

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.redact import Redactor
+from keybuzz.model.core.visible import json_visible
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.parameters.own import HOOK_SECONDS
 
@@ -48,7 +50,7 @@ def hooks(root: Path, moment: str) -> tuple[Path, ...]:
             raise RefusedError(
                 "a hook must be a program, and this is none",
                 where=str(path),
-                hint=f"chmod 700 {path}, or move it away",
+                hint=f"{proposed('chmod', '700', path)}, or move it away",
             )
     return tuple(found)
 
@@ -60,13 +62,13 @@ def _require_ours(path: Path) -> None:
         raise RefusedError(
             f"a hook must belong to root or to who runs kbz, and this belongs to user {found.st_uid}",
             where=str(path),
-            hint=f"chown {os.geteuid()} {path}",
+            hint=proposed("chown", os.geteuid(), path),
         )
     if found.st_mode & _OTHERS_WRITE:
         raise RefusedError(
             f"others may write it (mode {found.st_mode & 0o7777:04o}), and a hook runs with our rights",
             where=str(path),
-            hint=f"chmod go-w {path}",
+            hint=proposed("chmod", "go-w", path),
         )
 
 
@@ -101,7 +103,7 @@ def _call(site: Site, path: Path, document: Mapping[str, Any]) -> str:
     """Call one hook; return what is wrong, in one line without secrets, or nothing."""
     seconds = _seconds(site)
     redactor = Redactor(hidden(site.credentials))
-    text = json.dumps(redactor.value(dict(document)), ensure_ascii=False)
+    text = json_visible(json.dumps(redactor.value(dict(document)), ensure_ascii=False))
     try:
         done = run_child(
             ["env", "--chdir", str(site.root), str(path)],

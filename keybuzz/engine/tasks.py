@@ -16,6 +16,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Image
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
@@ -97,7 +98,7 @@ def _refuse_frozen(task: Task, module: Module) -> None:
         raise RefusedError(
             f"module {module.name} is frozen (FRZ-1)",
             where=task.host.name,
-            hint=f"kbz run {module.name} decides over the whole cluster, and can lift the freeze",
+            hint=f"{proposed('kbz', 'run', module.name)} decides over the whole cluster, and can lift the freeze",
         )
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.lock import lease_names
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.limit import parse_limit
 
 if TYPE_CHECKING:
@@ -41,15 +43,20 @@ class Workspace:
         group = {s.name for module in modules for s in self.site.members(module.group)}
         if not limit:
             return frozenset(group)
-        named = parse_limit(limit, self.site.servers, self.site.catalogue, self.journal.sets())
+        named = parse_limit(limit, self.site.servers, self.site.catalogue, self.host_sets())
         chosen = frozenset(group & named)
         if not chosen:
             names = ", ".join(module.name for module in modules)
             raise UsageError(
                 f"--limit {','.join(limit)} selects no host of {names}",
-                hint=f"kbz inventory --limit {modules[0].group} shows the hosts of {modules[0].name}",
+                hint=f"{proposed('kbz', 'inventory', '--limit', modules[0].group)} shows the hosts"
+                f" of {modules[0].name}",
             )
         return chosen
+
+    def host_sets(self) -> dict[str, frozenset[str]]:
+        """Return the host sets of earlier runs that --limit knows; none where the journal cannot be read."""
+        return read_or(self.journal, self.journal.sets, {})
 
     def round_trips(self) -> dict[str, int]:
         """Return the requests of each open session, by host."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.transport.machine_pins import Pin
 
 _ID = re.compile(r"([0-9a-f]{32})?")
@@ -142,8 +143,8 @@ def other_id(known: Known, found: str) -> ContactError:
         f"THE MACHINE HAS CHANGED: {known.address} has machine id {found or '(none)'}, and {pinned} is"
         " pinned. Another machine may be answering; nothing was asked of it",
         where=known.server,
-        hint=f"if the server was rebuilt: kbz hosts forget {known.server} && "
-        f"kbz hosts trust {known.server}",
+        hint=f"if the server was rebuilt: {proposed('kbz', 'hosts', 'forget', known.server)} && "
+        f"{proposed('kbz', 'hosts', 'trust', known.server)}",
     )
 
 
@@ -162,8 +163,8 @@ def other_name(known: Known, name: str) -> ContactError:
     return ContactError(
         f"it calls itself {visible(name) or 'nothing'}, and a machine of another name is not changed",
         where=known.server,
-        hint=f"hostnamectl set-hostname {known.server} there; or, if that is its name: "
-        f"kbz hosts trust {known.server}",
+        hint=f"{proposed('hostnamectl', 'set-hostname', known.server)} there; or, if that is its name: "
+        f"{proposed('kbz', 'hosts', 'trust', known.server)}",
     )
 
 

@@ -24,6 +24,7 @@ from keybuzz.transport.identity import (
     visible,
 )
 from keybuzz.transport.machine_pins import Pin
+from keybuzz.transport.replies import HoldReply
 
 if TYPE_CHECKING:
     from keybuzz.transport.session import Session
@@ -128,11 +129,10 @@ class Meeting:
 
 def hold(session: Session, claim: Claim) -> None:
     """Take the lease of the session's host; HeldError when another controller holds it."""
-    answer = session.request(
-        "hold", {"holder": claim.text(), "token": claim.token}, timeout=HOLD_TIMEOUT
-    )
-    if not answer.get("held"):
-        raise held_by(session.where, answer.get("holder"))
+    payload = {"holder": claim.text(), "token": claim.token}
+    answer = session.request("hold", payload, HoldReply, timeout=HOLD_TIMEOUT)
+    if not answer.held:
+        raise held_by(session.where, answer.holder)
 
 
 def held_by(server: str, holder: object) -> HeldError:

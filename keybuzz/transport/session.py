@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from keybuzz.agent.runtime.frames import (
     BYTES,
     HEADER_SIZE,
     PREFIXES,
     PROTOCOL,
+    REPLY_LIMIT,
     FrameError,
     json_frame,
     parse_header,
-    parse_json,
 )
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.bundle import preamble
 from keybuzz.transport.identity import Machine
+from keybuzz.transport.kept import KEPT, Output
+from keybuzz.transport.replies import (
+    ExecReply,
+    Failure,
+    Hello,
+    ReplyError,
+    StepEvent,
+    read,
+    shaped,
+)
 from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from keybuzz.transport.upload import Upload
 
-OnEvent = Callable[[dict[str, Any]], object]
+OnEvent = Callable[[StepEvent], object]
 OnBytes = Callable[[bytes], object]
 OnOutput = Callable[[str, bytes], object]
 Hide = Callable[[Any], Any]
 """Returns a value of JSON without the secrets that stand in its texts."""
+Reply = TypeVar("Reply")
 
 ANSWER_MARGIN = 6.0
 """Seconds for a host to report that a command ran out of its time: TERM, KILL, and the way back."""
@@ -37,6 +49,7 @@ ANSWER_MARGIN = 6.0
 OLDEST_PYTHON = (3, 10)
 _NEEDED = "the host needs python3, version 3.10 or newer (`python` in its connection options)"
 _STREAM_NAMES = {prefix: name for name, prefix in PREFIXES.items()}
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,8 @@ class Execution:
     stdout: str
     stderr: str
     timed_out: bool
+    left_out: int = 0
+    """Bytes of output that were counted and not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +121,19 @@ class Session:
         self,
         op: str,
         payload: Mapping[str, object],
+        shape: type[Reply],
         *,
         timeout: float,
         on_event: OnEvent | None = None,
         on_bytes: OnBytes | None = None,
         upload: Iterable[bytes] = (),
-    ) -> dict[str, Any]:
-        """Ask for one operation and return its result. Callbacks run in this thread.
+    ) -> Reply:
+        """Ask for one operation and return its result as `shape`. Callbacks run in this thread.
 
         StepError: the host says that it did not work; the session stays usable. ContactError: no
-        answer within `timeout` seconds, or the link is lost; `inside_step` tells whether the
-        request had been sent. Any other exception (of a callback, of `upload`, Ctrl-C) passes
-        through; it ends the session too, and the work on the host with it.
+        answer within `timeout` seconds, one that is not of its shape, or the link is lost;
+        `inside_step` tells whether the request had been sent. Any other exception (of a callback, of
+        `upload`, Ctrl-C) passes through; it ends the session too, and the work on the host with it.
         """
         deadline = time.monotonic() + timeout
         if not self._turn.acquire(timeout=timeout):
@@ -129,7 +145,7 @@ class Session:
             head = {"id": self._last_id, "op": op, **({"upload": True} if upload else {})}
             frame = json_frame({**payload, **head})
             call = _Call(op, self._last_id, deadline, on_event, on_bytes)
-            return self._exchange(call, frame, upload)
+            return self._exchange(call, frame, upload, shape)
         finally:
             self._turn.release()
 
@@ -142,28 +158,33 @@ class Session:
         env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
         upload: Iterable[bytes] = (),
+        keep: int = KEPT,
     ) -> Execution:
         """Run a command on the host for at most `timeout` seconds, without a shell.
 
         Its standard input is `stdin`, or else what `upload` yields. Output is collected as text
-        (bytes that are not UTF-8 are replaced), or handed to `on_output("stdout" | "stderr", data)`
-        as it comes, and then not kept. A command that can not be started raises StepError.
+        (bytes that are not UTF-8 are replaced), the first `keep` bytes of each stream, or handed to
+        `on_output("stdout" | "stderr", data)` as it comes, and then not kept. A command that cannot
+        be started raises StepError.
         """
-        collected: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
-        take = on_output or (lambda name, data: collected[name].append(data))
+        output = Output(keep)
+        take = on_output or output.take
         payload = {"argv": list(argv), "stdin": stdin, "timeout": timeout, "env": dict(env or {})}
         result = self.request(
             "exec",
             payload,
+            ExecReply,
             timeout=timeout + ANSWER_MARGIN,
-            on_bytes=lambda data: take(_STREAM_NAMES[data[:1]], data[1:]),
+            on_bytes=lambda data: take(_stream_of(data), data[1:]),
             upload=upload,
         )
-        stdout, stderr = (
-            str(self._hide(b"".join(pieces).decode(errors="replace")))
-            for pieces in collected.values()
-        )
-        return Execution(result["exit_code"], stdout, stderr, result["timed_out"])
+        stdout, stderr = (str(self._hide(output.text(name))) for name in PREFIXES)
+        return Execution(result.exit_code, stdout, stderr, result.timed_out, output.left_out)
+
+    def misspoke(self, why: str) -> ContactError:
+        """Return the error for a reply that is well formed and answers something else; the session is over."""
+        self.close()
+        return ContactError(f"its reply cannot be used: {why}", where=self.where, inside_step=True)
 
     def close(self) -> None:
         """End the agent, and with it all that it started. May be called from any thread."""
@@ -175,7 +196,7 @@ class Session:
             opening = json_frame({"open": {"access": self.access.value}})
             self._stream.write(preamble() + opening, deadline)
             _, payload = self._read_frame(deadline)
-            greeting = _greeting(parse_json(payload), self.access)
+            greeting = _greeting(read(payload), self.access)
         except FrameError as error:
             raise ContactError(
                 f"the agent did not greet: {error}",
@@ -196,14 +217,16 @@ class Session:
             )
         return greeting
 
-    def _exchange(self, call: _Call, frame: bytes, source: Iterable[bytes]) -> dict[str, Any]:
+    def _exchange(
+        self, call: _Call, frame: bytes, source: Iterable[bytes], shape: type[Reply]
+    ) -> Reply:
         upload: Upload | None = None
         sent = False
         try:
             self._stream.write(frame, call.deadline)
             sent = True
             upload = Upload(self._stream, source, call.deadline) if source else None
-            answer = self._answer(call)
+            result = _result(self._answer(call), shape)
             if upload:
                 upload.finish()
         except (StreamError, FrameError) as error:
@@ -214,11 +237,8 @@ class Session:
         except BaseException:
             self.close()
             raise
-        if "error" in answer:
-            raise StepError(
-                answer["error"]["what"], where=self.where, hint=answer["error"].get("hint", "")
-            )
-        result: dict[str, Any] = answer["result"]
+        if isinstance(result, Failure):
+            raise StepError(result.what, where=self.where, hint=result.hint)
         return result
 
     def _answer(self, call: _Call) -> dict[str, Any]:
@@ -229,17 +249,21 @@ class Session:
                 if call.on_bytes:
                     call.on_bytes(payload)
                 continue
-            message = parse_json(payload)
-            if message.get("id") != call.number:
-                raise FrameError(f"an answer to request {message.get('id')} came")
+            message = read(payload)
+            number = message.get("id")
+            if type(number) is not int or number != call.number:
+                raise ReplyError(f"an answer to request {number!r:.40} came")
             shown: dict[str, Any] = self._hide(message)
             if "event" not in shown:
                 return shown
+            event = shaped(shown["event"], StepEvent)
             if call.on_event:
-                call.on_event(shown["event"])
+                call.on_event(event)
 
     def _read_frame(self, deadline: float) -> tuple[bytes, bytes]:
-        kind, length = parse_header(self._stream.read_exactly(HEADER_SIZE, deadline))
+        kind, length = parse_header(
+            self._stream.read_exactly(HEADER_SIZE, deadline), longest=REPLY_LIMIT
+        )
         return kind, self._stream.read_exactly(length, deadline)
 
     def _lost(self, call: _Call, error: Exception, *, inside_step: bool) -> ContactError:
@@ -252,16 +276,36 @@ class Session:
 
 
 def _greeting(message: dict[str, Any], access: Access) -> Greeting:
-    hello = message.get("hello", {})
-    if hello.get("protocol") != PROTOCOL:
-        raise FrameError(f"protocol {PROTOCOL} was expected, {message} came")
-    if hello.get("access") != access.value:
-        raise FrameError(f"a session with access `{access.value}` was expected, {message} came")
+    hello = shaped(message.get("hello"), Hello)
+    if hello.protocol != PROTOCOL:
+        raise ReplyError(f"protocol {PROTOCOL} was expected, {hello.protocol} came")
+    if not _VERSION.match(hello.python):
+        raise ReplyError(f"{hello.python!r:.40} is no version of Python")
+    if hello.access != access.value:
+        raise ReplyError(
+            f"a session with access `{access.value}` was expected, {hello.access!r:.20} came"
+        )
     try:
-        machine = Machine.parse(hello.get("machine", {}))
+        machine = Machine.parse(hello.machine)
     except ValueError as error:
-        raise FrameError(f"the machine does not say which one it is: {error}") from error
-    return Greeting(hello["pid"], hello["python"], machine)
+        raise ReplyError(f"the machine does not say which one it is: {error}") from error
+    return Greeting(hello.pid, hello.python, machine)
+
+
+def _result(answer: dict[str, Any], shape: type[Reply]) -> Reply | Failure:
+    """Return what an answer holds: exactly one of the result and the error."""
+    if ("error" in answer) == ("result" in answer):
+        raise ReplyError("an answer holds neither a result nor an error, or both")
+    if "error" in answer:
+        return shaped(answer["error"], Failure)
+    return shaped(answer["result"], shape)
+
+
+def _stream_of(data: bytes) -> str:
+    name = _STREAM_NAMES.get(data[:1])
+    if name is None:
+        raise ReplyError("output of no known stream came")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

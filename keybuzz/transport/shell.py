@@ -16,6 +16,7 @@ from keybuzz.agent.host.hold import LEASE, LONGEST
 from keybuzz.agent.runtime.children import KILL_GRACE, LEFT_BEHIND, PATH
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.identity import Machine
+from keybuzz.transport.kept import KEPT, Output
 from keybuzz.transport.meeting import held_by
 from keybuzz.transport.session import ANSWER_MARGIN, Execution, Hide
 
@@ -74,6 +75,10 @@ _OUT_OF_TIME = (124, 137)
 _TURN = 0.2
 """Seconds to wait for one stream before a look at the other: they share the room that they may fill."""
 _PIECE = 1 << 16
+_TURNS = 16
+"""Pieces of the error stream that are taken at once."""
+_NOISE = 1 << 14
+"""Bytes of what a login script prints that are kept, for the message that says so."""
 
 
 class Channel(Protocol):
@@ -122,7 +127,7 @@ class Shell:
         self._hide = hide
         self._meeting = meeting
 
-    def execute(self, argv: Sequence[str], *, timeout: float = 60.0) -> Execution:
+    def execute(self, argv: Sequence[str], *, timeout: float = 60.0, keep: int = KEPT) -> Execution:
         """Run a command for at most `timeout` seconds, without standard input; see Session.execute.
 
         Its environment is that of the login, with a PATH and LC_ALL that are always the same. ContactError when the
@@ -134,7 +139,7 @@ class Shell:
         started = time.monotonic()
         channel = self._start(guarded(argv, timeout, self._meeting.proof(self.where)))
         try:
-            output = _Output(channel, started + timeout + ANSWER_MARGIN)
+            output = _Output(channel, started + timeout + ANSWER_MARGIN, keep)
             output.collect()
             code = output.exit_code()
         except (OSError, EOFError) as error:
@@ -151,19 +156,21 @@ class Shell:
     def _execution(self, output: _Output, code: int, timeout: float, taken: float) -> Execution:
         if code < 0:
             raise self._lost("output ended, and no exit code came")
-        mark = MARK.search(output.stdout)
-        stderr = str(self._hide(output.stderr.decode(errors="replace")))
-        if mark is None:
-            self._refuse(output.stdout)
-            said = str(self._hide(output.stdout.decode(errors="replace"))) + stderr
+        kept = output.kept
+        stderr = str(self._hide(kept.text("stderr")))
+        if output.mark is None:
+            noise = bytes(output.noise)
+            self._refuse(noise)
+            said = str(self._hide(noise.decode(errors="replace"))) + stderr
             raise ContactError(
                 f"the host ran no command: {said.strip() or 'it said nothing'}",
                 where=self.where,
                 hint="the user needs a login shell that runs /bin/sh, and `timeout` of coreutils",
             )
-        self._meeting.saw(self.where, _machine(mark))
-        shown = str(self._hide(output.stdout[mark.end() :].decode(errors="replace")))
-        return Execution(code, shown, stderr, code in _OUT_OF_TIME and taken >= timeout)
+        self._meeting.saw(self.where, _machine(output.mark))
+        stdout = str(self._hide(kept.text("stdout")))
+        late = code in _OUT_OF_TIME and taken >= timeout
+        return Execution(code, stdout, stderr, late, kept.left_out)
 
     def _refuse(self, output: bytes) -> None:
         """Raise what the guard has refused for, if it has."""
@@ -193,9 +200,11 @@ def _machine(told: re.Match[bytes]) -> Machine:
 class _Output:
     """Both streams of a channel, until they end."""
 
-    def __init__(self, channel: Channel, deadline: float) -> None:
-        self.stdout = b""
-        self.stderr = bytearray()
+    def __init__(self, channel: Channel, deadline: float, keep: int) -> None:
+        self.kept = Output(keep)
+        self.noise = bytearray()
+        """The end of what stands before the mark."""
+        self.mark: re.Match[bytes] | None = None
         self._channel = channel
         self._deadline = deadline
         self._exited = False
@@ -206,7 +215,6 @@ class _Output:
         TimeoutError at the deadline.
         """
         self._channel.settimeout(_TURN)
-        pieces: list[bytes] = []
         while self._wait():
             try:
                 piece = self._channel.recv(_PIECE)
@@ -214,9 +222,19 @@ class _Output:
                 continue
             if not piece:
                 break
-            pieces.append(piece)
-        self.stdout = b"".join(pieces)
-        self._take_errors()
+            self._take(piece)
+        while self._channel.recv_stderr_ready() and time.monotonic() < self._deadline:
+            self._take_errors()
+
+    def _take(self, piece: bytes) -> None:
+        if self.mark is not None:
+            self.kept.take("stdout", piece)
+            return
+        self.noise += piece
+        self.mark = MARK.search(bytes(self.noise))
+        if self.mark is not None:
+            self.kept.take("stdout", bytes(self.noise[self.mark.end() :]))
+        self.noise = self.noise[-_NOISE:]
 
     def exit_code(self) -> int:
         """Wait for the exit code, which may come after the last output; -1 when none does."""
@@ -236,5 +254,8 @@ class _Output:
         raise TimeoutError("it did not end in time")
 
     def _take_errors(self) -> None:
-        while self._channel.recv_stderr_ready() and (piece := self._channel.recv_stderr(_PIECE)):
-            self.stderr += piece
+        """Take what lies there, and no more than a few pieces: a host may write without an end."""
+        for _ in range(_TURNS):
+            if not self._channel.recv_stderr_ready():
+                return
+            self.kept.take("stderr", self._channel.recv_stderr(_PIECE))

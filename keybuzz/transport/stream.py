@@ -64,9 +64,8 @@ class SocketStream:
 
     def read_exactly(self, size: int, deadline: float) -> bytes:
         """See Stream."""
-        pieces: list[bytes] = []
-        missing = size
-        while missing:
+        data = bytearray()  # a list of pieces would take many times as much, when they are small
+        while (missing := size - len(data)) > 0:
             try:
                 self._arm(deadline)
                 piece = self._socket.recv(missing)
@@ -76,9 +75,8 @@ class SocketStream:
                 raise self._ended(error) from error
             if not piece:
                 raise self._ended(None)
-            pieces.append(piece)
-            missing -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            data += piece
+        return bytes(data)
 
     def close(self) -> None:
         """See Stream."""

@@ -8,6 +8,7 @@ from statistics import median
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import on_host
 from tasks.base.system import READING, known, limits_of
 
 
@@ -78,5 +79,5 @@ def _clock(
     if least < limits.clock_warn:
         return Finding(check, Level.OK, "agrees with the other hosts", host)
     level = Level.CRITICAL if least >= limits.clock_critical else Level.WARN
-    hint = f"kbz exec --limit {host} -- timedatectl timesync-status"
+    hint = on_host(host, "timedatectl", "timesync-status")
     return Finding(check, level, f"at least {least:.1f} s {word} the other hosts", host, hint)

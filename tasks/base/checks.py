@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import proposed
 from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
 from tasks.base.system import READING, system
@@ -45,7 +46,7 @@ def _docker(host: str, view: HostView) -> Finding:
         Level.CRITICAL,
         "Docker does not answer",
         host,
-        f"kbz run base --limit {host}",
+        proposed("kbz", "run", "base", "--limit", host),
     )
 
 

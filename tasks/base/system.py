@@ -7,6 +7,7 @@ from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.host.system_look import SystemLimits, SystemLook
 
 READING = "base.system"
@@ -54,7 +55,7 @@ def _full(
         return Finding(check, Level.OK, f"{most['path']} is {most[share]:.0f} % {word}", host)
     critical = full[0][share] >= limits.disk_critical
     text = "; ".join(f"{disk['path']} is {disk[share]:.0f} % {word}" for disk in full)
-    hint = f"kbz exec --limit {host} -- df -h{'i' * (share != 'used')}"
+    hint = on_host(host, "df", f"-h{'i' * (share != 'used')}")
     return Finding(check, Level.CRITICAL if critical else Level.WARN, text, host, hint)
 
 
@@ -62,7 +63,7 @@ def _read_only(facts: Facts, host: str) -> Finding:
     check = "base.disk.read-only"
     found = sorted(disk["path"] for disk in facts["disks"] if disk["read_only"])
     if found:
-        hint = f"kbz exec --limit {host} -- dmesg says why; restart nothing before"
+        hint = f"{on_host(host, 'dmesg')} says why; restart nothing before"
         return Finding(check, Level.CRITICAL, f"takes no writes: {', '.join(found)}", host, hint)
     return Finding(check, Level.OK, f"{len(facts['disks'])} file systems take writes", host)
 
@@ -72,7 +73,7 @@ def _memory(facts: Facts, limits: SystemLimits, host: str) -> Finding:
     left = 100.0 * found["available"] / max(1, found["total"])
     text = f"{left:.0f} % of {found['total'] / _GIBIBYTE:.1f} GiB is left"
     level = _worse(left < limits.memory_critical, left < limits.memory_warn)
-    hint = f"kbz exec --limit {host} -- docker stats --no-stream" if level else ""
+    hint = on_host(host, "docker", "stats", "--no-stream") if level else ""
     return Finding(check, level, text, host, hint)
 
 
@@ -82,17 +83,17 @@ def _killed(facts: Facts, host: str) -> Finding:
     names = {*(facts["oom_kills"] or ()), *_named(facts, lambda c: c["oom_killed"])}
     if names:
         text = f"the kernel killed {', '.join(sorted(names))} for want of memory"
-        return Finding(check, Level.WARN, text, host, f"kbz exec --limit {host} -- dmesg")
+        return Finding(check, Level.WARN, text, host, on_host(host, "dmesg"))
     if facts["oom_kills"] is None:
         return Finding(check, Level.OK, "no container; the kernel's log can not be read", host)
     return Finding(check, Level.OK, "nothing was killed", host)
 
 
 def _load(facts: Facts, limits: SystemLimits, host: str) -> Finding:
-    share = facts["load"][2] / facts["cpus"]
+    share = facts["load"][2] / max(1, facts["cpus"])
     text = f"{share:.1f} for each of {facts['cpus']} processors over 15 minutes"
     if share > limits.load_per_cpu:
-        hint = f"kbz exec --limit {host} -- top -bn1"
+        hint = on_host(host, "top", "-bn1")
         return Finding("base.load.average", Level.WARN, text, host, hint)
     return Finding("base.load.average", Level.OK, text, host)
 
@@ -113,7 +114,7 @@ def _restarting(facts: Facts, limits: SystemLimits, host: str) -> Finding:
     ):
         if names:
             text = f"{', '.join(names)} restarted {word}"
-            hint = f"kbz exec --limit {host} -- docker logs --tail 50 {names[0]}"
+            hint = on_host(host, "docker", "logs", "--tail", "50", names[0])
             return Finding(check, level, text, host, hint)
     return Finding(check, Level.OK, f"{len(facts['containers'] or ())} containers", host)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from tasks.galera import values
 from tasks.galera.members import NO_HISTORY, Node, nodes
@@ -97,7 +98,7 @@ def _serves(live: Live, node: Node) -> Finding:
     check = "galera.node.synced"
     if node.synced:
         return Finding(check, Level.OK, "Synced, Primary, ready", node.host)
-    hint = f"kbz exec --limit {node.host} -- docker logs --tail 50 {values.CONTAINER}"
+    hint = on_host(node.host, "docker", "logs", "--tail", "50", values.CONTAINER)
     text = not_serving(live, node).removeprefix(f"{node.host}: ")
     return Finding(check, Level.CRITICAL, text, node.host, hint)
 
@@ -138,7 +139,7 @@ def _settings(view: HostView, node: Node) -> Finding:
         found = node.variables.get(key, "")
         if found != value:
             text = f"{key} is {found}, and {value} is settled"
-            hint = f"the server was started with something else: docker restart {values.CONTAINER}"
+            hint = f"the server was started with something else: {proposed('docker', 'restart', values.CONTAINER)}"
             return Finding(check, Level.CRITICAL, text, node.host, hint)
     return Finding(check, Level.OK, f"{len(wanted)} settled values hold", node.host)
 

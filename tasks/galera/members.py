@@ -134,7 +134,8 @@ def _node(host: str, view: HostView) -> Node:
 def _pairs(value: Mapping[str, object], statement: str) -> Mapping[str, str]:
     rows = value.get("rows")
     found = rows.get(statement) if isinstance(rows, dict) else None
-    return {str(row[0]): str(row[1]) for row in found} if isinstance(found, list) else {}
+    rows_of_two = (row for row in found if len(row) >= 2) if isinstance(found, list) else ()
+    return {str(row[0]): str(row[1]) for row in rows_of_two}
 
 
 def _number(text: str | None) -> int:

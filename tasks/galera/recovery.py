@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
@@ -13,6 +15,8 @@ from keybuzz.site.site import Site
 from tasks.galera import values
 from tasks.galera.members import NO_HISTORY, nodes, unborn
 from tasks.galera.rollout import bootstrap
+
+_RECOVERED = re.compile(r"([0-9a-f-]{36}):(-?[0-9]{1,19})")
 
 
 def halt(live: Live) -> Stage | None:
@@ -87,8 +91,10 @@ def position(host: str, answer: Answer) -> Position:
         return Position(host, "", -1, False, "no data")
     history, number, source = value["uuid"], int(value["seqno"]), "grastate.dat"
     if value["recovered"]:
-        history, _, text = value["recovered"].rpartition(":")
-        number, source = int(text), "wsrep-recover"
+        found = _RECOVERED.fullmatch(value["recovered"])
+        if found is None:
+            return Position(host, "?", -1, False, "its position is no position")
+        history, number, source = found[1], int(found[2]), "wsrep-recover"
     if history == NO_HISTORY or number < 0:
         return Position(host, "", -1, bool(value["safe"]), f"{source}: no whole copy")
     return Position(host, history, number, bool(value["safe"]), source)

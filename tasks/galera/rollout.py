@@ -11,6 +11,7 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Container
 from keybuzz.model.services.mariadb import ANOTHER, MariadbData, MysqlDatabase, MysqlUser
 from tasks.galera import values
@@ -172,7 +173,7 @@ def _birth(live: Live) -> Stage | None:
             raise RefusedError(
                 "has a container and no data, and there is no cluster that it could join",
                 where=host,
-                hint=f"remove it by hand (docker rm -f {values.CONTAINER}); then run again",
+                hint=f"remove it by hand ({proposed('docker', 'rm', '-f', values.CONTAINER)}); then run again",
             )
     if found[first].running:
         gate = Gate(

@@ -6,6 +6,7 @@ import re
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.system import SystemdUnit
 from tasks.k3s.members import Node, Place, look, masters, nodes, places
 from tasks.k3s.network import reaches
@@ -94,7 +95,7 @@ def _ready(live: Live, place: Place) -> Finding:
     reason = not_ready(live, [place.host])
     if reason is None:
         return Finding("k3s.node.ready", Level.OK, "Ready", place.host)
-    hint = f"kbz exec --limit {place.host} -- systemctl status k3s k3s-agent"
+    hint = on_host(place.host, "systemctl", "status", "k3s", "k3s-agent")
     return Finding("k3s.node.ready", Level.CRITICAL, reason, place.host, hint)
 
 
@@ -113,7 +114,9 @@ def _version(view: HostView, node: Node) -> Finding:
     if node.version == wanted:
         return Finding(check, Level.OK, wanted, node.name)
     text = f"runs {node.version}, and {wanted} is frozen"
-    return Finding(check, Level.CRITICAL, text, node.name, f"kbz run k3s --limit {node.name}")
+    return Finding(
+        check, Level.CRITICAL, text, node.name, proposed("kbz", "run", "k3s", "--limit", node.name)
+    )
 
 
 def _address(view: HostView, node: Node) -> Finding:
@@ -122,7 +125,9 @@ def _address(view: HostView, node: Node) -> Finding:
     if (node.address, node.flannel) == (wanted, wanted):
         return Finding(check, Level.OK, wanted, node.name)
     text = f"flannel tells {node.flannel or 'nothing'}, the node {node.address}, wanted {wanted}"
-    return Finding(check, Level.CRITICAL, text, node.name, f"kbz run k3s --limit {node.name}")
+    return Finding(
+        check, Level.CRITICAL, text, node.name, proposed("kbz", "run", "k3s", "--limit", node.name)
+    )
 
 
 def _schedulable(node: Node) -> Finding:
@@ -133,7 +138,7 @@ def _schedulable(node: Node) -> Finding:
         text = "kbz has drained it and was cut off"
         return Finding(check, Level.WARN, text, node.name, "kbz run k3s")
     text = "somebody has cordoned it"
-    return Finding(check, Level.WARN, text, node.name, f"kubectl uncordon {node.name}")
+    return Finding(check, Level.WARN, text, node.name, proposed("kubectl", "uncordon", node.name))
 
 
 def _answers(view: HostView, node: Node) -> Finding:
@@ -150,7 +155,7 @@ def _strangers(live: Live, known: dict[str, Node]) -> tuple[Finding, ...]:
             "k3s.node.stranger",
             Level.WARN,
             f"the cluster knows {name}, which is no server of the group",
-            hint=f"correct servers.tsv, or let the owner delete it: kubectl delete node {name}",
+            hint=f"correct servers.tsv, or let the owner delete it: {proposed('kubectl', 'delete', 'node', name)}",
         )
         for name in sorted(set(known) - names)
     )
@@ -163,7 +168,7 @@ def _ingress(live: Live) -> Finding:
     found, total = look(live)["ingress"], len(nodes(live))
     if found["ready"] < total:
         return Finding(check, Level.CRITICAL, f"{found['ready']} of {total} nodes serve it")
-    if not found["host_network"]:
+    if not found.get("host_network"):
         text = "its pods are not on their nodes' network (K3S-2)"
         return Finding(check, Level.CRITICAL, text, hint="kbz run k3s")
     return Finding(check, Level.OK, f"{total} of {total} nodes serve it")
@@ -173,7 +178,7 @@ def _built_in(live: Live) -> tuple[Finding, ...]:
     found = look(live)
     if not found:
         return ()
-    dns, metrics = found["dns"], found["metrics"]
+    dns, metrics = found.get("dns", 0), found.get("metrics", False)
     return (
         Finding(
             "k3s.dns.available",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,13 @@ class Node:
 
     name: str
     ready: bool
+    """By the word of most servers."""
+    doubted: bool
+    """A server says otherwise of it than most."""
     reason: str
     server: bool
     voter: bool
-    """It is a full member of etcd."""
+    """It is a full member of etcd, by the word of most servers."""
     cordoned: bool
     held: str
     """`draining` or `drained` when kbz itself has cordoned it."""
@@ -98,18 +101,36 @@ def look(live: Live) -> Mapping[str, Any]:
     return found
 
 
+def looks(live: Live) -> tuple[Mapping[str, Any], ...]:
+    """Return what each API says that is ready, the writer's first."""
+    return tuple(live.hosts[host].answer("k3s.api").value for host in sorted(up(live)))
+
+
 def nodes(live: Live) -> dict[str, Node]:
-    """Return the nodes of the cluster by name, as the writer's API knows them."""
-    return {item["name"]: _node(item) for item in look(live).get("nodes", ())}
+    """Return the nodes of the cluster by name: as the writer's API knows them, where most servers agree."""
+    told = [{item["name"]: item for item in said.get("nodes", ())} for said in looks(live)]
+    return {
+        name: _node(item, [found.get(name, {}) for found in told]) for name, item in _first(told)
+    }
 
 
-def _node(item: Mapping[str, Any]) -> Node:
+def _first(told: list[dict[str, Mapping[str, Any]]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return told[0].items() if told else ()
+
+
+def _node(item: Mapping[str, Any], told: list[Mapping[str, Any]]) -> Node:
+    """Return a node; one server's word about another node counts only where most servers say the same."""
+    ready = sum(other.get("ready") == "True" for other in told)
+    voter = sum(other.get("voter") is True for other in told)
+    agreed = 2 * ready > len(told)
+    reason = item["reason"] or item["ready"]
     return Node(
         name=item["name"],
-        ready=item["ready"] == "True",
-        reason=item["reason"] or item["ready"],
+        ready=agreed,
+        doubted=0 < ready < len(told),
+        reason="the servers do not agree" if not agreed and ready else reason,
         server=item["server"],
-        voter=item["voter"],
+        voter=2 * voter > len(told),
         cordoned=item["cordoned"],
         held=item["held"],
         version=item["version"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
-from tasks.k3s.members import Place, log, look, nodes, places
+from tasks.k3s.members import Node, Place, log, looks, nodes, places
 
 
 def no_api(live: Live) -> str | None:
@@ -55,7 +56,7 @@ def _said(live: Live, place: Place) -> str:
 def still_ready(live: Live, hosts: Iterable[str]) -> str | None:
     """Return which of these nodes is still Ready by the API's word; None when all have fallen silent or are gone."""
     known = nodes(live)
-    alive = [host for host in hosts if host in known and known[host].ready]
+    alive = [h for h in hosts if h in known and (known[h].ready or known[h].doubted)]
     if not alive:
         return None
     return f"{', '.join(alive)} is still Ready in the cluster, though its host holds nothing of it"
@@ -65,8 +66,14 @@ def ingress_not_ready(live: Live) -> str | None:
     """Return why the ingress does not serve on every node that is Ready, or None when it does."""
     if (reason := no_api(live)) is not None:
         return reason
-    found, known = look(live).get("ingress") or {}, nodes(live)
-    if not found:
+    known = nodes(live)
+    reasons = (_ingress_of(said.get("ingress") or {}, known) for said in looks(live))
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _ingress_of(found: Mapping[str, Any], known: Mapping[str, Node]) -> str | None:
+    """Return what one server says against the ingress; every server must be content with it."""
+    if not {"seen", "desired", "ready", "updated"} <= found.keys():
         return "the DaemonSet of the ingress is not there"
     if not found["seen"]:
         return "the DaemonSet of the ingress has just been changed"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.k3s import K3sForgotten, K3sSnapshot, K3sStart
 from tasks.k3s import values
@@ -50,7 +51,7 @@ def birth(live: Live, first: str) -> Stage:
         raise RefusedError(
             "K3s runs there, holds no data, and is the first of no cluster",
             where=first,
-            hint=f"systemctl stop {values.unit(live.hosts[first].server)} there, then run again",
+            hint=f"{proposed('systemctl', 'stop', values.unit(live.hosts[first].server))} there, then run again",
         )
     steps = (*_started_by(live, first, FIRST), change)
     return Stage(f"first start of {first}", steps, after=gate)

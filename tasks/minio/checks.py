@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
@@ -99,7 +100,7 @@ def _serves(live: Live, node: Node) -> Finding:
     reason = not_serving(live, node)
     if reason is None:
         return Finding(check, Level.OK, "live, with the write quorum", node.host)
-    hint = f"kbz exec --limit {node.host} -- docker logs --tail 50 {values.CONTAINER}"
+    hint = on_host(node.host, "docker", "logs", "--tail", "50", values.CONTAINER)
     return Finding(check, Level.CRITICAL, reason.removeprefix(f"{node.host} "), node.host, hint)
 
 

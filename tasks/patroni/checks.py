@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from tasks.patroni.members import PatroniMember, leader, leaders, members
 from tasks.patroni.values import MAXIMUM_LAG
 
@@ -108,7 +109,7 @@ def _member(member: PatroniMember, live: Live) -> list[Finding]:
                 level,
                 f"is {member.state}, lag {_lag(member)}",
                 host,
-                f"kbz exec --limit {host} -- docker logs --tail 20 patroni",
+                on_host(host, "docker", "logs", "--tail", "20", "patroni"),
             )
         )
     if member.pending_restart:

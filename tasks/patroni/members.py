@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ _LEADING = frozenset({"master", "primary", "leader", "standby_leader"})
 
 @dataclass(frozen=True, slots=True)
 class PatroniMember:
-    """One node as it tells of itself, and as the leader sees it."""
+    """One node as it tells of itself, and as most nodes see it."""
 
     host: str
     answers: bool
@@ -33,8 +34,8 @@ class PatroniMember:
 
 def members(live: Live) -> dict[str, PatroniMember]:
     """Return the reachable nodes by name."""
-    seen = _as_the_leader_sees(live)
-    return {host: _member(host, view, seen.get(host, {})) for host, view in live.hosts.items()}
+    views = [found for view in live.hosts.values() if (found := _cluster_seen_by(view))]
+    return {host: _member(host, view, views) for host, view in live.hosts.items()}
 
 
 def leaders(live: Live) -> tuple[str, ...]:
@@ -76,36 +77,58 @@ def _mapping(found: object) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _as_the_leader_sees(live: Live) -> dict[str, Mapping[str, Any]]:
-    for view in live.hosts.values():
-        if _self(view).get("role") not in _LEADING:
-            continue
-        answer = view.answer("patroni.cluster")
-        listed = _mapping(answer.value["json"]).get("members") if answer.known else None
-        if isinstance(listed, list):
-            return {str(_mapping(member).get("name")): _mapping(member) for member in listed}
-    return {}
+def _cluster_seen_by(view: HostView) -> dict[str, Mapping[str, Any]]:
+    """Return what one node says of all members, by name."""
+    answer = view.answer("patroni.cluster")
+    listed = _mapping(answer.value["json"]).get("members") if answer.known else None
+    found = [_mapping(item) for item in listed] if isinstance(listed, list) else []
+    return {_text(item.get("name")): item for item in found}
 
 
-def _member(host: str, view: HostView, seen: Mapping[str, Any]) -> PatroniMember:
+def _agreed_state(seen: list[Mapping[str, Any]], views: int) -> str:
+    """Return the state that more than half of the nodes see a member in: the leader's word alone opens no gate."""
+    words = Counter(_text(item.get("state")) for item in seen)
+    state, count = words.most_common(1)[0] if words else ("", 0)
+    return state if 2 * count > views else ""
+
+
+def _agreed_lag(seen: list[Mapping[str, Any]], views: int) -> int | None:
+    """Return the lag that more than half of the nodes would not put higher; None when too few know one."""
+    lags = sorted(lag for item in seen if (lag := _number(item.get("lag"))) is not None)
+    return lags[views // 2] if 2 * len(lags) > views else None
+
+
+def _member(host: str, view: HostView, views: list[dict[str, Mapping[str, Any]]]) -> PatroniMember:
     own = _self(view)
     running = own.get("state") == "running"
-    leads = own.get("role") in _LEADING and running
-    # The leader goes on calling a dead member "streaming" for a ttl: only who runs itself is asked about.
-    state = str((running and seen.get("state")) or own.get("state") or "no answer")
-    lag = seen.get("lag") if running else None
+    leads = running and _text(own.get("role")) in _LEADING
+    # The others go on calling a dead member "streaming" for a ttl: only who runs itself is asked about.
+    seen = [found[host] for found in views if host in found] if running else []
+    state = _agreed_state(seen, len(views)) or _text(own.get("state")) or "no answer"
     return PatroniMember(
         host=host,
         answers=bool(own),
         running=running,
         leads=leads,
         state="running" if leads else state,
-        timeline=own.get("timeline") or seen.get("timeline"),
-        lag=0 if leads else lag if isinstance(lag, int) else None,
+        timeline=_number(own.get("timeline")) or _timeline(seen),
+        lag=0 if leads else _agreed_lag(seen, len(views)),
         version=_version(own.get("server_version")),
-        scope=str(_mapping(own.get("patroni")).get("scope", "")),
+        scope=_text(_mapping(own.get("patroni")).get("scope")),
         pending_restart=bool(own.get("pending_restart")),
     )
+
+
+def _timeline(seen: list[Mapping[str, Any]]) -> int | None:
+    return next((number for item in seen if (number := _number(item.get("timeline")))), None)
+
+
+def _text(found: object) -> str:
+    return found if isinstance(found, str) else ""
+
+
+def _number(found: object) -> int | None:
+    return found if type(found) is int else None
 
 
 def _version(number: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
 from tasks.postgres_proxy.members import PORTS, Proxy, proxies
 from tasks.postgres_proxy.values import HAPROXY_CONFIGURATION, PGBOUNCER_CONFIGURATION
@@ -91,7 +92,7 @@ def _single(proxy: Proxy) -> Finding:
     """Exactly one server gets sessions, and it is the one that Patroni calls the primary."""
     check = "postgres-proxy.backend.single"
     if proxy.servers_up is None:
-        hint = f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy"
+        hint = on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy")
         return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
     sent = ", ".join(proxy.servers_up) or "nobody"
     primaries = ", ".join(proxy.primaries) or "nobody"
@@ -114,7 +115,7 @@ def _loaded(proxy: Proxy) -> Finding:
         Level.CRITICAL,
         f"HAProxy runs {runs}, described is {proxy.described_mark}",
         proxy.host,
-        f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy",
+        on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy"),
     )
 
 

@@ -110,7 +110,7 @@ def session_of(answer: Answer) -> Session:
         return Session(False, False, answer.problem)
     if not answer.value["accepted"]:
         return Session(False, True, answer.value["reason"])
-    row = answer.value["row"]
+    row = answer.value.get("row", [])
     if row[:1] != [_NO]:
         return Session(False, True, "it leads to a replica")
     if row[1:] != [_OFF]:

@@ -9,6 +9,9 @@ from keybuzz.model.core.reading import Answer
 from tasks.proxysql.desired import LOG, SERVERS, SUMS, WHERE
 from tasks.proxysql.values import CONTAINER, PORT, WRITER
 
+_WIDTHS = {SERVERS: 3, SUMS: 2, LOG: 4}
+"""Columns of what each statement selects."""
+
 
 def login_problem(answer: Answer) -> str:
     """Return why a login as the application came to nothing; empty when a node answered."""
@@ -18,17 +21,20 @@ def login_problem(answer: Answer) -> str:
         return str(answer.value["denied"])
     rows = answer.value["rows"].get(WHERE)
     if isinstance(rows, dict):
-        return str(rows["error"])
+        return str(rows.get("error", "no rows came"))
     return "" if rows else "no node answered"
 
 
 def table(view: HostView, statement: str) -> list[list[str]] | None:
-    """Return the rows of one statement to the admin port; None when it does not say."""
+    """Return the rows of one statement to the admin port, texts of its columns; None when it does not say."""
     answer = view.answer("proxysql.admin")
     if not answer.known or answer.value["denied"]:
         return None
     rows: Any = answer.value["rows"].get(statement)
-    return rows if isinstance(rows, list) else None
+    if not isinstance(rows, list):
+        return None
+    width = _WIDTHS[statement]
+    return [[text or "" for text in row[:width]] for row in rows if len(row) >= width]
 
 
 def writers(view: HostView) -> list[str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from keybuzz.model.core.content import Template
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.host.files import File
 from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from tasks.rabbitmq.members import Node, nodes
@@ -139,7 +140,7 @@ def _silent(node: Node) -> Finding:
         hint = "put the live password into rabbitmq.env, or kbz run rabbitmq makes the user"
         text = "does not let the user of rabbitmq.env in"
         return Finding(check, Level.CRITICAL, text, node.host, hint)
-    hint = f"kbz exec --limit {node.host} -- docker logs --tail 20 rabbitmq"
+    hint = on_host(node.host, "docker", "logs", "--tail", "20", "rabbitmq")
     return Finding(check, Level.CRITICAL, node.problem, node.host, hint)
 
 

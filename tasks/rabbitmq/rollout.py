@@ -257,7 +257,13 @@ def release(live: Live, host: str) -> Stage | None:
     """Return the wait that a host needs before another module interrupts it: no queue may lose its majority."""
     if len(live.hosts) < 2 or not nodes(live)[host].well:
         return None
-    able = Gate(f"queues can do without {host}", lambda now: critical(now, host), START_TIMEOUT)
+    # The node's own word that its queues have replicas elsewhere counts when those members say that they run.
+    others = [name for name, node in nodes(live).items() if name != host and node.well]
+    able = Gate(
+        f"queues can do without {host}",
+        lambda now: _not_together(now, others) or critical(now, host),
+        START_TIMEOUT,
+    )
     return Stage("wait", (), after=able)
 
 

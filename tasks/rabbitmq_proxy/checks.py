@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
 from tasks.rabbitmq_proxy.members import CFG, Proxy, proxies, refusal
 from tasks.rabbitmq_proxy.values import PORT
@@ -73,7 +74,7 @@ def _loaded(proxy: Proxy) -> Finding:
         return Finding(check, Level.OK, "HAProxy runs the described configuration", proxy.host)
     runs = proxy.mark or "an unknown configuration"
     text = f"HAProxy runs {runs}, described is {proxy.described_mark}"
-    hint = f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy-rabbitmq"
+    hint = on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy-rabbitmq")
     return Finding(check, Level.CRITICAL, text, proxy.host, hint)
 
 

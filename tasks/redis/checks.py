@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from tasks.redis.members import RedisMember, master_name, masters, members
 
 _SETTINGS = "redis-settings:live"
@@ -156,7 +157,7 @@ def _same_answer(live: Live) -> Finding:
 
 
 def _silent(check: str, member: RedisMember, problem: str) -> Finding:
-    hint = f"kbz exec --limit {member.host} -- docker ps -a"
+    hint = on_host(member.host, "docker", "ps", "-a")
     if member.redis.denied and check == "redis.node.answers":
         hint = "the live password is not the one of redis.env: put the live one there"
     return Finding(check, Level.CRITICAL, problem or "does not say its role", member.host, hint)

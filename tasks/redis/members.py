@@ -132,7 +132,10 @@ def _replies(view: HostView, name: str) -> Mapping[str, Any]:
 
 
 def _fields(found: object) -> Mapping[str, str]:
-    return found if isinstance(found, dict) and "error" not in found else {}
+    """Return the fields of an answer; none for an error, and none that is no text."""
+    if not isinstance(found, dict) or "error" in found:
+        return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def _number(text: object) -> int:

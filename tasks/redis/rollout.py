@@ -60,12 +60,16 @@ def next_stage(live: Live) -> Stage | None:
     return _settle(live)
 
 
+def _first_word(text: str) -> str:
+    return text.strip().partition(" ")[0]
+
+
 def _refuse_foreign(live: Live) -> None:
     """A cluster with another password or newer data is never touched: nothing about it could be told or undone."""
     for host, member in members(live).items():
         if member.redis.denied and host in live.selected:
             raise RefusedError(
-                f"Redis does not take the password of redis.env ({member.redis.denied.split()[0]})",
+                f"Redis does not take the password of redis.env ({_first_word(member.redis.denied)})",
                 where=host,
                 hint="adopt it: put the live password into redis.env; nothing was written",
             )

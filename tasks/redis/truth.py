@@ -1,8 +1,8 @@
 """Who the master is: asked of those who know, never taken from the inventory while anything is there to ask. Pure.
 
-The order: what a majority of the Sentinels hold, by the newest epoch, as they settle it among themselves; else what a
-majority of the Redis nodes do. A daemon that does not run is asked by what it wrote down. Only where every member
-proves that nothing has ever run does the inventory decide: SUBROLE is the role at birth (facts/04).
+The order: what a majority of the Sentinels hold, the newest of them too; else what a majority of the Redis nodes do.
+One Sentinel that claims a newer epoch decides nothing. A daemon that does not run is asked by what it wrote down. Only
+where every member proves that nothing has ever run does the inventory decide: SUBROLE is the role at birth (facts/04).
 """
 
 from __future__ import annotations
@@ -93,8 +93,13 @@ def _by_sentinels(live: Live) -> str | None:
     if len(cast) < _majority(live):
         return None
     newest = max(epoch for epoch, _ in cast)
-    named = {address for epoch, address in cast if epoch == newest}
-    return named.pop() if len(named) == 1 else None
+    latest = {address for epoch, address in cast if epoch == newest}
+    (address, count), *_ = Counter(address for _, address in cast).most_common()
+    if count >= _majority(live) and latest == {address}:
+        return address
+    # The others have not heard of a failover yet, or one Sentinel makes it up: the nodes themselves tell.
+    nodes = _by_nodes(live)
+    return nodes if nodes in {claimed for _, claimed in cast} else None
 
 
 def _sentinel_vote(view: HostView, member: RedisMember) -> Vote:

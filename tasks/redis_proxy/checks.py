@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
 from tasks.redis_proxy.members import CFG, Proxy, Way, proxies
 from tasks.redis_proxy.values import PROGRAM, REDIS_PORT, STALE_AFTER, UNIT, WATCHER
@@ -95,7 +96,7 @@ def _route(proxy: Proxy) -> Finding:
     """Exactly one address gets sessions, and it is what every Sentinel that answers calls the master."""
     check = "redis-proxy.backend.single"
     if proxy.routes is None:
-        hint = f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy-redis"
+        hint = on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy-redis")
         return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
     sent = ", ".join(proxy.routes) or "nobody"
     named = {master for _, master in proxy.named if master}
@@ -117,7 +118,7 @@ def _watcher(proxy: Proxy) -> Finding:
     when = (
         "has had no success yet" if beat.age is None else f"had its last success {beat.age} s ago"
     )
-    hint = f"kbz exec --limit {proxy.host} -- journalctl -u {UNIT} -n 20"
+    hint = on_host(proxy.host, "journalctl", "-u", UNIT, "-n", "20")
     return Finding(check, Level.CRITICAL, f"the watcher {when}{why}", proxy.host, hint)
 
 
@@ -131,7 +132,7 @@ def _loaded(proxy: Proxy) -> Finding:
         Level.CRITICAL,
         f"HAProxy runs {proxy.mark or 'an unknown configuration'}, described is {proxy.described_mark}",
         proxy.host,
-        f"kbz exec --limit {proxy.host} -- docker logs --tail 20 haproxy-redis",
+        on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy-redis"),
     )
 
 

@@ -143,7 +143,7 @@ def _proxy(host: str, view: HostView) -> Proxy:
 def _named(answer: Answer) -> str:
     replies: dict[str, Any] = answer.value["replies"] if answer.known else {}
     for found in replies.values():
-        if isinstance(found, dict) and "ip" in found:
+        if isinstance(found, dict) and "ip" in found and "port" in found:
             return f"{found['ip']}:{found['port']}"
     return ""
 
@@ -157,7 +157,7 @@ def _heartbeat(view: HostView) -> Heartbeat:
         success = int(beat["success"])
         age = int(clock.value["stdout"]) - success if clock.known and success else None
         return Heartbeat(age, str(beat["master"]), str(beat["trouble"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Heartbeat(None, "", "its heartbeat can not be read")
 
 

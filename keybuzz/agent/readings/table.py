@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 _LARGEST_ANSWER = 1 << 20
+_LARGEST_NUMBER = 2**63
+_DEEPEST = 24
+"""Lists and objects inside each other; the controller takes a few more, around it."""
 
 
 def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -45,12 +48,40 @@ def ask(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _caught(read: Callable[[], Any]) -> dict[str, Any]:
+    """Return what was read; whatever a daemon answers, only this one reading has the problem."""
     try:
-        return {"value": read()}
+        value = read()
+        _require_plain(value)
     except AgentError as error:
         return {"problem": error.what}
     except (OSError, ValueError) as error:
         return {"problem": str(error)}
+    except Exception as error:
+        return {"problem": f"the answer is not understood: {type(error).__name__}: {error}"}
+    return {"value": value}
+
+
+def _require_plain(value: Any) -> None:
+    """Raise AgentError for a value that the controller would not take: too long, too deep, or of odd numbers."""
+    left, level = _LARGEST_ANSWER, [value]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                left -= len(item)
+            elif isinstance(item, dict):
+                below += (*item, *item.values())
+            elif isinstance(item, list | tuple):
+                below += item
+            elif isinstance(item, int | float) and not abs(item) < _LARGEST_NUMBER:
+                raise AgentError("the answer holds a number that is too large, or none")
+        left -= len(below)
+        if left < 0:
+            raise AgentError(f"the answer is longer than {_LARGEST_ANSWER >> 20} MiB")
+        if not below:
+            return
+        level = below
+    raise AgentError(f"the answer is nested more than {_DEEPEST} deep")
 
 
 def _http(query: dict[str, Any]) -> Any:
@@ -61,7 +92,7 @@ def _http(query: dict[str, Any]) -> Any:
 
 
 def _command(query: dict[str, Any], context: Context) -> Any:
-    done = run_child(query["argv"], timeout=query["timeout"])
+    done = run_child(query["argv"], timeout=query["timeout"], limit=_LARGEST_ANSWER)
     if done.timed_out:
         raise AgentError(f"{query['argv'][0]} did not end within {query['timeout']:g} s", "")
     return {

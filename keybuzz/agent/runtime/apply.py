@@ -6,6 +6,7 @@ from keybuzz.agent.kinds import writer
 from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError, os_error_text
 from keybuzz.agent.runtime.probe import read
+from keybuzz.agent.wire.json_text import well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def _write(change: dict[str, Any], context: Context) -> dict[str, str]:
 
 def _is_as_wanted(now: State, wanted: dict[str, Any]) -> bool:
     """Say whether an earlier step of this request, or somebody else, has done it already."""
-    found = now.get("attributes", {})
+    found = well_formed(now.get("attributes", {}))
     return now["present"] and all(found.get(name) == value for name, value in wanted.items())
 
 
 def _refuse_if_moved(name: str, now: State, seen: dict[str, Any]) -> None:
     """Compare with what the plan saw: nothing is changed that nobody has looked at."""
-    found = now.get("attributes", {}) if now["present"] else {}
+    found = well_formed(now.get("attributes", {})) if now["present"] else {}
     moved = [attribute for attribute, value in seen.items() if found.get(attribute) != value]
     if not seen and now["present"]:
         moved = ["existence"]

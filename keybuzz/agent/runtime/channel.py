@@ -12,6 +12,7 @@ from keybuzz.agent.runtime.frames import (
     BYTES,
     HEADER_SIZE,
     JSON,
+    REPLY_LIMIT,
     FrameError,
     bytes_frame,
     chunks,
@@ -20,12 +21,15 @@ from keybuzz.agent.runtime.frames import (
     parse_json,
 )
 from keybuzz.agent.runtime.waiting import WaitingFrames
+from keybuzz.agent.wire.json_text import well_formed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+_SURROGATE = b"\\ud"
+"""How half a character stands in JSON: of a pair, or alone."""
 _QUEUED_FRAMES = 32
 """Frames read ahead. Then the reader stops, the SSH window fills and the controller waits."""
 
@@ -87,8 +91,13 @@ class Channel:
         return request
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one message. TypeError when JSON can not hold it; nothing was sent then."""
-        self._write(json_frame(message))
+        """Send one message. TypeError or FrameError when no frame can hold it; nothing was sent then."""
+        frame = json_frame(message)
+        if _SURROGATE in frame:
+            frame = json_frame(well_formed(message))
+        if len(frame) > REPLY_LIMIT:
+            raise FrameError(f"an answer of {len(frame)} bytes is longer than {REPLY_LIMIT}")
+        self._write(frame)
 
     def read_ahead(self) -> None:
         """Own the incoming stream until it closes, then end the agent (thread of its own)."""

@@ -56,6 +56,25 @@ class Cleanups:
 CLEANUPS = Cleanups()
 
 
+def leave_no_core() -> None:
+    """Let neither the agent nor what it starts leave its memory on the disk when it crashes: secrets are in it.
+
+    The kernel's own switch comes first, because a minimal Python has no `resource`.
+    """
+    try:
+        with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
+            file.write("0")
+    except OSError:
+        pass  # a kernel without core dumps
+    try:
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    except (ImportError, OSError, ValueError):
+        pass
+
+
 def end(code: int = 0) -> NoReturn:
     """Undo what is registered, kill running children, and end this process at once."""
     CLEANUPS.run()

@@ -16,6 +16,13 @@ class AgentError(Exception):
         self.outcome = outcome
 
 
+def proposed(*words: str) -> str:
+    """Return a command line that can be pasted, whatever is in its words."""
+    from shlex import join  # only errors need it, and it loads `re`
+
+    return join(words)
+
+
 def os_error_text(error: OSError) -> str:
     """Return what the system said, and about which file; a timeout has neither number nor name."""
     reason = error.strerror or str(error) or type(error).__name__

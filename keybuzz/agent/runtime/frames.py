@@ -29,6 +29,8 @@ CHUNK = 64 * 1024
 LIMITS = {JSON: 64 * 1024 * 1024, BYTES: 1024 * 1024}
 """A longer frame is no frame: something else writes on the channel."""
 
+REPLY_LIMIT = 4 * 1024 * 1024
+"""A JSON frame of a host is not longer: the controller talks with many at once."""
 
 PREFIXES = {"stdout": b"o", "stderr": b"e"}
 """First byte of each B frame that answers `exec`: the stream that the rest was written to."""
@@ -48,13 +50,14 @@ def bytes_frame(payload: bytes) -> bytes:
     return _frame(BYTES, payload)
 
 
-def parse_header(header: bytes) -> tuple[bytes, int]:
-    """Return kind and payload length of a header of exactly HEADER_SIZE bytes."""
+def parse_header(header: bytes, longest: int = LIMITS[JSON]) -> tuple[bytes, int]:
+    """Return kind and payload length of a header of exactly HEADER_SIZE bytes; no payload is longer than `longest`."""
     kind, length = header[:1], int.from_bytes(header[1:HEADER_SIZE], "big")
     if kind not in LIMITS:
         raise FrameError(f"{header!r} does not start a frame")
-    if length > LIMITS[kind]:
-        raise FrameError(f"a frame of {length} bytes is longer than allowed ({LIMITS[kind]})")
+    limit = min(longest, LIMITS[kind])
+    if length > limit:
+        raise FrameError(f"a frame of {length} bytes is longer than allowed ({limit})")
     return kind, length
 
 

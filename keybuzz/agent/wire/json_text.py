@@ -23,6 +23,20 @@ class _Reading:
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": -float("inf")}.get
 
 
+def well_formed(value: Any) -> Any:
+    """Return a value of JSON whose texts all have a form in UTF-8: bytes that have none are spelled, as `\\udcff`.
+
+    Names of files may hold such bytes. The controller takes no frame in which a text has no form.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {well_formed(name): well_formed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [well_formed(item) for item in value]
+    return value
+
+
 def _refuse(value: object) -> NoReturn:
     raise TypeError(f"JSON can not hold a {type(value).__name__}")
 

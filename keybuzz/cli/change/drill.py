@@ -11,6 +11,7 @@ from keybuzz.cli.support.context import format_option, print_document, workspace
 from keybuzz.cli.support.offers import host_words, module_words
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.visible import visible
 from keybuzz.model.reports.drill import DrillReport, Scenario
 
 
@@ -57,6 +58,7 @@ def drill(
     from keybuzz.engine.drill.drill import drill as run_drill
     from keybuzz.engine.drill.shelter import stop_on_signals
     from keybuzz.engine.memory.documents import Documents
+    from keybuzz.engine.memory.forgetful import read_or
     from keybuzz.report.text.drill import drill_document
 
     if host and every_node:
@@ -71,8 +73,8 @@ def drill(
         stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
     ):
         report = run_drill(work, request, faults_of(work.site, home))
-        documents = Documents(work.site.settings.state / "journal.sqlite")
-        documents.keep(report.number, json.dumps(drill_document(report), ensure_ascii=False))
+        text = json.dumps(drill_document(report), ensure_ascii=False)
+        read_or(work.journal, lambda: Documents(work.journal.path).keep(report.number, text), None)
     _show(report, form)
     return int(report.exit_code)
 
@@ -97,4 +99,4 @@ def _show(report: DrillReport, form: str) -> None:
     if form == "json":
         print_document(drill_document(report))
     else:
-        click.echo(drill_text(report), nl=False)
+        click.echo(visible(drill_text(report)), nl=False)

@@ -21,6 +21,7 @@ from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import give_out, report_format, show_answer
 from keybuzz.model.core.access import Access
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -94,7 +95,11 @@ def _show_news(report: Report) -> None:
 
     news = news_text(report)
     # Also when there is nothing to tell: a file of --output must not go on telling what was new once.
-    give_out(f"{news}\n{last_line(report)} → kbz history {report.number}\n" if news else "")
+    give_out(
+        f"{news}\n{last_line(report)} → {proposed('kbz', 'history', report.number)}\n"
+        if news
+        else ""
+    )
 
 
 def schedule_options(function: Callable[..., int]) -> Callable[..., int]:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support.context import pass_inventory_site
+from keybuzz.cli.support.endings import heard
 from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.visible import visible
 from keybuzz.report.web.address import DEFAULT, Address, parse_address
 from keybuzz.site.site import Site
 
@@ -43,7 +45,7 @@ def serve(site: Site, listen: str, last: int) -> int:
     """Serve the page of `kbz report`, and `/metrics` for Prometheus, from what the journal remembers.
 
     It asks no host and changes nothing. The health is that of the last `kbz health`, with its moment.
-    Until Ctrl-C or SIGTERM, which end it with 0.
+    Until Ctrl-C, SIGTERM or SIGHUP, which end it with 0.
     """
     from keybuzz.report.web.answers import answer
     from keybuzz.report.web.server import WebServer
@@ -105,7 +107,7 @@ class _Told:
         key = f"{type(error).__name__}: {error}"
         if self.known is None or self.known[0] != key:
             found = error if isinstance(error, KbzError) else explain(error, self.config)
-            click.echo(f"kbz serve: {found}", err=True)
+            click.echo(visible(f"kbz serve: {found}"), err=True)
             self.known = (key, found)
             return found
         return self.known[1]
@@ -123,12 +125,12 @@ def _announce(address: Address) -> None:
 
 @contextmanager
 def _ended_by_signals(shutdown: Callable[[], None]) -> Iterator[None]:
-    """During the block Ctrl-C and TERM call `shutdown`, in a thread of its own: it waits for the one that serves."""
+    """During the block Ctrl-C, TERM and HUP call `shutdown`, in a thread: it waits for the one that serves."""
 
     def handle(number: int, frame: object) -> None:
         threading.Thread(target=shutdown, name=f"shutdown-{number}").start()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in heard()}
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from keybuzz.cli.support.context import enter_lab, holding, pass_inventory_site
 from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.proposed import proposed
 
 if TYPE_CHECKING:
     from keybuzz.model.inventory.server import Server
@@ -52,7 +53,7 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
         raise RefusedError(
             f"another key is pinned, and the host shows {key.fingerprint}",
             where=server.name,
-            hint=f"if the host was rebuilt: kbz hosts forget {server.name}, then trust it again",
+            hint=f"if the host was rebuilt: {proposed('kbz', 'hosts', 'forget', server.name)}, then trust it again",
         )
     _confirm(server, key, fingerprint)
     rewrite(path, lambda now: with_key(now, str(server.address), key))
@@ -107,7 +108,7 @@ def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
         raise RefusedError(
             "a key is pinned only after somebody compared it",
             where=server.name,
-            hint=f"kbz hosts trust {server.name} --fingerprint {key.fingerprint}",
+            hint=proposed("kbz", "hosts", "trust", server.name, "--fingerprint", key.fingerprint),
         )
     if click.prompt("Type the host's name to pin this key", err=True) != server.name:
         raise RefusedError("the name was not typed; nothing was pinned", where=server.name)

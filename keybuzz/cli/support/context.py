@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shlex
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +17,6 @@ from keybuzz.cli.support.offers import limit_words
 from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from keybuzz.engine.events import Event
     from keybuzz.engine.workspace import Workspace
     from keybuzz.model.inventory.server import Server
@@ -116,8 +113,13 @@ def holding(state: Path, servers: Iterable[Server]) -> Iterator[None]:
 
 @contextmanager
 def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
-    """Yield a workspace for a verb that changes hosts: the first Ctrl-C lets the steps at work end."""
-    with workspace(Access.CHANGE, quiet=quiet) as made, _first_interrupt_stops(made):
+    """Yield a workspace for a verb that changes hosts: the first Ctrl-C, TERM or HUP lets the steps at work end."""
+    from keybuzz.cli.support.endings import first_one_stops
+
+    with (
+        workspace(Access.CHANGE, quiet=quiet) as made,
+        first_one_stops(made.stop, lambda sentence: click.echo(sentence, err=True)),
+    ):
         yield made
 
 
@@ -127,7 +129,7 @@ def workspace(access: Access, *, quiet: bool) -> Iterator[Workspace]:
 
     No connection goes beyond `access`: with Access.LOOK the hosts themselves refuse whatever would change them.
 
-    Ctrl-C is KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
+    Ctrl-C, TERM and HUP are KeyboardInterrupt at once: a verb that only looks has nothing to bring to an end.
     """
     with _workspace(enter_lab, access, quiet=quiet) as made:
         yield made
@@ -145,7 +147,7 @@ def _workspace(
     enter: Callable[[Site], None], access: Access, *, quiet: bool
 ) -> Iterator[Workspace]:
     from keybuzz.engine.catalogue import settled
-    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.engine.memory.forgetful import LOOK_WAIT, open_journal
     from keybuzz.engine.nornir import make_nornir
     from keybuzz.engine.workspace import Workspace
     from keybuzz.site.load import load_site, read_configuration
@@ -157,7 +159,7 @@ def _workspace(
     made = Workspace(
         site,
         make_nornir(configuration, site, access),
-        Journal(site.settings.state / "journal.sqlite"),
+        open_journal(site.settings.state / "journal.sqlite", LOOK_WAIT),
         progress,
         _command(),
     )
@@ -166,6 +168,8 @@ def _workspace(
     finally:
         progress.close()
         _close(made)
+        if made.journal.trouble:
+            click.echo(f"kbz: {made.journal.trouble}", err=True)
 
 
 class _Progress:
@@ -194,23 +198,6 @@ def _close(made: Workspace) -> None:
         for connection in list(host.connections.values()):
             connection.close()
         host.connections.clear()
-
-
-@contextmanager
-def _first_interrupt_stops(made: Workspace) -> Iterator[None]:
-    """The first Ctrl-C lets the steps at work end and stops there; the second cuts the connections."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if made.stop.is_set():
-            raise KeyboardInterrupt
-        made.stop.set()
-        click.echo("stopping after the steps at work; Ctrl-C again cuts them off", err=True)
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def show(report: Report, form: str) -> int:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-import traceback
 from contextlib import suppress
 from pathlib import Path
 
-import keybuzz
+from keybuzz.engine.memory.fault import of_a_fault
 from keybuzz.model.core.errors import InputError, KbzError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
@@ -18,8 +15,6 @@ from keybuzz.site.credentials.store import hidden, load_credentials
 from keybuzz.site.load import read_configuration
 from keybuzz.site.settings import load_settings
 from keybuzz.site.site import Settings
-
-_CODE = Path(keybuzz.__file__).parents[1]
 
 
 def explain(error: Exception, configuration: Path) -> KbzError:
@@ -35,13 +30,7 @@ def explain(error: Exception, configuration: Path) -> KbzError:
         )
     if isinstance(error, OSError):
         return _of_system(error, redactor)
-    kept = _keep(error, settings, redactor)
-    details = f"; the details are in {kept}" if kept is not None else ""
-    text = redactor.text(" ".join(str(error).split()))
-    return KbzError(
-        f"kbz found a fault of its own: {type(error).__name__}: {text} ({_place(error)}); "
-        f"please report it with the command{details}"
-    )
+    return of_a_fault(error, settings.state if settings is not None else None, redactor)
 
 
 def _of_system(error: OSError, redactor: Redactor) -> KbzError:
@@ -54,16 +43,6 @@ def _of_system(error: OSError, redactor: Redactor) -> KbzError:
         where=redactor.text(" → ".join(names)),
         hint="use a user who may, such as root" if denied else "",
     )
-
-
-def _place(error: Exception) -> str:
-    """Return the innermost line of ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        path = Path(frame.filename)
-        if path.is_relative_to(_CODE / "keybuzz") or path.is_relative_to(_CODE / "tasks"):
-            return f"{path.relative_to(_CODE)}:{frame.lineno}"
-    return "no line of kbz"
 
 
 def _settings(configuration: Path) -> Settings | None:
@@ -83,17 +62,3 @@ def _redactor(settings: Settings | None) -> Redactor:
     with suppress(InputError, OSError):
         found += all_pending(settings.credentials)
     return Redactor(found)
-
-
-def _keep(error: Exception, settings: Settings | None, redactor: Redactor) -> Path | None:
-    """Write the traceback, 0600, where the state is; None when this can not be done."""
-    if settings is None:
-        return None
-    path = settings.state / f"fault-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    text = redactor.text("".join(traceback.format_exception(error)))
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text)
-        return path
-    return None

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from keybuzz.model.core.errors import InputError, KbzError
+from keybuzz.model.core.visible import json_visible, visible
 from keybuzz.model.reports.report import Report
 from keybuzz.report.page.sheet import Sheet, sheet_of
 
@@ -141,7 +142,7 @@ def show_document(
 
 def document_text(document: Mapping[str, Any]) -> str:
     """Return a document as the one JSON text that every verb prints."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_visible(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def show_sheet(sheet: Sheet, form: str) -> int:
@@ -186,7 +187,8 @@ def _say_failure(error: KbzError, form: str) -> int:
 
 
 def give_out(text: str) -> None:
-    """Print a text, or put it into the file that --output names."""
+    """Print a text, or put it into the file that --output names; nothing in it steers a terminal."""
+    text = visible(text)
     place = output_place()
     if place is None:
         click.echo(text, nl=False)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import click
 
+from keybuzz.cli.support.lasting import lost
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.visible import one_line, visible
 
 _TOP = "\x1b[H"
 _REST_OF_LINE = "\x1b[K"
@@ -73,12 +75,14 @@ def watch(
             if screen:
                 _paint("\n".join([seen.screen, *changes]))
             elif before is None:
-                click.echo(seen.screen.rstrip("\n"))
+                click.echo(visible(seen.screen.rstrip("\n")))
             else:
                 for line in fresh:
-                    click.echo(line)
+                    click.echo(one_line(line))
             sys.stdout.flush()
             before = seen.facts
+            if lost() is not None:
+                return code  # nobody looks at it any more
             rest(max(_LEAST, every))
     except KeyboardInterrupt:
         return code
@@ -94,5 +98,5 @@ def news(before: frozenset[str] | None, now: frozenset[str], moment: datetime) -
 
 
 def _paint(text: str) -> None:
-    lines = f"{_REST_OF_LINE}\n".join(text.split("\n"))
+    lines = f"{_REST_OF_LINE}\n".join(visible(text).split("\n"))
     click.echo(f"{_TOP}{lines}{_REST_OF_SCREEN}", nl=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,20 @@ from keybuzz.engine.change.guard import (
     disrupted,
     guard_quorum,
 )
-from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply
+from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
+from keybuzz.engine.memory.fault import of_a_fault
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import StepError, StoppedError
-from keybuzz.model.core.live import Gate, Stage
+from keybuzz.model.core.errors import KbzError, StepError, StoppedError, sentence_of
+from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Change
+from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.redact import Redactor
+from keybuzz.site.credentials.store import hidden
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -60,6 +65,8 @@ class Conductor:
     stop: threading.Event
     freeze: Freeze
     results: list[StepResult] = field(default_factory=list)
+    at_work: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    """Changes by host that were handed out and have not come back."""
     last: Snapshot | None = None
     """The newest reading of the hosts."""
 
@@ -92,11 +99,47 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
+    def ending(self, act: Callable[[], object]) -> KbzError | None:
+        """Do a part of this run and return what ended it, if anything did.
+
+        Whatever that is, a report comes first: what was changed must be told, and remembered.
+        """
+        try:
+            act()
+        except KbzError as error:
+            return error
+        except KeyboardInterrupt:
+            self._cut_off()
+            return StoppedError("interrupted: the steps at work were cut off", hint="kbz resume")
+        except Exception as fault:
+            redactor = Redactor(hidden(self.site.credentials))
+            return of_a_fault(fault, self.site.settings.state, redactor)
+        return None
+
+    def _cut_off(self) -> None:
+        """Note that the first change of each host at work may or may not have been made."""
+        for changes in self.at_work.values():
+            what = "it was cut off, and may have taken effect"
+            self.results.append(StepResult(changes[0], Outcome.UNKNOWN, what))
+
+    def _next_stage(self, module: Module, live: Live) -> Stage | None:
+        """Return the module's next stage; StepError when it cannot judge what the hosts say."""
+        try:
+            return module.next_stage(live)
+        except KbzError:
+            raise
+        except Exception as error:
+            raise StepError(
+                f"the state of its hosts cannot be judged: {sentence_of(error)}",
+                where=module.name,
+                hint=proposed("kbz", "health", module.name),
+            ) from error
+
     def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
         done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         while True:
             live = self.view(snapshot).live(module, self.site)
-            stage = module.next_stage(live)
+            stage = self._next_stage(module, live)
             if stage is None:
                 proof.require_done(module, live)
                 self.freeze.converged(module)
@@ -170,6 +213,7 @@ class Conductor:
         archives = archives_for(stage, self.modules, self.site, self.listen)
         changes = {host: stage.of(host) for host in stage.hosts}
         chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)
+        self.at_work = changes
         done = chosen.run(
             task=apply,
             changes=changes,
@@ -177,14 +221,13 @@ class Conductor:
             listen=self.listen,
             timeout=max(1.0, min(STEP_TIMEOUT, self.deadline - time.monotonic())),
         )
+        self.at_work = {}
         chosen.data.reset_failed_hosts()
         failed: list[StepResult] = []
         for host in stage.hosts:
-            outcome = done[host][0]
-            if outcome.exception is not None:
-                raise outcome.exception
-            self.results.extend(outcome.result)
-            failed += [result for result in outcome.result if result.outcome not in _GOOD]
+            results = results_of(done[host][0], changes[host])
+            self.results.extend(results)
+            failed += [result for result in results if result.outcome not in _GOOD]
         if failed:
             self._read()
             first = failed[0]
@@ -198,7 +241,7 @@ class Conductor:
         told = ""
         whole = True
         while True:
-            reason = gate.reason(self.view(snapshot).live(module, self.site))
+            reason = _why_not(gate, self.view(snapshot).live(module, self.site))
             elapsed = time.monotonic() - started
             if reason is None and whole:
                 self.listen(events.GateHeld(gate.name, elapsed))
@@ -211,7 +254,7 @@ class Conductor:
                 raise StepError(
                     f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",
                     where=module.name,
-                    hint=f"the roll has stopped here; look at kbz health {module.name}",
+                    hint=f"the roll has stopped here; look at {proposed('kbz', 'health', module.name)}",
                 )
             if reason != told:
                 self.listen(events.GateWaiting(gate.name, reason))
@@ -257,3 +300,13 @@ class Conductor:
             raise StoppedError(
                 "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
             )
+
+
+def _why_not(gate: Gate, live: Live) -> str | None:
+    """Return why a gate does not hold: also when what a host says cannot be judged."""
+    try:
+        return gate.reason(live)
+    except KbzError:
+        raise
+    except Exception as error:
+        return f"what the hosts say cannot be judged: {sentence_of(error)}"

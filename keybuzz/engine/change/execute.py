@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import ContactError, KbzError, UsageError
+from keybuzz.model.core.errors import ContactError, UsageError, sentence_of
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
+from keybuzz.model.core.visible import in_one_line
 from keybuzz.site.limit import parse_limit
+from keybuzz.transport.kept import KEPT, share
 from keybuzz.transport.link import commands
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task
 
+    from keybuzz.transport.session import Execution
 
 _SIGNALLED = 128
 """Added to a signal's number, as shells do: the agent tells them apart, a shell does not."""
@@ -30,13 +33,18 @@ class HostExecution:
     stdout: str = ""
     stderr: str = ""
     what: str = ""
+    left_out: int = 0
+    """Bytes of output that were counted and not kept."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "what")
 
 
-def execute(task: Task, argv: tuple[str, ...], timeout: float) -> Result:
+def execute(task: Task, argv: tuple[str, ...], timeout: float, keep: int = KEPT) -> Result:
     """Nornir task: run a command; the result is keybuzz.transport.session.Execution."""
     from nornir.core.task import Result
 
-    done = commands(task).execute(argv, timeout=timeout)
+    done = commands(task).execute(argv, timeout=timeout, keep=keep)
     return Result(host=task.host, result=done, failed=done.exit_code != 0)
 
 
@@ -64,7 +72,7 @@ def _chosen(workspace: Workspace, limit: tuple[str, ...]) -> frozenset[str]:
     if not limit:
         raise UsageError("exec needs --limit", hint="--limit all runs it everywhere")
     site = workspace.site
-    return parse_limit(limit, site.servers, site.catalogue, workspace.journal.sets())
+    return parse_limit(limit, site.servers, site.catalogue, workspace.host_sets())
 
 
 def _execute(
@@ -72,7 +80,7 @@ def _execute(
 ) -> tuple[HostExecution, ...]:
     argv = ("/bin/sh", "-c", command[0]) if len(command) == 1 else command
     nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
-    results = nornir.run(task=execute, argv=argv, timeout=timeout)
+    results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
     return tuple(_result(host, results[host][0]) for host in sorted(results))
 
 
@@ -80,15 +88,13 @@ def _result(host: str, result: Result) -> HostExecution:
     error = result.exception
     if isinstance(error, ContactError):
         return HostExecution(host, Outcome.UNREACHABLE, what=error.sentence)
-    if isinstance(error, KbzError):
-        return HostExecution(host, Outcome.FAILED, what=error.sentence)
     if error is not None:
-        raise error
-    done = result.result
+        return HostExecution(host, Outcome.FAILED, what=sentence_of(error))
+    done: Execution = result.result
     what = "ran out of its time and was ended" if done.timed_out else ""
     code = done.exit_code if done.exit_code >= 0 else _SIGNALLED - done.exit_code
     outcome = Outcome.OK if done.exit_code == 0 and not done.timed_out else Outcome.FAILED
-    return HostExecution(host, outcome, code, done.stdout, done.stderr, what)
+    return HostExecution(host, outcome, code, done.stdout, done.stderr, what, done.left_out)
 
 
 def worst(results: tuple[HostExecution, ...]) -> ExitCode:

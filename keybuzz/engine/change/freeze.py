@@ -13,6 +13,7 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
 _SHORTEST_REASON = 10
@@ -70,7 +71,7 @@ class Freeze:
             f"module {module.name} is frozen (FRZ-1) and its cluster is deployed: "
             f"{changes} change{'s' * (changes != 1)} needed, none made{_additions(live)}",
             where=module.name,
-            hint=f"kbz drift {module.name} shows them; for one run: "
+            hint=f"{proposed('kbz', 'drift', module.name)} shows them; for one run: "
             f"--lift-freeze {module.name} --reason 'who decided it, and why'",
         )
 

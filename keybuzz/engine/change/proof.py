@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError, StepError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
 
@@ -24,7 +25,8 @@ def require_healthy(module: Module, live: Live) -> None:
             f"module {module.name} is required first and is not healthy: "
             f"{finding.check}: {finding.message}",
             where=finding.host,
-            hint=finding.hint or f"kbz run {module.name} --limit {finding.host or module.group}",
+            hint=finding.hint
+            or proposed("kbz", "run", module.name, "--limit", finding.host or module.group),
         )
 
 
@@ -34,7 +36,7 @@ def require_done(module: Module, live: Live) -> None:
         raise StepError(
             f"{change.identity} is still not as described: {change.reason or 'no stage takes it'}",
             where=change.host,
-            hint=f"kbz health {module.name}",
+            hint=proposed("kbz", "health", module.name),
         )
 
 

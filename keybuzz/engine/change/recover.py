@@ -17,19 +17,21 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.run import report_of_run
+from keybuzz.engine.look.heard import answer_to
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.core.errors import RefusedError, UsageError, sentence_of
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.reports.report import Report
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module, Position, Recovery
 from keybuzz.site.site import Site
 from keybuzz.transport.link import session
+from keybuzz.transport.replies import ProbeReply
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task
@@ -144,13 +146,13 @@ def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host
     workspace.listen(events.Planned(before.plan))
     # From here on a run that goes on from a recovery that was cut off is no change of a frozen cluster.
     conductor.freeze.begin(module)
-    error: KbzError | None = None
-    try:
-        live = conductor.view(conductor.last).live(module, workspace.site)
-        snapshot = conductor.stage(module, module.recovery.start(live, host), conductor.last)
-        conductor.run(snapshot)
-    except KbzError as stopped:
-        error = stopped
+    recovery, last = module.recovery, conductor.last
+
+    def start() -> None:
+        live = conductor.view(last).live(module, workspace.site)
+        conductor.run(conductor.stage(module, recovery.start(live, host), last))
+
+    error = conductor.ending(start)
     done = report_of_run(workspace, conductor, before, error, time.monotonic() - started)
     return replace(done, verb="recover")
 
@@ -165,7 +167,7 @@ def _positions(
     answers = {
         host: results[0].result
         if results[0].exception is None
-        else Answer("position", problem=str(results[0].exception))
+        else Answer("position", problem=sentence_of(results[0].exception))
         for host, results in found.items()
     }
     return tuple(recovery.position(host, answers[host]) for host in sorted(answers))
@@ -177,7 +179,9 @@ def _ask(task: Task, recovery: Recovery) -> Result:
     site: Site = task.nornir.config.user_defined["site"]
     reading = recovery.positions(site, site.server(task.host.name))
     payload = {"key": site.digest_key.key.hex(), "resources": [], "readings": [reading.query()]}
-    reply = session(task).request("probe", payload, timeout=_POSITION_TIMEOUT)
-    answer = reply["answers"][0]
-    found = Answer(reading.name, answer.get("value"), answer.get("problem", ""))
+    opened = session(task)
+    reply = opened.request("probe", payload, ProbeReply, timeout=_POSITION_TIMEOUT)
+    if len(reply.answers) != 1:
+        raise opened.misspoke("it does not answer what was asked")
+    found = answer_to(reading, reply.answers[0], None)
     return Result(host=task.host, result=found)

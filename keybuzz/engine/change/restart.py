@@ -21,10 +21,11 @@ from keybuzz.engine.memory.journal import Marks
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, Plan
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.restart import ContainerRestart, Reboot, ServiceRestart
@@ -143,7 +144,7 @@ def _seen(workspace: Workspace, request: RestartRequest) -> Marks:
                 raise RefusedError(
                     state.problem or f"{wish.name} does not run",
                     where=host,
-                    hint=f"kbz run {request.module.name} --limit {host}; nothing was restarted",
+                    hint=f"{proposed('kbz', 'run', request.module.name, '--limit', host)}; nothing was restarted",
                 )
             marks.setdefault(host, {})[wish.identity] = str(state.attributes["started"])
     return marks
@@ -238,11 +239,7 @@ def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> R
         workspace.stop,
         Freeze(frozenset(), NO_LIFT, workspace.site.settings.state / "first-installs"),
     )
-    error: KbzError | None = None
-    try:
-        _roll(conductor, module, clusters, before.snapshot)
-    except KbzError as stopped:
-        error = stopped
+    error = conductor.ending(lambda: _roll(conductor, module, clusters, before.snapshot))
     snapshot = conductor.last or before.snapshot
     after = _only_restarts(
         judge(workspace, modules, request.selected, conductor.descriptions, snapshot)

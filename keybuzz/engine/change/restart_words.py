@@ -9,6 +9,7 @@ from keybuzz.engine.change.requests import require_meant
 from keybuzz.engine.change.restart import RestartRequest, reboots, restartable
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
 
@@ -33,7 +34,7 @@ def from_words(workspace: Workspace, words: RestartWords) -> RestartRequest:
     if words.word in modules and words.word in hosts:
         raise UsageError(
             f"{words.word} names a module and a host",
-            hint=f"kbz restart MODULE --reboot --limit {words.word} means the host",
+            hint=f"{proposed('kbz', 'restart', 'MODULE', '--reboot', '--limit', words.word)} means the host",
         )
     if words.word in modules:
         request = _of_module(workspace, modules[words.word], words)
@@ -57,12 +58,12 @@ def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> Res
     if not any(restartable(item) for item in found):
         raise UsageError(
             f"module {module.name} has no containers and no service",
-            hint=f"kbz restart {module.name} --reboot reboots its hosts",
+            hint=f"{proposed('kbz', 'restart', module.name, '--reboot')} reboots its hosts",
         )
     return RestartRequest(module, selected)
 
 
 def _of_host(words: RestartWords) -> RestartRequest:
     if words.limit:
-        raise UsageError("--limit belongs to a module", hint=f"kbz restart {words.word}")
+        raise UsageError("--limit belongs to a module", hint=proposed("kbz", "restart", words.word))
     return RestartRequest(reboots("all"), frozenset({words.word}))

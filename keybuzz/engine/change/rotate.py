@@ -26,6 +26,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import InputError, RefusedError, StepError, UsageError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
@@ -180,7 +181,7 @@ def _rotate(workspace: Workspace, job: _Job) -> Report:
         raise StepError(
             "the store was switched, and the cluster is not as it describes it",
             where=job.rotation.service,
-            hint=f"kbz plan {job.module.name}; the same command goes on from here",
+            hint=f"{proposed('kbz', 'plan', job.module.name)}; the same command goes on from here",
         )
     forget(store, item)
     return _report(now, job, after, done, time.monotonic() - started)
@@ -210,7 +211,7 @@ def _with_both(workspace: Workspace, job: _Job, done: list[Report], seconds: flo
         "secrets.old",
         Level.WARN,
         f"the store holds the new value of {service}, and the cluster takes the old one too",
-        hint=f"give applications the new value, then kbz secrets rotate {service} drops the old one",
+        hint=f"give applications the new value, then {proposed('kbz', 'secrets', 'rotate', service)} drops the old one",
     )
     found = survey(workspace, job.request.modules, job.request.selected)
     report = _report(workspace, job, found, done, seconds)
@@ -238,26 +239,24 @@ def _require_quiet(found: Survey) -> None:
     for host, reason in sorted(found.snapshot.unreachable.items()):
         raise RefusedError(f"can not be asked: {reason}", where=host, hint="bring it back first")
     if found.plan.size:
-        names = " ".join(item.name for item in found.modules)
+        names = tuple(item.name for item in found.modules)
         raise RefusedError(
             f"{found.plan.size} things are not as described; a rotation would not know its own changes",
             where=module,
-            hint=f"kbz plan {names}, then kbz run {names}",
+            hint=f"{proposed('kbz', 'plan', *names)}, then {proposed('kbz', 'run', *names)}",
         )
     for finding in found.findings:
         if finding.level >= Level.UNKNOWN:
             raise RefusedError(
                 f"{finding.check}: {finding.message}",
                 where=finding.host or module,
-                hint=finding.hint or f"kbz health {module}",
+                hint=finding.hint or proposed("kbz", "health", module),
             )
 
 
 def _unfinished(done: Report, job: _Job, state: str) -> Report:
-    hint = (
-        f"{state}; kbz secrets rotate {job.rotation.service} goes on from here"
-        " with the value that it began with"
-    )
+    again = proposed("kbz", "secrets", "rotate", job.rotation.service)
+    hint = f"{state}; {again} goes on from here with the value that it began with"
     return replace(done, verb="rotate", error=f"{done.error}\n  → {hint}".lstrip())
 
 

@@ -73,14 +73,14 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
             workspace.site.settings.state / "first-installs",
         ),
     )
-    error: KbzError | None = None
-    try:
+
+    def carry_out() -> None:
         if request.saved is not None:
             request.saved.require_same(before.plan)
         require_pullable(workspace.site, before.plan)
         conductor.run(before.snapshot)
-    except KbzError as stopped:
-        error = stopped
+
+    error = conductor.ending(carry_out)
     seconds = time.monotonic() - started
     return report_of_run(workspace, conductor, before, error, seconds)
 

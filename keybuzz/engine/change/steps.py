@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.engine.events import Event, Listener, StepEnded, StepStarted
-from keybuzz.model.core.errors import ContactError, StepError
+from keybuzz.model.core.errors import ContactError, StepError, sentence_of
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.resource import Value
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Artefact
 from keybuzz.transport.link import session
+from keybuzz.transport.replies import ApplyReply, ConfirmReply, ReplyError, StepEvent
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task
@@ -54,6 +55,16 @@ def apply(
     return Result(host=task.host, result=results, changed=changed)
 
 
+def results_of(result: Result, changes: tuple[Change, ...]) -> tuple[StepResult, ...]:
+    """Return what `apply` came to on one host; an error that it does not know is that host's, and its step unknown."""
+    error = result.exception
+    if error is None:
+        found: tuple[StepResult, ...] = result.result
+        return found
+    first = StepResult(changes[0], Outcome.UNKNOWN, sentence_of(error))
+    return (first, *(StepResult(change, Outcome.SKIPPED) for change in changes[1:]))
+
+
 def apply_host(
     task: Task,
     changes: tuple[Change, ...],
@@ -64,29 +75,24 @@ def apply_host(
     """Apply changes on the task's host; contact lost inside a step makes that step's outcome unknown."""
     host = task.host.name
     site = task.nornir.config.user_defined["site"]
-    ended: list[StepResult] = []
-
-    def tell(event: dict[str, Any]) -> None:
-        change = changes[event["step"]]
-        if event["phase"] == "started":
-            listen(StepStarted(host, change.identity))
-            return
-        result = StepResult(change, Outcome(event["outcome"]), event["what"], event["hint"])
-        ended.append(result)
-        listen(_ended(host, result))
-
+    told = _Told(host, changes, listen)
+    ended = told.ended
     payload = {
         "key": site.digest_key.key.hex(),
         "changes": [_wire(change) for change in changes],
     }
     try:
-        session(task).request(
+        opened = session(task)
+        reply = opened.request(
             "apply",
             payload,
+            ApplyReply,
             timeout=timeout,
-            on_event=tell,
+            on_event=told,
             upload=_streamed(changes, archives),
         )
+        if not told.agrees_with(reply):
+            raise opened.misspoke("it does not say how every change ended")
     except (ContactError, StepError) as error:
         # The step at work is the first that has not ended; an answer lost behind the last is about that one.
         place = min(len(ended), len(changes) - 1)
@@ -96,6 +102,41 @@ def apply_host(
         _confirm_all(task, ended, listen)
     skipped = [StepResult(change, Outcome.SKIPPED) for change in changes[len(ended) :]]
     return (*ended, *skipped)
+
+
+class _Told:
+    """What a host tells while it works: each change begins and ends once, in order, up to the first that fails."""
+
+    def __init__(self, host: str, changes: tuple[Change, ...], listen: Listener) -> None:
+        self.ended: list[StepResult] = []
+        self._host = host
+        self._changes = changes
+        self._listen = listen
+        self._started = 0
+
+    def __call__(self, event: StepEvent) -> None:
+        """Take an event; ReplyError for one that cannot come now, which ends the session."""
+        ends = event.phase == "ended"
+        place = len(self.ended)
+        if event.step != place or place >= len(self._changes) or self._started != place + ends:
+            raise ReplyError(f"change {event.step} has {event.phase} out of turn")
+        change = self._changes[place]
+        if not ends:
+            self._started += 1
+            self._listen(StepStarted(self._host, change.identity))
+            return
+        if not event.outcome:
+            raise ReplyError(f"change {event.step} has ended, and how is not told")
+        result = StepResult(change, Outcome(event.outcome), event.what, event.hint)
+        self.ended.append(result)
+        self._listen(_ended(self._host, result))
+
+    def agrees_with(self, reply: ApplyReply) -> bool:
+        """Return True when every change was told of, or all up to one that did not work."""
+        outcomes = [result.outcome for result in self.ended]
+        good = [outcome for outcome in outcomes if outcome in (Outcome.OK, Outcome.CHANGED)]
+        same = [Outcome(step.outcome) for step in reply.outcomes] == outcomes
+        return same and (len(outcomes) == len(self._changes) or len(good) == len(outcomes) - 1)
 
 
 def _broken(change: Change, error: ContactError | StepError) -> StepResult:
@@ -165,7 +206,8 @@ def _confirm(task: Task, kinds: list[str]) -> None:
     deadline = time.monotonic() + CONFIRM_TIMEOUT
     while True:
         try:
-            session(task).request("confirm", {"kinds": kinds}, timeout=CONFIRM_TIMEOUT)
+            payload = {"kinds": kinds}
+            session(task).request("confirm", payload, ConfirmReply, timeout=CONFIRM_TIMEOUT)
         except ContactError as error:
             # A server that reloads listens again only after a moment.
             if time.monotonic() > deadline:

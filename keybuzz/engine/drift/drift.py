@@ -14,6 +14,7 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, judge
+from keybuzz.engine.memory.forgetful import read_or, trouble
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.lock import at_work, leases
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -66,6 +67,8 @@ def drift(workspace: Workspace, request: DriftRequest) -> Report:
             held.enter_context(leases(folder, (LEASE,), workspace.command))
         except RefusedError as refused:
             return _skipped(workspace, request, refused)
+        except OSError as error:  # a look needs no state folder; two at once are better than none
+            workspace.journal.trouble = trouble(workspace.journal.path, error)
         number = held.enter_context(in_journal(workspace, VERB, request.modules))
         return _drift(workspace, request, number)
 
@@ -76,12 +79,15 @@ def _skipped(workspace: Workspace, request: DriftRequest, refused: RefusedError)
     names = tuple(module.name for module in request.modules)
     code = ExitCode.REFUSED
     report = Report(VERB, names, hosts, Plan({}), (), (), 0.0, error=error, error_code=code)
-    number = workspace.journal.begin(
-        VERB, (workspace.command,), names, workspace.clock(), workspace.site.root
-    )
-    records = {host: HostRecord(host, Outcome.SKIPPED, 0, "") for host in hosts}
-    workspace.journal.end(number, workspace.clock(), int(code), records, "", error)
-    return replace(report, number=number)
+    journal, now = workspace.journal, workspace.clock()
+
+    def write() -> int:
+        number = journal.begin(VERB, (workspace.command,), names, now, workspace.site.root)
+        records = {host: HostRecord(host, Outcome.SKIPPED, 0, "") for host in hosts}
+        journal.end(number, workspace.clock(), int(code), records, "", error)
+        return number
+
+    return replace(report, number=read_or(journal, write, 0))
 
 
 def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
@@ -92,8 +98,12 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     busy |= set(_busy(workspace, request))
     hosts = {host: _host(host, found) for host in sorted(request.selected)}
     names = tuple(module.name for module in request.modules)
-    before = workspace.journal.last_look(VERB, names)
-    previous = workspace.journal.drift(before.number) if before else ()
+    journal = workspace.journal
+    before = read_or(journal, lambda: journal.last_look(VERB, names), None)
+    previous: tuple[DriftItem, ...] = ()
+    if before is not None:
+        number_before = before.number
+        previous = read_or(journal, lambda: journal.drift(number_before), previous)
     servers = {server.name for server in workspace.site.servers}
     items = compare(
         (*_items(found, ground), *inside.items(workspace.site, found)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from keybuzz.engine.look.observe import observe
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.core.reading import Answer, SecretCopies
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.inventory.server import Server
@@ -39,6 +41,7 @@ PATTERNS = (
 )
 CHECK = "secrets.stray"
 _READING = "secret-copies"
+_OCTAL = re.compile("[0-7]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Copy:
     @property
     def open(self) -> bool:
         """True when others than root can read it."""
-        return self.uid != 0 or int(self.mode, 8) & 0o077 != 0
+        octal = self.mode if _OCTAL.fullmatch(self.mode) else "777"
+        return self.uid != 0 or int(octal, 8) & 0o077 != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def find_copies(workspace: Workspace, limit: tuple[str, ...]) -> CopiesReport:
     site = workspace.site
     chosen = frozenset(server.name for server in site.servers)
     if limit:
-        chosen = parse_limit(limit, site.servers, site.catalogue, workspace.journal.sets())
+        chosen = parse_limit(limit, site.servers, site.catalogue, workspace.host_sets())
     described = {
         host: HostDescription({CHECK: Description((), (reading(site),))}, ()) for host in chosen
     }
@@ -133,7 +137,7 @@ def judge(server: Server, found: Iterable[Copy], site: Site) -> tuple[Finding, .
         level, why = _verdict(server, copy)
         live = f"; in use now: {', '.join(copy.current)}" if copy.current else ""
         message = f"{copy.path} (owner {copy.uid}:{copy.gid}, mode {copy.mode}): {why}{live}"
-        hint = f"look, then: kbz exec --limit {server.name} -- shred -u {copy.path}"
+        hint = f"look, then: {on_host(server.name, 'shred', '-u', copy.path)}"
         if copy.current:
             hint += "; rotate what others could read"
         findings.append(Finding(CHECK, level, message, server.name, hint))

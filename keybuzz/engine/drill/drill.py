@@ -15,6 +15,7 @@ from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ground import HostGround, ground_of
 from keybuzz.engine.drill.trial import TrialRun, require_green
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, tell
@@ -157,9 +158,9 @@ def _remember(workspace: Workspace, report: DrillReport) -> None:
         if trial.verdict is not Verdict.NOT_AVAILABLE or trial.victim not in hosts:
             what = f"{trial.scenario.value}: {trial.verdict.value}"
             hosts[trial.victim] = HostRecord(trial.victim, outcome, 0, what)
-    workspace.journal.end(
-        report.number, workspace.clock(), int(report.exit_code), hosts, "", report.error
-    )
+    journal, number, code = workspace.journal, report.number, int(report.exit_code)
+    now = workspace.clock()
+    read_or(journal, lambda: journal.end(number, now, code, hosts, "", report.error), None)
     ended = {
         "format_version": FORMAT_VERSION,
         "verb": "drill",
@@ -170,5 +171,5 @@ def _remember(workspace: Workspace, report: DrillReport) -> None:
         "error": report.error or None,
         "hosts": {host: {"outcome": item.outcome.value} for host, item in hosts.items()},
     }
-    for warning in tell(workspace, report.number, ended):
+    for warning in filter(None, (*tell(workspace, report.number, ended), journal.trouble)):
         workspace.listen(events.Drilled(warning))

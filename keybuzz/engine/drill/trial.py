@@ -14,6 +14,7 @@ from typing import Protocol
 from keybuzz.engine.drill.ledger import STEADY, Writer
 from keybuzz.model.core.errors import KbzError, RefusedError, StoppedError
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.reports.drill import Scenario, Trial, Verdict, Workload
 from keybuzz.site.drill import Drill
 
@@ -261,5 +262,5 @@ def require_green(sight: Sight) -> None:
         raise RefusedError(
             f"a drill begins on a green cluster only: {sight.not_green}",
             where=sight.live.module,
-            hint=f"kbz health {sight.live.module}; nothing was broken",
+            hint=f"{proposed('kbz', 'health', sight.live.module)}; nothing was broken",
         )

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from keybuzz.agent.kinds.docker.images import pull
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.docker import Docker
-from keybuzz.engine.change.steps import StepResult, apply
+from keybuzz.engine.change.steps import StepResult, apply, results_of
 from keybuzz.engine.events import ImageWork
 from keybuzz.engine.images.images import save_archive
 from keybuzz.engine.look.describe import HostDescription, describe_all
@@ -145,10 +145,7 @@ def _bring(work: _Work, reference: str) -> None:
     )
     chosen.data.reset_failed_hosts()
     for host in lacking:
-        outcome = done[host][0]
-        if outcome.exception is not None:
-            raise outcome.exception
-        work.results.extend(outcome.result)
+        work.results.extend(results_of(done[host][0], changes[host]))
 
 
 def _on_builder(work: _Work, reference: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import LOOKED, Journal
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION
 
 VERBS = ("health", "drift")
@@ -88,6 +89,6 @@ def _read(journal: Journal, documents: Documents, run: int) -> LastLook | None:
         raise InputError(
             f"the answer of run {run} can not be read: it is damaged, or of another version of kbz",
             where=str(journal.path),
-            hint=f"kbz {record.verb} makes a new one",
+            hint=f"{proposed('kbz', record.verb)} makes a new one",
         )
     return LastLook(run, record.ended or record.started, document)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.heard import answer_to, state_of
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import ContactError, KbzError
+from keybuzz.model.core.errors import ContactError, sentence_of
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import Change, Plan, State
 from keybuzz.model.core.reading import Answer
@@ -18,6 +19,7 @@ from keybuzz.model.core.secret import DigestKey
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 from keybuzz.transport.link import session
+from keybuzz.transport.replies import ProbeReply
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -89,34 +91,21 @@ def ask(
             "resources": [resource.query() for resource in resources],
             "readings": [reading.query() for reading in readings],
         },
+        ProbeReply,
         timeout=PROBE_TIMEOUT,
     )
     between = (asked, time.time())
+    if len(reply.states) != len(resources) or len(reply.answers) != len(readings):
+        raise opened.misspoke("it does not answer everything that was asked")
     return Observation(
         {
-            resource.identity: _state(resource.identity, answer)
-            for resource, answer in zip(resources, reply["states"], strict=True)
+            resource.identity: state_of(resource, found)
+            for resource, found in zip(resources, reply.states, strict=True)
         },
         {
-            reading.name: Answer(
-                reading.name, answer.get("value"), answer.get("problem", ""), between
-            )
-            for reading, answer in zip(readings, reply["answers"], strict=True)
+            reading.name: answer_to(reading, found, between)
+            for reading, found in zip(readings, reply.answers, strict=True)
         },
-    )
-
-
-def _state(identity: str, answer: Mapping[str, Any]) -> State:
-    attributes = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in answer.get("attributes", {}).items()
-    }
-    return State(
-        identity,
-        bool(answer["present"]),
-        attributes,
-        answer.get("text"),
-        answer.get("problem", ""),
     )
 
 
@@ -147,10 +136,8 @@ def observe(
             observations[host] = results[0].result
         elif isinstance(error, ContactError):
             unreachable[host] = error.sentence
-        elif isinstance(error, KbzError):
-            unreachable[host] = f"could not be read: {error.sentence}"
         else:
-            raise error
+            unreachable[host] = f"could not be read: {sentence_of(error)}"
     chosen.data.reset_failed_hosts()
     return Snapshot(observations, unreachable)
 
@@ -198,7 +185,7 @@ class View:
 
     def _with_cluster_changes(self, module: Module, live: Live) -> Live:
         """Add the changes inside the cluster to the host that takes writes now."""
-        writer = module.writer(live)
+        writer = _writer(module, live)
         holder = writer or next((h for h in live.hosts if h in self.selected), None)
         if holder is None or not live.selected & set(live.hosts):
             return live
@@ -224,3 +211,11 @@ class View:
                 for item in self.descriptions[host].not_applicable
             ),
         )
+
+
+def _writer(module: Module, live: Live) -> str | None:
+    """Return the host that takes writes now; None also where what the hosts say cannot be judged."""
+    try:
+        return module.writer(live)
+    except Exception:
+        return None

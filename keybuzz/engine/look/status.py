@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterable
 
 from keybuzz.engine.change.guard import cluster_of
+from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.scope import proven_virgin
 from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import RunRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.live import Live
+from keybuzz.model.core.live import Live, Topology
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
 from keybuzz.site.module import Module
 
@@ -25,12 +27,16 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
     """Ask every host once and return all clusters that the selected hosts belong to."""
     started = time.monotonic()
     found = survey(workspace, modules, selected)
-    records = workspace.journal.runs(_REMEMBERED)
+    nothing: tuple[RunRecord, ...] = ()
+    journal = workspace.journal
+    records = read_or(journal, lambda: journal.runs(_REMEMBERED), nothing)
     # What a whole cluster is does not depend on which of its members were selected.
     every = frozenset(found.descriptions)
     view = View(found.descriptions, found.snapshot, every, workspace.site.digest_key)
     clusters = tuple(
-        _cluster(workspace, module, view.live(module, workspace.site), found, records)
+        _cluster(
+            workspace, module, judged(module, view.live(module, workspace.site))[0], found, records
+        )
         for module in found.modules
         if module.topology is not None
     )
@@ -53,11 +59,10 @@ def _cluster(
 ) -> ClusterStatus:
     counted = cluster_of(module, live)
     asked = _asked(workspace, live)
-    assert module.topology is not None  # only such modules come here
     return ClusterStatus(
         module.name,
         module.title,
-        module.topology(live),
+        topology_of(module, live) or Topology(module.name, ()),
         len(live.members),
         len(counted.up),
         counted.majority,

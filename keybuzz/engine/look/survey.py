@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keybuzz.engine import events
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.describe import HostDescription, describe_all
+from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import Workspace
@@ -82,22 +83,22 @@ def judge(
     Modules without a selected host are left out: their clusters were not asked.
     """
     site = workspace.site
-    judged = concerned(modules, site, selected)
+    chosen = concerned(modules, site, selected)
     view = View(descriptions, snapshot, selected, site.digest_key)
     findings: list[Finding] = []
     topologies: list[Topology] = []
-    for module in judged:
-        live = view.live(module, site)
+    for module in chosen:
+        live, found = judged(module, view.live(module, site))
         scope = set(live.hosts) | set(live.unreachable)
-        findings += [f for f in module.checks(live) if not f.host or f.host in scope]
-        if module.topology is not None:
-            topologies.append(module.topology(live))
+        findings += [f for f in found if not f.host or f.host in scope]
+        if (topology := topology_of(module, live)) is not None:
+            topologies.append(topology)
     return Survey(
-        judged,
+        chosen,
         selected,
         descriptions,
         snapshot,
-        view.plan(judged, site),
-        explained(findings, judged),
+        view.plan(chosen, site),
+        explained(findings, chosen),
         tuple(topologies),
     )

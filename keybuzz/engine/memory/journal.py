@@ -15,12 +15,13 @@ from pathlib import Path
 
 from keybuzz.engine.memory import retention
 from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftItem, Standing
 
 Marks = Mapping[str, Mapping[str, str]]
 """By host: identity of what is to restart, and which start of it was seen."""
 
-_SCHEMA = """
+SCHEMA = """
 create table if not exists runs (
     id integer primary key,
     verb text not null,
@@ -100,15 +101,24 @@ class HostRecord:
     changes: int
     what: str
 
+    def __post_init__(self) -> None:
+        in_one_line(self, "what")
+
 
 class Journal:
     """The journal file of a site. Each call is one short transaction."""
 
-    def __init__(self, path: Path) -> None:
+    trouble: str = ""
+    """Why something is not remembered, once that is known."""
+    _wait: float = 30.0
+
+    def __init__(self, path: Path, wait: float = _wait) -> None:
+        """Open the file, or make it. `wait` is in seconds: for another process to let go of it."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
+        self._wait = wait
         with closing(self._open()) as database, database:
-            database.executescript(_SCHEMA)
+            database.executescript(SCHEMA)
 
     def begin(
         self,
@@ -139,7 +149,7 @@ class Journal:
             number = int(cursor.lastrowid or 0)
             database.execute("insert into processes values (?,?)", (number, _this_process()))
             if keep_after is not None:
-                retention.prune(database, keep_after)
+                retention.prune(database, now, now - keep_after)
             return number
 
     def end(
@@ -278,7 +288,7 @@ class Journal:
             return frozenset(row[0] for row in database.execute(query, (number, *outcomes)))
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=30)
+        database = sqlite3.connect(self.path, timeout=self._wait)
         database.execute("pragma journal_mode = wal")
         return database
 

@@ -11,15 +11,19 @@ from keybuzz.engine.hooks import QUIET, run_after, run_before
 from keybuzz.engine.look.looks import keep_look
 from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.memory.documents import Documents
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.errors import KbzError, sentence_of
+from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.record import FORMAT_VERSION, plan_text, report_document
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Module
 from keybuzz.site.parameters.own import KEEP_DAYS
 
+LOOKING = ("health", "drift")
+"""Verbs that go on when they cannot be remembered."""
 _DAY = 86400.0
 
 
@@ -46,14 +50,13 @@ def report_of(
 
 @contextmanager
 def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> Iterator[int]:
-    """Begin an entry of the journal and yield its number; an error that leaves no report ends it in its own words.
+    """Begin an entry of the journal and yield its number; what leaves no report ends it in its own words.
 
-    Hooks are told before the block, and can refuse it; `remember` tells those that come after.
+    Hooks are told before the block, and can refuse it; `remember` tells those that come after. The number of a look
+    that cannot be remembered is 0; any other verb does not begin then.
     """
     names = tuple(module.name for module in modules)
-    root, now = workspace.site.root, workspace.clock()
-    keep_after = forgotten_before(workspace, now)
-    number = workspace.journal.begin(verb, (workspace.command,), names, now, root, keep_after)
+    number = _begun(workspace, verb, names)
     begun = {
         "format_version": FORMAT_VERSION,
         "verb": verb,
@@ -66,10 +69,33 @@ def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> It
             run_before(workspace.site, begun)
         yield number
     except KbzError as error:
-        code, text = int(error.code), str(error)
-        workspace.journal.end(number, workspace.clock(), code, {}, "", text)
-        tell(workspace, number, {**begun, "exit_code": code, "error": text})
+        _end_badly(workspace, begun, int(error.code), str(error))
         raise
+    except KeyboardInterrupt:
+        _end_badly(workspace, begun, int(ExitCode.INTERRUPTED), "interrupted")
+        raise
+    except Exception as error:
+        _end_badly(workspace, begun, int(ExitCode.FAILED), sentence_of(error))
+        raise
+
+
+def _begun(workspace: Workspace, verb: str, names: tuple[str, ...]) -> int:
+    journal, root, now = workspace.journal, workspace.site.root, workspace.clock()
+    keep_after = forgotten_before(workspace, now)
+
+    def begin() -> int:
+        return journal.begin(verb, (workspace.command,), names, now, root, keep_after)
+
+    return read_or(journal, begin, 0) if verb in LOOKING else begin()
+
+
+def _end_badly(workspace: Workspace, begun: dict[str, Any], code: int, text: str) -> None:
+    """End the entry of a run that leaves no report, and tell the hooks."""
+    number = begun["run"]
+    if number:
+        journal, now = workspace.journal, workspace.clock()
+        read_or(journal, lambda: journal.end(number, now, code, {}, "", text), None)
+    tell(workspace, number, {**begun, "exit_code": code, "error": text})
 
 
 def forgotten_before(workspace: Workspace, now: float) -> float | None:
@@ -83,8 +109,9 @@ def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[s
     if document["verb"] in QUIET:
         return ()
     warnings = run_after(workspace.site, document)
-    if warnings:
-        workspace.journal.add_note(number, "\n".join(warnings))
+    if warnings and number:
+        journal = workspace.journal
+        read_or(journal, lambda: journal.add_note(number, "\n".join(warnings)), None)
     return warnings
 
 
@@ -96,14 +123,25 @@ def remember(
 ) -> Report:
     """Write a report into the journal, a look with its whole answer, and tell the hooks; return it with its number.
 
-    `hosts` says how they ended, where that is not what the report says of them.
+    `hosts` says how they ended, where that is not what the report says of them. The report comes first: what cannot
+    be written, or told, is a warning in it.
     """
     records = hosts or {
         host: HostRecord(host, item.outcome, item.changed, item.what)
         for host, item in report.hosts.items()
     }
+    ended = replace(report, number=number)
+    if number:
+        read_or(workspace.journal, lambda: _write(workspace, ended, records), None)
+    document = {**report_document(ended), "command": workspace.command}
+    warnings = (*ended.warnings, *tell(workspace, number, document))
+    trouble = workspace.journal.trouble
+    return replace(ended, warnings=(*warnings, trouble) if trouble else warnings)
+
+
+def _write(workspace: Workspace, report: Report, records: Mapping[str, HostRecord]) -> None:
     workspace.journal.end(
-        number,
+        report.number,
         workspace.clock(),
         int(report.exit_code),
         records,
@@ -111,8 +149,5 @@ def remember(
         report.error,
         report.drift.items if report.drift else (),
     )
-    ended = replace(report, number=number)
-    answer = report_document(ended)
-    keep_look(workspace.journal, Documents(workspace.journal.path), number, answer)
-    document = {**answer, "command": workspace.command}
-    return replace(ended, warnings=(*ended.warnings, *tell(workspace, number, document)))
+    documents = Documents(workspace.journal.path)
+    keep_look(workspace.journal, documents, report.number, report_document(report))

@@ -10,21 +10,41 @@ _TABLES = ("outcomes", "marks", "drift", "processes")
 _REFERENCE = re.compile(r"--since[ =](\d+)|resumed from run (\d+)")
 
 
-def prune(database: sqlite3.Connection, keep_after: float) -> None:
-    """Forget the runs that started before, inside the caller's transaction.
+_LONGEST_GAP = 31 * 86400.0
+"""Seconds between two runs. More is no time that the journal has seen pass, and may be a clock that was wrong."""
+
+
+def prune(database: sqlite3.Connection, now: float, keep: float) -> None:
+    """Forget the runs that started more than `keep` seconds ago, inside the caller's transaction.
+
+    Their age is the time that the journal has seen pass, from run to run, where a step of more than _LONGEST_GAP counts
+    nothing. So a clock that is years ahead, today or when a run was written, forgets nothing.
 
     Kept however old they are: the newest run of each verb, the newest that ended, the newest of each verb and modules
     that has looked (the next drift compares with it), and the runs that these name as what they go on with.
     """
-    old = {
-        row[0] for row in database.execute("select id from runs where started < ?", (keep_after,))
-    }
-    if not old:
+    query = "select id from runs where started < ?"
+    candidates = {row[0] for row in database.execute(query, (now - keep,))}
+    candidates -= _needed(database) if candidates else set()
+    if not candidates:
         return
-    forgotten = [(number,) for number in sorted(old - _needed(database))]
+    forgotten = [(number,) for number in sorted(candidates & _aged(database, keep))]
     for table in _TABLES:
         database.executemany(f"delete from {table} where run = ?", forgotten)
     database.executemany("delete from runs where id = ?", forgotten)
+
+
+def _aged(database: sqlite3.Connection, keep: float) -> set[int]:
+    """Return the runs after which more time has passed than is kept."""
+    aged: set[int] = set()
+    passed, later = 0.0, None
+    for number, started in database.execute("select id, started from runs order by id desc"):
+        if later is not None:
+            passed += later - started if 0.0 < later - started <= _LONGEST_GAP else 0.0
+        later = started
+        if passed > keep:
+            aged.add(number)
+    return aged
 
 
 def _needed(database: sqlite3.Connection) -> set[int]:

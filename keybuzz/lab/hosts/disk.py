@@ -16,6 +16,7 @@ from keybuzz.lab.hosts import base, keys
 from keybuzz.lab.hosts.process import run
 from keybuzz.lab.layout import HostPlaces, host_names
 from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -54,19 +55,19 @@ def ensure(settings: LabSettings, server: Server, base_digest: str) -> Disk:
         raise KbzError(
             f"its disk was made for {disk.address}, servers.tsv says {server.address}",
             where=server.name,
-            hint=f"kbz lab reset {server.name}",
+            hint=proposed("kbz", "lab", "reset", server.name),
         )
     if not HostPlaces(settings, server.name).image.exists():
         raise KbzError(
             "its disk was made by an older kbz",
             where=server.name,
-            hint=f"kbz lab reset {server.name}",
+            hint=proposed("kbz", "lab", "reset", server.name),
         )
     if not base.folder(settings.cache, disk.base).is_dir():
         raise KbzError(
             f"the base {disk.base} of its disk is no longer in {settings.cache}",
             where=server.name,
-            hint=f"kbz lab reset {server.name}",
+            hint=proposed("kbz", "lab", "reset", server.name),
         )
     return disk
 

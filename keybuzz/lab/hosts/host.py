@@ -11,6 +11,7 @@ from keybuzz.lab.hosts.process import launch, run
 from keybuzz.lab.layout import HostPlaces
 from keybuzz.lab.network import network
 from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -119,7 +120,11 @@ def entry(settings: LabSettings, host: str) -> list[str]:
     """
     pid = leader(settings, host)
     if pid is None:
-        raise KbzError("this lab host does not run", where=host, hint=f"kbz lab up --limit {host}")
+        raise KbzError(
+            "this lab host does not run",
+            where=host,
+            hint=proposed("kbz", "lab", "up", "--limit", host),
+        )
     environment = (
         *("env", "-i", "HOME=/root", "TERM=xterm", "LANG=C.UTF-8"),
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

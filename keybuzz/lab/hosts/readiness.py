@@ -10,6 +10,7 @@ from keybuzz.lab.hosts.process import run
 from keybuzz.lab.layout import NAMESPACES, HostPlaces
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -40,7 +41,9 @@ def wait_until_ready(settings: LabSettings, server: Server, seconds: float) -> s
             raise KbzError(
                 f"not ready after {seconds:.0f} s: {reason}",
                 where=server.name,
-                hint=f"kbz lab exec {server.name} -- journalctl -b -p warning",
+                hint=proposed(
+                    "kbz", "lab", "exec", server.name, "--", "journalctl", "-b", "-p", "warning"
+                ),
             )
         time.sleep(_POLL_SECONDS)
 

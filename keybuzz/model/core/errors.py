@@ -1,16 +1,18 @@
 """Errors that a user may see: what is wrong, where, and what to do next.
 
 KbzError
-├── InputError     a file or an argument is wrong           exit 64 (argument) or 1
-├── RefusedError   a policy or a guard forbids it           exit 3
-├── ContactError   a host did not answer, or stopped to     exit 4
-├── StepError      a host answered that a step failed       exit 1
-└── StoppedError   the operator or the clock ended it       exit 130
+├── InputError         a file or an argument is wrong           exit 64 (argument) or 1
+└── SpokenError        may hold words of hosts: one line
+    ├── RefusedError   a policy or a guard forbids it           exit 3
+    ├── ContactError   a host did not answer, or stopped to     exit 4
+    ├── StepError      a host answered that a step failed       exit 1
+    └── StoppedError   the operator or the clock ended it       exit 130
 """
 
 from __future__ import annotations
 
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.visible import one_line
 
 
 class KbzError(Exception):
@@ -45,13 +47,20 @@ class UsageError(InputError):
     code = ExitCode.USAGE
 
 
-class RefusedError(KbzError):
+class SpokenError(KbzError):
+    """Base of the errors that hold words of hosts: each part is one line, and nothing in it steers a terminal."""
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(one_line(what), where=one_line(where), hint=one_line(hint))
+
+
+class RefusedError(SpokenError):
     """A rule or a guard says no. The hint names the way out."""
 
     code = ExitCode.REFUSED
 
 
-class ContactError(KbzError):
+class ContactError(SpokenError):
     """A host can not be reached, or was lost; `inside_step` says that a step may have half happened."""
 
     code = ExitCode.UNREACHABLE
@@ -63,11 +72,20 @@ class ContactError(KbzError):
         self.inside_step = inside_step
 
 
-class StepError(KbzError):
+class StepError(SpokenError):
     """A host answered, and its answer is that the step did not work."""
 
 
-class StoppedError(KbzError):
+class StoppedError(SpokenError):
     """The operator asked to stop (Ctrl-C) or the run's time is over: no further stage begins."""
 
     code = ExitCode.INTERRUPTED
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return one line for an error of one host: ours in its own words, any other with its type, as a fault of kbz."""
+    if isinstance(error, KbzError):
+        return error.sentence
+    if isinstance(error, OSError):
+        return one_line(f"the system refused something: {error}")
+    return one_line(f"kbz found a fault of its own: {type(error).__name__}: {error}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from keybuzz.model.core.visible import in_one_line
+
 
 class Level(IntEnum):
     """Ordered by how much an operator should care; unknown is worse than warn: nobody looked."""
@@ -32,6 +34,9 @@ class Finding:
     hint: str = ""
     cause: str = ""
     """Id of the check whose failure explains this finding; empty when it stands for itself."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "message", "host", "hint")
 
     @property
     def good(self) -> bool:

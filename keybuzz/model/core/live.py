@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.visible import in_one_line, one_line
 from keybuzz.model.inventory.server import Server
 
 
@@ -98,6 +99,11 @@ class Member:
     role: str
     state: str
     details: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "host", "role", "state")
+        details = tuple((one_line(name), one_line(text)) for name, text in self.details)
+        object.__setattr__(self, "details", details)
 
 
 @dataclass(frozen=True, slots=True)

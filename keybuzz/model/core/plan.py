@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from keybuzz.model.core.resource import Attributes, Resource, Value
+from keybuzz.model.core.visible import in_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Change:
     """True when applying it interrupts a service that runs now: the quorum guard counts it."""
     diff: str = ""
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "reason")
 
     @property
     def identity(self) -> str:

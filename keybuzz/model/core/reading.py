@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from keybuzz.model.core.access import Changes, Looks, Probes
+from keybuzz.model.core.answers import (
+    AmqpAnswer,
+    CommandAnswer,
+    CopiesAnswer,
+    GaleraAnswer,
+    HttpAnswer,
+    ListingAnswer,
+    LogAnswer,
+    LoginAnswer,
+    MysqlAnswer,
+    PortsAnswer,
+    TextAnswer,
+)
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.strays import StraySweep
@@ -21,6 +34,7 @@ from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 class HttpGet(Looks):
     """GET a URL of the host itself; the answer is {"status": int, "json": …}."""
 
+    answers: ClassVar[type] = HttpAnswer
     name: str
     url: str
 
@@ -33,6 +47,7 @@ class HttpGet(Looks):
 class Command(Looks):
     """Run a command that only reads; the answer is {"exit_code": int, "stdout": str, "stderr": str}."""
 
+    answers: ClassVar[type] = CommandAnswer
     name: str
     argv: tuple[str, ...]
     timeout: float = 10.0
@@ -52,6 +67,7 @@ class Command(Looks):
 class ContainerCommand(Looks):
     """Run a command inside a container; same answer as Command."""
 
+    answers: ClassVar[type] = CommandAnswer
     name: str
     container: str
     argv: tuple[str, ...]
@@ -73,6 +89,7 @@ class ContainerCommand(Looks):
 class ContainerLog(Looks):
     """{"restarts", "stdout", "stderr"}: how often Docker has restarted a container, and its last lines."""
 
+    answers: ClassVar[type] = LogAnswer
     name: str
     container: str
     lines: int
@@ -91,6 +108,7 @@ class ContainerLog(Looks):
 class DirectoryListing(Looks):
     """Names in a directory; the answer is {"there": bool, "names": [str]}."""
 
+    answers: ClassVar[type] = ListingAnswer
     name: str
     path: str
 
@@ -103,6 +121,7 @@ class DirectoryListing(Looks):
 class FileText(Looks):
     """Text of a small file that holds no secret; the answer is {"text": str}."""
 
+    answers: ClassVar[type] = TextAnswer
     name: str
     path: str
 
@@ -119,6 +138,7 @@ class SecretCopies(Looks):
     made for one command, so that a digest says nothing to whoever has an older one.
     """
 
+    answers: ClassVar[type] = CopiesAnswer
     name: str
     patterns: tuple[str, ...]
     """Shell patterns of paths; links are not followed."""
@@ -150,6 +170,7 @@ class SecretCopies(Looks):
 class PostgresLogin(Looks):
     """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
 
+    answers: ClassVar[type] = LoginAnswer
     name: str
     address: str
     user: str
@@ -183,6 +204,7 @@ class PostgresLogin(Looks):
 class PatroniLogin(Probes):
     """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
 
+    answers: ClassVar[type] = LoginAnswer
     name: str
     url: str
     """Of the REST interface, without a path."""
@@ -204,6 +226,7 @@ class PatroniLogin(Probes):
 class SocketQuestion(Looks):
     """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
 
+    answers: ClassVar[type] = TextAnswer
     name: str
     path: str
     question: str
@@ -228,6 +251,7 @@ class TcpPorts(Looks):
     A listener is `address:port`, with `*` for every address of both families.
     """
 
+    answers: ClassVar[type] = PortsAnswer
     name: str
     ports: tuple[int, ...]
 
@@ -243,6 +267,7 @@ class MysqlQuery(Looks):
     The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
     """
 
+    answers: ClassVar[type] = MysqlAnswer
     name: str
     address: str
     port: int
@@ -278,6 +303,7 @@ class GaleraPosition(Changes):
     grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
     """
 
+    answers: ClassVar[type] = GaleraAnswer
     name: str
     container: str
     """Must not run meanwhile."""
@@ -307,6 +333,7 @@ class GaleraPosition(Changes):
 class AmqpLogin(Looks):
     """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
 
+    answers: ClassVar[type] = AmqpAnswer
     name: str
     address: str
     user: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
@@ -42,9 +43,27 @@ class Explained:
     programs: frozenset[str]
 
 
+class StraysAnswer(TypedDict):
+    """Of StraySweep: each part, why a part could not be read, and the parts of which there is more."""
+
+    containers: list[tuple[str, str, str]]
+    """Name, image, state."""
+    units: list[tuple[str, bool, bool]]
+    """Name, whether it was made by hand, whether it is enabled."""
+    cron: list[tuple[str, str, str]]
+    """Path, id of the line, what it is."""
+    ports: list[tuple[int, str, str]]
+    """Port, address, program."""
+    files: list[tuple[str]]
+    problems: dict[str, str]
+    truncated: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class StraySweep(Looks):
-    """Look for strays; the answer is {"containers", "units", "cron", "ports", "files", "problems", "truncated"}."""
+    """Look for strays among what descriptions explain."""
+
+    answers: ClassVar[type] = StraysAnswer
 
     name: str
     roots: tuple[str, ...]

@@ -3,9 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
+
+
+class DiskAnswer(TypedDict):
+    """One file system."""
+
+    path: str
+    read_only: bool
+    bytes: int
+    used: float
+    inodes_used: float
+
+
+class MemoryAnswer(TypedDict):
+    """In bytes."""
+
+    total: int
+    available: int
+
+
+class ContainerAnswer(TypedDict):
+    """One container's restarts; `up` is in seconds, None for one that never ran."""
+
+    name: str
+    restarting: bool
+    running: bool
+    restarts: int
+    oom_killed: bool
+    up: float | None
+
+
+class SystemAnswer(TypedDict):
+    """Of SystemLook; None for what cannot be told on this host."""
+
+    clock: float
+    disks: list[DiskAnswer]
+    memory: MemoryAnswer
+    load: tuple[float, float, float]
+    cpus: int
+    kernel: str
+    oom_kills: list[str] | None
+    time_servers: list[str]
+    clock_synchronised: bool | None
+    resolvers: list[str] | None
+    containers: list[ContainerAnswer] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +76,7 @@ class SystemLimits:
 class SystemLook(Looks):
     """How the host is; the answer is keybuzz.agent.readings.system_look. One look, from the kernel's files."""
 
+    answers: ClassVar[type] = SystemAnswer
     name: str
     limits: SystemLimits = SystemLimits()
     seconds: float = 86400.0

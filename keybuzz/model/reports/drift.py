@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from keybuzz.model.core.visible import in_one_line
+
 
 class Standing(Enum):
     """How a thing stands against the run before."""
@@ -38,6 +40,9 @@ class DriftItem:
     standing: Standing = Standing.NEW
     since: int = 0
     """The run that saw it first, without a break since."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "identity", "host", "what")
 
     @property
     def kind(self) -> Kind:

@@ -9,6 +9,7 @@ from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
 from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftReport
 
 
@@ -24,6 +25,9 @@ class HostReport:
     """Changes that are still to be made."""
     what: str = ""
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "what", "hint")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import csv
 
 def servers_up(csv_text: str, backend: str) -> tuple[str, ...]:
     """Return the names of a backend's servers that get sessions, from the CSV of `show stat`."""
-    return tuple(row["svname"] for row in _up(csv_text, backend))
+    return tuple(row.get("svname") or "?" for row in _up(csv_text, backend))
 
 
 def addresses_up(csv_text: str, backend: str) -> tuple[str, ...]:
@@ -23,9 +23,13 @@ def information(text: str) -> dict[str, str]:
 
 def _up(csv_text: str, backend: str) -> list[dict[str, str]]:
     rows = csv.DictReader(csv_text.removeprefix("# ").splitlines())
+    try:
+        found = list(rows)
+    except csv.Error:
+        return []  # something else answers there
     return [
         row
-        for row in rows
+        for row in found
         if row.get("pxname") == backend
         and row.get("svname") not in ("FRONTEND", "BACKEND")
         and str(row.get("status") or "").startswith("UP")

@@ -7,7 +7,7 @@ can read there and which never leaves the host.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NotRequired, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.content import Template
@@ -17,10 +17,62 @@ from keybuzz.model.core.secret import DigestKey
 API_PORT = 6443
 
 
+class K3sNodeAnswer(TypedDict):
+    """One node, as the API tells of it."""
+
+    name: str
+    ready: str
+    reason: str
+    voter: bool
+    server: bool
+    etcd: bool
+    cordoned: bool
+    held: str
+    version: str
+    address: str
+    flannel: str
+    pods: str
+
+
+class IngressAnswer(TypedDict, total=False):
+    """The DaemonSet of the ingress; empty where there is none."""
+
+    desired: int
+    ready: int
+    updated: int
+    seen: bool
+    host_network: bool
+    image: str
+
+
+class K3sAnswer(TypedDict):
+    """Of K3sLook. Without a majority of the servers it is not ready, and the rest is empty."""
+
+    ready: bool
+    failed: list[str]
+    authority: str
+    nodes: list[K3sNodeAnswer]
+    ingress: IngressAnswer
+    version: NotRequired[str]
+    dns: NotRequired[int]
+    metrics: NotRequired[bool]
+
+
+class PodNetworkAnswer(TypedDict):
+    """Of PodNetwork."""
+
+    vxlan: bool
+    interface: str
+    mtu: int
+    interface_mtu: int
+    routes: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class K3sLook(Looks):
     """A reading: what the API of this server says of the cluster (fields: keybuzz.agent.readings.k3s)."""
 
+    answers: ClassVar[type] = K3sAnswer
     name: str
     daemonset: str
     """`namespace/name` of the ingress."""
@@ -37,6 +89,7 @@ class PodNetwork(Looks):
     The answer is {"vxlan": bool, "interface", "mtu": int, "interface_mtu": int, "routes": {cidr: why not or ""}}.
     """
 
+    answers: ClassVar[type] = PodNetworkAnswer
     name: str
     pods: str
     """The network of all pods."""

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 
 PORT = 9000
+
+
+class MinioAnswer(TypedDict):
+    """Of MinioLook: nodes are host:port."""
+
+    denied: bool
+    deployment: str
+    servers: dict[str, str]
+    drives: dict[str, str]
+    healing: list[str]
+    sets: list[int]
+    parity: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class MinioAccess:
 class MinioLook(Looks):
     """A reading: what a node says of the cluster (`mc admin info`) (fields: keybuzz.agent.readings.minio)."""
 
+    answers: ClassVar[type] = MinioAnswer
     name: str
     access: MinioAccess
 
@@ -43,9 +57,17 @@ class MinioLook(Looks):
         return {"kind": "minio", "name": self.name, "access": self.access.order()}
 
 
+class BucketsAnswer(TypedDict):
+    """Of MinioBuckets."""
+
+    buckets: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class MinioBuckets(Looks):
-    """A reading: the names of all buckets; the answer is {"buckets": [str]}."""
+    """A reading: the names of all buckets."""
+
+    answers: ClassVar[type] = BucketsAnswer
 
     name: str
     access: MinioAccess

@@ -7,13 +7,31 @@ a fresh one, is asked by `rabbitmqctl` in its container. Passwords go over the A
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 
 MANAGEMENT_PORT = 15672
+
+
+class RabbitmqAnswer(TypedDict):
+    """Of RabbitmqLook."""
+
+    denied: bool
+    members: list[str]
+    running: list[str]
+    partitions: list[str]
+    alarms: list[str]
+    critical: list[str]
+    users: dict[str, list[str]]
+    queues: int
+    lacking: list[str]
+    permitted: bool
+    cluster_name: str
+    version: str
+    listeners: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ class RabbitmqAccess:
 class RabbitmqLook(Looks):
     """A reading: what a node says about itself and its cluster (fields: keybuzz.agent.readings.rabbitmq)."""
 
+    answers: ClassVar[type] = RabbitmqAnswer
     name: str
     access: RabbitmqAccess
 

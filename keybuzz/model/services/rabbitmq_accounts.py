@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
@@ -66,9 +66,18 @@ class RabbitmqAccount(Resource):
         return self.query()
 
 
+class NamesAnswer(TypedDict):
+    """Of RabbitmqNames: users with their tags, and vhosts."""
+
+    users: dict[str, list[str]]
+    vhosts: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class RabbitmqNames(Looks):
-    """A reading: the names of all users and vhosts; see keybuzz.agent.readings.rabbitmq_inside for the answer."""
+    """A reading: the names of all users and vhosts."""
+
+    answers: ClassVar[type] = NamesAnswer
 
     name: str
     access: RabbitmqAccess

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import Secret
+
+Parsed = dict[str, str] | list[Any] | str | int | None
+"""What one command answers: fields, a list of anything, a text, a number, or nothing; an error is {"error": text}."""
+
+
+class RedisAnswer(TypedDict):
+    """Of RedisQuery: answers by command."""
+
+    denied: str
+    replies: dict[str, Parsed]
+
+
+class WriteAnswer(TypedDict):
+    """Of RedisWrite."""
+
+    accepted: bool
+    role: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +35,7 @@ class RedisQuery(Looks):
     The answer is {"denied": why or "", "replies": {command: parsed answer or {"error": text}}}; no password is in it.
     """
 
+    answers: ClassVar[type] = RedisAnswer
     name: str
     address: str
     port: int
@@ -44,6 +64,7 @@ class RedisWrite(Probes):
     The answer is {"accepted": bool, "role": str, "reason": str}; `role` is what the node says of itself.
     """
 
+    answers: ClassVar[type] = WriteAnswer
     name: str
     address: str
     port: int

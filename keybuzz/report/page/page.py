@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keybuzz.model.core.finding import Level
+from keybuzz.model.core.visible import visible
 from keybuzz.report.page import plots
 from keybuzz.report.page.past import Past, TrialPoint
 from keybuzz.report.page.sheet import module_of
@@ -66,6 +67,11 @@ class Chip:
     title: str
 
 
+def _shown(value: object) -> object:
+    """Return what stands in the page for a value: texts of hosts, kept ones too, steer no reader."""
+    return visible(value) if type(value) is str else value
+
+
 def page_text(facts: Facts) -> str:
     """Return the page. Everything that comes from hosts is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -73,6 +79,7 @@ def page_text(facts: Facts) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.images.versions import ImageVerdict, Status
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.services.load_balancer import Probe, Verdict
 from keybuzz.report.page.sheet import Quorum, Sheet
 
@@ -43,7 +44,7 @@ def _of_cluster(cluster: ClusterStatus) -> Finding:
     more = len(cluster.findings) - 1
     words = [up, *(f"{f.check}: {f.message}" for f in cluster.findings[:1])]
     words += [f"and {more} more"] if more > 0 else []
-    hint = f"kbz health {cluster.module}" if cluster.findings else ""
+    hint = proposed("kbz", "health", cluster.module) if cluster.findings else ""
     return Finding("status.cluster", cluster.level, "; ".join(words), cluster.module, hint)
 
 

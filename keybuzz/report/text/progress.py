@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, TextIO
 
 from keybuzz.engine import events
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.visible import one_line
 
 if TYPE_CHECKING:
     from rich.status import Status
 
 
 def sentence(event: events.Event) -> str | None:
-    """Return what an event means, in words; None for what only a live line shows."""
+    """Return what an event means, in one line; None for what only a live line shows."""
+    words = _words(event)
+    return None if words is None else one_line(words)
+
+
+def _words(event: events.Event) -> str | None:
     match event:
         case events.Reading(hosts, purpose):
             return f"reading {hosts} host{'s' * (hosts != 1)} ({purpose})"
@@ -73,8 +79,8 @@ class Lines:
             return
         with self._lock:
             elapsed = time.monotonic() - self._started
-            # When nobody reads any more (`2>&1 | head`), the work itself goes on.
-            with suppress(BrokenPipeError):
+            # When nobody reads any more (`2>&1 | head`, a full disk), the work itself goes on.
+            with suppress(OSError, ValueError):
                 print(f"{elapsed:6.1f}s {text}", file=self._stream, flush=True)
 
     def close(self) -> None:

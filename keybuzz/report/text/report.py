@@ -11,6 +11,7 @@ from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change, NotApplicable, Plan
 from keybuzz.model.core.resource import Value
+from keybuzz.model.core.visible import one_line
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.text.drift import drift_text, drift_words
 from keybuzz.report.text.findings import findings_text, shown_hosts
@@ -87,7 +88,7 @@ def _shown(value: Value) -> str:
         return "[" + ", ".join(_shown(item) for item in value) + "]"
     if isinstance(value, str) and value.startswith(("sha256:", "hmac-sha256:")):
         return value[: value.index(":") + _SHORTEST_DIGEST]
-    return "absent" if value is None else str(value)
+    return "absent" if value is None else one_line(str(value))
 
 
 def _not_applicable(items: Iterable[NotApplicable]) -> Iterator[str]:

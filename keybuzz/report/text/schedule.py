@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def status_text(status: ScheduleStatus) -> str:
     if status.last_look is not None and status.last_look != status.last:
         lines.append(f"last look  {_run(status.last_look)}")
     if status.last_look is not None:
-        lines.append(f"found      {status.present} → kbz history {status.last_look.number}")
+        lines.append(
+            f"found      {status.present} → {proposed('kbz', 'history', status.last_look.number)}"
+        )
     if status.overdue:
         lines.append("overdue    nothing has looked for more than twice its time")
     return "\n".join(lines)

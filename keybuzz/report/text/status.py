@@ -8,6 +8,7 @@ from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Member
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION, finding_document, topology_document
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
 from keybuzz.report.text.findings import finding_line, shown_hosts
@@ -98,7 +99,7 @@ def _troubles(findings: Iterable[Finding], module: str) -> Iterator[str]:
         text = f"{_INDENT}{level.word:<{_ROLE}} {check}{'  ' + where if where else ''}: {message}"
         yield text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1].rstrip()}…"
     if len(shown) > 2:
-        yield f"{_INDENT}{len(shown) - 2} more: kbz health {module}"
+        yield f"{_INDENT}{len(shown) - 2} more: {proposed('kbz', 'health', module)}"
 
 
 def _hosts(status: Status) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.credentials.file import StoreFile, StoreProblem, mode_problems, read_store_file
 from keybuzz.site.credentials.pending import NEXT
 from keybuzz.site.credentials.schema import (
@@ -56,13 +57,13 @@ def _folder(folder: Path) -> Iterator[StoreProblem]:
     status = folder.lstat()
     wrong_mode = stat.S_IMODE(status.st_mode) & 0o077
     if not stat.S_ISDIR(status.st_mode) or wrong_mode or status.st_uid != os.geteuid():
-        hint = f"chmod 700 {folder}; chown root:root {folder}"
+        hint = f"{proposed('chmod', '700', folder)}; {proposed('chown', 'root:root', folder)}"
         yield StoreProblem(folder, 1, "others may look into it (SEC-1)", hint, "mode")
     for parent in folder.resolve().parents:
         mode = parent.stat().st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             what = f"{parent} may be written by everybody: the store could be exchanged"
-            yield StoreProblem(folder, 1, what, f"chmod o-w {parent}", "mode")
+            yield StoreProblem(folder, 1, what, proposed("chmod", "o-w", parent), "mode")
 
 
 def _no_file(path: Path) -> StoreProblem:

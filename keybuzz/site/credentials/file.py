@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.credentials.accounts import account_of
 from keybuzz.site.credentials.schema import Credential
@@ -114,14 +115,14 @@ def mode_problems(path: Path) -> Iterator[StoreProblem]:
     """Yield what lets others read or replace a file of the store."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        hint = f"put a file there: chmod 600 {path}"
+        hint = f"put a file there: {proposed('chmod', '600', path)}"
         yield StoreProblem(path, 1, "is no regular file (SEC-1)", hint, "mode")
     elif stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
-        hint = f"chmod 600 {path}; chown root:root {path}"
+        hint = f"{proposed('chmod', '600', path)}; {proposed('chown', 'root:root', path)}"
         yield StoreProblem(path, 1, "others may read it (SEC-1)", hint, "mode")
     elif stat.S_IMODE(status.st_mode) & 0o100:
         what = "may be executed: this file is data (SEC-1)"
-        yield StoreProblem(path, 1, what, f"chmod 600 {path}", "mode")
+        yield StoreProblem(path, 1, what, proposed("chmod", "600", path), "mode")
 
 
 def _not_data(line: str) -> str:

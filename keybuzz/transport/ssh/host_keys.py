@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.transport.link import Target
 from keybuzz.transport.ssh.known_hosts import PinnedKeys, fingerprint, pinned_keys
 
@@ -67,7 +68,7 @@ def unknown_key(target: Target, shown: str) -> ContactError:
     return ContactError(
         f"the host key {shown} of {target.address}:{target.port} is not pinned",
         where=target.name,
-        hint=f"compare it with the host's own console, then: kbz hosts trust {target.name}",
+        hint=f"compare it with the host's own console, then: {proposed('kbz', 'hosts', 'trust', target.name)}",
     )
 
 
@@ -77,8 +78,8 @@ def changed_key(target: Target, shown: str) -> ContactError:
         f"THE HOST KEY HAS CHANGED: {target.address}:{target.port} shows {shown}, which is not"
         " what was pinned. Another machine may be answering; nothing was sent to it",
         where=target.name,
-        hint="if the server was rebuilt, compare the key with its console, then:"
-        f" kbz hosts forget {target.name} && kbz hosts trust {target.name}",
+        hint="if the server was rebuilt, compare the key with its console, then: "
+        f"{proposed('kbz', 'hosts', 'forget', target.name)} && {proposed('kbz', 'hosts', 'trust', target.name)}",
     )
 
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.transport.link import Target
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -29,12 +30,12 @@ def private_key_of(target: Target) -> Path:
         raise ContactError(
             f"the private key {path} belongs to user {found.st_uid}",
             where=target.name,
-            hint=f"chown {os.geteuid()} {path}",
+            hint=proposed("chown", os.geteuid(), path),
         )
     if found.st_mode & _OTHERS:
         raise ContactError(
             f"the private key {path} has mode {stat.S_IMODE(found.st_mode):04o}: others can read or replace it",
             where=target.name,
-            hint=f"chmod 600 {path}; if others may have read it, make a new key",
+            hint=f"{proposed('chmod', '600', path)}; if others may have read it, make a new key",
         )
     return path

@@ -48,7 +48,7 @@ class _Counting:
         self._session = session
         self._asked = asked
 
-    def request(self, op: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def request(self, op: str, *args: Any, **kwargs: Any) -> Any:
         """Write it down, then ask."""
         self._asked.append((op, self._session.where))
         return self._session.request(op, *args, **kwargs)

@@ -16,6 +16,7 @@ from nornir.core.plugins.connections import ConnectionPluginRegister
 
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.link import session_of
+from keybuzz.transport.replies import ExecReply
 from keybuzz.transport.session import Session
 from tests.flow.support.connections import MAY_CHANGE, ROOT, SSH_LINKS, Loopback, Stubborn
 from tests.flow.support.sshd import parent_of, until
@@ -68,7 +69,7 @@ def test_a_program_that_does_not_exist_is_a_step_error(session: Session) -> None
 
 def test_an_exception_in_the_agent_is_a_step_error(session: Session) -> None:
     with pytest.raises(StepError, match=r"TypeError: .* \(execute.py:\d+\)"):
-        session.request("exec", {"argv": ["true"], "timeout": "soon"}, timeout=10)
+        session.request("exec", {"argv": ["true"], "timeout": "soon"}, ExecReply, timeout=10)
     assert session.execute(["true"], timeout=10).exit_code == 0
 
 
@@ -84,7 +85,7 @@ def test_a_timeout_ends_the_command_and_its_children(session: Session, stubborn:
 def test_a_deadline_of_ours_ends_it_too(own_session: Session, stubborn: Stubborn) -> None:
     request = {"argv": stubborn.argv, "timeout": 300}
     with pytest.raises(ContactError, match="not answered in time") as caught:
-        own_session.request("exec", request, timeout=1.5)
+        own_session.request("exec", request, ExecReply, timeout=1.5)
     assert caught.value.inside_step
     until(lambda: not stubborn.alive(), "the command and its children to end")
 
@@ -123,7 +124,7 @@ def test_an_upload_that_nobody_reads_does_not_hide_the_end(
     endless = (bytes(MEBIBYTE) for _ in iter(int, 1))
     request = {"argv": stubborn.argv, "timeout": 300}
     with pytest.raises(ContactError):
-        own_session.request("exec", request, timeout=2, upload=endless)
+        own_session.request("exec", request, ExecReply, timeout=2, upload=endless)
     until(lambda: not stubborn.alive(), "the command and its children to end")
 
 

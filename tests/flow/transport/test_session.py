@@ -18,6 +18,7 @@ from keybuzz.agent.runtime.frames import CHUNK, json_frame
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.transport.local import LocalLink
+from keybuzz.transport.replies import ApplyReply, ExecReply, ProbeReply, StepEvent, StepReply
 from keybuzz.transport.session import Session
 from keybuzz.transport.stream import SocketStream
 from tests.flow.support.connections import MAY_CHANGE
@@ -90,24 +91,24 @@ def test_no_greeting_in_time(scripted: Scripted) -> None:
 def test_events_bytes_and_result_arrive_in_order(scripted: Scripted) -> None:
     scripted.say(
         HELLO,
-        json_frame({"id": 1, "event": {"step": 1}}),
+        json_frame({"id": 1, "event": {"step": 0, "phase": "started"}}),
         b"B\0\0\0\x03abc",
-        json_frame({"id": 1, "event": {"step": 2}}),
-        json_frame({"id": 1, "result": {"done": True}}),
+        json_frame({"id": 1, "event": {"step": 0, "phase": "ended", "outcome": "ok"}}),
+        json_frame({"id": 1, "result": {"outcomes": [{"outcome": "ok"}]}}),
     )
     seen: list[object] = []
     result = scripted.session().request(
-        "apply", {}, timeout=10, on_event=seen.append, on_bytes=seen.append
+        "apply", {}, ApplyReply, timeout=10, on_event=seen.append, on_bytes=seen.append
     )
-    assert seen == [{"step": 1}, b"abc", {"step": 2}]
-    assert result == {"done": True}
+    assert seen == [StepEvent(0, "started"), b"abc", StepEvent(0, "ended", "ok")]
+    assert result == ApplyReply((StepReply("ok"),))
 
 
 def test_the_answer_to_another_request_breaks_the_session(scripted: Scripted) -> None:
     scripted.say(HELLO, json_frame({"id": 7, "result": {}}))
     session = scripted.session()
     with pytest.raises(ContactError, match="an answer to request 7 came") as caught:
-        session.request("probe", {}, timeout=10)
+        session.request("probe", {}, ProbeReply, timeout=10)
     assert caught.value.inside_step
     assert session.broken
 
@@ -116,11 +117,11 @@ def test_a_passed_deadline_breaks_the_session_at_once(scripted: Scripted) -> Non
     scripted.say(HELLO)
     session = scripted.session()
     with pytest.raises(ContactError, match="not answered in time") as caught:
-        session.request("probe", {}, timeout=0.1)
+        session.request("probe", {}, ProbeReply, timeout=0.1)
     assert caught.value.inside_step
     begin = time.monotonic()
     with pytest.raises(ContactError, match="lost before") as again:
-        session.request("probe", {}, timeout=10)
+        session.request("probe", {}, ProbeReply, timeout=10)
     assert not again.value.inside_step
     assert time.monotonic() - begin < 1
 
@@ -129,19 +130,21 @@ def test_a_host_that_reads_nothing_can_not_hold_an_upload(scripted: Scripted) ->
     scripted.say(HELLO)
     session = scripted.session()
     with pytest.raises(ContactError) as caught:
-        session.request("apply", {}, timeout=0.3, upload=(bytes(CHUNK) for _ in range(10_000)))
+        session.request(
+            "apply", {}, ApplyReply, timeout=0.3, upload=(bytes(CHUNK) for _ in range(10_000))
+        )
     assert caught.value.inside_step
 
 
 def test_what_json_can_not_hold_leaves_the_session_usable(local: Session) -> None:
     with pytest.raises(TypeError):
-        local.request("exec", {"argv": [b"raw"]}, timeout=5)
+        local.request("exec", {"argv": [b"raw"]}, ExecReply, timeout=5)
     assert local.execute(["true"], timeout=5).exit_code == 0
 
 
 def test_an_unknown_operation_is_a_step_error(local: Session) -> None:
     with pytest.raises(StepError, match="no operation 'dance'"):
-        local.request("dance", {}, timeout=5)
+        local.request("dance", {}, ExecReply, timeout=5)
     assert local.execute(["true"], timeout=5).exit_code == 0
 
 

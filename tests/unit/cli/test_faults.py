@@ -73,7 +73,9 @@ def test_a_full_disk_behind_stdout_is_a_sentence(folder: Path) -> None:
             check=False,
         )
     assert done.returncode == ExitCode.FAILED
-    assert done.stderr == "kbz: the system refused something: No space left on device\n"
+    assert (
+        done.stderr == "kbz: the answer could not be written to stdout: No space left on device\n"
+    )
 
 
 def test_a_fault_of_kbz_is_one_sentence_and_its_traceback_a_masked_file(

@@ -12,7 +12,7 @@ import stat
 from keybuzz.agent.kinds.host.files import ABSENT, ownership
 from keybuzz.agent.runtime.atomic import beside, discard, replacing
 from keybuzz.agent.runtime.children import run as run_child
-from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.runtime.errors import AgentError, proposed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _tell(order: Query, context: Context) -> None:
             raise AgentError(
                 f"systemctl {reload['verb']} {reload['unit']} failed: "
                 + _tail(done.stderr.decode(errors="replace")),
-                f"journalctl -u {reload['unit']}",
+                proposed("journalctl", "-u", reload["unit"]),
             )
         return
     container = context.docker.inspect(reload["container"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.agent.readings.units import unit
 from keybuzz.agent.runtime.atomic import replace
 from keybuzz.agent.runtime.children import run as run_child
-from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.runtime.errors import AgentError, proposed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def write_service(order: Query, context: Context) -> None:
         if done.exit_code != 0:
             reason = done.stderr.decode(errors="replace").strip().splitlines()[-2:]
             raise AgentError(
-                f"systemctl {verb} {unit} failed: {' | '.join(reason)}", f"journalctl -u {unit}"
+                f"systemctl {verb} {unit} failed: {' | '.join(reason)}",
+                proposed("journalctl", "-u", unit),
             )
 
 

@@ -211,8 +211,16 @@ class TestNobodyIsPromoted:
         assert names(world) == ["start together"]
         assert world.master == "redis-3"
 
-    def test_the_newest_epoch_outvotes_two_sentinels_that_were_away(self) -> None:
+    def test_one_sentinel_that_claims_a_newer_epoch_decides_nothing(self) -> None:
+        """It may make that up: the nodes, each by its own word, still follow the master that the others name."""
         world = World.healthy("redis-1")
+        for host in ("redis-2", "redis-3"):
+            hurt(world, SENTINEL_RUNTIME, host, monitors=address("redis-1"), epoch=2)
+        hurt(world, SENTINEL_RUNTIME, "redis-1", monitors=address("redis-3"), epoch=9)
+        assert master_host(world.live()) == "redis-1"
+
+    def test_the_newest_epoch_outvotes_older_ones_when_the_nodes_agree(self) -> None:
+        world = World.healthy("redis-3")
         for host in ("redis-2", "redis-3"):
             hurt(world, SENTINEL_RUNTIME, host, monitors=address("redis-1"), epoch=2)
         hurt(world, SENTINEL_RUNTIME, "redis-1", monitors=address("redis-3"), epoch=9)
