@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from keybuzz.model.core import answers as shapes
 from keybuzz.model.core.access import Changes, Looks, Probes
-from keybuzz.model.core.answers import (
-    AmqpAnswer,
-    CommandAnswer,
-    CopiesAnswer,
-    GaleraAnswer,
-    HttpAnswer,
-    ListingAnswer,
-    LogAnswer,
-    LoginAnswer,
-    MysqlAnswer,
-    PortsAnswer,
-    TextAnswer,
-)
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.strays import StraySweep
@@ -34,7 +22,7 @@ from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 class HttpGet(Looks):
     """GET a URL of the host itself; the answer is {"status": int, "json": …}."""
 
-    answers: ClassVar[type] = HttpAnswer
+    answers: ClassVar[type] = shapes.HttpAnswer
     name: str
     url: str
 
@@ -47,7 +35,7 @@ class HttpGet(Looks):
 class Command(Looks):
     """Run a command that only reads; the answer is {"exit_code": int, "stdout": str, "stderr": str}."""
 
-    answers: ClassVar[type] = CommandAnswer
+    answers: ClassVar[type] = shapes.CommandAnswer
     name: str
     argv: tuple[str, ...]
     timeout: float = 10.0
@@ -67,7 +55,7 @@ class Command(Looks):
 class ContainerCommand(Looks):
     """Run a command inside a container; same answer as Command."""
 
-    answers: ClassVar[type] = CommandAnswer
+    answers: ClassVar[type] = shapes.CommandAnswer
     name: str
     container: str
     argv: tuple[str, ...]
@@ -89,7 +77,7 @@ class ContainerCommand(Looks):
 class ContainerLog(Looks):
     """{"restarts", "stdout", "stderr"}: how often Docker has restarted a container, and its last lines."""
 
-    answers: ClassVar[type] = LogAnswer
+    answers: ClassVar[type] = shapes.LogAnswer
     name: str
     container: str
     lines: int
@@ -108,7 +96,7 @@ class ContainerLog(Looks):
 class DirectoryListing(Looks):
     """Names in a directory; the answer is {"there": bool, "names": [str]}."""
 
-    answers: ClassVar[type] = ListingAnswer
+    answers: ClassVar[type] = shapes.ListingAnswer
     name: str
     path: str
 
@@ -121,7 +109,7 @@ class DirectoryListing(Looks):
 class FileText(Looks):
     """Text of a small file that holds no secret; the answer is {"text": str}."""
 
-    answers: ClassVar[type] = TextAnswer
+    answers: ClassVar[type] = shapes.TextAnswer
     name: str
     path: str
 
@@ -138,7 +126,7 @@ class SecretCopies(Looks):
     made for one command, so that a digest says nothing to whoever has an older one.
     """
 
-    answers: ClassVar[type] = CopiesAnswer
+    answers: ClassVar[type] = shapes.CopiesAnswer
     name: str
     patterns: tuple[str, ...]
     """Shell patterns of paths; links are not followed."""
@@ -170,7 +158,7 @@ class SecretCopies(Looks):
 class PostgresLogin(Looks):
     """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
 
-    answers: ClassVar[type] = LoginAnswer
+    answers: ClassVar[type] = shapes.LoginAnswer
     name: str
     address: str
     user: str
@@ -204,7 +192,7 @@ class PostgresLogin(Looks):
 class PatroniLogin(Probes):
     """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
 
-    answers: ClassVar[type] = LoginAnswer
+    answers: ClassVar[type] = shapes.LoginAnswer
     name: str
     url: str
     """Of the REST interface, without a path."""
@@ -226,7 +214,7 @@ class PatroniLogin(Probes):
 class SocketQuestion(Looks):
     """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
 
-    answers: ClassVar[type] = TextAnswer
+    answers: ClassVar[type] = shapes.TextAnswer
     name: str
     path: str
     question: str
@@ -251,7 +239,7 @@ class TcpPorts(Looks):
     A listener is `address:port`, with `*` for every address of both families.
     """
 
-    answers: ClassVar[type] = PortsAnswer
+    answers: ClassVar[type] = shapes.PortsAnswer
     name: str
     ports: tuple[int, ...]
 
@@ -267,7 +255,7 @@ class MysqlQuery(Looks):
     The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
     """
 
-    answers: ClassVar[type] = MysqlAnswer
+    answers: ClassVar[type] = shapes.MysqlAnswer
     name: str
     address: str
     port: int
@@ -303,7 +291,7 @@ class GaleraPosition(Changes):
     grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
     """
 
-    answers: ClassVar[type] = GaleraAnswer
+    answers: ClassVar[type] = shapes.GaleraAnswer
     name: str
     container: str
     """Must not run meanwhile."""
@@ -333,7 +321,7 @@ class GaleraPosition(Changes):
 class AmqpLogin(Looks):
     """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
 
-    answers: ClassVar[type] = AmqpAnswer
+    answers: ClassVar[type] = shapes.AmqpAnswer
     name: str
     address: str
     user: str
