@@ -25,6 +25,8 @@ from tests.flow.support.connections import may
 from tests.flow.support.sshd import until
 
 LATE = {"open": {"access": "change"}, "op": "open", "access": "change"}
+Found = dict[str, Any]
+"""A result of any shape."""
 BEYOND = {kind: needed for kind in table.KINDS if (needed := table.needed(kind)) != "look"}
 
 
@@ -51,7 +53,7 @@ def session(host: ScratchHost, request: pytest.FixtureRequest) -> Iterator[Sessi
 
 def probe(session: Session, *readings: dict[str, Any], resources: Any = ()) -> dict[str, Any]:
     payload = {"key": KEY.key.hex(), "resources": list(resources), "readings": list(readings)}
-    return session.request("probe", payload, timeout=20)
+    return session.request("probe", payload, Found, timeout=20)
 
 
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"probe"}))
@@ -68,15 +70,15 @@ def test_every_operation_but_the_probe_is_refused(
         "kinds": ["firewall"],
     }
     with pytest.raises(StepError, match=f"`{operation}` is refused: this session"):
-        session.request(operation, payload, timeout=20)
+        session.request(operation, payload, Found, timeout=20)
     assert not path.exists()
 
 
 def test_no_later_frame_goes_further(session: Session, host: ScratchHost) -> None:
     with pytest.raises(StepError, match="knows no operation"):
-        session.request("open", LATE, timeout=20)
+        session.request("open", LATE, Found, timeout=20)
     with pytest.raises(StepError, match="is refused"):
-        session.request("exec", {"argv": ["true"], "timeout": 5, **LATE}, timeout=20)
+        session.request("exec", {"argv": ["true"], "timeout": 5, **LATE}, Found, timeout=20)
     assert len(host.agents()) == 1, "the session lives on"
 
 
