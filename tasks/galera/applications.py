@@ -1,4 +1,4 @@
-"""What applications have in MariaDB: databases and users; and what nobody described. Pure."""
+"""What applications have in MariaDB: databases and users; and what no file describes. Pure."""
 
 from __future__ import annotations
 

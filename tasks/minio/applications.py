@@ -1,4 +1,4 @@
-"""The buckets of applications in MinIO, and buckets that nobody described. Pure."""
+"""The buckets of applications in MinIO, and buckets that no file describes. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applications have in PostgreSQL: their roles, databases and extensions; and what nobody described. Pure."""
+"""What applications have in PostgreSQL: their roles, databases and extensions; and what no file describes. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The users of applications in ProxySQL, and users that nobody described. Pure."""
+"""The users of applications in ProxySQL, and users that no file describes. Pure."""
 
 from __future__ import annotations
 

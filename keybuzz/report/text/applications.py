@@ -88,7 +88,7 @@ def dotenv_in_clear(
     variables: Iterable[Variable],
     reveal: Callable[[str], Secret],
 ) -> str:
-    """Return the same with the secrets in it: only for a file that nobody else may read."""
+    """Return the same with the secrets in it: only for a file of mode 0600."""
     lines = [
         f"# {application.title}: holds secrets; mode 0600, in no repository (SEC-2).",
         *_about_keys(application),
@@ -131,7 +131,7 @@ def kubernetes_secret(
     variables: Iterable[Variable],
     reveal: Callable[[str], Secret],
 ) -> str:
-    """Return the Secret that those references name: only for a file that nobody else may read."""
+    """Return the Secret that those references name: only for a file of mode 0600."""
     keys = [item for item in variables if not isinstance(item, Plain)]
     data = "".join(f"  {name}: {json.dumps(value)}\n" for name, value in _clear(keys, reveal))
     head = "apiVersion: v1\nkind: Secret\nmetadata:\n"

@@ -130,7 +130,9 @@ def make(broker: ThreadingHTTPServer) -> None:
     kind.write_rabbitmq_account(account(broker).order(), context())
 
 
-def test_what_is_made_needs_no_change_and_is_nobodys_else(broker: ThreadingHTTPServer) -> None:
+def test_what_is_made_needs_no_change_and_is_for_no_other_vhost(
+    broker: ThreadingHTTPServer,
+) -> None:
     vhost = RabbitmqVhost(access(broker), "shop")
     assert change(vhost) is not None
     assert change(account(broker)) is not None

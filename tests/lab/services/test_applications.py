@@ -187,7 +187,7 @@ def test_a_second_run_changes_nothing(kbz: Kbz) -> None:
 
 @pytest.fixture(scope="module")
 def made(kbz: Kbz) -> set[str]:
-    """What somebody made by hand, by the ids that drift gives it."""
+    """Return what was made by hand, by the ids that drift gives it."""
     leader = next(h for h in ("db-master-01", "db-slave-01", "db-slave-02") if leads(kbz, h))
     kbz.on(leader, PSQL.format("CREATE ROLE bob LOGIN"))
     root = load_credentials(kbz.root / "credentials")["MARIADB_ROOT_PASSWORD"].reveal()
@@ -217,7 +217,7 @@ def made(kbz: Kbz) -> set[str]:
 
 
 class TestByHand:
-    """What somebody made is told, and stays whatever runs."""
+    """What was made by hand is reported, and stays whatever runs."""
 
     def test_drift_reports_each_once_and_nothing_that_is_described(
         self, kbz: Kbz, made: set[str]

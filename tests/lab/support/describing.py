@@ -28,7 +28,7 @@ def environment(kbz: Kbz, name: str, folder: Path) -> Environment:
 
 
 def strays_inside(kbz: Kbz, *words: str) -> set[str]:
-    """Return the ids of accounts and places inside clusters that nobody described, by a drift of these words."""
+    """Return the ids of accounts and places inside clusters that no file describes, by a drift of these words."""
     items = kbz("drift", *words, "--format", "json").json()["drift"]["items"]
     kinds = ("/role:", "/database:", "/user:", "/vhost:", "/bucket:")
     return {

@@ -45,7 +45,7 @@ def test_no_secret_is_printed(kbz: Kbz, config: Path, name: str, form: str) -> N
     assert PLANTED not in done.stdout + done.stderr
 
 
-def test_the_file_that_is_named_holds_them_and_nobody_else_reads_it(
+def test_the_file_that_is_named_holds_them_with_mode_0600(
     kbz: Kbz, config: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "shop.env"

@@ -62,7 +62,7 @@ def _tables(admin: Connection, query: Query, context: Context) -> dict[str, list
 
 
 def _ours(table: Query) -> list[str]:
-    """Return the condition by which rows are ours; a row of anybody else is neither compared nor removed."""
+    """Return the condition by which rows are ours; any other row is neither compared nor removed."""
     if "own" not in table:
         return []
     return [f"{table['own']} IN ({', '.join(literal(value) for value in table['ours'])})"]
