@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from keybuzz.model.core.reading import Answer, MysqlQuery
 from keybuzz.model.core.resource import Resource
@@ -79,13 +79,23 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     known_users, known_databases = _described(site)
     found = {
         f"user:{name}@{host}": "user of MariaDB"
-        for name, host in users
+        for name, host in _rows(users, 2)
         if name not in _OWN_USERS and (name, host) not in known_users
     }
     found |= {
-        f"database:{name}": "database" for (name,) in databases if name not in known_databases
+        f"database:{name}": "database"
+        for (name,) in _rows(databases, 1)
+        if name not in known_databases
     }
     return found
+
+
+def _rows(found: list[list[str | None]], width: int) -> Iterator[list[str]]:
+    """Yield the rows of that many texts: what else a server says is no name."""
+    for row in found:
+        texts = [cell for cell in row if isinstance(cell, str)]
+        if len(row) == len(texts) == width:
+            yield texts
 
 
 def _described(site: Site) -> tuple[set[tuple[str, str]], set[str]]:

@@ -68,7 +68,7 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
             for k in ("role", "database")
             for name, what in found[k].items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     known = _OWN | _described(site)
     return {name: what for name, what in things.items() if name not in known}

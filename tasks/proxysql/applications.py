@@ -32,9 +32,9 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     known = set(values.user_names(site))
     where: dict[str, list[str]] = {}
     for layer, names in zip(("memory", "disk", "runtime"), found, strict=True):
-        for (name,) in names or ():
-            if name not in known:
-                where.setdefault(name, []).append(layer)
+        for row in names or ():
+            if len(row) == 1 and isinstance(row[0], str) and row[0] not in known:
+                where.setdefault(row[0], []).append(layer)
     return {f"user:{n}": f"user of ProxySQL ({', '.join(layers)})" for n, layers in where.items()}
 
 

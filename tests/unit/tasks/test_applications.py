@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.describe import HostDescription
@@ -201,3 +203,26 @@ class TestUndescribed:
         assert self.strays("minio", "minio.inside", {"buckets": buckets}) == {
             "bucket:old": "bucket"
         }
+
+    @given(
+        st.recursive(
+            st.none() | st.text() | st.integers(), lambda inner: st.lists(inner, max_size=3)
+        )
+    )
+    def test_rows_of_any_content_are_no_reason_to_fall_over(self, rows: object) -> None:
+        found = rows if isinstance(rows, list) else []
+        rows_of = [row for row in found if isinstance(row, list)]
+        users = "SELECT User, Host FROM mysql.global_priv"
+        databases = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA"
+        answer = {"denied": "", "rows": {users: rows_of, databases: rows_of}}
+        assert self.strays("galera", "galera.inside", answer) is not None
+        layers = ("main.mysql_users", "disk.mysql_users", "main.runtime_mysql_users")
+        places = {f"SELECT DISTINCT username FROM {place}": rows_of for place in layers}
+        assert (
+            self.strays("proxysql", "proxysql.inside", {"denied": "", "rows": places}) is not None
+        )
+
+    @given(st.text() | st.sampled_from(["[" * 5000, '{"role": 1, "database": []}', "null"]))
+    def test_a_catalogue_of_any_content_is_no_reason_to_fall_over(self, text: str) -> None:
+        answer = {"exit_code": 0, "stdout": text, "stderr": ""}
+        assert self.strays("patroni", "patroni.inside", answer) is None
