@@ -29,6 +29,8 @@ class ImageVersion:
     line: int
     digest: str = ""
     """What the registry said that the tag is (`kbz versions lock`); empty when nobody has asked yet."""
+    upstream: str = ""
+    """What became of where it comes from, such as `gone since 2026-09-12 (source)`; empty while it is served."""
 
 
 @dataclass(frozen=True, slots=True)

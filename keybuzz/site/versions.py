@@ -14,7 +14,11 @@ from keybuzz.site.site import Binary, ImageVersion
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _WHOLE = re.compile(r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?")
-_NUMBER = re.compile(r"\d+\.\d+|\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"(?<![0-9.])\d+(?:\.\d+)*")
+_PARTS = 3
+"""Numbers of a whole version, where versions.yaml does not say that upstream counts otherwise."""
+_UPSTREAM = re.compile(r"(gone|archived|frozen) since \d{4}-\d{2}(-\d{2})? \(\S[^()]*\)")
 
 
 def parse_versions(content: bytes, source: str) -> dict[str, ImageVersion]:
@@ -58,18 +62,41 @@ class _VersionsReader(TreeReader):
         return Binary(key.text, version, f"sha256:{digest}" if digest else "", key.line, reason)
 
     def image(self, key: Scalar, tree: Tree) -> ImageVersion:
-        fields = self.fields(tree, key.text, ("frozen",), ("reference", "reason", "digest"))
+        optional = ("reference", "reason", "digest", "version_parts", "upstream")
+        fields = self.fields(tree, key.text, ("frozen",), optional)
         frozen = self.text(fields["frozen"], "frozen") if fields else ""
         reference = self.text(fields["reference"], "reference") if "reference" in fields else frozen
         reason = self.text(fields["reason"], "reason") if "reason" in fields else ""
         digest = self.text(fields["digest"], "digest") if "digest" in fields else ""
+        upstream = self.text(fields["upstream"], "upstream") if "upstream" in fields else ""
         if fields:
             self._judge(key, frozen, reference, reason)
+            self._judge_tag(key, reference, self._parts(key, fields))
+        if upstream and not _UPSTREAM.fullmatch(upstream):
+            self.problems.add(
+                key.line,
+                f"{key.text} has an upstream that cannot be read: {upstream}",
+                "write gone, archived or frozen, since when, and the source: gone since 2026-09-12 (where to read it)",
+            )
         if digest and not DIGEST.fullmatch(digest):
             self.problems.add(
                 key.line, f"{key.text} has a digest that is none", "kbz versions lock writes it"
             )
-        return ImageVersion(key.text, frozen, reference, reason, key.line, digest)
+        return ImageVersion(key.text, frozen, reference, reason, key.line, digest, upstream)
+
+    def _parts(self, key: Scalar, fields: dict[str, Tree]) -> int:
+        """Return how many numbers a release of this upstream has."""
+        text = (
+            self.text(fields["version_parts"], "version_parts") if "version_parts" in fields else ""
+        )
+        if text not in ("", "2", "3", "4"):
+            self.problems.add(
+                key.line,
+                f"version_parts of {key.text} is {text}",
+                "write 2, 3 or 4, or leave it out",
+            )
+            return _PARTS
+        return int(text or _PARTS)
 
     def _judge(self, key: Scalar, frozen: str, reference: str, reason: str) -> None:
         if reference != frozen and not reason:
@@ -84,11 +111,18 @@ class _VersionsReader(TreeReader):
             self.problems.add(
                 key.line, f"{reference} floats (VER-1)", "write the exact version as tag"
             )
-        elif not _NUMBER.search(tag):
+
+    def _judge_tag(self, key: Scalar, reference: str, parts: int) -> None:
+        """A tag whose first number is not a whole version moves with each release: 7.2-alpine, 2.8."""
+        name, _, tag = reference.rpartition(":")
+        if not name or tag == "latest" or _DATE.search(tag):
+            return
+        number = _NUMBER.search(tag)
+        if number is None or number[0].count(".") + 1 < parts:
             self.problems.add(
                 key.line,
                 f"{reference} has a partial tag (VER-1)",
-                "write the whole version, such as 7.2.5-alpine",
+                "write the whole version, such as 7.2.5-alpine (where upstream has two numbers: version_parts: 2)",
             )
 
 

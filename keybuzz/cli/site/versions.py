@@ -38,41 +38,51 @@ def _config() -> str:
 def check(form: str) -> int:
     """Refuse latest, partial tags, overrides without a reason, and images that are not listed. Exit 3.
 
-    It reads files only.
+    It warns of images without a digest, and of those whose upstream is gone, archived or frozen. It reads files only.
     """
     from keybuzz.model.core.outcome import ExitCode
     from keybuzz.report.page.sheets import sheet_of_list
 
-    problems = _problems()
+    problems, warnings = _judged()
     code = ExitCode.REFUSED if problems else ExitCode.GOOD
-    last = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+    told = (*problems, *(f"warning: {warning}" for warning in warnings))
+    last = f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
     return show_answer(
         form,
-        text=lambda: "".join(f"{line}\n" for line in (*problems, last)),
+        text=lambda: "".join(f"{line}\n" for line in (*told, last)),
         document=lambda: {
             "format_version": 1,
             "verb": "versions check",
             "problems": problems,
+            "warnings": warnings,
         },
-        sheet=lambda: sheet_of_list(problems, int(code)),
+        sheet=lambda: sheet_of_list(problems, int(code), warnings),
     )
 
 
-def _problems() -> list[str]:
+def _count(found: list[str], word: str) -> str:
+    return f"{len(found)} {word}{'s' * (len(found) != 1)}"
+
+
+def _judged() -> tuple[list[str], list[str]]:
+    """Return the problems and the warnings; a file that cannot be read is a problem, and leaves no warnings."""
     import tasks
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.images.image_lint import unlisted
+    from keybuzz.engine.images.supply import supply_warnings
     from keybuzz.model.core.errors import InputError
 
     folders = [Path(folder) for folder in tasks.__path__]
     try:
-        return [
+        site = load_site(_config())
+        problems = [
             f"{item.where}: {item.reference} is not listed in versions.yaml → add it with its tag"
-            for item in unlisted(load_site(_config()), all_modules(), folders)
+            for item in unlisted(site, all_modules(), folders)
         ]
+        return problems, list(supply_warnings(site, all_modules()))
     except InputError as error:
         lines = str(error).replace("\n  →", " →").split("\n")
-        return [" ".join(line.split()) for line in lines]
+        return [" ".join(line.split()) for line in lines], []
 
 
 images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")

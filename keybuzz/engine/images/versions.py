@@ -58,7 +58,7 @@ def verify(
     site: Site, modules: Iterable[Module], registry: Registry, wanted: Iterable[ImageVersion]
 ) -> tuple[ImageVerdict, ...]:
     """Ask about these images, one after the other. A missing tag gets proposals and never a replacement."""
-    built = _built(site, modules)
+    built = built_names(site, modules)
     compared = NO_DIGESTS.of(site) == "none"
     verdicts: list[ImageVerdict] = []
     for version in wanted:
@@ -112,7 +112,7 @@ def exit_code(verdicts: Iterable[ImageVerdict]) -> ExitCode:
     return ExitCode.UNREACHABLE if Status.UNKNOWN in found else ExitCode.GOOD
 
 
-def _built(site: Site, modules: Iterable[Module]) -> frozenset[str]:
+def built_names(site: Site, modules: Iterable[Module]) -> frozenset[str]:
     """Return the names of images that kbz builds: no registry has them."""
     references = [build.reference for module in modules for build in module.images(site)]
     return frozenset(

@@ -63,11 +63,12 @@ def sheet_of_schedule(status: ScheduleStatus) -> Sheet:
     return Sheet("drift status", 0 if status.good else 2, findings=(finding,))
 
 
-def sheet_of_list(problems: Iterable[str], exit_code: int) -> Sheet:
-    """Return the sheet of `kbz versions check`: a finding for each problem, or one that says there is none."""
-    findings = tuple(Finding("versions.list", Level.CRITICAL, problem) for problem in problems)
+def sheet_of_list(problems: Iterable[str], exit_code: int, warnings: Iterable[str] = ()) -> Sheet:
+    """Return the sheet of `kbz versions check`: a finding for each problem and warning, or that there is none."""
+    wrong = tuple(Finding("versions.list", Level.CRITICAL, problem) for problem in problems)
     good = (Finding("versions.list", Level.OK, "every image is listed with a frozen tag"),)
-    return Sheet("versions check", exit_code, findings=findings or good)
+    supply = tuple(Finding("versions.supply", Level.WARN, warning) for warning in warnings)
+    return Sheet("versions check", exit_code, findings=((wrong or good) + supply))
 
 
 def sheet_of_policy(verdict: PolicyVerdict, exit_code: int) -> Sheet:

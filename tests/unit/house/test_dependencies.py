@@ -93,5 +93,5 @@ def test_setup_installs_from_the_lock_and_nothing_else() -> None:
     lines = (ROOT / "scripts" / "setup").read_text(encoding="utf-8").splitlines()
     installs = [line.strip() for line in lines if line.strip().startswith('"${install[@]}"')]
     assert len(installs) == 2
-    assert "--require-hashes --requirement requirements.lock" in installs[0]
+    assert "--require-hashes --only-binary :all: --requirement requirements.lock" in installs[0]
     assert {"--no-deps", "--no-index", "--no-build-isolation"} <= set(installs[1].split())

@@ -32,7 +32,13 @@ def test_the_real_file_uses_the_frozen_tags_and_explains_each_that_it_does_not()
         assert version.reference == version.frozen or version.reason
 
 
-@pytest.mark.parametrize("tag", ["latest", "16", "alpine", "stable", "7-alpine", "v2", "main"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("latest", "16", "alpine", "stable", "7-alpine", "v2", "main"),
+        *("7.2-alpine", "2.8", "v1.33", "3.12-management", "16.4-bookworm", "7-alpine3.20.1"),
+    ],
+)
 def test_a_tag_that_moves_is_refused(tag: str) -> None:
     message = refusal(one(f"redis:{tag}"))
     assert message.startswith("versions.yaml:2: ")
@@ -86,7 +92,7 @@ def test_any_other_text_is_refused_in_words(text: str) -> None:
 
 @given(
     st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8})?", fullmatch=True),
-    st.from_regex(r"[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?(-[a-z]{1,8})?", fullmatch=True),
+    st.from_regex(r"v?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(-[a-z]{1,8})?", fullmatch=True),
 )
 def test_an_exact_tag_is_taken(name: str, tag: str) -> None:
     found = parse_versions(one(f'"{name}:{tag}"').encode(), "versions.yaml")
@@ -109,3 +115,30 @@ def test_digests_go_into_their_own_entries_and_nothing_else_changes(between: lis
 @pytest.mark.parametrize("digest", ["sha256:abc", "md5:0", f"sha256:{'G' * 64}", "latest"])
 def test_a_digest_that_is_none_is_refused(digest: str) -> None:
     assert "has a digest that is none" in refusal(one("redis:7.2.5", digest=f'"{digest}"'))
+
+
+@pytest.mark.parametrize("tag", ["16.4-bookworm", "16.4", "16.4-3.3.0"])
+def test_two_numbers_are_whole_where_upstream_counts_so(tag: str) -> None:
+    found = parse_versions(one(f"postgres:{tag}", version_parts="2").encode(), "versions.yaml")
+    assert found["thing"].reference == f"postgres:{tag}"
+    assert "partial tag" in refusal(one("postgres:16-bookworm", version_parts="2"))
+
+
+def test_a_count_that_is_none_is_refused() -> None:
+    assert "version_parts of thing is 1" in refusal(one("redis:7.2.5", version_parts="1"))
+
+
+@pytest.mark.parametrize("word", ["gone", "archived", "frozen"])
+def test_what_became_of_upstream_is_read(word: str) -> None:
+    text = f"{word} since 2026-09-12 (minio/minio#1, read on 2026-11-02)"
+    found = parse_versions(one("redis:7.2.5", upstream=f'"{text}"').encode(), "versions.yaml")
+    assert found["thing"].upstream == text
+
+
+@pytest.mark.parametrize(
+    "text", ["gone", "gone since 2026-09-12", "dead since 2026-09-12 (x)", "gone since May (x)"]
+)
+def test_what_became_of_upstream_needs_a_date_and_a_source(text: str) -> None:
+    message = refusal(one("redis:7.2.5", upstream=f'"{text}"'))
+    assert message.startswith("versions.yaml:2: thing has an upstream that cannot be read")
+    assert "since when, and the source" in message
