@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from keybuzz.report.explain import Explained
     from keybuzz.report.runbooks import Section
 
-DOCS = Path(__file__).parents[3] / "docs"
+_CHECKOUT = Path(__file__).parents[3] / "docs"
+DOCS = _CHECKOUT if _CHECKOUT.is_dir() else Path(sys.prefix) / "share/kbz/docs"
+"""The pages that ids are explained from: of the checkout, or of the installed wheel."""
 
 
 @click.command()
