@@ -19,14 +19,18 @@ class Deviation:
 
 
 _FIXED = (
-    Deviation("operating system", "Ubuntu 24.04", "Debian 12 from this machine's mirror"),
+    Deviation(
+        "operating system",
+        "Ubuntu 24.04",
+        "Debian 12 and, where the overlay says so (hosts), Debian 13, from this machine's mirror",
+    ),
     Deviation("virtualisation", "a virtual machine", "a systemd-nspawn container"),
     Deviation(
         "kernel",
         "one per server",
         "this machine's, shared: vm.* and fs.* sysctls, swap and the clock are not the host's own",
     ),
-    Deviation("Docker Engine", "Docker CE, pinned", "docker.io of Debian 12"),
+    Deviation("Docker Engine", "Docker CE, pinned", "docker.io of Debian 12 or 13"),
     Deviation(
         "memory limits",
         "enforced",
@@ -36,7 +40,11 @@ _FIXED = (
         "disk", "one per server", "a file of 16 GiB per host, with ext4 that keeps no journal"
     ),
     Deviation("route out", "the Internet", "none: 10.0.0.0/16 and nothing else"),
-    Deviation("name servers", "1.1.1.1 and 8.8.8.8 answer", "none: programs know /etc/hosts only"),
+    Deviation(
+        "name servers",
+        "1.1.1.1 and 8.8.8.8 answer",
+        "none: programs know /etc/hosts only, and no host answers for its name on the bridge",
+    ),
     Deviation(
         "load balancers",
         "the provider's; 10.0.0.5 and 10.0.0.6 ask HTTP /healthz",

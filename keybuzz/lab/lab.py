@@ -34,11 +34,11 @@ def up(settings: LabSettings, servers: Sequence[Server], report: Report) -> None
     requirements.ensure(report)
     with exclusive(lock_file(settings)):
         machine.raise_limits(report)
-        digest = base.server_base(settings.cache, report)
+        bases = _bases(settings, servers, report)
         keys.controller_key(settings)
         network.ensure_bridge(settings)
         for server in servers:
-            disk.ensure(settings, server, digest)
+            disk.ensure(settings, server, bases[settings.system(server.name)])
         keys.pin(settings, disk.public_keys(settings))
         _each(servers, lambda server: _bring_up(settings, server, report), _BOOTS_AT_ONCE)
 
@@ -83,12 +83,19 @@ def replace(settings: LabSettings, server: Server, report: Report) -> None:
     """
     requirements.ensure(report)
     with exclusive(lock_file(settings)):
-        digest = base.server_base(settings.cache, report)
+        bases = _bases(settings, [server], report)
         report(server.name, "Deleting its disk.")
         host.kill(settings, server.name)
         disk.erase(settings, server.name)
-        disk.ensure(settings, server, digest)
+        disk.ensure(settings, server, bases[settings.system(server.name)])
         _bring_up(settings, server, report)
+
+
+def _bases(settings: LabSettings, servers: Sequence[Server], report: Report) -> dict[str, str]:
+    """Return the digest of the base for each operating system that the servers have."""
+    return base.server_bases(
+        settings.cache, (settings.system(server.name) for server in servers), report
+    )
 
 
 def _bring_up(settings: LabSettings, server: Server, report: Report) -> None:

@@ -19,7 +19,7 @@ from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 from keybuzz.site.groups import load_groups
 from keybuzz.site.policies import Policies, parse_policies
-from keybuzz.site.settings import load_settings
+from keybuzz.site.settings import load_settings, require_servers
 from keybuzz.site.site import Binary, Settings, Site
 from keybuzz.site.versions import parse_binaries, parse_versions
 
@@ -116,9 +116,11 @@ def load_inventory_site(configuration: Configuration) -> Site:
     catalogue = load_groups(configuration.groups)
     versions = read_file(configuration.versions, _LIMIT)
     settings = load_settings(root, configuration.site, configuration.overlay)
+    servers = read_servers(configuration.servers, catalogue)
+    require_servers(settings, (server.name for server in servers))
     return Site(
         root=root,
-        servers=read_servers(configuration.servers, catalogue),
+        servers=servers,
         catalogue=catalogue,
         versions=parse_versions(versions, str(configuration.versions)),
         versions_text=versions.decode("utf-8", "replace"),

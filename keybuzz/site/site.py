@@ -10,6 +10,7 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
+from keybuzz.model.inventory.host_values import HostValues
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.described import Applications
@@ -70,6 +71,12 @@ class Settings:
     lab: LabSettings | None
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each parameter is written; under the empty name, the file that a missing one belongs into."""
+    hosts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Pattern of server names to the parameters that these servers have instead."""
+
+    def on(self, server: str, name: str) -> str | None:
+        """Return the text of a parameter as it is on one server; None when nothing is written."""
+        return HostValues(self.parameters, self.hosts).of(server, name)
 
 
 @dataclass(frozen=True, slots=True)

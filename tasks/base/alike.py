@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from keybuzz.model.core.finding import Finding, Level
@@ -25,9 +25,21 @@ def alike(live: Live) -> tuple[Finding, ...]:
     return (
         *_clocks(live),
         *_same("base.clock.source", "asks", servers),
-        *_same("base.kernel.same", "runs kernel", kernels),
-        *_same("base.docker.same", "runs Docker", engines),
+        # Two releases of the operating system have two kernels and two engines: that is described, and no difference.
+        *_same_of_each_system(live, "base.kernel.same", "runs kernel", kernels),
+        *_same_of_each_system(live, "base.docker.same", "runs Docker", engines),
     )
+
+
+def _same_of_each_system(
+    live: Live, check: str, verb: str, found: Mapping[str, str]
+) -> Iterator[Finding]:
+    systems: dict[object, dict[str, str]] = {}
+    for host, value in found.items():
+        release = live.hosts[host].attribute("operating-system:release", "release")
+        systems.setdefault(release, {})[host] = value
+    for values in systems.values():
+        yield from _same(check, verb, values)
 
 
 def _asked(servers: list[str]) -> str:

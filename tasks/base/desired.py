@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.model.core.content import Content, Template
 from keybuzz.model.core.reading import Command, Reading
 from keybuzz.model.core.resource import Resource
-from keybuzz.model.host.docker import DockerDaemon
-from keybuzz.model.host.files import Directory, File, HostValidator, Symlink, UnitReload
+from keybuzz.model.host.files import Directory, File, Symlink, UnitReload
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import (
-    Firewall,
-    FirewallRule,
     NoSwap,
     OperatingSystem,
     Package,
@@ -27,7 +23,10 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.base import parameters
+from tasks.base.docker import docker
+from tasks.base.firewall import OWN_PORTS, described_ports, firewall
 from tasks.base.limits import limits
+from tasks.base.upkeep import upkeep
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -41,6 +40,8 @@ PACKAGES = (
     "htop",
     "jq",
     "net-tools",
+    # fail2ban reads the journal with it.
+    "python3-systemd",
     "ufw",
     "unzip",
     "wget",
@@ -68,14 +69,7 @@ SSHD = (
     ("MaxAuthTries", "3"),
     ("MaxSessions", "4"),
 )
-DAEMON = {
-    "exec-opts": ["native.cgroupdriver=systemd"],
-    "log-driver": "json-file",
-    "log-opts": {"max-file": "3", "max-size": "20m"},
-    "storage-driver": "overlay2",
-}
 RESOLVERS = ("1.1.1.1", "8.8.8.8")
-POD_NETWORKS = ("10.42.0.0/16", "10.43.0.0/16")
 _JOURNALD = "[Journal]\nSystemMaxUse=200M\nSystemKeepFree=100M\n"
 _SCHEDULE_UNITS = ("kbz-drift.service", "kbz-drift.timer")
 _MANAGED = "# Managed by kbz (module base).\n"
@@ -95,23 +89,21 @@ def describe(site: Site, server: Server) -> Description:
     """
     return Description(
         resources=(
-            OperatingSystem(parameters.OPERATING_SYSTEM.of(site)),
+            OperatingSystem(parameters.OPERATING_SYSTEM.on(site, server)),
             *(Package(name) for name in PACKAGES),
             *_kernel(),
             *_time(site),
             *_logs(),
             *_resolver(),
-            *_docker(site),
+            *docker(site, server),
             SshServer(SSHD),
-            _firewall(site, server),
-            Service("fail2ban.service"),
-            Service("auditd.service"),
+            firewall(site, server),
+            *upkeep(site),
             *(_versions(site) if _keeps(server) else ()),
         ),
         readings=_readings(site),
         traces=Traces(
-            # sshd; systemd-resolved for the host itself, and for names of the link (LLMNR).
-            ports=(22, 53, 5355),
+            ports=(*OWN_PORTS, *(port for port, _ in described_ports(site, server))),
             # What snapd writes there for its own programs; on the controller, the schedule of `kbz drift install`.
             units=("snap.*", "snap-*", *(_SCHEDULE_UNITS if _keeps(server) else ())),
             cron=("/etc/cron.d/kbz-drift",) if _keeps(server) else (),
@@ -166,50 +158,6 @@ def _resolver() -> tuple[Resource, ...]:
             Content.plain(f"{_MANAGED}[Resolve]\nDNS={' '.join(RESOLVERS)}\n"),
             reload=UnitReload("systemd-resolved.service", "restart"),
         ),
-    )
-
-
-def _docker(site: Site) -> tuple[Resource, ...]:
-    text = json.dumps(_daemon(site), indent=2, sort_keys=True) + "\n"
-    return (
-        _docker_package(site),
-        Directory("/etc/docker"),
-        File(
-            "/etc/docker/daemon.json",
-            Content.plain(text),
-            validator=HostValidator(tuple(parameters.DOCKER_VALIDATOR.of(site).split())),
-        ),
-        Service("docker.service"),
-        DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
-    )
-
-
-def _docker_package(site: Site) -> Package:
-    """The engine in one version, held: it once floated from 24 to 29 without anybody's word (facts/02)."""
-    version = parameters.DOCKER_VERSION.of(site) or ""
-    return Package(parameters.DOCKER_PACKAGE.of(site), version, held=True)
-
-
-def _daemon(site: Site) -> dict[str, object]:
-    """Return daemon.json; where the site has a mirror of Docker Hub, images are pulled from there."""
-    mirrors = parameters.REGISTRY_MIRRORS.of(site)
-    return {**DAEMON, "registry-mirrors": list(mirrors)} if mirrors else {**DAEMON}
-
-
-def _firewall(site: Site, server: Server) -> Firewall:
-    """Deny by default; SSH first, then the private network (contradiction 36: the default profile).
-
-    Nodes of K3s also take what comes from pods and services: a default deny there once looked like a network that
-    forbids VXLAN (facts/09).
-    """
-    network = parameters.NETWORK.of(site)
-    pods = POD_NETWORKS if "k3s" in server.groups else ()
-    return Firewall(
-        (
-            FirewallRule(network, "22", "tcp", "kbz:ssh"),
-            FirewallRule(network, comment="kbz:internal"),
-            *(FirewallRule(source, comment="kbz:pods") for source in pods),
-        )
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from keybuzz.site.parameters.forms import Count, Maybe, Number, Text, Words
+from keybuzz.site.parameters.forms import PATH, Count, Maybe, Number, Text, Words, YesNo
 from keybuzz.site.parameters.parameter import Parameter
+from tasks.base.forms import Networks, Ports
 
 OPERATING_SYSTEM = Parameter(
     "base.operating_system",
@@ -46,6 +47,60 @@ REGISTRY_MIRRORS = Parameter(
     "Mirrors of Docker Hub that hosts pull from; none: from Docker Hub itself.",
     "none",
 )
+ADMIN_NETWORKS = Parameter(
+    "base.admin_networks",
+    Networks(),
+    "Networks outside of the private one from which operators log in over SSH.",
+    "none",
+)
+PUBLIC_PORTS = Parameter(
+    "base.public_ports",
+    Ports(),
+    "Ports of a server that are open to all; for single servers, under `hosts`.",
+    "none",
+)
+PRIVATE_PORTS = Parameter(
+    "base.private_ports",
+    Ports(),
+    "Ports on which a server listens for any address, and that only the private network needs.",
+    "none",
+)
+DOCKER_CLI_PACKAGE = Parameter(
+    "base.docker_cli_package",
+    Maybe(Text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")),
+    "The package of the engine's command line; none: the engine's own package brings it.",
+    "none",
+)
+DOCKER_DOWNGRADE = Parameter(
+    "base.docker_downgrade",
+    YesNo(),
+    "Whether a newer engine is replaced by the version of base.docker_version, or refused.",
+    "no",
+)
+DOCKER_SOURCE = Parameter(
+    "base.docker_source",
+    Maybe(Text(r"[a-z+]+:[^\s\0]+", "the URI of a package source")),
+    "The package source of the engine; none: the hosts know one.",
+    "none",
+)
+DOCKER_SOURCE_SUITE = Parameter(
+    "base.docker_source_suite",
+    Text(r"[A-Za-z0-9._/-]+", "the name of a suite"),
+    "The suite of that source: the code name of the operating system's release.",
+    "noble",
+)
+DOCKER_SOURCE_KEY = Parameter(
+    "base.docker_source_key",
+    PATH,
+    "File on install-01 with the key that signs that source.",
+    "/opt/keybuzz-installer/artefacts/docker.asc",
+)
+DOCKER_SOURCE_DIGEST = Parameter(
+    "base.docker_source_digest",
+    Maybe(Text(r"sha256:[0-9a-f]{64}", "`sha256:` and 64 hexadecimal digits")),
+    "Digest of that file: no host takes another key.",
+    "none",
+)
 _PERCENT = Number(0, 100, "percent")
 DISK_WARN = Parameter(
     "health.disk_warn", _PERCENT, "From this use of a file system or its inodes on: a warning."
@@ -79,6 +134,8 @@ RESTARTS = Parameter(
 PARAMETERS = (
     *(OPERATING_SYSTEM, TIMEZONE, NETWORK, TIME_SERVICE),
     *(DOCKER_PACKAGE, DOCKER_VERSION, DOCKER_VALIDATOR, REGISTRY_MIRRORS),
+    *(ADMIN_NETWORKS, PUBLIC_PORTS, PRIVATE_PORTS, DOCKER_CLI_PACKAGE, DOCKER_DOWNGRADE),
+    *(DOCKER_SOURCE, DOCKER_SOURCE_SUITE, DOCKER_SOURCE_KEY, DOCKER_SOURCE_DIGEST),
     *(DISK_WARN, DISK_CRITICAL, MEMORY_WARN, MEMORY_CRITICAL),
     *(LOAD, CLOCK_WARN, CLOCK_CRITICAL, RESTARTS),
 )

@@ -6,18 +6,22 @@ host at a time, and the engine's guard counts the quorum of each cluster that th
 
 from __future__ import annotations
 
-from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.host.system import OperatingSystem
+from tasks.base.docker import KEY, SOURCE
+from tasks.base.refusals import refuse
 
 _DOCKER_TIMEOUT = 120.0
+_SOURCES = ("directory:/etc/apt/keyrings", f"artefact:{KEY}", f"file:{SOURCE}")
 
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
-    _refuse_other_system(live)
+    refuse(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
+    sources = [change for change in ready if change.identity in _SOURCES]
+    if sources:
+        return Stage("package sources", tuple(sources))
     packages = [c for c in ready if c.resource.kind == "package" and not c.disrupts]
     if packages:
         return Stage("packages", tuple(packages))
@@ -51,21 +55,3 @@ def _one_host(ready: list[Change]) -> Stage:
         mine,
         after=Gate("Docker is back", containers_back, _DOCKER_TIMEOUT),
     )
-
-
-def _refuse_other_system(live: Live) -> None:
-    for change in live.changes():
-        if not isinstance(change.resource, OperatingSystem):
-            continue
-        if change.action is Action.LATER:
-            raise RefusedError(
-                f"the system can not be told: {change.reason}",
-                where=change.host,
-                hint="look at /etc/os-release there",
-            )
-        release = change.differences[0]
-        raise RefusedError(
-            f"the system is {release.observed}; site.yaml says {release.wanted}",
-            where=change.host,
-            hint="reinstall the server, or change base.operating_system",
-        )

@@ -8,7 +8,6 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.host.strays import Traces
-from keybuzz.model.host.system import HostNames
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.rabbitmq import (
     MANAGEMENT_PORT,
@@ -28,7 +27,6 @@ def describe(site: Site, server: Server) -> Description:
     access = values.access(site, server)
     return Description(
         (
-            _names(site),
             *_directories(),
             Image(site.image("rabbitmq")),
             *_files(site, server),
@@ -47,11 +45,13 @@ def describe(site: Site, server: Server) -> Description:
     )
 
 
-def _names(site: Site) -> HostNames:
-    """Short names of all nodes: Erlang reaches the others by them and by nothing else."""
-    members = site.members(values.GROUP)
-    entries = tuple((str(server.address), server.name) for server in members)
-    return HostNames(values.GROUP, entries)
+def _names(site: Site) -> tuple[tuple[str, str], ...]:
+    """Short names of all nodes: Erlang reaches the others by them and by nothing else.
+
+    They are the container's own. /etc/hosts of the host is written again at each boot where cloud-init manages it, and
+    Docker copies it into a container when that starts: one that was right yesterday would not find its peers.
+    """
+    return tuple((server.name, str(server.address)) for server in site.members(values.GROUP))
 
 
 def _directories() -> tuple[Resource, ...]:
@@ -99,4 +99,5 @@ def _container(site: Site, server: Server) -> Container:
         user="rabbitmq",
         stop_timeout=values.STOP_SECONDS,
         open_files=values.open_files(site),
+        extra_hosts=_names(site),
     )

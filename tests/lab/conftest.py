@@ -131,11 +131,17 @@ def write_site(folder: Path, name: str) -> Kbz:
 
 
 @contextmanager
-def bare_lab(folder: Path, name: str, *limit: str) -> Iterator[Kbz]:
-    """Run a lab of bare servers, with fresh credentials, until the block ends; nothing of it is left then."""
+def bare_lab(
+    folder: Path, name: str, *limit: str, prepare: Callable[[Kbz], None] = lambda made: None
+) -> Iterator[Kbz]:
+    """Run a lab of bare servers, with fresh credentials, until the block ends; nothing of it is left then.
+
+    `prepare` may edit the site before its servers come up.
+    """
     if os.geteuid() != 0:
         pytest.skip("the lab's network namespaces and containers need root")
     made = write_site(folder, name)
+    prepare(made)
     made.good("lab", "down", "--wipe")
     try:
         started = time.monotonic()

@@ -142,13 +142,13 @@ def _ports(explained: set[int]) -> list[Row]:
     for address, port, inode in tcp_ports.listeners():
         if port not in explained:
             found[port, address] = inode
-    programs = _programs(set(found.values())) if found else {}
+    names = programs(set(found.values())) if found else {}
     return [
-        [port, address, programs.get(inode, "")] for (port, address), inode in sorted(found.items())
+        [port, address, names.get(inode, "")] for (port, address), inode in sorted(found.items())
     ]
 
 
-def _programs(inodes: set[str]) -> dict[str, str]:
+def programs(inodes: set[str]) -> dict[str, str]:
     """Return the program that holds each of these sockets; a process may end, or close one, meanwhile."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, str] = {}

@@ -49,6 +49,22 @@ def listeners(tables: tuple[str, ...] = _TABLES) -> list[tuple[str, int, str]]:
     return found
 
 
+def peers(port: int, tables: tuple[str, ...] = _TABLES) -> set[str]:
+    """Return the addresses at the other ends of the connections of a port of ours."""
+    found = set()
+    for table in tables:
+        try:
+            with open(table, encoding="ascii") as file:
+                next(file, "")
+                for line in file:
+                    _, own, state = _entry(line)
+                    if state == _ESTABLISHED and own == str(port):
+                        found.add(_address(line.split()[2].partition(":")[0]).strip("[]"))
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+    return found
+
+
 def _entry(line: str) -> tuple[str, str, str]:
     """Return local address (as the kernel writes it), local port and state of a line."""
     _, local, _, state, *_ = line.split()

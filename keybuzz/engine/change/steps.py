@@ -190,7 +190,12 @@ def _streamed(
         if isinstance(change.resource, Image) and change.resource.built:
             return _blocks(archives[change.resource.reference])
         if isinstance(change.resource, Artefact):
-            return _blocks(change.resource.source)
+            source = change.resource.source
+            if not source.is_file():
+                raise StepError(
+                    f"{source} is not there", where=change.host, hint="put the file in its place"
+                )
+            return _blocks(source)
     return ()
 
 

@@ -11,6 +11,7 @@ from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.execute import execute
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.guard import cluster_of
+from keybuzz.engine.change.steps import apply
 from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ledger import Writer
@@ -22,6 +23,11 @@ from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import StoppedContainer
+from keybuzz.model.host.power import ContainerKilled, ContainerStarted
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Module
@@ -32,8 +38,8 @@ if TYPE_CHECKING:
 _STAGE_TIMEOUT = 600.0
 _COMMAND_TIMEOUT = 120.0
 _HELD_DOWN = "held down by the drill"
-_KILL = 'pid=$(docker inspect -f "{{.State.Pid}}" "$1") && [ "$pid" -gt 1 ] && kill -KILL "$pid"'
-"""Not `docker kill`: for Docker that is a stop by hand, after which no restart policy acts."""
+_PATIENCE = 60
+"""Seconds that a container has to end before it is killed."""
 
 
 @dataclass
@@ -76,11 +82,11 @@ class HostGround:
             case Scenario.CONTAINER_KILLED if unit := self._unit(victim):
                 self._on(victim, "systemctl", "kill", "--kill-who=main", "--signal=KILL", unit)
             case Scenario.CONTAINER_KILLED:
-                self._on(victim, "/bin/sh", "-c", _KILL, "kill", self.drill.container)
+                self._bring_about(victim, ContainerKilled(self.drill.container))
             case Scenario.CONTAINER_STOPPED if unit := self._unit(victim):
                 self._on(victim, "systemctl", "stop", unit)
             case Scenario.CONTAINER_STOPPED:
-                self._on(victim, "docker", "stop", "-t", "60", self.drill.container)
+                self._bring_about(victim, StoppedContainer(self.drill.container, _PATIENCE))
             case Scenario.HOST_KILLED:
                 self._hang_up(victim)
                 self.faults.kill_host(victim)
@@ -96,7 +102,7 @@ class HostGround:
                 # The gate waits until it serves again, and not systemd.
                 self._on(victim, "systemctl", "--no-block", "start", unit)
             case Scenario.CONTAINER_KILLED | Scenario.CONTAINER_STOPPED:
-                self._on(victim, "docker", "start", self.drill.container)
+                self._bring_about(victim, ContainerStarted(self.drill.container))
             case Scenario.HOST_KILLED:
                 self.faults.start_host(victim)
             case Scenario.LINK_CUT:
@@ -104,7 +110,8 @@ class HostGround:
 
     def heal(self, victim: str) -> None:
         """Restart the victim's container, as an operator does where a cluster does not heal by itself."""
-        self._on(victim, "docker", "restart", "-t", "60", self.drill.container)
+        self._bring_about(victim, StoppedContainer(self.drill.container, _PATIENCE))
+        self._bring_about(victim, ContainerStarted(self.drill.container))
 
     def isolated_write(self, victim: str) -> tuple[bool | None, str]:
         """Return whether the cut-off victim accepted a write (None: not tried), and why that may be (empty: never)."""
@@ -171,6 +178,29 @@ class HostGround:
     def _hang_up(self, host: str) -> None:
         """Close the session: afterwards nobody is there to answer, and the next one begins anew."""
         self.workspace.nornir.inventory.hosts[host].close_connections()
+
+    def _bring_about(self, host: str, wish: Resource) -> None:
+        """Let the host's agent do something to a container; StepError when it did not."""
+        key = self.workspace.site.digest_key
+        # Each wish is one answer that is the other way round now; where it is not, there is nothing to do.
+        answers = wish.wanted(key).items()
+        differences = tuple(Difference(name, value is not True, value) for name, value in answers)
+        change = Change(host, self.module.name, wish, Action.UPDATE, differences)
+        chosen = self.workspace.nornir.filter(filter_func=lambda item: item.name == host)
+        outcome = chosen.run(
+            task=apply,
+            changes={host: (change,)},
+            archives={},
+            listen=lambda event: None,
+            timeout=_COMMAND_TIMEOUT,
+            on_failed=True,
+        )[host][0]
+        chosen.data.reset_failed_hosts()
+        if outcome.exception is not None:
+            raise outcome.exception
+        (done,) = outcome.result
+        if done.outcome not in (Outcome.OK, Outcome.CHANGED):
+            raise StepError(done.what, where=host, hint=done.hint)
 
     def _on(self, host: str, *argv: str) -> None:
         chosen = self.workspace.nornir.filter(filter_func=lambda item: item.name == host)

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from keybuzz.lab.hosts.process import Report, exclusive, run, succeeds
-from keybuzz.lab.hosts.recipe import SERVER, BaseRecipe
-from keybuzz.model.core.errors import KbzError
+from keybuzz.lab.hosts.recipe import SERVERS, BaseRecipe
+from keybuzz.model.core.errors import InputError, KbzError
 
 _DEBOOTSTRAP_SECONDS = 1800
 _MACHINE_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 
-def server_base(cache: Path, report: Report) -> str:
-    """Make sure that the base of all hosts is in the cache; return its digest."""
-    if not folder(cache, SERVER.digest).is_dir():
+def server_bases(cache: Path, systems: Iterable[str], report: Report) -> dict[str, str]:
+    """Make sure that the bases of these operating systems are in the cache; return the digest of each.
+
+    Those that are missing are made side by side: half of the time is waiting for packages.
+    """
+    recipes = {system: recipe_of(system) for system in sorted(set(systems))}
+    if any(not folder(cache, recipe.digest).is_dir() for recipe in recipes.values()):
         with exclusive(cache / "base" / "lock"):
-            _build_if_missing(cache, report)
-    return SERVER.digest
+            _build_missing(cache, recipes, report)
+    return {system: recipe.digest for system, recipe in recipes.items()}
+
+
+def recipe_of(system: str) -> BaseRecipe:
+    """Return the recipe of an operating system; InputError when the lab cannot make it."""
+    if system not in SERVERS:
+        raise InputError(
+            f"the lab cannot give a host {system}",
+            where="base.operating_system",
+            hint=f"use one of: {', '.join(SERVERS)}",
+        )
+    return SERVERS[system]
 
 
 def folder(cache: Path, digest: str) -> Path:
@@ -29,7 +46,7 @@ def folder(cache: Path, digest: str) -> Path:
 
 def build(recipe: BaseRecipe, target: Path, cache: Path) -> None:
     """Make the root file system of a recipe in an empty or absent folder."""
-    packages = cache / "debs"
+    packages = cache / "debs" / recipe.release
     packages.mkdir(parents=True, exist_ok=True)
     run(
         [
@@ -79,16 +96,29 @@ def trust_like_this_machine(target: Path) -> None:
     run(["chroot", target, "update-ca-certificates"])
 
 
-def _build_if_missing(cache: Path, report: Report) -> None:
-    target = folder(cache, SERVER.digest)
-    if target.is_dir():
-        return
-    for leftover in target.parent.glob("unfinished-*"):
+def _build_missing(cache: Path, recipes: Mapping[str, BaseRecipe], report: Report) -> None:
+    missing = {
+        system: recipe
+        for system, recipe in recipes.items()
+        if not folder(cache, recipe.digest).is_dir()
+    }
+    for leftover in (cache / "base").glob("unfinished-*"):
         # Best effort: the debootstrap of a killed program may still write to its own folder.
         succeeds(["rm", "-rf", "--one-file-system", leftover])
-    unfinished = target.with_name(f"unfinished-{os.getpid()}")
-    report("", "Making the base of all hosts from Debian packages: about 2 minutes, once.")
-    build(SERVER, unfinished, cache)
+    if missing:
+        names = " and ".join(missing)
+        report(
+            "",
+            f"Making the base of hosts with {names} from Debian packages: about 2 minutes, once.",
+        )
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda recipe: _build_one(cache, recipe), missing.values()))
+
+
+def _build_one(cache: Path, recipe: BaseRecipe) -> None:
+    target = folder(cache, recipe.digest)
+    unfinished = target.with_name(f"unfinished-{os.getpid()}-{recipe.release}")
+    build(recipe, unfinished, cache)
     unfinished.rename(target)
 
 

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from keybuzz.lab.hosts import base, keys
+from keybuzz.lab.hosts import base, keys, traits
 from keybuzz.lab.hosts.process import run
 from keybuzz.lab.layout import HostPlaces, host_names
 from keybuzz.model.core.errors import KbzError
@@ -135,4 +135,5 @@ def _lay_out(settings: LabSettings, server: Server, places: HostPlaces) -> str:
     for private in (home, home / ".ssh"):
         private.chmod(0o700)
     authorized.chmod(0o600)
+    traits.lay_out(traits.traits(settings.traits(server.name)), places.upper)
     return host_key

@@ -14,12 +14,13 @@ _SERVER_PACKAGES = (
     *("iproute2", "iputils-ping", "iptables", "nftables", "ufw", "net-tools"),
     *("openssh-server", "openssh-client", "ca-certificates", "curl", "wget"),
     # what module 2 installs on a server; a lab host has no way out to fetch it
-    *("jq", "unzip", "gnupg", "htop", "git", "fail2ban", "auditd", "python3"),
+    *("jq", "unzip", "gnupg", "htop", "git", "fail2ban", "python3-systemd", "auditd", "python3"),
     # containers and volumes
     *("docker.io", "e2fsprogs", "xfsprogs"),
 )
 
 _NOT_IN_A_CONTAINER = "[Unit]\nConditionVirtualization=!container\n"
+_NO_NEIGHBOURS = "[Resolve]\nLLMNR=no\nMulticastDNS=no\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ SERVER = BaseRecipe(
     files=(
         # The kernel lets no container read its audit log: the service is enabled and skipped.
         TextFile("etc/systemd/system/auditd.service.d/kbz-lab.conf", _NOT_IN_A_CONTAINER),
+        # The lab's network is a routed one, as far as names go: no host is found by asking its neighbours.
+        TextFile("etc/systemd/resolved.conf.d/kbz-lab.conf", _NO_NEIGHBOURS),
         TextFile("etc/hostname", "bare\n"),
         # Empty, as systemd wants it in a template; each host gets its own.
         TextFile("etc/machine-id", ""),
@@ -83,6 +86,27 @@ SERVER = BaseRecipe(
     # Each login would run three programs to greet nobody.
     removed=("etc/ssh/ssh_host_*", "etc/update-motd.d/10-uname", *_CACHES),
 )
+
+SERVER_13 = replace(
+    SERVER,
+    release="trixie",
+    packages=(
+        *_SERVER_PACKAGES,
+        # Docker's command line is a package of its own there, and only recommended.
+        "docker-cli",
+        # What restarts services by night on real servers, for the trait `automatic-updates`.
+        *("needrestart", "unattended-upgrades"),
+    ),
+    disabled=(*SERVER.disabled, "unattended-upgrades.service"),
+    files=(
+        *SERVER.files,
+        TextFile("etc/systemd/system/audit-rules.service.d/kbz-lab.conf", _NOT_IN_A_CONTAINER),
+        # Both are here for that trait only.
+        TextFile("etc/apt/apt.conf.d/20auto-upgrades", 'APT::Periodic::Unattended-Upgrade "0";\n'),
+    ),
+)
+SERVERS = {"debian 12": SERVER, "debian 13": SERVER_13}
+"""Operating system of a lab host, as base.operating_system names it, to its recipe."""
 
 IMAGE = BaseRecipe(
     release="bookworm",

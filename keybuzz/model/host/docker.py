@@ -63,6 +63,8 @@ class Container(Resource):
     """Bytes of /dev/shm."""
     open_files: int = 0
     """Files that a process of it may have open; 0: as the engine gives."""
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    """Name and address: what the container's own /etc/hosts has, whatever becomes of the host's."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ class Container(Resource):
             "restart": self.restart,
             "network": "host",
             "shared_memory": self.shared_memory,
+            "extra_hosts": self._extra_hosts,
             **({"open_files": self.open_files} if self.open_files else {}),
         }
 
@@ -106,7 +109,12 @@ class Container(Resource):
             "stop_timeout": self.stop_timeout,
             "shared_memory": self.shared_memory,
             "open_files": self.open_files,
+            "extra_hosts": list(self._extra_hosts),
         }
+
+    @property
+    def _extra_hosts(self) -> tuple[str, ...]:
+        return tuple(sorted(f"{name}:{address}" for name, address in self.extra_hosts))
 
     def disrupts(self, observed: Attributes) -> bool:
         return observed.get("running") is True

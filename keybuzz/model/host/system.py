@@ -41,6 +41,8 @@ class Package(Resource):
     version: str = ""
     """As dpkg writes it; empty: whichever apt brings."""
     held: bool = False
+    downgrade: bool = False
+    """A newer one may be replaced by this version; otherwise that is refused."""
 
     @property
     def name(self) -> str:
@@ -52,7 +54,10 @@ class Package(Resource):
         return {"installed": True, **pinned, **({"held": True} if self.held else {})}
 
     def order(self) -> Json:
-        return {**self.query(), "version": self.version, "held": self.held}
+        return {**self.query(), "held": self.held, "downgrade": self.downgrade}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "version": self.version}
 
     def disrupts(self, observed: Attributes) -> bool:
         """Another version of a program that may be at work restarts it."""
@@ -207,11 +212,16 @@ class SshServer(Resource):
         return True
 
 
+ANYWHERE = "any"
+"""The source of a rule that lets everybody in."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
     """One `allow in` rule. `port` empty means all ports; the comment marks it as ours."""
 
     source: str
+    """A network, or `any`, which needs a port and a protocol."""
     port: str = ""
     protocol: str = ""
     comment: str = "kbz:internal"
@@ -229,10 +239,16 @@ class Firewall(Resource):
     rules: tuple[FirewallRule, ...]
     incoming: str = "deny"
     outgoing: str = "allow"
+    explained: tuple[int, ...] = ()
+    """TCP ports that something may listen on for any address, and that the rules need not open to all."""
 
     @property
     def name(self) -> str:
         return "ufw"
+
+    @property
+    def _described(self) -> list[str]:
+        return sorted(str(rule) for rule in self.rules)
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
@@ -240,14 +256,27 @@ class Firewall(Resource):
             "active": True,
             "incoming": self.incoming,
             "outgoing": self.outgoing,
-            "rules": tuple(sorted(str(rule) for rule in self.rules)),
+            "rules": tuple(self._described),
             "confirmed": True,
+        }
+
+    def query(self) -> Json:
+        """Return the frame; with it the host can say whom and what these rules would cut off."""
+        opened = {int(rule.port) for rule in self.rules if rule.port and rule.source == ANYWHERE}
+        ssh = {rule.source for rule in self.rules if rule.port in ("", "22")}
+        if ANYWHERE in ssh:
+            ssh = {"0.0.0.0/0", "::/0"}
+        return {
+            **Resource.query(self),
+            "described": self._described,
+            "incoming": self.incoming,
+            "sources": sorted(ssh),
+            "ports": sorted({*self.explained, *opened}),
         }
 
     def order(self) -> Json:
         return {
             **self.query(),
-            "incoming": self.incoming,
             "outgoing": self.outgoing,
             "rules": [
                 {
@@ -264,25 +293,3 @@ class Firewall(Resource):
     @property
     def guarded(self) -> bool:
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class HostNames(Resource):
-    """A block of names in /etc/hosts, before all other lines, which stay as they are."""
-
-    kind: ClassVar[str] = "host-names"
-    block: str
-    """What the lines are for; it names the block in the file."""
-    entries: tuple[tuple[str, str], ...]
-    """Address and name."""
-
-    @property
-    def name(self) -> str:
-        return self.block
-
-    def wanted(self, key: DigestKey) -> Attributes:
-        del key
-        return {"entries": tuple(f"{address} {name}" for address, name in self.entries)}
-
-    def order(self) -> Json:
-        return {**self.query(), "entries": [f"{address} {name}" for address, name in self.entries]}

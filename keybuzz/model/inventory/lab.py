@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from keybuzz.model.inventory.host_values import HostValues
+
+DEFAULT_SYSTEM = "debian 12"
+TRAITS = "lab.traits"
+"""Of single hosts, under `hosts`; of all, `traits` in the section `lab`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,18 @@ class LabSettings:
     root: Path
     """Per-lab state: one folder per host, keys, known_hosts, the builder's socket."""
     cache: Path
-    """Shared by all labs of a machine: the base file system, packages, images."""
+    """Shared by all labs of a machine: the base file systems, packages, images."""
+    values: HostValues = field(default_factory=HostValues)
+    """The site's parameters: they say what each host is made of."""
+
+    def system(self, host: str) -> str:
+        """Return ID and VERSION_ID of the operating system that the lab gives a host."""
+        return self.values.of(host, "base.operating_system") or DEFAULT_SYSTEM
+
+    def traits(self, host: str) -> tuple[str, ...]:
+        """Return the names of the traits that the lab gives a host."""
+        words = (self.values.of(host, TRAITS) or "none").split()
+        return tuple(word for word in words if word != "none")
 
     @property
     def namespace(self) -> Path:

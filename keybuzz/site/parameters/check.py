@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.inventory.lab import TRAITS
 from keybuzz.site.files.problems import Problems, nearest
 from keybuzz.site.parameters.parameter import Parameter
 from keybuzz.site.site import Place, Settings
@@ -34,8 +35,8 @@ def checked(settings: Settings, declared: Declared) -> Settings:
     """
     source = settings.places.get("", Place("site.yaml", 1)).file
     problems = Problems(source)
-    for name, text in settings.parameters.items():
-        place = settings.places.get(name, Place(source, 1))
+    for label, name, text in _written(settings):
+        place = settings.places.get(label, Place(source, 1))
         parameter = declared.get(name)
         if parameter is None:
             what = f"no part of kbz reads a parameter {name}"
@@ -49,3 +50,14 @@ def checked(settings: Settings, declared: Declared) -> Settings:
     problems.raise_if_any()
     defaults = {name: item.default for name, item in declared.items() if item.default is not None}
     return replace(settings, parameters={**defaults, **settings.parameters})
+
+
+def _written(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield where each value stands, the parameter's name, and its text: of all servers, and of single ones."""
+    for name, text in settings.parameters.items():
+        yield name, name, text
+    for pattern, values in settings.hosts.items():
+        for name, text in values.items():
+            # What a lab host is made of; the lab itself looks at it.
+            if not (settings.lab and name == TRAITS):
+                yield f"hosts.{pattern}.{name}", name, text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.files.problems import shown
 from keybuzz.site.parameters.forms import Form
 from keybuzz.site.site import Site
@@ -27,7 +28,13 @@ class Parameter(Generic[T]):
 
     def of(self, site: Site) -> T:
         """Return the site's value; InputError when it is missing or of another form."""
-        text = site.settings.parameters.get(self.name, self.default)
+        return self._parsed(site.settings.parameters.get(self.name, self.default))
+
+    def on(self, site: Site, server: Server) -> T:
+        """Return the value as it is on one server: `hosts` of site.yaml may say another."""
+        return self._parsed(site.settings.on(server.name, self.name) or self.default)
+
+    def _parsed(self, text: str | None) -> T:
         if text is None:
             raise InputError(f"parameter {self.name} is not set", where="site.yaml", hint="add it")
         problem = self.problem(text)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +54,13 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     (tmp_path / "status").write_text(STATUS)
     monkeypatch.setattr(packages, "_STATUS", str(tmp_path / "status"))
     monkeypatch.setattr(packages, "_LISTS", str(tmp_path))
+    monkeypatch.setattr(packages, "_SOURCES", str(tmp_path / "no-sources"))
     (tmp_path / "x_Packages").touch()
     found: list[list[str]] = []
 
     def run(argv: Sequence[str], **options: Any) -> Completed:
+        if argv[0] == "dpkg":  # it only compares two versions
+            return Completed(subprocess.run(argv, check=False).returncode, b"", b"", False)
         found.append(list(argv))
         return Completed(0, b"", b"", False)
 
@@ -93,11 +100,46 @@ def write(package: Package) -> None:
 
 
 def test_a_pinned_version_is_named_and_then_held(calls: list[list[str]]) -> None:
-    write(Package("docker-ce", "5:24.0.7-1", held=True))
+    write(Package("docker-ce", "5:29.1.0-1", held=True))
     install, hold = calls
-    assert install[-1] == "docker-ce=5:24.0.7-1"
+    assert install[-1] == "docker-ce=5:29.1.0-1"
     assert "--no-upgrade" not in install
     assert hold == ["apt-mark", "hold", "docker-ce"]
+
+
+NEWER = Package("docker-ce", "5:24.0.7-1", held=True)
+
+
+def test_a_newer_version_is_told_and_never_replaced_by_itself(calls: list[list[str]]) -> None:
+    state = packages.read_package(NEWER.query(), Request())  # type: ignore[arg-type]  # all that the kind uses
+    assert state["attributes"]["newer"] is True
+    older = Package("docker-ce", "5:29.1.0-1", held=True)
+    state = packages.read_package(older.query(), Request())  # type: ignore[arg-type]  # all that the kind uses
+    assert state["attributes"]["newer"] is False
+    with pytest.raises(AgentError, match=r"is newer than 5:24\.0\.7-1") as caught:
+        write(NEWER)
+    assert caught.value.outcome == "refused"
+    assert calls == []
+
+
+def test_a_newer_version_is_replaced_where_the_owner_says_so(calls: list[list[str]]) -> None:
+    write(replace(NEWER, downgrade=True))
+    install, _ = calls
+    assert "--allow-downgrades" in install
+    assert install[-1] == "docker-ce=5:24.0.7-1"
+
+
+def test_lists_are_fetched_again_when_a_source_was_added(
+    calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packages, "_SOURCES", str(tmp_path / "sources.list"))
+    write(Package("gone"))
+    assert [call[1] for call in calls] == ["install"]
+    (tmp_path / "sources.list.d").mkdir()
+    ahead = time.time() + 5
+    os.utime(tmp_path / "sources.list.d", (ahead, ahead))
+    write(Package("gone"))
+    assert [call[1] for call in calls] == ["install", "update", "install"]
 
 
 def test_any_version_is_never_upgraded(calls: list[list[str]]) -> None:

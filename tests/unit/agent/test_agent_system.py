@@ -155,7 +155,7 @@ def test_a_firewall_that_is_off_or_was_never_loaded_is_not_active(
     off = firewall_of(monkeypatch, tmp_path, Calls({ASKED: KERNEL}), enabled="no")
     never = firewall_of(monkeypatch, tmp_path, Calls({ASKED: BARE}))
     for found in (off, never):
-        assert found == {
+        assert {name: found[name] for name in found if name not in ("shut_out", "served")} == {
             "active": False,
             "incoming": "",
             "outgoing": "",
@@ -277,7 +277,7 @@ def test_a_rule_that_is_there_for_ipv6_only_is_added(
     (tmp_path / "user6.rules").write_text(f"### tuple ### {rule}\n-A ufw6-user-input -j ACCEPT\n")
     rules = (*WANTED.rules, FirewallRule("any", "80", "tcp", "kbz:web"))
     firewall.write_firewall(Firewall(rules).order(), None)  # type: ignore[arg-type]
-    added = "ufw allow from any to any port 80 proto tcp comment kbz:web"
+    added = "ufw allow 80/tcp comment kbz:web"
     assert [call for call in ufw.made if call.startswith("ufw")] == [added, "ufw --force enable"]
 
 

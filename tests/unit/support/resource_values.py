@@ -23,11 +23,11 @@ from keybuzz.model.host.files import (
     Symlink,
     UnitReload,
 )
+from keybuzz.model.host.power import ContainerKilled, ContainerStarted
 from keybuzz.model.host.restart import ContainerRestart, Reboot, ServiceRestart
 from keybuzz.model.host.system import (
     Firewall,
     FirewallRule,
-    HostNames,
     InterfaceOption,
     NoSwap,
     OperatingSystem,
@@ -158,8 +158,11 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         st.lists(st.builds(Bind, _paths, _paths, st.booleans()), max_size=3).map(tuple),
         _words,
         _words,
+        extra_hosts=st.lists(st.tuples(_words, st.just("10.0.0.126")), max_size=3).map(tuple),
     ),
     "container-stopped": st.builds(StoppedContainer, _words),
+    "container-killed": st.builds(ContainerKilled, _words),
+    "container-started": st.builds(ContainerStarted, _words),
     "docker-daemon": st.builds(DockerDaemon, _words, _words, _words),
     "mariadb-data": st.builds(MariadbData, _paths, st.just("10.11")),
     "mysql-database": st.builds(MysqlDatabase, _mysql, _words, _words, _words),
@@ -175,9 +178,6 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
     "minio-bucket": st.builds(MinioBucket, _minio, _words),
     "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
-    "host-names": st.builds(
-        HostNames, _words, st.lists(st.tuples(st.just("10.0.0.126"), _words), max_size=3).map(tuple)
-    ),
     "proxysql-tables": st.builds(
         ProxysqlTables, _mysql, _words, st.lists(_table, min_size=1, max_size=2).map(tuple)
     ),

@@ -43,6 +43,7 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
         "restart": host["RestartPolicy"]["Name"],
         "network": host["NetworkMode"],
         "shared_memory": host["ShmSize"],
+        "extra_hosts": sorted(host.get("ExtraHosts") or []),
         "open_files": _open_files(host),
     }
 
@@ -106,6 +107,7 @@ def _only_stopped(found: Any, order: Query, context: Context) -> bool:
         and config["User"] == order["user"]
         and host["RestartPolicy"]["Name"] == order["restart"]
         and host["ShmSize"] == order["shared_memory"]
+        and sorted(host.get("ExtraHosts") or []) == order["extra_hosts"]
         and order["open_files"] in (0, _open_files(host))
     )
 
@@ -143,6 +145,7 @@ def _options(order: Query) -> dict[str, Any]:
             "NetworkMode": "host",
             "RestartPolicy": {"Name": order["restart"]},
             "ShmSize": order["shared_memory"],
+            "ExtraHosts": order["extra_hosts"],
             "Ulimits": limits,
         },
     }

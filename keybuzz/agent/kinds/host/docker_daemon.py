@@ -10,6 +10,8 @@ from keybuzz.agent.wire.docker import DockerUnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
 
@@ -33,8 +35,21 @@ def read_docker_daemon(query: Query, context: Context) -> State:
             "configuration_loaded": _started_after_configuration(),
             "containers_running": info["ContainersRunning"],
             "version": info["ServerVersion"],
+            "in_containerd": _in_containerd(info, context),
         },
     }
+
+
+def _in_containerd(info: dict[str, Any], context: Context) -> list[str]:
+    """Return the names of the containers, where the engine keeps them in containerd's store; else none.
+
+    An engine that is switched to a storage driver of its own does not show them any more.
+    """
+    status = dict(pair for pair in info.get("DriverStatus") or [] if len(pair) == 2)
+    if "containerd" not in status.get("driver-type", ""):
+        return []
+    listed = context.docker.get("/containers/json?all=1") or []
+    return sorted(min(item["Names"], key=len).lstrip("/") for item in listed)
 
 
 def _started_after_configuration() -> bool:

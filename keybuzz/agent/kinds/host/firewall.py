@@ -45,6 +45,7 @@ _RULE = re.compile(
 """A rule as ufw writes it above the line for the kernel; the comment in hexadecimal digits."""
 _UFWS = re.compile(r"^-N (ufw-\S+)$", re.M)
 _MARK = "kbz:"
+_ANY = "any"
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
 
@@ -83,8 +84,32 @@ def read_firewall(query: Query, context: Context) -> State:
     found: dict[str, Any] = {"active": active, "incoming": "", "outgoing": "", "rules": []}
     if active:
         found.update(_policies(defaults))
-        found["rules"] = sorted(filter(None, map(_rule_text, _RULE.finditer(rules))))
+        found["rules"] = sorted(_rule_texts(rules) | _of_ipv6_only(_text(_FILES[1])))
+    if (found["rules"], found["incoming"]) != (query["described"], query["incoming"]):
+        found.update(_would_cut(query, ours=bool(_rule_texts(rules))))
     return {"present": True, "attributes": {**found, "confirmed": confirmed}}
+
+
+def _would_cut(query: Query, *, ours: bool) -> dict[str, list[str]]:
+    """Return what a change would cut off; attributes that are not compared, but that a rollout refuses on.
+
+    Where the firewall has had rules of ours, which ports it closes was decided then.
+    """
+    from keybuzz.agent.kinds.host import (
+        reach,
+    )  # not before it is needed: it costs some milliseconds
+
+    served = [] if ours else reach.served(query["ports"])
+    return {"shut_out": reach.shut_out(query["sources"]), "served": served}
+
+
+def _of_ipv6_only(rules: str) -> set[str]:
+    """Return the rules whose source is an IPv6 network: ufw writes those for any source into both files."""
+    return {rule for rule in _rule_texts(rules) if f" from {_ANY} " not in rule}
+
+
+def _rule_texts(rules: str) -> set[str]:
+    return set(filter(None, map(_rule_text, _RULE.finditer(rules))))
 
 
 def _text(path: str) -> str:
@@ -126,7 +151,7 @@ def _rule_text(match: re.Match[str]) -> str:
     where = f"{port}/{protocol}" if protocol else port or "anywhere"
     if match["to"] not in _EVERYWHERE:
         where = f"{match['to']} {where}"
-    source = "Anywhere" if match["source"] in _EVERYWHERE else match["source"]
+    source = _ANY if match["source"] in _EVERYWHERE else match["source"]
     return f"allow {where} from {source} ({comment})"
 
 
@@ -222,6 +247,8 @@ def _undo_script() -> str:
 
 
 def _allow(rule: dict[str, str]) -> list[str]:
+    if rule["source"] == _ANY:
+        return ["allow", f"{rule['port']}/{rule['protocol']}", "comment", rule["comment"]]
     arguments = ["allow", "from", rule["source"], "to", "any"]
     if rule["port"]:
         arguments += ["port", rule["port"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _STATUS = "/var/lib/dpkg/status"
 _LISTS = "/var/lib/apt/lists"
+_SOURCES = "/etc/apt/sources.list"
 _DAY = 86400.0
 
 
@@ -40,7 +42,18 @@ def _installed() -> dict[str, dict[str, object]]:
 def read_package(query: Query, context: Context) -> State:
     """Say what dpkg has completely installed under that name."""
     found = context.once("packages", _installed).get(query["name"])
-    return {"present": found is not None, "attributes": found or {}}
+    if found is None:
+        return {"present": False, "attributes": {}}
+    newer = bool(query["version"]) and _is_newer(str(found["version"]), query["version"])
+    return {"present": True, "attributes": {**found, "newer": newer}}
+
+
+def _is_newer(installed: str, wanted: str) -> bool:
+    """Return whether a version is above another, as dpkg orders them."""
+    if installed == wanted:
+        return False
+    done = run_child(["dpkg", "--compare-versions", installed, "gt", wanted], timeout=30)
+    return done.exit_code == 0
 
 
 def write_package(order: Query, context: Context) -> None:
@@ -48,12 +61,20 @@ def write_package(order: Query, context: Context) -> None:
     name, version = order["name"], order["version"]
     found = _installed().get(name)
     if found is None or (version and found["version"] != version):
-        _install(f"{name}={version}" if version else name, context)
+        there = str(found["version"]) if found else version
+        older = _is_newer(there, version)
+        if older and not order["downgrade"]:
+            raise AgentError(
+                f"{name} {there} is newer than {version}",
+                "freeze the newer version, or allow the downgrade in site.yaml",
+                outcome="refused",
+            )
+        _install(f"{name}={version}" if version else name, context, ["--allow-downgrades"] * older)
     if order["held"]:
         _apt(["apt-mark", "hold", name], f"apt-mark could not hold {name}", [])
 
 
-def _install(what: str, context: Context) -> None:
+def _install(what: str, context: Context, options: list[str]) -> None:
     """Let apt install it; waits for another apt instead of failing on its lock.
 
     Package lists that are missing or old are fetched first. That this failed matters only when apt can not install.
@@ -69,7 +90,7 @@ def _install(what: str, context: Context) -> None:
     # --no-upgrade would also forbid a pinned version.
     upgrade = [] if "=" in what else ["--no-upgrade"]
     lock = ["-o", "DPkg::Lock::Timeout=120"]
-    _apt([*words, *upgrade, *lock, what], f"apt-get could not install {what}", complaint)
+    _apt([*words, *options, *upgrade, *lock, what], f"apt-get could not install {what}", complaint)
 
 
 def _apt(words: list[str], failure: str, complaint: list[str]) -> None:
@@ -104,4 +125,14 @@ def _lists_are_fresh() -> bool:
         return False
     # The lists may lie there compressed: *_Packages.lz4.
     known = any("_Packages" in name for name in names)
-    return known and time.time() - os.stat(_LISTS).st_mtime < _DAY
+    fetched = os.stat(_LISTS).st_mtime
+    return known and time.time() - fetched < _DAY and fetched > _sources_changed()
+
+
+def _sources_changed() -> float:
+    """Return when a source of packages was last added or changed."""
+    folder, single = f"{_SOURCES}.d", _SOURCES
+    paths = [single, folder]
+    with suppress(FileNotFoundError):
+        paths += [os.path.join(folder, name) for name in os.listdir(folder)]
+    return max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0.0)

@@ -1,0 +1,61 @@
+"""Who reaches this host from outside now, so that a firewall that is about to close can say whom it would shut out."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from contextlib import suppress
+
+from keybuzz.agent.readings import tcp_ports
+from keybuzz.agent.readings.strays import programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SSH = 22
+_SESSION = b"SSH_CONNECTION="
+_WILDCARDS = ("0.0.0.0", "*")
+
+
+def shut_out(networks: Iterable[str]) -> list[str]:
+    """Return the addresses of people who are logged in over SSH, and come from none of these networks.
+
+    A connection that only knocks at the port is no login: public servers have some at any time. A login is a process
+    that knows where its session comes from, also where it is our own (install-01, without SSH in between).
+    """
+    allowed = [ipaddress.ip_network(network) for network in networks]
+    peers = {peer for peer in tcp_ports.peers(_SSH) if not _is_in(peer, allowed)}
+    return sorted(peers & _logged_in()) if peers else []
+
+
+def served(known: Iterable[int]) -> list[str]:
+    """Return `port (program)` of everything that listens for any address, but on these ports."""
+    explained = set(known)
+    found: dict[int, str] = {}
+    for address, port, inode in tcp_ports.listeners():
+        if port not in explained and _is_public(address):
+            found[port] = inode
+    names = programs(set(found.values())) if found else {}
+    return [f"{port} ({names.get(inode) or 'not known'})" for port, inode in sorted(found.items())]
+
+
+def _is_in(peer: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    address = ipaddress.ip_address(peer)
+    return address.is_loopback or any(address in network for network in networks)
+
+
+def _is_public(address: str) -> bool:
+    return address in _WILDCARDS or ipaddress.ip_address(address.strip("[]")).is_global
+
+
+def _logged_in() -> set[str]:
+    """Return the addresses that any process's environment names as the other end of its session."""
+    found: set[str] = set()
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            with open(f"/proc/{process}/environ", "rb") as file:
+                variables = file.read().split(b"\0")
+            sessions = (v[len(_SESSION) :] for v in variables if v.startswith(_SESSION))
+            found.update(s.decode("ascii", "replace").partition(" ")[0] for s in sessions if s)
+    return found

@@ -1,0 +1,42 @@
+"""Who may reach a server: the private network, the operators, and what is open to all. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.host.system import ANYWHERE, Firewall, FirewallRule
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.site import Site
+from tasks.base import parameters
+
+POD_NETWORKS = ("10.42.0.0/16", "10.43.0.0/16")
+OWN_PORTS = (22, 53, 5355)
+"""sshd; systemd-resolved for the host itself, and for names of the link (LLMNR)."""
+
+
+def firewall(site: Site, server: Server) -> Firewall:
+    """Deny by default; SSH first, then the private network (contradiction 36: the default profile).
+
+    Nodes of K3s also take what comes from pods and services: a default deny there once looked like a network that
+    forbids VXLAN (facts/09).
+    """
+    network = parameters.NETWORK.of(site)
+    admins = parameters.ADMIN_NETWORKS.of(site)
+    pods = POD_NETWORKS if "k3s" in server.groups else ()
+    closed = parameters.PRIVATE_PORTS.on(site, server)
+    return Firewall(
+        (
+            FirewallRule(network, "22", "tcp", "kbz:ssh"),
+            *(FirewallRule(admin, "22", "tcp", "kbz:admin") for admin in admins),
+            FirewallRule(network, comment="kbz:internal"),
+            *(FirewallRule(source, comment="kbz:pods") for source in pods),
+            *(
+                FirewallRule(ANYWHERE, str(port), protocol, "kbz:public")
+                for port, protocol in parameters.PUBLIC_PORTS.on(site, server)
+            ),
+        ),
+        explained=tuple(sorted({*OWN_PORTS, *(port for port, _ in closed)})),
+    )
+
+
+def described_ports(site: Site, server: Server) -> tuple[tuple[int, str], ...]:
+    """Return what may listen on a server without a module of kbz that says so."""
+    return (*parameters.PUBLIC_PORTS.on(site, server), *parameters.PRIVATE_PORTS.on(site, server))

@@ -1,0 +1,77 @@
+"""Who reaches a host from outside: people who are logged in, and programs that listen for everybody."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from keybuzz.agent.kinds.host import reach
+from keybuzz.agent.readings import tcp_ports
+
+NETWORK = ["10.0.0.0/16"]
+
+
+@pytest.fixture
+def session() -> Iterator[str]:
+    """A process that began in an SSH session from an address; the address."""
+    peer = "198.51.100.7"
+    environment = {"SSH_CONNECTION": f"{peer} 50000 10.0.0.250 22"}
+    with subprocess.Popen(["/bin/sleep", "60"], env=environment) as process:
+        yield peer
+        process.kill()
+
+
+def connected(monkeypatch: pytest.MonkeyPatch, *peers: str) -> None:
+    monkeypatch.setattr(tcp_ports, "peers", lambda port: set(peers) if port == 22 else set())
+
+
+def test_somebody_who_is_logged_in_from_outside_is_named(
+    monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
+    connected(monkeypatch, session, "10.0.0.250")
+    assert reach.shut_out(NETWORK) == [session]
+    assert reach.shut_out([*NETWORK, "198.51.100.0/24"]) == []
+    assert reach.shut_out(["0.0.0.0/0"]) == []
+
+
+def test_who_only_knocks_at_the_port_is_not_logged_in(
+    monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
+    connected(monkeypatch, "203.0.113.9", "2001:db8::9")
+    assert reach.shut_out(NETWORK) == []
+
+
+def test_a_session_that_has_ended_counts_no_more(
+    monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
+    """A program that it left behind still says where it came from."""
+    connected(monkeypatch)
+    assert reach.shut_out(NETWORK) == []
+
+
+def test_a_session_of_this_machine_with_itself_is_nobody_outside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connected(monkeypatch, "127.0.0.1", "::1")
+    monkeypatch.setattr(reach, "_logged_in", lambda: {"127.0.0.1", "::1"})
+    assert reach.shut_out(NETWORK) == []
+
+
+def test_what_listens_for_any_address_is_named_with_its_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [
+        ("0.0.0.0", 22, "1"),
+        ("0.0.0.0", 25, "2"),
+        ("*", 25, "3"),
+        ("*", 443, "4"),
+        ("127.0.0.1", 6379, "5"),
+        ("[::1]", 6379, "6"),
+        ("10.0.0.160", 3306, "7"),
+        ("9.9.9.9", 993, "8"),
+    ]
+    monkeypatch.setattr(tcp_ports, "listeners", lambda: found)
+    monkeypatch.setattr(reach, "programs", lambda inodes: {"3": "master", "8": "dovecot"})
+    assert reach.served([22]) == ["25 (master)", "443 (not known)", "993 (dovecot)"]
