@@ -149,7 +149,7 @@ DAMAGES = {
         "service:docker.service",
     ),
     "a loosened sshd": (
-        "rm /etc/ssh/sshd_config.d/00-keybuzz.conf && systemctl reload ssh",
+        "rm /etc/ssh/sshd_config.d/00-keybuzz.conf && systemctl try-restart ssh",
         "ssh-server:sshd",
     ),
     "a closed firewall rule": ("ufw --force delete allow from 10.0.0.0/16", "firewall:ufw"),

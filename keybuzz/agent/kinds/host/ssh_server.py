@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 _KEPT = "/run/kbz-undo-sshd.conf"
 """The drop-in as it was last confirmed; not there when there was none."""
-_RELOAD = ("systemctl", "try-reload-or-restart", "ssh")
-"""Where ssh.socket listens the service may be inactive: `reload` would fail. sshd reads its files when it starts."""
+_TELL = (
+    "if systemctl --quiet is-active ssh.socket; then systemctl try-restart ssh.service; "
+    "else systemctl try-reload-or-restart ssh.service; fi"
+)
+"""Where ssh.socket listens, sshd may not run, and reads its files when it starts; one that runs cannot be reloaded: it
+would not get its socket again, and end (OpenSSH 10). A restart loses no connection there: the socket stays open."""
 
 
 def read_ssh_server(query: Query, context: Context) -> State:
@@ -55,10 +59,10 @@ def write_ssh_server(order: Query, context: Context) -> None:
             f"sshd does not accept the new options: {done.stderr.decode(errors='replace').strip()}",
             "the old options are still in force",
         )
-    done = run_child(_RELOAD, timeout=30)
+    done = run_child(["sh", "-c", _TELL], timeout=30)
     if done.exit_code != 0:
         raise AgentError(
-            f"{' '.join(_RELOAD)} failed: {done.stderr.decode(errors='replace').strip()}",
+            f"sshd did not take its new files: {done.stderr.decode(errors='replace').strip()}",
             f"the old options come back within {undo.SECONDS} s",
         )
 
@@ -77,4 +81,4 @@ def _undo_script(path: str) -> str:
     """Return the commands that bring back what was kept, which may be that there was no drop-in."""
     quoted = shlex.quote(path)
     restore = f"cp {_KEPT} {quoted}" if os.path.exists(_KEPT) else f"rm -f {quoted}"
-    return f"{restore}; {' '.join(_RELOAD)}"
+    return f"{restore}; {_TELL}"
