@@ -113,3 +113,15 @@ def test_any_text_is_a_value_or_a_sentence(form: Form[object], text: str) -> Non
     assert said == "" or ("must be " in said and "\n" not in said)
     if isinstance(form, Count) and not said:
         assert 2 <= int(text) <= 50
+
+
+def test_a_value_of_single_servers_is_checked_as_any_other(tmp_path: Path) -> None:
+    overlay = (
+        "hosts:\n  db-*:\n    base.nothing: 1\n    base.public_ports: smtp\n    lab.traits: none\n"
+    )
+    said = refusal(tmp_path, "  base.network:", "  base.network:", overlay).splitlines()
+    assert len(said) == 3
+    assert "lab.yaml:3: no part of kbz reads a parameter base.nothing" in said[0]
+    assert "lab.yaml:4: base.public_ports is 'smtp', and must be ports" in said[1]
+    # Outside of a lab nothing has traits.
+    assert "lab.yaml:5: no part of kbz reads a parameter lab.traits" in said[2]

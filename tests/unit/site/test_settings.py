@@ -72,7 +72,7 @@ def test_single_servers_have_other_values_and_the_later_pattern_wins(tmp_path: P
     }
     assert seen == {"x": ("1", "2"), "db-1": ("3", "2"), "db-2": ("4", "5"), "q-2": ("9", "8")}
     require_servers(found, ("db-1", "db-2", "q-1"))
-    with pytest.raises(InputError, match=r"overlay\.yaml:6: hosts\.q-\* matches no server"):
+    with pytest.raises(InputError, match=r"site\.yaml:14: hosts\.q-\* matches no server"):
         require_servers(found, ("db-1", "db-2"))
 
 
