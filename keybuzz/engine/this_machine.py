@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keybuzz.agent.host.machine import addresses
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -69,6 +70,6 @@ def _refusal(found: Sequence[Server], servers: Sequence[Server], name: str) -> s
     if not called & {server.name, server.fqdn.lower()}:
         return (
             f"this machine calls itself {name} and has the address of {server.name} → "
-            f"if it is {server.name}: hostnamectl set-hostname {server.name}"
+            f"if it is {server.name}: {proposed('hostnamectl', 'set-hostname', server.name)}"
         )
     return ""

@@ -154,7 +154,7 @@ def another_server(known: Known, other: str) -> ContactError:
         f"another machine answers: it calls itself {other}, which is another server of the"
         " inventory; nothing was asked of it",
         where=known.server,
-        hint=f"if it is {known.server}: hostnamectl set-hostname {known.server} on its console",
+        hint=f"if it is {known.server}: {proposed('hostnamectl', 'set-hostname', known.server)} on its console",
     )
 
 

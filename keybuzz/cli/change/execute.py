@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from keybuzz.cli.support.context import limit_option, workspace
-from keybuzz.cli.support.output import document_format, show_document
+from keybuzz.cli.support.output import document_format, document_text, give_out, give_out_lines
 from keybuzz.model.core.access import Access
 
 
@@ -24,19 +24,19 @@ def execute(
 ) -> int:
     """Run one command on many hosts at once: kbz exec --limit db -- uptime.
 
-    Exit codes and both streams are kept. One word is run by a shell, several are run as they are. The host needs no
-    Python for it, and ends the command when its time is over or the connection is lost. The leases of the hosts'
-    clusters are held, unless --looks says that the command changes nothing.
+    Exit codes and the first 16 MB of both streams are kept; what comes after them is counted. One word is run by a
+    shell, several are run as they are. The host needs no Python for it, and ends the command when its time is over or
+    the connection is lost. The leases of the hosts' clusters are held, unless --looks says that the command changes
+    nothing.
     """
     from keybuzz.engine.change.execute import execute_everywhere, look_everywhere, worst
-    from keybuzz.report.text.execution import execution_document, execution_text
+    from keybuzz.report.text.execution import execution_document, execution_lines
 
     act = look_everywhere if looks else execute_everywhere
     with workspace(Access.CHANGE, quiet=form == "json") as work:
         results = act(work, limit, command, timeout)
-    show_document(
-        form,
-        text=lambda: execution_text(results),
-        document=lambda: execution_document(results),
-    )
+    if form == "text":
+        give_out_lines(execution_lines(results))
+    else:
+        give_out(document_text(execution_document(results)))
     return int(worst(results))

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +23,8 @@ R = TypeVar("R")
 FORMS = ("text", "json", "junit", "prometheus", "nagios")
 """Of a verb that gives a verdict. One that only tells something has the first two."""
 _OUTPUT = "keybuzz.output"
+_AT_ONCE = 1000
+"""Lines that are printed together."""
 
 
 def report_format(function: Callable[P, int]) -> Callable[P, int]:
@@ -194,6 +196,21 @@ def give_out(text: str) -> None:
         click.echo(text, nl=False)
     else:
         write_whole(place, text)
+
+
+def give_out_lines(lines: Iterable[str]) -> None:
+    """Print lines, or put them into the file that --output names, as they come; nothing in them steers a terminal."""
+    place = output_place()
+    if place is not None:
+        write_whole(place, "".join(map(visible, lines)))
+        return
+    waiting: list[str] = []
+    for line in lines:
+        waiting.append(visible(line))
+        if len(waiting) == _AT_ONCE:
+            click.echo("".join(waiting), nl=False)
+            waiting.clear()
+    click.echo("".join(waiting), nl=False)
 
 
 def require_place(place: Path) -> None:

@@ -91,7 +91,9 @@ def _result(host: str, result: Result) -> HostExecution:
     if error is not None:
         return HostExecution(host, Outcome.FAILED, what=sentence_of(error))
     done: Execution = result.result
-    what = "ran out of its time and was ended" if done.timed_out else ""
+    words = ["ran out of its time and was ended"] if done.timed_out else []
+    words += [f"{done.left_out} more bytes of output were not kept"] if done.left_out else []
+    what = "; ".join(words)
     code = done.exit_code if done.exit_code >= 0 else _SIGNALLED - done.exit_code
     outcome = Outcome.OK if done.exit_code == 0 and not done.timed_out else Outcome.FAILED
     return HostExecution(host, outcome, code, done.stdout, done.stderr, what, done.left_out)

@@ -31,7 +31,7 @@ class _Case:
 def junit_text(sheet: Sheet, now: float) -> str:
     """Return the sheet as one `testsuites` document, a suite for each module."""
     cases = sorted(_cases(sheet), key=lambda case: case.suite)
-    root = Element("testsuites", _counts(cases) | {"name": f"kbz {sheet.verb}"})
+    root = Element("testsuites", _counts(cases) | {"name": "kbz " + sheet.verb})
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for suite, group in groupby(cases, key=lambda case: case.suite):
         found = list(group)

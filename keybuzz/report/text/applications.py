@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import Application, Applications, Service
 from keybuzz.site.applications.environment import Password, Plain, Url, Variable
@@ -68,7 +69,8 @@ def _use(use: Use) -> dict[str, Any]:
 def dotenv(application: Application, variables: Iterable[Variable]) -> str:
     """Return the environment as a dotenv file; a secret is the path of a file, or `${NAME}` inside of an URL."""
     lines = [
-        f"# {application.title} (kbz apps env {application.name}). It holds no secret: NAME_FILE names the file",
+        f"# {application.title} ({proposed('kbz', 'apps', 'env', application.name)}). "
+        "It holds no secret: NAME_FILE names the file",
         "# with the value, and ${NAME} is the variable of the credential store.",
         *_about_keys(application),
     ]
@@ -108,7 +110,7 @@ def kubernetes(application: Application, variables: Iterable[Variable]) -> str:
     """Return the `env` of a container; a secret is a reference to a key of the application's Secret."""
     lines = [
         f"# {application.title}. The keys are in Secret {secret_name(application)}, for kubectl apply -f:",
-        f"# kbz apps env {application.name} --format kubernetes --reveal-to FILE",
+        f"# {proposed('kbz', 'apps', 'env', application.name)} --format kubernetes --reveal-to FILE",
         *_about_keys(application),
         "env:",
     ]

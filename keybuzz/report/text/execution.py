@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from keybuzz.engine.change.execute import HostExecution
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.visible import visible
 
 
 def execution_text(results: tuple[HostExecution, ...]) -> str:
     """Return every host's streams, each line after the host's name."""
+    return "".join(execution_lines(results))
+
+
+def execution_lines(results: tuple[HostExecution, ...]) -> Iterator[str]:
+    """Yield the same, line by line: a stream of megabytes is never there a second time."""
     width = max((len(result.host) for result in results), default=0)
-    lines: list[str] = []
     for result in results:
         for text, mark in ((result.stdout, " "), (result.stderr, "!")):
-            lines += [f"{result.host:<{width}} {mark} {line}" for line in text.splitlines()]
-        ended = result.what or ("" if result.exit_code == 0 else "failed")
+            yield from (f"{result.host:<{width}} {mark} {line}\n" for line in _lines(text))
+        good = result.outcome is Outcome.OK
+        ended = result.what or ("" if good else "failed")
         if ended:
             code = "" if result.exit_code is None else f" (exit {result.exit_code})"
-            lines.append(f"{result.host:<{width}} ✗ {ended}{code}")
-    good = sum(result.exit_code == 0 for result in results)
-    lines.append(f"{good} of {len(results)} hosts: exit 0")
-    return "\n".join(lines) + "\n"
+            yield f"{result.host:<{width}} {'·' if good else '✗'} {ended}{code}\n"
+    ended_well = sum(result.exit_code == 0 for result in results)
+    yield f"{ended_well} of {len(results)} hosts: exit 0\n"
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text without making a list of them; nothing in them ends a line."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield visible(text[start:end].removesuffix("\r"))
+        start = end + 1
 
 
 def execution_document(results: tuple[HostExecution, ...]) -> dict[str, Any]:

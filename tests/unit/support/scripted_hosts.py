@@ -18,6 +18,7 @@ from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.reading import Reading
+from keybuzz.model.host.strays import StraySweep
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide, Session
@@ -123,6 +124,8 @@ def _shapes() -> Mapping[tuple[str, str], type]:
 
 def shape_of(query: Json) -> type:
     """Return the shape of what a reading is answered with."""
+    if query["kind"] == "strays":
+        return StraySweep.answers  # only drift asks
     return _shapes()[query["kind"], query["name"]]
 
 

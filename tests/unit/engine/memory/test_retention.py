@@ -98,3 +98,32 @@ def test_days_of_the_site(journal: Journal) -> None:
             forgotten_before(wrong, NEW)
     never = replace(work, site=with_parameters(site, {"history.keep_days": "none"}))
     assert forgotten_before(never, NEW) is None
+
+
+YEAR = 365 * 86400.0
+KEEP = 400 * 86400.0
+
+
+def daily(journal: Journal, first: float, days: int) -> list[int]:
+    return [journal.begin("run", (), (), first + day * 86400.0, ROOT) for day in range(0, days, 20)]
+
+
+@pytest.mark.parametrize("ahead", [74 * YEAR, 10 * YEAR, KEEP + 1])
+def test_a_clock_that_is_years_ahead_forgets_nothing(journal: Journal, ahead: float) -> None:
+    kept = daily(journal, NEW, 390)
+    now = NEW + 390 * 86400.0 + ahead
+    for step in range(5):  # not by its second run either, nor when it is right again
+        journal.begin("exec", (), (), now + step, ROOT, now + step - KEEP)
+    right = NEW + 391 * 86400.0
+    journal.begin("exec", (), (), right, ROOT, right - KEEP)
+    assert {record.number for record in journal.runs(1000)} >= set(kept)
+
+
+def test_a_row_from_the_future_forgets_nothing_and_time_goes_on_after_it(journal: Journal) -> None:
+    first = daily(journal, NEW, 200)
+    journal.begin("run", (), (), NEW + 74 * YEAR, ROOT)
+    daily(journal, NEW + 200 * 86400.0, 700)
+    now = NEW + 900 * 86400.0
+    journal.begin("exec", (), (), now, ROOT, now - KEEP)
+    left = {record.number for record in journal.runs(1000)}
+    assert not left & set(first), "what is older than is kept goes, by the time that has passed"
