@@ -68,9 +68,9 @@ def _use(use: Use) -> dict[str, Any]:
 
 def dotenv(application: Application, variables: Iterable[Variable]) -> str:
     """Return the environment as a dotenv file; a secret is the path of a file, or `${NAME}` inside of an URL."""
+    asked = proposed("kbz", "apps", "env", application.name)
     lines = [
-        f"# {application.title} ({proposed('kbz', 'apps', 'env', application.name)}). "
-        "It holds no secret: NAME_FILE names the file",
+        f"# {application.title} ({asked}). It holds no secret: NAME_FILE names the file",
         "# with the value, and ${NAME} is the variable of the credential store.",
         *_about_keys(application),
     ]

@@ -1,0 +1,164 @@
+"""How kbz ends from outside: lost terminals hide no verdict, TERM and HUP are Ctrl-C, and no core dump is left."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keybuzz.cli.support.endings import end_alike, first_one_stops, heard
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.site.load import load_site
+from tests.unit.support.site_values import planted_configuration
+
+ROOT = Path(__file__).parents[3]
+START = f"""\
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import signal
+from keybuzz.cli import main
+{{before}}
+main.main()
+"""
+GOOD = ("inventory",)
+BAD = ("policy", "check", "bad.yaml")
+VERDICT = ExitCode.REFUSED
+"""Of the bad file."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    load_site(planted_configuration(tmp_path))
+    (tmp_path / "bad.yaml").write_text("services:\n  a:\n    image: redis:latest\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(
+    words: tuple[str, ...], before: str = "", **streams: object
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", START.format(before=before), *words]
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    return subprocess.run(command, text=True, timeout=60, check=False, **given)  # type: ignore[call-overload, no-any-return]  # the streams of a test
+
+
+def gone() -> int:
+    """Return the writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def test_the_words_of_these_tests_end_as_they_say(folder: Path) -> None:
+    assert run(GOOD).returncode == ExitCode.GOOD
+    assert run(BAD).returncode == VERDICT
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_pipe_hides_no_verdict(folder: Path, stream: str) -> None:
+    assert run(BAD, **{stream: gone()}).returncode == VERDICT
+    assert run(GOOD, **{stream: gone()}).returncode == ExitCode.GOOD
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_disk_hides_no_verdict_and_makes_no_good_one(folder: Path, stream: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        assert run(BAD, **{stream: full}).returncode == VERDICT
+        done = run(GOOD, **{stream: full})
+    if stream == "stdout":
+        assert done.returncode == ExitCode.FAILED
+        assert "could not be written to stdout: No space left" in done.stderr
+    else:
+        assert done.returncode == ExitCode.GOOD
+
+
+def test_streams_that_were_closed_before_the_start_are_given_to_no_file(folder: Path) -> None:
+    command = (
+        f"exec {sys.executable} - {' '.join(BAD)} >&- 2>&- <<'E'\n{START.format(before='')}E\n"
+    )
+    done = subprocess.run(["sh", "-c", command], timeout=60, check=False)
+    assert done.returncode == VERDICT
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert b"policy" not in path.read_bytes() or path.name == "nornir_config.yaml"
+
+
+def test_a_lost_terminal_hides_no_verdict(folder: Path) -> None:
+    """What is written to a terminal whose other end is closed fails with EIO."""
+    ours, theirs = os.openpty()
+    os.close(ours)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        os.write(theirs, b"x")
+    assert run(BAD, stdout=theirs, stderr=theirs).returncode == VERDICT
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_ends_a_look_as_ctrl_c_does(folder: Path, number: int) -> None:
+    kill = f"import os\nmain.cli.main = lambda *a, **k: os.kill(os.getpid(), {number})"
+    done = run(GOOD, kill)
+    assert (done.returncode, done.stderr) == (ExitCode.INTERRUPTED, "interrupted\n")
+
+
+def test_what_is_ignored_from_the_start_stays_ignored(folder: Path) -> None:
+    """`nohup kbz run …` outlives its terminal."""
+    before = (
+        "import os\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "plain = main.cli.main\n"
+        "def act(*a, **k):\n    os.kill(os.getpid(), signal.SIGHUP)\n    return plain(*a, **k)\n"
+        "main.cli.main = act"
+    )
+    assert run(GOOD, before).returncode == ExitCode.GOOD
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("first", ENDING)
+def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(first: int) -> None:
+    end_alike()
+    stop, said = threading.Event(), []
+    with first_one_stops(stop, said.append):
+        os.kill(os.getpid(), first)
+        assert stop.is_set()
+        assert len(said) == 1
+        os.kill(os.getpid(), signal.SIGHUP)  # a terminal that is closed sends more than one
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert {signal.getsignal(number) for number in ENDING} == {signal.default_int_handler}
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_ignored_signal_is_not_heard() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert signal.SIGHUP not in heard()
+    with first_one_stops(threading.Event(), print):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_no_core_dump_is_left(folder: Path) -> None:
+    """Neither of kbz nor of what it starts, though the shell that started it allows them."""
+    before = """\
+import resource
+_, most = resource.getrlimit(resource.RLIMIT_CORE)
+resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+plain = main.cli.main
+def act(*words, **names):
+    print(resource.getrlimit(resource.RLIMIT_CORE)[0])
+    return plain(*words, **names)
+main.cli.main = act"""
+    assert run(GOOD, before).stdout.startswith("0\n")
