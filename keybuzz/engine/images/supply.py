@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from keybuzz.engine.images.versions import built_names
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 from keybuzz.site.parameters.own import NO_DIGESTS
 from keybuzz.site.site import ImageVersion, Site
@@ -24,12 +25,12 @@ def _of(site: Site, version: ImageVersion, built: frozenset[str]) -> Iterator[st
     if version.upstream:
         yield (
             f"{version.reference}: upstream is {version.upstream}: a bare node may get it only from a host"
-            f" that holds it → kbz versions mirror --from HOST {version.name}"
+            f" that holds it → {proposed('kbz', 'versions', 'mirror', '--from', 'HOST', version.name)}"
         )
     away = site.not_applicable(f"image:{version.reference}") is not None
     compared = NO_DIGESTS.of(site) == "none"
     if compared and not version.digest and version.name not in built and not away:
         yield (
             f"{version.reference} has no digest: a tag that is moved would not be noticed"
-            f" → kbz versions lock {version.name}"
+            f" → {proposed('kbz', 'versions', 'lock', version.name)}"
         )
