@@ -52,9 +52,7 @@ def password(site: Site, user: str) -> Secret:
 
 def _ask(site: Site, server: Server) -> tuple[ContainerCommand, ...]:
     del server  # each member asks its own PostgreSQL, and all have the same roles
-    argv = ("psql", "-h", "/var/run/postgresql", "-XqAt", "-U", values.superuser(site))
-    command = (*argv, "-d", "postgres", "-c", _CATALOGUE)
-    return (ContainerCommand(_READING, values.CONTAINER, command),)
+    return (ContainerCommand(_READING, values.CONTAINER, values.asking(site, _CATALOGUE)),)
 
 
 def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | None:

@@ -40,7 +40,6 @@ _NETWORK = (
     "WHERE application_name LIKE 'Patroni%' AND client_addr IS NOT NULL"
 )
 """What may not be: says nothing when all is well."""
-_ASK = ("env", "PGOPTIONS=-c default_transaction_read_only=on", "psql")
 _FILE = f"{CONFIGURATION}/patroni.yml"
 
 
@@ -179,8 +178,7 @@ _superuser_login = _login("POSTGRES_SUPERUSER", "POSTGRES_SUPERPASS", "=postgres
 
 
 def _superuser(site: Site, server: Server) -> tuple[PostgresLogin | ContainerCommand, ...]:
-    argv = (*_ASK, "-h", "/var/run/postgresql", "-XqAt", "-U", values.superuser(site))
-    asked = ContainerCommand(LOCAL, values.CONTAINER, (*argv, "-d", "postgres", "-c", _NETWORK))
+    asked = ContainerCommand(LOCAL, values.CONTAINER, values.asking(site, _NETWORK))
     return (*_superuser_login(site, server), asked)
 
 

@@ -111,6 +111,15 @@ def superuser(site: Site) -> str:
     return site.secret("POSTGRES_SUPERUSER").reveal()
 
 
+def asking(site: Site, select: str) -> tuple[str, ...]:
+    """Return a command for PostgreSQL's container that asks with one SELECT, and cannot write."""
+    return (
+        *("env", "PGOPTIONS=-c default_transaction_read_only=on"),
+        *("psql", "-h", "/var/run/postgresql", "-XqAt"),
+        *("-U", superuser(site), "-d", "postgres", "-c", select),
+    )
+
+
 def values(site: Site, server: Server) -> PatroniValues:
     """Return the values of one member; its partners are all other members, never itself."""
     return PatroniValues(

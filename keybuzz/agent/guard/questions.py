@@ -26,6 +26,7 @@ _PROGRAMS: dict[tuple[str, ...], frozenset[str]] = {
     ("systemctl", "show"): frozenset({"--property"}),
     ("systemctl", "list-units"): frozenset({"--failed", "--plain", "--no-legend"}),
     ("journalctl", "-u"): frozenset({"-n", "-o", "--no-pager", "-q"}),
+    ("dpkg", "--compare-versions"): frozenset(),
 }
 """Programs with their first word, and the options that may follow it."""
 READ_ONLY = "BEGIN READ ONLY;"
@@ -88,7 +89,7 @@ def _container(argv: Sequence[str], stdin: bytes) -> str:
 
 
 def _one_select(words: Sequence[str]) -> bool:
-    return words[0] == "-c" and words[1].startswith("SELECT ") and ";" not in words[1]
+    return words[0] == "-c" and words[1].upper().startswith("SELECT ") and ";" not in words[1]
 
 
 def _http(method: str, path: str, *, probe: bool) -> str:

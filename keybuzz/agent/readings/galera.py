@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -24,8 +25,7 @@ def position(query: dict[str, Any], context: Context) -> dict[str, object]:
         raise AgentError(f"container {query['container']} runs: its position can not be read")
     path = os.path.join(query["data"], "grastate.dat")
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            state = dict(_LINE.findall(file.read(4096)))
+        state = dict(_LINE.findall(opener.text(path, opener.SMALL)))
     except FileNotFoundError:
         return {"there": False, "uuid": "", "seqno": -1, "safe": False, "recovered": ""}
     seqno = state.get("seqno", "")

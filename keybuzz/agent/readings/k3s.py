@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ class Api:
         import ssl
         from http.client import HTTPSConnection
 
-        if not os.path.exists(f"{TLS}/client-admin.crt"):
+        if not opener.is_there(f"{TLS}/client-admin.crt"):
             raise AgentError("K3s has never run here")
         context = ssl.create_default_context(cafile=f"{TLS}/server-ca.crt")
         context.load_cert_chain(f"{TLS}/client-admin.crt", f"{TLS}/client-admin.key")
@@ -132,8 +132,7 @@ def _look(query: dict[str, Any], api: Api) -> dict[str, Any]:
 
 def _authority() -> str:
     """Return what tells one cluster from another: the digest of its authority's certificate."""
-    with open(f"{TLS}/server-ca.crt", "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]
+    return hashlib.sha256(opener.read(f"{TLS}/server-ca.crt", opener.SMALL)).hexdigest()[:16]
 
 
 def condition(item: dict[str, Any], kind: str) -> tuple[str, str]:

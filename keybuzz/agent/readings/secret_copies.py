@@ -9,6 +9,8 @@ import re
 import stat
 from glob import glob
 
+from keybuzz.agent.guard import opener
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -38,16 +40,11 @@ def find_copies(query: dict[str, Any], context: Context) -> dict[str, object]:
 def _look(path: str, query: dict[str, Any], key: bytes) -> dict[str, object] | None:
     """Return what a regular file holds, or None when it is no copy; links and pipes are never followed."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with os.fdopen(opener.opened(path), "rb") as file:
+            status = os.fstat(file.fileno())
+            text = file.read(_LARGEST).decode("utf-8", "replace")
+    except (OSError, opener.UnsafeFileError):
         return None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        text = os.read(descriptor, _LARGEST).decode("utf-8", "replace")
-    finally:
-        os.close(descriptor)
     assigned = _ASSIGNED.findall(text)
     names = {name for name, _ in assigned} & set(query["names"])
     words = [value.strip("'\"") for _, value in assigned] + _WORD.findall(text)[:_MOST_WORDS]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings import tcp_ports
 from keybuzz.agent.runtime.errors import AgentError, os_error_text
 
@@ -75,11 +77,11 @@ def _units() -> list[Row]:
     """Name, whether its file was put here by hand, and whether it is enabled."""
     made: set[str] = set()
     enabled: set[str] = set()
-    for entry in os.scandir(_UNITS):
-        if entry.name.endswith((".wants", ".requires")):
-            enabled.update(os.listdir(entry.path))
-        elif entry.is_file(follow_symlinks=False):
-            made.add(entry.name)
+    for name, kind in opener.entries(_UNITS):
+        if name.endswith((".wants", ".requires")):
+            enabled.update(opener.names(f"{_UNITS}/{name}"))
+        elif kind == stat.S_IFREG:
+            made.add(name)
     names = sorted(name for name in made | enabled if name.endswith(_UNIT_KINDS))
     return [[name, name in made, name in enabled] for name in names]
 
@@ -104,17 +106,17 @@ def _cron(context: Context) -> list[Row]:
 
 def _entries(folder: str) -> list[str]:
     try:
-        names = sorted(os.listdir(folder))
+        names = opener.names(folder)
     except FileNotFoundError:
         return []
     return [f"{folder}/{name}" for name in names if name != ".placeholder"]
 
 
 def _cron_lines(path: str) -> Iterator[str]:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in map(str.strip, file.read(1 << 18).splitlines()):
-            if line and not line.startswith("#") and not _ASSIGNMENT.match(line):
-                yield line
+    text = opener.head(path, 1 << 18, final=True).decode("utf-8", "replace")
+    for line in map(str.strip, text.splitlines()):
+        if line and not line.startswith("#") and not _ASSIGNMENT.match(line):
+            yield line
 
 
 def _gist(line: str, *, user: bool) -> str:
@@ -129,7 +131,7 @@ def _packaged() -> set[str]:
     """Return the files of cron that a package brought, by dpkg's own list of configuration files."""
     found: set[str] = set()
     try:
-        with open(_DPKG, encoding="utf-8", errors="replace") as file:
+        with os.fdopen(opener.opened(_DPKG), encoding="utf-8", errors="replace") as file:
             found = {line.split()[0] for line in file if line.startswith(" /etc/cron")}
     except FileNotFoundError:
         pass  # not a Debian: then nothing is known to be of a package
@@ -169,13 +171,14 @@ def _files(query: dict[str, Any]) -> list[Row]:
     exact = {path for path in query["files"] if not _is_pattern(path)}
     patterns = [path for path in query["files"] if _is_pattern(path)]
     found: list[Row] = []
-    waiting = [root for root in query["roots"] if os.path.isdir(root)]
+    waiting = [root for root in query["roots"] if opener.is_folder(root)]
     while waiting and len(found) <= _MOST:
-        for entry in sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name):
-            path = entry.path
+        folder = waiting.pop()
+        for name, kind in opener.entries(folder):
+            path = os.path.join(folder, name)
             if path in exact or any(fnmatchcase(path, pattern) for pattern in patterns):
                 continue
-            is_folder = entry.is_dir(follow_symlinks=False)
+            is_folder = kind == stat.S_IFDIR
             if is_folder and path in folders:
                 waiting.append(path)
             else:

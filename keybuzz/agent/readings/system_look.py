@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -190,9 +191,9 @@ def resolvers(folder: str = "/run/systemd/resolve") -> list[str] | None:
 
 
 def _files(path: str) -> list[str]:
-    if not os.path.isdir(path):
+    if not opener.is_folder(path):
         return [path]
-    return [os.path.join(path, name) for name in os.listdir(path)]
+    return [os.path.join(path, name) for name in opener.names(path)]
 
 
 def _containers(context: Context) -> list[dict[str, Any]] | None:
@@ -233,6 +234,6 @@ def _read(path: str) -> str:
 
 def _read_if_there(path: str) -> str:
     try:
-        return _read(path)
-    except (FileNotFoundError, IsADirectoryError):
+        return opener.text(path, opener.SMALL, final=True)
+    except (FileNotFoundError, NotADirectoryError):
         return ""

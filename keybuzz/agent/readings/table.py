@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
-from keybuzz.agent.guard import access
+from keybuzz.agent.guard import access, opener
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -127,14 +126,14 @@ def _container_log(query: dict[str, Any], context: Context) -> Any:
 
 def _listing(query: dict[str, Any], context: Context) -> Any:
     try:
-        return {"there": True, "names": sorted(os.listdir(query["path"]))[:200]}
+        return {"there": True, "names": opener.names(query["path"])[:200]}
     except FileNotFoundError:
         return {"there": False, "names": []}
 
 
 def _text(query: dict[str, Any], context: Context) -> Any:
-    with open(query["path"], encoding="utf-8", errors="replace") as file:
-        return {"text": file.read(65536)}
+    head = opener.head(query["path"], 65536, final=True)
+    return {"text": head.decode("utf-8", "replace")}
 
 
 def _secret_copies(query: dict[str, Any], context: Context) -> Any:

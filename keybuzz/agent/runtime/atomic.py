@@ -1,9 +1,10 @@
-"""A file's content in one step: written beside it with owner and mode first, then renamed over it."""
+"""A file's content in one step: written next to it with owner and mode first, then renamed over it."""
 
 from __future__ import annotations
 
 import os
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.ending import CLEANUPS
 
 
@@ -16,7 +17,8 @@ def beside(path: str, word: str) -> str:
 def discard(path: str) -> None:
     """Remove the file; fine when there is none."""
     try:
-        os.unlink(path)
+        with opener.place(path) as found:
+            found.discard()
     except FileNotFoundError:
         pass
 
@@ -24,7 +26,8 @@ def discard(path: str) -> None:
 class Replacement:
     """Gives the block the name of the complete new file; it takes the place of `path` when the block is left.
 
-    When the block raises, `path` is untouched. A link at `path` is replaced, never followed.
+    When the block raises, `path` is untouched. A link at `path` is replaced, never followed. The folder is held open:
+    a folder that is put in its place meanwhile gets nothing.
     """
 
     def __init__(self, path: str, content: bytes, owner: int, group: int, mode: int) -> None:
@@ -32,16 +35,13 @@ class Replacement:
         self._content = content
         self._owner = (owner, group)
         self._mode = mode
-        self._temporary = beside(path, "new")
         self._ticket = 0
 
     def __enter__(self) -> str:
-        discard(self._temporary)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        self._new = opener.place(beside(self._path, "new"))
+        self._new.discard()
         # An agent that loses its controller right here takes the temporary file with it.
-        descriptor, self._ticket = CLEANUPS.begin(
-            lambda: os.open(self._temporary, flags, 0o600), lambda _: discard(self._temporary)
-        )
+        descriptor, self._ticket = CLEANUPS.begin(self._new.create, lambda _: self._new.discard())
         try:
             with os.fdopen(descriptor, "wb") as file:
                 os.fchown(file.fileno(), *self._owner)
@@ -52,19 +52,22 @@ class Replacement:
         except BaseException:
             self._forget()
             raise
-        return self._temporary
+        return self._new.path
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        folder = self._new.folder
         try:
             if kind is None:
-                os.rename(self._temporary, self._path)
-                _sync_directory(os.path.dirname(self._path))
+                target = os.path.basename(self._path)
+                os.rename(self._new.name, target, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
         finally:
             self._forget()
 
     def _forget(self) -> None:
-        discard(self._temporary)
+        self._new.discard()
         CLEANUPS.forget(self._ticket)
+        os.close(self._new.folder)
 
 
 def replacing(
@@ -78,11 +81,3 @@ def replace(path: str, content: bytes) -> None:
     """Put a file of root, mode 0644, in place in one step."""
     with replacing(path, content):
         pass
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

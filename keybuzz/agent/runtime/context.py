@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from keybuzz.agent.guard import opener
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
@@ -21,6 +23,7 @@ class Context:
     def __init__(
         self, key: str, channel: Channel, queries: Sequence[Mapping[str, Any]] = ()
     ) -> None:
+        opener.forget()
         self.channel = channel
         self._queries = queries
         self._key = bytes.fromhex(key)
@@ -58,6 +61,7 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was read: something has been written."""
+        opener.forget()
         self._cache.clear()
 
     def digest(self, content: bytes, secret: bool) -> str:

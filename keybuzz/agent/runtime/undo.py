@@ -5,8 +5,7 @@ It is disarmed by a NEW connection of the controller. So a change that locks us 
 
 from __future__ import annotations
 
-import os
-
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -19,7 +18,7 @@ def _unit(kind: str) -> str:
 
 def armed(kind: str) -> bool:
     """Say whether a change of this kind still waits for its confirmation."""
-    return os.path.exists(f"/run/systemd/transient/{_unit(kind)}.timer")
+    return opener.is_there(f"/run/systemd/transient/{_unit(kind)}.timer")
 
 
 def arm(kind: str, script: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from keybuzz.agent.guard.opener import UnsafeFileError
 from keybuzz.agent.kinds.services import redis as kind
 from keybuzz.agent.kinds.services import redis_password as password_kind
 from keybuzz.agent.kinds.services import sentinel as sentinel_kind
@@ -98,7 +99,7 @@ class TestRuntimeFiles:
     def test_a_link_in_its_place_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "other").write_text("replicaof 10.0.0.125 6379\n")
         (tmp_path / "redis.conf").symlink_to(tmp_path / "other")
-        with pytest.raises(OSError, match="symbolic links"):
+        with pytest.raises(UnsafeFileError, match="is a link"):
             kind.read_redis_runtime({"name": str(tmp_path / "redis.conf")}, STOPPED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.docker import quote
 
@@ -122,9 +123,7 @@ def _remove(name: str, stop_timeout: int, context: Context) -> None:
 
 def _refuse_missing_sources(binds: list[str]) -> None:
     """Docker would make a directory for a missing file: facts/03 has the pain of it."""
-    import os
-
-    missing = [bind.split(":")[0] for bind in binds if not os.path.exists(bind.split(":")[0])]
+    missing = [bind.split(":")[0] for bind in binds if not opener.is_there(bind.split(":")[0])]
     if missing:
         raise AgentError(f"{', '.join(missing)} must exist before the container starts", "")
 

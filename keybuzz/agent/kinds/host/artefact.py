@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.files import ABSENT, ownership
-from keybuzz.agent.runtime.atomic import beside, discard
+from keybuzz.agent.runtime.atomic import beside
 from keybuzz.agent.runtime.ending import CLEANUPS
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
 
@@ -24,33 +27,30 @@ def read_artefact(query: Query, context: Context) -> State:
     """Read digest, owner and mode; a file that has not changed is read once."""
     del context
     path = query["name"]
-    if not os.path.isfile(path) or os.path.islink(path):
+    if not opener.is_file(path):
         return ABSENT
-    status = os.stat(path)
-    mark = (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if mark not in _KNOWN:
-        _KNOWN[mark] = _digest(path)
+    with os.fdopen(opener.opened(path), "rb") as file:
+        status = os.fstat(file.fileno())
+        mark = (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if mark not in _KNOWN:
+            _KNOWN[mark] = _digest(file)
     return {"present": True, "attributes": {"digest": _KNOWN[mark], **ownership(status)}}
 
 
-def _digest(path: str) -> str:
+def _digest(file: BinaryIO) -> str:
     made = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            made.update(block)
+    while block := file.read(_BLOCK):
+        made.update(block)
     return f"sha256:{made.hexdigest()}"
 
 
 def write_artefact(order: Query, context: Context) -> None:
     """Write what the controller sends, block by block; a running program keeps the file that it was started from."""
     path, wanted = order["name"], order["digest"]
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    temporary = beside(path, "new")
-    discard(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor, ticket = CLEANUPS.begin(
-        lambda: os.open(temporary, flags, 0o600), lambda _: discard(temporary)
-    )
+    opener.make_folders(os.path.dirname(path))
+    new = opener.place(beside(path, "new"))
+    new.discard()
+    descriptor, ticket = CLEANUPS.begin(new.create, lambda _: new.discard())
     made = hashlib.sha256()
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -66,7 +66,9 @@ def write_artefact(order: Query, context: Context) -> None:
                 f"what came for {path} has the digest sha256:{made.hexdigest()[:12]}…, not the one of versions.yaml",
                 "the file in place was not touched",
             )
-        os.rename(temporary, path)
+        target = os.path.basename(path)
+        os.rename(new.name, target, src_dir_fd=new.folder, dst_dir_fd=new.folder)
     finally:
-        discard(temporary)
+        new.discard()
         CLEANUPS.forget(ticket)
+        os.close(new.folder)

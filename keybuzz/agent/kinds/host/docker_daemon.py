@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.docker import DockerUnavailableError
@@ -54,7 +53,7 @@ def _in_containerd(info: dict[str, Any], context: Context) -> list[str]:
 
 def _started_after_configuration() -> bool:
     try:
-        return os.stat(_PID).st_mtime >= os.stat(_CONFIGURATION).st_mtime
+        return opener.status(_PID).st_mtime >= opener.status(_CONFIGURATION).st_mtime
     except FileNotFoundError:
         return True
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.files import ABSENT, ownership
 from keybuzz.agent.runtime.atomic import beside, discard, replacing
 from keybuzz.agent.runtime.children import run as run_child
@@ -34,38 +36,29 @@ def read_file(query: Query, context: Context) -> State:
     """Read digest, owner, mode, and whether the last change has reached its reader."""
     path = query["name"]
     try:
-        status = os.lstat(path)
+        status = opener.status(path)
     except FileNotFoundError:
         return ABSENT
     if not stat.S_ISREG(status.st_mode):
         # Never opened: a link may lead to what nobody may read, and a pipe would hold us for ever.
         return {
             "present": True,
-            "attributes": {"digest": f"({_what(status)})", **ownership(status)},
+            "attributes": {"digest": f"({opener.kind_of(status)})", **ownership(status)},
         }
     content = _content(path)
     return {
         "present": True,
         "attributes": {
             "digest": context.digest(content, query["secret"]),
-            "loaded": not os.path.exists(beside(path, "pending")),
+            "loaded": not opener.is_there(beside(path, "pending")),
             **ownership(status),
         },
         "text": _shown(content, query),
     }
 
 
-def _what(status: os.stat_result) -> str:
-    # Docker makes a directory where a bind's file was missing (facts/03).
-    names = {stat.S_IFREG: "a file", stat.S_IFDIR: "a directory", stat.S_IFLNK: "a link"}
-    return names.get(stat.S_IFMT(status.st_mode), "a pipe, socket or device")
-
-
 def _content(path: str) -> bytes:
-    """Read a regular file, and nothing that somebody has put in its place meanwhile."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        return file.read()
+    return opener.read(path, opener.LARGE)
 
 
 def _shown(content: bytes, query: Query) -> str:
@@ -102,7 +95,7 @@ def write_file(order: Query, context: Context) -> None:
     """Put the file in place, then tell its reader."""
     path = order["name"]
     _clear_the_way(path)
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    opener.make_folders(os.path.dirname(path))
     content = order["text"].encode()
     if _differs(path, content, order):
         _replace(path, content, order, context)
@@ -113,28 +106,25 @@ def write_file(order: Query, context: Context) -> None:
 def _clear_the_way(path: str) -> None:
     """Remove an empty directory. A link is replaced by the file, never followed; nothing else is touched."""
     try:
-        status = os.lstat(path)
+        with opener.place(path) as found:
+            status = found.status()
+            if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                return
+            detail = ""
+            if stat.S_ISDIR(status.st_mode):
+                detail = " with something in it"
+                with suppress(OSError):
+                    os.rmdir(found.name, dir_fd=found.folder)
+                    return
     except FileNotFoundError:
         return
-    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-        return
-    detail = ""
-    if stat.S_ISDIR(status.st_mode):
-        detail = " with something in it"
-        try:
-            os.rmdir(path)
-        except OSError:
-            pass
-        else:
-            return
-    raise AgentError(
-        f"{path} must be a file and is {_what(status)}{detail}", "look at it, move it away"
-    )
+    what = f"must be a file and is {opener.kind_of(status)}{detail}"
+    raise opener.UnsafeFileError(path, what)
 
 
 def _differs(path: str, content: bytes, order: Query) -> bool:
     try:
-        status = os.lstat(path)
+        status = opener.status(path)
     except FileNotFoundError:
         return True
     wanted = (order["owner"], order["group"], order["mode"])
@@ -182,22 +172,23 @@ def _tail(output: str) -> str:
 
 def _keep_previous(path: str) -> None:
     """Keep the version before below PREVIOUS, so that a person can go back to it."""
-    if not os.path.isfile(path) or os.path.islink(path):
+    if not opener.is_file(path):
         return
-    import shutil
-
+    with os.fdopen(opener.opened(path), "rb") as file:
+        status = os.fstat(file.fileno())
+        content = opener.whole(file.fileno(), path, opener.LARGE)
     target = PREVIOUS + path
-    os.makedirs(PREVIOUS, mode=0o700, exist_ok=True)
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-    shutil.copy2(path, target)
-    status = os.stat(path)
-    os.chown(target, status.st_uid, status.st_gid)
+    opener.make_folders(PREVIOUS, 0o700)
+    opener.make_folders(os.path.dirname(target))
+    mode = stat.S_IMODE(status.st_mode)
+    with replacing(target, content, status.st_uid, status.st_gid, mode) as copy:
+        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _touch(path: str) -> None:
-    if os.path.islink(path):
-        os.unlink(path)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    with opener.place(path) as found:
+        found.discard()
+        os.close(found.create())
 
 
 def _tell(order: Query, context: Context) -> None:

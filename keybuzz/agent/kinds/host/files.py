@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ABSENT: State = {"present": False, "attributes": {}}
 
 
@@ -27,7 +30,7 @@ def ownership(status: os.stat_result) -> dict[str, object]:
 def read_directory(query: Query, context: Context) -> State:
     """Read owner, group and mode."""
     try:
-        status = os.lstat(query["name"])
+        status = opener.status(query["name"])
     except FileNotFoundError:
         return ABSENT
     if not stat.S_ISDIR(status.st_mode):
@@ -37,11 +40,10 @@ def read_directory(query: Query, context: Context) -> State:
 
 def write_directory(order: Query, context: Context) -> None:
     """Make the directory, and parents as 0755 root; then owner and mode of itself only."""
-    path = order["name"]
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    if not os.path.isdir(path):
-        os.mkdir(path, 0o700)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    with opener.place(order["name"], make=True) as found:
+        with suppress(FileExistsError):
+            os.mkdir(found.name, 0o700, dir_fd=found.folder)
+        descriptor = os.open(found.name, _FOLDER, dir_fd=found.folder)
     try:
         os.fchown(descriptor, order["owner"], order["group"])
         os.fchmod(descriptor, order["mode"])
@@ -52,34 +54,36 @@ def write_directory(order: Query, context: Context) -> None:
 def read_symlink(query: Query, context: Context) -> State:
     """Read the target."""
     try:
-        return {"present": True, "attributes": {"target": os.readlink(query["name"])}}
+        with opener.place(query["name"]) as found:
+            target = os.readlink(found.name, dir_fd=found.folder)
     except FileNotFoundError:
         return ABSENT
     except OSError:
-        return {"present": True, "attributes": {"target": "(not a link)"}}
+        target = "(not a link)"
+    return {"present": True, "attributes": {"target": target}}
 
 
 def write_symlink(order: Query, context: Context) -> None:
     """Replace the link atomically."""
-    temporary = f"{order['name']}.kbz-new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    os.symlink(order["target"], temporary)
-    try:
-        os.rename(temporary, order["name"])
-    except OSError:
-        os.unlink(temporary)
-        raise
+    with opener.place(order["name"]) as found:
+        new = found.beside(f"{found.name}.kbz-new")
+        new.discard()
+        os.symlink(order["target"], new.name, dir_fd=new.folder)
+        try:
+            os.rename(new.name, found.name, src_dir_fd=new.folder, dst_dir_fd=found.folder)
+        except OSError:
+            new.discard()
+            raise
 
 
 def read_absent(query: Query, context: Context) -> State:
     """Say whether it is there."""
-    return {"present": True, "attributes": {"there": os.path.lexists(query["name"])}}
+    return {"present": True, "attributes": {"there": opener.is_there(query["name"])}}
 
 
 def write_absent(order: Query, context: Context) -> None:
     """Remove a file or a link; a directory is never removed."""
-    path = order["name"]
-    if os.path.isdir(path) and not os.path.islink(path):
-        raise AgentError(f"{path} is a directory; kbz removes no directories", "look at it")
-    os.unlink(path)
+    with opener.place(order["name"]) as found:
+        if stat.S_ISDIR(found.status().st_mode):
+            raise opener.UnsafeFileError(found.path, "is a directory; kbz removes no directories")
+        os.unlink(found.name, dir_fd=found.folder)

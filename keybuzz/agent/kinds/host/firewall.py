@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import stat
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime import undo
+from keybuzz.agent.runtime.atomic import discard, replace, replacing
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -114,8 +116,7 @@ def _rule_texts(rules: str) -> set[str]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return opener.text(path, opener.LARGE, final=True)
     except OSError as error:
         raise AgentError(
             f"{path} can not be read: {error.strerror}", "apt-get install ufw"
@@ -229,19 +230,28 @@ def _unload(kernel: str) -> None:
 
 def _save(active: bool) -> None:
     """Keep the firewall as it is now. While an undo is armed, the copy is the last confirmed state and stays."""
-    shutil.rmtree(_SAVED, ignore_errors=True)
-    os.mkdir(_SAVED, 0o700)
+    for path in (*map(_saved, _FILES), _WAS_ACTIVE):
+        discard(path)
+    opener.make_folders(_SAVED, 0o700)
     for path in _FILES:
-        shutil.copy2(path, _SAVED)
-    if active:
-        with open(_WAS_ACTIVE, "xb"):
+        with os.fdopen(opener.opened(path, final=True), "rb") as file:
+            content = opener.whole(file.fileno(), path, opener.LARGE)
+            status = os.fstat(file.fileno())
+        owner, mode = (status.st_uid, status.st_gid), stat.S_IMODE(status.st_mode)
+        with replacing(_saved(path), content, *owner, mode):
             pass
+    if active:
+        replace(_WAS_ACTIVE, b"")
+
+
+def _saved(path: str) -> str:
+    return f"{_SAVED}/{os.path.basename(path)}"
 
 
 def _undo_script() -> str:
     """Return the commands that bring back what was saved: the old rules in force, or no firewall."""
-    restore = "; ".join(f"cp -p {_SAVED}/{os.path.basename(path)} {path}" for path in _FILES)
-    if os.path.exists(_WAS_ACTIVE):
+    restore = "; ".join(f"cp -p {_saved(path)} {path}" for path in _FILES)
+    if opener.is_there(_WAS_ACTIVE):
         return f"{restore}; ufw reload || ufw --force enable"
     return f"ufw --force disable; {restore}"
 

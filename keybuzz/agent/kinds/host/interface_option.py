@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.files import ABSENT
 from keybuzz.agent.runtime.atomic import replacing
 from keybuzz.agent.runtime.errors import AgentError
@@ -46,8 +47,7 @@ def read_interface_option(query: Query, context: Context) -> State:
     del context
     interface_of(query["address"])
     try:
-        with open(query["name"], encoding="utf-8") as file:
-            found = _LINE.search(file.read())
+        found = _LINE.search(opener.text(query["name"], opener.SMALL))
     except FileNotFoundError:
         return ABSENT
     option, interface = found.groups() if found else ("", "")
@@ -58,7 +58,7 @@ def write_interface_option(order: Query, context: Context) -> None:
     """Write the one line."""
     del context
     path = order["name"]
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    opener.make_folders(os.path.dirname(path))
     text = (
         f"# Managed by kbz: the interface that carries {order['address']}.\n"
         f"{order['option']}: {interface_of(order['address'])}\n"

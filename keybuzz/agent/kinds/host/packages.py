@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import suppress
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -24,7 +25,7 @@ def _installed() -> dict[str, dict[str, object]]:
     """Return version and hold of every package that dpkg has completely installed."""
     found: dict[str, dict[str, object]] = {}
     name, status = "", ""
-    with open(_STATUS, encoding="utf-8", errors="replace") as file:
+    with os.fdopen(opener.opened(_STATUS), encoding="utf-8", errors="replace") as file:
         for line in file:
             if line.startswith("Package: "):
                 name, status = line[9:].strip(), ""
@@ -120,12 +121,12 @@ def _update_lists() -> list[str]:
 
 def _lists_are_fresh() -> bool:
     try:
-        names = os.listdir(_LISTS)
+        names = opener.names(_LISTS)
     except FileNotFoundError:
         return False
     # The lists may lie there compressed: *_Packages.lz4.
     known = any("_Packages" in name for name in names)
-    fetched = os.stat(_LISTS).st_mtime
+    fetched = opener.status(_LISTS).st_mtime
     return known and time.time() - fetched < _DAY and fetched > _sources_changed()
 
 
@@ -134,5 +135,5 @@ def _sources_changed() -> float:
     folder, single = f"{_SOURCES}.d", _SOURCES
     paths = [single, folder]
     with suppress(FileNotFoundError):
-        paths += [os.path.join(folder, name) for name in os.listdir(folder)]
-    return max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0.0)
+        paths += [os.path.join(folder, name) for name in opener.names(folder)]
+    return max((opener.status(p).st_mtime for p in paths if opener.is_there(p)), default=0.0)

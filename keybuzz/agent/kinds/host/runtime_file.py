@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.files import ABSENT, ownership
 from keybuzz.agent.runtime.ending import CLEANUPS
 from keybuzz.agent.runtime.errors import AgentError
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
 
-_LARGEST = 1 << 20
-
 
 def state_of(path: str, read: Callable[[list[str]], dict[str, object]]) -> State:
     """Return owner and mode, and what `read` finds in the lines; the text itself never leaves the host."""
     try:
-        status = os.lstat(path)
+        status = opener.status(path)
     except FileNotFoundError:
         return ABSENT
     return {"present": True, "attributes": {**ownership(status), **read(lines_of(path))}}
@@ -30,25 +28,21 @@ def state_of(path: str, read: Callable[[list[str]], dict[str, object]]) -> State
 
 def lines_of(path: str) -> list[str]:
     """Return the lines of a regular file; a link is not followed."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise AgentError(f"{path} must be a file", "look at it, move it away")
-        return file.read(_LARGEST).decode(errors="surrogateescape").splitlines()
+    return opener.read(path, opener.SMALL).decode(errors="surrogateescape").splitlines()
 
 
 def seed(order: Query, text: str) -> None:
     """Make the file; one that appears meanwhile is never replaced."""
-    _write(order, text, lambda new: os.link(new, order["name"]))
+    _write(order, text, _link)
 
 
 def edit(order: Query, text: str | None) -> None:
     """Give the file its owner and mode, and another text when there is one."""
     path = order["name"]
     if text is not None:
-        _write(order, text, lambda new: os.rename(new, path))
+        _write(order, text, _rename)
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = opener.opened(path)
     try:
         os.fchown(descriptor, order["owner"], order["group"])
         os.fchmod(descriptor, 0o600)
@@ -67,28 +61,26 @@ def require_stopped(order: Query, context: Context) -> None:
         )
 
 
-def _write(order: Query, text: str, place: Callable[[str], None]) -> None:
-    path = order["name"]
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.kbz-new")
-    _discard(temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    descriptor, ticket = CLEANUPS.begin(
-        lambda: os.open(temporary, flags, 0o600), lambda _: _discard(temporary)
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchown(file.fileno(), order["owner"], order["group"])
-            file.write(text.encode(errors="surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        place(temporary)
-    finally:
-        _discard(temporary)
-        CLEANUPS.forget(ticket)
+def _link(new: opener.Place, name: str) -> None:
+    os.link(new.name, name, src_dir_fd=new.folder, dst_dir_fd=new.folder)
 
 
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
+def _rename(new: opener.Place, name: str) -> None:
+    os.rename(new.name, name, src_dir_fd=new.folder, dst_dir_fd=new.folder)
+
+
+def _write(order: Query, text: str, put: Callable[[opener.Place, str], None]) -> None:
+    with opener.place(order["name"]) as found:
+        new = found.beside(f".{found.name}.kbz-new")
+        new.discard()
+        descriptor, ticket = CLEANUPS.begin(new.create, lambda _: new.discard())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchown(file.fileno(), order["owner"], order["group"])
+                file.write(text.encode(errors="surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            put(new, found.name)
+        finally:
+            new.discard()
+            CLEANUPS.forget(ticket)

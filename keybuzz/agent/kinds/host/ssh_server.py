@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.guard.questions import PRIVATE_SSHD
 from keybuzz.agent.runtime import undo
 from keybuzz.agent.runtime.atomic import discard, replace, replacing
@@ -28,7 +28,7 @@ would not get its socket again, and end (OpenSSH 10). A restart loses no connect
 
 def read_ssh_server(query: Query, context: Context) -> State:
     """Read what `sshd -T` says about the options, which is what sshd does."""
-    argv = ["sshd", "-T"] if os.path.isdir("/run/sshd") else PRIVATE_SSHD
+    argv = ["sshd", "-T"] if opener.is_folder("/run/sshd") else PRIVATE_SSHD
     done = run_child(argv, timeout=10)
     if done.exit_code != 0:
         raise AgentError(f"sshd -T fails: {done.stderr.decode(errors='replace').strip()}", "")
@@ -49,7 +49,7 @@ def write_ssh_server(order: Query, context: Context) -> None:
     script = _undo_script(path)
     with replacing(path, order["text"].encode()):
         undo.arm("ssh-server", script)
-    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    opener.make_folders("/run/sshd")
     done = run_child(["sshd", "-t"], timeout=10)
     if done.exit_code != 0:
         # With the reload: sshd may run with an earlier change that nobody has confirmed.
@@ -72,13 +72,12 @@ def _keep(path: str) -> None:
     if undo.armed("ssh-server"):
         return
     discard(_KEPT)
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            replace(_KEPT, file.read())
+    if opener.is_there(path):
+        replace(_KEPT, opener.read(path, opener.SMALL))
 
 
 def _undo_script(path: str) -> str:
     """Return the commands that bring back what was kept, which may be that there was no drop-in."""
     quoted = shlex.quote(path)
-    restore = f"cp {_KEPT} {quoted}" if os.path.exists(_KEPT) else f"rm -f {quoted}"
+    restore = f"cp {_KEPT} {quoted}" if opener.is_there(_KEPT) else f"rm -f {quoted}"
     return f"{restore}; {_TELL}"

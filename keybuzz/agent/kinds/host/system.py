@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.units import unit
 from keybuzz.agent.runtime.atomic import replace
 from keybuzz.agent.runtime.children import run as run_child
@@ -17,8 +18,8 @@ _FSTAB = "/etc/fstab"
 
 def read_operating_system(query: Query, context: Context) -> State:
     """Read ID and VERSION_ID of os-release."""
-    with open("/etc/os-release", encoding="utf-8") as file:
-        fields = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
+    lines = opener.text("/etc/os-release", opener.SMALL, final=True).splitlines()
+    fields = dict(line.rstrip().split("=", 1) for line in lines if "=" in line)
     release = f"{fields.get('ID', '?')} {fields.get('VERSION_ID', '?')}".replace('"', "")
     return {"present": True, "attributes": {"release": release}}
 
@@ -76,8 +77,7 @@ def write_service(order: Query, context: Context) -> None:
 
 def _fstab() -> list[str]:
     try:
-        with open(_FSTAB, encoding="utf-8") as file:
-            return file.read().splitlines()
+        return opener.text(_FSTAB, opener.SMALL, final=True).splitlines()
     except FileNotFoundError:
         return []
 

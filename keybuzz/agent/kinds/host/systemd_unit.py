@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.units import unit
 from keybuzz.agent.runtime.atomic import replace
 from keybuzz.agent.runtime.children import run as run_child
@@ -24,10 +25,9 @@ def _path(unit: str) -> str:
 def read_systemd_unit(query: Query, context: Context) -> State:
     """Read the digest of its file, and whether systemd has read it, starts it at boot and runs it now."""
     path = _path(query["name"])
-    if not os.path.isfile(path) or os.path.islink(path):
+    if not opener.is_file(path):
         return {"present": False, "attributes": {}}
-    with open(path, "rb") as file:
-        content = file.read()
+    content = opener.read(path, opener.SMALL)
     found = unit(query["name"], context)
     return {
         "present": True,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.k3s import APPLY, HELD, api_of, node_of
 from keybuzz.agent.runtime.children import run
 from keybuzz.agent.runtime.errors import AgentError
@@ -180,11 +180,11 @@ def read_k3s_snapshot(query: Query, context: Context) -> State:
     """Say whether a snapshot of that name was taken within the hour."""
     del context
     try:
-        names = [name for name in os.listdir(SNAPSHOTS) if name.startswith(query["name"])]
+        names = [name for name in opener.names(SNAPSHOTS) if name.startswith(query["name"])]
     except FileNotFoundError:
         names = []
     now = time.time()
-    taken = any(now - os.stat(f"{SNAPSHOTS}/{name}").st_mtime < _FRESH for name in names)
+    taken = any(now - opener.status(f"{SNAPSHOTS}/{name}").st_mtime < _FRESH for name in names)
     return {"present": True, "attributes": {"taken": taken}}
 
 

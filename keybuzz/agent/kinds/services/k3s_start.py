@@ -6,12 +6,12 @@ cluster, or by the server to join at while the usual one is away. The steady fil
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import shutil
 
-from keybuzz.agent.runtime.atomic import replacing
+from keybuzz.agent.guard import opener
+from keybuzz.agent.runtime.atomic import discard, replacing
 from keybuzz.agent.runtime.children import run
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -38,8 +38,7 @@ def read_k3s_start(query: Query, context: Context) -> State:
     """Read what the drop-in of a step says; without one K3s starts by its own configuration."""
     del context
     try:
-        with open(_drop_in(query["name"]), encoding="utf-8") as file:
-            found = _BY.search(file.read())
+        found = _BY.search(opener.text(_drop_in(query["name"]), opener.SMALL))
     except FileNotFoundError:
         return {"present": True, "attributes": {"by": ""}}
     return {"present": True, "attributes": {"by": found[1] if found else "(by hand)"}}
@@ -48,7 +47,7 @@ def read_k3s_start(query: Query, context: Context) -> State:
 def write_k3s_start(order: Query, context: Context) -> None:
     """Make the step, or take it away. A server that holds data never becomes the first of a new cluster."""
     del context
-    if order["by"] == FIRST and os.path.isdir(ETCD):
+    if order["by"] == FIRST and opener.is_folder(ETCD):
         raise AgentError(
             f"{ETCD} holds the data of a cluster; a server with data never starts as a first one",
             "kbz health k3s",
@@ -58,7 +57,7 @@ def write_k3s_start(order: Query, context: Context) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     if order["by"]:
         _prepare(order["by"])
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        opener.make_folders(os.path.dirname(path))
         command = f"{PROGRAM} {order['command']} --config {FOLDER}/config.yaml"
         text = (
             f"# Managed by kbz, for one start.\n# by: {order['by']}\n"
@@ -66,8 +65,8 @@ def write_k3s_start(order: Query, context: Context) -> None:
         )
         with replacing(path, text.encode()):
             pass
-    elif os.path.exists(path):
-        os.unlink(path)
+    else:
+        discard(path)
     done = run(["systemctl", "daemon-reload"], timeout=60)
     if done.exit_code != 0:
         raise AgentError(f"systemctl daemon-reload failed: {done.stderr.decode(errors='replace')}")
@@ -76,12 +75,16 @@ def write_k3s_start(order: Query, context: Context) -> None:
 def _prepare(by: str) -> None:
     """Write the other configuration beside the same additions."""
     line = "cluster-init: true" if by == FIRST else f'server: "{by}"'
-    with open(CONFIG, encoding="utf-8") as file:
-        text, number = _SERVER.subn(lambda _: line, file.read())
+    text, number = _SERVER.subn(lambda _: line, opener.text(CONFIG, opener.SMALL))
     if number != 1:
         raise AgentError(f"{CONFIG} has {number} lines `server`, and must have one", "kbz run k3s")
-    os.makedirs(f"{FOLDER}/config.yaml.d", mode=0o700)
-    for path in sorted(glob.glob(f"{CONFIG}.d/*.yaml")):
-        shutil.copy2(path, f"{FOLDER}/config.yaml.d")
+    opener.make_folders(FOLDER, 0o700)
+    opener.make_folders(f"{FOLDER}/config.yaml.d", 0o700)
+    additions = opener.names(f"{CONFIG}.d") if opener.is_folder(f"{CONFIG}.d") else []
+    for name in additions:
+        if name.endswith(".yaml"):
+            content = opener.read(f"{CONFIG}.d/{name}", opener.SMALL, final=True)
+            with replacing(f"{FOLDER}/config.yaml.d/{name}", content, mode=0o600):
+                pass
     with replacing(f"{FOLDER}/config.yaml", text.encode(), mode=0o600):
         pass

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.mysql import Connection, DeniedError, enter
 
@@ -29,7 +31,7 @@ def read_mariadb_data(query: Query, context: Context) -> State:
     volume = query["name"]
     newest = _series(query["newest"])
     found = max(_versions(volume), default=(0, 0))
-    names = os.listdir(volume) if os.path.isdir(volume) else []
+    names = opener.names(volume) if opener.is_folder(volume) else []
     another = any(name in names for name in _ANOTHER_LAYOUT)
     return {
         "present": True,
@@ -49,12 +51,9 @@ def write_mariadb_data(order: Query, context: Context) -> None:
 def _versions(volume: str) -> Iterator[tuple[int, int]]:
     """Yield the version of each server that has left its name: after an upgrade, and in the head of each binary log."""
     for folder in (volume, os.path.join(volume, "data")):
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        for name in names:
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and not os.path.islink(path):
-                with open(path, "rb") as file:
-                    head = file.read(128)
+        for name, kind in opener.entries(folder) if opener.is_folder(folder) else ():
+            if kind == stat.S_IFREG:
+                head = opener.head(os.path.join(folder, name), 128)
                 if name in _UPGRADED:
                     yield _series(head.decode(errors="replace"))
                 elif head.startswith(_BINLOG):

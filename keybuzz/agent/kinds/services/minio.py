@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.minio import call
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -36,7 +37,7 @@ _ENABLE = (
 def read_minio_drive(query: Query, context: Context) -> State:
     """Say what lies there: nothing, a drive of MinIO with its place in the set, or something else."""
     path = query["name"]
-    names = set(os.listdir(path)) if os.path.isdir(path) else set()
+    names = set(opener.names(path)) if opener.is_folder(path) else set()
     found: dict[str, Any] = {
         "usable": True,
         "found": "empty",
@@ -45,9 +46,9 @@ def read_minio_drive(query: Query, context: Context) -> State:
         "size": 0,
     }
     try:
-        with open(os.path.join(path, _SYSTEM, "format.json"), encoding="utf-8") as file:
-            found.update(_identity(file.read(65536)))
-    except FileNotFoundError:
+        form = opener.text(os.path.join(path, _SYSTEM, "format.json"), opener.SMALL)
+        found.update(_identity(form))
+    except (FileNotFoundError, NotADirectoryError):
         found.update(_without_format(path, names))
     return {"present": True, "attributes": {**found, "mounted": os.path.ismount(path)}}
 
@@ -86,7 +87,7 @@ def _without_format(path: str, names: set[str]) -> dict[str, Any]:
         return _unusable(
             f"no format.json, and {', '.join(other[:3])}{' …' if len(other) > 3 else ''}"
         )
-    inside = sorted(os.listdir(os.path.join(path, _SYSTEM))) if _SYSTEM in names else []
+    inside = opener.names(os.path.join(path, _SYSTEM)) if _SYSTEM in names else []
     if [name for name in inside if name != "tmp"]:
         return _unusable(f"{_SYSTEM} with {', '.join(inside[:3])}, and no format.json")
     return {}
@@ -104,8 +105,7 @@ def write_minio_drive(order: Query, context: Context) -> None:
 def read_minio_aliases(query: Query, context: Context) -> State:
     """Name aliases that are not the one; no key of any is answered."""
     try:
-        with open(query["name"], encoding="utf-8") as file:
-            aliases = json.loads(file.read(1 << 20)).get("aliases") or {}
+        aliases = json.loads(opener.text(query["name"], opener.SMALL)).get("aliases") or {}
     except FileNotFoundError:
         aliases = {}
     except (ValueError, AttributeError):

@@ -7,6 +7,7 @@ import json
 import os
 import time
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http
 
@@ -76,8 +77,8 @@ def read_patroni_identity(query: Query, context: Context) -> State:
     if isinstance(own, dict) and "patroni" in own:
         found["scope"] = own["patroni"].get("scope", found["scope"])
     try:
-        with open(os.path.join(query["data"], "PG_VERSION"), encoding="ascii") as file:
-            found["postgres_major"] = file.read().strip()
+        version = opener.text(os.path.join(query["data"], "PG_VERSION"), opener.SMALL)
+        found["postgres_major"] = version.strip()
     except FileNotFoundError:
         pass
     if system := _system_identifier(query["data"]):
@@ -88,8 +89,7 @@ def read_patroni_identity(query: Query, context: Context) -> State:
 def _system_identifier(data: str) -> str:
     """Return the number that initdb gave the cluster, which is the head of pg_control; empty without data."""
     try:
-        with open(os.path.join(data, "global", "pg_control"), "rb") as file:
-            head = file.read(8)
+        head = opener.head(os.path.join(data, "global", "pg_control"), 8)
     except FileNotFoundError:
         return ""
     return str(int.from_bytes(head, "little")) if len(head) == 8 else ""

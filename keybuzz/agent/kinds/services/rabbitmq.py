@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.rabbitmq import look, run
 from keybuzz.agent.runtime.atomic import discard, replacing
 from keybuzz.agent.runtime.errors import AgentError
@@ -97,7 +98,7 @@ def write_rabbitmq_user(order: Query, context: Context) -> None:
     data = next((bind[0] for bind in binds if bind[1] == _HOME), "")
     if not data:
         raise AgentError(f"container {access['container']} has no data directory of the host's")
-    owner = os.stat(data)
+    owner = opener.status(data)
     path = os.path.join(data, _IMPORT)
     content = json.dumps(_definitions(name, access["password"])).encode()
     try:

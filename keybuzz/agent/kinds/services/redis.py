@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, require_stopped, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.resp import Connection, information, pairs
@@ -38,7 +40,7 @@ def _follows(lines: list[str]) -> str:
 def write_redis_runtime(order: Query, context: Context) -> None:
     """Make the file when it is absent; for a stopped Redis, let it follow the master that the others know."""
     path = order["name"]
-    if not os.path.lexists(path):
+    if not opener.is_there(path):
         if order["follows"] is None:
             raise AgentError(f"nobody has said whom {path} follows", "kbz run redis decides it")
         seed(order, "# Redis keeps its own state here. kbz makes this file once.\n" + order["line"])
@@ -68,11 +70,9 @@ def read_redis_data(query: Query, context: Context) -> State:
 def _versions(path: str) -> Iterator[int]:
     """Yield the version in the head of each RDB file and of each base of the append-only file."""
     for folder in (path, os.path.join(path, "appendonlydir")):
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        for name in names:
-            if name.endswith((".rdb", ".aof")) and not os.path.islink(os.path.join(folder, name)):
-                with open(os.path.join(folder, name), "rb") as file:
-                    head = file.read(9)
+        for name, kind in opener.entries(folder) if opener.is_folder(folder) else ():
+            if name.endswith((".rdb", ".aof")) and kind == stat.S_IFREG:
+                head = opener.head(os.path.join(folder, name), 9)
                 if head[:5] == b"REDIS" and head[5:].isdigit():
                     yield int(head[5:])
 

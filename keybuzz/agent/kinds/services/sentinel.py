@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.resp import Connection, RedisError, pairs
@@ -33,7 +33,7 @@ def _monitored(lines: list[str], master: str) -> dict[str, object]:
 
 def write_sentinel_runtime(order: Query, context: Context) -> None:
     """Make the file when it is absent; of one that is there only owner and mode are set."""
-    if os.path.lexists(order["name"]):
+    if opener.is_there(order["name"]):
         edit(order, None)
         return
     if not order["text"]:
