@@ -39,6 +39,7 @@ REASONS = {
     ("readings/system_look.py", "os.stat"): "mount points, of which only the file system is asked",
     ("readings/tcp_ports.py", "open"): "below /proc",
     ("runtime/channel.py", "open"): "the descriptor of the conversation",
+    ("runtime/ending.py", "open"): "below /proc",
     ("runtime/spawn.py", "os.access"): "programs in a PATH of ours",
     ("runtime/spawn.py", "os.path.isdir"): "programs in a PATH of ours",
     ("wire/docker.py", "open"): "a target of the controller's own: no host downloads",
