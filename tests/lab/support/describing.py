@@ -29,7 +29,9 @@ def environment(kbz: Kbz, name: str, folder: Path) -> Environment:
 
 def strays_inside(kbz: Kbz, *words: str) -> set[str]:
     """Return the ids of accounts and places inside clusters that no file describes, by a drift of these words."""
-    items = kbz("drift", *words, "--format", "json").json()["drift"]["items"]
+    done = kbz("drift", *words, "--format", "json")
+    assert done.code in (0, 2), done.stdout + done.stderr
+    items = done.json()["drift"]["items"]
     kinds = ("/role:", "/database:", "/user:", "/vhost:", "/bucket:")
     return {
         item["id"]
