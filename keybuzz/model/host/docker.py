@@ -52,6 +52,7 @@ class Container(Resource):
     container: str
     image: str
     command: tuple[str, ...] = ()
+    """Empty: the image's own."""
     environment: tuple[tuple[str, str | Secret], ...] = ()
     binds: tuple[Bind, ...] = ()
     hostname: str = ""
@@ -59,6 +60,8 @@ class Container(Resource):
     restart: str = "unless-stopped"
     stop_timeout: int = 60
     """Seconds between TERM and KILL: ten are too few for a database."""
+    stop_signal: str = ""
+    """In the place of the image's own, where that one would wait for clients."""
     shared_memory: int = 64 * 1024 * 1024
     """Bytes of /dev/shm."""
     open_files: int = 0
@@ -83,6 +86,7 @@ class Container(Resource):
             "network": "host",
             "shared_memory": self.shared_memory,
             "extra_hosts": self._extra_hosts,
+            **({"stop_signal": self.stop_signal} if self.stop_signal else {}),
             **({"open_files": self.open_files} if self.open_files else {}),
         }
 
@@ -91,13 +95,13 @@ class Container(Resource):
             "kind": self.kind,
             "name": self.container,
             "image": self.image,
+            "command": list(self.command),
             "environment": [name for name, _ in self.environment],
         }
 
     def order(self) -> Json:
         return {
             **self.query(),
-            "command": list(self.command),
             "variables": [
                 f"{name}={value.reveal() if isinstance(value, Secret) else value}"
                 for name, value in self.environment
@@ -107,6 +111,7 @@ class Container(Resource):
             "user": self.user,
             "restart": self.restart,
             "stop_timeout": self.stop_timeout,
+            "stop_signal": self.stop_signal,
             "shared_memory": self.shared_memory,
             "open_files": self.open_files,
             "extra_hosts": list(self._extra_hosts),

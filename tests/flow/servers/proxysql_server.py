@@ -29,12 +29,14 @@ class Ports:
 
 
 @contextmanager
-def stand_in(folder: Path) -> Iterator[Ports]:
-    """Run one with the user erp:known-1; ended afterwards."""
-    ports = Ports(_free_port(), _free_port(), folder / "log")
+def stand_in(
+    folder: Path, same: Ports | None = None, password: str = ADMIN_PASSWORD
+) -> Iterator[Ports]:
+    """Run one with the user erp:known-1; ended afterwards. `same`: the ports of the one that was there before."""
+    ports = same or Ports(_free_port(), _free_port(), folder / "log")
     cnf = folder / "proxysql.cnf"
     cnf.write_text(
-        f"""admin_variables={{ admin_credentials="{ADMIN}:{ADMIN_PASSWORD}" mysql_ifaces="127.0.0.1:{ports.admin}" }}
+        f"""admin_variables={{ admin_credentials="{ADMIN}:{password}" mysql_ifaces="127.0.0.1:{ports.admin}" }}
 mysql_variables={{ interfaces="127.0.0.1:{ports.traffic}" }}
 mysql_users=( {{ username="erp", password="known-1", default_hostgroup=10 }} )
 """

@@ -23,6 +23,15 @@ def test_default_and_wrong_logins_are_refused(ports: Ports) -> None:
             connect(port, user, password)
 
 
+def test_the_file_counts_once(tmp_path: Path) -> None:
+    with stand_in(tmp_path) as ports:
+        connect(ports.admin, "kb", "first-1").close()
+    with stand_in(tmp_path, ports, password="second-2"):
+        connect(ports.admin, "kb", "first-1").close()
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            connect(ports.admin, "kb", "second-2")
+
+
 def test_layers_are_apart_until_loaded_and_saved(ports: Ports) -> None:
     with connect(ports.admin, "kb", "first-1") as connection, connection.cursor() as cursor:
         counts = "SELECT (SELECT COUNT(*) FROM {}mysql_servers)"

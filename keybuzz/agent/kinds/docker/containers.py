@@ -31,7 +31,7 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
     return {
         "image": query["image"] if same_image else f"{config['Image']} ({found['Image'][7:19]})",
         "running": bool(found["State"]["Running"]),
-        "command": config["Cmd"] or [],
+        "command": _command(config, image, query["command"]),
         "environment": [
             f"{name}={context.digest(values[name].encode(), True)[:28]}"
             for name in query["environment"]
@@ -43,10 +43,18 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
         "user": config["User"],
         "restart": host["RestartPolicy"]["Name"],
         "network": host["NetworkMode"],
+        "stop_signal": config.get("StopSignal") or "",
         "shared_memory": host["ShmSize"],
         "extra_hosts": sorted(host.get("ExtraHosts") or []),
         "open_files": _open_files(host),
     }
+
+
+def _command(config: Any, image: Any, wanted: list[str]) -> list[str]:
+    """Return the command that it was given: Docker copies the image's own into a container without one."""
+    found: list[str] = config["Cmd"] or []
+    own = (image.get("Config") or {}).get("Cmd") or [] if image is not None else []
+    return [] if not wanted and found == own else found
 
 
 def _open_files(host: Any) -> int:
@@ -101,12 +109,13 @@ def _only_stopped(found: Any, order: Query, context: Context) -> bool:
         image is not None
         and image["Id"] == found["Image"]
         and not _added(found, image, order["environment"])
-        and (config["Cmd"] or []) == wanted["Cmd"]
+        and _command(config, image, order["command"]) == wanted["Cmd"]
         and set(wanted["Env"]) <= environment
         and sorted(host["Binds"] or []) == sorted(order["binds"])
         and config["Hostname"] == order["hostname"]
         and config["User"] == order["user"]
         and host["RestartPolicy"]["Name"] == order["restart"]
+        and order["stop_signal"] in ("", config.get("StopSignal"))
         and host["ShmSize"] == order["shared_memory"]
         and sorted(host.get("ExtraHosts") or []) == order["extra_hosts"]
         and order["open_files"] in (0, _open_files(host))
@@ -138,6 +147,7 @@ def _options(order: Query) -> dict[str, Any]:
         "Hostname": order["hostname"],
         "User": order["user"],
         "StopTimeout": order["stop_timeout"],
+        **({"StopSignal": order["stop_signal"]} if order["stop_signal"] else {}),
         "Labels": {"kbz.managed": "true"},
         "HostConfig": {
             "Binds": order["binds"],
