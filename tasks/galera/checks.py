@@ -9,7 +9,7 @@ from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from tasks.galera import values
-from tasks.galera.members import NO_HISTORY, Node, nodes
+from tasks.galera.members import NO_HISTORY, Node, cut_off, nodes
 from tasks.galera.ready import RECOVER, not_serving
 
 _PAUSED = 0.1
@@ -77,6 +77,9 @@ def _one_cluster(live: Live, found: dict[str, Node]) -> Finding:
     """Judge what all nodes say together: one history, one component, and everybody in it."""
     check, size = "galera.cluster.one", len(live.members)
     primaries = [node for node in found.values() if node.primary]
+    if not primaries and (host := cut_off(live)):
+        text = f"a first start was cut off on {host}, or is under way: no cluster serves yet"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run galera goes on with it")
     if not primaries:
         return Finding(check, Level.CRITICAL, "no node is in a Primary component", hint=RECOVER)
     largest = max(node.size for node in primaries)
@@ -98,6 +101,9 @@ def _serves(live: Live, node: Node) -> Finding:
     check = "galera.node.synced"
     if node.synced:
         return Finding(check, Level.OK, "Synced, Primary, ready", node.host)
+    if cut_off(live) == node.host:
+        text = "a first start was cut off here, or is under way"
+        return Finding(check, Level.CRITICAL, text, node.host, "kbz run galera goes on with it")
     hint = on_host(node.host, "docker", "logs", "--tail", "50", values.CONTAINER)
     text = not_serving(live, node).removeprefix(f"{node.host}: ")
     return Finding(check, Level.CRITICAL, text, node.host, hint)

@@ -8,10 +8,10 @@ from keybuzz.model.core.content import Content, Template
 from keybuzz.model.core.reading import ContainerLog, DirectoryListing, MysqlQuery, Reading
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Image
-from keybuzz.model.host.files import Directory, File, ImageValidator
+from keybuzz.model.host.files import Absent, Directory, File, ImageValidator
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlUser
+from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUser, MysqlUser
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import applications, values
@@ -31,6 +31,7 @@ def describe(site: Site, server: Server) -> Description:
             Directory(values.ROOT),
             Directory(values.CONFIGURATION),
             Directory(values.VOLUME, values.UID, values.UID, 0o700),
+            Absent(f"{values.VOLUME}/{values.MARKER}"),
             Image(image),
             _my_cnf(site, server, image),
             File(values.START, Content.plain(values.START_TEXT), mode=0o755),
@@ -77,6 +78,10 @@ def cluster(site: Site, server: Server) -> tuple[Resource, ...]:
             (("BINLOG MONITOR", "*.*"),),
             site.former.get("MARIADB_MONITOR_PASSWORD"),
         ),
+        # The image makes them at the first start (docs/images.md). Nothing uses them, and nothing would change their
+        # passwords: nodes copy by rsync, and ProxySQL comes over the network.
+        MysqlNoUser(reached, site.secret("MARIADB_MONITOR_USER").reveal(), "localhost"),
+        MysqlNoUser(reached, site.secret("MARIADB_SST_USER").reveal(), "localhost"),
         *applications.resources(site, server),
     )
 

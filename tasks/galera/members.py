@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +12,14 @@ from tasks.galera.desired import STATUS, VARIABLES
 
 CONTAINER_ID = f"container:{values.CONTAINER}"
 DATA_ID = f"mariadb-data:{values.VOLUME}"
+MARKER_ID = f"absent:{values.VOLUME}/{values.MARKER}"
 NO_HISTORY = "00000000-0000-0000-0000-000000000000"
 """Of a node that was interrupted while it got its first copy, or of nodes that began together without a position."""
-_FLAGS = (values.BOOTSTRAP, values.FORCE)
+_FLAGS = (values.BOOTSTRAP, values.FORCE, values.EXTRA_FLAGS)
+"""Each can make a new cluster of a node at its next start."""
+_PERSISTED = ("grastate.dat", "mysql", "ibdata1")
+"""What the image, or a server, takes for the data of a database."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,12 @@ class Node:
     running: bool
     flagged: bool
     """Its container has the bootstrap flag: each start of it makes a new cluster."""
+    exited: bool
+    """Its container has ended, and Docker does not start it again."""
     data: bool
-    """Its disk belongs to a cluster: grastate.dat is there, or nobody could look."""
+    """Its disk holds a database, whole or not, or could not be read."""
+    marked: bool
+    """A first start is under way there, or was cut off: nothing was ever written to its data."""
     recoverable: bool
     """It knows who was in the last Primary component, and comes back by itself when they do (pc.recovery)."""
 
@@ -75,17 +85,30 @@ def up(live: Live) -> frozenset[str]:
 
 
 def unborn(live: Live) -> bool:
-    """Say whether every member proves that no cluster was ever born: nowhere a state of one."""
+    """Return True if every member proves that no cluster was ever born: no data but that of a first start cut off."""
     found = nodes(live)
-    return len(found) == len(live.members) and not any(node.data for node in found.values())
+    return (
+        len(found) == len(live.members)
+        and len(_marked(found)) <= 1
+        and not any(node.primary or (node.data and not node.marked) for node in found.values())
+    )
+
+
+def cut_off(live: Live) -> str | None:
+    """Return the host on which a first start was cut off, or is under way; None without one."""
+    return next(iter(_marked(nodes(live))), None) if unborn(live) else None
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every member proves that it holds no data and no container (FRZ-1)."""
+    """Return True if every member proves that it holds no data and no container but a first start's (FRZ-1)."""
     return unborn(live) and all(
-        _empty(live.hosts[host]) and not node.present and not node.answers
+        node.marked or (_empty(live.hosts[host]) and not node.present and not node.answers)
         for host, node in nodes(live).items()
     )
+
+
+def _marked(found: Mapping[str, Node]) -> list[str]:
+    return [host for host, node in found.items() if node.marked]
 
 
 def writer(live: Live) -> str | None:
@@ -98,7 +121,7 @@ def log(view: HostView) -> str:
     lines = view.answer("galera.log")
     count = str(lines.value["restarts"]) if lines.known else ""
     said = str(lines.value["stderr"] or lines.value["stdout"]).strip() if lines.known else ""
-    last = said.splitlines()[-1][:160] if said else ""
+    last = _COLOUR.sub("", said.splitlines()[-1])[:160] if said else ""
     parts = (f"{count} restarts" if count not in ("", "0") else "", last)
     return "; ".join(part for part in parts if part)
 
@@ -114,8 +137,12 @@ def _node(host: str, view: HostView) -> Node:
     denied = str(value.get("denied", ""))
     data = view.answer("galera.data")
     names = data.value["names"] if data.known else []
+    volume = view.answer("galera.volume")
     environment = view.attribute(CONTAINER_ID, "environment")
     added = environment if isinstance(environment, tuple) else ()
+    running = view.attribute(CONTAINER_ID, "running")
+    present = view.present(CONTAINER_ID)
+    once = present and view.attribute(CONTAINER_ID, "restart") == "no"
     return Node(
         host=host,
         answers=answer.known,
@@ -123,10 +150,12 @@ def _node(host: str, view: HostView) -> Node:
         problem=answer.problem or denied,
         status=_pairs(value, STATUS),
         variables=_pairs(value, VARIABLES),
-        present=view.present(CONTAINER_ID),
-        running=view.attribute(CONTAINER_ID, "running") is True,
+        present=present,
+        running=running is True,
         flagged=any(item.startswith(_FLAGS) for item in added),
-        data=not data.known or "grastate.dat" in names,
+        exited=once and running is False,
+        data=not data.known or any(name in names for name in _PERSISTED),
+        marked=volume.known and values.MARKER in volume.value["names"],
         recoverable="gvwstate.dat" in names,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from keybuzz.model.core.live import Live
-from tasks.galera.members import Node, log, nodes
+from tasks.galera.members import Node, cut_off, log, nodes
 
 RECOVER = "kbz recover galera"
 
@@ -40,6 +40,20 @@ def not_serving(live: Live, node: Node) -> str:
     state = node.status.get("wsrep_local_state_comment", "unknown")
     component = node.status.get("wsrep_cluster_status", "unknown")
     return f"{node.host} is {state}, its component is {component}"
+
+
+def exited(live: Live, host: str) -> str | None:
+    """Return why a container that Docker starts once can serve no more; None while it runs."""
+    node = nodes(live).get(host)
+    if node is None or not node.exited:
+        return None
+    said = log(live.hosts[host])
+    again = "; `kbz run galera` begins the first start again" if cut_off(live) else ""
+    return (
+        f"{host}: its container has ended and is not started again"
+        + (f" ({said})" if said else "")
+        + again
+    )
 
 
 def no_primary(live: Live) -> str | None:

@@ -13,7 +13,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values
-from tasks.galera.members import NO_HISTORY, nodes, unborn
+from tasks.galera.members import NO_HISTORY, cut_off, nodes, unborn
 from tasks.galera.rollout import bootstrap
 
 _RECOVERED = re.compile(r"([0-9a-f-]{36}):(-?[0-9]{1,19})")
@@ -40,6 +40,12 @@ def halt(live: Live) -> Stage | None:
             f"{', '.join(denied)} does not take the password of mariadb.env: it may serve",
             where="galera",
             hint="put the live password into mariadb.env",
+        )
+    if host := cut_off(live):
+        raise RefusedError(
+            f"a first start was cut off on {host}: there is nothing to recover",
+            where="galera",
+            hint="kbz run galera begins the first start again",
         )
     if unborn(live):
         raise RefusedError(
@@ -127,4 +133,4 @@ def choose(positions: tuple[Position, ...]) -> str:
 
 def start(live: Live, host: str) -> Stage:
     """Return the bootstrap of the chosen node; the rollout then brings the others and takes the flag away."""
-    return bootstrap(live, host, forced=True)
+    return bootstrap(live, host, values.recovering)

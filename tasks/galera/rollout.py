@@ -1,30 +1,41 @@
 """The next step for Galera, from its live state. Pure.
 
-A cluster is born once, on ground that all members prove to be virgin: the first node gets an ephemeral container with
-the bootstrap flag, the others join it one by one, and then it is replaced by a joiner like them. Later nothing here
-ever makes a cluster: what is stopped joins the Primary component, or forms it again with those that were in it
-(pc.recovery). Where neither can be, the run stops and names `kbz recover galera`.
+A cluster is born once, on ground that all members prove to be virgin: the first node is marked and gets an ephemeral
+container with the bootstrap flag, the others join it one by one, and then it is replaced by a joiner like them. The
+mark is removed when the node serves: while it is there, a first start was cut off, and is begun again over what it
+left. Later nothing here ever makes a cluster: what is stopped joins the Primary component, or forms it again with those
+that were in it (pc.recovery). Where neither can be, the run stops and names `kbz recover galera`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.mariadb import ANOTHER, MariadbData, MysqlDatabase, MysqlUser
+from keybuzz.model.host.files import File
+from keybuzz.model.services.mariadb import (
+    ANOTHER,
+    MariadbData,
+    MysqlDatabase,
+    MysqlNoUser,
+    MysqlUser,
+)
 from tasks.galera import values
-from tasks.galera.members import CONTAINER_ID, DATA_ID, nodes, unborn
-from tasks.galera.ready import RECOVER, no_primary, not_synced
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn
+from tasks.galera.ready import RECOVER, exited, no_primary, not_synced
 
-BIRTH_TIMEOUT = 300.0
-"""Seconds to make the data of a new cluster and to serve it."""
+BIRTH_TIMEOUT = 660.0
+"""Seconds to make the data of a new cluster and to serve it: the image's setup gives its own server 600."""
 JOIN_TIMEOUT = 1800.0
 """Seconds: a state transfer copies all data by rsync."""
 RETURN_TIMEOUT = 180.0
 """Seconds for members to find each other again, or to finish what they are at."""
-_INSIDE = (MysqlDatabase, MysqlUser)
+_INSIDE = (MysqlDatabase, MysqlUser, MysqlNoUser)
 
 
 def next_stage(live: Live) -> Stage | None:
@@ -33,11 +44,14 @@ def next_stage(live: Live) -> Stage | None:
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     containers = [change for change in ready if isinstance(change.resource, Container)]
     inside = [change for change in ready if isinstance(change.resource, _INSIDE)]
-    around = tuple(change for change in ready if change not in containers and change not in inside)
-    if around:
+    marked = [change for change in ready if change.identity == MARKER_ID]
+    apart = (*containers, *inside, *marked)
+    if around := tuple(change for change in ready if change not in apart):
         return Stage("prepare", around)
     if not any(node.primary for node in nodes(live).values()):
         return _without_primary(live, containers)
+    if marked:
+        return _first_start_ended(marked[0])
     if starting := [change for change in containers if not change.disrupts]:
         return _join(live, starting[0])
     if containers:
@@ -47,18 +61,28 @@ def next_stage(live: Live) -> Stage | None:
     return Stage("database and users", tuple(inside)) if inside else None
 
 
-def bootstrap(live: Live, host: str, *, forced: bool) -> Stage:
-    """Return the ephemeral step that makes a Primary component of one node."""
+def bootstrap(live: Live, host: str, container: Callable[[Container], Container]) -> Stage:
+    """Return the ephemeral step that makes a Primary component of one node, with what `container` makes of its own."""
     resource = next(r for r in live.hosts[host].resources if isinstance(r, Container))
-    return Stage(
-        f"bootstrap {host}",
-        (_with_flag(live, host, values.bootstrapping(resource, forced=forced)),),
-        after=Gate(
-            f"{host} is a Primary component, Synced",
-            lambda now: not_synced(now, [host]),
-            BIRTH_TIMEOUT,
-        ),
+    changes = (_with_flag(live, host, container(resource)),)
+    return Stage(f"bootstrap {host}", changes, after=_born(host))
+
+
+def _born(host: str) -> Gate:
+    return Gate(
+        f"{host} is a Primary component, Synced",
+        lambda now: not_synced(now, [host]),
+        BIRTH_TIMEOUT,
+        hopeless=lambda now: exited(now, host),
     )
+
+
+def _first_start_ended(change: Change) -> Stage:
+    """Take the mark away from a node that serves: its data is the cluster's from now on."""
+    serves = Gate(
+        f"{change.host} serves", lambda now: not_synced(now, [change.host]), RETURN_TIMEOUT
+    )
+    return Stage("the first start has ended", (change,), before=serves)
 
 
 def _with_flag(live: Live, host: str, resource: Container) -> Change:
@@ -93,9 +117,9 @@ def _refuse_foreign(live: Live) -> None:
     for host, node in found.items():
         if node.denied and host in live.selected:
             raise RefusedError(
-                f"MariaDB does not take the password of mariadb.env: {node.denied}",
+                f"MariaDB serves, and does not let kbz in: {node.denied}",
                 where=host,
-                hint="adopt it: put the live password into mariadb.env; nothing was written",
+                hint=_way_in(node.denied),
             )
     primaries = [node for node in found.values() if node.primary]
     if len({node.uuid for node in primaries}) > 1 or (
@@ -106,6 +130,19 @@ def _refuse_foreign(live: Live) -> None:
             where="galera",
             hint="stop writing; the owner decides whose data stays. kbz changes nothing here",
         )
+
+
+def _way_in(denied: str) -> str:
+    """Return what an operator can do about a node that serves others and refuses us."""
+    if "not allowed to connect" in denied:
+        return "no account of the administrator is for this host: create one on the node, as the server's log says"
+    if "is blocked" in denied:
+        return f"docker exec {values.CONTAINER} mysqladmin flush-hosts, as its administrator; nothing was written"
+    if "Too many connections" in denied:
+        return (
+            "wait until sessions have ended, or raise galera.max_connections; nothing was written"
+        )
+    return "adopt it: put the live password into mariadb.env; nothing was written"
 
 
 def _has_two(live: Live, change: Change) -> bool:
@@ -161,7 +198,7 @@ def _birth(live: Live) -> Stage | None:
     if not live.selected:
         return None
     found = nodes(live)
-    first = live.members[0].name
+    first = cut_off(live) or live.members[0].name
     if left := sorted(found.keys() - live.selected):
         raise RefusedError(
             f"a first start needs all members, and --limit leaves out {', '.join(left)}",
@@ -176,13 +213,17 @@ def _birth(live: Live) -> Stage | None:
                 hint=f"remove it by hand ({proposed('docker', 'rm', '-f', values.CONTAINER)}); then run again",
             )
     if found[first].running:
-        gate = Gate(
-            f"{first} is a Primary component, Synced",
-            lambda now: not_synced(now, [first]),
-            BIRTH_TIMEOUT,
-        )
-        return Stage("wait", (), after=gate)
-    return bootstrap(live, first, forced=False)
+        return Stage("wait", (), after=_born(first))
+    if not found[first].marked:
+        return Stage("mark the first start", (_mark(live, first),))
+    return bootstrap(live, first, values.first_start)
+
+
+def _mark(live: Live, host: str) -> Change:
+    """Return the mark in the volume, which says until the node serves that nothing was ever written there."""
+    mark = File(f"{values.VOLUME}/{values.MARKER}", Content.plain(values.MARKER_TEXT))
+    differences = (Difference("first start", None, "under way"),)
+    return Change(host, live.module, mark, Action.CREATE, differences)
 
 
 def _join(live: Live, change: Change) -> Stage:

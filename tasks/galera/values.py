@@ -39,10 +39,23 @@ STOP_TIMEOUT = 120
 """Seconds: after Docker's own ten the server is killed, and no longer knows its position."""
 BOOTSTRAP = "MARIADB_GALERA_CLUSTER_BOOTSTRAP"
 FORCE = "MARIADB_GALERA_FORCE_SAFETOBOOTSTRAP"
+EXTRA_FLAGS = "MARIADB_EXTRA_FLAGS"
+NEW_CLUSTER = "--wsrep-new-cluster"
+"""The image's own way to bootstrap is an empty cluster address, which the mounted my.cnf overrides (docs/images.md)."""
+FIRST_START = "KBZ_FIRST_START"
+"""Tells start.sh that half-made data in a marked volume may be made again."""
+MARKER = ".kbz-first-start"
+"""In the volume from before the first bootstrap until the node has served: what lies there was never written to."""
+MARKER_TEXT = (
+    "Managed by kbz (module galera): the first start of this cluster is under way, or was cut off. "
+    "`kbz run galera` goes on with it.\n"
+)
 CHARACTER_SET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 _LONGEST = 32
 """Characters of a password that the image takes."""
+_BREAKS = ("\\", '"', "\n")
+"""The image refuses a backslash, and puts passwords into SQL between double quotes."""
 
 Settings = tuple[tuple[str, str], ...]
 
@@ -130,13 +143,20 @@ def access(site: Site, server: Server) -> MysqlAccess:
 
 
 def password(site: Site, name: str) -> Secret:
-    """Return a password; InputError for one that the image would refuse or cut."""
+    """Return a password; InputError for one that the image would refuse or break."""
     found = site.secret(name)
-    if len(found.reveal()) > _LONGEST:
+    clear, where = found.reveal(), f"{site.settings.credentials}/mariadb.env"
+    if len(clear) > _LONGEST:
         raise InputError(
             f"{name} has more than {_LONGEST} characters, which the image does not take",
-            where=f"{site.settings.credentials}/mariadb.env",
+            where=where,
             hint="choose a shorter one",
+        )
+    if any(character in clear for character in _BREAKS):
+        raise InputError(
+            f"{name} has a backslash, a double quote or a line break, which the image does not take",
+            where=where,
+            hint="choose another one; letters and digits are always fine",
         )
     return found
 
@@ -151,6 +171,7 @@ def container(site: Site, server: Server) -> Container:
         environment=(
             ("MARIADB_ROOT_USER", ADMINISTRATOR),
             ("MARIADB_ROOT_PASSWORD", password(site, "MARIADB_ROOT_PASSWORD")),
+            ("MARIADB_SKIP_TEST_DB", "yes"),
             ("MARIADB_REPLICATION_USER", site.secret("MARIADB_MONITOR_USER").reveal()),
             ("MARIADB_REPLICATION_PASSWORD", password(site, "MARIADB_MONITOR_PASSWORD")),
             ("MARIADB_GALERA_MARIABACKUP_USER", site.secret("MARIADB_SST_USER").reveal()),
@@ -174,15 +195,19 @@ def container(site: Site, server: Server) -> Container:
     )
 
 
-def bootstrapping(steady: Container, *, forced: bool) -> Container:
-    """Return the same container with the bootstrap flag, which Docker never starts by itself.
+def first_start(steady: Container) -> Container:
+    """Return the container that makes a new cluster, which Docker never starts by itself."""
+    return _bootstrapping(steady, FIRST_START, FORCE)
 
-    `forced` also sets safe_to_bootstrap: for the one node that a recovery has chosen.
-    """
-    flags: tuple[tuple[str, str], ...] = ((BOOTSTRAP, "yes"),)
-    if forced:
-        flags = (*flags, (FORCE, "yes"))
-    return replace(steady, environment=(*steady.environment, *flags), restart="no")
+
+def recovering(steady: Container) -> Container:
+    """Return the container that makes a cluster of the data of one node, which a recovery has chosen."""
+    return _bootstrapping(steady, FORCE)
+
+
+def _bootstrapping(steady: Container, *purposes: str) -> Container:
+    told = ((BOOTSTRAP, "yes"), (EXTRA_FLAGS, NEW_CLUSTER), *((name, "yes") for name in purposes))
+    return replace(steady, environment=(*steady.environment, *told), restart="no")
 
 
 def _digest(text: str) -> str:

@@ -56,6 +56,7 @@ _MODULES = {
     "mariadb-data": "services.mariadb",
     "mysql-database": "services.mariadb",
     "mysql-user": "services.mariadb",
+    "mysql-no-user": "services.mariadb",
     "patroni-settings": "services.patroni",
     "patroni-leader": "services.patroni",
     "patroni-identity": "services.patroni",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import DeniedError, MysqlError, enter
+from keybuzz.agent.wire.mysql import DeniedError, MysqlError, ShutOutError, enter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
         with enter(query, query["timeout"]) as connection:
             for statement in query["statements"]:
                 rows[statement] = _one(connection, statement)
-    except DeniedError as error:
+    except (DeniedError, ShutOutError) as error:
         return {"denied": error.what, "rows": {}}
     return {"denied": "", "rows": rows}
 

@@ -23,6 +23,8 @@ LARGEST_ANSWER = 4 << 20
 """Bytes of one answer. Nothing that we ask for is longer."""
 NATIVE = "mysql_native_password"
 _DENIED = (1045, 1698)
+_SHUT_OUT = (1040, 1129, 1130)
+"""Too many connections, a host blocked after errors, and a host that no account is for."""
 _LONG_PASSWORD, _WITH_DATABASE, _PROTOCOL_41, _TRANSACTIONS = 0x1, 0x8, 0x200, 0x2000
 _SECURE, _PLUGIN = 0x8000, 0x80000
 _UTF8MB4 = 45
@@ -42,10 +44,15 @@ class DeniedError(MysqlError):
     """The server is there and does not let us in with this user and password."""
 
 
+class ShutOutError(MysqlError):
+    """The server is there and takes no connection of this host now, whatever the password."""
+
+
 class Connection:
     """One connection, logged in by mysql_native_password; a context manager that says goodbye.
 
-    DeniedError when the password is not the one; AgentError when nobody answers, or something else does.
+    DeniedError when the password is not the one, ShutOutError when no password would do; AgentError when nobody
+    answers, or something else does.
     """
 
     def __init__(
@@ -265,4 +272,6 @@ def _error(payload: bytes) -> MysqlError:
     errno = int.from_bytes(payload[1:3], "little")
     text = payload[3:].decode(errors="replace")
     what = text[6:] if text.startswith("#") else text
+    if errno in _SHUT_OUT:
+        return ShutOutError(errno, what)
     return DeniedError(errno, what) if errno in _DENIED else MysqlError(errno, what)

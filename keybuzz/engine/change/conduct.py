@@ -241,7 +241,8 @@ class Conductor:
         told = ""
         whole = True
         while True:
-            reason = _why_not(gate, self.view(snapshot).live(module, self.site))
+            live = self.view(snapshot).live(module, self.site)
+            reason = _why_not(gate, live)
             elapsed = time.monotonic() - started
             if reason is None and whole:
                 self.listen(events.GateHeld(gate.name, elapsed))
@@ -250,6 +251,12 @@ class Conductor:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
                 snapshot, whole = self._read(), True
                 continue
+            if (why := gate.hopeless(live)) is not None:
+                raise StepError(
+                    f"gate “{gate.name}” can hold no more: {why}",
+                    where=module.name,
+                    hint=f"the roll has stopped here; look at kbz health {module.name}",
+                )
             if elapsed > gate.timeout:
                 raise StepError(
                     f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",

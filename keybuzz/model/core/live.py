@@ -67,6 +67,8 @@ class Gate:
     """None when it holds, else why not yet."""
     timeout: float
     """Seconds."""
+    hopeless: Callable[[Live], str | None] = lambda live: None
+    """Why it can hold no more, whatever the time; None while it may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,31 @@ class MariadbData(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class MysqlNoUser(Resource):
+    """An account that must not be there, such as one that the image makes with a password which nothing rotates."""
+
+    kind: ClassVar[str] = "mysql-no-user"
+    access: MysqlAccess
+    user: str
+    host: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.user}@{self.host}"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"there": False}
+
+    def query(self) -> Json:
+        query = Resource.query(self)
+        return {**query, "access": self.access.order(), "user": self.user, "host": self.host}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
 class MysqlDatabase(Resource):
     """A database; created when it is absent, and never dropped."""
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from keybuzz.agent.readings import table as readings
 from keybuzz.agent.readings.mysql_reading import answer
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import Connection, DeniedError, MysqlError
+from keybuzz.agent.wire.mysql import Connection, DeniedError, MysqlError, ShutOutError
 from keybuzz.model.core.reading import MysqlQuery
 from keybuzz.model.core.secret import Secret
 from tests.flow.servers.mysql_server import FaultError, Rows, fake_mysql, fault, greeting, packet
@@ -25,6 +25,11 @@ from tests.flow.servers.mysql_server import FaultError, Rows, fake_mysql, fault,
 LOCAL = "127.0.0.1"
 PASSWORD = "PlantedNeedle-mysql-1234"
 USERS = {"root": PASSWORD}
+SHUT_OUT = [
+    (1040, "Too many connections"),
+    (1129, "Host '10.0.0.250' is blocked because of many connection errors"),
+    (1130, "Host '10.0.0.250' is not allowed to connect to this MariaDB server"),
+]
 
 
 @contextmanager
@@ -123,9 +128,17 @@ class TestClient:
 
     def test_an_error_in_place_of_the_greeting(self) -> None:
         with (
-            sending(fault(0, 1040, "Too many connections", "08004")) as port,
-            pytest.raises(MysqlError, match="Too many connections"),
+            sending(fault(0, 1053, "Server shutdown in progress", "08S01")) as port,
+            pytest.raises(MysqlError, match="Server shutdown") as error,
         ):
+            connect(port)
+        assert not isinstance(error.value, ShutOutError | DeniedError)
+
+    @pytest.mark.parametrize(("errno", "text"), SHUT_OUT)
+    def test_a_server_that_takes_no_connection_of_this_host_is_no_dead_server(
+        self, errno: int, text: str
+    ) -> None:
+        with sending(fault(0, errno, text)) as port, pytest.raises(ShutOutError, match=text[:8]):
             connect(port)
 
     @pytest.mark.parametrize(
@@ -253,6 +266,12 @@ class TestReading:
             port = server.port
         assert found == {"denied": "Access denied for user 'root'@'x'", "rows": {}}
         assert "nothing answers" in readings.ask(query(port, "SELECT 1"))["problem"]
+
+    @pytest.mark.parametrize(("errno", "text"), SHUT_OUT)
+    def test_it_serves_and_refuses_us(self, errno: int, text: str) -> None:
+        """It was taken for dead, so that a recovery would have stopped a node that serves."""
+        with sending(fault(0, errno, text)) as port:
+            assert answer(query(port, "SELECT 1")) == {"denied": text, "rows": {}}
 
     def test_without_statements_the_login_is_the_answer(self) -> None:
         with fake_mysql(one, USERS) as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,21 @@ def test_a_gate_that_never_holds_fails_with_its_last_reason(three: Fleet) -> Non
     assert f"{FIRST} has only app.conf, beginning" in report.error
     assert outcomes(report) == [Outcome.CHANGED, Outcome.SKIPPED, Outcome.SKIPPED]
     assert [three.text(host) for host in HOSTS] == ["new\n", None, None]
+
+
+def test_a_gate_that_can_hold_no_more_fails_at_once(three: Fleet) -> None:
+    module = gated(three, 600).module()
+
+    def next_stage(live: Live) -> Stage | None:
+        stage = module.next_stage(live)
+        if stage is None or stage.after is None:
+            return stage
+        return replace(stage, after=replace(stage.after, hopeless=lambda live: "it has ended"))
+
+    report = three.run(replace(module, next_stage=next_stage))
+    assert report.exit_code == ExitCode.FAILED
+    assert f"“{FIRST} is ready” can hold no more: it has ended" in report.error
+    assert three.heard.of(events.GateWaiting) == []
 
 
 def test_the_first_red_stage_stops_the_roll(three: Fleet) -> None:

@@ -15,9 +15,9 @@ from keybuzz.agent.kinds.services import mariadb as kind
 from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.readings.galera import position
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import DeniedError
+from keybuzz.agent.wire.mysql import DeniedError, ShutOutError
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.mariadb import MysqlAccess, MysqlDatabase, MysqlUser
+from keybuzz.model.services.mariadb import MysqlAccess, MysqlDatabase, MysqlNoUser, MysqlUser
 from tests.flow.servers.mysql_server import FakeMysql, Rows, fake_mysql
 
 LOCAL = "127.0.0.1"
@@ -159,6 +159,42 @@ class TestUsers:
             account.server = server
             kind.write_mysql_user(user(server.port), NOWHERE)
         assert [line for line in server.said if ";" in line] == []
+
+
+class TestAccountsOfTheImage:
+    def order(self, port: int) -> dict[str, Any]:
+        access = MysqlAccess(LOCAL, "root", Secret("R", ROOT), port)
+        return MysqlNoUser(access, "kb_monitor", "localhost").order()
+
+    def test_it_is_read_by_name_and_host_and_dropped(self) -> None:
+        there: Rows = [("1",)]
+        with fake_mysql(lambda statement: there, {"root": ROOT}) as server:
+            found = kind.read_mysql_no_user(self.order(server.port), NOWHERE)
+            assert found == {"present": True, "attributes": {"there": True}}
+            kind.write_mysql_no_user(self.order(server.port), NOWHERE)
+            there.clear()
+            found = kind.read_mysql_no_user(self.order(server.port), NOWHERE)
+            assert found["attributes"] == {"there": False}
+        assert server.said[0].endswith("WHERE User = 'kb_monitor' AND Host = 'localhost'")
+        assert server.said[1] == "DROP USER IF EXISTS 'kb_monitor'@'localhost'"
+
+    def test_a_server_that_shuts_us_out_is_no_wrong_password(self) -> None:
+        """A password would be set again for an application that has the right one."""
+
+        def full(statement: str) -> Rows | None:
+            return Account().answer(statement)
+
+        with (
+            fake_mysql(full, {"root": ROOT, "erp": PASSWORD}) as server,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(kind, "Connection", _crowded)
+            with pytest.raises(ShutOutError):
+                kind.read_mysql_user(user(server.port), NOWHERE)
+
+
+def _crowded(*place: object) -> None:
+    raise ShutOutError(1040, "Too many connections")
 
 
 class TestDatabases:

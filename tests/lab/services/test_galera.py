@@ -5,6 +5,7 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -46,10 +47,50 @@ def changed(done: Done) -> set[tuple[str, str]]:
     return {(item["host"], item["resource"]) for item in done.json()["plan"]["changes"]}
 
 
+def quoted(script: str) -> str:
+    """Return a script that can stand between single quotes of a shell."""
+    return script.replace("'", "'\\''")
+
+
 def whole(ledger: GaleraLedger) -> bool:
     """Say whether all three serve as one cluster."""
     states = {ledger.status(host, "wsrep_local_state_comment") for host in HOSTS}
     return states == {"Synced"} and ledger.status("maria-01", "wsrep_cluster_size") == "3"
+
+
+RUNS = "docker inspect -f '{{.State.Running}}' mariadb 2>/dev/null | grep -q true"
+SAID = "docker logs --since $(docker inspect -f '{{.State.StartedAt}}' mariadb) mariadb 2>&1"
+CUTS = {
+    "while system tables are made": f"test -d {DATA}/mysql",
+    "while users are made": f"{SAID} | grep -q 'in background'",
+    "after the setup": f"test -e {DATA}/../.bootstrap/done",
+}
+"""Moments of a first start, in their order: within the image's own setup, and behind it."""
+
+
+class TestFirstStartCutOff:
+    @pytest.mark.parametrize("moment", CUTS.values(), ids=CUTS)
+    def test_a_killed_first_start_fails_its_gate_at_once_and_names_the_way_out(
+        self, kbz: Kbz, moment: str
+    ) -> None:
+        with subprocess.Popen(
+            kbz.argv(*RUN), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as run:
+            cut = f"until {RUNS} && {moment}; do sleep 0.02; done; docker kill mariadb"
+            kbz.on("maria-01", f"timeout 300 sh -c '{quoted(cut)}'")
+            stdout, _ = run.communicate(timeout=600)
+        assert run.returncode == 1
+        error = json.loads(stdout)["error"]
+        assert "can hold no more" in error
+        assert "`kbz run galera` begins the first start again" in error
+        volume = kbz.on("maria-01", f"ls -A {DATA}/..").split()
+        assert {".kbz-first-start", "data"} <= set(volume)
+
+    def test_recover_and_health_know_what_it_is(self, kbz: Kbz) -> None:
+        refused = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (refused.code, "first start was cut off" in refused.stderr) == (3, True)
+        found = kbz("health", "galera", "--limit", "galera").stdout
+        assert "maria-01: a first start was cut off here" in found
 
 
 class TestFirstInstall:
@@ -75,6 +116,7 @@ class TestFirstInstall:
         assert left.strip() == "no"
         document = kbz.good(*RUN).json()
         assert "bootstrap maria-01" not in str(document)
+        assert ".kbz-first-start" not in kbz.on("maria-01", f"ls -A {DATA}/..")
         uuids = {ledger.status(host, "wsrep_cluster_state_uuid") for host in HOSTS}
         assert len(uuids) == 1
         assert whole(ledger)
@@ -86,6 +128,18 @@ class TestFirstInstall:
             assert '"Name": "unless-stopped"' in shown
             assert '"StopTimeout": 120' in shown
             assert kbz.on(host, f"stat -c %u {DATA}").strip() == "1001"
+
+    def test_only_described_accounts_and_databases_are_there(self, ledger: GaleraLedger) -> None:
+        """The image makes two accounts @localhost and the database test by itself (docs/images.md)."""
+        for host in HOSTS:
+            rows = ledger.ask(host, "SELECT User, Host FROM mysql.global_priv")
+            assert {tuple(row) for row in rows} == {
+                ("root", "%"),
+                ("erpnext", "%"),
+                ("kb_monitor", "%"),
+                ("mariadb.sys", "localhost"),
+            }
+            assert "test" not in str(ledger.ask(host, "SHOW DATABASES"))
 
     def test_health_and_topology_tell_the_cluster(self, kbz: Kbz) -> None:
         document = kbz.good("health", "galera", "--limit", "galera", "--format", "json").json()
@@ -131,7 +185,7 @@ class TestFirstInstall:
                 "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; docker logs mariadb 2>&1; "
                 f"cat {CONF}; grep -r CREATE {DATA}/*.err 2>/dev/null || true",
             )
-            assert "mariadbd" in seen
+            assert "/opt/bitnami/mariadb/sbin/mysqld" in seen
             assert [secret for secret in secrets if secret in seen] == []
 
 

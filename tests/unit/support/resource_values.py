@@ -45,7 +45,13 @@ from keybuzz.model.services.k3s import (
     K3sSnapshot,
     K3sStart,
 )
-from keybuzz.model.services.mariadb import MariadbData, MysqlAccess, MysqlDatabase, MysqlUser
+from keybuzz.model.services.mariadb import (
+    MariadbData,
+    MysqlAccess,
+    MysqlDatabase,
+    MysqlNoUser,
+    MysqlUser,
+)
 from keybuzz.model.services.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive
 from keybuzz.model.services.postgres import (
     Database,
@@ -167,6 +173,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "mariadb-data": st.builds(MariadbData, _paths, st.just("10.11")),
     "mysql-database": st.builds(MysqlDatabase, _mysql, _words, _words, _words),
     "mysql-user": st.builds(MysqlUser, _mysql, _words, _secrets, _pairs),
+    "mysql-no-user": st.builds(MysqlNoUser, _mysql, _words, _words),
     "postgres-role": st.builds(Role, _access, _words, _secrets, st.booleans(), st.booleans()),
     "postgres-database": st.builds(Database, _access, _words, _words),
     "postgres-extension": st.builds(Extension, _access, _words, _words),

@@ -128,8 +128,23 @@ def write_mysql_user(order: Query, context: Context) -> None:
         )
 
 
-def _exists(server: Connection, user: str) -> bool:
-    statement = f"SELECT 1 FROM mysql.global_priv WHERE User = {literal(user)} AND Host = '%'"
+def read_mysql_no_user(query: Query, context: Context) -> State:
+    """Return whether the account is there, by its name and host."""
+    with _open(query) as server:
+        there = _exists(server, query["user"], query["host"])
+    return {"present": True, "attributes": {"there": there}}
+
+
+def write_mysql_no_user(order: Query, context: Context) -> None:
+    """Drop the account; sessions that it has go on until they end."""
+    with _open(order) as server:
+        server.query(f"DROP USER IF EXISTS {literal(order['user'])}@{literal(order['host'])}")
+
+
+def _exists(server: Connection, user: str, host: str = "%") -> bool:
+    statement = (
+        f"SELECT 1 FROM mysql.global_priv WHERE User = {literal(user)} AND Host = {literal(host)}"
+    )
     return bool(server.query(statement))
 
 

@@ -20,17 +20,24 @@ from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Container, StoppedContainer
+from keybuzz.model.host.files import File
 from keybuzz.model.services.mariadb import MysqlUser
 from keybuzz.site.site import Site
 from tasks.galera import MODULE, values
 from tasks.galera.desired import STATUS, VARIABLES
-from tasks.galera.members import CONTAINER_ID, DATA_ID
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID
 from tasks.galera.rotation import LOGIN
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
 
 HOSTS = ("maria-1", "maria-2", "maria-3")
-INSIDE = ("mysql-database:erpnext", "mysql-user:erpnext", "mysql-user:kb_monitor")
+INSIDE = (
+    "mysql-database:erpnext",
+    "mysql-user:erpnext",
+    "mysql-user:kb_monitor",
+    "mysql-no-user:kb_monitor@localhost",
+    "mysql-no-user:kb_sst@localhost",
+)
 HISTORY = "11111111-2222-11f1-94c9-5a6ffdb6ac67"
 FLAG = f"{values.BOOTSTRAP}=(not described)"
 
@@ -69,6 +76,12 @@ class Node:
     denied: str = ""
     volume: tuple[str, ...] = ()
     """What lies in its volume beside a database."""
+    half: bool = False
+    """The image's setup was cut off: system tables, no users, and it served nobody."""
+
+    @property
+    def marked(self) -> bool:
+        return self.states[MARKER_ID].attributes.get("there") is True
 
     @property
     def running(self) -> bool:
@@ -174,6 +187,7 @@ class World:
         most = max(other.number for other in self.nodes.values())
         assert node.number == most, f"{host} is bootstrapped with {node.number}, others have {most}"
         self.births += 1
+        node.half = False
         node.history, node.number = node.history or HISTORY, max(node.number, 0)
         node.primary = True
 
@@ -218,6 +232,12 @@ class World:
             assert not self.serving(), "a serving member is stopped"
             self.stop(change.host)
             return
+        if isinstance(change.resource, File) and change.resource.path.endswith(values.MARKER):
+            assert not self.serving()
+            node.states[MARKER_ID] = State(MARKER_ID, True, {"there": True})
+            return
+        if change.identity == MARKER_ID:
+            assert node.primary, "the mark goes before the node serves"
         if change.disrupts:
             self.stop(change.host)
             assert self.serving(), f"replacing {change.host} ended the cluster"
@@ -231,7 +251,15 @@ class World:
         steady = dict(container.wanted(site().digest_key))
         names = {name for name, _ in container.environment}
         if values.BOOTSTRAP in names:
-            assert node.history == "" or values.FORCE in names, "a bootstrap over data"
+            told = dict(container.environment)
+            assert told[values.EXTRA_FLAGS] == values.NEW_CLUSTER
+            if values.FIRST_START in names:
+                assert node.marked, "a first start that is not marked"
+                others = [n for other, n in self.nodes.items() if other != host]
+                assert not any(n.history or n.half for n in others), "a first start beside data"
+            else:
+                assert node.history, "a recovery of nothing"
+                assert not node.half
             steady["environment"] = (FLAG,)
         node.states[CONTAINER_ID] = replace(old, present=True, attributes=steady)
         if values.BOOTSTRAP in names:
@@ -252,8 +280,9 @@ class World:
 
     def _answers(self, host: str) -> dict[str, Answer]:
         node = self.nodes[host]
-        names = [*node.volume, *(["data"] if node.history else [])]
-        inside = ["grastate.dat", "mysql"] if node.history else []
+        names = [*node.volume, *(["data"] if node.history or node.half else [])]
+        names += [values.MARKER] if node.marked else []
+        inside = ["grastate.dat", "mysql"] if node.history else ["mysql"] if node.half else []
         inside += ["gvwstate.dat"] if node.view is not None else []
         lets_in = all(found["logs_in"] for found in self.passwords.values())
         return {
@@ -297,7 +326,7 @@ def _states(host: str, present: bool) -> dict[str, State]:
         identity = resource.identity
         wanted = dict(resource.wanted(site().digest_key))
         # Nothing contradicts a format where there is no data.
-        kept = present or identity in (DATA_ID, *INSIDE)
+        kept = present or identity in (DATA_ID, MARKER_ID, *INSIDE)
         found[identity] = State(identity, kept, wanted if kept else {})
     return found
 

@@ -117,12 +117,14 @@ class TestContainer:
     def test_the_steady_container_can_never_make_a_cluster(self) -> None:
         for container in self.containers().values():
             names = {name for name, _ in container.environment}
-            assert not names & {values.BOOTSTRAP, values.FORCE}
+            assert not names & {values.BOOTSTRAP, values.FORCE, values.EXTRA_FLAGS}
             assert container.restart == "unless-stopped"
-            flagged = values.bootstrapping(container, forced=False)
-            assert dict(flagged.environment)[values.BOOTSTRAP] == "yes"
-            assert values.FORCE not in dict(flagged.environment)
-            assert flagged.restart == "no"
+            for flagged in (values.first_start(container), values.recovering(container)):
+                assert dict(flagged.environment)[values.BOOTSTRAP] == "yes"
+                # B2: the image's own way to bootstrap loses against the mounted wsrep_cluster_address.
+                assert dict(flagged.environment)[values.EXTRA_FLAGS] == "--wsrep-new-cluster"
+                assert flagged.restart == "no"
+            assert values.FIRST_START not in dict(values.recovering(container).environment)
 
     def test_it_is_the_frozen_image_with_bitnamis_paths_user_and_patience(self) -> None:
         site = memory_site()

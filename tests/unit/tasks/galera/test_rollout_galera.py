@@ -8,9 +8,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.reading import Answer
-from tasks.galera import MODULE
-from tasks.galera.members import CONTAINER_ID, DATA_ID, unborn, up, virgin, writer
+from tasks.galera import MODULE, recovery, values
+from tasks.galera.checks import checks
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, unborn, up, virgin, writer
+from tasks.galera.rollout import bootstrap
 from tests.unit.tasks.galera.galera_world import FLAG, HISTORY, HOSTS, INSIDE, World, roll
 from tests.unit.tasks.patroni.cluster_world import damaged
 
@@ -18,7 +21,9 @@ CONF = "file:/opt/keybuzz/mariadb/conf/my.cnf"
 RARELY = settings(max_examples=80, phases=(Phase.explicit, Phase.generate))
 BIRTH = [
     "prepare",
+    "mark the first start",
     "bootstrap maria-1",
+    "the first start has ended",
     "join maria-2",
     "join maria-3",
     "replace mariadb on maria-1",
@@ -40,6 +45,13 @@ def wipe(world: World, host: str) -> None:
     world.crash(host)
     node = World.empty().nodes[host]
     world.nodes[host] = node
+
+
+def exited(world: World, host: str) -> None:
+    """Let a bootstrap container end: Docker does not start it again."""
+    hurt(world, CONTAINER_ID, host, running=False, restart="no", environment=(FLAG,))
+    node = world.nodes[host]
+    node.states[CONTAINER_ID] = replace(node.states[CONTAINER_ID], present=True)
 
 
 class TestBirth:
@@ -69,23 +81,25 @@ class TestBirth:
         assert names(world) == BIRTH
         assert world.births == 1
 
-    @pytest.mark.parametrize("after", range(2, len(BIRTH)))
+    @pytest.mark.parametrize("after", range(3, len(BIRTH)))
     def test_it_also_goes_on_after_every_server_of_it_was_killed(self, after: int) -> None:
         """Docker starts nobody with the flag: the members that remember each other begin again by themselves."""
         world = World.empty()
         roll(world, stages=after)
         world.crash(*HOSTS)
         assert roll(world).word == "done"
-        assert world.births == 1
+        # While it is marked, it is bootstrapped again over what it has made: with the same history.
+        assert world.births == (2 if after == 3 else 1)
+        assert {node.history for node in world.nodes.values()} == {HISTORY}
 
     def test_a_bootstrap_that_died_before_there_was_data_is_begun_again(self) -> None:
         world = World.empty()
-        roll(world, stages=2)
+        roll(world, stages=3)
         world.crash("maria-1")
         node = world.nodes["maria-1"]
         node.history, node.number, node.view, world.births = "", -1, None, 0
         assert unborn(world.live())
-        assert not virgin(world.live())
+        assert virgin(world.live())
         assert roll(world).word == "done"
         assert world.births == 1
 
@@ -129,6 +143,78 @@ class TestBirth:
         live = replace(live, hosts={**live.hosts, "maria-2": seen})
         assert not unborn(live)
         assert not virgin(live)
+
+
+class TestFirstStartCutOff:
+    """The image's own setup is killed: system tables and no users, which it would take for persisted data."""
+
+    def world(self, *, half: bool) -> World:
+        world = World.empty()
+        roll(world, stages=2)
+        assert world.nodes["maria-1"].marked
+        world.nodes["maria-1"].half = half
+        exited(world, "maria-1")
+        return world
+
+    @pytest.mark.parametrize("half", [True, False])
+    def test_the_same_command_begins_it_again(self, half: bool) -> None:
+        world = self.world(half=half)
+        assert virgin(world.live()), "the freeze lets it pass, also on another controller"
+        assert roll(world).word == "done"
+        assert names(world) == BIRTH
+        assert (world.births, world.nodes["maria-1"].marked) == (1, False)
+
+    def test_a_setup_that_is_still_at_it_is_waited_for(self) -> None:
+        world = World.empty()
+        roll(world, stages=3)
+        node = world.nodes["maria-1"]
+        node.primary, node.history, node.number, node.half = False, "", -1, True
+        stage = MODULE.next_stage(world.live())
+        assert stage is not None
+        assert (stage.name, stage.changes) == ("wait", ())
+        assert stage.after is not None
+        assert stage.after.hopeless(world.live()) is None
+
+    def test_a_container_that_ended_for_good_fails_the_gate_at_once(self) -> None:
+        world = self.world(half=True)
+        stage = bootstrap(world.live(), "maria-1", values.first_start)
+        assert stage.after is not None
+        why = stage.after.hopeless(world.live())
+        assert why is not None
+        assert "has ended and is not started again (7 restarts; last words)" in why
+        assert "begins the first start again" in why
+
+    def test_half_made_data_without_the_mark_is_never_touched(self) -> None:
+        world = World.empty()
+        world.nodes["maria-1"].half = True
+        assert not virgin(world.live())
+        assert not unborn(world.live())
+        end = roll(world)
+        assert (end.word, world.births) == ("refused", 0)
+
+    def test_a_mark_beside_data_on_another_node_begins_nothing(self) -> None:
+        world = self.world(half=True)
+        world.nodes["maria-2"].history, world.nodes["maria-2"].number = HISTORY, 5
+        assert not virgin(world.live())
+        end = roll(world)
+        assert (end.word, world.births) == ("refused", 0)
+
+    def test_recover_and_health_say_what_it_is(self) -> None:
+        live = self.world(half=True).live()
+        with pytest.raises(RefusedError, match="first start was cut off on maria-1"):
+            recovery.halt(live)
+        [found] = [f for f in checks(live) if f.check == "galera.cluster.one"]
+        assert "first start was cut off on maria-1" in found.message
+        assert "kbz run galera" in found.hint
+
+    def test_the_mark_stays_until_the_node_serves(self) -> None:
+        world = self.world(half=False)
+        world.nodes["maria-1"].denied = ""
+        live = world.live()
+        assert MARKER_ID in {change.identity for change in live.changes()}
+        stage = MODULE.next_stage(live)
+        assert stage is not None
+        assert MARKER_ID not in {change.identity for change in stage.changes}
 
 
 class TestLife:
