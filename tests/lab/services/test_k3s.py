@@ -90,6 +90,14 @@ class TestFirstInstall:
         kbz.good("drift", "k3s", "--limit", "k3s")
         assert starts(kbz) == before
 
+    def test_the_stand_in_opens_the_loopback_ports_of_the_real_program(self, kbz: Kbz) -> None:
+        """And `kbz drift` above had no word about them."""
+        opened = {2381, 2382, 10245, 10246, 10247}
+        shown = kbz.on("k8s-master-01", "ss -Hltn src 127.0.0.1 | awk '{print $4}'")
+        assert opened <= {int(line.rpartition(":")[2]) for line in shown.split()}
+        shown = kbz.on("k8s-worker-01", "ss -Hltn src 127.0.0.1 | awk '{print $4}'")
+        assert opened - {2381, 2382} <= {int(line.rpartition(":")[2]) for line in shown.split()}
+
     def test_nothing_steady_can_make_a_cluster(self, kbz: Kbz) -> None:
         shown = everywhere(
             kbz, f"stat -c %a {CONFIG}; cat {CONFIG}; systemctl cat 'k3s*.service'; ls /run"

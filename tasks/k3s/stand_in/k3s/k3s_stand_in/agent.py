@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import k3s_stand_in.pki as pki
 from k3s_stand_in import STATE
 from k3s_stand_in.config import FatalError, Value, one, say
+from k3s_stand_in.loopback import AGENT, listen
 from k3s_stand_in.network import Network
 from k3s_stand_in.pods import Pods
 from k3s_stand_in.web import Client, UnreachableError, notify
@@ -154,23 +153,9 @@ class Agent:
         return self._pods.sync(answer["pods"], self._cidr)
 
     def _listen(self) -> None:
-        """The kubelet's ports: health on the host itself, and 10250 for everybody."""
-        for address, port in (("127.0.0.1", 10248), ("0.0.0.0", 10250)):
-            server = ThreadingHTTPServer((address, port), _Kubelet, bind_and_activate=False)
-            server.allow_reuse_address = True
-            server.server_bind()
-            server.server_activate()
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-
-
-class _Kubelet(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """The kubelet's ports: what is for the host itself, and 10250 for every node."""
+        listen(AGENT)
+        listen((10250,), "0.0.0.0")
 
 
 def split(server: str) -> tuple[str, int]:

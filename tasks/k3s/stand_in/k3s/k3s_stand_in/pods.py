@@ -15,6 +15,7 @@ from typing import Any
 
 from k3s_stand_in import STATE
 from k3s_stand_in.config import FatalError, say
+from k3s_stand_in.loopback import INGRESS, INGRESS_HEALTH, listen
 from k3s_stand_in.network import Network
 
 FOLDER = f"{STATE}/agent/containerd"
@@ -122,6 +123,8 @@ def pause(ports: str) -> None:
         server.server_bind()
         server.server_activate()
         servers.append(server)
+    if str(INGRESS_HEALTH) in ports.split(","):
+        listen(INGRESS)
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.pause()

@@ -15,6 +15,7 @@ from k3s_stand_in.api import Api, now, put, status
 from k3s_stand_in.builtin import new_cluster
 from k3s_stand_in.config import FatalError, Value, argument, many, one, say
 from k3s_stand_in.controllers import Controllers, set_condition
+from k3s_stand_in.loopback import SERVER, listen
 from k3s_stand_in.store import NoQuorumError, Store
 from k3s_stand_in.web import Answer, Client, HttpsServer, Request, UnreachableError, notify
 
@@ -53,6 +54,7 @@ class Server:
         self._write_kubeconfig()
         for port in (API_PORT, PEER_PORT):
             HttpsServer("0.0.0.0", port, pki.serving_context(), self.answer).start()
+        listen(SERVER)
         self.store.start()
         threading.Thread(target=self.controllers.run, daemon=True).start()
         if not self.store.initialised():
