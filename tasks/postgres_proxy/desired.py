@@ -101,7 +101,10 @@ def _pgbouncer(site: Site, server: Server) -> tuple[Resource, ...]:
             binds=(Bind(folder, _IN_PGBOUNCER, read_only=True),),
             hostname=server.name,
             user=f"{uid}:{uid}",
-            stop_timeout=15,
+            # On TERM it waits until every client has left, which a pool of an application never does (docs/images.md).
+            # On INT it takes no new clients, lets running transactions end, and leaves.
+            stop_signal="SIGINT",
+            stop_timeout=60,
         ),
     )
 

@@ -47,8 +47,9 @@ STAND_INS = (
     StandIn(
         "edoburu/pgbouncer:v1.23.1-p3",
         "pgbouncer",
-        "Debian 12 pgbouncer 1.18 (no max_prepared_statements; pgbouncer.ini must be mounted)",
+        "Debian 13 pgbouncer 1.24 (not musl)",
         ("haproxy",),
+        IMAGE_13,
     ),
     StandIn("redis:7.2.5-alpine", "redis", "Debian 12 redis 7.0.15 (no musl)", ("redis",)),
     StandIn(
@@ -62,7 +63,7 @@ STAND_INS = (
     StandIn(
         "bitnamilegacy/mariadb-galera:10.11.6",
         "mariadb-galera",
-        "Debian 12 mariadb-server 10.11 + galera-4, with an entry point of our own (no mariabackup)",
+        "Debian 12 mariadb-server 10.11 + galera-4, with entry scripts of our own (no mariabackup)",
         ("galera",),
     ),
     StandIn(
