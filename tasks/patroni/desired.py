@@ -77,6 +77,7 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
             ),
             hostname=server.name,
             user="postgres",
+            shared_memory=values.SHARED_MEMORY,
         ),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from keybuzz.model.host.docker import content_tag
 from keybuzz.site.module import ImageBuild
 from keybuzz.site.site import Site
+from tasks.patroni.parameters import PGVECTOR
 
 _FOLDER = Path(__file__).parent / "image"
 
@@ -18,8 +19,8 @@ def _context() -> dict[str, bytes]:
 
 
 def build(site: Site) -> ImageBuild:
-    """Return the build; its tag changes with the Dockerfile, the requirements or the base."""
+    """Return the build; its tag changes with the Dockerfile, the requirements, pgvector's version or the base."""
     context = _context()
-    arguments = {"BASE": site.image("postgres")}
+    arguments = {"BASE": site.image("postgres"), "PGVECTOR": PGVECTOR.of(site)}
     tag = content_tag(context, arguments)
     return ImageBuild(f"{site.image('patroni')}-{tag}", context, arguments)

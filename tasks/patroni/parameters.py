@@ -36,7 +36,12 @@ NETWORK = Parameter(
     Text(r"[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}", "an IPv4 network, such as 10.0.0.0/16"),
     "The private network: its hosts may reach each other.",
 )
-PARAMETERS = (NETWORK, MAX_CONNECTIONS, PRELOAD, *SIZES)
+PGVECTOR = Parameter(
+    "patroni.pgvector",
+    Text(r"[0-9][0-9A-Za-z.+~-]*", "a version of the package, such as 0.8.2-1.pgdg12+1"),
+    "Version of PostgreSQL's package of pgvector that the Patroni image is built with.",
+)
+PARAMETERS = (NETWORK, MAX_CONNECTIONS, PRELOAD, PGVECTOR, *SIZES)
 _BY_NAME = {parameter.name: parameter for parameter in SIZES}
 
 

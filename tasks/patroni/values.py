@@ -25,6 +25,8 @@ RETRY_TIMEOUT = 10
 """Since Patroni 3.2 loop_wait + 2 * retry_timeout must not exceed ttl (contradiction 25)."""
 MAXIMUM_LAG = 1048576
 """Bytes that a replica may be behind and still be promoted."""
+SHARED_MEMORY = 1 << 30
+"""Bytes of /dev/shm at most: parallel workers share data there, and Docker's own 64 MiB are full with one join."""
 
 _SHARED = (
     ("max_connections", "{patroni.max_connections}"),
