@@ -21,6 +21,7 @@ from keybuzz.cli.main import VERBS, cli
 from keybuzz.cli.support.forms import outputs_page
 from keybuzz.report.exit_codes import CODES, NAGIOS
 from keybuzz.report.runbooks import Section, read_runbooks
+from scripts import images_page
 
 _NOTE = "<!-- Written by scripts/docs from the code. Do not edit: run it. -->"
 
@@ -47,6 +48,7 @@ def main() -> None:
         _write(path, before.rstrip() + "\n\n" + text)
     for name, text in pages().items():
         _write(DOCS / "reference" / name, text)
+    _write(DOCS / "images.md", images_page.page())
     _write(DOCS / "health.md", _with_check_table((DOCS / "health.md").read_text(encoding="utf-8")))
 
 
