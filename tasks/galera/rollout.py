@@ -137,7 +137,8 @@ def _way_in(denied: str) -> str:
     if "not allowed to connect" in denied:
         return "no account of the administrator is for this host: create one on the node, as the server's log says"
     if "is blocked" in denied:
-        return f"docker exec {values.CONTAINER} mysqladmin flush-hosts, as its administrator; nothing was written"
+        flush = proposed("docker", "exec", values.CONTAINER, "mysqladmin", "flush-hosts")
+        return f"{flush}, as its administrator; nothing was written"
     if "Too many connections" in denied:
         return (
             "wait until sessions have ended, or raise galera.max_connections; nothing was written"

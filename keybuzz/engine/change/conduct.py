@@ -252,17 +252,10 @@ class Conductor:
                 snapshot, whole = self._read(), True
                 continue
             if (why := gate.hopeless(live)) is not None:
-                raise StepError(
-                    f"gate “{gate.name}” can hold no more: {why}",
-                    where=module.name,
-                    hint=f"the roll has stopped here; look at kbz health {module.name}",
-                )
+                raise _red(module, f"gate “{gate.name}” can hold no more: {why}")
             if elapsed > gate.timeout:
-                raise StepError(
-                    f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}",
-                    where=module.name,
-                    hint=f"the roll has stopped here; look at {proposed('kbz', 'health', module.name)}",
-                )
+                what = f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}"
+                raise _red(module, what)
             if reason != told:
                 self.listen(events.GateWaiting(gate.name, reason))
                 told = reason
@@ -307,6 +300,11 @@ class Conductor:
             raise StoppedError(
                 "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
             )
+
+
+def _red(module: Module, what: str) -> StepError:
+    hint = f"the roll has stopped here; look at {proposed('kbz', 'health', module.name)}"
+    return StepError(what, where=module.name, hint=hint)
 
 
 def _why_not(gate: Gate, live: Live) -> str | None:
