@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.claims import claimed_when_met
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, UsageError, sentence_of
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
@@ -56,8 +56,7 @@ def execute_everywhere(
     The leases of their clusters are held: what a command does to a host is known to nobody but its writer.
     """
     chosen = _chosen(workspace, limit)
-    folder = workspace.site.settings.state / "leases"
-    with leases(folder, workspace.lease_names(chosen), workspace.command, stop=workspace.stop):
+    with claimed_when_met(workspace, "kbz exec", chosen):
         return _execute(workspace, chosen, command, timeout)
 
 

@@ -20,7 +20,7 @@ from keybuzz.engine.change.run import report_of_run
 from keybuzz.engine.look.heard import answer_to
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.survey import Survey, survey
-from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
@@ -56,9 +56,8 @@ def recover(
     """Recover one cluster; RefusedError before anything was started when that is not proven to be right."""
     module, recovery = _choose(name)
     selected = frozenset(server.name for server in workspace.site.members(module.group))
-    folder = workspace.site.settings.state / "leases"
     with (
-        leases(folder, workspace.lease_names(selected), workspace.command, wait, workspace.stop),
+        claimed(workspace, spoken("recover", (module,)), selected, wait),
         in_journal(workspace, "recover", (module,)) as number,
     ):
         started = time.monotonic()

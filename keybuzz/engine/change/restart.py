@@ -17,8 +17,8 @@ from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.run import ended, with_error
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey, judge, survey
+from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.journal import Marks
-from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
@@ -73,10 +73,8 @@ def reboots(group: str) -> Module:
 
 def restart(workspace: Workspace, request: RestartRequest) -> Report:
     """Restart every selected member, one at a time; the journal keeps the marks before the first."""
-    folder = workspace.site.settings.state / "leases"
-    names = workspace.lease_names(request.selected)
     with (
-        leases(folder, names, workspace.command, request.wait, workspace.stop),
+        claimed(workspace, spoken("restart", (request.module,)), request.selected, request.wait),
         in_journal(workspace, "restart", (request.module,)) as number,
     ):
         marks = workspace.journal.marks(request.since) if request.since else None

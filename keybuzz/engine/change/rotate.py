@@ -20,7 +20,7 @@ from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.rotation_proof import prove
 from keybuzz.engine.change.run import RunRequest, conducted
 from keybuzz.engine.look.survey import Survey, survey
-from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.claims import claimed
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import InputError, RefusedError, StepError, UsageError
@@ -75,10 +75,8 @@ def rotate(workspace: Workspace, words: RotateWords) -> Report:
     """Rotate one credential; RefusedError before anything was changed when the cluster is not fit for it."""
     job = _job(workspace, words)
     modules, selected = job.request.modules, job.request.selected
-    folder = workspace.site.settings.state / "leases"
-    names = workspace.lease_names(selected)
     with (
-        leases(folder, names, workspace.command, words.wait, workspace.stop),
+        claimed(workspace, f"kbz secrets rotate {words.service}", selected, words.wait),
         in_journal(workspace, "rotate", modules) as number,
     ):
         return remember(workspace, number, _rotate(workspace, job))

@@ -15,7 +15,7 @@ from keybuzz.engine.change.saved_plan import SavedPlan
 from keybuzz.engine.change.steps import StepResult
 from keybuzz.engine.images.versions import require_pullable
 from keybuzz.engine.look.survey import Survey, judge, survey
-from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError
@@ -43,10 +43,8 @@ class RunRequest:
 
 def run(workspace: Workspace, request: RunRequest) -> Report:
     """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
-    folder = workspace.site.settings.state / "leases"
-    names = workspace.lease_names(request.selected)
     with (
-        leases(folder, names, workspace.command, request.wait, workspace.stop),
+        claimed(workspace, spoken("run", request.modules), request.selected, request.wait),
         in_journal(workspace, "run", request.modules) as number,
     ):
         return remember(workspace, number, conducted(workspace, request))

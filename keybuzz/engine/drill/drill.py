@@ -15,9 +15,9 @@ from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ground import HostGround, ground_of
 from keybuzz.engine.drill.trial import TrialRun, require_green
+from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
-from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.memory.outcomes import in_journal, tell
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
@@ -76,10 +76,8 @@ def drill(workspace: Workspace, request: DrillRequest, faults: Faults) -> DrillR
         raise UsageError(
             f"{request.host} is no member of {module.name}", hint=nearest(request.host, members)
         )
-    names = workspace.lease_names(frozenset(members))
-    folder = site.settings.state / "leases"
     with (
-        leases(folder, names, workspace.command, request.wait, workspace.stop),
+        claimed(workspace, spoken("drill", (module,)), frozenset(members), request.wait),
         in_journal(workspace, "drill", (module,)) as number,
     ):
         started = time.monotonic()

@@ -20,7 +20,7 @@ from keybuzz.engine.events import ImageWork
 from keybuzz.engine.images.images import save_archive
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, observe
-from keybuzz.engine.memory.lock import leases
+from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import StepError
@@ -55,14 +55,8 @@ def mirror(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
 
     StepError when the builder can not pull or save one: what was handed out before stays, the same command goes on.
     """
-    folder = workspace.site.settings.state
     with (
-        leases(
-            folder / "leases",
-            workspace.lease_names(selected),
-            workspace.command,
-            stop=workspace.stop,
-        ),
+        claimed(workspace, spoken(VERB, modules), selected),
         in_journal(workspace, VERB, modules) as number,
     ):
         return remember(workspace, number, _mirror(workspace, modules, selected))

@@ -1,0 +1,148 @@
+"""The leases of a command that changes hosts: in its own state folder, and on each host that it may change.
+
+The lease of the state folder keeps two runs of one controller apart, that of the hosts the runs of any two controllers.
+A host's lease is held by the agent there and ends with the connection: nothing is left that anyone has to remove.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from keybuzz.engine.memory.lock import lease_names, leases
+from keybuzz.engine.memory.who import whoever
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
+from keybuzz.site.module import Module
+from keybuzz.transport.link import session
+from keybuzz.transport.machine_pins import beside, write_pins
+from keybuzz.transport.meeting import HOLD_TIMEOUT, Claim, HeldError, Meeting
+
+if TYPE_CHECKING:
+    from nornir.core.inventory import Host
+    from nornir.core.task import Result, Task
+
+_POLL = 0.5
+"""Seconds between looks at a lease that another controller holds."""
+
+
+@contextmanager
+def claimed(
+    workspace: Workspace, verb: str, selected: frozenset[str], wait: float = 0.0
+) -> Iterator[None]:
+    """Hold the leases of the clusters that these hosts are members of, here and on every member that answers.
+
+    RefusedError that says who holds one, after `wait` seconds. Hosts are taken in the order of their names, so that of
+    two controllers one always gets all of them.
+    """
+    deadline = time.monotonic() + wait
+    names = set(workspace.lease_names(selected))
+    members = sorted(s.name for s in workspace.site.servers if names & set(lease_names([s])))
+    with _leases_here(workspace, selected, wait):
+        _connect(workspace, members)
+        with _claim(workspace, verb) as meeting:
+            try:
+                for name in members:
+                    _take(workspace, meeting, name, deadline)
+                _pin(workspace, meeting)
+                yield
+            finally:
+                for name in members:
+                    _give_back(workspace, name)
+
+
+@contextmanager
+def claimed_when_met(workspace: Workspace, verb: str, selected: frozenset[str]) -> Iterator[None]:
+    """Hold the leases here, and each host's lease for as long as something is done there.
+
+    For verbs that do one thing on each host, whatever the others do.
+    """
+    with _leases_here(workspace, selected, 0.0), _claim(workspace, verb) as meeting:
+        yield
+        _pin(workspace, meeting)
+
+
+def spoken(verb: str, modules: Iterable[Module]) -> str:
+    """Return the command in a few words, for whoever finds a host's lease held."""
+    return " ".join(["kbz", verb, *(module.name for module in modules)])
+
+
+def meeting_of(workspace: Workspace) -> Meeting:
+    """Return the terms on which the command's connections are made."""
+    found: Meeting = workspace.nornir.config.user_defined.setdefault("meeting", Meeting())
+    return found
+
+
+@contextmanager
+def _leases_here(workspace: Workspace, selected: frozenset[str], wait: float) -> Iterator[None]:
+    folder = workspace.site.settings.state / "leases"
+    names = workspace.lease_names(selected)
+    with leases(folder, names, workspace.command, wait, workspace.stop):
+        yield
+
+
+@contextmanager
+def _claim(workspace: Workspace, verb: str) -> Iterator[Meeting]:
+    meeting = meeting_of(workspace)
+    who = whoever()
+    meeting.claim = Claim(who.person, who.host, verb, workspace.clock())
+    try:
+        yield meeting
+    finally:
+        meeting.claim = None
+
+
+def _connect(workspace: Workspace, members: list[str]) -> None:
+    """Open the sessions of all members at once; who does not answer is told by whoever asks it."""
+    chosen = workspace.nornir.filter(filter_func=lambda host: host.name in members)
+    chosen.data.reset_failed_hosts()
+    chosen.run(task=_open, on_failed=True)
+    chosen.data.reset_failed_hosts()
+
+
+def _open(task: Task) -> Result:
+    from nornir.core.task import Result
+
+    session(task)
+    return Result(host=task.host)
+
+
+def _take(workspace: Workspace, meeting: Meeting, name: str, deadline: float) -> None:
+    """Take the lease of one host; one that fails otherwise is asked again, and told of, by whoever needs it."""
+    host = workspace.nornir.inventory.hosts[name]
+    while link := _link(host):
+        try:
+            meeting.meet(name, host.connections[link].connection)
+        except HeldError as held:
+            if time.monotonic() >= deadline:
+                raise RefusedError(held.what, where=held.where, hint=held.hint) from None
+            if workspace.stop.wait(_POLL):
+                raise StoppedError(
+                    f"stopped on request, while it waited for the lease of {name}; nothing was changed"
+                ) from None
+        except (ContactError, StepError):
+            host.close_connection(link)
+        else:
+            return
+
+
+def _give_back(workspace: Workspace, name: str) -> None:
+    host = workspace.nornir.inventory.hosts[name]
+    if link := _link(host):
+        opened = host.connections[link].connection
+        with suppress(ContactError, StepError):  # an agent that is gone holds nothing
+            if not opened.broken:
+                opened.request("hold", {}, timeout=HOLD_TIMEOUT)
+
+
+def _link(host: Host) -> str:
+    """Return the plugin of the host's open session; empty without one."""
+    link = str(host["connection"])
+    return link if link in host.connections else ""
+
+
+def _pin(workspace: Workspace, meeting: Meeting) -> None:
+    """Pin the machines that are changed for the first time: their host keys are pinned, so they are the right ones."""
+    write_pins(beside(workspace.site.settings.known_hosts), meeting.new_pins())
