@@ -60,14 +60,14 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
                 "site": site,
                 "access": access,
                 "redactor": Redactor(hidden(site.credentials)),
-                "meeting": Meeting(_identities(site, here)),
+                "meeting": Meeting(identities_of(site, here)),
             },
         ),
         runner=BoundedRunner(num_workers=configuration.workers),
     )
 
 
-def _identities(site: Site, here: Here) -> Identities:
+def identities_of(site: Site, here: Here) -> Identities:
     """Return what the servers are known by: the inventory, and what was pinned of each machine."""
     pins = read_pins(beside(site.settings.known_hosts))
     servers = (

@@ -39,7 +39,8 @@ def claimed(
     """
     deadline = time.monotonic() + wait
     names = set(workspace.lease_names(selected))
-    members = sorted(s.name for s in workspace.site.servers if names & set(lease_names([s])))
+    held = {s.name for s in workspace.site.servers if names & set(lease_names([s]))}
+    members = sorted(held & set(workspace.nornir.inventory.hosts))
     with _leases_here(workspace, selected, wait):
         _connect(workspace, members)
         with _claim(workspace, verb) as meeting:

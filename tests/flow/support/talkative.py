@@ -78,7 +78,7 @@ class Talkative:
             "KBZ_HUNT_SCENARIO": scenario,
             "KBZ_HUNT_ENDPOINT": str(endpoint),
         }
-        code = "from keybuzz.cli.main import main; main()"
+        code = "from tests.flow.support.one_machine import main; main()"
         command = [sys.executable, "-c", code, "--config", "nornir_config.yaml", *arguments]
         process = subprocess.Popen(
             command,
