@@ -135,6 +135,11 @@ def hold(session: Session, claim: Claim) -> None:
         raise held_by(session.where, answer.holder)
 
 
+def give_back(session: Session) -> None:
+    """Give the lease of the session's host back, if it is held."""
+    session.request("hold", {}, HoldReply, timeout=HOLD_TIMEOUT)
+
+
 def held_by(server: str, holder: object) -> HeldError:
     """Return the refusal of a host whose lease another controller holds; `holder` is what the host says of it."""
     return HeldError(

@@ -18,11 +18,13 @@ from keybuzz.model.core.errors import ContactError, RefusedError, StepError, Sto
 from keybuzz.site.module import Module
 from keybuzz.transport.link import session
 from keybuzz.transport.machine_pins import beside, write_pins
-from keybuzz.transport.meeting import HOLD_TIMEOUT, Claim, HeldError, Meeting
+from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back
 
 if TYPE_CHECKING:
     from nornir.core.inventory import Host
     from nornir.core.task import Result, Task
+
+    from keybuzz.transport.session import Session
 
 _POLL = 0.5
 """Seconds between looks at a lease that another controller holds."""
@@ -132,10 +134,9 @@ def _take(workspace: Workspace, meeting: Meeting, name: str, deadline: float) ->
 def _give_back(workspace: Workspace, name: str) -> None:
     host = workspace.nornir.inventory.hosts[name]
     if link := _link(host):
-        opened = host.connections[link].connection
+        opened: Session = host.connections[link].connection
         with suppress(ContactError, StepError):  # an agent that is gone holds nothing
-            if not opened.broken:
-                opened.request("hold", {}, timeout=HOLD_TIMEOUT)
+            give_back(opened)
 
 
 def _link(host: Host) -> str:

@@ -20,7 +20,7 @@ from keybuzz.engine.change.execute import execute_everywhere
 from keybuzz.model.core.errors import ContactError, RefusedError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.reports.report import Report
-from keybuzz.transport.meeting import Claim, HeldError, Meeting, Proof, hold
+from keybuzz.transport.meeting import Claim, HeldError, Meeting, Proof, give_back, hold
 from keybuzz.transport.session import Session
 from keybuzz.transport.shell import Shell, guarded
 from tests.flow.support.agent_host import OneHost, one_host
@@ -168,7 +168,7 @@ def test_a_lease_ends_with_its_agent(two: tuple[Session, Session]) -> None:
 def test_a_lease_can_be_given_back(two: tuple[Session, Session]) -> None:
     mine, theirs = two
     hold(mine, ALICE)
-    mine.request("hold", {}, timeout=20)
+    give_back(mine)
     hold(theirs, BOB)
 
 
