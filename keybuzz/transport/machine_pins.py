@@ -53,7 +53,7 @@ def write_pins(path: Path, pins: Mapping[str, Pin]) -> None:
         rewrite(path, change)
 
 
-def forget(path: Path, address: str) -> bool:
+def forget_machine(path: Path, address: str) -> bool:
     """Remove the pin of an address; return whether there was one."""
     text = read_text(path)
     if _without(text, address) == text:

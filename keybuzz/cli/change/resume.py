@@ -18,10 +18,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    help="Lift the freeze again (FRZ-1): a lift is for one run, and is not repeated without this.",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @pass_inventory_site
 @click.pass_context
-def resume(context: click.Context, site: Site) -> int:
-    """Repeat the newest run if it did not end well. It reads everything again: no old reading is used."""
+def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: str) -> int:
+    """Repeat the newest run if it did not end well. It reads everything again: no old reading is used.
+
+    A freeze that it lifted is not lifted again, unless --lift-freeze says so.
+    """
     from keybuzz.cli.change.restart import restart
     from keybuzz.cli.change.run import run
     from keybuzz.engine.memory.journal import Journal
@@ -36,12 +47,44 @@ def resume(context: click.Context, site: Site) -> int:
         return 0
     again = restart if newest.verb == "restart" else run
     words = _since(newest) if again is restart else _words(journal, newest)
+    words = _with_lifts(newest, words, lifted, reason)
     line = shlex.join(["kbz", newest.verb, *words])
     click.echo(f"resuming run {newest.number}: {line}", err=True)
     set_command(f"{line} # resumed from run {newest.number}")
     with again.make_context(newest.verb, list(words), parent=context.parent) as child:
         result = again.invoke(child)
     return int(result or 0)
+
+
+def _with_lifts(
+    record: RunRecord, words: list[str], lifted: tuple[str, ...], reason: str
+) -> list[str]:
+    """Return the words with these lifts in place of the run's own; RefusedError when it had some and none is given."""
+    kept, before = _without_lifts(words)
+    if before and not lifted:
+        again = " ".join(f"--lift-freeze {shlex.quote(name)}" for name in before)
+        raise RefusedError(
+            f"run {record.number} lifted the freeze of {', '.join(before)}, and a lift is for one run (FRZ-1)",
+            hint=f"to lift it again: kbz resume {again} --reason 'who decided it, and why'",
+        )
+    given = [word for name in lifted for word in ("--lift-freeze", name)]
+    return [*kept, *given, *(["--reason", reason] if reason else [])]
+
+
+def _without_lifts(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words without lifts and their reason, and the modules that were lifted."""
+    kept: list[str] = []
+    lifted: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name not in ("--lift-freeze", "--reason"):
+            kept.append(word)
+            continue
+        value = value if equals else next(rest, "")
+        if name == "--lift-freeze":
+            lifted.append(value)
+    return kept, lifted
 
 
 def _since(record: RunRecord) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from keybuzz.cli.lab.lab_fault import fault
 from keybuzz.cli.lab.lab_site import LabSite, pass_lab, say
-from keybuzz.cli.support.context import holding, limit_option
+from keybuzz.cli.support.context import limit_option, recorded
 from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
@@ -34,7 +36,7 @@ def up(site: LabSite, limit: tuple[str, ...]) -> None:
 
     chosen = site.chosen(limit)
     needed = needed_by(chosen)
-    with holding(site.state, chosen):
+    with site.changing("lab up", chosen):
         whole.up(site.settings, chosen, say)
         services.up(site.settings, site.balancers(), say)
         images.ensure(site.settings, needed, say)
@@ -62,7 +64,7 @@ def down(site: LabSite, wipe: bool, confirm: str | None) -> None:
     if wipe:
         loss = f"all disks, keys, credentials and the journal of lab {name} would be deleted"
         require_typed(name, confirm, loss)
-    with holding(site.state, site.servers):
+    with site.changing("lab down", site.servers):
         if wipe:
             whole.abandon(site.settings, say)
             whole.wipe(site.settings, say)
@@ -82,7 +84,7 @@ def reset(site: LabSite, hosts: tuple[str, ...], confirm: str | None) -> None:
     chosen = site.chosen(hosts)
     names = ", ".join(server.name for server in chosen)
     require_typed(site.settings.name, confirm, f"the disks of {names} would be deleted")
-    with holding(site.state, chosen):
+    with site.changing("lab reset", chosen):
         whole.reset(site.settings, chosen, say)
 
 
@@ -96,7 +98,7 @@ def replace(site: LabSite, host: str, confirm: str | None) -> None:
 
     server = site.server(host)
     require_typed(site.settings.name, confirm, f"the disk of {server.name} would be deleted")
-    with holding(site.state, [server]):
+    with site.changing("lab replace", [server]):
         whole.replace(site.settings, server, say)
 
 
@@ -127,7 +129,11 @@ def execute(site: LabSite, host: str, command: tuple[str, ...]) -> int:
     """Run a command in a server as root, without SSH: kbz lab exec HOST -- CMD..."""
     from keybuzz.lab.network import inside
 
-    return inside.execute(site.settings, site.server(host).name, command)
+    name = site.server(host).name
+    # What follows the program's name may be anything, a password too.
+    words = shlex.join(["kbz", "lab", "exec", name, "--", command[0]])
+    with recorded("lab exec", site.state, site.overlay.parent, words):
+        return inside.execute(site.settings, name, command)
 
 
 @lab.command("images")

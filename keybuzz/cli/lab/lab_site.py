@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from keybuzz.cli.support.context import holding
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.lab import LabSettings
@@ -31,7 +33,11 @@ class LabSite:
     catalogue: GroupCatalogue
     overlay: Path
     state: Path
-    """Where the leases are."""
+    """Where the leases and the journal are."""
+
+    def changing(self, verb: str, servers: Iterable[Server]) -> AbstractContextManager[None]:
+        """Hold the leases of these servers' clusters, and keep the verb in the journal."""
+        return holding(verb, self.state, self.overlay.parent, servers)
 
     def chosen(self, terms: Sequence[str]) -> tuple[Server, ...]:
         """Return the servers that `--limit` terms choose, in inventory order."""

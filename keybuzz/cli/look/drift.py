@@ -170,7 +170,7 @@ def install(
         for path, text in files(wanted, chosen).items():
             click.echo(f"{into / path}:\n{text}")
         return 0
-    with holding(site.settings.state, site.members("controller")):
+    with holding("drift install", site.settings.state, site.root, site.members("controller")):
         for line in place(wanted, chosen, into):
             click.echo(line)
     return 0
@@ -183,7 +183,7 @@ def uninstall(site: Site, into: Path) -> int:
     """Look no more by itself. What the journal knows stays."""
     from keybuzz.engine.drift.schedule import take_away
 
-    with holding(site.settings.state, site.members("controller")):
+    with holding("drift remove", site.settings.state, site.root, site.members("controller")):
         for line in take_away(into):
             click.echo(line)
     return 0

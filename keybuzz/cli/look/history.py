@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 
@@ -82,3 +83,31 @@ def show_run(site: Site, number: int, form: str) -> None:
         text=lambda: one_run_text(record, hosts, plan, drift) + "\n",
         document=lambda: one_run_document(record, hosts, plan, drift),
     )
+
+
+@history.command()
+@click.option(
+    "--head",
+    default="",
+    metavar="DIGEST",
+    help="Also prove that the chain holds this digest, as an earlier verify printed it.",
+)
+@document_format
+@pass_inventory_site
+def verify(site: Site, head: str, form: str) -> int:
+    """Prove that no row of the journal was changed, added or removed. Exit 1 when one was.
+
+    Each entry carries the digest of the one before. Who can write the file can make a new chain: keep the printed head
+    elsewhere, and give it to --head later.
+    """
+    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.model.core.outcome import ExitCode
+    from keybuzz.report.text.history import verdict_document, verdict_text
+
+    if head and not re.fullmatch("[0-9a-f]{16,64}", head):
+        raise UsageError(
+            f"{head} is no digest", hint="16 to 64 digits, as kbz history verify prints"
+        )
+    found = Journal(site.settings.state / "journal.sqlite").verify(head)
+    show_document(form, text=lambda: verdict_text(found), document=lambda: verdict_document(found))
+    return int(ExitCode.FAILED if found.problems else ExitCode.GOOD)

@@ -1,4 +1,4 @@
-"""`kbz hosts`: which host keys are trusted. Nothing else ever writes the file of pinned keys."""
+"""`kbz hosts`: which host keys and machines are trusted. Nothing else ever writes the file of pinned keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support.context import enter_lab, holding, pass_inventory_site
+from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import host_words
+from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
-from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.errors import KbzError, RefusedError
 from keybuzz.model.core.proposed import proposed
 
 if TYPE_CHECKING:
@@ -19,9 +21,23 @@ if TYPE_CHECKING:
     from keybuzz.transport.ssh.pinning import ShownKey
 
 
-@click.group()
+@click.group(cls=default_group("list"))
 def hosts() -> None:
-    """Pin and forget host keys: a host whose key is not pinned is refused."""
+    """Pin and forget host keys and machines: a host whose key is not pinned is refused.
+
+    `kbz hosts` is short for `kbz hosts list`.
+    """
+
+
+@hosts.command("list")
+@document_format
+@pass_inventory_site
+def list_hosts(site: Site, form: str) -> None:
+    """Show which key and which machine is pinned for each server. Asks no host."""
+    from keybuzz.cli.site.machines import trusted, trusted_document, trusted_text
+
+    rows = trusted(site)
+    show_document(form, text=lambda: trusted_text(rows), document=lambda: trusted_document(rows))
 
 
 @hosts.command()
@@ -31,14 +47,18 @@ def hosts() -> None:
 )
 @pass_inventory_site
 def trust(site: Site, name: str, fingerprint: str | None) -> None:
-    """Pin the key that a host shows now, after it was compared with the host's own console."""
+    """Pin the key that a host shows now, after it was compared with the host's own console.
+
+    The machine behind it is pinned too, by its machine id and by the name that it calls itself.
+    """
     enter_lab(site)
     server = site.server(name)
-    with holding(site.settings.state, [server]):
+    with holding("hosts trust", site.settings.state, site.root, [server]):
         _trust(site, server, fingerprint)
 
 
 def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
+    from keybuzz.cli.site.machines import pin_machine
     from keybuzz.transport.ssh.known_hosts import pinned_keys
     from keybuzz.transport.ssh.pinning import ask_key, read_text, rewrite, with_key
 
@@ -48,6 +68,7 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
     pinned = pinned_keys(text, str(server.address), 22)
     if pinned.accepts(key.blob):
         click.echo(f"{server.name}: {key.fingerprint} is pinned already")
+        pin_machine(site, server, lambda: _confirm(server, key, fingerprint))
         return
     if pinned.accepted:
         raise RefusedError(
@@ -58,6 +79,11 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
     _confirm(server, key, fingerprint)
     rewrite(path, lambda now: with_key(now, str(server.address), key))
     click.echo(f"{server.name}: {key.fingerprint} is pinned in {path}")
+    try:
+        pin_machine(site, server, lambda: None)  # the operator has just typed the name
+    except KbzError:
+        rewrite(path, lambda now: now.replace(with_key("", str(server.address), key), "", 1))
+        raise
 
 
 @hosts.command()
@@ -65,10 +91,11 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
 @confirm_option
 @pass_inventory_site
 def forget(site: Site, name: str, confirm: str | None) -> None:
-    """Remove the pinned keys of a host, such as one that was rebuilt. The host's name must be typed.
+    """Remove the pinned keys and the machine of a host, such as one that was rebuilt. The host's name must be typed.
 
     Plain, bracketed, hashed and multi-name lines are understood; of a line with other hosts only the name goes.
     """
+    from keybuzz.transport.machine_pins import beside, forget_machine, read_pins
     from keybuzz.transport.ssh.forgetting import Forgotten, forgotten
     from keybuzz.transport.ssh.pinning import read_text, rewrite
 
@@ -85,13 +112,15 @@ def forget(site: Site, name: str, confirm: str | None) -> None:
             where=str(path),
             hint="edit that line by hand: nothing was forgotten",
         )
-    if not found.found:
+    machines = beside(path)
+    if not found.found and str(server.address) not in read_pins(machines):
         click.echo(f"{server.name}: no key is pinned")
         return
     require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
-    with holding(site.settings.state, [server]):
+    with holding("hosts forget", site.settings.state, site.root, [server]):
         rewrite(path, lambda now: without(now).text)
-    click.echo(f"{server.name}: its keys are forgotten")
+        forget_machine(machines, str(server.address))
+    click.echo(f"{server.name}: its keys and its machine are forgotten")
 
 
 def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:

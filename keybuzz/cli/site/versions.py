@@ -184,7 +184,7 @@ def lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
             hint="--out FILE writes a locked copy for this site",
         )
     enter_lab(site)
-    with holding(site.settings.state, site.servers):
+    with holding("versions lock", site.settings.state, site.root, site.servers):
         return _lock(site, images, out, moved=moved)
 
 

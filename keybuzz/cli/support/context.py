@@ -103,11 +103,20 @@ def _command() -> str:
 
 
 @contextmanager
-def holding(state: Path, servers: Iterable[Server]) -> Iterator[None]:
-    """Hold the leases of all clusters that the servers carry: for verbs that change them without a workspace."""
+def holding(verb: str, state: Path, root: Path, servers: Iterable[Server]) -> Iterator[None]:
+    """Hold the leases of the servers' clusters, and keep the verb in the journal: for verbs without a workspace."""
     from keybuzz.engine.memory.lock import lease_names, leases
 
-    with leases(state / "leases", lease_names(servers), _command()):
+    with leases(state / "leases", lease_names(servers), _command()), recorded(verb, state, root):
+        yield
+
+
+@contextmanager
+def recorded(verb: str, state: Path, root: Path, command: str = "") -> Iterator[None]:
+    """Keep a verb in the journal, from before it does anything; `command` instead of what was typed."""
+    from keybuzz.engine.memory.deeds import in_history
+
+    with in_history(state / "journal.sqlite", verb, command or _command(), root):
         yield
 
 

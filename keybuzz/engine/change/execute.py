@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.memory.claims import claimed_when_met
+from keybuzz.engine.memory.deeds import in_history
+from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, UsageError, sentence_of
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
+from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.site.limit import parse_limit
 from keybuzz.transport.kept import KEPT, share
@@ -79,8 +82,18 @@ def _execute(
 ) -> tuple[HostExecution, ...]:
     argv = ("/bin/sh", "-c", command[0]) if len(command) == 1 else command
     nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
-    results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
-    return tuple(_result(host, results[host][0]) for host in sorted(results))
+    redactor: Redactor = nornir.config.user_defined.get("redactor", Redactor(()))
+    line = redactor.text(workspace.command)
+    with in_history(workspace.journal.path, "exec", line, workspace.site.root) as deed:
+        results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
+        ended = tuple(_result(host, results[host][0]) for host in sorted(results))
+        deed.ended({item.host: _record(item) for item in ended}, int(worst(ended)))
+    return ended
+
+
+def _record(item: HostExecution) -> HostRecord:
+    said = f"exit {item.exit_code}" if item.exit_code is not None else ""
+    return HostRecord(item.host, item.outcome, 0, item.what or said)
 
 
 def _result(host: str, result: Result) -> HostExecution:

@@ -1,11 +1,9 @@
-"""The journal: every run with who, when, what, and how each host ended. SQLite, append only."""
+"""The journal: every run with who, when, what, and how each host ended. SQLite, append only, as a hash chain."""
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -13,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.engine.memory import retention
+from keybuzz.engine.memory import chain, retention
+from keybuzz.engine.memory.who import Who, whoever
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftItem, Standing
@@ -60,12 +59,17 @@ create table if not exists processes (
     run integer primary key references runs(id),
     process text not null
 );
+create table if not exists origins (
+    run integer primary key references runs(id),
+    who text not null
+);
 """
 LOOKED = (int(ExitCode.GOOD), int(ExitCode.DIFFERENT), int(ExitCode.UNREACHABLE))
 """How a run that looks ends when it has looked: not refused, not failed, not cut off."""
 _RUNS = (
     "select id, verb, arguments, modules, owner, revision, started, ended, exit_code, note, "
-    "coalesce((select process from processes where run = id), '') from runs "
+    "coalesce((select process from processes where run = id), ''), "
+    "coalesce((select who from origins where run = id), '') from runs "
 )
 
 
@@ -85,6 +89,8 @@ class RunRecord:
     note: str
     process: str = ""
     """Which process it was, in words that no later process has; empty when nobody knows."""
+    who: Who | None = None
+    """Who began it, with all that is known; None for a run of an older kbz."""
 
     @property
     def at_work(self) -> bool:
@@ -118,7 +124,8 @@ class Journal:
         self.path = path
         self._wait = wait
         with closing(self._open()) as database, database:
-            database.executescript(SCHEMA)
+            database.executescript(SCHEMA + chain.SCHEMA)
+            chain.adopt(database)
 
     def begin(
         self,
@@ -134,6 +141,7 @@ class Journal:
         With `keep_after`, runs that started before it are forgotten in the same transaction, but for what
         keybuzz.engine.memory.retention keeps.
         """
+        who = whoever()
         with closing(self._open()) as database, database:
             cursor = database.execute(
                 "insert into runs (verb, arguments, modules, owner, revision, started) values (?,?,?,?,?,?)",
@@ -141,13 +149,15 @@ class Journal:
                     verb,
                     json.dumps(arguments),
                     json.dumps(modules),
-                    f"{getpass.getuser()}@{socket.gethostname()}",
+                    who.owner,
                     revision(root),
                     now,
                 ),
             )
             number = int(cursor.lastrowid or 0)
             database.execute("insert into processes values (?,?)", (number, _this_process()))
+            database.execute("insert into origins values (?,?)", (number, who.text()))
+            chain.append(database, number, chain.BEGUN)
             if keep_after is not None:
                 retention.prune(database, now, now - keep_after)
             return number
@@ -176,6 +186,7 @@ class Journal:
                 "insert into drift values (?,?,?,?,?,?)",
                 [(number, i.identity, i.host, i.what, i.standing.value, i.since) for i in drift],
             )
+            chain.append(database, number, chain.ENDED)
 
     def add_note(self, number: int, note: str) -> None:
         """Add a line to what is said of a run."""
@@ -184,6 +195,7 @@ class Journal:
                 "update runs set note = trim(note || char(10) || ?, char(10)) where id = ?",
                 (note, number),
             )
+            chain.append(database, number, chain.NOTED)
 
     def runs(self, limit: int = 20) -> tuple[RunRecord, ...]:
         """Return the newest runs first."""
@@ -259,6 +271,12 @@ class Journal:
         text = json.dumps({host: dict(found) for host, found in marks.items()})
         with closing(self._open()) as database, database:
             database.execute("insert or replace into marks values (?,?)", (number, text))
+            chain.append(database, number, chain.MARKED)
+
+    def verify(self, head: str = "") -> chain.Verdict:
+        """Compare the journal with its chain, which must hold the digest `head`."""
+        with closing(self._open()) as database:
+            return chain.verify(database, head)
 
     def marks(self, number: int) -> Marks | None:
         """Return what ran when a restart began; None when it never came so far."""
@@ -294,7 +312,9 @@ class Journal:
 
 
 def _record(row: tuple[object, ...]) -> RunRecord:
-    number, verb, arguments, modules, owner, revision, started, ended, code, note, process = row
+    number, verb, arguments, modules, owner, revision, started, ended, code, note, process, who = (
+        row
+    )
     return RunRecord(
         int(str(number)),
         str(verb),
@@ -307,6 +327,7 @@ def _record(row: tuple[object, ...]) -> RunRecord:
         None if code is None else int(str(code)),
         str(note),
         str(process),
+        Who.parse(str(who)),
     )
 
 

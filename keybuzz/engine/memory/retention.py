@@ -6,7 +6,9 @@ import json
 import re
 import sqlite3
 
-_TABLES = ("outcomes", "marks", "drift", "processes")
+from keybuzz.engine.memory import chain
+
+_TABLES = ("outcomes", "marks", "drift", "processes", "origins")
 _REFERENCE = re.compile(r"--since[ =](\d+)|resumed from run (\d+)")
 
 
@@ -32,6 +34,7 @@ def prune(database: sqlite3.Connection, now: float, keep: float) -> None:
     for table in _TABLES:
         database.executemany(f"delete from {table} where run = ?", forgotten)
     database.executemany("delete from runs where id = ?", forgotten)
+    chain.forgotten(database, (number for (number,) in forgotten))
 
 
 def _aged(database: sqlite3.Connection, keep: float) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.reports.drift import DriftItem
@@ -10,6 +11,7 @@ from keybuzz.report.text.drift import drift_line
 from keybuzz.report.text.schedule import ending, moment
 
 if TYPE_CHECKING:
+    from keybuzz.engine.memory.chain import Verdict
     from keybuzz.engine.memory.journal import HostRecord, RunRecord
 
 _HEADS = ("run", "started", "took", "ended", "who", "revision", "command")
@@ -57,6 +59,8 @@ def one_run_text(
     """Return a run with its hosts, and what it found or planned."""
     lines = [runs_text([record])]
     lines += [f"      {line}" for line in record.note.splitlines()[1:]]
+    if record.who is not None:
+        lines.append(f"  by {record.who.sentence}")
     for item in hosts:
         count = f"{item.changes} change{'s' * (item.changes != 1)}"
         lines.append(f"  {item.outcome.value:<11} {item.host}  {count}  {item.what}".rstrip())
@@ -103,10 +107,36 @@ def run_document(record: RunRecord) -> dict[str, Any]:
         "command": " ".join(record.arguments),
         "modules": list(record.modules),
         "owner": record.owner,
+        "who": None if record.who is None else asdict(record.who),
         "revision": record.revision,
         "started": record.started,
         "ended": record.ended,
         "exit_code": record.exit_code,
         "ending": ending(record),
         "note": record.note or None,
+    }
+
+
+def verdict_text(found: Verdict) -> str:
+    """Return what the chain says of the journal."""
+    lines = [f"broken  {problem}" for problem in found.problems]
+    end = f"{len(found.problems)} broken" if found.problems else "nothing was changed or removed"
+    lines.append(f"{found.entries} entries, {found.runs} runs: {end}")
+    if found.adopted:
+        lines.append(f"{found.adopted} runs are from before the chain began")
+    if found.head:
+        lines.append(f"head {found.head}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def verdict_document(found: Verdict) -> dict[str, Any]:
+    """Return the same for programs."""
+    return {
+        "format_version": 1,
+        "verb": "history verify",
+        "entries": found.entries,
+        "runs": found.runs,
+        "adopted": found.adopted,
+        "head": found.head or None,
+        "problems": list(found.problems),
     }

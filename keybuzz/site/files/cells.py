@@ -13,6 +13,8 @@ from keybuzz.site.groups import FLEET_NETWORK, GroupCatalogue
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+_ROOT = "root"
+"""Who kbz logs in as. It does not use sudo: half a host that it may read would be judged as the whole of it."""
 _GATEWAY = FLEET_NETWORK[1]
 _LABEL_HINT = "use 1 to 63 lower-case letters, digits and inner hyphens (RFC 1123)"
 
@@ -107,8 +109,11 @@ def _domain_name(text: str, catalogue: GroupCatalogue) -> Fault | None:
 
 
 def _user(text: str, catalogue: GroupCatalogue) -> Fault | None:
-    if _USER.fullmatch(text):
+    if text == _ROOT:
         return None
+    if _USER.fullmatch(text):
+        what = f"{shown(text)} has not the rights that kbz needs: it becomes no other user"
+        return Fault(what, f"write {_ROOT}, and pin its key on the server")
     hint = "use a Unix login: a lower-case letter or _, then letters, digits, _ or -"
     return Fault(f"{shown(text)} is not a user name", hint)
 

@@ -1,0 +1,46 @@
+"""Commands that are no run of a module: they are in the journal all the same, with who and how they ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keybuzz.engine.memory.journal import HostRecord, Journal
+from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.outcome import ExitCode
+
+
+@dataclass
+class Deed:
+    """One such command while it is at work; what is set here is remembered at its end."""
+
+    hosts: dict[str, HostRecord] = field(default_factory=dict)
+    exit_code: int = int(ExitCode.GOOD)
+    note: str = ""
+
+    def ended(self, records: Mapping[str, HostRecord], exit_code: int) -> None:
+        """Say how each host ended, and the command."""
+        self.hosts.update(records)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def in_history(path: Path, verb: str, command: str, root: Path) -> Iterator[Deed]:
+    """Keep a command in the journal at `path`, from before it does anything; `root` holds the site's files."""
+    journal = Journal(path)
+    number = journal.begin(verb, (command,), (), time.time(), root)
+    deed = Deed()
+    try:
+        yield deed
+    except BaseException as error:
+        code = error.code if isinstance(error, KbzError) else ExitCode.FAILED
+        if isinstance(error, KeyboardInterrupt):
+            code = ExitCode.INTERRUPTED
+        deed.exit_code, deed.note = int(code), str(error) or type(error).__name__
+        raise
+    finally:
+        if path.exists():  # `lab down --wipe` takes the journal along
+            journal.end(number, time.time(), deed.exit_code, deed.hosts, "", deed.note)
