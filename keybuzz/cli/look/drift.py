@@ -183,7 +183,7 @@ def uninstall(site: Site, into: Path) -> int:
     """Look no more by itself. What the journal knows stays."""
     from keybuzz.engine.drift.schedule import take_away
 
-    with holding("drift remove", site.settings.state, site.root, site.members("controller")):
+    with holding("drift uninstall", site.settings.state, site.root, site.members("controller")):
         for line in take_away(into):
             click.echo(line)
     return 0

@@ -25,9 +25,9 @@ BEGUN, ENDED, NOTED, MARKED, ADOPTED = "begun", "ended", "noted", "marked", "ado
 FORGOTTEN = "forgotten"
 """Its content is the list of the forgotten runs, as JSON, and not a digest."""
 _START = "0" * 64
+_RUN = "id, verb, arguments, modules, owner, revision, started, ended, exit_code, plan, note"
 _ROWS = (
-    "select id, verb, arguments, modules, owner, revision, started, ended, exit_code, plan, note "
-    + "from runs where id = ?",
+    f"select {_RUN} from runs where id = ?",
     "select host, outcome, changes, what from outcomes where run = ? order by host",
     "select marks from marks where run = ?",
     "select identity, host, what, standing, since from drift where run = ? order by identity",

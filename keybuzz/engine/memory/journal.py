@@ -20,7 +20,7 @@ from keybuzz.model.reports.drift import DriftItem, Standing
 Marks = Mapping[str, Mapping[str, str]]
 """By host: identity of what is to restart, and which start of it was seen."""
 
-SCHEMA = """
+SCHEMA = f"""{chain.SCHEMA}
 create table if not exists runs (
     id integer primary key,
     verb text not null,
@@ -124,7 +124,7 @@ class Journal:
         self.path = path
         self._wait = wait
         with closing(self._open()) as database, database:
-            database.executescript(SCHEMA + chain.SCHEMA)
+            database.executescript(SCHEMA)
             chain.adopt(database)
 
     def begin(

@@ -40,6 +40,8 @@ LOOKS = {
     "render",
     "history list",
     "history show",
+    "history verify",
+    "hosts list",
     "explain",
     "completion",
     "report",

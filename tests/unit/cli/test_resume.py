@@ -72,25 +72,42 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(tmp_path, monkeypatch)
 
 
-LIFTED = (
-    "run",
-    "patroni",
-    "--limit",
-    "db-slave-01",
-    "--lift-freeze",
-    "patroni",
-    "--reason",
-    "the owner decided # 7",
+WORDS = ("run", "patroni", "--limit", "db-slave-01")
+LIFT = ("--lift-freeze", "patroni", "--reason", "the owner decided # 7")
+
+
+@pytest.mark.parametrize(
+    "lift", [LIFT, ("--lift-freeze=patroni", "--reason=the owner decided"), (*LIFT, *LIFT[:2])]
 )
+def test_a_lift_is_not_repeated_without_being_told(
+    site: Site, lift: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert site.kbz(*WORDS, *lift) == ExitCode.FAILED
+    before = site.newest
+    assert site.kbz("resume") == ExitCode.REFUSED
+    said = capsys.readouterr().err
+    assert f"run {before.number} lifted the freeze of patroni" in said
+    assert "kbz resume --lift-freeze patroni" in said
+    assert (len(site.asked), site.newest) == (1, before)
+
+    reason = "the owner decided again"
+    assert site.kbz("resume", "--lift-freeze", "patroni", "--reason", reason) == ExitCode.FAILED
+    assert (site.asked[1].lifted.modules, site.asked[1].lifted.reason) == ({"patroni"}, reason)
+
+
+def test_a_run_without_a_lift_can_be_resumed_with_one(site: Site) -> None:
+    assert site.kbz(*WORDS) == ExitCode.FAILED
+    assert site.kbz("resume", *LIFT) == ExitCode.FAILED
+    assert [len(request.lifted.modules) for request in site.asked] == [0, 1]
 
 
 def test_a_resume_of_a_resume_keeps_all_words(site: Site) -> None:
-    assert site.kbz(*LIFTED) == ExitCode.FAILED
+    assert site.kbz(*WORDS, *LIFT) == ExitCode.FAILED
     first = site.newest
-    line = shlex.join(["kbz", *LIFTED])
+    line = shlex.join(["kbz", *WORDS, *LIFT])
     assert first.arguments == (line,)
     for number in (first.number, first.number + 1, first.number + 2):
-        assert site.kbz("resume") == ExitCode.FAILED
+        assert site.kbz("resume", *LIFT) == ExitCode.FAILED
         assert site.newest.arguments == (f"{line} # resumed from run {number}",)
     assert len(site.asked) == 4
     assert {request.selected for request in site.asked} == {frozenset({"db-slave-01"})}

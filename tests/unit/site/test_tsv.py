@@ -139,6 +139,7 @@ BAD_CELLS = [
     ("USER_SSH", "root -o x", "not a user name"),
     ("USER_SSH", "-l", "not a user name"),
     ("USER_SSH", "a" * 33, "not a user name"),
+    ("USER_SSH", "ubuntu", "has not the rights that kbz needs"),
     ("NOTES", "left ", "space at its edge"),
     ("NOTES", "\u00a0left", "space at its edge"),
     ("NOTES", "a\x1b]0;title\x07", "U+001B"),
