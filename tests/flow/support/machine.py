@@ -24,8 +24,11 @@ def on_machine(
     name: str = "somewhere",
 ) -> subprocess.CompletedProcess[str]:
     """Run Python on such a machine."""
-    script = " && ".join([f"echo {name} >/proc/sys/kernel/hostname", *lay_out, 'exec "$0" "$@"'])
-    command = ["unshare", "--net", "--uts", "sh", "-c", script, sys.executable, *arguments]
+    named = f"echo {name} >/proc/sys/kernel/hostname"
+    # Its lease is its own too: other tests are other machines.
+    leases = ("mkdir -p /run/kbz", "mount -t tmpfs kbz /run/kbz")
+    script = " && ".join([named, *leases, *lay_out, 'exec "$0" "$@"'])
+    command = ["unshare", "--net", "--uts", "--mount", "sh", "-c", script, sys.executable, *arguments]
     return subprocess.run(
         command,
         cwd=folder,
