@@ -13,7 +13,7 @@ from keybuzz.site.load import Configuration
 from keybuzz.site.nornir_inventory import TsvInventory
 from keybuzz.site.site import Site
 from keybuzz.transport.identity import Identities, identities
-from keybuzz.transport.machine_pins import beside, read_pins
+from keybuzz.transport.machine_pins import pins_file, read_pins
 from keybuzz.transport.meeting import Meeting
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
 
 def identities_of(site: Site, here: Here) -> Identities:
     """Return what the servers are known by: the inventory, and what was pinned of each machine."""
-    pins = read_pins(beside(site.settings.known_hosts))
+    pins = read_pins(pins_file(site.settings.known_hosts))
     servers = (
         (server.name, str(server.address), (server.fqdn, server.fqdn.partition(".")[0]))
         for server in site.servers

@@ -28,7 +28,7 @@ class Pin:
     """Its own name."""
 
 
-def beside(known_hosts: Path) -> Path:
+def pins_file(known_hosts: Path) -> Path:
     """Return the file of pinned machines that belongs to a file of pinned keys."""
     return known_hosts.with_name(FILE)
 

@@ -35,7 +35,7 @@ HOLD_TIMEOUT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who holds the leases of hosts. It is written on each host, for whoever finds the lease held."""
+    """Who holds the leases of hosts. It is written on each host, for a controller that finds the lease held."""
 
     who: str
     controller: str

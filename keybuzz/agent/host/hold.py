@@ -1,6 +1,6 @@
 """Operation `hold`: the host's lease, so that two controllers never change it at once.
 
-The kernel holds it (flock) for as long as this agent lives, and not longer. What stands in the file says who holds it.
+The kernel holds it (flock) for as long as this agent lives, and not longer. The file says who holds it.
 """
 
 from __future__ import annotations

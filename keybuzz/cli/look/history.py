@@ -97,8 +97,8 @@ def show_run(site: Site, number: int, form: str) -> None:
 def verify(site: Site, head: str, form: str) -> int:
     """Prove that no row of the journal was changed, added or removed. Exit 1 when one was.
 
-    Each entry carries the digest of the one before. Who can write the file can make a new chain: keep the printed head
-    elsewhere, and give it to --head later.
+    Each entry holds the digest of the one before. A program that can write the file can make a new chain: keep the
+    printed head elsewhere, and give it to --head later.
     """
     from keybuzz.engine.memory.journal import Journal
     from keybuzz.model.core.outcome import ExitCode

@@ -95,7 +95,7 @@ def forget(site: Site, name: str, confirm: str | None) -> None:
 
     Plain, bracketed, hashed and multi-name lines are understood; of a line with other hosts only the name goes.
     """
-    from keybuzz.transport.machine_pins import beside, forget_machine, read_pins
+    from keybuzz.transport.machine_pins import forget_machine, pins_file, read_pins
     from keybuzz.transport.ssh.forgetting import Forgotten, forgotten
     from keybuzz.transport.ssh.pinning import read_text, rewrite
 
@@ -112,7 +112,7 @@ def forget(site: Site, name: str, confirm: str | None) -> None:
             where=str(path),
             hint="edit that line by hand: nothing was forgotten",
         )
-    machines = beside(path)
+    machines = pins_file(path)
     if not found.found and str(server.address) not in read_pins(machines):
         click.echo(f"{server.name}: no key is pinned")
         return

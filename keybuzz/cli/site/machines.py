@@ -25,12 +25,12 @@ def pin_machine(site: Site, server: Server, confirm: Callable[[], None]) -> None
     """
     from keybuzz.engine.nornir import identities_of
     from keybuzz.engine.this_machine import Here
-    from keybuzz.transport.machine_pins import Pin, beside, read_pins, write_pins
+    from keybuzz.transport.machine_pins import Pin, pins_file, read_pins, write_pins
 
     machine = _ask(site, server)
     if machine is None:
         return
-    path = beside(site.settings.known_hosts)
+    path = pins_file(site.settings.known_hosts)
     pinned = read_pins(path).get(str(server.address))
     if pinned is not None and pinned.id != machine.id:
         raise RefusedError(
@@ -54,7 +54,7 @@ def pin_machine(site: Site, server: Server, confirm: Callable[[], None]) -> None
 
 
 def _ask(site: Site, server: Server) -> Machine | None:
-    """Return what the host says of itself; None when nobody can log in to it yet."""
+    """Return what the host says of itself; None when kbz cannot log in to it yet."""
     from keybuzz.transport.ssh.ask_machine import ask_machine
 
     extras = {
@@ -71,12 +71,12 @@ def _ask(site: Site, server: Server) -> Machine | None:
 
 def trusted(site: Site) -> list[dict[str, Any]]:
     """Return each server with what is pinned of it."""
-    from keybuzz.transport.machine_pins import beside, read_pins
+    from keybuzz.transport.machine_pins import pins_file, read_pins
     from keybuzz.transport.ssh.known_hosts import pinned_keys
     from keybuzz.transport.ssh.pinning import read_text
 
     text = read_text(site.settings.known_hosts)
-    pins = read_pins(beside(site.settings.known_hosts))
+    pins = read_pins(pins_file(site.settings.known_hosts))
     rows: list[dict[str, Any]] = []
     for server in site.servers:
         address = str(server.address)

@@ -1,7 +1,7 @@
 """The journal as a hash chain: each entry carries the digest of the one before, so that no row changes unseen.
 
 An entry says what the rows of one run were, as a digest, after each change that kbz made to them. To forget old runs
-is an entry too. Whoever edits the file can make a new chain; a digest that was noted elsewhere (`--head`) tells.
+is an entry too. A program that edits the file can make a new chain; a digest that was noted elsewhere (`--head`) tells.
 """
 
 from __future__ import annotations

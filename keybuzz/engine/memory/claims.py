@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.memory.lock import lease_names, leases
-from keybuzz.engine.memory.who import whoever
+from keybuzz.engine.memory.who import this_caller
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.site.module import Module
 from keybuzz.transport.link import session
-from keybuzz.transport.machine_pins import beside, write_pins
+from keybuzz.transport.machine_pins import pins_file, write_pins
 from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def claimed_when_met(workspace: Workspace, verb: str, selected: frozenset[str]) 
 
 
 def spoken(verb: str, modules: Iterable[Module]) -> str:
-    """Return the command in a few words, for whoever finds a host's lease held."""
+    """Return the command in a few words, for a controller that finds the lease held."""
     return " ".join(["kbz", verb, *(module.name for module in modules)])
 
 
@@ -89,7 +89,7 @@ def _leases_here(workspace: Workspace, selected: frozenset[str], wait: float) ->
 @contextmanager
 def _claim(workspace: Workspace, verb: str) -> Iterator[Meeting]:
     meeting = meeting_of(workspace)
-    who = whoever()
+    who = this_caller()
     meeting.claim = Claim(who.person, who.host, verb, workspace.clock())
     try:
         yield meeting
@@ -98,7 +98,7 @@ def _claim(workspace: Workspace, verb: str) -> Iterator[Meeting]:
 
 
 def _connect(workspace: Workspace, members: list[str]) -> None:
-    """Open the sessions of all members at once; who does not answer is told by whoever asks it."""
+    """Open the sessions of all members at once; the survey tells of those that do not answer."""
     chosen = workspace.nornir.filter(filter_func=lambda host: host.name in members)
     chosen.data.reset_failed_hosts()
     chosen.run(task=_open, on_failed=True)
@@ -113,7 +113,7 @@ def _open(task: Task) -> Result:
 
 
 def _take(workspace: Workspace, meeting: Meeting, name: str, deadline: float) -> None:
-    """Take the lease of one host; one that fails otherwise is asked again, and told of, by whoever needs it."""
+    """Take the lease of one host; one that fails otherwise is asked again, and told of, by the survey."""
     host = workspace.nornir.inventory.hosts[name]
     while link := _link(host):
         try:
@@ -147,4 +147,4 @@ def _link(host: Host) -> str:
 
 def _pin(workspace: Workspace, meeting: Meeting) -> None:
     """Pin the machines that are changed for the first time: their host keys are pinned, so they are the right ones."""
-    write_pins(beside(workspace.site.settings.known_hosts), meeting.new_pins())
+    write_pins(pins_file(workspace.site.settings.known_hosts), meeting.new_pins())

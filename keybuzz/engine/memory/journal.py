@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.engine.memory import chain, retention
-from keybuzz.engine.memory.who import Who, whoever
+from keybuzz.engine.memory.who import Who, this_caller
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftItem, Standing
@@ -141,7 +141,7 @@ class Journal:
         With `keep_after`, runs that started before it are forgotten in the same transaction, but for what
         keybuzz.engine.memory.retention keeps.
         """
-        who = whoever()
+        who = this_caller()
         with closing(self._open()) as database, database:
             cursor = database.execute(
                 "insert into runs (verb, arguments, modules, owner, revision, started) values (?,?,?,?,?,?)",

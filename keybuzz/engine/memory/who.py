@@ -74,7 +74,7 @@ class Who:
             return None
 
 
-def whoever() -> Who:
+def this_caller() -> Who:
     """Return who runs this process."""
     connection = _of_connection()
     return Who(

@@ -19,7 +19,7 @@ from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
-from keybuzz.transport.machine_pins import beside, forget_machine
+from keybuzz.transport.machine_pins import forget_machine, pins_file
 
 SIZE = "16G"
 """What a host sees; the file is sparse."""
@@ -105,7 +105,7 @@ def hosts_text(server: Server) -> str:
 def _create(settings: LabSettings, server: Server, base_digest: str) -> Disk:
     erase(settings, server.name)
     # A new disk is a new machine.
-    forget_machine(beside(settings.known_hosts), str(server.address))
+    forget_machine(pins_file(settings.known_hosts), str(server.address))
     places = HostPlaces(settings, server.name)
     for folder in (places.volume, places.mountpoint):
         folder.mkdir(parents=True)

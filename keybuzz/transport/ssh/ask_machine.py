@@ -9,7 +9,7 @@ from keybuzz.transport.ssh.link import SshLink
 
 
 def ask_machine(address: str, user: str, extras: Mapping[str, str]) -> Machine:
-    """Return what a host with a pinned key says of itself; ContactError when nobody can log in there yet."""
+    """Return what a host with a pinned key says of itself; ContactError when kbz cannot log in there."""
     link = SshLink()
     link.open(
         address, user, None, None, None, dict(extras)

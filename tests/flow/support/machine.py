@@ -28,7 +28,17 @@ def on_machine(
     # Its lease is its own too: other tests are other machines.
     leases = ("mkdir -p /run/kbz", "mount -t tmpfs kbz /run/kbz")
     script = " && ".join([named, *leases, *lay_out, 'exec "$0" "$@"'])
-    command = ["unshare", "--net", "--uts", "--mount", "sh", "-c", script, sys.executable, *arguments]
+    command = [
+        "unshare",
+        "--net",
+        "--uts",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        sys.executable,
+        *arguments,
+    ]
     return subprocess.run(
         command,
         cwd=folder,
