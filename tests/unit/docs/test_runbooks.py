@@ -43,6 +43,14 @@ def test_a_section_and_the_registry_agree_about_levels() -> None:
         assert set(BOOKS[name].levels) == {level.word for level in info.levels}, name
 
 
+def test_what_a_check_means_is_the_fault_and_never_the_good_state() -> None:
+    def plain(text: str) -> str:
+        return text.rstrip(".").casefold()
+
+    wrong = [name for name, info in INFOS.items() if plain(BOOKS[name].means) == plain(info.title)]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("section", BOOKS.values(), ids=BOOKS)
 def test_a_section_is_whole(section: Section) -> None:
     book = section
