@@ -45,6 +45,19 @@ def test_no_secret_is_printed(kbz: Kbz, config: Path, name: str, form: str) -> N
     assert PLANTED not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("name", ["shop", "erp", "queue"])
+def test_the_policy_check_has_nothing_against_what_is_printed(
+    kbz: Kbz, config: Path, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for file, form in ((".env", "dotenv"), ("env.yaml", "kubernetes")):
+        done = kbz("--config", str(config), "apps", "env", name, "--format", form)
+        (folder / file).write_text(done.stdout)
+    checked = kbz("--config", str(config), "policy", "check", str(folder))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def test_the_file_that_is_named_holds_them_with_mode_0600(
     kbz: Kbz, config: Path, tmp_path: Path
 ) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from keybuzz.model.core.errors import InputError
-from keybuzz.policy.check import check_documents
-from keybuzz.policy.context import context_of
-from keybuzz.policy.files import read_paths
 from keybuzz.report.text.applications import (
     applications_document,
     applications_text,
@@ -132,16 +127,6 @@ def test_only_what_uses_the_platforms_names_needs_the_store() -> None:
     endpoints = endpoints_of(site.servers, site.catalogue)
     with pytest.raises(InputError, match="POSTGRES_APP_USER is not in the credential store"):
         environment(site.applications.named("queue"), endpoints, {})
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_policy_check_has_nothing_against_it(tmp_path: Path, name: str) -> None:
-    application, found, site = variables(name)
-    (tmp_path / ".env").write_text(dotenv(application, found))
-    (tmp_path / "env.yaml").write_text(kubernetes(application, found))
-    reading = read_paths([tmp_path], tmp_path)
-    verdict = check_documents(reading.documents, context_of(site, date(2026, 1, 1)), reading.notes)
-    assert not verdict.violations
 
 
 def test_the_list_has_a_line_for_each_endpoint() -> None:
