@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,11 @@ def read_paths(paths: Sequence[Path], base: Path) -> Reading:
     for path in _files(paths):
         shown = _shown(path, base)
         try:
-            content = path.read_bytes() if path.stat().st_size <= _LARGEST else None
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                notes.append(f"{shown}: not read: no file, but a pipe, socket or device")
+                continue
+            content = path.read_bytes() if status.st_size <= _LARGEST else None
         except OSError as error:
             notes.append(f"{shown}: not read: {error.strerror}")
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,7 @@ class Configuration:
 
 def read_configuration(path: Path) -> Configuration:
     """Read nornir_config.yaml; InputError when it is missing or lacks something."""
-    if not path.is_file():
+    if not path.exists():
         raise InputError(
             "there is no such file",
             where=str(path),
@@ -151,10 +152,28 @@ def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:
     return parse_policies(read_file(path, _LIMIT), str(path), names)
 
 
+def require_private(state: Path) -> None:
+    """Raise InputError for a state folder in which another user could plant a file, a plan or a lease."""
+    status = state.stat()
+    if status.st_uid not in (0, os.geteuid()):
+        what = f"belongs to the user {status.st_uid}"
+    elif status.st_mode & 0o022:
+        what = f"may be written by other users (mode {status.st_mode & 0o7777:04o})"
+    else:
+        return
+    place = shlex.quote(str(state))
+    raise InputError(
+        f"the state folder {what}: kbz keeps keys, leases and its journal there",
+        where=str(state),
+        hint=f"look what is in it, then: chown -R {os.geteuid()} {place} && chmod 0700 {place}",
+    )
+
+
 def _digest_key(state: Path) -> DigestKey:
     """Return the site's key for secret digests; made once, 0600, so that saved plans stay comparable."""
     path = state / "digest.key"
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    require_private(state)
     if not path.exists():
         descriptor, name = tempfile.mkstemp(prefix=".digest.", dir=state)
         temporary = Path(name)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
-from keybuzz.site.files.problems import Problems
+from keybuzz.site.files.problems import Problems, read_file
+from keybuzz.site.files.whole import put
 from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 from keybuzz.site.site import Binary, ImageVersion
 
+_LIMIT = 1 << 20
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _WHOLE = re.compile(r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?")
@@ -128,7 +130,7 @@ class _VersionsReader(TreeReader):
 
 def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
     """Write versions.yaml with digests, at once; InputError when its form does not allow it, and nothing is written."""
-    text = with_digests(source.read_text(encoding="utf-8"), digests)
+    text = with_digests(read_file(source, _LIMIT).decode("utf-8"), digests)
     found = parse_versions(text.encode(), str(source))
     if any(found[name].digest != digest for name, digest in digests.items()):
         raise InputError(
@@ -136,9 +138,7 @@ def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
             where=str(source),
             hint="write each image as a block: its name, and its keys below it",
         )
-    temporary = target.with_name(f".{target.name}.kbz-new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    put(target, text.encode(), 0o644)
 
 
 def with_digests(text: str, digests: Mapping[str, str]) -> str:

@@ -13,11 +13,14 @@ from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import require_place, write_whole
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import InputError, UsageError
+from keybuzz.site.files.problems import read_file
 
 if TYPE_CHECKING:
     from keybuzz.report.page.remembered import Memory
     from keybuzz.site.site import Site
 
+_LARGEST = 64 << 20
+"""Bytes of such a document."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -96,8 +99,8 @@ def _memory(site: Site, last: int) -> Memory:
 def _read(path: Path) -> dict[str, Any]:
     """Return the document of a health check; InputError when it is something else."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = json.loads(read_file(path, _LARGEST).decode("utf-8"))
+    except ValueError as error:
         raise InputError(
             f"can not be read: {error}",
             where=str(path),

@@ -13,6 +13,10 @@ from typing import Any
 from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.record import FORMAT_VERSION, plan_document
+from keybuzz.site.files.problems import read_file
+
+_LARGEST = 64 << 20
+"""Bytes of such a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]
 def load(path: Path) -> SavedPlan:
     """Read a saved plan; InputError when it is not one."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(read_file(path, _LARGEST).decode("utf-8"))
         if document["format_version"] != FORMAT_VERSION:
             raise InputError("was saved by another version of kbz", where=str(path))
         return SavedPlan(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.site.files.whole import put
 
 if TYPE_CHECKING:
     from keybuzz.engine.memory.journal import Journal, RunRecord
@@ -171,10 +172,7 @@ def place(schedule: Schedule, program: str, into: Path) -> Iterator[str]:
 
 def _write(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(0o644)
-    temporary.replace(target)
+    put(target, text.encode(), 0o644)
 
 
 def take_away(into: Path) -> Iterator[str]:

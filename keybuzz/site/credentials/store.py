@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import string
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.site.credentials.file import read_store_file
 from keybuzz.site.credentials.schema import SCHEMA, Credential
 from keybuzz.site.files.problems import Problems
+from keybuzz.site.files.whole import put
 
 __all__ = ["SCHEMA", "Credential", "create_missing", "hidden", "load_credentials"]
 
@@ -67,19 +67,7 @@ def _append(path: Path, created: list[Credential]) -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file at once; nobody else can read it at any moment, and a crash leaves the old one."""
-    temporary = path.with_name(f".{path.name}.kbz-new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    put(path, content, 0o600)
 
 
 def generate(credential: Credential) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -53,10 +55,24 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return "use one of: " + ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
 
 
+def require_file(mode: int, path: Path) -> None:
+    """Raise InputError for what is no regular file: a pipe may never end, and a device may do anything."""
+    if stat.S_ISREG(mode):
+        return
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    what = kinds.get(stat.S_IFMT(mode), "a device")
+    raise InputError(
+        f"is {what}, not a file", where=str(path), hint="give the path of a file with that content"
+    )
+
+
 def read_file(path: Path, limit: int) -> bytes:
     """Return the bytes of a file of the site; InputError when unreadable or above `limit` bytes."""
     try:
-        with path.open("rb") as stream:
+        # Not blocking: a pipe is opened at once, and refused.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as stream:
+            require_file(os.fstat(descriptor).st_mode, path)
             content = stream.read(limit + 1)
     except OSError as error:
         raise InputError(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.errors import ContactError, InputError
 from keybuzz.transport.ssh.known_hosts import fingerprint
 
 _TIMEOUT = 10.0
@@ -64,6 +64,10 @@ def with_key(text: str, address: str, key: ShownKey) -> str:
 
 def read_text(path: Path) -> str:
     """Return the text of the file of pinned keys; no file is like an empty one."""
+    if path.exists() and not path.is_file():
+        raise InputError(
+            "is a directory, pipe, socket or device, and no file of pinned keys", where=str(path)
+        )
     return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
 
 
@@ -76,12 +80,18 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
     folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
+        text = change(read_text(path))
         temporary = path.with_name(f".{path.name}.kbz-new")
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(change(read_text(path)))
+        temporary.unlink(
+            missing_ok=True
+        )  # what was planted there is neither followed nor written to
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            os.fchmod(descriptor, 0o644)
+            stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+            os.fsync(descriptor)
         temporary.replace(path)
     finally:
         os.close(folder)

@@ -1,0 +1,111 @@
+"""Files of the controller that were planted: pipes as inputs, links as temporary files, open folders."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from keybuzz.cli.look.report import _read as read_health
+from keybuzz.engine.change.saved_plan import load as load_plan
+from keybuzz.engine.drift.schedule import _write as write_schedule
+from keybuzz.model.core.errors import InputError
+from keybuzz.policy.files import read_paths
+from keybuzz.site.credentials.store import write_private
+from keybuzz.site.files.problems import read_file
+from keybuzz.site.files.tsv import read_servers
+from keybuzz.site.files.whole import put
+from keybuzz.site.groups import load_groups
+from keybuzz.site.load import read_configuration, require_private
+from keybuzz.site.versions import lock_file
+from keybuzz.transport.ssh.pinning import read_text, rewrite
+from tests.unit.support.inventory_files import real_catalogue
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "any file of the site": lambda path: read_file(path, 1000),
+    "nornir_config.yaml": read_configuration,
+    "servers.tsv": lambda path: read_servers(path, real_catalogue()),
+    "groups.yaml": load_groups,
+    "versions.yaml": lambda path: lock_file(path, path, {}),
+    "a saved plan": load_plan,
+    "an answer of kbz health": read_health,
+    "known_hosts": read_text,
+}
+KINDS: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a directory": lambda path: path.mkdir(),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "pinned keys": lambda path: rewrite(path, lambda text: text + "new\n"),
+    "credentials": lambda path: write_private(path, b"new\n"),
+    "a schedule": lambda path: write_schedule(path, "new\n"),
+    "a file of the site": lambda path: put(path, b"new\n", 0o644),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reader", READERS)
+def test_an_input_that_is_no_file_is_refused_in_words(
+    tmp_path: Path, reader: str, kind: str
+) -> None:
+    path = tmp_path / "input"
+    KINDS[kind](path)
+    with pytest.raises(InputError) as caught:
+        READERS[reader](path)
+    assert caught.value.where == str(path)
+    assert kind.partition(" ")[2] in caught.value.what
+
+
+def test_a_pipe_among_the_files_of_an_application_is_told_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "compose.yaml")
+    found = read_paths([tmp_path / "compose.yaml"], tmp_path)
+    assert found.documents == ()
+    assert "pipe" in found.notes[0]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_is_planted_at_the_name_of_a_new_file_is_not_written_to(
+    tmp_path: Path, writer: str
+) -> None:
+    """A planted `.known_hosts.kbz-new` once emptied what it led to."""
+    precious, path = tmp_path / "precious", tmp_path / "known"
+    precious.write_text("precious\n")
+    for name in (".known.kbz-new", ".known.new"):
+        (tmp_path / name).symlink_to(precious)
+    WRITERS[writer](path)
+    assert precious.read_text() == "precious\n"
+    assert path.read_text() == "new\n"
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+def test_a_state_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    state = tmp_path / "state 1"
+    state.mkdir()
+    state.chmod(mode)
+    with pytest.raises(InputError, match="may be written by other users") as caught:
+        require_private(state)
+    assert f"chmod 0700 '{state}'" in caught.value.hint, "safe to paste"
+    state.chmod(0o755)
+    require_private(state)
+
+
+def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives a folder away")
+    os.chown(tmp_path, 999, 999)
+    with pytest.raises(InputError, match="belongs to the user 999"):
+        require_private(tmp_path)
+
+
+def test_a_new_file_has_its_mode_from_the_first_moment(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        put(tmp_path / "x", b"", 0o640)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
