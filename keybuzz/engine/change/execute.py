@@ -16,6 +16,7 @@ from keybuzz.model.core.visible import in_one_line
 from keybuzz.site.limit import parse_limit
 from keybuzz.transport.kept import KEPT, share
 from keybuzz.transport.link import commands
+from keybuzz.transport.meeting import HeldError
 
 if TYPE_CHECKING:
     from nornir.core.task import Result, Task
@@ -98,6 +99,8 @@ def _record(item: HostExecution) -> HostRecord:
 
 def _result(host: str, result: Result) -> HostExecution:
     error = result.exception
+    if isinstance(error, HeldError):
+        return HostExecution(host, Outcome.REFUSED, what=error.sentence)
     if isinstance(error, ContactError):
         return HostExecution(host, Outcome.UNREACHABLE, what=error.sentence)
     if error is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine import events
-from keybuzz.engine.change.execute import execute_everywhere
+from keybuzz.engine.change.execute import execute_everywhere, worst
 from keybuzz.model.core.errors import ContactError, RefusedError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.reports.report import Report
@@ -104,7 +104,10 @@ def test_a_command_is_refused_on_each_host_that_is_held(
     first = AtWork(here, pool)
     trace = tmp_path / "ran"
     results = execute_everywhere(there.workspace, ("db",), ("touch", str(trace)), 20.0)
-    assert {result.host for result in results} == set(HOSTS)
+    assert {result.host: result.outcome for result in results} == dict.fromkeys(
+        HOSTS, Outcome.REFUSED
+    )
+    assert worst(results) == ExitCode.REFUSED
     assert all(WHEN in result.what for result in results)
     assert not trace.exists()
     first.finish()
