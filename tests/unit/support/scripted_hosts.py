@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from nornir.core import Nornir
@@ -22,7 +24,7 @@ from keybuzz.model.host.strays import StraySweep
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide, Session
-from keybuzz.transport.stream import Stream, StreamError
+from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from tests.unit.support.site_values import memory_nornir, memory_site
 
 PLUGIN = "kbz_test_scripted"
@@ -42,6 +44,7 @@ class ScriptedStream:
         self._host = host
         self._replies = replies
         self._waiting = bytearray(hello)
+        self._coming: Iterator[bytes] = iter(())
         self._loaded = False
 
     def write(self, data: bytes, deadline: float) -> None:
@@ -52,14 +55,17 @@ class ScriptedStream:
             return
         _, length = parse_header(data[:HEADER_SIZE])
         request = json.loads(data[HEADER_SIZE : HEADER_SIZE + length])
-        for frame in self._replies(self._host, request):
-            self._waiting += frame
+        self._coming = chain(self._coming, self._replies(self._host, request))
 
     def read_exactly(self, size: int, deadline: float) -> bytes:
         """Return what was said so far."""
-        del deadline
-        if len(self._waiting) < size:
-            raise StreamError("the connection was closed")
+        if time.monotonic() > deadline:
+            raise DeadlineError("the host did not answer in time")
+        while len(self._waiting) < size:
+            frame = next(self._coming, None)
+            if frame is None:
+                raise StreamError("the connection was closed")
+            self._waiting += frame
         data = bytes(self._waiting[:size])
         del self._waiting[:size]
         return data
@@ -162,6 +168,12 @@ def readings() -> list[Reading]:
         for reading in part.readings
     }
     return list(found.values())
+
+
+def session(replies: Replies) -> Session:
+    """Return a session with one scripted host."""
+    stream = ScriptedStream("redis-01", replies, json_frame(HELLO))
+    return Session(stream, where="redis-01", timeout=5.0, access=Access.CHANGE)
 
 
 def scripted(script: Script) -> Nornir:

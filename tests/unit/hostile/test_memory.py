@@ -1,0 +1,113 @@
+"""The controller's memory is bounded, whatever hosts send: measured in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+MOST = 200
+"""Megabytes, for all: Python, the product, the descriptions of the fleet, and what the hosts say."""
+_START = """\
+import json, resource, sys
+sys.path.insert(0, ROOT)
+from keybuzz.agent.runtime.frames import REPLY_LIMIT
+from tests.unit.support import scripted_hosts as hosts
+CLUSTER = ("redis-01", "redis-02", "redis-03")
+hosts.fleet()
+def frame(payload, kind=b"J"):
+    return kind + len(payload).to_bytes(4, "big") + payload
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+"""
+_ASK = """
+before = peak()
+found = hosts.asked(hosts.Script({CLUSTER[0]: reply}), CLUSTER)
+print(json.dumps([before, peak(), sorted(found.observations)]))
+"""
+_SHAPES = {
+    "a frame of 60 MB": """
+def reply(host, request):
+    yield b"J" + (60 << 20).to_bytes(4, "big")
+    for _ in range(60):
+        yield b"x" * (1 << 20)
+""",
+    "4 MB of objects": """
+def reply(host, request):
+    yield frame(b'{"id":1,"result":{"states":[' + b"{}," * 1_300_000 + b'{}],"answers":[]}}')
+""",
+    "4 MB of names": """
+def reply(host, request):
+    names = b",".join(b'"%d":0' % n for n in range(99_000))
+    yield frame(b'{"id":1,"result":{"states":[],"answers":[{"value":{' + names + b"}}]}}")
+""",
+    "a text of 4 MB in every answer": """
+def reply(host, request):
+    result = hosts.result_of(request)
+    size = (REPLY_LIMIT - 100_000) // len(result["answers"])
+    for answer in result["answers"]:
+        answer["value"] = {"text": "\\u2028" * (size // 6)}
+    yield frame(json.dumps({"id": 1, "result": result}).encode())
+""",
+    "events without an end": """
+def reply(host, request):
+    event = frame(b'{"id":1,"event":{"step":0,"phase":"started","what":"' + b"x" * 100_000 + b'"}}')
+    for _ in range(500):
+        yield event
+""",
+    "bytes without an end": """
+def reply(host, request):
+    piece = frame(b"o" + b"y\\n" * 32_000, b"B")
+    for _ in range(5000):
+        yield piece
+""",
+    "100,000 brackets": """
+def reply(host, request):
+    yield frame(b'{"id":1,"result":' + b"[" * 4_000_000)
+""",
+}
+_YES = """
+from keybuzz.engine.change.execute import HostExecution
+from keybuzz.model.core.outcome import Outcome
+from keybuzz.report.text.execution import execution_lines
+def reply(host, request):
+    piece = frame(b"o" + b"y\\n" * 32_000, b"B")
+    for _ in range(1000):
+        yield piece
+    yield frame(b'{"id":1,"result":{"exit_code":0,"timed_out":false}}')
+before = peak()
+done = hosts.session(reply).execute(["yes"], timeout=60)
+told = HostExecution("redis-01", Outcome.OK, 0, done.stdout, done.stderr, "", done.left_out)
+lines = sum(1 for line in execution_lines((told,)))
+print(json.dumps([before, peak(), [len(done.stdout), done.left_out, lines]]))
+"""
+
+
+def measured(code: str) -> tuple[int, int, list[object]]:
+    text = f"ROOT = {str(ROOT)!r}\n{_START}{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    before, peak, told = json.loads(done.stdout)
+    return before, peak, told
+
+
+@pytest.mark.parametrize("kind", _SHAPES)
+def test_a_host_that_sends_without_measure_costs_little_and_only_its_own_answer(kind: str) -> None:
+    before, peak, heard = measured(_SHAPES[kind] + _ASK)
+    assert {"redis-02", "redis-03"} <= set(heard)
+    assert peak < MOST, f"{before} MB before it"
+
+
+def test_a_command_that_never_stops_writing_is_kept_up_to_its_limit_and_counted() -> None:
+    before, peak, told = measured(_YES)
+    kept, left_out, lines = told
+    assert kept == 16 << 20
+    assert left_out == 1000 * 64_000 - (16 << 20)
+    assert lines == kept // 2 + 1
+    assert peak < MOST, f"{before} MB before it"
