@@ -90,10 +90,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "ends from outside": {
         "TERM and HUP at every step": (
-            "tests/flow/engine/test_signals_every_step.py::test_a_signal_lets_the_steps_at_work_end"
+            "tests/flow/ends/test_signals_every_step.py::test_a_signal_lets_the_steps_at_work_end"
         ),
         "a second signal": (
-            "tests/flow/engine/test_signals_every_step.py"
+            "tests/flow/ends/test_signals_every_step.py"
             "::test_a_second_one_cuts_the_steps_at_work_and_the_run_is_reported_all_the_same"
         ),
         "a closed pipe": "tests/unit/cli/test_endings.py::test_a_closed_pipe_hides_no_verdict",
