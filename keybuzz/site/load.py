@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import DigestKey, sha256
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.site.applications.credentials import require_free, schema_with
@@ -161,11 +161,11 @@ def require_private(state: Path) -> None:
         what = f"may be written by other users (mode {status.st_mode & 0o7777:04o})"
     else:
         return
-    place = shlex.quote(str(state))
+    owned = proposed("chown", "-R", os.geteuid(), state)
     raise InputError(
         f"the state folder {what}: kbz keeps keys, leases and its journal there",
         where=str(state),
-        hint=f"look what is in it, then: chown -R {os.geteuid()} {place} && chmod 0700 {place}",
+        hint=f"look what is in it, then: {owned} && {proposed('chmod', '0700', state)}",
     )
 
 

@@ -11,6 +11,7 @@ import click
 from keybuzz.cli.support.context import pass_inventory_site, set_command
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def _with_lifts(
     """Return the words with these lifts in place of the run's own; RefusedError when it had some and none is given."""
     kept, before = _without_lifts(words)
     if before and not lifted:
-        again = " ".join(f"--lift-freeze {shlex.quote(name)}" for name in before)
+        again = [word for name in before for word in ("--lift-freeze", name)]
         raise RefusedError(
             f"run {record.number} lifted the freeze of {', '.join(before)}, and a lift is for one run (FRZ-1)",
-            hint=f"to lift it again: kbz resume {again} --reason 'who decided it, and why'",
+            hint=f"to lift it again: {proposed('kbz', 'resume', *again)} --reason 'who decided it, and why'",
         )
     given = [word for name in lifted for word in ("--lift-freeze", name)]
     return [*kept, *given, *(["--reason", reason] if reason else [])]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.proposed import proposed
 
 if TYPE_CHECKING:
     from keybuzz.model.inventory.server import Server
@@ -36,7 +37,7 @@ def pin_machine(site: Site, server: Server, confirm: Callable[[], None]) -> None
         raise RefusedError(
             f"machine {pinned.id} is pinned, and machine {machine.id or 'without an id'} answers",
             where=server.name,
-            hint=f"if the host was rebuilt: kbz hosts forget {server.name}, then trust it again",
+            hint=f"if the host was rebuilt: {proposed('kbz', 'hosts', 'forget', server.name)}, then trust it again",
         )
     identities = identities_of(site, Here())
     identities.require(server.name, machine)

@@ -76,7 +76,9 @@ def rotate(workspace: Workspace, words: RotateWords) -> Report:
     job = _job(workspace, words)
     modules, selected = job.request.modules, job.request.selected
     with (
-        claimed(workspace, f"kbz secrets rotate {words.service}", selected, words.wait),
+        claimed(
+            workspace, proposed("kbz", "secrets", "rotate", words.service), selected, words.wait
+        ),
         in_journal(workspace, "rotate", modules) as number,
     ):
         return remember(workspace, number, _rotate(workspace, job))

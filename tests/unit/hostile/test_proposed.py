@@ -21,7 +21,7 @@ PROGRAMS = "kbz|docker|kubectl|systemctl|shred|chown|chmod|journalctl|hostnamect
 _BEGINS = re.compile(rf"(?:^|[\s:;`(→&])(?:{PROGRAMS}) (?P<words>[a-z0-9 .:=_/-]*)$")
 """The text before a value, where that value is a word of a command."""
 _SENTENCE = re.compile(
-    r" (?:runs|is|never|reads|says|knows|needs|finds|found|cannot|has|and|not|to|wrote|serve:) ?"
+    r" (?:runs|in:|is|never|reads|says|knows|needs|finds|found|cannot|has|and|not|to|wrote|serve:) ?"
 )
 _QUOTED = {"keybuzz/engine/drift/schedule.py", "keybuzz/agent/kinds/host/ssh_server.py"}
 """Files whose lines of shell are quoted word by word, and run by a shell of ours."""
