@@ -10,6 +10,7 @@ import pytest
 from nornir.core.configuration import Config
 
 from keybuzz.agent.host.machine import addresses, machine_id
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.identity import Identities, identities
 from keybuzz.transport.link import session_of
@@ -39,7 +40,7 @@ def meeting(known: Identities, claim: Claim | None = None) -> Config:
     """Return a configuration whose connections must prove what is known."""
     made = Meeting(known)
     made.claim = claim
-    return Config(user_defined={"meeting": made})
+    return Config(user_defined={"meeting": made, "access": Access.CHANGE})
 
 
 def known(address: str, pin: str = "", *names: str, others: tuple[Server, ...] = ()) -> Identities:
