@@ -15,7 +15,7 @@ from keybuzz.agent.wire import http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/:@")
@@ -24,6 +24,15 @@ _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 def quote(text: str) -> str:
     """Percent-encode a part of a URL."""
     return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in text.encode())
+
+
+def handed_over_as(reference: str) -> str:
+    """Return the tag that stands for `name:tag@digest` where `docker load` brought the image, without its digest.
+
+    Empty for a reference without a digest. kbz alone gives that tag, to an image whose id was compared.
+    """
+    tagged, at, digest = reference.partition("@")
+    return f"{tagged.rpartition(':')[0]}:{digest.replace(':', '-')}" if at else ""
 
 
 class DockerUnavailableError(AgentError):
@@ -80,21 +89,40 @@ class Docker:
 
     def download(self, path: str, target: str, *, timeout: float = 600.0) -> None:
         """Write the body of a GET into a file of the caller's, without holding it in memory."""
+        with open(target, "wb") as file:
+            self.stream(path, file.write, timeout=timeout)
+
+    def stream(self, path: str, sink: Callable[[bytes], object], *, timeout: float = 600.0) -> None:
+        """Hand the body of a GET on, block by block, without holding it in memory."""
         with self._connect(timeout) as connection:
             http.send_request(connection, "GET", path, {})
             until = time.monotonic() + timeout
             status, _, block = http.read_head(connection, until)
             if status != 200:
                 raise AgentError(f"Docker refused to hand out {path} (status {status})")
-            with open(target, "wb") as file:
-                while block:
-                    file.write(block)
-                    block = http.receive(connection, until)
+            while block:
+                sink(block)
+                block = http.receive(connection, until)
+
+    def image(self, reference: str) -> Any:
+        """Return an image as Docker tells it, or None.
+
+        One that was handed over has lost its digest, and is found by the tag that kbz gave it instead.
+        """
+        found = self.get(f"/images/{quote(reference)}/json")
+        stand_in = handed_over_as(reference)
+        return found or (self.get(f"/images/{quote(stand_in)}/json") if stand_in else None)
 
     def image_id(self, reference: str) -> str | None:
         """Return the id of an image on this engine, or None."""
-        image = self.get(f"/images/{quote(reference)}/json")
+        image = self.image(reference)
         return str(image["Id"]) if image else None
+
+    def name_of(self, reference: str) -> str:
+        """Return the reference by which this engine knows an image; it may know it by none."""
+        stand_in = handed_over_as(reference)
+        known = not stand_in or self.get(f"/images/{quote(reference)}/json") is not None
+        return reference if known else stand_in
 
     def inspect(self, container: str) -> Any:
         """Return a container as Docker tells it, or None."""
@@ -161,7 +189,7 @@ class Docker:
     ) -> tuple[int, str]:
         """Run a short-lived container without a network and return its exit code and output."""
         options = {
-            "Image": image,
+            "Image": self.name_of(image),
             "Cmd": argv,
             "Entrypoint": [],
             "HostConfig": {"Binds": binds, "NetworkMode": "none"},

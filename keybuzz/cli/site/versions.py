@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from keybuzz.cli.support.context import (
     show,
     stoppable_workspace,
 )
+from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.output import report_format, show_answer
 
 if TYPE_CHECKING:
@@ -209,16 +211,57 @@ def _lock(site: Site, images: tuple[str, ...], out: Path | None, *, moved: bool)
 
 
 @versions.command()
+@images_argument
+@click.option(
+    "--from",
+    "source",
+    metavar="HOST",
+    default="",
+    shell_complete=host_words,
+    help="Take the images from this host, which holds them, instead of pulling them on the builder.",
+)
+@click.option(
+    "--record/--no-record",
+    default=True,
+    show_default=True,
+    help="Write the digest of each image that has none into versions.yaml, where the site compares digests.",
+)
 @limit_option
 @format_option
-def mirror(limit: tuple[str, ...], form: str) -> int:
-    """Pull each frozen image once, on the builder, and hand it to the hosts that need it and have it not.
+def mirror(
+    images: tuple[str, ...], source: str, limit: tuple[str, ...], form: str, *, record: bool
+) -> int:
+    """Hand each frozen image to the hosts that need it and do not hold it; pulled once, by the builder.
 
-    No container is changed. Holds the leases.
+    With --from it comes from a host that holds it: no registry is asked. No container is changed. Holds the leases.
+
+    \b
+    Example: kbz versions mirror --from minio-01 --limit minio-03 minio
     """
     from keybuzz.engine.catalogue import all_modules
+    from keybuzz.engine.images.mirror import MirrorRequest
     from keybuzz.engine.images.mirror import mirror as mirror_images
+    from keybuzz.engine.images.versions import chosen
 
     with stoppable_workspace(quiet=form == "json") as work:
         modules = tuple(all_modules())
-        return show(mirror_images(work, modules, work.select(modules, limit)), form)
+        names = tuple(version.name for version in chosen(work.site, images)) if images else ()
+        request = MirrorRequest(
+            modules,
+            work.select(modules, limit),
+            names,
+            work.site.server(source).name if source else "",
+            _record if record else lambda digests: None,
+        )
+        return show(mirror_images(work, request), form)
+
+
+def _record(digests: Mapping[str, str]) -> None:
+    """Write digests into versions.yaml, and say so."""
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.versions import lock_file
+
+    if digests:
+        source = read_configuration(Path(_config())).versions
+        lock_file(source, source, digests)
+        click.echo(f"{source}: {len(digests)} digests were recorded", err=True)

@@ -26,6 +26,7 @@ from keybuzz.engine.change.guard import (
 )
 from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
 from keybuzz.engine.images.images import archives_for
+from keybuzz.engine.images.members import hand_over
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
@@ -169,7 +170,7 @@ class Conductor:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
             )
-            self._apply(stage)
+            self._apply(stage, snapshot)
             snapshot = self._read()
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
@@ -209,7 +210,9 @@ class Conductor:
                 snapshot = self._wait(other, back_again(other, cluster), snapshot)
         return snapshot
 
-    def _apply(self, stage: Stage) -> None:
+    def _apply(self, stage: Stage, snapshot: Snapshot) -> None:
+        folder = self.site.settings.state / "images"
+        self.results.extend(hand_over(stage, snapshot, self.nornir, folder, self.listen))
         archives = archives_for(stage, self.modules, self.site, self.listen)
         changes = {host: stage.of(host) for host in stage.hosts}
         chosen = self.nornir.filter(filter_func=lambda host: host.name in changes)

@@ -13,6 +13,7 @@ from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze, Lift
 from keybuzz.engine.change.saved_plan import SavedPlan
 from keybuzz.engine.change.steps import StepResult
+from keybuzz.engine.images.members import held
 from keybuzz.engine.images.versions import require_pullable
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
@@ -75,7 +76,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
     def carry_out() -> None:
         if request.saved is not None:
             request.saved.require_same(before.plan)
-        require_pullable(workspace.site, before.plan)
+        require_pullable(workspace.site, before.plan, held=held(before.snapshot))
         conductor.run(before.snapshot)
 
     error = conductor.ending(carry_out)

@@ -1,38 +1,53 @@
-"""`kbz versions mirror`: each frozen image is pulled once, by the builder, and handed to every host that needs it.
+"""`kbz versions mirror`: each frozen image comes from one place and is handed to every host that needs it.
 
+That place is the builder, which pulls it once, or a host that holds it (`--from`): a registry may no longer have it.
 No container is touched. What `docker load` brings has no digest any more: such an image is compared by its id, which
-is made of its content, with the builder's, which pulled exactly the digest.
+is made of its content, with the one at its source, and gets a tag that stands for the digest.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from keybuzz.agent.kinds.docker.images import pull
-from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.docker import Docker
-from keybuzz.engine.change.steps import StepResult, apply, results_of
+from keybuzz.engine.change.steps import StepResult
 from keybuzz.engine.events import ImageWork
-from keybuzz.engine.images.images import save_archive
+from keybuzz.engine.images.members import deliver
+from keybuzz.engine.images.sources import BuilderSource, HostSource, Source
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change, Plan
 from keybuzz.model.host.docker import Image
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Description, Module
+from keybuzz.site.parameters.own import NO_DIGESTS
+from keybuzz.site.site import Site
 
 VERB = "versions mirror"
 _MODULE = "versions"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorRequest:
+    """What was asked for."""
+
+    modules: tuple[Module, ...]
+    selected: frozenset[str]
+    names: tuple[str, ...] = ()
+    """Images of versions.yaml; empty for all that the hosts pull."""
+    host: str = ""
+    """Where they come from; empty for the builder."""
+    record: Callable[[Mapping[str, str]], object] = lambda digests: None
+    """Told the digest of each image that has none in versions.yaml, by its name there."""
 
 
 @dataclass
@@ -43,43 +58,66 @@ class _Work:
     needs: Mapping[str, tuple[str, ...]]
     """Host to references, with digests where they count."""
     snapshot: Snapshot
-    builder: Docker
+    source: Source
     folder: Path
     results: list[StepResult] = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
     """Host and reference, where the tag is another image: it stays, a container may be made from it."""
 
 
-def mirror(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Report:
+def mirror(workspace: Workspace, request: MirrorRequest) -> Report:
     """Bring the images that the modules pull to the selected hosts; a host that has one is asked only.
 
-    StepError when the builder can not pull or save one: what was handed out before stays, the same command goes on.
+    StepError when the source cannot give one: what was handed out before stays, the same command goes on.
     """
+    modules = request.modules
+    hosts = request.selected | ({request.host} if request.host else set())
     with (
-        claimed(workspace, spoken(VERB, modules), selected),
+        claimed(workspace, spoken(VERB, modules), hosts),
         in_journal(workspace, VERB, modules) as number,
     ):
-        return remember(workspace, number, _mirror(workspace, modules, selected))
+        return remember(workspace, number, _mirror(workspace, request))
 
 
-def _mirror(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Report:
+def _mirror(workspace: Workspace, request: MirrorRequest) -> Report:
     started = time.monotonic()
-    nornir = workspace.nornir.filter(filter_func=lambda host: host.name in selected)
+    nornir = workspace.nornir.filter(filter_func=lambda host: host.name in request.selected)
+    chosen = {workspace.site.image(name) for name in request.names}
     needs = {
-        host: _pulled(description)
-        for host, description in describe_all(nornir, modules).items()
-        if _pulled(description)
+        host: pulled
+        for host, description in describe_all(nornir, request.modules).items()
+        if (pulled := tuple(r for r in _pulled(description) if not chosen or r in chosen))
     }
+    wanted = sorted({item for references in needs.values() for item in references})
     images = {host: _asking(references) for host, references in needs.items()}
+    if request.host:
+        images[request.host] = _asking(wanted)
     snapshot = observe(workspace.nornir, images)
     settings = workspace.site.settings
     (settings.state / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(prefix="mirror-", dir=settings.state / "images") as folder:
-        builder = Docker(str(settings.builder_socket))
-        work = _Work(workspace, needs, snapshot, builder, Path(folder))
-        for reference in sorted({item for references in needs.values() for item in references}):
+        source = _source(workspace, request.host, snapshot)
+        work = _Work(workspace, needs, snapshot, source, Path(folder))
+        for reference in wanted:
             _bring(work, reference)
-    return _report(work, modules, time.monotonic() - started)
+    request.record(_new_digests(workspace.site, source, wanted))
+    return _report(work, request.modules, time.monotonic() - started)
+
+
+def _source(workspace: Workspace, host: str, snapshot: Snapshot) -> Source:
+    if host:
+        return HostSource(host, snapshot, workspace.nornir)
+    docker = Docker(str(workspace.site.settings.builder_socket))
+    return BuilderSource(docker, workspace.listen)
+
+
+def _new_digests(site: Site, source: Source, wanted: Iterable[str]) -> dict[str, str]:
+    """Return the digests that the source knows and versions.yaml does not, where this site compares digests."""
+    if NO_DIGESTS.of(site) != "none":
+        return {}
+    names = {v.reference: v.name for v in site.versions.values() if not v.digest}
+    found = {names[item]: source.digest(item) for item in wanted if item in names}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _pulled(description: HostDescription) -> tuple[str, ...]:
@@ -103,7 +141,7 @@ def _tagged(reference: str) -> str:
 
 
 def _bring(work: _Work, reference: str) -> None:
-    """Hand one image to the hosts that lack it; the builder is asked only when there is one."""
+    """Hand one image to the hosts that lack it; the source is asked only when there is one."""
     lacking = [
         host
         for host, references in work.needs.items()
@@ -112,53 +150,23 @@ def _bring(work: _Work, reference: str) -> None:
     ]
     if not lacking:
         return
-    identity = _on_builder(work, reference)
-    tagged = Image(_tagged(reference), built=True)
+    identity = work.source.identity(reference)
+    tagged = Image(_tagged(reference))
     found = {
         host: work.snapshot.observations[host].states[tagged.identity].attributes.get("id")
         for host in lacking
     }
     work.others.extend((host, reference) for host in lacking if found[host] not in (None, identity))
-    lacking = [host for host in lacking if found[host] is None]
-    if not lacking:
-        return
     archive = work.folder / "image.tar"
-    try:
-        work.workspace.listen(ImageWork(reference, f"goes to {len(lacking)} hosts"))
-        save_archive(work.builder, tagged.reference, archive)
-    except AgentError as error:
-        raise StepError(error.what, where=reference, hint=error.hint) from error
-    changes = {host: (Change(host, _MODULE, tagged, Action.CREATE),) for host in lacking}
-    chosen = work.workspace.nornir.filter(filter_func=lambda host: host.name in changes)
-    done = chosen.run(
-        task=apply,
-        changes=changes,
-        archives={tagged.reference: archive},
-        listen=work.workspace.listen,
-        on_failed=True,
-    )
-    chosen.data.reset_failed_hosts()
-    for host in lacking:
-        work.results.extend(results_of(done[host][0], changes[host]))
-
-
-def _on_builder(work: _Work, reference: str) -> str:
-    """Return the image's id on the builder, which pulls it when it has not yet."""
-    try:
-        if (found := work.builder.image_id(reference)) is None:
-            work.workspace.listen(ImageWork(reference, "is pulled, once"))
-            pull(reference, work.builder)
-            found = work.builder.image_id(reference)
-    except AgentError as error:
-        raise StepError(error.what, where=reference, hint=error.hint) from error
-    if found is None:
-        raise StepError("is not on the builder after its pull", where=reference)
-    return found
+    work.workspace.listen(ImageWork(reference, f"goes to {len(lacking)} hosts"))
+    work.source.save(reference, archive)
+    changes = {host: Change(host, _MODULE, Image(reference), Action.CREATE) for host in lacking}
+    nornir, listen = work.workspace.nornir, work.workspace.listen
+    work.results.extend(deliver(nornir, changes, reference, identity, archive, listen))
 
 
 def _report(work: _Work, modules: tuple[Module, ...], seconds: float) -> Report:
     hosts = {host: _ended(work, host) for host in sorted(work.needs)}
-    pinned = sorted({item for found in work.needs.values() for item in found if "@" in item})
     moved = tuple(
         Finding(
             "versions.tag",
@@ -169,19 +177,9 @@ def _report(work: _Work, modules: tuple[Module, ...], seconds: float) -> Report:
         )
         for host, reference in work.others
     )
-    findings = tuple(
-        Finding(
-            "versions.digest",
-            Level.WARN,
-            f"{reference} was handed out by tag and compared by its image id: docker load keeps no digest",
-            hint="where hosts reach no registry, versions.no_digests in the overlay says why tags must do",
-        )
-        for reference in pinned
-        if any(result.change.resource.name == _tagged(reference) for result in work.results)
-    )
     names = tuple(module.name for module in modules)
     trips = work.workspace.round_trips()
-    return Report(VERB, names, hosts, Plan({}), (*moved, *findings), (), seconds, round_trips=trips)
+    return Report(VERB, names, hosts, Plan({}), moved, (), seconds, round_trips=trips)
 
 
 def _ended(work: _Work, host: str) -> HostReport:

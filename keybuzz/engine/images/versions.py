@@ -73,9 +73,15 @@ def verify(
     return tuple(verdicts)
 
 
-def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -> None:
+def require_pullable(
+    site: Site,
+    plan: Plan,
+    registry: Registry | None = None,
+    held: frozenset[str] = frozenset(),
+) -> None:
     """Ask about the images that a plan pulls, before it changes anything; a plan that pulls none asks nobody.
 
+    An image that another member holds comes from there, whatever the registry says.
     RefusedError for a missing or moved tag: it proposes and takes nothing instead. ContactError without an answer.
     """
     pulled = {
@@ -84,7 +90,8 @@ def require_pullable(site: Site, plan: Plan, registry: Registry | None = None) -
         for change in changes
         if isinstance(change.resource, Image) and not change.resource.built
     }
-    wanted = [version for version in site.versions.values() if site.pinned(version) in pulled]
+    missing = pulled - held
+    wanted = [version for version in site.versions.values() if site.pinned(version) in missing]
     if not wanted:
         return
     settings = site.settings

@@ -18,7 +18,9 @@ class Image(Resource):
     kind: ClassVar[str] = "image"
     reference: str
     built: bool = False
-    """True when kbz builds it and streams it to the host; false when the host pulls it."""
+    """True when kbz streams it to the host; false when the host pulls it."""
+    expected: str = ""
+    """Docker's id of what is streamed, where another host holds it; empty when kbz built it."""
 
     @property
     def name(self) -> str:
@@ -29,7 +31,7 @@ class Image(Resource):
         return {"reference": self.reference}
 
     def order(self) -> Json:
-        return {**self.query(), "built": self.built}
+        return {**self.query(), "built": self.built, "expected": self.expected}
 
 
 @dataclass(frozen=True, slots=True)

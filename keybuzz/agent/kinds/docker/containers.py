@@ -24,7 +24,7 @@ def read_container(query: Query, context: Context) -> State:
 
 def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]:
     config, host = found["Config"], found["HostConfig"]
-    image = context.docker.get(f"/images/{quote(query['image'])}/json")
+    image = context.docker.image(query["image"])
     same_image = image is not None and image["Id"] == found["Image"]
     values = dict(item.split("=", 1) for item in config["Env"] or [] if "=" in item)
     added = _added(found, image, query["environment"]) if same_image else []
@@ -80,7 +80,8 @@ def write_container(order: Query, context: Context) -> None:
     if found is not None:
         _remove(name, order["stop_timeout"], context)
     _refuse_missing_sources(order["binds"])
-    context.docker.act("POST", f"/containers/create?name={quote(name)}", _options(order))
+    options = {**_options(order), "Image": context.docker.name_of(order["image"])}
+    context.docker.act("POST", f"/containers/create?name={quote(name)}", options)
     context.docker.act("POST", f"/containers/{quote(name)}/start")
 
 
@@ -104,7 +105,7 @@ def _only_stopped(found: Any, order: Query, context: Context) -> bool:
     wanted = _options(order)
     config, host = found["Config"], found["HostConfig"]
     environment = set(config["Env"] or [])
-    image = context.docker.get(f"/images/{quote(order['image'])}/json")
+    image = context.docker.image(order["image"])
     return (
         image is not None
         and image["Id"] == found["Image"]
