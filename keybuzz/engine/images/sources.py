@@ -66,7 +66,8 @@ class BuilderSource:
     def save(self, reference: str, archive: Path) -> None:
         """See Source."""
         try:
-            save_archive(self.builder, reference.partition("@")[0], archive)
+            # By its id: an archive with a tag would take that tag away from another image on a host.
+            save_archive(self.builder, self.identity(reference), archive)
         except AgentError as error:
             raise StepError(error.what, where=reference, hint=error.hint) from error
 

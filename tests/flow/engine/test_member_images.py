@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, unquote
 import pytest
 
 from keybuzz.engine.events import ImageWork
+from keybuzz.engine.images.mirror import MirrorRequest, mirror
+from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.host.docker import Image
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, all_at_once, fleet
@@ -130,3 +132,27 @@ def test_nothing_is_left_on_the_controller(stage: Stage) -> None:
     assert not list((stage.hosts.site.settings.state / "images").iterdir())
     hosts = stage.hosts.workspace.journal.hosts(1)
     assert {host.host: host.outcome for host in hosts}[THIRD] is Outcome.CHANGED
+
+
+def asked_for(stage: Stage, source: str, *hosts: str) -> MirrorRequest:
+    """Return the request to bring the pinned image from one host to others."""
+    demo = Demo(stage.hosts.hosts, lambda host: (Image(PINNED),), all_at_once)
+    return MirrorRequest((demo.module(),), frozenset(hosts), host=source)
+
+
+def test_mirror_takes_it_from_the_host_that_was_named(stage: Stage) -> None:
+    done = mirror(stage.hosts.workspace, asked_for(stage, SECOND, THIRD))
+    assert done.exit_code is ExitCode.GOOD
+    assert stage.engines[THIRD].names[HANDED] == IDENTITY
+    assert any(asked.endswith("/get") for asked in stage.engines[SECOND].asked)
+    assert not any(asked.endswith("/get") for asked in stage.engines[FIRST].asked)
+    again = mirror(stage.hosts.workspace, asked_for(stage, SECOND, THIRD))
+    assert again.hosts[THIRD].changed == 0
+
+
+def test_a_host_that_does_not_hold_it_is_no_source(stage: Stage) -> None:
+    stage.engines[SECOND].names.clear()
+    with pytest.raises(StepError, match="is not on") as caught:
+        mirror(stage.hosts.workspace, asked_for(stage, SECOND, THIRD))
+    assert caught.value.where == SECOND
+    assert not [asked for asked in stage.engines[THIRD].asked if "/images/load" in asked]

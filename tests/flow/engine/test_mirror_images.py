@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
-from keybuzz.engine.images.mirror import mirror
+from keybuzz.engine.images.mirror import MirrorRequest, mirror
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.workspace import Workspace
@@ -17,6 +18,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.host.docker import Image
 from keybuzz.site.module import Description, Module
+from keybuzz.site.site import ImageVersion
 from tasks.base import MODULE as BASE
 from tests.flow.support.agent_host import NAME, OneHost, Recorder, one_host
 from tests.flow.support.unix_server import Request, respond, serving
@@ -49,20 +51,25 @@ class Engine:
             return respond(200, {"status": "pulled"})
         if path == "/images/load":
             self.loaded.append(request.body)
-            self.images[TAG] = "sha256:1234"
+            self.images["sha256:1234"] = "sha256:1234"
             return respond(200, {"stream": "Loaded"})
         if path.endswith("/get"):
             return b"HTTP/1.0 200 OK\r\n\r\n" + ARCHIVE
         if path.endswith("/tag"):
+            given = parse_qs(query)
+            self.images[f"{given['repo'][0]}:{given['tag'][0]}"] = "sha256:1234"
             return respond(201)
         name = path.removeprefix("/images/").removesuffix("/json").replace("%40", "@")
         name = name.replace("%3A", ":").replace(":1.2.3@", "@")
-        return respond(200, {"Id": self.images[name]}) if name in self.images else respond(404)
+        if name not in self.images:
+            return respond(404)
+        digests = [known for known in self.images if "@" in known]
+        return respond(200, {"Id": self.images[name], "RepoDigests": digests})
 
     @property
     def changed(self) -> list[str]:
-        """What it was asked to do."""
-        return [asked for asked in self.asked if asked.startswith("POST")]
+        """What it was asked to do, but for names that it was to give."""
+        return [a for a in self.asked if a.startswith("POST") and not a.endswith("/tag")]
 
 
 @pytest.fixture
@@ -98,35 +105,50 @@ def test_pulled_once_handed_out_and_then_only_asked_for(
     builder, engine, socket = Engine(), Engine(registry=False), tmp_path / "builder.sock"
     work = workspace(host, socket)
     with serving(socket, builder), serving(host.scratch.socket, engine):
-        first = mirror(work, (module(reference),), frozenset({NAME}))
+        first = mirror(work, MirrorRequest((module(reference),), frozenset({NAME})))
         assert first.hosts[NAME].outcome is Outcome.CHANGED, first.hosts[NAME].what
         assert engine.changed == ["POST /images/load"]
         assert engine.loaded == [ARCHIVE]
         pulls = builder.changed
-        second = mirror(work, (module(reference),), frozenset({NAME}))
+        second = mirror(work, MirrorRequest((module(reference),), frozenset({NAME})))
     assert second.hosts[NAME].outcome is Outcome.OK
     assert engine.changed == ["POST /images/load"]
     assert builder.changed == pulls
     assert pulls.count("POST /images/create") == 1
     assert first.exit_code is second.exit_code is ExitCode.GOOD
-    said = [finding.message for finding in first.findings]
-    assert [("compared by its image id" in message) for message in said] == [True] * (
-        "@" in reference
-    )
+    assert not first.findings
+    assert engine.images[TAG] == "sha256:1234"
+    assert (f"demo/app:{LOCKED.replace(':', '-')}" in engine.images) == ("@" in reference)
     assert not any("/containers/" in asked for asked in (*engine.asked, *builder.asked))
     assert not list((work.site.settings.state / "images").iterdir())
     assert [run.verb for run in work.journal.runs(5)] == ["versions mirror"] * 2
 
 
-def test_an_image_of_the_same_tag_and_another_content_is_told_and_left_alone(
+def test_another_image_under_the_tag_is_told_and_stays_beside_the_locked_one(
     host: OneHost, tmp_path: Path
 ) -> None:
     builder, engine, socket = Engine(), Engine(images={TAG: "sha256:other"}), tmp_path / "b.sock"
     with serving(socket, builder), serving(host.scratch.socket, engine):
-        done = mirror(workspace(host, socket), (module(PINNED),), frozenset({NAME}))
+        done = mirror(workspace(host, socket), MirrorRequest((module(PINNED),), frozenset({NAME})))
     assert [finding.check for finding in done.findings] == ["versions.tag"]
     assert engine.images[TAG] == "sha256:other"
-    assert engine.changed == []
+    assert engine.images[f"demo/app:{LOCKED.replace(':', '-')}"] == "sha256:1234"
+
+
+def test_the_digest_of_what_was_pulled_is_recorded_where_none_is(
+    host: OneHost, tmp_path: Path
+) -> None:
+    builder, engine, socket = Engine(), Engine(), tmp_path / "builder.sock"
+    builder.images |= {TAG: "sha256:1234", f"demo/app@{LOCKED}": "sha256:1234"}
+    work = workspace(host, socket)
+    known = ImageVersion("app", TAG, TAG, "", 2)
+    recorded: dict[str, str] = {}
+    for digest, wanted in ((f"sha256:{'b' * 64}", {}), ("", {"app": LOCKED})):
+        site = replace(work.site, versions={"app": replace(known, digest=digest)})
+        request = MirrorRequest((module(TAG),), frozenset({NAME}), record=recorded.update)
+        with serving(socket, builder), serving(host.scratch.socket, engine):
+            mirror(replace(work, site=site), request)
+        assert recorded == wanted
 
 
 def test_what_can_not_be_pulled_reaches_no_host(host: OneHost, tmp_path: Path) -> None:
@@ -136,7 +158,7 @@ def test_what_can_not_be_pulled_reaches_no_host(host: OneHost, tmp_path: Path) -
         serving(host.scratch.socket, engine),
         pytest.raises(StepError) as caught,
     ):
-        mirror(workspace(host, socket), (module(TAG),), frozenset({NAME}))
+        mirror(workspace(host, socket), MirrorRequest((module(TAG),), frozenset({NAME})))
     assert caught.value.where == TAG
     assert engine.changed == []
 
@@ -148,4 +170,4 @@ def test_it_takes_the_lease(host: OneHost, tmp_path: Path) -> None:
         leases(work.site.settings.state / "leases", names, "kbz run", stop=work.stop),
         pytest.raises(RefusedError, match="lease"),
     ):
-        mirror(work, (module(TAG),), frozenset({NAME}))
+        mirror(work, MirrorRequest((module(TAG),), frozenset({NAME})))

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.lab import service
+from keybuzz.lab.supply import registry
+from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.site.versions import parse_versions
-from tests.lab.conftest import REPOSITORY, Kbz, bare_lab, write_site
+from tests.lab.conftest import CACHE, REPOSITORY, Kbz, bare_lab, write_site
 
 pytestmark = pytest.mark.lab
 
@@ -105,3 +108,38 @@ def test_a_container_of_the_tag_that_lies_there_is_drift_and_is_replaced(kbz: Kb
     kbz.good(*LIFTED)
     assert inspected(kbz, "redis-03", "redis-sentinel", "{{.Config.Image}}") == exact
     assert {host: inspected(kbz, host, "redis", "{{.Id}}") for host in HOSTS[:2]} == before
+
+
+def test_a_replaced_node_needs_no_registry(kbz: Kbz, tags: Kbz) -> None:
+    """Upstreams vanish: what the other members hold is where a new machine gets its image from."""
+    kbz.good("lab", "reset", "redis-03", "--confirm", LAB)
+    service.stop(LabSettings(LAB, tags.root, CACHE), registry.NAME)
+    assert kbz("versions", "verify", "redis").code == 4
+    kbz.good(
+        "run", "redis", "--limit", "redis", "--lift-freeze", "redis", "--reason", "a new machine"
+    )
+    ids = {host: inspected(kbz, host, "redis", "{{.Image}}") for host in HOSTS}
+    assert len(set(ids.values())) == 1
+    stand_in = f"redis:{locked(kbz).replace(':', '-')}"
+    assert inspected(kbz, "redis-03", "redis", "{{.Config.Image}}") == stand_in
+    assert inspected(kbz, "redis-03", REFERENCE, "{{.Id}}") == ids["redis-03"]
+    assert (
+        kbz.good("run", "redis", "--limit", "redis", "--format", "json").json()["plan"]["size"] == 0
+    )
+    assert (
+        kbz.good("drift", "redis", "--limit", "redis", "--format", "json").json()["plan"]["size"]
+        == 0
+    )
+
+
+def test_mirror_takes_an_image_from_a_host(kbz: Kbz) -> None:
+    kbz.good("lab", "reset", "redis-03", "--confirm", LAB)
+    kbz.good("run", "base", "--limit", "redis-03")
+    done = kbz.good(
+        *("versions", "mirror", "redis", "--from", "redis-01", "--limit", "redis-03"),
+        *("--format", "json"),
+    ).json()
+    assert done["hosts"]["redis-03"]["changed"] == 1
+    assert inspected(kbz, "redis-03", REFERENCE, "{{.Id}}") == inspected(
+        kbz, "redis-01", REFERENCE, "{{.Id}}"
+    )
