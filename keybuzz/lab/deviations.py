@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from keybuzz.lab.hosts.recipe import SERVER
 from keybuzz.lab.supply.artefacts import PROGRAMS
 from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.model.inventory.lab import LabSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ _FIXED = (
 )
 
 
-def deviations() -> tuple[Deviation, ...]:
-    """Return everything that every lab has unlike production."""
+def deviations(settings: LabSettings) -> tuple[Deviation, ...]:
+    """Return everything that this lab has unlike production."""
     masked = Deviation("masked units", "active", "masked in the base: " + " ".join(SERVER.masked))
     stand_ins = tuple(
         Deviation(f"image {image.reference}", "the frozen image", image.provenance)
@@ -80,4 +81,5 @@ def deviations() -> tuple[Deviation, ...]:
         Deviation(f"program {program.name}", program.stands_for, program.provenance)
         for program in PROGRAMS
     )
-    return (*_FIXED, masked, *stand_ins, *programs)
+    made = (*stand_ins, *programs) if settings.upstream is None else ()
+    return (*_FIXED, masked, *made)

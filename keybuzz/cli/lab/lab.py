@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import click
 
@@ -22,26 +23,62 @@ def lab() -> None:
 
 @lab.command()
 @limit_option
+@click.option(
+    "--images",
+    "kind",
+    type=click.Choice(["stand-ins", "upstream"]),
+    envvar="KBZ_LAB_IMAGES",
+    help="What the servers pull; by default what the lab was made on, and stand-ins for a new one.",
+)
+@click.option(
+    "--registry",
+    default="",
+    metavar="HOST[:PORT]",
+    envvar="KBZ_LAB_REGISTRY",
+    help="With --images upstream: pull through this registry or mirror.",
+)
+@click.option(
+    "--artefacts",
+    "programs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="KBZ_LAB_ARTEFACTS",
+    help="With --images upstream: the folder with the files of `binaries` in versions.yaml.",
+)
 @pass_lab
-def up(site: LabSite, limit: tuple[str, ...]) -> None:
+def up(
+    site: LabSite, limit: tuple[str, ...], kind: str | None, registry: str, programs: Path | None
+) -> None:
     """Start servers; repairs what a crash left. Safe to run any time.
 
     The registry and the load balancers always come too. Images are made and stored in the registry
     for the groups of the chosen servers only, and only those that are missing.
+
+    With --images upstream the builder pulls the frozen references instead of making stand-ins, and
+    the released programs are taken from a folder; everything else is the same.
+
+    \b
+    Example: kbz lab up --images upstream --registry mirror.example:5000 --artefacts /srv/artefacts
     """
     from keybuzz.lab import lab as whole
     from keybuzz.lab import services
-    from keybuzz.lab.supply import artefacts, images, mirror
+    from keybuzz.lab.supply import artefacts, images, mirror, upstream
     from keybuzz.lab.supply.stand_ins import needed_by
 
     chosen = site.chosen(limit)
     needed = needed_by(chosen)
     with site.changing("lab up", chosen):
-        whole.up(site.settings, chosen, say)
-        services.up(site.settings, site.balancers(), say)
-        images.ensure(site.settings, needed, say)
-        mirror.fill(site.settings, needed, say)
-        artefacts.ensure(site.settings, chosen, say)
+        settings = site.settings
+        if kind is not None:
+            settings = upstream.chosen(settings, registry if kind == "upstream" else None)
+        whole.up(settings, chosen, say)
+        services.up(settings, site.balancers(), say)
+        images.ensure(settings, needed, say)
+        mirror.fill(settings, needed, say)
+        if settings.upstream is None:
+            artefacts.ensure(settings, chosen, say)
+        else:
+            names = artefacts.needed_by(chosen)
+            upstream.take_programs(settings, names, programs, site.binaries())
     click.echo(f"{len(chosen)} of {len(chosen)} servers run in lab {site.settings.name}.")
 
 
@@ -167,7 +204,7 @@ def diff(site: LabSite, form: str) -> None:
     from keybuzz.lab.deviations import deviations
 
     values = site.overlay.read_text(encoding="utf-8")
-    found = (str(site.overlay), values, deviations())
+    found = (str(site.overlay), values, deviations(site.settings))
     show_document(form, text=lambda: diff_text(*found), document=lambda: diff_document(*found))
 
 

@@ -34,6 +34,8 @@ class LabSite:
     overlay: Path
     state: Path
     """Where the leases and the journal are."""
+    versions: Path
+    """versions.yaml."""
 
     def changing(self, verb: str, servers: Iterable[Server]) -> AbstractContextManager[None]:
         """Hold the leases of these servers' clusters, and keep the verb in the journal."""
@@ -52,6 +54,13 @@ class LabSite:
 
         return balancers(self.catalogue, self.servers)
 
+    def binaries(self) -> dict[str, str]:
+        """Return the SHA-256 of each program of versions.yaml; empty where it has none yet."""
+        from keybuzz.site.versions import parse_binaries
+
+        found = parse_binaries(self.versions.read_bytes(), str(self.versions))
+        return {name: binary.digest for name, binary in found.items()}
+
     def server(self, name: str) -> Server:
         """Return the one server of that name, alias or address."""
         found = self.chosen([name])
@@ -65,6 +74,7 @@ class LabSite:
 
 def read_lab_site(config: str) -> LabSite:
     """Read what nornir_config.yaml says of the lab; refused when its site is not one."""
+    from keybuzz.lab.supply.upstream import remembered
     from keybuzz.site.files.tsv import read_servers
     from keybuzz.site.groups import load_groups
     from keybuzz.site.load import read_configuration
@@ -81,7 +91,14 @@ def read_lab_site(config: str) -> LabSite:
         )
     catalogue = load_groups(configuration.groups)
     servers = read_servers(configuration.servers, catalogue)
-    return LabSite(settings.lab, servers, catalogue, configuration.overlay, settings.state)
+    return LabSite(
+        remembered(settings.lab),
+        servers,
+        catalogue,
+        configuration.overlay,
+        settings.state,
+        configuration.versions,
+    )
 
 
 def pass_lab(function: Callable[Concatenate[LabSite, P], R]) -> Callable[P, R]:

@@ -50,10 +50,8 @@ def folder(settings: LabSettings) -> Path:
 
 def ensure(settings: LabSettings, servers: Iterable[Server], report: Report) -> None:
     """Write the programs that any of these servers needs; one that is there and the same stays."""
-    groups = {group for server in servers for group in server.groups}
-    for program in PROGRAMS:
-        if not groups.intersection(program.groups):
-            continue
+    needed = needed_by(servers)
+    for program in (one for one in PROGRAMS if one.name in needed):
         path, content = folder(settings) / program.name, packed(program)
         if path.is_file() and path.read_bytes() == content:
             continue
@@ -63,6 +61,12 @@ def ensure(settings: LabSettings, servers: Iterable[Server], report: Report) -> 
         unfinished.chmod(0o755)
         unfinished.replace(path)
         report("", f"{path} stands in for {program.stands_for}")
+
+
+def needed_by(servers: Iterable[Server]) -> tuple[str, ...]:
+    """Return the names of the programs that any of these servers needs."""
+    groups = {group for server in servers for group in server.groups}
+    return tuple(program.name for program in PROGRAMS if groups.intersection(program.groups))
 
 
 def packed(program: Program) -> bytes:

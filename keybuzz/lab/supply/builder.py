@@ -90,7 +90,7 @@ def _quiet() -> dict[str, str]:
 
 
 def _home(settings: LabSettings) -> Path:
-    return settings.cache / "builder"
+    return settings.images / "builder"
 
 
 def _socket(settings: LabSettings) -> Path:
@@ -98,7 +98,7 @@ def _socket(settings: LabSettings) -> Path:
 
 
 def _group(settings: LabSettings) -> ControlGroup:
-    digest = hashlib.sha256(str(settings.cache.resolve()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(str(settings.images.resolve()).encode()).hexdigest()[:8]
     return control_group("kbz-builder", digest)
 
 

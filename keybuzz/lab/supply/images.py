@@ -14,7 +14,7 @@ import tasks
 from keybuzz.lab.hosts import base
 from keybuzz.lab.hosts.process import Report, exclusive, run, succeeds
 from keybuzz.lab.hosts.recipe import IMAGE, IMAGE_13, BaseRecipe
-from keybuzz.lab.supply import builder
+from keybuzz.lab.supply import builder, upstream
 from keybuzz.lab.supply.stand_ins import STAND_INS, StandIn
 from keybuzz.model.inventory.lab import LabSettings
 
@@ -45,14 +45,20 @@ class ImageRow:
 
 
 def images(settings: LabSettings) -> tuple[ImageRow, ...]:
-    """Return a row for each stand-in. The builder must run."""
+    """Return a row for each image that the lab provides. The builder must run."""
     return tuple(_row(settings, stand_in) for stand_in in STAND_INS)
 
 
 def ensure(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) -> None:
-    """Make sure that the builder runs and has these stand-ins, made by their present recipes."""
+    """Make sure that the builder runs and has these stand-ins, made by their present recipes.
+
+    In a lab on upstream's images it has those that they stand for.
+    """
     builder.start(settings, report)
-    with exclusive(settings.cache / "images.lock"):
+    with exclusive(settings.images / "images.lock"):
+        if settings.upstream is not None:
+            upstream.pull(settings, [one.reference for one in stand_ins], report)
+            return
         missing = [one for one in stand_ins if not _made_by(settings, one.reference, _digest(one))]
         for recipe in dict.fromkeys(one.debian for one in missing):
             _ensure_debian(settings, recipe, report)
@@ -79,6 +85,8 @@ def recipe_digest(folder: Path, debian: BaseRecipe = IMAGE) -> str:
 
 def _row(settings: LabSettings, stand_in: StandIn) -> ImageRow:
     reference, provenance = stand_in.reference, stand_in.provenance
+    if settings.upstream is not None:
+        provenance = upstream.source_of(settings.upstream, reference)
     words = ["image", "inspect", reference]
     if not builder.has(settings, words):
         return ImageRow(reference, provenance, "", 0)

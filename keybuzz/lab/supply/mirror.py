@@ -33,7 +33,7 @@ _SAVE_SECONDS = 600
 
 def fill(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) -> None:
     """Make sure that the registry has these images as the builder has them. Both must run."""
-    with exclusive(settings.cache / "mirror.lock"), registry.session(settings) as connection:
+    with exclusive(settings.images / "mirror.lock"), registry.session(settings) as connection:
         for stand_in in stand_ins:
             _carry(settings, Repository(connection, stand_in.reference), report)
 
@@ -138,9 +138,9 @@ def _carry(settings: LabSettings, repository: Repository, report: Report) -> Non
     if builder.docker(settings, words).strip() == repository.image_id():
         return
     report("", f"Storing {repository.reference} in the lab's registry.")
-    for leftover in settings.cache.glob("image-save-*"):
+    for leftover in settings.images.glob("image-save-*"):
         leftover.unlink()
-    archive = settings.cache / f"image-save-{os.getpid()}.tar"
+    archive = settings.images / f"image-save-{os.getpid()}.tar"
     try:
         save = ["save", "--output", str(archive), repository.reference]
         builder.docker(settings, save, seconds=_SAVE_SECONDS)

@@ -32,7 +32,7 @@ def ensure(settings: LabSettings) -> bool:
     if service.runs_with(settings, NAME, config) and answers(settings):
         return False
     places = service.prepare(settings, NAME, config)
-    (settings.cache / "registry").mkdir(parents=True, exist_ok=True)
+    (settings.images / "registry").mkdir(parents=True, exist_ok=True)
     inside = ["nsenter", f"--net={NAMESPACES / settings.name}"]
     words = [*inside, _PROGRAM, "serve", str(places.config)]
     service.start(settings, NAME, words, lambda: answers(settings))
@@ -44,7 +44,7 @@ def config_text(settings: LabSettings) -> str:
     config = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(settings.cache / "registry")}},
+        "storage": {"filesystem": {"rootdirectory": str(settings.images / "registry")}},
         "http": {
             "addr": f"{CONTROLLER}:{PORT}",
             "relativeurls": True,

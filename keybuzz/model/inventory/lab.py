@@ -24,6 +24,13 @@ class LabSettings:
     """Shared by all labs of a machine: the base file systems, packages, images."""
     values: HostValues = field(default_factory=HostValues)
     """The site's parameters: they say what each host is made of."""
+    upstream: str | None = None
+    """Where the real images come from: a registry or mirror, or nothing for each image's own; None: stand-ins."""
+
+    @property
+    def images(self) -> Path:
+        """Folder of the builder and of what the registry holds: real images and stand-ins never share one."""
+        return self.cache if self.upstream is None else self.cache / "upstream"
 
     def system(self, host: str) -> str:
         """Return ID and VERSION_ID of the operating system that the lab gives a host."""

@@ -21,6 +21,7 @@ from keybuzz.lab.supply.images import ImageRow
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.record import report_document
+from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Verdict
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
@@ -132,7 +133,9 @@ MADE: dict[str, dict[str, Any]] = {
         (ImageRow("redis:7", "redis of Debian", "sha256:1", 9), ImageRow("x:1", "x", "", 0)),
         frozenset({"sha256:1"}),
     ),
-    "lab-diff": lab_shown.diff_document("lab.yaml", "lab: {}\n", deviations()),
+    "lab-diff": lab_shown.diff_document(
+        "lab.yaml", "lab: {}\n", deviations(LabSettings("try", Path("/lab"), Path("/cache")))
+    ),
 }
 
 
