@@ -27,7 +27,7 @@ OPERATIONS = {
     "apply": ("keybuzz.agent.runtime.apply", access.CHANGE),
     "confirm": ("keybuzz.agent.runtime.confirm", access.CHANGE),
     "hold": ("keybuzz.agent.host.hold", access.CHANGE),
-    "image": ("keybuzz.agent.runtime.image", access.LOOK),
+    "image": ("keybuzz.agent.runtime.image", access.CHANGE),
 }
 """Operation -> module whose `run(request, channel) -> result` does it, imported on first use; and what it needs."""
 

@@ -119,6 +119,13 @@ class ApplyReply:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageReply:
+    """Which image was handed out."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmReply:
     """What was confirmed."""
 

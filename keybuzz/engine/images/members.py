@@ -20,6 +20,7 @@ from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.host.docker import Image
 from keybuzz.transport.link import session
+from keybuzz.transport.replies import ImageReply
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 HAND_OUT_TIMEOUT = 900.0
 """Seconds for a host to hand out one image."""
+_LARGEST = 8 << 30
+"""Bytes of an archive: what a host sends is never kept without an end."""
 
 
 def holders(snapshot: Snapshot, reference: str) -> dict[str, str]:
@@ -106,10 +109,20 @@ def _hand_out(task: Task, reference: str, archive: Path) -> Result:
     from nornir.core.task import Result
 
     with archive.open("wb") as file:
-        answer = session(task).request(
-            "image", {"name": reference}, timeout=HAND_OUT_TIMEOUT, on_bytes=file.write
+
+        def keep(data: bytes) -> None:
+            if file.tell() + len(data) > _LARGEST:
+                raise StepError(
+                    f"hands out more than {_LARGEST >> 30} GiB for {reference}",
+                    where=task.host.name,
+                    hint="no image of versions.yaml is that large: look at the host",
+                )
+            file.write(data)
+
+        reply = session(task).request(
+            "image", {"name": reference}, ImageReply, timeout=HAND_OUT_TIMEOUT, on_bytes=keep
         )
-    return Result(host=task.host, result=answer["id"])
+    return Result(host=task.host, result=reply.id)
 
 
 def deliver(
