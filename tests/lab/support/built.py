@@ -16,6 +16,12 @@ from keybuzz.lab.supply.stand_ins import STAND_INS
 from keybuzz.model.inventory.lab import LabSettings
 from tests.lab.conftest import CACHE, Done
 
+UPSTREAM = (
+    os.environ.get("KBZ_LAB_REGISTRY", "")
+    if os.environ.get("KBZ_LAB_IMAGES") == "upstream"
+    else None
+)
+"""What scripts/rehearse says: the registry of the real images; None: stand-ins."""
 REFERENCES = {stand_in.recipe: stand_in.reference for stand_in in STAND_INS}
 
 
@@ -99,7 +105,7 @@ class Engine:
 def engine() -> Iterator[Engine]:
     """Give the builder with every stand-in as its recipe says now."""
     root = Path(f"/var/lib/kbz-contracts-{os.getpid()}")
-    settings = LabSettings(root.name, root, CACHE)
+    settings = LabSettings(root.name, root, CACHE, upstream=UPSTREAM)
     images.ensure(settings, STAND_INS, lambda host, sentence: None)
     try:
         yield Engine(settings)
