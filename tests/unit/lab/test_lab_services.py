@@ -120,7 +120,11 @@ def test_packages_whose_daemons_are_disabled_are_packages_that_the_lab_installs(
 
 @pytest.mark.parametrize(
     ("mirrors", "wanted"),
-    [("none", None), ("http://10.0.0.1:5000", ["http://10.0.0.1:5000"]), ("a b", ["a", "b"])],
+    [
+        ("none", None),
+        ("http://10.0.0.1:5000", ["http://10.0.0.1:5000"]),
+        ("http://a:1 https://b", ["http://a:1", "https://b"]),
+    ],
 )
 def test_docker_is_told_of_mirrors_only_where_the_site_has_some(
     mirrors: str, wanted: list[str] | None
