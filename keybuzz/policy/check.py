@@ -9,7 +9,7 @@ from keybuzz.policy.document import Document
 from keybuzz.policy.readers.read import read_document
 from keybuzz.policy.registry import RULES
 from keybuzz.policy.rules.form import matches
-from keybuzz.policy.violation import Found, Rule, Verdict, Violation, Waived
+from keybuzz.policy.violation import Found, Rule, Unjudged, Verdict, Violation, Waived
 from keybuzz.site.policies import Waiver
 
 
@@ -19,12 +19,15 @@ def check_text(path: str, content: str, context: Context) -> tuple[Violation, ..
 
 
 def check_documents(
-    documents: Sequence[Document], context: Context, notes: Sequence[str] = ()
+    documents: Sequence[Document],
+    context: Context,
+    notes: Sequence[str] = (),
+    unread: Sequence[Unjudged] = (),
 ) -> Verdict:
     """Return what is wrong in files that belong together: a Deployment in one, its HPA in another."""
     violations: list[Violation] = []
     waived: list[Waived] = []
-    for violation in _violations(documents, context):
+    for violation in judged_by(RULES, documents, context):
         waiver = _waiver(violation, context)
         if waiver is None:
             violations.append(violation)
@@ -34,16 +37,25 @@ def check_documents(
     if context.secrets is None:
         what = "SEC-2 had no credential store to compare with, only names and forms"
         said.append(f"{what} ({context.no_secrets})")
-    return Verdict(tuple(violations), tuple(waived), len(documents), tuple(said))
+    return Verdict(
+        tuple(violations), tuple(waived), len(documents), tuple(said), _unjudged(documents, unread)
+    )
 
 
-def _violations(documents: Sequence[Document], context: Context) -> list[Violation]:
+def _unjudged(documents: Sequence[Document], unread: Sequence[Unjudged]) -> tuple[Unjudged, ...]:
+    found = [Unjudged(d.path, d.unjudged) for d in documents if d.unjudged]
+    return tuple(sorted([*found, *unread], key=lambda item: item.path))
+
+
+def judged_by(
+    rules: Sequence[Rule], documents: Sequence[Document], context: Context
+) -> tuple[Violation, ...]:
     """Return one violation for each rule and place, the one that says most, in the order of paths and lines."""
     found = {
-        _violation(rule, item): None for rule in RULES for item in rule.judge(documents, context)
+        _violation(rule, item): None for rule in rules for item in rule.judge(documents, context)
     }
     unique = {(v.rule, v.path, v.line, v.column): v for v in reversed(found)}
-    return sorted(unique.values(), key=lambda v: (v.path, v.line, v.column, v.rule))
+    return tuple(sorted(unique.values(), key=lambda v: (v.path, v.line, v.column, v.rule)))
 
 
 def _violation(rule: Rule, found: Found) -> Violation:
@@ -55,6 +67,7 @@ def _violation(rule: Rule, found: Found) -> Violation:
         found.excerpt,
         found.message,
         found.instead or rule.instead,
+        found.edits,
     )
 
 

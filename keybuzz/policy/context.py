@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import IPv4Address
 
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
+from keybuzz.policy.applications import AnyApplication, Applications
+from keybuzz.policy.services import SERVICES, Service
 from keybuzz.site.credentials.store import SCHEMA
 from keybuzz.site.policies import Policies
 from keybuzz.site.site import ImageVersion, Site
@@ -31,10 +35,21 @@ class KnownSecrets:
     names: Mapping[int, Mapping[str, str]]
     """Length of the value in characters, to its digest, to its name."""
 
+    salt: bytes
+    marks: frozenset[int]
+    """Sixteen bits of a salted sum of each value: what has none of them needs no digest, which is slow."""
+
     def name(self, text: str) -> str | None:
         """Return the name of the credential whose value this is, or None."""
         found = self.names.get(len(text))
-        return found.get(self.key.digest(text.encode())) if found else None
+        content = text.encode(errors="surrogatepass") if found else b""
+        if not found or _mark(self.salt, content) not in self.marks:
+            return None
+        return found.get(self.key.digest(content))
+
+
+def _mark(salt: bytes, content: bytes) -> int:
+    return zlib.crc32(salt + content) & 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +70,12 @@ class Context:
     """Address, host name, alias or domain name of a server, to the server's name."""
     node_pattern: re.Pattern[str]
     """Matches a key of `nodes` as a whole word; a longer domain name is another host."""
-    replacements: Mapping[str, str]
-    """What an application writes instead of a server, by the server's name."""
+    host_pattern: re.Pattern[str]
+    """Matches a server or an official address in the same way."""
+    members: Mapping[str, tuple[Service, ...]]
+    """Server's name, to the services with an endpoint that it is a part of; others are not in it."""
+    official: Mapping[str, Endpoint]
+    """The endpoint of a service, by its title."""
     endpoints: tuple[Endpoint, ...]
     minio: IPv4Address
     """The one address of MinIO (MIN-5)."""
@@ -69,6 +88,8 @@ class Context:
     """None when there is no credential store to compare with."""
     no_secrets: str = "no credentials were given"
     """Why there is none."""
+    applications: Applications = field(default_factory=AnyApplication)
+    """What each application may use."""
 
     def endpoint(self, address: IPv4Address) -> Endpoint | None:
         """Return the official endpoint of that address, or None."""
@@ -102,7 +123,9 @@ def make_context(  # a function of the site's parts: without the whole of a site
     return Context(
         nodes=nodes,
         node_pattern=_pattern(nodes),
-        replacements={server.name: _replacement(server, endpoints) for server in servers},
+        host_pattern=_pattern([*nodes, *(str(endpoint.address) for endpoint in endpoints)]),
+        members=_members(servers),
+        official=_official(endpoints),
         endpoints=endpoints,
         minio=entry.address,
         minio_nodes=frozenset(
@@ -115,26 +138,23 @@ def make_context(  # a function of the site's parts: without the whole of a site
     )
 
 
-_SERVICES: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "patroni": ("haproxy", (5432, 6432)),
-    "redis": ("haproxy", (6379,)),
-    "rabbitmq": ("haproxy", (5672,)),
-    "galera": ("proxysql", (3306,)),
-    "minio": ("minio", (MINIO_PORT,)),
-    "haproxy": ("haproxy", (5432, 6432, 6379, 5672)),
-    "proxysql": ("proxysql", (3306,)),
-}
-"""Which proxies clients of a cluster go through, and on which ports (EP-1, LB-1)."""
+def _members(servers: Iterable[Server]) -> dict[str, tuple[Service, ...]]:
+    """Return the servers of each service: its own ones, and those that its endpoint leads to."""
+    return {
+        server.name: found
+        for server in servers
+        if (found := tuple(s for s in SERVICES if {s.group, s.proxies} & set(server.groups)))
+    }
 
 
-def _replacement(server: Server, endpoints: Iterable[Endpoint]) -> str:
-    for group in server.groups:
-        proxy, wanted = _SERVICES.get(group, ("", ()))
-        for endpoint in endpoints:
-            if proxy in endpoint.targets:
-                ports = [port for port in endpoint.ports if port in wanted]
-                return " or ".join(f"{endpoint.address}:{port}" for port in ports)
-    return ""
+def _official(endpoints: Iterable[Endpoint]) -> dict[str, Endpoint]:
+    known = tuple(endpoints)
+    return {
+        service.title: endpoint
+        for service in SERVICES
+        for endpoint in known
+        if service.proxies in endpoint.targets
+    }
 
 
 def _pattern(nodes: Iterable[str]) -> re.Pattern[str]:
@@ -168,8 +188,11 @@ def known_secrets(key: DigestKey, credentials: Mapping[str, Secret]) -> KnownSec
     """
     public = {credential.name for credential in SCHEMA if credential.default}
     names: dict[int, dict[str, str]] = defaultdict(dict)
+    salt = os.urandom(8)
+    marks: set[int] = set()
     for name, secret in credentials.items():
         clear = secret.reveal()
         if name not in public and len(clear) >= _SHORTEST_SECRET:
             names[len(clear)][key.digest(clear.encode())] = name
-    return KnownSecrets(key, dict(names)) if names else None
+            marks.add(_mark(salt, clear.encode()))
+    return KnownSecrets(key, dict(names), salt, frozenset(marks)) if names else None

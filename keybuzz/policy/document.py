@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
+
+from keybuzz.policy.node import Node, Place
 
 
 class Kind(Enum):
@@ -12,32 +14,42 @@ class Kind(Enum):
 
     ENVIRONMENT = "environment file"
     SETTINGS = "settings"
+    UNIT = "systemd unit"
     YAML = "YAML"
+    JSON = "JSON"
+    TOML = "TOML"
+    HCL = "HCL"
     DOCKERFILE = "Dockerfile"
     HAPROXY = "HAProxy configuration"
+    BLOCKS = "configuration in braces"
+    LIBCONFIG = "libconfig"
     SHELL = "shell"
+    CODE = "source code"
+    MAKEFILE = "Makefile"
+    CRONTAB = "crontab"
     MARKDOWN = "Markdown"
-    TEXT = "text"
-    """Only searched for secrets."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Line and column, both counted from 1."""
-
-    line: int
-    column: int = 1
+    PROSE = "text"
+    """Written for people: searched for secrets; names of servers are no addresses there."""
+    UNKNOWN = "text of an unknown form"
+    """Searched for addresses and secrets, line by line, and told as not judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value that is used, with the name that it has there; "" when it has none."""
+    """A value that is used, with the names that lead to it, outermost first."""
 
-    key: str
+    path: tuple[str, ...]
     value: str
     place: Place
-    path: tuple[str, ...] = ()
-    """Keys above it in a tree, outermost first."""
+    scope: int = 0
+    """Settings of one file belong together only within one scope: a command, a section, a document."""
+    tag: str = "str"
+    """What the format takes the value for: str, int, float, bool, null, timestamp."""
+
+    @property
+    def key(self) -> str:
+        """The innermost name; "" when it has none."""
+        return self.path[-1] if self.path else ""
 
     def lines(self) -> Iterator[tuple[str, Place]]:
         """Yield the lines of the value with their places; only a block of YAML has more than one."""
@@ -51,6 +63,8 @@ class Image:
 
     reference: str
     place: Place
+    is_tag: bool = False
+    """True when only the tag is at that place: the repository is named elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,16 @@ class Bind:
     place: Place
     of: str = ""
     """The image, or the addresses behind it, as far as it is known: who is exposed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a proxy sends what it receives."""
+
+    target: str
+    place: Place
+    listens: tuple[str, ...] = ()
+    """Addresses on which the proxy takes it; empty means every address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,71 +137,18 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A value of a YAML document: a text, a list or a mapping."""
-
-    place: Place
-    text: str | None = None
-    items: tuple[Node, ...] = ()
-    entries: tuple[tuple[str, Node], ...] = ()
-    is_list: bool = False
-    key: Place | None = None
-    """Where the key of it stands, when it is a value of a mapping."""
-    tag: str = "str"
-    """What YAML takes a text for: str, int, float, bool, null, timestamp."""
-
-    def get(self, *keys: str) -> Node | None:
-        """Return the value under these keys, one below the other, or None."""
-        found: Node | None = self
-        for key in keys:
-            found = dict(found.entries).get(key) if found is not None else None
-        return found
-
-    def word(self, *keys: str) -> str:
-        """Return the text under these keys, or ""."""
-        found = self.get(*keys)
-        return found.text or "" if found is not None else ""
-
-    def all(self, *keys: str) -> tuple[Node, ...]:
-        """Return the items of the list under these keys, or ()."""
-        found = self.get(*keys)
-        return found.items if found is not None else ()
-
-    def plain(self) -> object:
-        """Return the value as JSON has it, which is what a schema judges."""
-        if self.text is None:
-            if self.entries or not self.is_list:
-                return {key: value.plain() for key, value in self.entries}
-            return [item.plain() for item in self.items]
-        if self.tag == "null":
-            return None
-        if self.tag == "bool":
-            return self.text.lower() in ("true", "yes", "on", "y")
-        if self.tag not in ("int", "float"):
-            return self.text
-        try:
-            return int(self.text, 0) if self.tag == "int" else float(self.text)
-        except ValueError:
-            return self.text
-
-    def walk(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """Yield every text below, with the keys that lead to it; an item of a list adds no key."""
-        if self.text is not None:
-            yield path, self
-        for item in self.items:
-            yield from item.walk(path)
-        for key, value in self.entries:
-            yield from value.walk((*path, key))
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
-    """One Kubernetes object."""
+    """A Kubernetes object."""
 
     api_version: str
     kind: str
     name: str
     root: Node
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that it names; "" when it names none."""
+        return self.root.word("metadata", "namespace")
 
     @property
     def pod(self) -> Node | None:
@@ -191,7 +162,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A file, or a part of one, that can not be read as what it says it is."""
+    """A file, or a part of one, that cannot be read as what it says it is."""
 
     what: str
     place: Place
@@ -205,24 +176,31 @@ class Document:
     kind: Kind
     text: str
     settings: tuple[Setting, ...] = ()
+    variables: tuple[Setting, ...] = ()
+    """Assignments that other values of the same file may refer to by `$NAME`."""
     images: tuple[Image, ...] = ()
     binds: tuple[Bind, ...] = ()
+    routes: tuple[Route, ...] = ()
     commands: tuple[Command, ...] = ()
     builds: tuple[Build, ...] = ()
     manifests: tuple[Manifest, ...] = ()
     faults: tuple[Fault, ...] = ()
     quoted_images: tuple[Image, ...] = ()
-    """References that stand as code in the prose of a Markdown file."""
+    """References that are written as code in the prose of a Markdown file."""
+    unjudged: str = ""
+    """Why no reader understood the file, or a part of it; "" when one did."""
+    is_compose: bool = False
+    """True for a compose file: `.env` next to it fills its variables."""
 
     def joined(self, other: Document) -> Document:
         """Return this document with everything that was found in a part of it."""
+        found = {name: getattr(self, name) + getattr(other, name) for name in _LISTS}
         return replace(
             self,
-            settings=self.settings + other.settings,
-            images=self.images + other.images,
-            binds=self.binds + other.binds,
-            commands=self.commands + other.commands,
-            builds=self.builds + other.builds,
-            manifests=self.manifests + other.manifests,
-            faults=self.faults + other.faults,
+            unjudged=self.unjudged or other.unjudged,
+            is_compose=self.is_compose or other.is_compose,
+            **found,
         )
+
+
+_LISTS = tuple(field.name for field in fields(Document) if str(field.type).startswith("tuple["))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from keybuzz.model.core.errors import UsageError
 from keybuzz.policy.rules.dockerfiles import KBZ_2, PG_2
 from keybuzz.policy.rules.endpoints import EP_1
-from keybuzz.policy.rules.exposure import LB_3, MIN_4, MIN_5
+from keybuzz.policy.rules.exposure import LB_3, MIN_5
 from keybuzz.policy.rules.form import KBZ_1, KBZ_3
 from keybuzz.policy.rules.kubernetes import K3S_3
 from keybuzz.policy.rules.secrets import SEC_2
+from keybuzz.policy.rules.traffic import MIN_4
 from keybuzz.policy.rules.versions import VER_1, VER_2
 from keybuzz.policy.violation import Rule
 from keybuzz.site.files.problems import Problems, nearest
@@ -36,6 +37,6 @@ def check_waivers(policies: Policies) -> None:
             problems.add(waiver.line, what, nearest(waiver.rule, IDS))
         elif waiver.rule in _NEVER_WAIVED:
             problems.add(
-                waiver.line, f"{waiver.rule} can not be waived", "give the waiver a new date"
+                waiver.line, f"{waiver.rule} cannot be waived", "give the waiver a new date"
             )
     problems.raise_if_any()

@@ -6,11 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keybuzz.policy.document import Document, Place
+from keybuzz.policy.document import Document
+from keybuzz.policy.node import Place
 from keybuzz.site.policies import Waiver
 
 if TYPE_CHECKING:
     from keybuzz.policy.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A text of one line that has one right replacement."""
+
+    path: str
+    place: Place
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ class Found:
     message: str
     instead: str = ""
     """What to write; "" means: what the rule says."""
+    edits: tuple[Edit, ...] = ()
+    """How it is corrected, where there is one right answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Violation:
     excerpt: str
     message: str
     instead: str
+    edits: tuple[Edit, ...] = ()
 
 
 Judge = Callable[[Sequence[Document], "Context"], Iterable[Found]]
@@ -66,6 +80,14 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A file that no reader understood. It may be wrong; it is not clean."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of a check, in the order of paths and lines."""
 
@@ -75,6 +97,9 @@ class Verdict:
     """Files that were read."""
     notes: tuple[str, ...] = ()
     """What could not be looked at, and why."""
+    unjudged: tuple[Unjudged, ...] = ()
+    known: tuple[Violation, ...] = ()
+    """Violations that the baseline has: they were there before."""
 
 
 def each(judge: Callable[[Document, Context], Iterable[Found]]) -> Judge:

@@ -69,13 +69,16 @@ def check(form: str) -> int:
     from keybuzz.site.applications.credentials import schema_with
     from keybuzz.site.applications.parse import load_applications
     from keybuzz.site.credentials.check import check_store
+    from keybuzz.site.groups import load_groups
     from keybuzz.site.load import read_configuration
     from keybuzz.site.settings import load_settings
 
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     root = configuration.path.resolve().parent
     folder = load_settings(root, configuration.site, configuration.overlay).credentials
-    found = check_store(folder, schema_with(load_applications(configuration.applications)))
+    schema = schema_with(load_applications(configuration.applications))
+    sizes = {group.name: group.expected for group in load_groups(configuration.groups).groups}
+    found = check_store(folder, schema, sizes)
     broken = [problem for problem in found if not problem.warning]
     code = ExitCode.REFUSED if broken else ExitCode.GOOD
     return show_answer(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
-from keybuzz.policy.document import Bind, Command, Image, Place, Word
+from keybuzz.policy.document import Bind, Command, Image, Word
+from keybuzz.policy.node import Place
 
 _RUNTIMES = frozenset({"docker", "podman", "nerdctl", "crictl", "ctr"})
 _TAKES_IMAGE = frozenset({"run", "create", "pull", "push", "tag"})
@@ -33,15 +35,41 @@ def looks_like_image(text: str) -> bool:
 def command_images(command: Command) -> tuple[Image, ...]:
     """Return the images that a command runs, fetches, builds or sets."""
     texts = command.texts
-    if command.name in _RUNTIMES:
+    if command.name in _RUNTIMES and "login" not in texts:
         verb = next((n for n, text in enumerate(texts) if text in _TAKES_IMAGE), None)
         if verb is not None:
             return _runtime_images(texts[verb], command.words[verb + 1 :])
         if "build" in texts:
             return tuple(Image(w.text, w.place) for w in _values(command, ("-t", "--tag")))
-    if command.name == "kubectl":
+    if "kubectl" in command.texts or command.name == "oc":
         return _kubectl_images(command)
+    if "helm" in command.texts:
+        return tuple(_helm_images(command))
+    if command.texts[:3] == ("kustomize", "edit", "set"):
+        words = (word for word in command.words[3:] if word.text != "image")
+        return tuple(_assigned(word) for word in words)
     return ()
+
+
+def _helm_images(command: Command) -> Iterator[Image]:
+    """Yield the tags and images that `--set` gives."""
+    for word in _values(command, ("--set", "--set-string")):
+        for part in word.text.split(","):
+            name, sign, value = part.partition("=")
+            last = name.rpartition(".")[2]
+            place = Place(
+                word.place.line, word.place.column + word.text.index(part) + len(name) + 1
+            )
+            if sign and value and last in ("tag", "imageTag"):
+                yield Image(f"image:{value}", place, is_tag=True)
+            elif sign and last == "image" and looks_like_image(value):
+                yield Image(value, place)
+
+
+def _assigned(word: Word) -> Image:
+    name, sign, reference = word.text.partition("=")
+    start = len(name) + 1 if sign else 0
+    return Image(reference if sign else name, Place(word.place.line, word.place.column + start))
 
 
 def _runtime_images(verb: str, words: tuple[Word, ...]) -> tuple[Image, ...]:
@@ -55,9 +83,8 @@ def _kubectl_images(command: Command) -> tuple[Image, ...]:
     if ("set", "image") in pairwise(command.texts):
         for word in command.words:
             name, sign, reference = word.text.partition("=")
-            if sign and not name.startswith("-"):
-                place = Place(word.place.line, word.place.column + len(name) + 1)
-                found.append(Image(reference, place))
+            if sign and reference and not name.startswith("-"):
+                found.append(_assigned(word))
     return tuple(found)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from keybuzz.policy.document import Image, Place
+from keybuzz.policy.document import Image
+from keybuzz.policy.node import Place
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+-]*)[^`]*")
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")

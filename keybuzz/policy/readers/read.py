@@ -3,91 +3,88 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from keybuzz.policy.document import Document, Kind
-from keybuzz.policy.readers.dockerfile import read_dockerfile
-from keybuzz.policy.readers.haproxy import SECTIONS, read_haproxy
-from keybuzz.policy.readers.manifests import read_yaml
+from keybuzz.policy.readers.code.dockerfile import read_dockerfile
+from keybuzz.policy.readers.code.makefile import read_makefile
+from keybuzz.policy.readers.code.shell import read_shell
+from keybuzz.policy.readers.code.source import read_source
+from keybuzz.policy.readers.kinds import LANGUAGES, SUFFIXES, kind_of
+from keybuzz.policy.readers.lines.blocks import read_blocks
+from keybuzz.policy.readers.lines.crontab import read_crontab
+from keybuzz.policy.readers.lines.environment import read_environment
+from keybuzz.policy.readers.lines.haproxy import read_haproxy
+from keybuzz.policy.readers.lines.ini import read_settings
+from keybuzz.policy.readers.lines.libconfig import read_libconfig
+from keybuzz.policy.readers.lines.unit import read_unit
 from keybuzz.policy.readers.markdown import split
-from keybuzz.policy.readers.settings import read_settings
-from keybuzz.policy.readers.shell import read_shell
+from keybuzz.policy.readers.text import read_unknown
+from keybuzz.policy.readers.trees.read import read_tree, read_yaml
 
-_SUFFIXES = {
-    ".env": Kind.ENVIRONMENT,
-    ".yaml": Kind.YAML,
-    ".yml": Kind.YAML,
-    ".dockerfile": Kind.DOCKERFILE,
-    ".sh": Kind.SHELL,
-    ".bash": Kind.SHELL,
-    ".md": Kind.MARKDOWN,
-    ".markdown": Kind.MARKDOWN,
-    ".ini": Kind.SETTINGS,
-    ".conf": Kind.SETTINGS,
-    ".cfg": Kind.SETTINGS,
-    ".cnf": Kind.SETTINGS,
-    ".properties": Kind.SETTINGS,
-    ".toml": Kind.SETTINGS,
+_TREES = (Kind.JSON, Kind.TOML, Kind.HCL)
+_READERS: dict[Kind, Callable[[str, str], Document]] = {
+    Kind.CRONTAB: read_crontab,
+    Kind.DOCKERFILE: read_dockerfile,
+    Kind.ENVIRONMENT: read_environment,
+    Kind.HAPROXY: read_haproxy,
+    Kind.LIBCONFIG: read_libconfig,
+    Kind.MAKEFILE: read_makefile,
+    Kind.SETTINGS: read_settings,
+    Kind.SHELL: read_shell,
+    Kind.UNIT: read_unit,
+    Kind.YAML: read_yaml,
 }
-_LANGUAGES = {
-    "dockerfile": Kind.DOCKERFILE,
-    "docker": Kind.DOCKERFILE,
-    "yaml": Kind.YAML,
-    "yml": Kind.YAML,
-    "env": Kind.ENVIRONMENT,
-    "dotenv": Kind.ENVIRONMENT,
-    "sh": Kind.SHELL,
-    "bash": Kind.SHELL,
-    "shell": Kind.SHELL,
-    "console": Kind.SHELL,
-    "haproxy": Kind.HAPROXY,
-    "ini": Kind.SETTINGS,
-    "toml": Kind.SETTINGS,
-    "properties": Kind.SETTINGS,
+_NICKNAMES = {
+    "docker": "dockerfile",
+    "dotenv": "env",
+    "bash": "sh",
+    "shell": "sh",
+    "zsh": "sh",
+    "console": "sh",
+    "javascript": "js",
+    "typescript": "ts",
+    "python": "py",
+    "ruby": "rb",
+    "golang": "go",
+    "terraform": "tf",
+    "systemd": "service",
+    "caddyfile": "caddy",
 }
-_DOCKERFILE = re.compile(r"(?:.*[._-])?(?:Dockerfile|Containerfile)(?:[._-].*)?")
-_SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+)?(?:ba|da|k|z)?sh\b")
-_SECTION = re.compile(rf"^(?:{'|'.join(SECTIONS)})\b.*\n[ \t]+\S", re.MULTILINE)
-
-
-def kind_of(path: str, text: str) -> Kind:
-    """Return how a file is to be read, from its name and, where that leaves a doubt, its text."""
-    name = PurePosixPath(path).name
-    if _DOCKERFILE.fullmatch(name):
-        return Kind.DOCKERFILE
-    if name.startswith(".env") or ".env." in name:
-        return Kind.ENVIRONMENT
-    kind = _SUFFIXES.get(PurePosixPath(name).suffix.lower(), Kind.TEXT)
-    if (
-        kind is Kind.SETTINGS
-        and _SECTION.search(text)
-        and re.search(r"(?m)^\s+mode\s|^\s+bind\s|^\s+server\s", text)
-    ):
-        return Kind.HAPROXY
-    if kind is Kind.TEXT and _SHEBANG.match(text):
-        return Kind.SHELL
-    is_manifest = name.endswith(".json") and '"apiVersion"' in text and '"kind"' in text
-    return Kind.YAML if is_manifest else kind
+"""Languages of blocks in Markdown, to the suffix that files of it have."""
 
 
 def read_document(path: str, text: str) -> Document:
     """Return what the rules see of a file. Nothing in a text makes this raise."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    return _read(path, kind_of(path, text), text)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    kind, language = kind_of(path, text)
+    try:
+        return _read(path, kind, text, language)
+    except RecursionError:
+        return Document(path, Kind.UNKNOWN, text, unjudged="is nested too deeply")
 
 
-def _read(path: str, kind: Kind, text: str) -> Document:
-    if kind in (Kind.ENVIRONMENT, Kind.SETTINGS):
-        return read_settings(path, kind, text)
+def _read(path: str, kind: Kind, text: str, language: str) -> Document:
     if kind is Kind.MARKDOWN:
         return _markdown(path, text)
-    readers = {
-        Kind.YAML: read_yaml,
-        Kind.DOCKERFILE: read_dockerfile,
-        Kind.HAPROXY: read_haproxy,
-        Kind.SHELL: read_shell,
-    }
-    return readers[kind](path, text) if kind in readers else Document(path, kind, text)
+    if kind is Kind.CODE:
+        return read_source(path, text, language)
+    if kind is Kind.BLOCKS:
+        return read_blocks(path, text, ends_with_line="addy" in PurePosixPath(path).name)
+    if kind in _TREES:
+        return read_tree(path, kind, text)
+    if kind is Kind.PROSE:
+        return Document(path, kind, text)
+    if kind is Kind.UNKNOWN:
+        return read_unknown(path, text, _no_reader(path))
+    return _READERS[kind](path, text)
+
+
+def _no_reader(path: str) -> str:
+    suffix = PurePosixPath(path).suffix
+    return f"no reader for {suffix or 'this kind of file'}: only searched for addresses and secrets"
 
 
 def _typed(session: str) -> str:
@@ -100,10 +97,15 @@ def _markdown(path: str, text: str) -> Document:
     blocks, images = split(text)
     found = Document(path, Kind.MARKDOWN, text, quoted_images=images)
     for block in blocks:
-        kind = _LANGUAGES.get(block.language, Kind.TEXT)
+        suffix = f".{_NICKNAMES.get(block.language, block.language)}"
+        kind = {".haproxy": Kind.HAPROXY, ".nginx": Kind.BLOCKS, ".make": Kind.MAKEFILE}.get(
+            suffix, Kind.CODE if suffix in LANGUAGES else SUFFIXES.get(suffix, Kind.PROSE)
+        )
         typed = _typed(block.text) if block.language == "console" else block.text
-        part = _read(path, kind, typed)
-        if kind is Kind.YAML and part.faults:
+        if kind is Kind.MARKDOWN:
+            continue
+        part = _read(path, kind, typed, LANGUAGES.get(suffix, ""))
+        if part.faults or part.unjudged:
             continue  # an excerpt with … in it is no file
-        found = found.joined(part)
+        found = found.joined(replace(part, is_compose=False))
     return found

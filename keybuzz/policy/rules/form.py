@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from keybuzz.policy.context import Context
-from keybuzz.policy.document import Document, Place
-from keybuzz.policy.schema import manifest_fault
+from keybuzz.policy.document import Document
+from keybuzz.policy.node import Place
+from keybuzz.policy.schema import manifest_faults
 from keybuzz.policy.violation import Found, Rule, each
 from keybuzz.site.policies import Waiver
 
@@ -15,7 +16,8 @@ from keybuzz.site.policies import Waiver
 def _judge_form(document: Document, context: Context) -> Iterator[Found]:
     del context
     faults = list(document.faults)
-    faults += [f for m in document.manifests if (f := manifest_fault(m)) is not None]
+    for manifest in document.manifests:
+        faults += manifest_faults(manifest)
     for fault in faults:
         yield Found(document.path, fault.place, "", fault.what)
 
@@ -36,18 +38,19 @@ def _judge_waivers(documents: Sequence[Document], context: Context) -> Iterator[
 KBZ_1 = Rule(
     id="KBZ-1",
     title="A file is what it says it is",
-    why="What can not be read can not be judged, and Kubernetes or the program would refuse it too.",
-    instead="mend the syntax, or the field that is named; `kubectl explain KIND.FIELD` describes it",
-    applies_to="YAML files, and the objects of Kubernetes itself against their schemas (unknown keys are"
-    " refused). A template with {{ }} is not read before it is rendered, a kind of an operator has no schema"
-    " here, and an excerpt in Markdown need not be whole.",
+    why="What cannot be read cannot be judged, and Kubernetes or the program would refuse it too.",
+    instead="correct the syntax, or the field that is named; `kubectl explain KIND.FIELD` describes it",
+    applies_to="YAML files, read as Kubernetes reads them (0400 is octal, `no` is a boolean), and every fault of"
+    " the objects of Kubernetes itself against their schemas (unknown keys are refused). A template with {{ }} is"
+    " not read before it is rendered, a kind of an operator has no schema here, and an excerpt in Markdown need"
+    " not be whole.",
     judge=each(_judge_form),
 )
 KBZ_3 = Rule(
     id="KBZ-3",
     title="A waiver ends",
     why="A waiver without an end is a rule that was abolished in silence.",
-    instead="mend the file and remove the waiver, or ask the owner for a new date",
+    instead="correct the file and remove the waiver, or ask the owner for a new date",
     applies_to="waivers of inventory/policies.yaml whose last day is over, when a file that they name is checked.",
     judge=_judge_waivers,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from keybuzz.policy.context import Context
-from keybuzz.policy.document import Document, Manifest, Node
+from keybuzz.policy.document import Document, Manifest
+from keybuzz.policy.node import Node
 from keybuzz.policy.violation import Found, Rule
 
 _INGRESS_IMAGE = "ingress-nginx/controller"
 _NO_APPLICATION = {
     "StatefulSet": "keeps its data in the cluster",
     "Pod": "is not started again when its node is lost",
-    "ReplicaSet": "can not be rolled out",
-    "ReplicationController": "can not be rolled out",
+    "ReplicaSet": "cannot be rolled out",
+    "ReplicationController": "cannot be rolled out",
 }
 
 
@@ -80,27 +81,46 @@ def _companions(
     """Yield the HPA and the Service that a Deployment lacks among all files of the check."""
     name = manifest.name
     place = (manifest.root.get("metadata", "name") or manifest.root).place
-    if not any(_scales(other, name) for other in manifests):
+    if not _is_single(manifest) and not any(_scales(other, manifest) for other in manifests):
         message = f"no HorizontalPodAutoscaler scales the Deployment {name}"
+        if manifest.namespace:
+            message += f" in the namespace {manifest.namespace}"
         instead = f"add an autoscaling/v2 HorizontalPodAutoscaler whose scaleTargetRef is {name}"
         yield Found(document.path, place, f"name: {name}", message, instead)
     pod = manifest.pod
     listens = pod is not None and any(item.all("ports") for item in pod.all("containers"))
     labels = _pairs(manifest.root.get("spec", "template", "metadata", "labels"))
     services = [other for other in manifests if other.kind == "Service"]
-    if listens and not any(_selects(service, labels) for service in services):
+    if listens and not any(
+        _selects(service, labels) for service in services if _same_namespace(service, manifest)
+    ):
         message = f"no Service leads to the Deployment {name}"
         instead = "add a Service of type ClusterIP that selects its pods"
         yield Found(document.path, place, f"name: {name}", message, instead)
 
 
-def _scales(manifest: Manifest, name: str) -> bool:
-    target = manifest.root.get("spec", "scaleTargetRef")
+def _is_single(manifest: Manifest) -> bool:
+    """Return True for a Deployment that has one pod by design: it is stopped before the next one starts."""
+    spec = manifest.root.get("spec")
+    recreated = spec is not None and spec.word("strategy", "type") == "Recreate"
+    return recreated and spec is not None and spec.word("replicas") in ("", "0", "1")
+
+
+def _scales(scaler: Manifest, deployment: Manifest) -> bool:
+    if scaler.kind not in ("HorizontalPodAutoscaler", "ScaledObject"):
+        return False
+    target = scaler.root.get("spec", "scaleTargetRef")
     return (
-        manifest.kind == "HorizontalPodAutoscaler"
-        and target is not None
-        and (target.word("kind"), target.word("name")) == ("Deployment", name)
+        target is not None
+        and target.word("kind") in ("Deployment", *(("",) if scaler.kind == "ScaledObject" else ()))
+        and target.word("name") == deployment.name
+        and _same_namespace(scaler, deployment)
     )
+
+
+def _same_namespace(one: Manifest, other: Manifest) -> bool:
+    """Return False for two namespaces; an object that names none comes into the one of its application."""
+    return "" in (one.namespace, other.namespace) or one.namespace == other.namespace
 
 
 def _selects(service: Manifest, labels: set[tuple[str, str]]) -> bool:
@@ -115,10 +135,11 @@ def _pairs(node: Node | None) -> set[tuple[str, str]]:
 K3S_3 = Rule(
     id="K3S-3",
     title="Applications are Deployments with ClusterIP behind the ingress, with HPA",
-    why="DaemonSet and hostNetwork were a way round a broken network. They put one copy on each node, can not"
+    why="DaemonSet and hostNetwork were a way round a broken network. They put one copy on each node, cannot"
     " scale, and give an application every port of its host.",
     instead="a Deployment, a Service of type ClusterIP, an Ingress, and a HorizontalPodAutoscaler",
     applies_to="Kubernetes manifests, all files of one check together; Jobs and CronJobs are free, and so is the"
-    " ingress, known by its controller's image.",
+    " ingress, known by its controller's image. A ScaledObject of KEDA counts as a HorizontalPodAutoscaler; a"
+    " Deployment of one pod with the strategy Recreate needs none.",
     judge=_judge,
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from keybuzz.policy.context import Context
-from keybuzz.policy.document import Command, Document, Word
-from keybuzz.policy.violation import Found, Rule, each
+from keybuzz.policy.document import Command, Document, Image, Kind, Setting, Word
+from keybuzz.policy.resolve import Resolution, expanded
+from keybuzz.policy.violation import Edit, Found, Rule
 
 _WHOLE = re.compile(r"\d+\.\d+\.\d+|\d{4}[-.]?\d{2}[-.]?\d{2}|(?=[a-f]*\d)\b[0-9a-f]{7,64}\b")
 """Three numbers, a day, or a commit."""
@@ -52,28 +53,90 @@ def _is_whole(repository: str, tag: str) -> bool:
     return repository.rpartition("/")[2] in _TWO_NUMBERS and bool(re.search(r"\d+\.\d+", tag))
 
 
-def _judge(document: Document, context: Context) -> Iterator[Found]:
+def _judge(documents: Sequence[Document], context: Context) -> Iterator[Found]:
     accepted = frozenset(version.reference for version in context.versions.values())
-    for image in document.images + document.quoted_images:
-        why = floating(image.reference, accepted)
-        if why is not None:
-            instead = _frozen(image.reference, context)
-            yield Found(document.path, image.place, image.reference, f"the image {why}", instead)
-    for command in document.commands:
-        yield from _downloads(document, command)
-    for build in document.builds:
-        for item in build.named("RUN"):
-            for command in item.commands:
-                yield from _packages(document, command)
+    resolution = Resolution(documents)
+    told = _images_of_settings(documents)
+    used: set[str] = set()
+    for document in documents:
+        for image in document.images + document.quoted_images:
+            reference, brought = _reference(document, image, resolution)
+            used.update(_names(image.reference))
+            if reference != image.reference and brought in told:
+                continue  # told where the variable is set
+            why = floating(reference, accepted)
+            if why is not None:
+                yield _floats(document, image, reference, why, context)
+        for command in document.commands:
+            yield from _downloads(document, command)
+        for build in document.builds:
+            for item in build.named("RUN"):
+                for command in item.commands:
+                    yield from _packages(document, command)
+    yield from _unused_tags(documents, used)
 
 
-def _frozen(reference: str, context: Context) -> str:
-    """Return advice when the site has a frozen version of the same image."""
-    repository, _ = _parts(reference.partition("@")[0])
+def _reference(
+    document: Document, image: Image, resolution: Resolution
+) -> tuple[str, Setting | None]:
+    """Return a reference with its variables filled, and the variable that is all of it."""
+    value = expanded(image.reference.removeprefix("docker://"), resolution.of(document))
+    origins = set(value.origins)
+    origin = origins.pop() if len(origins) == 1 else None
+    return value.text, origin
+
+
+def _images_of_settings(documents: Sequence[Document]) -> set[Setting]:
+    """Return the settings that hold a whole reference, and are judged as such."""
+    return {
+        setting
+        for document in documents
+        for places in ({image.place for image in document.images},)
+        for setting in document.settings
+        if setting.place in places
+    }
+
+
+def _names(reference: str) -> set[str]:
+    return set(re.findall(r"\$[{(]?(\w+)", reference))
+
+
+def _floats(document: Document, image: Image, reference: str, why: str, context: Context) -> Found:
+    frozen = _frozen_version(reference, context)
+    instead = f"write {frozen}" if frozen else ""
+    old = image.reference
+    edits: tuple[Edit, ...] = ()
+    if frozen and image.is_tag:
+        tag, new = _parts(old)[1], _parts(frozen)[1]
+        same = _parts(old)[0] == _parts(frozen)[0]
+        edits = (Edit(document.path, image.place, tag, new),) if same else ()
+    elif frozen and "$" not in old:
+        edits = (Edit(document.path, image.place, old, frozen),)
+    excerpt = _parts(reference)[1] if image.is_tag else reference
+    return Found(document.path, image.place, excerpt, f"the image {why}", instead, edits)
+
+
+_TAG = re.compile(r"(?:^|_)(?:TAG|VERSION)$")
+
+
+def _unused_tags(documents: Sequence[Document], used: set[str]) -> Iterator[Found]:
+    """Yield the versions of an environment file that say latest, where no image of the check refers to them."""
+    for document in documents:
+        if document.kind is not Kind.ENVIRONMENT:
+            continue
+        for setting in document.settings:
+            if _TAG.search(setting.key) and setting.value == "latest" and setting.key not in used:
+                message = f"{setting.key} is latest, which moves"
+                yield Found(document.path, setting.place, f"{setting.key}=latest", message)
+
+
+def _frozen_version(reference: str, context: Context) -> str:
+    """Return the frozen version of the same image, or ""."""
+    repository = _parts(reference.partition("@")[0])[0].removeprefix("library/")
     for version in context.versions.values():
         for known in (version.frozen, version.reference):
             if _parts(known)[0] == repository:
-                return f"write {version.reference}"
+                return version.reference
     return ""
 
 
@@ -128,41 +191,46 @@ VER_1 = Rule(
     " The live park runs Redis 7.4 instead of 7.2.5 because of `7-alpine`.",
     instead="the whole version, such as redis:7.2.5-alpine, or a digest; what inventory/versions.yaml lists"
     " is used as it stands there",
-    applies_to="images in compose files, manifests, values files, Dockerfiles, shell and settings named"
-    " …IMAGE; `name:latest` as code in Markdown; packages that a Dockerfile installs with pip; downloads"
-    " from …/latest/….",
-    judge=each(_judge),
+    applies_to="images in compose files, manifests, kustomizations, values files of Helm (an empty tag is the"
+    " chart's), Dockerfiles, CI files, shell (docker pull, kubectl set image, helm --set), Terraform, Quadlet and"
+    " settings named …IMAGE, with their variables filled; `name:latest` as code in Markdown; packages that a"
+    " Dockerfile installs with pip; downloads from …/latest/….",
+    judge=_judge,
 )
 
 
-def _judge_frozen(document: Document, context: Context) -> Iterator[Found]:
+def _judge_frozen(documents: Sequence[Document], context: Context) -> Iterator[Found]:
     """Yield whole versions of frozen programs that are not the frozen ones; what floats is VER-1's."""
     accepted = {
         known
         for version in context.versions.values()
         for known in (version.frozen, version.reference)
     }
-    for image in document.images:
-        name = image.reference.removeprefix("docker://").partition("@")[0]
-        repository, tag = _parts(name)
-        # The base of a database image is for PG-2, which knows why it must be that one.
-        base = bool(document.builds) and repository == "postgres"
-        if name in accepted or not tag or "$" in tag or base or floating(image.reference):
-            continue
-        if instead := _frozen(image.reference, context):
-            message = f"{repository} is frozen, and {tag} is another version"
-            yield Found(document.path, image.place, image.reference, message, instead)
+    resolution = Resolution(documents)
+    for document in documents:
+        for image in document.images:
+            reference, _ = _reference(document, image, resolution)
+            name = reference.partition("@")[0]
+            repository, tag = _parts(name)
+            # The base of a database image is for PG-2, which knows why it must be that one.
+            base = bool(document.builds) and repository == "postgres"
+            if name in accepted or not tag or "$" in tag or base or floating(reference):
+                continue
+            frozen = _frozen_version(reference, context)
+            if frozen:
+                message = f"{repository} is frozen, and {tag} is another version"
+                yield Found(document.path, image.place, reference, message, f"write {frozen}")
 
 
 VER_2 = Rule(
     id="VER-2",
     title="A frozen program runs in its frozen version",
     why="An application that tests against another Redis than the park runs finds out in production; a newer one"
-    " also writes data that the frozen one can not read.",
+    " also writes data that the frozen one cannot read.",
     instead="the version that inventory/versions.yaml lists; another one is the owner's decision, written there as"
     " reference: with its reason:",
     applies_to="images in compose files, manifests, values files, Dockerfiles, shell and settings named"
     " …IMAGE, of a repository that versions.yaml lists. In versions.yaml itself an override without a reason"
     " stops kbz.",
-    judge=each(_judge_frozen),
+    judge=_judge_frozen,
 )

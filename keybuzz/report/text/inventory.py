@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from keybuzz.model.inventory.group import Group, GroupCatalogue
 from keybuzz.model.inventory.server import Server
+from keybuzz.policy.violation import Violation
 
 FORMAT_VERSION = 1
 _Child = TypeVar("_Child")
@@ -174,3 +175,17 @@ def _last_marked(
     for position, (title, children) in enumerate(branches, start=1):
         last = position == len(branches)
         yield title, children, "└──" if last else "├──", "    " if last else "│   "
+
+
+def secrets_text(found: Sequence[Violation], unchecked: str) -> str:
+    """Return a line for each secret in the site's own files, without its value; "" when there is none."""
+    if unchecked:
+        return f"\nnote: no file of the site was searched for secrets: {unchecked}\n"
+    lines = [f"{v.path}:{v.line}: {v.rule}: {v.message} → {v.instead}" for v in found]
+    return "".join(f"\n{line}" for line in lines) + "\n" if lines else ""
+
+
+def secrets_document(found: Sequence[Violation], unchecked: str) -> dict[str, object]:
+    """Return the same for JSON."""
+    listed = [{"rule": v.rule, "path": v.path, "line": v.line, "message": v.message} for v in found]
+    return {"secrets": listed, "secrets_unchecked": unchecked}

@@ -7,7 +7,7 @@ from itertools import groupby
 from textwrap import fill
 from urllib.parse import quote
 
-from keybuzz.policy.violation import Rule, Verdict, Violation
+from keybuzz.policy.violation import Rule, Unjudged, Verdict, Violation
 
 FORMAT_VERSION = 1
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -32,9 +32,21 @@ def verdict_text(verdict: Verdict, rules: Sequence[Rule]) -> str:
         for item in verdict.waived
     ]
     sections += [
-        "\n".join(part) for part in (waived, [f"note: {n}" for n in verdict.notes]) if part
+        "\n".join(part)
+        for part in (waived, _unjudged_lines(verdict), [f"note: {n}" for n in verdict.notes])
+        if part
     ]
     return "\n\n".join([*sections, _last_line(verdict)]) + "\n"
+
+
+_MOST_UNJUDGED = 20
+
+
+def _unjudged_lines(verdict: Verdict) -> list[str]:
+    """Return a line for each file that no reader understood; a folder of pictures is not listed one by one."""
+    lines = [f"not judged: {_one_line(i.path)}: {_one_line(i.why)}" for i in verdict.unjudged]
+    left = len(lines) - _MOST_UNJUDGED
+    return lines if left <= 0 else [*lines[:_MOST_UNJUDGED], f"not judged: {left} more files"]
 
 
 def _by_path(violations: Sequence[Violation]) -> groupby[str, Violation]:
@@ -64,6 +76,8 @@ def _last_line(verdict: Verdict) -> str:
     count, files = len(verdict.violations), verdict.files
     waived = f", {len(verdict.waived)} waived" if verdict.waived else ""
     hint = "; `kbz policy explain ID` says more" if count else ""
+    waived += f", {len(verdict.known)} in the baseline" if verdict.known else ""
+    waived += f", {len(verdict.unjudged)} not judged" if verdict.unjudged else ""
     return (
         f"{count} violation{'s' * (count != 1)}{waived} in {files} file{'s' * (files != 1)}{hint}"
     )
@@ -82,6 +96,9 @@ def verdict_document(verdict: Verdict, rules: Sequence[Rule]) -> Json:
             for item in verdict.waived
         ],
         "notes": list(verdict.notes),
+        "unjudged": [item.path for item in verdict.unjudged],
+        "unjudged_because": [item.why for item in verdict.unjudged],
+        "in_baseline": len(verdict.known),
     }
 
 
@@ -105,8 +122,12 @@ def verdict_sarif(verdict: Verdict, rules: Sequence[Rule], version: str) -> Json
         reason = f"{waived.waiver.reason} (until {waived.waiver.until})"
         suppression = {"kind": "external", "status": "accepted", "justification": reason}
         results.append(_sarif_result(waived.violation, rules) | {"suppressions": [suppression]})
+    for known in verdict.known:
+        suppression = {"kind": "external", "status": "accepted", "justification": "in the baseline"}
+        results.append(_sarif_result(known, rules) | {"suppressions": [suppression]})
     driver = {"name": "kbz", "version": version, "rules": [_sarif_rule(rule) for rule in rules]}
-    notes = [{"level": "note", "message": {"text": note}} for note in verdict.notes]
+    notes: list[Json] = [{"level": "note", "message": {"text": note}} for note in verdict.notes]
+    notes += [_sarif_unjudged(item) for item in verdict.unjudged]
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -114,6 +135,15 @@ def verdict_sarif(verdict: Verdict, rules: Sequence[Rule], version: str) -> Json
         "results": results,
     }
     return {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _sarif_unjudged(item: Unjudged) -> Json:
+    location = {"physicalLocation": {"artifactLocation": {"uri": quote(item.path)}}}
+    return {
+        "level": "warning",
+        "message": {"text": f"{item.path} was not judged: {item.why}"},
+        "locations": [location],
+    }
 
 
 def _sarif_rule(rule: Rule) -> Json:

@@ -12,6 +12,7 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.credentials.file import StoreFile, StoreProblem, mode_problems, read_store_file
+from keybuzz.site.credentials.meaning import unlike_a_shell
 from keybuzz.site.credentials.pending import NEXT
 from keybuzz.site.credentials.schema import (
     DEFAULT_NAMES,
@@ -27,10 +28,16 @@ _PLACEHOLDER = re.compile(r"change[-_]?me|placeholder|your[-_]?(password|secret)
 
 
 Schema = tuple[Credential, ...]
+_NO_SIZES: Mapping[str, int] = {}
 
 
-def check_store(folder: Path, schema: Schema = SCHEMA) -> tuple[StoreProblem, ...]:
-    """Return all problems of the store, file by file; it is sound when only warnings are left."""
+def check_store(
+    folder: Path, schema: Schema = SCHEMA, sizes: Mapping[str, int] = _NO_SIZES
+) -> tuple[StoreProblem, ...]:
+    """Return all problems of the store, file by file; it is sound when only warnings are left.
+
+    `sizes` has the number of servers of each group, for numbers that must not be above it.
+    """
     if not folder.is_dir():
         hint = "`kbz secrets init` creates it"
         return (StoreProblem(folder, 1, "there is no such folder", hint, "missing"),)
@@ -48,6 +55,8 @@ def check_store(folder: Path, schema: Schema = SCHEMA) -> tuple[StoreProblem, ..
             if found is not None:
                 read[file] = found
                 problems += _values(path, found, schema)
+                problems += _forms(path, found)
+                problems += _numbers(path, found, schema, sizes)
     problems += _shared(folder, read, schema)
     problems += _others(folder)
     return tuple(sorted(problems, key=lambda item: (str(item.path), item.line)))
@@ -101,6 +110,29 @@ def _values(path: Path, found: StoreFile, schema: Schema) -> Iterator[StoreProbl
         if known or clear.casefold() in DEFAULT_NAMES.get(item.name, ()):
             what = f"{item.name} holds a value that everybody tries first"
             yield StoreProblem(path, line, what, "rotate it", "default")
+
+
+def _forms(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
+    """Yield values that a shell, which older scripts gave these files to, would have read in another way."""
+    for name, secret in found.values.items():
+        wrong = unlike_a_shell(secret.reveal())
+        if wrong is not None:
+            what, hint = wrong
+            yield StoreProblem(path, found.lines[name], f"{name} {what}", hint, "shell")
+
+
+def _numbers(
+    path: Path, found: StoreFile, schema: Schema, sizes: Mapping[str, int]
+) -> Iterator[StoreProblem]:
+    for item in _of(path, schema):
+        number = found.values[item.name].reveal() if item.name in found.values else ""
+        size = sizes.get(item.most)
+        if size is not None and number.isdecimal() and int(number) > size:
+            what = (
+                f"{item.name} is above the number of servers of {item.most}, {size}: never reached"
+            )
+            hint = f"write a majority of them: {size // 2 + 1}"
+            yield StoreProblem(path, found.lines[item.name], what, hint, "value")
 
 
 def _of(path: Path, schema: Schema) -> Schema:

@@ -32,7 +32,8 @@ class StoreProblem:
     what: str
     hint: str
     rule: str = "form"
-    """Word for programs: mode, form, name, value, default, shared, missing, stray-file, alias, pending, undescribed."""
+    """Word for programs: mode, form, name, value, shell, default, shared, missing, stray-file, alias, pending,
+    undescribed."""
     warning: bool = False
     """True when nothing is broken by it."""
 

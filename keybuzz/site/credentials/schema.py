@@ -25,6 +25,8 @@ class Credential:
     """Letters and digits that are generated."""
     aliases: tuple[str, ...] = ()
     """Other names that are understood on reading; `name` is what is written."""
+    most: str = ""
+    """A number that must not be above the size of this group of servers."""
 
     @property
     def secret(self) -> bool:
@@ -63,7 +65,7 @@ SCHEMA = (
     Credential("REDIS_PASSWORD", "redis.env", "", _REDIS, length=32),
     Credential("REDIS_SENTINEL_PASSWORD", "redis.env", "", _REDIS, length=32),
     Credential("REDIS_MASTER_NAME", "redis.env", "kb-redis-master", _REDIS),
-    Credential("REDIS_SENTINEL_QUORUM", "redis.env", "2", _REDIS),
+    Credential("REDIS_SENTINEL_QUORUM", "redis.env", "2", _REDIS, most="redis"),
     Credential(
         "RABBITMQ_USER", "rabbitmq.env", "kb_rmq", _QUEUED, aliases=("RABBITMQ_DEFAULT_USER",)
     ),

@@ -52,6 +52,8 @@ LOOKS = {
     "versions check",
     "versions verify",
     "policy check",
+    "policy baseline",
+    "policy fix",
     "policy explain",
     "policy rules",
     "apps list",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.policy.check import check_text
-from keybuzz.policy.rules.disorder import is_disordered
+from keybuzz.policy.rules.secrets.disorder import is_disordered
 from keybuzz.policy.rules.versions import floating
 from tests.unit.support.policy_values import context
 
@@ -52,7 +52,7 @@ CALM = (
     ),
     (
         "haproxy.cfg",
-        "frontend r\n    bind 0.0.0.0:6379\n    default_backend r\nbackend r\n    server r1 10.0.0.123:6379\n",
+        "frontend r\n    bind 0.0.0.0:6379\n    default_backend r\nbackend r\n    server r1 10.0.0.10:6379\n",
     ),
     (
         "haproxy.cfg",

@@ -36,9 +36,9 @@ TWINS = (
         "    spec:\n      hostNetwork: §true\n      cont",
     ),
     Twin(
-        "K3S-3", "deploy/web.yaml", "app.kubernetes.io/component: web}\n  ports", "x: y}\n  ports"
+        "K3S-3", "deploy/web.yaml", "app.kubernetes.io/component: web}\n  ports", "x: z}\n  ports"
     ),
-    Twin("MIN-4", "deploy/web.yaml", "{name: shop-web, port", "{name: §minio, port"),
+    Twin("MIN-4", "deploy/web.yaml", "{name: shop-web, port", "{name: minio, port"),
     Twin("MIN-5", "deploy/release.sh", "alias set minio", "alias set §shop"),
     Twin("LB-3", "compose.yaml", "127.0.0.1:8000:8000", "§10.0.0.10:8000:8000"),
     Twin("SEC-2", ".env.example", "POSTGRES_APP_PASS=\n", "POSTGRES_APP_PASS=§sunshine42\n"),
@@ -84,7 +84,7 @@ def test_files_of_one_check_are_judged_together() -> None:
     del files["deploy/scaling.yaml"]
     found = judged(files).violations
     assert [(item.rule, item.message) for item in found] == [
-        ("K3S-3", "no HorizontalPodAutoscaler scales the Deployment shop-web")
+        ("K3S-3", "no HorizontalPodAutoscaler scales the Deployment shop-web in the namespace shop")
     ]
     assert "scaleTargetRef is shop-web" in found[0].instead
 

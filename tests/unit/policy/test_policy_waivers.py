@@ -58,7 +58,7 @@ def test_a_waiver_that_is_over_for_files_of_others_is_a_note() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "what"),
-    [("EP-9", "no rule has the id EP-9"), ("KBZ-3", "can not be waived")],
+    [("EP-9", "no rule has the id EP-9"), ("KBZ-3", "cannot be waived")],
 )
 def test_a_waiver_of_no_rule_is_refused_with_its_line(rule: str, what: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -42,6 +42,49 @@ def test_a_fresh_store_is_sound_and_only_the_applications_files_are_missing(stor
     assert all(problem.warning and problem.rule == "missing" for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"k7Qm2xV9tR4wZ8nB1yL5"', "is in quotes"),
+        ("'k7Qm2xV9tR4wZ8nB1yL5'", "is in quotes"),
+        ("k7Qm2xV9tR4wZ8nB1yL5 # of May", "has a comment behind it"),
+        ("k7Qm2xV9tR4wZ8nB1yL5 ", "begins or ends with a blank"),
+        ("$(openssl rand -hex 16)", "has a $ or a backtick"),
+        ("k7Qm2xV9`date`tR4wZ8nB1yL5", "has a $ or a backtick"),
+        ("k7Qm2xV9tR4w${X}Z8nB1yL5", "has a $ or a backtick"),
+        ("k7Qm2xV9tR4w\\$Z8nB1yL5", "has a backslash"),
+    ],
+)
+def test_what_a_shell_would_have_dropped_is_told_and_not_shown(
+    store: Path, value: str, said: str
+) -> None:
+    place = put(store, "REDIS_PASSWORD", value)
+    [problem] = [problem for problem in broken(store) if problem.rule == "shell"]
+    assert str(problem).startswith(f"{place}REDIS_PASSWORD {said}")
+    assert "k7Qm2xV9" not in str(problem)
+    assert "openssl" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "value", ["k7Qm2xV9#R4wZ8nB1yL5", "k7Qm2xV9'R4wZ8nB\"1yL5", "k7Qm$2xV9R4wZ8nB1yL5"]
+)
+def test_signs_that_no_shell_drops_there_are_free(store: Path, value: str) -> None:
+    put(store, "REDIS_PASSWORD", value)
+    assert broken(store) == []
+
+
+@pytest.mark.parametrize(("quorum", "bad"), [("1", False), ("3", False), ("4", True), ("12", True)])
+def test_a_quorum_above_the_number_of_sentinels(store: Path, quorum: str, bad: bool) -> None:
+    place = put(store, "REDIS_SENTINEL_QUORUM", quorum)
+    found = [problem for problem in check_store(store, sizes={"redis": 3}) if not problem.warning]
+    assert bool(found) is bad
+    for problem in found:
+        assert str(problem).startswith(
+            f"{place}REDIS_SENTINEL_QUORUM is above the number of servers"
+        )
+        assert "write a majority of them: 2" in problem.hint
+
+
 def test_no_folder_is_one_problem(tmp_path: Path) -> None:
     [problem] = check_store(tmp_path / "nothing")
     assert problem.rule == "missing"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 
-from keybuzz.policy.document import Bind, Document, Kind, Place
+from keybuzz.policy.document import Bind, Document, Kind, Setting
+from keybuzz.policy.node import Place
 
 SECTIONS = ("global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers")
 _BINDING = ("frontend", "listen")
+_SECRET = ("password", "insecure-password", "auth")
 _LISTEN = re.compile(r"(?P<address>[\d.]+|\*|\[?[0-9a-f:]*:\]?|)(?::(?P<port>\d+)(?:-\d+)?)", re.I)
 
 
@@ -19,7 +22,7 @@ def read_haproxy(path: str, text: str) -> Document:
         words = [(m[0], Place(number, m.start() + 1)) for m in re.finditer(r"\S+", _code(line))]
         if words:
             reader.take(words)
-    return Document(path, Kind.HAPROXY, text, binds=reader.binds())
+    return Document(path, Kind.HAPROXY, text, tuple(reader.settings), binds=reader.binds())
 
 
 def _code(line: str) -> str:
@@ -34,6 +37,7 @@ class _Reader:
         self._servers: dict[str, list[str]] = defaultdict(list)
         self._leads_to: dict[str, list[str]] = defaultdict(list)
         self._binds: list[tuple[str, Bind]] = []
+        self.settings: list[Setting] = []
 
     def take(self, words: list[tuple[str, Place]]) -> None:
         """Read one line."""
@@ -46,9 +50,21 @@ class _Reader:
             for part in texts[1].split(","):
                 self._bind(part, words[1][1])
         elif texts[0] in ("server", "server-template") and len(texts) > 2:
-            self._servers[self._section[1]].append(texts[-1] if len(texts) < 3 else texts[2])
+            self._servers[self._section[1]].append(texts[2])
+            self._set("server", words[2])
         elif texts[0] in ("default_backend", "use_backend") and len(texts) > 1:
             self._leads_to[self._section[1]].append(texts[1])
+        else:
+            for name, word in pairwise(words):
+                if name[0] in _SECRET:
+                    self._set(name[0], word)
+
+    def _set(self, name: str, word: tuple[str, Place]) -> None:
+        text, place = word
+        if name == "auth" and ":" in text:  # stats auth NAME:PASSWORD
+            user, _, text = text.partition(":")
+            name, place = "password", Place(place.line, place.column + len(user) + 1)
+        self.settings.append(Setting((*self._section, name), text, place, place.scope))
 
     def _bind(self, text: str, place: Place) -> None:
         match = _LISTEN.fullmatch(text.removeprefix("ipv4@").removeprefix("ipv6@"))

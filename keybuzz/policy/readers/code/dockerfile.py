@@ -13,16 +13,15 @@ from keybuzz.policy.document import (
     Image,
     Instruction,
     Kind,
-    Place,
     Setting,
     Word,
 )
-from keybuzz.policy.readers.settings import unquoted
-from keybuzz.policy.readers.shell import read_commands, shell_document
+from keybuzz.policy.node import Place
+from keybuzz.policy.readers.code.shell import read_commands, shell_document
+from keybuzz.policy.readers.lines.quoted import unquoted
 
 _INSTRUCTION = re.compile(r"\s*(?P<name>[A-Za-z]+)\s+(?P<text>.*)", re.DOTALL)
 _PAIR = re.compile(r"""(?P<key>[\w.-]+)=(?P<value>"(?:\\.|[^"])*"|'[^']*'|[^\s]*)""")
-_VARIABLE = re.compile(r"\$\{(?P<braced>\w+)(?::?[-](?P<default>[^}]*))?\}|\$(?P<plain>\w+)")
 _RUNS = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
 
 
@@ -36,7 +35,7 @@ def read_dockerfile(path: str, text: str) -> Document:
             settings += tuple(_pairs(item))
         elif item.name in _RUNS:
             commands += item.commands
-            settings += read_commands(_body(item), item.place.line)[1]
+            settings += read_commands(_body(item), Place(item.place.line))[1]
     found = shell_document(path, Kind.DOCKERFILE, text, commands, settings)
     part = Document(
         path, Kind.DOCKERFILE, text, images=_bases(instructions), builds=(Build(instructions),)
@@ -84,7 +83,7 @@ def _instruction(match: re.Match[str], line: int) -> Instruction:
     words = _exec_form(item)
     if words is not None:
         return Instruction(name, item.text, place, (Command(words),) if words else ())
-    return Instruction(name, item.text, place, read_commands(_body(item), line)[0])
+    return Instruction(name, item.text, place, read_commands(_body(item), Place(line))[0])
 
 
 def _body(item: Instruction) -> str:
@@ -110,23 +109,20 @@ def _pairs(item: Instruction) -> Iterator[Setting]:
     pairs = list(_PAIR.finditer(item.text))
     if not pairs and " " in item.text:  # the old form: ENV NAME value
         key, _, value = item.text.partition(" ")
-        yield Setting(key, value.strip(), item.place)
+        yield Setting((key,), value.strip(), item.place)
     for match in pairs:
         before = item.text.count("\n", 0, match.start())
         column = match.start("value") - item.text.rfind("\n", 0, match.start("value"))
         column += 0 if before else item.place.column + len(item.name)
         value, skipped = unquoted(match["value"])
-        yield Setting(match["key"], value, Place(item.place.line + before, column + skipped))
+        yield Setting((match["key"],), value, Place(item.place.line + before, column + skipped))
 
 
 def _bases(instructions: tuple[Instruction, ...]) -> tuple[Image, ...]:
     """Return what FROM and `COPY --from` name, without the stages of the same file."""
-    values: dict[str, str] = {}
     stages = {"scratch"}
     found = []
     for item in instructions:
-        if item.name == "ARG":
-            values.update({setting.key: setting.value for setting in _pairs(item)})
         words = [word for word in item.text.split() if not word.startswith("--")]
         reference = ""
         if item.name == "FROM" and words:
@@ -134,20 +130,9 @@ def _bases(instructions: tuple[Instruction, ...]) -> tuple[Image, ...]:
         elif item.name == "COPY":
             source = re.search(r"--from=(\S+)", item.text)
             reference = source[1] if source and not source[1].isdigit() else ""
-        resolved = substituted(reference, values)
-        if resolved and resolved.lower() not in stages:
+        if reference and reference.lower() not in stages:
             column = item.place.column + len(item.name) + 1 + item.text.index(reference)
-            found.append(Image(resolved, Place(item.place.line, column)))
+            found.append(Image(reference, Place(item.place.line, column)))
         if item.name == "FROM" and len(words) > 2 and words[1].upper() == "AS":
             stages.add(words[2].lower())
     return tuple(found)
-
-
-def substituted(text: str, values: dict[str, str]) -> str:
-    """Return a text with the variables replaced that have a value or a default; others stay."""
-
-    def value(match: re.Match[str]) -> str:
-        found = values.get(match["braced"] or match["plain"])
-        return found if found is not None else match["default"] or match[0]
-
-    return _VARIABLE.sub(value, text)

@@ -1,0 +1,21 @@
+"""What an application may use: the one place where a check asks, and what it is told when none is described."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Applications(Protocol):
+    """The described applications, as the rules see them."""
+
+    def refusal(self, path: str, service: str, port: int) -> str:
+        """Return why the files at a path may not use an endpoint of a service ("PostgreSQL", 6432), or ""."""
+
+
+class AnyApplication:
+    """No application is described: every official endpoint is free to all of them."""
+
+    def refusal(self, path: str, service: str, port: int) -> str:
+        """Return ""."""
+        del path, service, port
+        return ""

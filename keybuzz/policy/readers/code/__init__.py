@@ -1,0 +1,1 @@
+"""Readers of programs: shell, Dockerfiles, Makefiles, and source code in several languages."""

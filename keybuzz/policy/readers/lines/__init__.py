@@ -1,0 +1,1 @@
+"""Readers of files that are lines or blocks: environment files, INI, units, proxies, crontabs."""

@@ -1,0 +1,48 @@
+"""The reader of last resort: lines of any text, for what is named and for what is quoted in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from keybuzz.policy.document import Document, Kind, Setting
+from keybuzz.policy.node import START, Place
+
+_COMMENT = re.compile(r"\s*(?:#|//|;|--\s|\*|<!--|%|REM\b|rem\b)")
+_NAMED = re.compile(
+    r"""(?P<key>[A-Za-z_][\w.-]{0,80})["'\]]{0,2}\s{0,8}(?:=>|:=|==?|:(?!//))\s{0,8}
+    (?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|`(?P<back>[^`\n]*)`|(?P<bare>[^\s"'`,;){}\]][^\s"'`,;){}\]]*))""",
+    re.VERBOSE,
+)
+_QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`\n]*)`|>([^<>\n]+)<")
+_LONGEST = 4000
+"""A longer line is data, and no setting of a person."""
+
+
+def read_unknown(path: str, text: str, why: str) -> Document:
+    """Return the lines of a file that no reader understands; addresses and secrets are still searched."""
+    return Document(path, Kind.UNKNOWN, text, settings=tuple(line_settings(text)), unjudged=why)
+
+
+def line_settings(text: str, first: Place = START) -> Iterator[Setting]:
+    """Yield what the lines of a text name, quote and say; a line that is a comment says nothing."""
+    for number, line in enumerate(text.split("\n")):
+        start = first.column if number == 0 else 1
+        if len(line) <= _LONGEST and not _COMMENT.match(line):
+            yield from _line(line, first.line + number, start)
+
+
+def _line(line: str, number: int, start: int) -> Iterator[Setting]:
+    rest = line
+    for match in _NAMED.finditer(line):
+        kind = next(k for k in ("double", "single", "back", "bare") if match[k] is not None)
+        place = Place(number, start + match.start(kind))
+        yield Setting((match["key"],), match[kind], place)
+        rest = rest[: match.start(kind)] + " " * len(match[kind]) + rest[match.end(kind) :]
+    for match in _QUOTED.finditer(rest):
+        group = next(n for n in range(1, 5) if match[n] is not None)
+        if match[group].strip():
+            yield Setting((), match[group], Place(number, start + match.start(group)))
+            rest = rest[: match.start(group)] + " " * len(match[group]) + rest[match.end(group) :]
+    if rest.strip():
+        yield Setting((), rest, Place(number, start))

@@ -1,0 +1,1 @@
+"""Readers of files that are trees: YAML, JSON, TOML, HCL."""

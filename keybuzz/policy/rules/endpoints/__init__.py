@@ -1,0 +1,5 @@
+"""EP-1: which hosts values connect to, and which of them are official."""
+
+from keybuzz.policy.rules.endpoints.judge import EP_1
+
+__all__ = ["EP_1"]

@@ -1,0 +1,90 @@
+"""Tokens by their form, by the plugins of detect-secrets and a few more of the same make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+_PLUGINS = (
+    ("aws", "AWSKeyDetector"),
+    ("azure_storage_key", "AzureStorageKeyDetector"),
+    ("discord", "DiscordBotTokenDetector"),
+    ("github_token", "GitHubTokenDetector"),
+    ("gitlab_token", "GitLabTokenDetector"),
+    ("jwt", "JwtTokenDetector"),
+    ("mailchimp", "MailchimpDetector"),
+    ("npm", "NpmDetector"),
+    ("openai", "OpenAIDetector"),
+    ("private_key", "PrivateKeyDetector"),
+    ("pypi_token", "PypiTokenDetector"),
+    ("sendgrid", "SendGridDetector"),
+    ("slack", "SlackDetector"),
+    ("square_oauth", "SquareOAuthDetector"),
+    ("stripe", "StripeDetector"),
+    ("telegram_token", "TelegramBotTokenDetector"),
+    ("twilio", "TwilioKeyDetector"),
+)
+"""Those whose forms are of one kind of token. Entropy and key words are judged by our own names and disorder."""
+_MORE = (
+    ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
+    ("a Slack token", r"\bxox[abposr]-[\w-]{10,}"),
+    ("a Stripe key", r"\b(?:[sr]k_(?:live|test)_|whsec_)[A-Za-z0-9]{16,}"),
+    ("a GitHub token", r"\bgithub_pat_\w{40,}"),
+    ("a Google API key", r"\bAIza[\w-]{35}"),
+    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}"),
+    ("a Docker Hub token", r"\bdckr_(?:pat|oat)_[\w-]{20,}"),
+    ("a Vault token", r"\bhv[sbr]\.[\w-]{24,}"),
+    ("a K3s token", r"\bK10[0-9a-f]{40,}::\w+:\S+"),
+    ("an AI provider's key", r"\bsk-(?:ant-|proj-)?[\w-]{32,}"),
+    ("a signed token (JWT)", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    ("an age key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"),
+)
+_ALLOWED = re.compile(r"pragma:\s*allowlist[ -]secret", re.I)
+_MARKS = re.compile(
+    r"BEGIN |AKIA|ASIA|ABIA|ACCA|A3T|AccountKey|gh[pousr]_|github_pat|gl\w{2,5}-|xox|hooks\.slack|_live_|_test_|whsec_"
+    r"|AIza|SG\.|npm_|authToken|pypi-|dckr_|hv[sbr]\.|K10|sk-|eyJ|AGE-|-us\d|sq0csp|\d:[\w-]{35}|AC[a-z0-9]{32}"
+    r"|SK[a-z0-9]{32}|[MNO][A-Za-z\d_-]{23,25}\."
+)
+"""What one of the forms begins with: a line without it has none of them."""
+
+
+def tokens(line: str) -> Iterator[tuple[int, str, str]]:
+    """Yield each token of a line: its offset, its text, and what it is. A line may be allowed by a pragma."""
+    if not _MARKS.search(line) or _ALLOWED.search(line):
+        return
+    ends: list[tuple[int, int]] = []
+    for what, pattern in _patterns():
+        for match in pattern.finditer(line):
+            if all(match.end() <= start or end <= match.start() for start, end in ends):
+                ends.append(match.span())
+                yield match.start(), match[0], what
+
+
+def is_allowed(line: str) -> bool:
+    """Return True for a line that says itself that its secret is none (detect-secrets' allow list)."""
+    return "llowlist" in line and bool(_ALLOWED.search(line))
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    found = [(what, re.compile(pattern)) for what, pattern in _MORE]
+    for module, name in _PLUGINS:
+        plugin = _plugin(module, name)
+        what = plugin.secret_type
+        article = "an" if what[0] in "AEIOU" else "a"
+        found += [(f"{article} {what}", pattern) for pattern in plugin.denylist]
+    return tuple(found)
+
+
+def _plugin(module: str, name: str) -> RegexBasedDetector:
+    import importlib
+
+    found: RegexBasedDetector = getattr(
+        importlib.import_module(f"detect_secrets.plugins.{module}"), name
+    )()
+    return found

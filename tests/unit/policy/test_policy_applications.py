@@ -1,0 +1,52 @@
+"""Configurations of real applications: right as an operator fills them, and with the mistakes that people make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.unit.support.policy_values import judged
+
+FOLDER = Path(__file__).parents[2] / "data" / "policy" / "applications"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+class Mistake(NamedTuple):
+    """A text of one file that is replaced, and the rule that must say so."""
+
+    path: str
+    old: str
+    new: str
+    rule: str
+
+
+def read(name: str) -> tuple[dict[str, str], list[Mistake]]:
+    """Return the files of an application, and what is done wrong with them."""
+    found = YAML(typ="safe").load(FOLDER / f"{name}.yaml")
+    return found["files"], [Mistake(*item) for item in found["mistakes"]]
+
+
+MISTAKES = [(name, mistake) for name in NAMES for mistake in read(name)[1]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_right_configuration_raises_no_alarm(name: str) -> None:
+    verdict = judged(read(name)[0])
+    assert verdict.violations == ()
+    assert verdict.unjudged == ()
+
+
+@pytest.mark.parametrize(("name", "mistake"), MISTAKES, ids=str)
+def test_a_mistake_is_found_and_nothing_else(name: str, mistake: Mistake) -> None:
+    files = read(name)[0]
+    assert mistake.old in files[mistake.path]
+    files[mistake.path] = files[mistake.path].replace(mistake.old, mistake.new, 1)
+    assert {item.rule for item in judged(files).violations} == {mistake.rule}
+
+
+def test_there_are_ten_applications_with_eight_mistakes_each() -> None:
+    assert len(NAMES) == 10
+    assert all(len(read(name)[1]) == 8 for name in NAMES)
