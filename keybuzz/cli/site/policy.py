@@ -52,8 +52,8 @@ def check(
 
     In a folder of git the files are read that git would commit. Needs no root, no server and no credentials.
     """
-    from keybuzz.policy.baseline import held_against, read_baseline
-    from keybuzz.policy.changed import changed_since, only
+    from keybuzz.policy.team.baseline import held_against, read_baseline
+    from keybuzz.policy.team.changed import changed_since, only
 
     given = [Path(path) for path in paths]
     known = read_baseline(baseline) if baseline is not None else None
@@ -74,7 +74,7 @@ def baseline(paths: tuple[str, ...], form: str) -> None:
 
     `--output FILE` keeps it; both formats are the same JSON.
     """
-    from keybuzz.policy.baseline import baseline_document
+    from keybuzz.policy.team.baseline import baseline_document
 
     document = baseline_document(_judged([Path(path) for path in paths]).violations)
     show_document(form, text=lambda: document_text(document), document=lambda: document)
@@ -86,7 +86,7 @@ def baseline(paths: tuple[str, ...], form: str) -> None:
 @document_format
 def fix(paths: tuple[str, ...], write: bool, form: str) -> None:
     """Correct what has one right answer: an official endpoint, a frozen tag. Prints a diff."""
-    from keybuzz.policy.fixes import fixes, fixes_document
+    from keybuzz.policy.team.fixes import fixes, fixes_document
 
     verdict = _judged([Path(path) for path in paths])
     texts = {v.path: _read(Path(v.path)) for v in verdict.violations if v.edits}

@@ -64,7 +64,7 @@ def test_a_pipe_among_the_files_of_an_application_is_told_and_not_read(tmp_path:
     os.mkfifo(tmp_path / "compose.yaml")
     found = read_paths([tmp_path / "compose.yaml"], tmp_path)
     assert found.documents == ()
-    assert "pipe" in found.notes[0]
+    assert [item.why for item in found.unread] == ["is no regular file"]
 
 
 @pytest.mark.parametrize("writer", WRITERS)

@@ -1,0 +1,1 @@
+"""What teams use a check for: only what is new, only what changed, and corrections."""
