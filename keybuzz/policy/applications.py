@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+from keybuzz.site.applications.described import Application
+from keybuzz.site.applications.uses import Endpoints, refusal
 
 
 class Applications(Protocol):
@@ -19,3 +23,16 @@ class AnyApplication:
         """Return ""."""
         del path, service, port
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class OneApplication:
+    """All files belong to one application: it may use what applications.yaml describes for it."""
+
+    application: Application
+    endpoints: Endpoints
+
+    def refusal(self, path: str, service: str, port: int) -> str:
+        """Return why the application may not use the endpoint at a port, or ""."""
+        del path, service
+        return refusal(self.application, self.endpoints, port)

@@ -8,8 +8,11 @@ from datetime import date
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import DigestKey
+from keybuzz.policy.applications import OneApplication
 from keybuzz.policy.context import Context, KnownSecrets, known_secrets, make_context
 from keybuzz.policy.registry import check_waivers
+from keybuzz.site.applications.parse import load_applications
+from keybuzz.site.applications.uses import endpoints_of
 from keybuzz.site.credentials.store import load_credentials
 from keybuzz.site.files.problems import read_file
 from keybuzz.site.files.tsv import read_servers
@@ -22,23 +25,33 @@ from keybuzz.site.versions import parse_versions
 _LIMIT = 1 << 18
 
 
-def load_context(configuration: Configuration, today: date) -> Context:
-    """Read what the rules need. Writes nothing; a credential store that can not be read is none."""
+def load_context(configuration: Configuration, today: date, application: str = "") -> Context:
+    """Read what the rules need. Writes nothing; a credential store that can not be read is none.
+
+    With an application, its files are held to what applications.yaml describes for it; InputError when it does not
+    name one.
+    """
     root = configuration.path.resolve().parent
     catalogue = load_groups(configuration.groups)
     policies = read_policies(configuration.policies, catalogue)
     check_waivers(policies)
     versions = read_file(configuration.versions, _LIMIT)
     known, why = _secrets(load_settings(root, configuration.site, configuration.overlay))
+    servers = read_servers(configuration.servers, catalogue)
+    described = load_applications(configuration.applications)
     made = make_context(
-        read_servers(configuration.servers, catalogue),
+        servers,
         catalogue,
         parse_versions(versions, str(configuration.versions)),
         policies,
         today,
         known,
     )
-    return replace(made, no_secrets=why)
+    made = replace(made, no_secrets=why)
+    if not application:
+        return made
+    endpoints = endpoints_of(servers, catalogue)
+    return replace(made, applications=OneApplication(described.named(application), endpoints))
 
 
 def _secrets(settings: Settings) -> tuple[KnownSecrets | None, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.offers import application_words
 from keybuzz.cli.support.output import (
     document_format,
     document_text,
@@ -44,9 +45,21 @@ _paths = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
     metavar="FILE",
     help="Report only what FILE does not list: see `kbz policy baseline`.",
 )
+@click.option(
+    "--application",
+    default="",
+    metavar="NAME",
+    shell_complete=application_words,
+    help="Hold the files to what inventory/applications.yaml describes for NAME.",
+)
 @report_format_or_sarif
 def check(
-    paths: tuple[str, ...], strict: bool, since: str | None, baseline: Path | None, form: str
+    paths: tuple[str, ...],
+    strict: bool,
+    since: str | None,
+    baseline: Path | None,
+    application: str,
+    form: str,
 ) -> int:
     """Check files and folders together. Exit 3 when a rule is broken.
 
@@ -58,7 +71,7 @@ def check(
     given = [Path(path) for path in paths]
     known = read_baseline(baseline) if baseline is not None else None
     files = changed_since(since, given, Path.cwd()) if since is not None else None
-    verdict = _judged(given)
+    verdict = _judged(given, application)
     if files is not None:
         verdict = only(verdict, files)
     if known is not None:
@@ -117,7 +130,7 @@ def _replace(path: Path, text: str) -> None:
     path.chmod(mode)
 
 
-def _judged(paths: list[Path]) -> Verdict:
+def _judged(paths: list[Path], application: str = "") -> Verdict:
     from datetime import UTC, datetime
 
     from keybuzz.policy.check import check_documents
@@ -128,7 +141,8 @@ def _judged(paths: list[Path]) -> Verdict:
 
     require_parsers()
     given = click.get_current_context().find_root().obj
-    context = load_context(read_configuration(_configuration(given)), datetime.now(UTC).date())
+    configuration = read_configuration(_configuration(given))
+    context = load_context(configuration, datetime.now(UTC).date(), application)
     reading = read_paths(paths, Path.cwd())
     return check_documents(reading.documents, context, unread=reading.unread)
 
