@@ -1,4 +1,4 @@
-"""kbz: installs, checks and keeps the KeyBuzz infrastructure. A Nornir framework, not a tool that hides one.
+"""kbz: installs, checks and maintains the KeyBuzz infrastructure. A Nornir framework, not a tool that hides one.
 
 from keybuzz import init
 nr = init()                                     # a plain nornir.core.Nornir

@@ -25,11 +25,11 @@ UNHEARD_THREAD = "unheard-"
 
 VERBS = {
     "inventory": "List, filter and draw the servers.",
-    "plan": "Show what the hosts are not yet.",
+    "plan": "Show what would change.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
     "drift": "Report what was changed by hand, once or on a schedule; changes nothing.",
-    "health": "Judge hosts and clusters.",
+    "health": "Check hosts and clusters.",
     "status": "All clusters on one screen.",
     "render": "Write the description of hosts to files, secrets masked.",
     "drill": "Break one member on purpose under writes, measure, and restore.",
@@ -119,7 +119,7 @@ def _whole_help(command: click.Command) -> None:
 @click.version_option(package_name="kbz")
 @click.pass_context
 def cli(context: click.Context, config: str) -> None:
-    """Install, check and keep the KeyBuzz infrastructure.
+    """Install, check and maintain the KeyBuzz infrastructure.
 
     Exit codes: 0 good, 1 failed, 2 differences or unhealthy, 3 refused, 4 unreachable or unknown,
     64 usage, 130 interrupted.

@@ -73,9 +73,9 @@ def _require_ours(path: Path) -> None:
 
 
 def run_before(site: Site, document: Mapping[str, Any]) -> None:
-    """Call the hooks before a run. RefusedError by the first that does not end well, or that can not be trusted."""
+    """Call the hooks before a run. RefusedError by the first that does not end well, or that cannot be trusted."""
     _seconds(site)
-    hooks(site.root, AFTER)  # what can not be called afterwards is said before anything is changed
+    hooks(site.root, AFTER)  # what cannot be called afterwards is said before anything is changed
     for path in hooks(site.root, BEFORE):
         if problem := _call(site, path, {"moment": BEFORE, **document}):
             raise RefusedError(

@@ -49,7 +49,7 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
     ).build(site.servers, site.catalogue)
     here = this_machine(site.servers, site.settings.lab)
     if here.local:
-        # install-01 can not log in to itself; it is managed like every other server (facts/02).
+        # install-01 cannot log in to itself; it is managed like every other server (facts/02).
         inventory.hosts[here.local].data["connection"] = "kbz_local"
     return Nornir(
         inventory=inventory,

@@ -92,7 +92,7 @@ def converging(module: Module) -> HostTask:
 
 
 def _refuse_frozen(task: Task, module: Module) -> None:
-    """One host can not prove that its cluster is virgin, so a frozen module is never changed from here (FRZ-1)."""
+    """One host cannot prove that its cluster is virgin, so a frozen module is never changed from here (FRZ-1)."""
     site: Site = task.nornir.config.user_defined["site"]
     if (module.frozen_as or module.group) in site.policies.freeze:
         raise RefusedError(
@@ -103,6 +103,6 @@ def _refuse_frozen(task: Task, module: Module) -> None:
 
 
 def _alone(change: Change) -> bool:
-    """Say whether a change needs no other host: no interruption, nothing unread, no built image."""
+    """Return whether a change needs no other host: no interruption, nothing unread, no built image."""
     built = isinstance(change.resource, Image) and change.resource.built
     return change.action is not Action.LATER and not change.disrupts and not built

@@ -19,7 +19,7 @@ _LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 def check_name(settings: LabSettings) -> None:
-    """Raise UsageError when the lab's name can not become a name of namespaces and folders."""
+    """Raise UsageError when the lab's name cannot become a name of namespaces and folders."""
     if not _LAB_NAME.fullmatch(settings.name):
         raise UsageError(
             f"{settings.name!r} is no name for a lab",

@@ -26,7 +26,7 @@ _LIMIT = 1 << 18
 
 
 def load_context(configuration: Configuration, today: date, application: str = "") -> Context:
-    """Read what the rules need. Writes nothing; a credential store that can not be read is none.
+    """Read what the rules need. Writes nothing; a credential store that cannot be read is none.
 
     With an application, its files are held to what applications.yaml describes for it; InputError when it does not
     name one.

@@ -123,7 +123,7 @@ class _CatalogueReader(TreeReader):
         pairs: dict[str, str] = {}
         for column, value in self.entries(tree, f"select of {group}"):
             if column.text not in SELECTABLE:
-                what = f"{group} can not select by {shown(column.text)}"
+                what = f"{group} cannot select by {shown(column.text)}"
                 self.problems.add(column.line, what, nearest(column.text, SELECTABLE))
                 continue
             pairs[column.text] = self.text(value, f"{column.text} of {group}")

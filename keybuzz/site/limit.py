@@ -97,7 +97,7 @@ class _Finder:
         key, _, value = term.partition("=")
         read = COLUMNS.get(key)
         if read is None:
-            what = f"{shown(term)}: servers can not be chosen by {shown(key)}"
+            what = f"{shown(term)}: servers cannot be chosen by {shown(key)}"
             raise UsageError(what, where=OPTION, hint=nearest(key, COLUMNS))
         found = frozenset(s.name for s in self._servers if fnmatchcase(read(s), value))
         if not found:

@@ -29,7 +29,7 @@ class Description:
     cluster: tuple[Resource, ...] = ()
     """Resources inside the cluster: read on every member, written where `writer` says."""
     traces: Traces = NO_TRACES
-    """What the module leaves there beside its resources: `kbz drift` takes it for no stray."""
+    """What the module leaves there beside its resources: `kbz drift` does not report it as stray."""
 
 
 @dataclass(frozen=True, slots=True)

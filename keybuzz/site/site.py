@@ -67,7 +67,7 @@ class Settings:
     known_hosts: Path
     parameters: Mapping[str, str]
     not_applicable: Mapping[str, str]
-    """Pattern of resource identities, and why hosts of this site can not hold them."""
+    """Pattern of resource identities, and why hosts of this site cannot hold them."""
     lab: LabSettings | None
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where each parameter is written; under the empty name, the file that a missing one belongs into."""
@@ -147,7 +147,7 @@ class Site:
         return self.credentials[name]
 
     def not_applicable(self, identity: str) -> str | None:
-        """Return why hosts of this site can not hold a resource, or None."""
+        """Return why hosts of this site cannot hold a resource, or None."""
         for pattern, reason in self.settings.not_applicable.items():
             if fnmatchcase(identity, pattern):
                 return reason

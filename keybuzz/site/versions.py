@@ -134,7 +134,7 @@ def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
     found = parse_versions(text.encode(), str(source))
     if any(found[name].digest != digest for name, digest in digests.items()):
         raise InputError(
-            "can not take digests in this form",
+            "cannot take digests in this form",
             where=str(source),
             hint="write each image as a block: its name, and its keys below it",
         )

@@ -42,7 +42,7 @@ class LinkOptions:
 
     @classmethod
     def parse(cls, hostname: str, extras: Mapping[str, Any] | None) -> LinkOptions:
-        """Refuse options that do not exist, so that a typing error can not weaken a connection."""
+        """Refuse options that do not exist, so that a typing error cannot weaken a connection."""
         given = {"name": hostname, **(extras or {})}
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(given) - known):

@@ -49,7 +49,7 @@ flock -n 4 || { printf '\0kbz! held - '; head -c @LONGEST @LEASE | tr '\n' ' '; 
 printf %s "$holder" >@LEASE
 fi
 printf '\0kbz %s %s\n' "$id" "$name"
-command -v "$1" >/dev/null || { echo "$1 can not be started: it is not on this host" >&2; exit 127; }
+command -v "$1" >/dev/null || { echo "$1 cannot be started: it is not on this host" >&2; exit 127; }
 timeout -k @GRACE "$limit" "$@" 3<&- 4<&- &
 child=$!
 { read -r line; kill $child; } <&3 4<&- >/dev/null 2>&1 &

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class StreamError(Exception):
-    """The stream can not be used any more; the text says why, with the other side's last words."""
+    """The stream cannot be used any more; the text says why, with the other side's last words."""
 
 
 class DeadlineError(StreamError):

@@ -59,7 +59,7 @@ def _clock(host: str, view: HostView) -> tuple[Finding, ...]:
         return (Finding(check, Level.UNKNOWN, answer.problem, host),)
     synchronised = answer.value["clock_synchronised"]
     if synchronised is None:
-        return (Finding(check, Level.UNKNOWN, "the kernel can not be asked", host, _ASK_CLOCK),)
+        return (Finding(check, Level.UNKNOWN, "the kernel cannot be asked", host, _ASK_CLOCK),)
     if not synchronised:
         text = "the clock is not synchronised yet: leases and elections rely on it"
         return (Finding(check, Level.WARN, text, host, _ASK_CLOCK),)

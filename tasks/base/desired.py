@@ -114,7 +114,7 @@ def describe(site: Site, server: Server) -> Description:
 
 
 def _keeps(server: Server) -> bool:
-    """Say whether kbz itself runs on the server."""
+    """Return whether kbz itself runs on the server."""
     return "controller" in server.groups
 
 

@@ -29,7 +29,7 @@ def refuse(live: Live) -> None:
 def _other_system(change: Change) -> None:
     if change.action is Action.LATER:
         raise RefusedError(
-            f"the system can not be told: {change.reason}",
+            f"the system cannot be told: {change.reason}",
             where=change.host,
             hint="look at /etc/os-release there",
         )

@@ -85,7 +85,7 @@ def _killed(facts: Facts, host: str) -> Finding:
         text = f"the kernel killed {', '.join(sorted(names))} for want of memory"
         return Finding(check, Level.WARN, text, host, on_host(host, "dmesg"))
     if facts["oom_kills"] is None:
-        return Finding(check, Level.OK, "no container; the kernel's log can not be read", host)
+        return Finding(check, Level.OK, "no container; the kernel's log cannot be read", host)
     return Finding(check, Level.OK, "nothing was killed", host)
 
 

@@ -20,7 +20,7 @@ _TRY = (
     "IFS= read -r user; IFS= read -r database; IFS= read -r MYSQL_PWD; export MYSQL_PWD; "
     'exec mysql --no-defaults -h 127.0.0.1 -P 3306 -N -s -u "$user" "$database"'
 )
-# The client stops at the first error, and the server puts the mark together, so an error can not hold it.
+# The client stops at the first error, and the server puts the mark together, so an error cannot hold it.
 _WRITE = "insert into kbz_drill values (-1); select concat('kbz', '-accepted');\n"
 
 

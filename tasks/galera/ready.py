@@ -16,7 +16,7 @@ def not_synced(live: Live, hosts: Iterable[str], size: int | None = None) -> str
     wanted = list(hosts)
     for host in wanted:
         if host not in found:
-            return f"{host} can not be read: {live.unreachable.get(host, 'was not asked')}"
+            return f"{host} cannot be read: {live.unreachable.get(host, 'was not asked')}"
         if not found[host].synced:
             return not_serving(live, found[host])
     members = [found[host] for host in wanted]

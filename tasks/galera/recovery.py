@@ -24,7 +24,7 @@ def halt(live: Live) -> Stage | None:
     found = nodes(live)
     if missing := sorted({member.name for member in live.members} - found.keys()):
         raise RefusedError(
-            f"{', '.join(missing)} can not be read: it may hold the newest data, or serve",
+            f"{', '.join(missing)} cannot be read: it may hold the newest data, or serve",
             where="galera",
             hint="bring it back first; nothing was changed",
         )

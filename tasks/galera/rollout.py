@@ -168,9 +168,9 @@ def _without_primary(live: Live, containers: list[Change]) -> Stage | None:
     missing = sorted({member.name for member in live.members} - found.keys())
     if missing and not any(node.data for node in found.values()):
         raise RefusedError(
-            f"a first start needs all members, and {', '.join(missing)} can not be read",
+            f"a first start needs all members, and {', '.join(missing)} cannot be read",
             where="galera",
-            hint="bring it back first: whether a cluster lives there can not be told",
+            hint="bring it back first: whether a cluster lives there cannot be told",
         )
     # A node without data has nothing to form a cluster from: it joins later.
     starting = tuple(c for c in containers if not c.disrupts and found[c.host].data)

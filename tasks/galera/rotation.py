@@ -51,7 +51,7 @@ def next_stage(live: Live) -> Stage | None:
 
 
 def _environment(change: Change) -> bool:
-    """Say whether it is a container that differs in its environment, where passwords are, and in nothing else."""
+    """Return whether it is a container that differs in its environment, where passwords are, and in nothing else."""
     differing = {difference.attribute for difference in change.differences}
     return isinstance(change.resource, Container) and differing == {"environment"}
 

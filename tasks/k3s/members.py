@@ -82,7 +82,7 @@ def voters(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every host proves that it holds nothing of a cluster."""
+    """Return whether every host proves that it holds nothing of a cluster."""
     found = places(live)
     return len(found) == len(live.members) and all(
         place.bare and not place.at_work for place in found.values()

@@ -29,7 +29,7 @@ def not_ready(live: Live, hosts: Iterable[str]) -> str | None:
     known, found = nodes(live), places(live)
     for host in hosts:
         if host not in found:
-            return f"{host} can not be read: {live.unreachable.get(host, 'was not asked')}"
+            return f"{host} cannot be read: {live.unreachable.get(host, 'was not asked')}"
         place = found[host]
         if place.state != "active":
             # Ready by the API's word a moment before systemd has heard it: not yet, or a wait would hold at once.

@@ -85,7 +85,7 @@ def _refuse_unready(live: Live) -> None:
             )
         if isinstance(resource, InterfaceOption) and change.action is Action.LATER:
             raise RefusedError(
-                f"flannel's interface can not be told: {change.reason}",
+                f"flannel's interface cannot be told: {change.reason}",
                 where=change.host,
                 hint="the private address of servers.tsv must be on one of its cards",
             )
@@ -110,9 +110,9 @@ def _birth(live: Live) -> Stage:
     found, names = places(live), masters(live)
     if missing := [name for name in names if name not in found]:
         raise RefusedError(
-            f"a first start needs all {len(names)} masters; {', '.join(missing)} can not be read",
+            f"a first start needs all {len(names)} masters; {', '.join(missing)} cannot be read",
             where="k3s",
-            hint="bring it back: whether a cluster lives there can not be told",
+            hint="bring it back: whether a cluster lives there cannot be told",
         )
     if left := [name for name in names if name not in live.selected]:
         raise RefusedError(

@@ -73,7 +73,7 @@ class Mirror:
 
 
 def is_master(server: Server) -> bool:
-    """Say whether a node is a server of the control plane."""
+    """Return whether a node is a server of the control plane."""
     return MASTERS in server.groups
 
 

@@ -64,7 +64,7 @@ CHECK_INFOS = (
     CheckInfo(
         "minio.drives.healed",
         "no drive is still getting what it missed",
-        "The healing drive can not replace another one yet.",
+        "The healing drive cannot replace another one yet.",
         "Wait until it has everything; stop no other node.",
         follows=("minio.drives.online",),
     ),

@@ -108,7 +108,7 @@ def _drive(view: HostView, host: str) -> Finding:
     check = "minio.drive.own"
     mount = any(item.mount for item in view.resources if isinstance(item, MinioDrive))
     if view.attribute(DRIVE_ID, "usable") is not True:
-        found = view.attribute(DRIVE_ID, "found") or "what can not be read"
+        found = view.attribute(DRIVE_ID, "found") or "what cannot be read"
         return Finding(check, Level.CRITICAL, f"{values.DATA} holds {found}", host)
     if mount and view.attribute(DRIVE_ID, "mounted") is not True:
         text = f"{values.DATA} is not mounted: MinIO would write to the root disk"

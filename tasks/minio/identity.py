@@ -42,7 +42,7 @@ def refuse_foreign(live: Live) -> None:
 def _drive(live: Live, host: str, reason: str) -> RefusedError:
     view = live.hosts[host]
     if reason:
-        return RefusedError(f"{values.DATA} can not be read: {reason}", where=host, hint=NO_WIPE)
+        return RefusedError(f"{values.DATA} cannot be read: {reason}", where=host, hint=NO_WIPE)
     if view.attribute(DRIVE_ID, "usable") is not True:
         found = view.attribute(DRIVE_ID, "found")
         return RefusedError(

@@ -66,12 +66,12 @@ def up(live: Live) -> frozenset[str]:
 
 
 def serving(live: Live) -> bool:
-    """Say whether any node has the write quorum."""
+    """Return whether any node has the write quorum."""
     return bool(up(live))
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every member proves that it holds no data and no container (FRZ-1)."""
+    """Return whether every member proves that it holds no data and no container (FRZ-1)."""
     found = nodes(live)
     return len(found) == len(live.members) and all(
         node.empty and not node.present and not node.live for node in found.values()

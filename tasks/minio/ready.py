@@ -14,7 +14,7 @@ def not_whole(live: Live, hosts: Iterable[str]) -> str | None:
     wanted = list(hosts)
     for host in wanted:
         if host not in found:
-            return f"{host} can not be read: {live.unreachable.get(host, 'was not asked')}"
+            return f"{host} cannot be read: {live.unreachable.get(host, 'was not asked')}"
         if reason := not_serving(live, found[host]):
             return reason
     names = [found[host].name for host in wanted]
@@ -41,7 +41,7 @@ def not_serving(live: Live, node: Node) -> str | None:
 
 
 def sees(node: Node, name: str) -> bool:
-    """Say whether a node sees another, and its drive, as good."""
+    """Return whether a node sees another, and its drive, as good."""
     return node.servers.get(name) == "online" and node.drives.get(name) == "ok"
 
 

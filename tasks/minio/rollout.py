@@ -65,7 +65,7 @@ def _require_birth(live: Live) -> None:
     found = nodes(live)
     if missing := sorted({server.name for server in live.members} - set(found)):
         raise RefusedError(
-            f"a first start needs all {len(live.members)} members, and {', '.join(missing)} can not be read",
+            f"a first start needs all {len(live.members)} members, and {', '.join(missing)} cannot be read",
             where="minio",
             hint="bring it back: its drive may hold the data of an older cluster",
         )
@@ -88,7 +88,7 @@ def _require_majority(live: Live) -> None:
         held = f"{', '.join(formatted)} alone has a format.json"
         if missing:
             raise RefusedError(
-                f"{held}, and {', '.join(missing)} can not be read: {values.QUORUM} drives are needed",
+                f"{held}, and {', '.join(missing)} cannot be read: {values.QUORUM} drives are needed",
                 where="minio",
                 hint="bring it back first",
             )

@@ -94,7 +94,7 @@ def bucket(site: Site) -> str:
 
 
 def must_be_mount(site: Site) -> bool:
-    """Say whether the data must lie on a volume of its own."""
+    """Return whether the data must lie on a volume of its own."""
     return parameters.DATA_MUST_BE_MOUNT.of(site)
 
 

@@ -23,7 +23,7 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.member.state",
         "each member leads, or streams near to the leader",
-        "This copy is behind or does not run: it can not take over without loss.",
+        "This copy is behind or does not run: it cannot take over without loss.",
         "kbz exec --limit HOST -- docker logs --tail 20 patroni",
         levels=(
             Level.WARN,

@@ -55,7 +55,7 @@ def up(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether no node has data: proven by a listing from every member, never assumed."""
+    """Return whether no node has data: proven by a listing from every member, never assumed."""
     answers = [view.answer("patroni.data") for view in live.hosts.values()]
     complete = len(live.hosts) == len(live.members)
     return complete and all(answer.known and not answer.value["names"] for answer in answers)

@@ -60,7 +60,7 @@ def _refuse_foreign(live: Live) -> None:
             continue
         if change.action is Action.LATER:
             raise RefusedError(
-                f"what lives here can not be told: {change.reason}",
+                f"what lives here cannot be told: {change.reason}",
                 where=change.host,
                 hint="mend that first; nothing is written over a cluster that is not known",
             )
@@ -82,7 +82,7 @@ def _refuse_foreign_data(live: Live) -> None:
         if _old_votes(live.hosts[host]):
             raise RefusedError(
                 f"{RAFT} holds the RAFT log of an earlier life, and there is neither data nor a container: "
-                "which cluster it voted in can not be told",
+                "which cluster it voted in cannot be told",
                 where=host,
                 hint=f"nothing was written; keep what {RAFT} holds elsewhere and empty it, then kbz run patroni",
             )
@@ -169,7 +169,7 @@ def _refuse_partial_birth(live: Live) -> None:
     absent = sorted({server.name for server in live.members} - set(live.hosts))
     if absent:
         raise RefusedError(
-            f"a first start needs all {len(live.members)} members; {', '.join(absent)} can not be read",
+            f"a first start needs all {len(live.members)} members; {', '.join(absent)} cannot be read",
             where="patroni",
             hint="bring it back, or take it out of servers.tsv",
         )

@@ -6,7 +6,7 @@ can go on. The other way round, a replica that reconnects in between would hold 
 
 What Patroni itself uses goes member by member, the leader last: a member that takes it badly is then a replica. The
 superuser's password is no longer among it, because Patroni comes to its own member over the local socket. One that did
-not yet read that can not take a new password either once it is shut out (3.3.0 asks PostgreSQL first).
+not yet read that cannot take a new password either once it is shut out (3.3.0 asks PostgreSQL first).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
-    """Return why one of these hosts can not carry sessions, or None when all can.
+    """Return why one of these hosts cannot carry sessions, or None when all can.
 
     Nobody logs in for this: a host that is still to be changed may not know the described password yet.
     """
@@ -123,7 +123,7 @@ def _listens(proxy: Proxy) -> Finding:
     """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
     check = "postgres-proxy.listens"
     if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners can not be read", proxy.host)
+        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
     wrong = [
         f"{port}: {', '.join(_addresses(proxy, port)) or 'nobody listens'}"
         for port in PORTS
@@ -145,7 +145,7 @@ def _login(proxy: Proxy) -> Finding:
     check = "postgres-proxy.login"
     for port, session in proxy.sessions:
         if not session.works:
-            text = f"the application can not work through {port}: {session.reason}"
+            text = f"the application cannot work through {port}: {session.reason}"
             return Finding(check, Level.CRITICAL, text, proxy.host)
     ports = " and ".join(str(port) for port, _ in proxy.sessions)
     return Finding(check, Level.OK, f"{ports} lead the application to the primary", proxy.host)

@@ -21,7 +21,7 @@ def _started(live: Live) -> frozenset[str]:
 
 
 def _split(host: str, changes: Iterable[Change]) -> bool:
-    """Say whether another host is still to learn a new password."""
+    """Return whether another host is still to learn a new password."""
     return any(
         change.host != host and change.identity == USERLIST and change.action is Action.UPDATE
         for change in changes

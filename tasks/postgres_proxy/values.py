@@ -111,7 +111,7 @@ def pgbouncer_values(site: Site) -> PgbouncerValues:
 
 
 def userlist_values(site: Site) -> UserlistValues:
-    """Return the users; InputError when userlist.txt can not hold a password."""
+    """Return the users; InputError when userlist.txt cannot hold a password."""
     user = site.secret("POSTGRES_APP_USER").reveal()
     others = dict.fromkeys(item.user for item in _pooled(site))
     return UserlistValues(
@@ -140,7 +140,7 @@ def in_userlist(password: Secret) -> Secret:
         reason = f"it is longer than {_LONGEST_PASSWORD} bytes"
     if reason:
         raise InputError(
-            f"PgBouncer's userlist.txt can not hold {password.name}: {reason}",
+            f"PgBouncer's userlist.txt cannot hold {password.name}: {reason}",
             where="postgres.env",
             hint="choose another password; letters and digits are always fine",
         )

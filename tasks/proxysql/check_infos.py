@@ -63,7 +63,7 @@ CHECK_INFOS = (
     CheckInfo(
         "proxysql.monitor",
         "ProxySQL sees all nodes Synced",
-        "A node is away, or ProxySQL can not look.",
+        "A node is away, or ProxySQL cannot look.",
         "kbz health galera",
         follows_here=(
             "base.docker.running",

@@ -61,7 +61,7 @@ def listeners(view: HostView, port: int) -> list[str]:
 
 
 def started(view: HostView) -> bool:
-    """Say whether the container runs."""
+    """Return whether the container runs."""
     return view.attribute(f"container:{CONTAINER}", "running") is True
 
 
@@ -73,7 +73,7 @@ def up(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every host proves that it has neither a container nor a proxysql.db (FRZ-1)."""
+    """Return whether every host proves that it has neither a container nor a proxysql.db (FRZ-1)."""
     if len(live.hosts) < len(live.members):
         return False
     return all(_empty(view) for view in live.hosts.values())

@@ -173,7 +173,7 @@ def name(site: Site, variable: str) -> str:
 
 
 def secret(site: Site, variable: str) -> Secret:
-    """Return a password; InputError for one that proxysql.cnf can not hold: the default would stay (facts/08)."""
+    """Return a password; InputError for one that proxysql.cnf cannot hold: the default would stay (facts/08)."""
     found = site.secret(variable)
     clear = found.reveal()
     if _UNSAFE.search(clear):
@@ -185,7 +185,7 @@ def secret(site: Site, variable: str) -> Secret:
 
 def _refused(variable: str, what: str) -> InputError:
     return InputError(
-        f"ProxySQL can not hold {variable}: it has {what}",
+        f"ProxySQL cannot hold {variable}: it has {what}",
         where="the credential store",
         hint="choose another one; letters and digits are always fine",
     )

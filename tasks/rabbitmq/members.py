@@ -63,7 +63,7 @@ def up(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every member proves that it holds no data and no container (FRZ-1)."""
+    """Return whether every member proves that it holds no data and no container (FRZ-1)."""
     found = nodes(live)
     return len(found) == len(live.members) and all(
         node.empty and not node.answers and not live.hosts[host].present(CONTAINER)
@@ -72,7 +72,7 @@ def virgin(live: Live) -> bool:
 
 
 def home(live: Live) -> str | None:
-    """Return a running host of the cluster that all others belong to, or None when it can not be told.
+    """Return a running host of the cluster that all others belong to, or None when it cannot be told.
 
     A cluster of several is the one. Where all are alone, it is the node that holds queues. Only where every member
     proves that it holds nothing is it the first by name. Raises RefusedError for two clusters, or two with queues.

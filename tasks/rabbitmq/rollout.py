@@ -44,7 +44,7 @@ def next_stage(live: Live) -> Stage | None:
         return _start(live, starting)
     users = [change for change in ready if isinstance(change.resource, _USERS)]
     if users:
-        # Before any gate: an unknown user may be why nodes can not be looked at.
+        # Before any gate: an unknown user may be why nodes cannot be looked at.
         return Stage("users", tuple(users))
     memberships = [change for change in ready if isinstance(change.resource, RabbitmqMembership)]
     if memberships:
@@ -110,7 +110,7 @@ def _require_whole_birth(live: Live, found: dict[str, Node]) -> None:
     stopped = sorted(node.host for node in found.values() if not node.empty and not node.answers)
     if missing:
         raise RefusedError(
-            f"{everybody}; {', '.join(missing)} can not be read",
+            f"{everybody}; {', '.join(missing)} cannot be read",
             where=where,
             hint="bring it back: it may hold the data of an older cluster",
         )
@@ -165,7 +165,7 @@ def _join(live: Live, memberships: list[Change]) -> Stage:
     found, target = nodes(live), home(live)
     if target is None:
         raise RefusedError(
-            "whose cluster it is can not be told before every member answers",
+            "whose cluster it is cannot be told before every member answers",
             where="rabbitmq",
             hint="kbz health rabbitmq",
         )
@@ -220,7 +220,7 @@ def _refusal(live: Live, change: Change, found: dict[str, Node]) -> RefusedError
         what = f"{', '.join(foreign)} is a member and no server of the group"
         hint = "correct servers.tsv, or let the owner forget it: rabbitmqctl forget_cluster_node"
     else:
-        what = f"{', '.join(sorted(wanted - now))} is no member, and this run can not let it join"
+        what = f"{', '.join(sorted(wanted - now))} is no member, and this run cannot let it join"
         hint = "kbz run rabbitmq --limit rabbitmq"
     return RefusedError(what, where=change.host, hint=hint)
 

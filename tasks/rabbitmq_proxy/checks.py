@@ -35,7 +35,7 @@ def not_good(live: Live, hosts: Iterable[str]) -> str | None:
 
 
 def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
-    """Return why one of these hosts can not carry connections, whatever configuration it runs with, or None."""
+    """Return why one of these hosts cannot carry connections, whatever configuration it runs with, or None."""
     return first_reason(proxies(live), hosts, lambda proxy: (_listens(proxy), _login(proxy)))
 
 
@@ -81,7 +81,7 @@ def _loaded(proxy: Proxy) -> Finding:
 def _listens(proxy: Proxy) -> Finding:
     check = "rabbitmq-proxy.listens"
     if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners can not be read", proxy.host)
+        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
     if set(proxy.listeners) & _EVERYWHERE:
         return Finding(check, Level.OK, f"0.0.0.0:{PORT}", proxy.host)
     text = f"not on 0.0.0.0: {', '.join(proxy.listeners) or 'nobody listens'}"

@@ -51,7 +51,7 @@ def up(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every host proves that it has neither the container nor its configuration (FRZ-1)."""
+    """Return whether every host proves that it has neither the container nor its configuration (FRZ-1)."""
     return len(live.hosts) == len(live.members) and not any(
         view.present(identity) for view in live.hosts.values() for identity in (CONTAINER, CFG)
     )

@@ -108,7 +108,7 @@ def _containers(site: Site, server: Server) -> tuple[Resource, ...]:
         Container(
             values.REDIS,
             image,
-            # --include on the command line is read last: it can not be shadowed by what Redis rewrites.
+            # --include on the command line is read last: it cannot be shadowed by what Redis rewrites.
             command=("redis-server", values.redis_runtime().path, "--include", REDIS_CONF),
             binds=(
                 ours,

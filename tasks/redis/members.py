@@ -97,12 +97,12 @@ def up(live: Live) -> frozenset[str]:
 
 
 def unborn(live: Live) -> bool:
-    """Say whether nothing has ever run here: every member proves it, files that wait for a first start aside."""
+    """Return whether nothing has ever run here: every member proves it, files that wait for a first start aside."""
     return len(live.hosts) == len(live.members) and all(empty(live, host) for host in live.hosts)
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every member proves that it holds no data, no container and no Sentinel's state (FRZ-1)."""
+    """Return whether every member proves that it holds no data, no container and no Sentinel's state (FRZ-1)."""
     return unborn(live) and not any(
         view.present(identity)
         for view in live.hosts.values()
@@ -111,7 +111,7 @@ def virgin(live: Live) -> bool:
 
 
 def empty(live: Live, host: str) -> bool:
-    """Say whether a host proves that it holds nothing of Redis but files that wait for a first start."""
+    """Return whether a host proves that it holds nothing of Redis but files that wait for a first start."""
     view, member = live.hosts[host], members(live)[host]
     data, conf = view.answer("redis.data"), view.answer("redis.conf")
     return (

@@ -50,7 +50,7 @@ def decided(live: Live, why: str) -> str:
     address = master_address(live)
     if address is None:
         raise RefusedError(
-            f"{why}, and who is master can not be told: fewer than {_majority(live)} of {len(live.members)} "
+            f"{why}, and who is master cannot be told: fewer than {_majority(live)} of {len(live.members)} "
             "members agree",
             where="redis",
             hint="bring back the members that are away; kbz never chooses a master among data",
@@ -76,7 +76,7 @@ def _require_whole_birth(live: Live) -> None:
     absent = sorted({server.name for server in live.members} - set(live.hosts))
     if absent and all(empty(live, host) for host in live.hosts):
         raise RefusedError(
-            f"{everybody}; {', '.join(absent)} can not be read",
+            f"{everybody}; {', '.join(absent)} cannot be read",
             where="redis",
             hint="bring it back, or take it out of servers.tsv",
         )

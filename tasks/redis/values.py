@@ -28,7 +28,7 @@ SENTINEL_RUNTIME = f"{ROOT}/runtime/sentinel"
 INSIDE = "/data"
 """Where the image declares a volume: something of ours must lie there, or Docker puts an anonymous one."""
 NEWEST_RDB = 11
-"""RDB version of Redis 7.2. Redis 7.4 writes 12, which 7.2 can not load (contradiction 19)."""
+"""RDB version of Redis 7.2. Redis 7.4 writes 12, which 7.2 cannot load (contradiction 19)."""
 
 DOWN_AFTER = 5
 FAILOVER_TIMEOUT = 60

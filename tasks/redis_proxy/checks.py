@@ -140,7 +140,7 @@ def _listens(proxy: Proxy) -> Finding:
     """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
     check = "redis-proxy.listens"
     if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners can not be read", proxy.host)
+        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
     if set(proxy.listeners) & set(_EVERYWHERE):
         return Finding(check, Level.OK, f"0.0.0.0, port {REDIS_PORT}", proxy.host)
     found = ", ".join(proxy.listeners) or "nobody listens"

@@ -75,7 +75,7 @@ def up(live: Live) -> frozenset[str]:
 
 
 def virgin(live: Live) -> bool:
-    """Say whether every host that the run would change is bare of this module (FRZ-1).
+    """Return whether every host that the run would change is bare of this module (FRZ-1).
 
     A host that was lost and is new may be installed beside one that serves; there is no data that it could contradict.
     """
@@ -158,7 +158,7 @@ def _heartbeat(view: HostView) -> Heartbeat:
         age = int(clock.value["stdout"]) - success if clock.known and success else None
         return Heartbeat(age, str(beat["master"]), str(beat["trouble"]))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return Heartbeat(None, "", "its heartbeat can not be read")
+        return Heartbeat(None, "", "its heartbeat cannot be read")
 
 
 def _described_mark(view: HostView) -> str:

@@ -98,7 +98,7 @@ def password(site: Site) -> Secret:
     if _UNHOLDABLE.search(found.reveal()):
         raise InputError(
             "REDIS_PASSWORD holds a space, a quote, a backslash or a control character; "
-            "HAProxy's check can not send it",
+            "HAProxy's check cannot send it",
             where=f"{site.settings.credentials}/redis.env",
             hint="choose one without them",
         )

@@ -40,5 +40,5 @@ def write_files(folder: Path, version: int) -> None:
 
 
 def has_version(folder: Path, version: int) -> bool:
-    """Say whether every file of a host is of this version."""
+    """Return whether every file of a host is of this version."""
     return all((folder / name).read_text() == text(name, version) for name in FILES)

@@ -22,7 +22,7 @@ def position(query: dict[str, Any], context: Context) -> dict[str, object]:
     """Return what keybuzz.model.core.reading.GaleraPosition promises; AgentError while the server runs."""
     found = context.docker.inspect(query["container"])
     if found is not None and (found["State"]["Running"] or found["State"].get("Restarting")):
-        raise AgentError(f"container {query['container']} runs: its position can not be read")
+        raise AgentError(f"container {query['container']} runs: its position cannot be read")
     path = os.path.join(query["data"], "grastate.dat")
     try:
         state = dict(_LINE.findall(opener.text(path, opener.SMALL)))

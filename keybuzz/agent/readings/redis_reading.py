@@ -34,7 +34,7 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(query: dict[str, Any]) -> dict[str, Any]:
-    """Say whether a key can be written and read back there; it expires by itself, after a minute."""
+    """Return whether a key can be written and read back there; it expires by itself, after a minute."""
     role = ""
     try:
         with Connection(query["address"], query["port"], query["password"]) as connection:

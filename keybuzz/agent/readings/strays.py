@@ -1,6 +1,6 @@
 """What is on this host beside what descriptions explain: containers, units, cron, listeners, files.
 
-Nothing is started: Docker's socket, /proc and the files say it all. What can not be read is a problem of its part.
+Nothing is started: Docker's socket, /proc and the files say it all. What cannot be read is a problem of its part.
 """
 
 from __future__ import annotations

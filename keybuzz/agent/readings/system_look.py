@@ -160,7 +160,7 @@ def time_servers(paths: tuple[str, ...] = _TIME_FILES) -> list[str]:
 
 
 def clock_synchronised() -> bool | None:
-    """Return what the kernel says of its clock, judged as timedatectl does; None where it can not be asked.
+    """Return what the kernel says of its clock, judged as timedatectl does; None where it cannot be asked.
 
     It tells nobody in some sandboxes, and Debian's python3-minimal has no ctypes to ask with.
     """

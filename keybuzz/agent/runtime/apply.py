@@ -48,7 +48,7 @@ def _write(change: dict[str, Any], context: Context) -> dict[str, str]:
 
 
 def _is_as_wanted(now: State, wanted: dict[str, Any]) -> bool:
-    """Say whether an earlier step of this request, or somebody else, has done it already."""
+    """Return whether an earlier step of this request, or somebody else, has done it already."""
     found = well_formed(now.get("attributes", {}))
     return now["present"] and all(found.get(name) == value for name, value in wanted.items())
 

@@ -104,7 +104,7 @@ class Channel:
         try:
             self._read_frames()
         except (FrameError, OSError) as error:
-            os.write(2, f"the controller can not be understood: {error}\n".encode())
+            os.write(2, f"the controller cannot be understood: {error}\n".encode())
         ending.end()
 
     def _read_frames(self) -> None:

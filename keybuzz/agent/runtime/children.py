@@ -75,7 +75,7 @@ def stream(
     """Run a child, hand what it writes to `sink("stdout" | "stderr", data)` as it comes.
 
     Returns exit code and whether it ran out of time. `env` is added to a small fixed environment
-    (PATH, LC_ALL=C, HOME, USER). AgentError when the program can not be started.
+    (PATH, LC_ALL=C, HOME, USER). AgentError when the program cannot be started.
     """
     environment = {"PATH": PATH, "LC_ALL": "C"}
     environment.update({key: os.environ[key] for key in ("HOME", "USER") if key in os.environ})
@@ -99,7 +99,7 @@ class _Child:
         try:
             self.process = spawn.start(argv, env)
         except OSError as error:
-            raise AgentError(f"{argv[0]} can not be started: {error}") from error
+            raise AgentError(f"{argv[0]} cannot be started: {error}") from error
         self.exit_descriptor = os.pidfd_open(self.process.pid)
         self.input = self.process.stdin
         self.outputs = {self.process.stdout: "stdout", self.process.stderr: "stderr"}

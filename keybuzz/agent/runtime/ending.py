@@ -44,7 +44,7 @@ class Cleanups:
             self._undo.pop(ticket, None)
 
     def run(self) -> None:
-        """Undo everything. The lock is kept, so that the main thread can not start a next step."""
+        """Undo everything. The lock is kept, so that the main thread cannot start a next step."""
         self._lock.acquire(timeout=_LOCK_WAIT)
         for ticket in sorted(self._undo, reverse=True):
             try:

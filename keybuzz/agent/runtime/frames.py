@@ -41,7 +41,7 @@ class FrameError(ValueError):
 
 
 def json_frame(message: dict[str, Any]) -> bytes:
-    """Return the frame of a message. TypeError: JSON can not hold it. FrameError: too long."""
+    """Return the frame of a message. TypeError: JSON cannot hold it. FrameError: too long."""
     return _frame(JSON, json_text.dumps(message).encode())
 
 
@@ -66,7 +66,7 @@ def parse_json(payload: bytes) -> dict[str, Any]:
     try:
         message = json_text.loads(payload.decode())
     except ValueError as error:
-        raise FrameError(f"a JSON frame can not be read: {error}") from error
+        raise FrameError(f"a JSON frame cannot be read: {error}") from error
     if not isinstance(message, dict):
         raise FrameError("a JSON frame does not hold an object")
     return message

@@ -25,7 +25,7 @@ def run(request: dict[str, Any], channel: Channel) -> dict[str, Any]:
 
 
 def read(query: dict[str, Any], context: Context) -> State:
-    """Return the state of one resource; what can not be read is a problem, not an error of the request."""
+    """Return the state of one resource; what cannot be read is a problem, not an error of the request."""
     try:
         return reader(query["kind"])(query, context)
     except AgentError as error:

@@ -17,7 +17,7 @@ def _unit(kind: str) -> str:
 
 
 def armed(kind: str) -> bool:
-    """Say whether a change of this kind still waits for its confirmation."""
+    """Return whether a change of this kind still waits for its confirmation."""
     return opener.is_there(f"/run/systemd/transient/{_unit(kind)}.timer")
 
 

@@ -38,7 +38,7 @@ def well_formed(value: Any) -> Any:
 
 
 def _refuse(value: object) -> NoReturn:
-    raise TypeError(f"JSON can not hold a {type(value).__name__}")
+    raise TypeError(f"JSON cannot hold a {type(value).__name__}")
 
 
 def _by_c() -> tuple[Callable[[Any], str], Callable[[str], Any]]:

@@ -37,7 +37,7 @@ def _mapped(character: str) -> str:
 
 
 def _refused(text: str) -> bool:
-    """Say whether RFC 4013 forbids a text: empty, with forbidden characters, or in mixed directions."""
+    """Return whether RFC 4013 forbids a text: empty, with forbidden characters, or in mixed directions."""
     if not text or any(table(character) for character in text for table in _PROHIBITED):
         return True
     if not any(stringprep.in_table_d1(character) for character in text):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def recover(module: str, typed: str, wait: float, timeout: float, form: str) -> int:
     """Bring a cluster back after a total stop, from the one member that has everything.
 
-    Refused while any member serves or one can not be asked. Shows how far each member's data goes, and starts the
+    Refused while any member serves or one cannot be asked. Shows how far each member's data goes, and starts the
     most advanced after the cluster's name was typed; the others join it one by one.
     """
     from keybuzz.engine.change.recover import Operator

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("word", metavar="MODULE|HOST", shell_complete=module_or_host_words)
 @limit_option
 @click.option("--reboot", is_flag=True, help="Reboot the module's hosts, not only its containers.")
-@click.option("--all", "everything", is_flag=True, help="Mean all clusters, without --limit.")
+@click.option("--all", "everything", is_flag=True, help="Select all clusters, without --limit.")
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option("--timeout", default=7200.0, show_default=True, metavar="SECONDS", help="For all.")
 @click.option("--since", default=0, hidden=True, help="Go on with that restart of the journal.")

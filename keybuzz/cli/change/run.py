@@ -26,7 +26,7 @@ class RunWords(TypedDict):
 @click.command()
 @click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
-@click.option("--all", "everything", is_flag=True, help="Mean all clusters, without --limit.")
+@click.option("--all", "everything", is_flag=True, help="Select all clusters, without --limit.")
 @click.option(
     "--plan",
     "saved",

@@ -158,7 +158,7 @@ def install(
     only_show: bool,
     into: Path,
 ) -> int:
-    """Look on a schedule, from this machine. May be repeated: it writes what is not yet so, and says what."""
+    """Install the schedule on this machine. Can be repeated: it writes only what differs, and says what."""
     from keybuzz.engine.catalogue import choose
     from keybuzz.engine.drift.schedule import Schedule, files, place, running_program
 
@@ -180,7 +180,7 @@ def install(
 @into_option
 @pass_inventory_site
 def uninstall(site: Site, into: Path) -> int:
-    """Look no more by itself. What the journal knows stays."""
+    """Remove the drift schedule; the journal is kept."""
     from keybuzz.engine.drift.schedule import take_away
 
     with holding("drift uninstall", site.settings.state, site.root, site.members("controller")):
@@ -194,7 +194,7 @@ def uninstall(site: Site, into: Path) -> int:
 @report_format
 @pass_inventory_site
 def status(site: Site, into: Path, form: str) -> int:
-    """Say whether it looks by itself, since when, how the last run ended and when the next is due.
+    """Show the drift schedule, its last result and its next run.
 
     Exit 2 when nothing is scheduled, or when the last run is too long ago.
     """

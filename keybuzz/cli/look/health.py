@@ -33,7 +33,7 @@ def health(
     every: float,
     form: str,
 ) -> int:
-    """Judge hosts and clusters, all at once. Exit 2 when something is not healthy."""
+    """Check hosts and clusters, all at once. Exit 2 when something is not healthy."""
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.look.deep import with_probes
     from keybuzz.engine.look.scope import concerned

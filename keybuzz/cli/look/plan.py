@@ -22,7 +22,7 @@ from keybuzz.model.core.access import Access
 )
 @report_format
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
-    """Show what the hosts are not yet, as a diff. Exit 2 when there is something to do."""
+    """Show what would change, as a diff. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.change.saved_plan import require_place, save
     from keybuzz.engine.verbs import look

@@ -102,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = json.loads(read_file(path, _LARGEST).decode("utf-8"))
     except ValueError as error:
         raise InputError(
-            f"can not be read: {error}",
+            f"cannot be read: {error}",
             where=str(path),
             hint="kbz health --format json --output FILE makes one",
         ) from error

@@ -66,7 +66,7 @@ def pass_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
 
 
 def pass_inventory_site(function: Callable[Concatenate[Site, P], R]) -> Callable[P, R]:
-    """Give a command the site without its secrets: who may not read them may still use it."""
+    """Pass the site without its secrets, so that users who cannot read them can still run the command."""
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -24,7 +24,7 @@ def explain(error: Exception, configuration: Path) -> KbzError:
     if isinstance(error, sqlite3.Error):
         place = settings.state / "journal.sqlite" if settings is not None else "journal.sqlite"
         return KbzError(
-            f"the journal can not be used: {redactor.text(str(error))}",
+            f"the journal cannot be used: {redactor.text(str(error))}",
             where=str(place),
             hint="it must be a file that this user may write, on a disk with room",
         )
@@ -36,7 +36,7 @@ def explain(error: Exception, configuration: Path) -> KbzError:
 def _of_system(error: OSError, redactor: Redactor) -> KbzError:
     reason = error.strerror or str(error) or type(error).__name__
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    what = "can not be used" if names else "the system refused something"
+    what = "cannot be used" if names else "the system refused something"
     denied = isinstance(error, PermissionError)
     return KbzError(
         redactor.text(f"{what}: {reason}"),
@@ -53,7 +53,7 @@ def _settings(configuration: Path) -> Settings | None:
 
 
 def _redactor(settings: Settings | None) -> Redactor:
-    """Return what masks the store and what a rotation has begun with; a store that can not be read told us nothing."""
+    """Return what masks the store and what a rotation has begun with; a store that cannot be read told us nothing."""
     if settings is None:
         return Redactor(())
     found: list[Secret] = []

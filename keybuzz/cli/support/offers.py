@@ -1,6 +1,6 @@
 """What a shell is offered where a host, a group, a module or an id is to be typed; verbs and options come by click.
 
-A shell asks at every press of the key: nothing heavy is imported, and a site that can not be read offers nothing.
+A shell asks at every press of the key: nothing heavy is imported, and a site that cannot be read offers nothing.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def give_out_lines(lines: Iterable[str]) -> None:
 
 
 def require_place(place: Path) -> None:
-    """Raise InputError when a file can not be written there: known before any host is asked."""
+    """Raise InputError when a file cannot be written there: known before any host is asked."""
     try:
         with tempfile.TemporaryFile(dir=place.parent):
             return

@@ -81,7 +81,7 @@ class Conductor:
         Modules without a selected host are passed over: their clusters were not asked, and are not changed.
 
         A restart that a quorum forbids now waits until the later modules of the chain have brought
-        their members back: base can not restart Docker while the member that Patroni misses is down.
+        their members back: base cannot restart Docker while the member that Patroni misses is down.
         """
         waiting: list[Module] = []
         chain = concerned(self.modules, self.site, self.selected)

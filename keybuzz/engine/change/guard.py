@@ -39,7 +39,7 @@ class Cluster:
         return len(self.members) // 2 + 1 if self.least is None else self.least
 
     def survives(self, stopping: Iterable[str]) -> bool:
-        """Say whether the cluster keeps its quorum without these hosts, or has none to lose."""
+        """Return whether the cluster keeps its quorum without these hosts, or has none to lose."""
         lost = self.up & frozenset(stopping)
         return not lost or len(self.up) < self.majority or len(self.up - lost) >= self.majority
 

@@ -12,7 +12,7 @@ from keybuzz.site.module import Module
 def require_healthy(module: Module, live: Live) -> None:
     """Raise RefusedError when a required module is not healthy on the selected hosts (ORD-2).
 
-    A host that can not be reached is reported as such by the run and stops nobody else.
+    A host that cannot be reached is reported as such by the run and stops nobody else.
     """
     told_only = {info.id for info in module.check_infos if not info.gates}
     for finding in module.checks(live):

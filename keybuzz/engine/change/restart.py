@@ -85,7 +85,7 @@ def restart(workspace: Workspace, request: RestartRequest) -> Report:
 
 
 def marked(module: Module, marks: Marks) -> Module:
-    """Return the module with the wish, on each marked host, that what was seen there has begun anew."""
+    """Return the module with the wish, on each marked host, that what was seen there has come back."""
 
     def describe(site: Site, server: Server) -> Description:
         found = module.describe(site, server)
@@ -102,7 +102,7 @@ def marked(module: Module, marks: Marks) -> Module:
 
 
 def restartable(item: Resource) -> bool:
-    """Say whether `kbz restart` restarts it: a container, or a unit that serves."""
+    """Return whether `kbz restart` restarts it: a container, or a unit that serves."""
     return isinstance(item, Container) or (isinstance(item, SystemdUnit) and item.serves)
 
 
@@ -119,7 +119,7 @@ def _wishes(found: Description) -> tuple[ContainerRestart | Reboot | ServiceRest
 
 
 def _seen(workspace: Workspace, request: RestartRequest) -> Marks:
-    """Return what runs now; RefusedError when a selected host can not tell."""
+    """Return what runs now; RefusedError when a selected host cannot tell."""
     site = workspace.site
     wishes = {
         host: _wishes(request.module.describe(site, site.server(host)))
@@ -131,7 +131,7 @@ def _seen(workspace: Workspace, request: RestartRequest) -> Marks:
     for host, mine in wishes.items():
         if host in found.snapshot.unreachable:
             raise RefusedError(
-                f"can not be asked: {found.snapshot.unreachable[host]}",
+                f"cannot be asked: {found.snapshot.unreachable[host]}",
                 where=host,
                 hint="bring it back first, or leave it out with --limit; nothing was restarted",
             )
@@ -196,12 +196,12 @@ def _restart(host: str, mine: tuple[Change, ...]) -> Stage:
     def not_back(now: Live) -> str | None:
         if host not in now.hosts:
             return f"{host} does not answer: {now.unreachable.get(host, 'it was not asked')}"
-        return f"{host} has not begun anew" if host in left(now) else None
+        return f"{host} has not come back" if host in left(now) else None
 
     return Stage(
         f"reboot {host}" if reboot else f"restart {what} on {host}",
         mine,
-        after=Gate(f"{host} has begun anew", not_back, BACK_TIMEOUT),
+        after=Gate(f"{host} has come back", not_back, BACK_TIMEOUT),
     )
 
 
@@ -293,7 +293,7 @@ def _roll(
 def _regained(
     conductor: Conductor, module: Module, clusters: list[Module], snapshot: Snapshot
 ) -> Snapshot:
-    """Let every host that has begun anew take back what was released before: its node takes pods again."""
+    """Let every host that has come back take back what was released before: its node takes pods again."""
     for found in clusters:
         waiting = left(conductor.view(snapshot).live(module, conductor.site))
         for host in sorted(conductor.selected - set(waiting)):

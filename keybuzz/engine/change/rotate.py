@@ -89,7 +89,7 @@ def require_service(site: Site, service: str, *, keep_old: bool = False) -> None
     _, rotation = _choose(site, service)
     if keep_old and not rotation.keeps_old:
         raise UsageError(
-            f"{service} has one value at a time, so that the old one can not be kept",
+            f"{service} has one value at a time, so that the old one cannot be kept",
             hint="docs/credentials.md says what its applications see",
         )
 
@@ -237,11 +237,11 @@ def _require_quiet(found: Survey) -> None:
     """A rotation begins on a cluster that is whole and as described, so that all that it meets is its own doing."""
     module = found.modules[0].name
     for host, reason in sorted(found.snapshot.unreachable.items()):
-        raise RefusedError(f"can not be asked: {reason}", where=host, hint="bring it back first")
+        raise RefusedError(f"cannot be asked: {reason}", where=host, hint="bring it back first")
     if found.plan.size:
         names = tuple(item.name for item in found.modules)
         raise RefusedError(
-            f"{found.plan.size} things are not as described; a rotation would not know its own changes",
+            f"{found.plan.size} resources differ from the description; rotate only from a converged state",
             where=module,
             hint=f"{proposed('kbz', 'plan', *names)}, then {proposed('kbz', 'run', *names)}",
         )

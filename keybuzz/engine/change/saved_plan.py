@@ -91,7 +91,7 @@ def load(path: Path) -> SavedPlan:
         )
     except OSError as error:
         raise InputError(
-            f"can not be read: {error.strerror}",
+            f"cannot be read: {error.strerror}",
             where=str(path),
             hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
         ) from error

@@ -148,7 +148,7 @@ def _broken(change: Change, error: ContactError | StepError) -> StepResult:
 
 
 def _confirm_all(task: Task, ended: list[StepResult], listen: Listener) -> None:
-    """Confirm the dangerous changes among the ended; one that can not be confirmed is unknown."""
+    """Confirm the dangerous changes among the ended; one that cannot be confirmed is unknown."""
     guarded = [
         place
         for place, result in enumerate(ended)

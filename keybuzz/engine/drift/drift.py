@@ -53,7 +53,7 @@ class Ground:
     explained: Mapping[str, Explained]
     words: frozenset[str]
     problems: Mapping[str, str]
-    """Host to why its strays can not be told: some module can not describe it."""
+    """Host to why its strays cannot be told: some module cannot describe it."""
 
 
 def drift(workspace: Workspace, request: DriftRequest) -> Report:
@@ -120,7 +120,7 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
 
 
 def _busy(workspace: Workspace, request: DriftRequest) -> Iterator[str]:
-    """Yield who changes these hosts meanwhile: what stands half-way is nobody's drift, and drift waits for nobody."""
+    """Yield the runs that change these hosts now: half-applied changes are not drift, and drift does not wait."""
     folder = workspace.site.settings.state / "leases"
     for who in at_work(folder, workspace.lease_names(request.selected)):
         yield f"{who}: what it has not yet done looks like drift"
@@ -233,7 +233,7 @@ def _what(change: Change) -> str:
     if change.action is Action.CREATE:
         return "is not there"
     if change.action is Action.LATER:
-        return f"can not be read: {change.reason}"
+        return f"cannot be read: {change.reason}"
     return ", ".join(item.attribute for item in change.differences)
 
 

@@ -92,7 +92,7 @@ class Schedule:
 def files(schedule: Schedule, program: str) -> dict[Path, str]:
     """Return the files of a schedule, by their path below /. UsageError for words that no file can hold. Pure."""
     if any(_CONTROL.search(word) for word in schedule.words(program)):
-        raise UsageError("a line break can not be scheduled", hint="give plain words")
+        raise UsageError("a line break cannot be scheduled", hint="give plain words")
     return _units(schedule) if program == "systemd" else {CRON: _cron(schedule)}
 
 

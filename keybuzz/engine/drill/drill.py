@@ -135,7 +135,7 @@ def _trial(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> T
 
 
 def not_available(ground: HostGround, scenario: Scenario, victim: str, live: Live) -> str:
-    """Return why a scenario can not be done on this victim now; empty when it can."""
+    """Return why a scenario cannot be done on this victim now; empty when it can."""
     plan = ground.drill
     if reason := plan.unfit(ground.workspace.site, scenario, victim):
         return reason

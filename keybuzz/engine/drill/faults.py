@@ -12,7 +12,7 @@ class Faults(Protocol):
     """Faults of whole hosts. Each is undone by its opposite, which may be called again at any time."""
 
     def why_not(self, scenario: Scenario) -> str:
-        """Return why a scenario can not be done here; empty when it can."""
+        """Return why a scenario cannot be done here; empty when it can."""
 
     def kill_host(self, host: str) -> None:
         """Pull the plug."""
@@ -34,7 +34,7 @@ class NoFaults:
     """Production: from here nobody can pull a plug and be sure to put it in again."""
 
     def why_not(self, scenario: Scenario) -> str:
-        """Return why a scenario can not be done here; empty when it can."""
+        """Return why a scenario cannot be done here; empty when it can."""
         if scenario.silences:
             return (
                 "kbz has no access to power and cables in production, so it could not restore them; "

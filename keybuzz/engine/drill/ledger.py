@@ -66,7 +66,7 @@ class Writer:
             self._thread.join()
 
     def settle(self) -> Tally:
-        """Read back what is there and compare; the reader tries for a minute. KbzError when it can not."""
+        """Read back what is there and compare; the reader tries for a minute. KbzError when it cannot."""
         found = self._persistently(self._client.read)
         return tally(self.ledger.confirmed, self.ledger.unknown, found)
 

@@ -91,7 +91,7 @@ def _build(docker: Docker, build: ImageBuild) -> None:
     errors = [line["error"] for line in lines if "error" in line]
     if errors:
         said = "".join(line.get("stream", "") for line in lines).strip().splitlines()[-8:]
-        raise AgentError(f"{build.reference} can not be built: {errors[0]}", "\n    ".join(said))
+        raise AgentError(f"{build.reference} cannot be built: {errors[0]}", "\n    ".join(said))
 
 
 def _context(build: ImageBuild) -> bytes:

@@ -79,7 +79,7 @@ def probe(name: str, workload: Workload) -> Finding:
 
 
 def _left(client: Client) -> bool:
-    """Say whether a killed probe left something: its place is there, and holds a number."""
+    """Return whether a killed probe left something: its place is there, and holds a number."""
     with suppress(UnconfirmedError):  # no such place, which is how it should be
         return bool(client.read())
     return False

@@ -61,7 +61,7 @@ def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostD
         if isinstance(error, InputError):
             raise error
         if error is not None:
-            raise InputError(f"the description can not be made: {error}", where=host) from error
+            raise InputError(f"the description cannot be made: {error}", where=host) from error
         descriptions[host] = results[0].result
     return descriptions
 

@@ -87,7 +87,7 @@ def _read(journal: Journal, documents: Documents, run: int) -> LastLook | None:
         document = None
     if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"the answer of run {run} can not be read: it is damaged, or of another version of kbz",
+            f"the answer of run {run} cannot be read: it is damaged, or of another version of kbz",
             where=str(journal.path),
             hint=f"{proposed('kbz', record.verb)} makes a new one",
         )

@@ -78,7 +78,7 @@ def _text_diff(resource: Resource, state: State) -> str:
 def applicable(
     site: Site, host: str, resources: Iterable[Resource]
 ) -> tuple[tuple[Resource, ...], tuple[NotApplicable, ...]]:
-    """Part the resources into those that the host can hold, and those that the site says it can not."""
+    """Part the resources into those that the host can hold, and those that the site says it cannot."""
     kept: list[Resource] = []
     left: list[NotApplicable] = []
     for resource in resources:

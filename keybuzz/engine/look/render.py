@@ -58,7 +58,7 @@ def environment(folder: Path) -> Environment:
 
 
 def _with_tokens(value: object, hide: Callable[[Secret], _Token]) -> object:
-    """Return a value, secrets in tuples, lists and mappings as tokens; TypeError where that can not be."""
+    """Return a value, secrets in tuples, lists and mappings as tokens; TypeError where that cannot be."""
     if isinstance(value, Secret):
         return hide(value)
     if type(value) is tuple:
@@ -98,7 +98,7 @@ def require_unmasked(template: Template, content: Content) -> None:
 def variables(template: Template) -> tuple[dict[str, Any], dict[str, Secret]]:
     """Return the names for the template, secrets as tokens wherever they stand, and the secrets by token.
 
-    InputError for a secret inside of a value that can not be rebuilt: the template would get its mask.
+    InputError for a secret inside of a value that cannot be rebuilt: the template would get its mask.
     """
     secrets: dict[str, Secret] = {}
 

@@ -1,6 +1,6 @@
 """One control group per lab host: the kernel's own, exact list of the host's processes.
 
-A process can not leave it and a dead host can not seem alive, so no process id is recorded that
+A process cannot leave it and a dead host cannot seem alive, so no process id is recorded that
 another process might inherit. `kill` ends all of them at once, as pulling the plug does.
 """
 

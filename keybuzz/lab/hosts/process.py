@@ -56,7 +56,7 @@ def run(
         raise KbzError(f"{words[0]} did not end within {seconds:.0f} s", where="lab") from error
     except OSError as error:
         raise KbzError(
-            f"{words[0]} can not be started: {error.strerror}",
+            f"{words[0]} cannot be started: {error.strerror}",
             where="lab",
             hint="kbz lab up installs what the lab needs",
         ) from error
@@ -98,7 +98,7 @@ def launch(
             cwd="/",
         )
     if done.returncode != 0:
-        raise KbzError(f"{argv[0]} can not be started", where="lab", hint=f"read {log}")
+        raise KbzError(f"{argv[0]} cannot be started", where="lab", hint=f"read {log}")
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class BaseRecipe:
     release: str
     packages: tuple[str, ...]
     masked: tuple[str, ...] = ()
-    """Units about the kernel, the hardware or the way out: they can not work in a lab host."""
+    """Units about the kernel, the hardware or the way out: they cannot work in a lab host."""
     disabled: tuple[str, ...] = ()
     """Services that a bare server does not run yet; kbz enables them."""
     files: tuple[TextFile, ...] = ()

@@ -73,5 +73,5 @@ def _call_setns(handle: int, path: Path) -> None:
     if libc.setns(handle, _CLONE_NEWNET) != 0:
         reason = os.strerror(ctypes.get_errno())
         raise KbzError(
-            f"{path} can not be entered: {reason}", where="lab", hint="the lab needs root"
+            f"{path} cannot be entered: {reason}", where="lab", hint="the lab needs root"
         )

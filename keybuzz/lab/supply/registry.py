@@ -71,7 +71,7 @@ def answers(settings: LabSettings) -> bool:
 def session(settings: LabSettings, seconds: float = _TRANSFER_SECONDS) -> Iterator[HTTPConnection]:
     """Yield a connection to the registry, made from the controller's network namespace.
 
-    Raises KbzError when the registry can not be reached, or goes away while it is talked to.
+    Raises KbzError when the registry cannot be reached, or goes away while it is talked to.
     """
     connection = HTTPConnection(str(CONTROLLER), PORT, timeout=seconds, blocksize=_BLOCK)
     try:

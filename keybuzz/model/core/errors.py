@@ -38,7 +38,7 @@ class KbzError(Exception):
 
 
 class InputError(KbzError):
-    """A file of the site, or something typed, can not be used. Nothing was changed."""
+    """A file of the site, or something typed, cannot be used. Nothing was changed."""
 
 
 class UsageError(InputError):
@@ -61,7 +61,7 @@ class RefusedError(SpokenError):
 
 
 class ContactError(SpokenError):
-    """A host can not be reached, or was lost; `inside_step` says that a step may have half happened."""
+    """A host cannot be reached, or was lost; `inside_step` says that a step may have half happened."""
 
     code = ExitCode.UNREACHABLE
 

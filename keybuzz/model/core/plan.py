@@ -29,7 +29,7 @@ class Action(Enum):
     CREATE = "create"
     UPDATE = "update"
     LATER = "later"
-    """It can not be read before an earlier change of the plan: known after apply."""
+    """It cannot be read before an earlier change of the plan: known after apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """A resource that the site's overlay says this kind of host can not hold. Reported, never silent."""
+    """A resource that the site's overlay says this kind of host cannot hold. Reported, never silent."""
 
     host: str
     identity: str

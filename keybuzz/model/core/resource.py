@@ -49,7 +49,7 @@ class Resource(ABC):
         """Return what the agent must know to write it. May hold secrets: only for a frame."""
 
     def disrupts(self, observed: Attributes) -> bool:
-        """Say whether writing it interrupts a service that now runs on the host."""
+        """Return whether writing it interrupts a service that now runs on the host."""
         del observed
         return False
 

@@ -43,7 +43,7 @@ class Secret:
         return hash(("Secret", self.name))
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError(f"{self!r} can not be pickled or copied into a message")
+        raise TypeError(f"{self!r} cannot be pickled or copied into a message")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -29,7 +29,7 @@ class Scenario(Enum):
 
     @property
     def silences(self) -> bool:
-        """True when kbz can not ask the victim during the fault."""
+        """True when kbz cannot ask the victim during the fault."""
         return self in (Scenario.HOST_KILLED, Scenario.LINK_CUT)
 
 
@@ -119,7 +119,7 @@ class Verdict(Enum):
     ABORTED = "aborted"
     """One of its conditions, or the operator, ended it early; what it had broken was restored."""
     NOT_AVAILABLE = "not available"
-    """It can not be done here, or means nothing for this victim; the message says why."""
+    """It cannot be done here, or means nothing for this victim; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Both daemons rewrite their configuration file: who follows whom, `myid`, `known-*`. Such a runtime file is made once,
 when it is absent, and then belongs to the daemon. What is settled stands in a file of ours, which the daemon reads
-after its own and can not write, so that our values win at every start. While it runs, they are compared over its
+after its own and cannot write, so that our values win at every start. While it runs, they are compared over its
 own protocol, and set there.
 """
 

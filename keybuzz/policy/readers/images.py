@@ -28,7 +28,7 @@ _PICTURE = re.compile(r"^\w+://|\.(?:avif|gif|ico|jpe?g|png|svg|webp)$", re.I)
 
 
 def looks_like_image(text: str) -> bool:
-    """Say whether a setting named image holds a reference to a container's, and not a picture or a switch."""
+    """Return whether a setting named image holds a reference to a container's, and not a picture or a switch."""
     return bool(_CONTAINER.fullmatch(text)) and not _PICTURE.search(text)
 
 

@@ -23,7 +23,7 @@ def _judge_form(document: Document, context: Context) -> Iterator[Found]:
 
 
 def matches(waiver: Waiver, path: str) -> bool:
-    """Say whether a waiver speaks of a path."""
+    """Return whether a waiver speaks of a path."""
     return fnmatchcase(path, waiver.path)
 
 

@@ -87,5 +87,5 @@ def _add(place: Element, case: _Case, verb: str) -> None:
 
 
 def _clean(text: str) -> str:
-    """Return a text without what XML 1.0 can not hold."""
+    """Return a text without what XML 1.0 cannot hold."""
     return "".join(c if c.isprintable() or c in _LINE else "�" for c in text)

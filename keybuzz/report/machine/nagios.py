@@ -118,6 +118,6 @@ def _counted(differences: int) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a text that can not end the line, nor begin the numbers after it."""
+    """Return a text that cannot end the line, nor begin the numbers after it."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).replace("|", "¦").split())
     return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"

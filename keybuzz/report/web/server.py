@@ -159,7 +159,7 @@ class _Connection(BaseHTTPRequestHandler):
             pass
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what http.server can not read."""
+        """Answer what http.server cannot read."""
         status = HTTPStatus(code)
         self._give(said(status, message or status.phrase))
 
@@ -188,7 +188,7 @@ def _can_not_listen(address: Address, error: OSError) -> KbzError:
         errno.EACCES: "a port from 1024 on needs no rights",
     }
     return KbzError(
-        f"can not listen there: {error.strerror}",
+        f"cannot listen there: {error.strerror}",
         where=str(address),
         hint=hints.get(error.errno or 0, ""),
     )

@@ -140,7 +140,7 @@ def _of(path: Path, schema: Schema) -> Schema:
 
 
 def is_default(clear: str) -> bool:
-    """Say whether a secret is a delivered default, repeated or decorated, or was meant to be replaced."""
+    """Return whether a secret is a delivered default, repeated or decorated, or was meant to be replaced."""
     if _PLACEHOLDER.search(clear) or len(set(clear)) < 5:
         return True
     core = re.sub(r"[^a-z]", "", clear.casefold())

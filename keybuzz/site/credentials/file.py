@@ -52,7 +52,7 @@ class StoreFile:
 
 
 def read_store_file(path: Path, schema: Iterable[Credential]) -> StoreFile:
-    """Read one file; InputError only when it can not be read as text at all."""
+    """Read one file; InputError only when it cannot be read as text at all."""
     parser = _Parser(path, tuple(schema))
     for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip() and not line.startswith("#"):

@@ -141,7 +141,7 @@ def _public_address(text: str, catalogue: GroupCatalogue) -> Fault | None:
         return Fault(f"{shown(text)} is not an IPv4 address", "write four numbers from 0 to 255")
     unroutable = address.is_loopback or address.is_multicast or address.is_link_local
     if unroutable or address.is_unspecified or address.is_reserved or address in FLEET_NETWORK:
-        return Fault(f"{text} can not be a public address", "write the provider's public address")
+        return Fault(f"{text} cannot be a public address", "write the provider's public address")
     return None
 
 

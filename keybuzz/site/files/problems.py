@@ -76,7 +76,7 @@ def read_file(path: Path, limit: int) -> bytes:
             content = stream.read(limit + 1)
     except OSError as error:
         raise InputError(
-            f"can not be read: {error.strerror}",
+            f"cannot be read: {error.strerror}",
             where=str(path),
             hint="give the path of a file that this user may read",
         ) from error

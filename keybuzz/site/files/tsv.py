@@ -25,7 +25,7 @@ class _Row:
 
 
 def read_servers(path: Path, groups: GroupCatalogue) -> tuple[Server, ...]:
-    """Read servers.tsv; as parse_servers, and InputError when the file can not be read."""
+    """Read servers.tsv; as parse_servers, and InputError when the file cannot be read."""
     return parse_servers(read_file(path, _LIMIT), str(path), groups)
 
 

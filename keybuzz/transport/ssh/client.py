@@ -184,7 +184,7 @@ def _log_in(target: Target, transport: Transport) -> None:
             continue
     used = target.options.key_filename or "ssh-agent"
     raise ContactError(
-        f"{target.user} can not log in with the key of {used}",
+        f"{target.user} cannot log in with the key of {used}",
         where=target.name,
         hint=f"put the public key into ~{target.user}/.ssh/authorized_keys of the host",
     )
@@ -199,7 +199,7 @@ def _private_keys(target: Target) -> Sequence[paramiko.PKey]:
         return (_load_key(path, path.stat().st_mtime_ns),)
     except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
         raise ContactError(
-            f"the private key {path} can not be used: {error}",
+            f"the private key {path} cannot be used: {error}",
             where=target.name,
             hint="a key with a passphrase belongs into ssh-agent; then leave key_filename empty",
         ) from error

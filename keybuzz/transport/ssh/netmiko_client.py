@@ -91,7 +91,7 @@ def _explain(target: Target, error: Exception) -> ContactError:
     """Say in our words what netmiko wraps in a page of common causes."""
     cause = error.__context__
     return ContactError(
-        f"netmiko can not connect to {target.address}:{target.port}: {cause or error}",
+        f"netmiko cannot connect to {target.address}:{target.port}: {cause or error}",
         where=target.name,
         hint=f"check the key of {target.user}, and the host's sshd log (journalctl -u ssh)",
     )

@@ -1,4 +1,4 @@
-"""Hosts that can not, or must not, be talked to; and the way through a bastion."""
+"""Hosts that cannot, or must not, be talked to; and the way through a bastion."""
 
 from __future__ import annotations
 

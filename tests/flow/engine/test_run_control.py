@@ -191,12 +191,12 @@ def test_a_description_that_can_not_be_made_frees_the_lease_and_is_recorded(thre
     def broken(host: object) -> tuple[()]:
         raise ZeroDivisionError
 
-    with pytest.raises(KbzError, match="the description can not be made"):
+    with pytest.raises(KbzError, match="the description cannot be made"):
         three.run(Demo(three.hosts, broken).module())
     assert_free(three)
     (record,) = three.workspace.journal.runs()
     assert (record.exit_code, record.ended is not None) == (int(ExitCode.FAILED), True)
-    assert "the description can not be made" in record.note
+    assert "the description cannot be made" in record.note
 
 
 def test_the_journal_tells_what_was_planned_and_how_it_ended(three: Fleet) -> None:

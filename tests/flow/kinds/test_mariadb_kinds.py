@@ -149,7 +149,7 @@ class TestUsers:
         account = Account(repairs=False)
         with (
             fake_mysql(account.answer, {"root": ROOT, "erp": "another"}) as server,
-            pytest.raises(AgentError, match="still can not log in"),
+            pytest.raises(AgentError, match="still cannot log in"),
         ):
             kind.write_mysql_user(user(server.port), NOWHERE)
 

@@ -152,7 +152,7 @@ class TestWhileItServes:
         for target in ("/", "/metrics", "/metrics"):
             found = fresh.get(target)
             assert found.status == 503
-            assert re.fullmatch(r"the journal can not be used: .+ → .+\n", found.text)
+            assert re.fullmatch(r"the journal cannot be used: .+ → .+\n", found.text)
             assert found.headers["Content-Type"] == TYPES["/healthz"]
         assert fresh.get("/healthz").status == 200
         assert len([line for line in fresh.lines()[said:] if line.startswith("kbz serve: ")]) == 2
@@ -213,7 +213,7 @@ class TestEnd:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=SECONDS)
         assert done.returncode == 1
         assert done.stderr == (
-            f"kbz: 127.0.0.1:{server.port}: can not listen there: Address already in use\n"
+            f"kbz: 127.0.0.1:{server.port}: cannot listen there: Address already in use\n"
             "  → perhaps another kbz serve is at work; --listen names another port\n"
         )
 

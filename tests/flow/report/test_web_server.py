@@ -182,13 +182,13 @@ def test_it_listens_on_the_loopback_of_ipv6_too() -> None:
 
 
 def test_a_place_that_is_taken_is_named_with_the_way_out(server: WebServer) -> None:
-    with pytest.raises(KbzError, match=r"127\.0\.0\.1:\d+: can not listen there: Address already"):
+    with pytest.raises(KbzError, match=r"127\.0\.0\.1:\d+: cannot listen there: Address already"):
         WebServer(server.address, shown)
 
 
 def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(
-        KbzError, match=r"192\.168\.255\.77:9048: can not listen there: Cannot assign"
+        KbzError, match=r"192\.168\.255\.77:9048: cannot listen there: Cannot assign"
     ):
         WebServer(parse_address("192.168.255.77:9048"), shown)
 

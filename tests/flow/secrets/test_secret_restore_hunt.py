@@ -123,7 +123,7 @@ def test_what_remains_holds_no_secret(spoken: Mapping[str, Spoken], site: Talkat
 def test_the_hunt_could_have_found_something(spoken: Mapping[str, Spoken], site: Talkative) -> None:
     """What each verb was told did hold the secret, and arrived masked."""
     for name in ("restart", "restart, json"):
-        assert f"can not restart with ['APP_PASSWORD={MASK}" in spoken[name].stdout, name
+        assert f"cannot restart with ['APP_PASSWORD={MASK}" in spoken[name].stdout, name
     for name in ("recover, unnamed", "recover, misnamed"):
         assert f"the password is {MASK}" in spoken[name].stderr, name
     assert "leak does not accept the new file" in spoken["recover"].stdout

@@ -166,7 +166,7 @@ class Engine:
         return respond(201, {"Id": "c1"})
 
     def _restart(self) -> bytes:
-        return respond(500, {"message": f"can not restart with {self.created[-1]['Env']}"})
+        return respond(500, {"message": f"cannot restart with {self.created[-1]['Env']}"})
 
     def _inspect(self) -> bytes:
         if not self.created:

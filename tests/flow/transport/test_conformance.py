@@ -61,7 +61,7 @@ def test_eight_megabytes_on_both_streams_at_once(session: Session) -> None:
 
 
 def test_a_program_that_does_not_exist_is_a_step_error(session: Session) -> None:
-    with pytest.raises(StepError, match="can not be started") as caught:
+    with pytest.raises(StepError, match="cannot be started") as caught:
         session.execute(["/nonexistent/program"], timeout=10)
     assert caught.value.where == "web-01"
     assert session.execute(["true"], timeout=10).exit_code == 0

@@ -85,7 +85,7 @@ def test_all_errors_before_any_output(shell: Shell) -> None:
 def test_a_program_that_does_not_exist_is_named(shell: Shell, word: str) -> None:
     done = shell.execute([word], timeout=10)
     assert done.exit_code == 127
-    assert done.stderr.startswith(f"{word} can not be started")
+    assert done.stderr.startswith(f"{word} cannot be started")
 
 
 def test_the_environment_is_known(shell: Shell) -> None:

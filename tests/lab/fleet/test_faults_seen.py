@@ -59,7 +59,7 @@ def findings(kbz: Kbz) -> Counter[Seen]:
 
 
 def differences(kbz: Kbz) -> Counter[tuple[str, str]]:
-    """Return what differs, and strays; what can not be read while its container is stopped follows from that."""
+    """Return what differs, and strays; what cannot be read while its container is stopped follows from that."""
     document = kbz("drift", "all", *SERVICES, "--format", "json").json()
     told = (change for change in document["plan"]["changes"] if change["action"] != "later")
     found = Counter((change["host"], change["resource"]) for change in told)
@@ -99,7 +99,7 @@ def roles(kbz: Kbz) -> dict[str, str]:
 
 
 def undo(kbz: Kbz, faults: tuple[Fault, ...]) -> None:
-    """Take every fault back, those too that come after one that can not be."""
+    """Take every fault back, those too that come after one that cannot be."""
     failed = []
     for fault in faults:
         try:

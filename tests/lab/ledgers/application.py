@@ -58,7 +58,7 @@ class Application:
             return cursor.fetchone() if cursor.description else None
 
     def writes(self, port: int, host: str = BALANCER) -> bool:
-        """Say whether a new session there can write now."""
+        """Return whether a new session there can write now."""
         try:
             with closing(self.connect(port, host)) as connection:
                 self.query(connection, "create table if not exists probe (at timestamptz)")

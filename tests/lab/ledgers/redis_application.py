@@ -50,7 +50,7 @@ class Application:
         return str(bound["bind"])
 
     def writes(self, host: str = BALANCER) -> bool:
-        """Say whether a new session there can write now."""
+        """Return whether a new session there can write now."""
         try:
             self.write(host)
         except redis.RedisError:

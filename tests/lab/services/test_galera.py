@@ -53,7 +53,7 @@ def quoted(script: str) -> str:
 
 
 def whole(ledger: GaleraLedger) -> bool:
-    """Say whether all three serve as one cluster."""
+    """Return whether all three serve as one cluster."""
     states = {ledger.status(host, "wsrep_local_state_comment") for host in HOSTS}
     return states == {"Synced"} and ledger.status("maria-01", "wsrep_cluster_size") == "3"
 

@@ -58,7 +58,7 @@ def changed(done: Done) -> set[tuple[str, str]]:
 
 
 def green(kbz: Kbz) -> bool:
-    """Say whether all checks of the module are good."""
+    """Return whether all checks of the module are good."""
     findings = kbz(*HEALTH).json()["findings"]
     return {f["level"] for f in findings if f["check"].startswith("minio.")} == {"ok"}
 

@@ -210,7 +210,7 @@ class TestRotation:
                 for address in ADDRESSES
             ]
             kbz.good("secrets", "rotate", "postgres-app")
-            assert not application.writes(6432), "PgBouncer can not know it yet"
+            assert not application.writes(6432), "PgBouncer cannot know it yet"
             done = run(kbz)
             assert done.code == 0, done.stdout
             assert changed(done) == {(host, f"file:{USERS}") for host in HOSTS}

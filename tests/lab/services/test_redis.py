@@ -75,7 +75,7 @@ class Watch:
             self.seen.append(self._ledger.roles())
 
     def masters_of(self, host: str) -> bool:
-        """Say whether a host was ever seen as master."""
+        """Return whether a host was ever seen as master."""
         return any(roles.get(host) == "master" for roles in self.seen)
 
 
@@ -245,7 +245,7 @@ class TestFailover:
         [down] = set(HOSTS) - set(ledger.roles())
         done = kbz(*RUN)
         assert done.code == 3
-        # Settings and passwords of a stopped Redis can not be read: known after apply.
+        # Settings and passwords of a stopped Redis cannot be read: known after apply.
         assert changed(done) == {
             (down, "container:redis"),
             (down, "redis-settings:live"),

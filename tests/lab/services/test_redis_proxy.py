@@ -70,7 +70,7 @@ def route(kbz: Kbz, entry: str) -> str:
 
 
 def lead(kbz: Kbz, host: str) -> bool:
-    """Say whether both entries lead to this Redis, and nowhere else."""
+    """Return whether both entries lead to this Redis, and nowhere else."""
     return {route(kbz, entry) for entry in ENTRIES} == {ADDRESSES[host]}
 
 

@@ -59,7 +59,7 @@ def test_a_damaged_journal_is_named(folder: Path, capsys: pytest.CaptureFixture[
     journal = folder / "state" / "journal.sqlite"
     journal.write_text("this is no database, and long enough to be seen as none\n" * 100)
     said = failed(capsys, "history")
-    assert said.startswith(f"kbz: {journal}: the journal can not be used: ")
+    assert said.startswith(f"kbz: {journal}: the journal cannot be used: ")
 
 
 def test_a_full_disk_behind_stdout_is_a_sentence(folder: Path) -> None:

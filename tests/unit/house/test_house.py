@@ -91,7 +91,7 @@ def ours(found: Import) -> bool:
 
 
 def allowed(room: str, other: str) -> bool:
-    """Say whether a room of keybuzz may import another one."""
+    """Return whether a room of keybuzz may import another one."""
     if room == other or (room, other) in BESIDE:
         return True
     return other in FLOORS and FLOORS[other] < FLOORS[room] and room != "agent"

@@ -17,7 +17,7 @@ NAMES = parse_address(DEFAULT).names
 
 
 def broken() -> str:
-    raise KbzError("the journal can not be used: it is gone", where="/var/x", hint="bring it back")
+    raise KbzError("the journal cannot be used: it is gone", where="/var/x", hint="bring it back")
 
 
 RESOURCES = {"/": Resource(HTML, lambda: "<p>ü"), "/broken": Resource(HTML, broken)}
@@ -55,7 +55,7 @@ def test_a_body_is_refused() -> None:
 def test_what_can_not_be_made_now_is_a_sentence_without_a_place() -> None:
     found = ask("/broken")
     assert found.status == HTTPStatus.SERVICE_UNAVAILABLE
-    said = "the journal can not be used: it is gone → bring it back\n"
+    said = "the journal cannot be used: it is gone → bring it back\n"
     assert found.body.decode() == said
 
 

@@ -87,7 +87,7 @@ def test_terms_choose_exactly_these(terms: list[str], hosts: set[str] | None) ->
         ("role=", "no server has 'role='"),
         ("core=true", "use one of: no, yes"),
         ("rol=db", "did you mean role"),
-        ("hostname=redis-01", "can not be chosen by 'hostname'"),
+        ("hostname=redis-01", "cannot be chosen by 'hostname'"),
         ("@faild", "did you mean failed"),
         ("@drifted", "leaves no server"),
         ("10.0.0.10", "the load balancer lb-haproxy, not a server (LB-1)\n  → use the servers"),

@@ -136,7 +136,7 @@ def test_what_is_wrong_in_the_overlay_is_named_there(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_an_error_in_words(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can not be read") as caught:
+    with pytest.raises(InputError, match="cannot be read") as caught:
         load_settings(tmp_path, tmp_path / "site.yaml", None)
     assert str(tmp_path / "site.yaml") in str(caught.value)
 

@@ -86,7 +86,7 @@ def write_container(order: Query, context: Context) -> None:
 
 
 def read_container_stopped(query: Query, context: Context) -> State:
-    """Say whether a container of that name runs, or is about to be started again by Docker."""
+    """Return whether a container of that name runs, or is about to be started again by Docker."""
     found = context.docker.inspect(query["name"])
     state = found["State"] if found is not None else {}
     runs = bool(state.get("Running") or state.get("Restarting"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_image(query: Query, context: Context) -> State:
-    """Say whether the reference is on this engine."""
+    """Return whether the reference is on this engine."""
     found = context.docker.image(query["name"])
     if found is None:
         return {"present": False, "attributes": {}}
@@ -68,7 +68,7 @@ def pull(reference: str, docker: Docker) -> None:
     )
     if b'"error"' in answer:
         raise AgentError(
-            f"{reference} can not be pulled: {answer[-300:].decode(errors='replace')}",
+            f"{reference} cannot be pulled: {answer[-300:].decode(errors='replace')}",
             "kbz versions verify asks the registry for every frozen image",
         )
     if digest:

@@ -24,7 +24,7 @@ def _state(query: Query, context: Context) -> Any:
 
 
 def read_container_killed(query: Query, context: Context) -> State:
-    """Say whether it runs; that it was killed before does not count."""
+    """Return whether it runs; that it was killed before does not count."""
     running = bool(_state(query, context).get("Running"))
     return {"present": True, "attributes": {"killed": False, "running": running}}
 
@@ -39,7 +39,7 @@ def write_container_killed(order: Query, context: Context) -> None:
 
 
 def read_container_started(query: Query, context: Context) -> State:
-    """Say whether it runs, and is not about to be started once more by Docker."""
+    """Return whether it runs, and is not about to be started once more by Docker."""
     state = _state(query, context)
     running = bool(state.get("Running") and not state.get("Restarting"))
     return {"present": True, "attributes": {"running": running}}

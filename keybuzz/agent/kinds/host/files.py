@@ -77,7 +77,7 @@ def write_symlink(order: Query, context: Context) -> None:
 
 
 def read_absent(query: Query, context: Context) -> State:
-    """Say whether it is there."""
+    """Return whether it is there."""
     return {"present": True, "attributes": {"there": opener.is_there(query["name"])}}
 
 

@@ -119,7 +119,7 @@ def _text(path: str) -> str:
         return opener.text(path, opener.LARGE, final=True)
     except OSError as error:
         raise AgentError(
-            f"{path} can not be read: {error.strerror}", "apt-get install ufw"
+            f"{path} cannot be read: {error.strerror}", "apt-get install ufw"
         ) from None
 
 

@@ -78,7 +78,7 @@ def write_package(order: Query, context: Context) -> None:
 def _install(what: str, context: Context, options: list[str]) -> None:
     """Let apt install it; waits for another apt instead of failing on its lock.
 
-    Package lists that are missing or old are fetched first. That this failed matters only when apt can not install.
+    Package lists that are missing or old are fetched first. That this failed matters only when apt cannot install.
     """
     complaint = context.once_in_request("apt-get update", _update_lists)
     words = [

@@ -34,7 +34,7 @@ def _node(name: str, context: Context) -> dict[str, Any] | None:
 
 
 def read_k3s_forgotten(query: Query, context: Context) -> State:
-    """Say whether the cluster knows a node of that name."""
+    """Return whether the cluster knows a node of that name."""
     known = _node(query["name"], context) is not None
     return {"present": True, "attributes": {"known": known}}
 
@@ -53,7 +53,7 @@ def write_k3s_forgotten(order: Query, context: Context) -> None:
 
 
 def read_k3s_drained(query: Query, context: Context) -> State:
-    """Say whether the node takes no pods and has none left that could go elsewhere."""
+    """Return whether the node takes no pods and has none left that could go elsewhere."""
     found = _node(query["name"], context)
     if found is None:
         raise AgentError(f"the cluster knows no node {query['name']}")
@@ -109,11 +109,11 @@ def _evict(pod: dict[str, str], api: Api) -> None:
     # 429: its disruption budget says not yet. 404: it has gone.
     if status >= 300 and status not in (404, 429):
         said = answer.get("message", "") if isinstance(answer, dict) else str(answer)
-        raise AgentError(f"{pod['namespace']}/{pod['name']} can not be evicted: {said[:200]}")
+        raise AgentError(f"{pod['namespace']}/{pod['name']} cannot be evicted: {said[:200]}")
 
 
 def read_k3s_schedulable(query: Query, context: Context) -> State:
-    """Say whether kbz itself still holds the node back."""
+    """Return whether kbz itself still holds the node back."""
     found = _node(query["name"], context)
     return {"present": True, "attributes": {"held": bool(found and found["held"])}}
 
@@ -177,7 +177,7 @@ def differing(wanted: object, live: object, place: str) -> list[str]:
 
 
 def read_k3s_snapshot(query: Query, context: Context) -> State:
-    """Say whether a snapshot of that name was taken within the hour."""
+    """Return whether a snapshot of that name was taken within the hour."""
     del context
     try:
         names = [name for name in opener.names(SNAPSHOTS) if name.startswith(query["name"])]

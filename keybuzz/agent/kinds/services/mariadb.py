@@ -93,7 +93,7 @@ def write_mysql_database(order: Query, context: Context) -> None:
 
 
 def read_mysql_user(query: Query, context: Context) -> State:
-    """Say whether the user can log in with its password, here and now, which others it has, and which grants."""
+    """Return whether the user can log in with its password, here and now, which others it has, and which grants."""
     with _open(query) as server:
         if not _exists(server, query["name"]):
             return {"present": False, "attributes": {}}
@@ -123,7 +123,7 @@ def write_mysql_user(order: Query, context: Context) -> None:
             server.query(f"GRANT {what} ON {_place(where)} TO {account}")
     if not _logs_in(order):
         raise AgentError(
-            f"user {order['name']} was written, and still can not log in",
+            f"user {order['name']} was written, and still cannot log in",
             "SELECT User, Host FROM mysql.global_priv: another account may match first",
         )
 

@@ -138,7 +138,7 @@ def write_minio_aliases(order: Query, context: Context) -> None:
 
 
 def read_minio_bucket(query: Query, context: Context) -> State:
-    """Say whether the bucket is there, and whether it keeps versions."""
+    """Return whether the bucket is there, and whether it keeps versions."""
     answer = call(query["access"], "GET", f"/{query['name']}", {"versioning": ""})
     if answer.status == 404:
         return {"present": False, "attributes": {}}

@@ -101,7 +101,7 @@ def write_patroni_identity(order: Query, context: Context) -> None:
 
 
 def read_patroni_leader(query: Query, context: Context) -> State:
-    """Say whether this member leads."""
+    """Return whether this member leads."""
     status = http.request_url("GET", query["url"] + "/primary", 3.0).status
     return {"present": True, "attributes": {"leads": status == 200}}
 

@@ -80,7 +80,7 @@ def identifier(text: str) -> str:
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise AgentError("a value holds a NUL character, which PostgreSQL can not store")
+        raise AgentError("a value holds a NUL character, which PostgreSQL cannot store")
     return text
 
 
@@ -141,7 +141,7 @@ def write_postgres_database(order: Query, context: Context) -> None:
 
 
 def read_postgres_extension(query: Query, context: Context) -> State:
-    """Say whether the extension is in the database, and in which version."""
+    """Return whether the extension is in the database, and in which version."""
     if query["database"] not in _catalogue(query, context)["databases"]:
         raise AgentError(f"database {query['database']} does not exist", "")
     statement = f"select extversion from pg_extension where extname = {literal(query['extension'])}"
@@ -162,7 +162,7 @@ def write_postgres_extension(order: Query, context: Context) -> None:
 
 
 def matches(password: str, stored: str) -> bool:
-    """Say whether a SCRAM-SHA-256 verifier of PostgreSQL was made from this password."""
+    """Return whether a SCRAM-SHA-256 verifier of PostgreSQL was made from this password."""
     try:
         scheme, parameters, keys = stored.split("$")
         iterations, salt = parameters.split(":")

@@ -56,7 +56,7 @@ def write_rabbitmq_membership(order: Query, context: Context) -> None:
 
 
 def read_rabbitmq_forgotten(query: Query, context: Context) -> State:
-    """Say whether the node is a member by this one's word."""
+    """Return whether the node is a member by this one's word."""
     members = look(query["access"], context)["members"]
     return {"present": True, "attributes": {"member": query["name"] in members}}
 
@@ -130,7 +130,7 @@ def _definitions(name: str, password: str) -> dict[str, object]:
 
 
 def read_rabbitmq_no_user(query: Query, context: Context) -> State:
-    """Say whether the user is there."""
+    """Return whether the user is there."""
     there = query["name"] in look(query["access"], context)["users"]
     return {"present": True, "attributes": {"there": there}}
 

@@ -59,7 +59,7 @@ def write_redis_runtime(order: Query, context: Context) -> None:
 
 
 def read_redis_data(query: Query, context: Context) -> State:
-    """Say whether every file of data has a format that the frozen image can load; no data contradicts nothing."""
+    """Return whether every file of data has a format that the frozen image can load; no data contradicts nothing."""
     newest = max(_versions(query["name"]), default=0)
     return {
         "present": True,
@@ -108,7 +108,7 @@ def write_redis_settings(order: Query, context: Context) -> None:
 
 
 def read_redis_master(query: Query, context: Context) -> State:
-    """Say whether this node is the master by its own word."""
+    """Return whether this node is the master by its own word."""
     with _open(query) as redis:
         return {"present": True, "attributes": {"leads": _leads(redis)}}
 

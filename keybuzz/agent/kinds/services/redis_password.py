@@ -40,7 +40,7 @@ def write_redis_password(order: Query, context: Context) -> None:
             redis.call("CONFIG", "REWRITE")
         except RedisError as error:
             raise AgentError(
-                f"Redis has the passwords and can not keep them: {error.what}",
+                f"Redis has the passwords and cannot keep them: {error.what}",
                 "what it takes after a restart is what its file says",
             ) from None
 

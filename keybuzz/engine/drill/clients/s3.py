@@ -93,7 +93,7 @@ class S3Client:
 
 
 def _failed(error: Exception) -> KbzError:
-    """Say whether a request can have arrived."""
+    """Return whether a request can have arrived."""
     if isinstance(error, NewConnectionError):
         return NotSentError(str(error))
     return UnconfirmedError(str(error))

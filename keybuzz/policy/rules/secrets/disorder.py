@@ -19,7 +19,7 @@ _DIGIT_EDGES = 2
 
 
 def is_disordered(text: str, shortest: int) -> bool:
-    """Say whether a single word of at least `shortest` characters was made by a generator.
+    """Return whether a single word of at least `shortest` characters was made by a generator.
 
     It has little repetition (bits per character), and goes from small letters to capitals or digits, and from digits
     to letters, far more often than names do. A capital before small letters only begins a word.

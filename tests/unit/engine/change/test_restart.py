@@ -131,7 +131,7 @@ def test_the_gate_after_waits_for_a_host_that_is_away() -> None:
     stage = rolled.next()
     assert stage is not None
     assert stage.after is not None
-    assert stage.after.reason(rolled.live()) == "db-2 has not begun anew"
+    assert stage.after.reason(rolled.live()) == "db-2 has not come back"
     world.nodes["db-2"].reachable = False
     assert stage.after.reason(rolled.live()) == "db-2 does not answer: no route"
     world.nodes["db-2"].reachable = True

@@ -110,7 +110,7 @@ def test_an_answer_that_can_not_be_read_is_named_with_the_way_out(path: Path, te
     run = looked(path, look("health", ALL, "abc"), NOW)
     Documents(path).keep(run, text)
     with pytest.raises(
-        InputError, match=rf"the answer of run {run} can not be read.*\n.*kbz health"
+        InputError, match=rf"the answer of run {run} cannot be read.*\n.*kbz health"
     ):
         shown(path)
 

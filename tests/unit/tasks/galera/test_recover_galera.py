@@ -102,7 +102,7 @@ class TestHalt:
         world = World.healthy()
         world.stop(*HOSTS)
         world.nodes[away].reachable = False
-        with pytest.raises(RefusedError, match=f"{away} can not be read"):
+        with pytest.raises(RefusedError, match=f"{away} cannot be read"):
             halt(world.live())
 
     def test_it_is_refused_on_virgin_ground(self) -> None:

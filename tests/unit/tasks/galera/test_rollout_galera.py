@@ -116,7 +116,7 @@ class TestBirth:
         world.nodes[away].reachable = False
         end = roll(world)
         assert (end.word, world.births) == ("refused", 0)
-        assert f"{away} can not be read" in end.why
+        assert f"{away} cannot be read" in end.why
 
     @pytest.mark.parametrize("host", HOSTS)
     def test_data_on_any_node_forbids_a_birth(self, host: str) -> None:

@@ -86,7 +86,7 @@ class TestBirth:
         world.hosts[away].reachable = False
         end = roll(world)
         assert end.word == "refused"
-        assert f"{away} can not be read" in end.why
+        assert f"{away} cannot be read" in end.why
         assert world.births == 0
 
     def test_a_master_with_data_never_starts_as_a_first_one(self) -> None:

@@ -86,7 +86,7 @@ class TestBirth:
         world.nodes[away].reachable = False
         end = roll(world)
         assert (end.word, world.births) == ("refused", 0)
-        assert f"{away} can not be read" in end.why
+        assert f"{away} cannot be read" in end.why
 
     @pytest.mark.parametrize("host", HOSTS)
     def test_a_drive_with_data_beside_two_empty_ones_is_a_loss_and_no_birth(
@@ -229,7 +229,7 @@ class TestLife:
         world.wipe("minio-03")
         end = roll(world)
         assert end.word == "refused"
-        assert "minio-02 can not be read" in end.why
+        assert "minio-02 cannot be read" in end.why
         assert not world.nodes["minio-03"].running
 
     def test_killed_together_they_start_together(self) -> None:

@@ -268,7 +268,7 @@ def roll(world: World, selected: Iterable[str] | None = None) -> End:
 
 
 def _holds(gate: Gate | None, world: World, selected: frozenset[str]) -> bool:
-    """Say whether a gate holds, at once or after a while."""
+    """Return whether a gate holds, at once or after a while."""
     if gate is None or gate.reason(world.live(selected)) is None:
         return True
     world.wait()

@@ -149,7 +149,7 @@ def test_a_first_start_with_a_member_out_of_sight_is_refused(missing: str) -> No
     lose(world, missing)
     end = roll(world)
     assert end.word == "refused"
-    assert f"a first start needs all 3 members; {missing} can not be read" in end.why
+    assert f"a first start needs all 3 members; {missing} cannot be read" in end.why
     assert world.running == []
     assert "start" not in " ".join(names(world))
 

@@ -168,7 +168,7 @@ def assert_pgbouncer(text: str, site: Site) -> None:
 
 
 def spelled(value: str) -> str | InputError:
-    """Return a password as the file spells it, or why it can not."""
+    """Return a password as the file spells it, or why it cannot."""
     try:
         return in_userlist(Secret("POSTGRES_APP_PASS", value)).reveal()
     except InputError as error:
@@ -184,7 +184,7 @@ def test_every_password_that_the_store_takes_comes_back_exactly(value: str) -> N
 def test_any_other_comes_back_exactly_or_is_refused_with_the_reason(value: str) -> None:
     found = spelled(value)
     if isinstance(found, InputError):
-        assert "userlist.txt can not hold POSTGRES_APP_PASS: it " in str(found)
+        assert "userlist.txt cannot hold POSTGRES_APP_PASS: it " in str(found)
         assert value not in str(found)
     else:
         assert read_userlist(f'"kb_app" "{found}"\n') == {"kb_app": value}

@@ -134,7 +134,7 @@ def assert_same(
 )
 def test_a_password_that_the_file_can_not_hold_is_refused_without_it(name: str, bad: str) -> None:
     site = with_secrets(memory_site(), {name: bad})
-    with pytest.raises(InputError, match=f"ProxySQL can not hold {name}") as error:
+    with pytest.raises(InputError, match=f"ProxySQL cannot hold {name}") as error:
         described(site, MODULE)
     assert bad not in str(error.value)
 

@@ -69,7 +69,7 @@ class TestBirth:
         world.nodes[away].reachable = False
         end = roll(world)
         assert end.word == "refused"
-        assert f"{away} can not be read" in end.why
+        assert f"{away} cannot be read" in end.why
 
     @pytest.mark.parametrize("what", ["data", "container", "away"])
     def test_virgin_is_proven_by_every_member(self, what: str) -> None:

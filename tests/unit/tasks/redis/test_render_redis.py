@@ -104,7 +104,7 @@ def test_redis_reads_back_exactly_the_password_and_nobody_else_sees_it(value: st
 @HEAVY
 @given(holdable)
 def test_sentinel_reads_back_the_password_without_quotes(value: str) -> None:
-    """Sentinel writes `auth-pass` unquoted: what it can not read back it could not start with."""
+    """Sentinel writes `auth-pass` unquoted: what it cannot read back it could not start with."""
     site = with_secrets(memory_site(), {"REDIS_PASSWORD": value})
     for runtime in sentinels(site):
         text = str(runtime.order()["text"])

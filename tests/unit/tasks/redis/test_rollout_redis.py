@@ -108,7 +108,7 @@ class TestBirth:
         lose(world, away)
         end = roll(world)
         assert end.word == "refused"
-        assert f"{away} can not be read" in end.why
+        assert f"{away} cannot be read" in end.why
         assert world.trail == []
 
     def test_a_first_install_that_was_cut_off_goes_on(self) -> None:

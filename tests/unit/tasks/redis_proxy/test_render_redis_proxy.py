@@ -124,7 +124,7 @@ def assert_watcher(text: str, site: Site, secret: str) -> None:
 
 
 def refusal(site: Site) -> str:
-    """Return why the site's password can not be used; empty when it can."""
+    """Return why the site's password cannot be used; empty when it can."""
     try:
         password(site)
     except InputError as error:
@@ -137,7 +137,7 @@ def test_any_password_is_refused_with_the_reason_or_comes_back_exactly(value: st
     site = with_secrets(memory_site(), {"REDIS_PASSWORD": value})
     refused = refusal(site)
     if refused:
-        assert "HAProxy's check can not send it" in refused
+        assert "HAProxy's check cannot send it" in refused
         assert value not in refused
         return
     assert spoken(text_of(site, CFG))[0] == f"send AUTH {value}\r\n"
