@@ -78,6 +78,12 @@ def save(path: Path, plan: Plan, modules: tuple[str, ...], hosts: frozenset[str]
 
 def load(path: Path) -> SavedPlan:
     """Read a saved plan; InputError when it is not one."""
+    if not path.exists():
+        raise InputError(
+            "there is no such file",
+            where=str(path),
+            hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
+        )
     try:
         document: Any = json.loads(read_file(path, _LARGEST).decode("utf-8"))
         if document["format_version"] != FORMAT_VERSION:
@@ -89,12 +95,6 @@ def load(path: Path) -> SavedPlan:
             fingerprint(document["plan"]),
             int(document["plan"]["size"]),
         )
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}",
-            where=str(path),
-            hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
-        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "is no saved plan", where=str(path), hint="kbz plan MODULE --out FILE writes one"
