@@ -112,7 +112,7 @@ def planted(data: Path, name: str, attack: Attack, victim: Path) -> Path:
 def answered(host: OneHost, **asked: Any) -> Any:
     payload = {"key": KEY.key.hex(), "resources": [], "readings": [], **asked}
     host.probe()  # opens the session
-    return host.session.request("probe", payload, timeout=20)
+    return host.session.request("probe", payload, dict[str, Any], timeout=20)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
