@@ -11,6 +11,8 @@ PROGRAMS = {
     # The flow ring logs in to an sshd of its own, on loopback; the package's service is not started.
     "/usr/sbin/sshd": "openssh-server",
     "/usr/bin/ssh-keygen": "openssh-client",
+    # What a look does on a host is watched call by call.
+    "/usr/bin/strace": "strace",
 }
 WISHED = {
     # The page of `kbz report` is looked at in a real browser; without it those tests are skipped, and say so.
