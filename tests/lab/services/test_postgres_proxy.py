@@ -171,7 +171,7 @@ class TestBrokenFiles:
         broken = write_site(tmp_path, kbz.root.name)
         overlay = tmp_path / "lab.yaml"
         text = overlay.read_text()
-        value = "parameters:\n  haproxy.session_timeout: an-hour\n"
+        value = "parameters:\n  haproxy.session_timeout: 99999d\n"  # more than its timers hold
         overlay.write_text(text.replace("parameters:\n", value))
         done = run(replace(kbz, config=broken.config))
         assert done.code == 1
