@@ -16,7 +16,7 @@ def require_parsers() -> None:
     if missing:
         raise UsageError(
             f"the parsers of policy checks are not installed: {', '.join(missing)}",
-            hint="run `scripts/setup`, or install the extra: pip install 'kbz[policy]'",
+            hint="run `scripts/setup`, or install the extra: pip install '.[policy]' in the checkout of kbz",
         )
 
 

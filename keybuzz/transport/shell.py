@@ -44,7 +44,9 @@ called=$(printf %s "$name" | tr A-Z a-z)
 case " ${names:-$called} " in *" $called "*|*" ${called%%.*} "*) ;; *) no name;; esac
 fi
 if [ -n "$holder" ]; then
-mkdir -p -m 700 /run/kbz && exec 4<>@LEASE
+{ mkdir -p -m 700 /run/kbz && : >>@LEASE; } 2>/dev/null || {
+echo 'the lease of this host cannot be taken: @LEASE cannot be written' >&2; exit 1; }
+exec 4<>@LEASE
 flock -n 4 || { printf '\0kbz! held - '; head -c @LONGEST @LEASE | tr '\n' ' '; echo; exit 0; }
 printf %s "$holder" >@LEASE
 fi

@@ -26,13 +26,13 @@ def alike(live: Live) -> tuple[Finding, ...]:
         *_clocks(live),
         *_same("base.clock.source", "asks", servers),
         # Two releases of the operating system have two kernels and two engines: that is described, and no difference.
-        *_same_of_each_system(live, "base.kernel.same", "runs kernel", kernels),
-        *_same_of_each_system(live, "base.docker.same", "runs Docker", engines),
+        *_same_of_each_system("base.kernel.same", "runs kernel", kernels, live),
+        *_same_of_each_system("base.docker.same", "runs Docker", engines, live),
     )
 
 
 def _same_of_each_system(
-    live: Live, check: str, verb: str, found: Mapping[str, str]
+    check: str, verb: str, found: Mapping[str, str], live: Live
 ) -> Iterator[Finding]:
     systems: dict[object, dict[str, str]] = {}
     for host, value in found.items():

@@ -17,6 +17,8 @@ NO_HISTORY = "00000000-0000-0000-0000-000000000000"
 """Of a node that was interrupted while it got its first copy, or of nodes that began together without a position."""
 _FLAGS = (values.BOOTSTRAP, values.FORCE, values.EXTRA_FLAGS)
 """Each can make a new cluster of a node at its next start."""
+LISTED = 200
+"""Names after which the agent cuts a listing."""
 _PERSISTED = ("grastate.dat", "mysql", "ibdata1")
 """What the image, or a server, takes for the data of a database."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -154,7 +156,8 @@ def _node(host: str, view: HostView) -> Node:
         running=running is True,
         flagged=any(item.startswith(_FLAGS) for item in added),
         exited=once and running is False,
-        data=not data.known or any(name in names for name in _PERSISTED),
+        # A listing that was cut proves no absence.
+        data=not data.known or len(names) >= LISTED or any(name in names for name in _PERSISTED),
         marked=volume.known and values.MARKER in volume.value["names"],
         recoverable="gvwstate.dat" in names,
     )

@@ -70,7 +70,8 @@ def _open() -> int:
 
 def _follow(lease: int, holder: str) -> None:
     fcntl.flock(lease, fcntl.LOCK_EX)
-    _write(lease, holder)
+    if lease in _held:  # it may have been given back meanwhile, and its number be another file's
+        _write(lease, holder)
 
 
 def _write(lease: int, holder: str) -> None:

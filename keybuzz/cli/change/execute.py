@@ -35,6 +35,9 @@ def execute(
     act = look_everywhere if looks else execute_everywhere
     with workspace(Access.CHANGE, quiet=form == "json") as work:
         results = act(work, limit, command, timeout)
+        trouble = work.journal.trouble
+    if trouble:
+        click.echo(trouble, err=True)
     if form == "text":
         give_out_lines(execution_lines(results))
     else:

@@ -116,8 +116,10 @@ def recorded(verb: str, state: Path, root: Path, command: str = "") -> Iterator[
     """Keep a verb in the journal, from before it does anything; `command` instead of what was typed."""
     from keybuzz.engine.memory.deeds import in_history
 
-    with in_history(state / "journal.sqlite", verb, command or _command(), root):
+    with in_history(state / "journal.sqlite", verb, command or _command(), root) as deed:
         yield
+    if deed.trouble:
+        click.echo(deed.trouble, err=True)
 
 
 @contextmanager

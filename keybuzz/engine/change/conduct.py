@@ -254,7 +254,7 @@ class Conductor:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
                 snapshot, whole = self._read(), True
                 continue
-            if (why := gate.hopeless(live)) is not None:
+            if (why := _hopeless(gate, live)) is not None:
                 raise _red(module, f"gate “{gate.name}” can hold no more: {why}")
             if elapsed > gate.timeout:
                 what = f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}"
@@ -308,6 +308,16 @@ class Conductor:
 def _red(module: Module, what: str) -> StepError:
     hint = f"the roll has stopped here; look at {proposed('kbz', 'health', module.name)}"
     return StepError(what, where=module.name, hint=hint)
+
+
+def _hopeless(gate: Gate, live: Live) -> str | None:
+    """Return why a gate can never hold; what cannot be judged proves nothing."""
+    try:
+        return gate.hopeless(live)
+    except KbzError:
+        raise
+    except Exception:
+        return None
 
 
 def _why_not(gate: Gate, live: Live) -> str | None:

@@ -89,6 +89,7 @@ def _execute(
         results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
         ended = tuple(_result(host, results[host][0]) for host in sorted(results))
         deed.ended({item.host: _record(item) for item in ended}, int(worst(ended)))
+    workspace.journal.trouble = deed.trouble
     return ended
 
 

@@ -68,17 +68,17 @@ def hand_over(
             continue
         host, identity = min(holders(snapshot, reference).items())
         listen(ImageWork(reference, f"comes from {host}, which holds it"))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with TemporaryDirectory(prefix="member-", dir=folder) as place:
-            archive = Path(place) / "image.tar"
-            try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with TemporaryDirectory(prefix="member-", dir=folder) as place:
+                archive = Path(place) / "image.tar"
                 fetch(nornir, host, reference, identity, archive)
-            except KbzError as error:
-                listen(ImageWork(reference, f"did not come from {host}: {error.what}"))
-                continue
-            for result in deliver(nornir, lacking, reference, identity, archive, listen):
-                if result.outcome in (Outcome.OK, Outcome.CHANGED):
-                    yield result
+                for result in deliver(nornir, lacking, reference, identity, archive, listen):
+                    if result.outcome in (Outcome.OK, Outcome.CHANGED):
+                        yield result
+        except (KbzError, OSError) as error:  # OSError: no room here for the archive
+            why = error.what if isinstance(error, KbzError) else str(error)
+            listen(ImageWork(reference, f"did not come from {host}: {why}"))
 
 
 def _wanted(stage: Stage) -> dict[str, dict[str, Change]]:

@@ -16,10 +16,14 @@ from keybuzz.engine.images.members import fetch
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.model.core.errors import ContactError, StepError
 from keybuzz.model.core.plan import State
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Image
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
+
+
+_LISTING = ("kbz", "exec", "--limit", "all", "--", "docker", "images")
 
 
 class Source(Protocol):
@@ -89,7 +93,7 @@ class HostSource:
             raise StepError(
                 f"{reference} is not on {self.host}",
                 where=self.host,
-                hint=f"kbz exec --all -- docker images {reference.partition(':')[0]} shows who holds it",
+                hint=f"{proposed(*_LISTING, reference.partition(':')[0])} shows which hosts have it",
             )
         return str(state.attributes["id"])
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.outcome import ExitCode
@@ -20,6 +21,8 @@ class Deed:
     hosts: dict[str, HostRecord] = field(default_factory=dict)
     exit_code: int = int(ExitCode.GOOD)
     note: str = ""
+    trouble: str = ""
+    """Why the journal does not have its end; empty when it has."""
 
     def ended(self, records: Mapping[str, HostRecord], exit_code: int) -> None:
         """Say how each host ended, and the command."""
@@ -43,4 +46,7 @@ def in_history(path: Path, verb: str, command: str, root: Path) -> Iterator[Deed
         raise
     finally:
         if path.exists():  # `lab down --wipe` takes the journal along
-            journal.end(number, time.time(), deed.exit_code, deed.hosts, "", deed.note)
+            # What was done is shown first: a journal that takes no end is said, and hides nothing.
+            end = (number, time.time(), deed.exit_code, deed.hosts, "", deed.note)
+            read_or(journal, lambda: journal.end(*end), None)
+            deed.trouble = journal.trouble

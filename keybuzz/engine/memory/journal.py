@@ -276,6 +276,7 @@ class Journal:
     def verify(self, head: str = "") -> chain.Verdict:
         """Compare the journal with its chain, which must hold the digest `head`."""
         with closing(self._open()) as database:
+            database.execute("begin")  # entries and rows of one moment, whatever ends meanwhile
             return chain.verify(database, head)
 
     def marks(self, number: int) -> Marks | None:

@@ -16,6 +16,7 @@ from keybuzz.lab.hosts.process import Report
 from keybuzz.lab.layout import host_names
 from keybuzz.lab.supply import artefacts, builder
 from keybuzz.model.core.errors import InputError, KbzError, RefusedError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 
 _PULL_SECONDS = 1800
@@ -81,8 +82,8 @@ def pull(settings: LabSettings, references: Iterable[str], report: Report) -> No
             raise KbzError(
                 f"{source} cannot be pulled: {error.what}",
                 where="lab",
-                hint="--registry names a registry or mirror that has it; docker "
-                f"--config {settings.images}/builder/client login REGISTRY, when it wants a login",
+                hint="--registry names a registry or mirror that has it; when it wants a login: "
+                + proposed("docker", "--config", f"{settings.images}/builder/client", "login"),
             ) from error
         if source != reference:
             builder.docker(settings, ["tag", source, reference])

@@ -72,7 +72,9 @@ _TAKEN = frozenset(
         "keybuzz-backups",
         "monitor",
         "mysql",
+        "none",
         "performance_schema",
+        "pgbouncer",
         "postgres",
         "public",
         "root",
@@ -93,15 +95,15 @@ class Names:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._known: dict[tuple[NameKind, str], tuple[str, int]] = {}
+        self._known: dict[tuple[NameKind, str], tuple[str, int, str]] = {}
 
     def take(self, kind: NameKind, name: Scalar, owner: str) -> str:
         """Return the name after noting what is wrong with it: its form, or that another application has it."""
         text = name.text
         form, words = _FORMS.get(kind, (None, ""))
-        if form is not None and text and not form.fullmatch(text):
+        if form is not None and not form.fullmatch(text):
             self._problems.add(
-                name.line, f"{shown(text)} is no name of a {kind.value}", f"use {words}"
+                name.line, f"{shown(text)} is not a valid {kind.value} name", f"use {words}"
             )
         elif kind is NameKind.APPLICATION:
             return text
@@ -113,10 +115,15 @@ class Names:
         return text
 
     def _once(self, kind: NameKind, name: Scalar, owner: str) -> None:
-        before, line = self._known.get((kind, name.text), ("", 0))
-        self._known.setdefault((kind, name.text), (owner, name.line))
+        # Names of variables have no dash: both spellings would be one variable of the environment.
+        key = (kind, name.text.replace("-", "_"))
+        before, line, spelled = self._known.get(key, ("", 0, name.text))
+        self._known.setdefault(key, (owner, name.line, name.text))
         if before and before != owner:
             what = f"{kind.value} {name.text} belongs to application {before} (line {line})"
             self._problems.add(name.line, what, "give each application its own")
+        elif spelled != name.text:
+            what = f"{kind.value} {name.text} and {spelled} (line {line}) give the same variables"
+            self._problems.add(name.line, what, "choose names that differ in more than - and _")
         elif before and kind is NameKind.BUCKET:
             self._problems.add(name.line, f"bucket {name.text} is there twice", "keep one")

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _LIMIT = 1 << 18
 SHARED, SHARED_POOL = "shared", "shared-pool"
 """Words for the platform's own account, the second through the pool of PostgreSQL."""
+_LONGEST_TITLE = 100
 _LAST_REDIS_DATABASE = 15
 """Redis has 16 by default, which is what is installed."""
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}:")
@@ -59,6 +60,14 @@ class _ApplicationsReader(TreeReader):
         entries = () if _nothing(tree) else self.entries(tree, "applications")
         return tuple(self._application(name, value) for name, value in entries)
 
+    def _title(self, tree: Tree, what: str) -> str:
+        """Return a title of one line: it is a comment in the environment of the application."""
+        title = self.text(tree, f"title of {what}")
+        if not title.isprintable() or len(title) > _LONGEST_TITLE:
+            words = f"write one line of at most {_LONGEST_TITLE} printable characters"
+            self.problems.add(tree.line, f"title of {what} is {shown(title)}", words)
+        return title
+
     def _application(self, name: Scalar, tree: Tree) -> Application:
         what = f"application {shown(name.text)}"
         owner = self._names.take(NameKind.APPLICATION, name, name.text)
@@ -70,7 +79,7 @@ class _ApplicationsReader(TreeReader):
         redis = own.get(Service.REDIS)
         return Application(
             name=owner,
-            title=self.text(fields["title"], f"title of {what}") if fields else "",
+            title=self._title(fields["title"], what) if fields else "",
             shared=frozenset(shared),
             pool=shared.get(Service.POSTGRES) == SHARED_POOL,
             databases=self._each(own.get(Service.POSTGRES), owner, self._database),

@@ -90,7 +90,10 @@ def test_without_a_file_there_are_none() -> None:
         ("    postgres: shard\n", "yaml:4: postgres is 'shard' → did you mean shared"),
         ("    mariadb: shared-pool\n", "yaml:4: mariadb is 'shared-pool' → did you mean shared?"),
         ("    buckets: shared\n", "yaml:4: buckets of shop must be a list"),
-        ("    postgres:\n      Shop: {}\n", "yaml:5: 'Shop' is no name of a PostgreSQL database"),
+        (
+            "    postgres:\n      Shop: {}\n",
+            "yaml:5: 'Shop' is not a valid PostgreSQL database name",
+        ),
         (
             "    postgres:\n      shop: {extension: [vector]}\n",
             "yaml:5: 'shop' has the unknown key 'extension' → did you mean extensions?",
@@ -134,7 +137,16 @@ def test_without_a_file_there_are_none() -> None:
             '    redis: {database: 1, prefix: "shop:"}\n',
             "yaml:4: redis of shop needs one of database and prefix",
         ),
-        ("    buckets: [a]\n", "yaml:4: 'a' is no name of a bucket"),
+        ("    postgres:\n      '': {}\n", "yaml:5: '' is not a valid PostgreSQL database name"),
+        (
+            "    postgres:\n      pgbouncer: {}\n",
+            "yaml:5: PostgreSQL database pgbouncer is the platform's own",
+        ),
+        ("    buckets: [a]\n", "yaml:4: 'a' is not a valid bucket name"),
+        (
+            "    rabbitmq:\n      a-b: {user: one}\n      a_b: {user: two}\n",
+            "yaml:6: vhost a_b and a-b (line 5) give the same variables",
+        ),
         ("    buckets: [files, files]\n", "yaml:4: bucket files is there twice"),
         ("    postgres: {}\n", "yaml:4: shop describes nothing here"),
         (
@@ -243,3 +255,10 @@ class TestRefusal:
 def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"can ?not be read"):
         load_applications(tmp_path)
+
+
+@pytest.mark.parametrize("title", ['"x\\nEVIL=1"', '"\\x1b[31m"', '"a\\u202eb"', "x" * 101])
+def test_a_title_is_one_printable_line(title: str) -> None:
+    said = refused(f"applications:\n  shop:\n    title: {title}\n    postgres: shared\n")
+    assert "yaml:3: title of application 'shop' is" in said
+    assert "\x1b" not in said

@@ -71,6 +71,7 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
+from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
 from keybuzz.model.services.redis import (
     RedisAccess,
     RedisData,
@@ -196,6 +197,10 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),
     "rabbitmq-replicas": st.builds(RabbitmqReplicas, _rabbit),
     "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),
+    "rabbitmq-vhost": st.builds(RabbitmqVhost, _rabbit, _words),
+    "rabbitmq-account": st.builds(
+        RabbitmqAccount, _rabbit, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
+    ),
     "container-restart": st.builds(ContainerRestart, _words, _numbers, _words),
     "reboot": st.builds(Reboot, _words),
     "service-restart": st.builds(ServiceRestart, _words, _words),

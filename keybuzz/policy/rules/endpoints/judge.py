@@ -15,8 +15,8 @@ from keybuzz.policy.rules.endpoints.siblings import Siblings, named_service
 from keybuzz.policy.services import SERVICES, Service, by_port, by_scheme
 from keybuzz.policy.violation import Edit, Found, Rule
 
-_FREE_PORTS = frozenset({22, 9100, 9104, 9113, 9121, 9187, 9419, 15692})
-"""Where people and monitoring reach a server itself: SSH, and the exporters of metrics."""
+_FREE_PORTS = frozenset({22, 8008, 8404, 9100, 9104, 9113, 9121, 9187, 9419, 15692})
+"""Where people and monitoring reach a server itself: SSH, exporters of metrics, pages of Patroni and HAProxy."""
 _FREE_SCHEMES = frozenset({"ssh", "sftp", "git+ssh", "rsync"})
 Key = tuple[str, Place]
 

@@ -24,7 +24,7 @@ def test_after_the_first_look_only_what_is_watched_is_asked(
     """The entries to databases that are away answer late; they are on the drilled hosts, and are not asked again."""
     world, asked = World.healthy(), list[dict[str, set[str]]]()
 
-    def observe(nornir: object, descriptions: dict[str, Any]) -> Snapshot:
+    def observe(nornir: object, descriptions: dict[str, Any], access: object = None) -> Snapshot:
         asked.append({host: set(found.modules) for host, found in descriptions.items()})
         seen = {host: Observation(world._seen(host), world._answers(host)) for host in HOSTS}
         return Snapshot(seen, {host: "no route" for host in descriptions if host not in HOSTS})

@@ -17,7 +17,7 @@ TASKS = Path(__file__).resolve().parents[4] / "tasks"
 MODULES = {module.name: module for module in all_modules()}
 INFOS = {info.id: info for module in MODULES.values() for info in module.check_infos}
 
-_SAYERS = ("Finding", "_none", "_silent", "_full", "_same")
+_SAYERS = ("Finding", "_none", "_silent", "_full", "_same", "_same_of_each_system")
 """What makes a finding, with the id as its first argument."""
 
 

@@ -72,8 +72,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Script the hosts; the list holds every host that was asked, and what it was asked for as host/module."""
     found: list[str] = []
 
-    def observe(nornir: object, descriptions: Mapping[str, HostDescription]) -> Snapshot:
-        del nornir
+    def observe(
+        nornir: object, descriptions: Mapping[str, HostDescription], access: object = None
+    ) -> Snapshot:
+        del nornir, access
         found.extend(f"{host}/{name}" for host, one in descriptions.items() for name in one.modules)
         return scripted(descriptions)
 
@@ -199,7 +201,9 @@ def test_what_does_not_answer_is_never_called_virgin(
     members = [server.name for server in workspace.site.members(module.group)]
     for silent in ([members[0]], members):
         monkeypatch.setattr(
-            look, "observe", lambda nornir, found, away=tuple(silent): scripted(found, away)
+            look,
+            "observe",
+            lambda nornir, found, access=None, away=tuple(silent): scripted(found, away),
         )
         (cluster,) = status(workspace, (module,), frozenset(members)).clusters
         assert cluster.frozen is not Frozen.VIRGIN
