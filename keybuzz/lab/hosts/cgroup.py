@@ -55,7 +55,13 @@ class ControlGroup:
         return (_NAMED_HIERARCHY / self.lab / self.host,)
 
     def create(self) -> tuple[Path, ...]:
-        """Create the group; return the `cgroup.procs` files that the host's start must write to."""
+        """Create the group; return the `cgroup.procs` files that the host's start must write to.
+
+        One that is left from a host that was killed is made new: the kernel counts the kills of a group, and ends what
+        systemd 257 clones into a child that has another count.
+        """
+        if not self.populated():
+            self._delete()
         for parent in (self.root, self.root / self.lab, self.path):
             parent.mkdir(parents=True, exist_ok=True)
             _delegate(parent)
@@ -103,11 +109,15 @@ class ControlGroup:
 
     def remove(self) -> None:
         """Remove the empty group, and the lab's when this was its last host."""
+        self._delete()
+        for place in (self.path, *self._named):
+            if place.parent.is_dir():
+                succeeds(["rmdir", "--ignore-fail-on-non-empty", place.parent])
+
+    def _delete(self) -> None:
         for place in (self.path, *self._named):
             if place.is_dir():
                 succeeds(["find", place, "-depth", "-type", "d", "-delete"])
-            if place.parent.is_dir():
-                succeeds(["rmdir", "--ignore-fail-on-non-empty", place.parent])
 
 
 def control_group(lab: str, host: str) -> ControlGroup:
