@@ -28,6 +28,12 @@ class Engine:
         assert path.startswith("/images/")
         return {"Id": "sha256:1", "Config": {"Cmd": OWN, "Env": [], "StopSignal": "SIGTERM"}}
 
+    def image(self, reference: str) -> dict[str, Any]:
+        return self.get(f"/images/{reference}/json")
+
+    def name_of(self, reference: str) -> str:
+        return reference
+
     def inspect(self, name: str) -> dict[str, Any] | None:
         del name
         return self.made

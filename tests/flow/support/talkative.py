@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keybuzz.site.parameters.own import OWN
+from keybuzz.site.settings import read_sections
 from tests.flow.support.agent_host import GROUPS, NAME, ROOT, SERVERS, ScratchHost, scratch_host
 from tests.flow.support.sshd import descendants
 from tests.flow.support.unix_server import Request, respond
@@ -45,7 +47,7 @@ runner:
   options: {{num_workers: 8}}
 user_defined:
   versions: {inventory}/versions.yaml
-  site: {inventory}/site.yaml
+  site: site.yaml
   policies: {inventory}/policies.yaml
   overlay: overlay.yaml
 """
@@ -110,6 +112,7 @@ def talkative(folder: Path, secret: str) -> Talkative:
     (folder / "nornir_config.yaml").write_text(
         CONFIGURATION.format(servers=SERVERS, groups=GROUPS, inventory=ROOT / "inventory")
     )
+    (folder / "site.yaml").write_text(_site_yaml())
     paths = {"state": folder / "state", "credentials": folder / "credentials"}
     lines = "".join(f"  {name}: {path}\n" for name, path in paths.items())
     (folder / "overlay.yaml").write_text(f"paths:\n{lines}")
@@ -118,6 +121,19 @@ def talkative(folder: Path, secret: str) -> Talkative:
     store.touch(mode=0o600)
     store.write_text(f"POSTGRES_APP_PASS={secret}\n")
     return Talkative(folder, host)
+
+
+def _site_yaml() -> str:
+    """Return the real site.yaml without the parameters of modules: the only module there is reads none."""
+    sections = read_sections(ROOT / "inventory/site.yaml").values
+    own = {parameter.name for parameter in OWN}
+    kept = {"paths": sections["paths"], "parameters": sections["parameters"]}
+    lines = []
+    for name, values in kept.items():
+        lines.append(f"{name}:")
+        known = {k: v for k, v in values.items() if name == "paths" or k in own}
+        lines += [f"  {key}: {json.dumps(value)}" for key, value in known.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _watch(pid: int, seen: set[bytes], ended: threading.Event, root: Path) -> None:
