@@ -133,7 +133,7 @@ def test_servers_see_each_other_and_nothing_else(settings: LabSettings) -> None:
 
 def test_a_program_enters_the_controllers_network(settings: LabSettings) -> None:
     program = (
-        "import socket; from pathlib import Path; from keybuzz.lab import namespace;"
+        "import socket; from pathlib import Path; from keybuzz.lab.network import namespace;"
         "from keybuzz.model.inventory.lab import LabSettings;"
         f"namespace.enter(LabSettings({settings.name!r}, Path('/'), Path('/')));"
         f"print(socket.create_connection(({str(TWO.address)!r}, 22), 5).getsockname()[0])"
