@@ -59,7 +59,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (wheel,) = folder.glob("kbz-*.whl")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=600)
     python = folder / "venv/bin/python"
-    subprocess.run([python, *PIP, "install", str(wheel)], check=True, timeout=900)
+    subprocess.run([python, *PIP, "install", f"{wheel}[policy]"], check=True, timeout=900)
     return Installed(wheel, folder / "venv/bin/kbz", folder)
 
 
