@@ -85,7 +85,7 @@ def _options(function: Callable[P, R], forms: tuple[str, ...], text: str) -> Cal
         metavar="FILE",
         expose_value=False,
         callback=_keep,
-        help="Write there instead of to stdout, in one step: nobody ever reads half of it.",
+        help="Write to this file instead of to stdout, in one atomic step.",
     )
     return chosen(output(function))
 
