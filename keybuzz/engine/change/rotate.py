@@ -239,9 +239,12 @@ def _require_quiet(found: Survey) -> None:
     for host, reason in sorted(found.snapshot.unreachable.items()):
         raise RefusedError(f"cannot be asked: {reason}", where=host, hint="bring it back first")
     if found.plan.size:
+        what = (
+            "1 resource differs" if found.plan.size == 1 else f"{found.plan.size} resources differ"
+        )
         names = tuple(item.name for item in found.modules)
         raise RefusedError(
-            f"{found.plan.size} resources differ from the description; rotate only from a converged state",
+            f"{what} from the description; rotate only from a converged state",
             where=module,
             hint=f"{proposed('kbz', 'plan', *names)}, then {proposed('kbz', 'run', *names)}",
         )

@@ -179,6 +179,13 @@ def test_a_command_inside_does_what_a_server_may(settings: LabSettings) -> None:
     assert inside.execute(settings, ONE.name, ["test", "-e", "/srv/fenced/here"]) == 1
 
 
+def test_a_command_inside_sees_the_boot_of_its_own_host(settings: LabSettings) -> None:
+    ask = ["cat", "/proc/sys/kernel/random/boot_id"]
+    boots = {inside.capture(settings, server.name, ask) for server in (ONE, TWO)}
+    here = Path(ask[1]).read_text(encoding="ascii")
+    assert len(boots | {here}) == 3
+
+
 @pytest.mark.parametrize("part", ["machine/supervisor", "machine/payload/init.scope", "keeper"])
 def test_up_repairs_a_server_whose_parts_were_killed(settings: LabSettings, part: str) -> None:
     inside.capture(settings, TWO.name, ["sh", "-c", f"echo kept > /root/{Path(part).name}; sync"])

@@ -59,7 +59,8 @@ _READ_ONLY = _disk("/srv/broken", "size=1m", "mount -o remount,ro /srv/broken")
 _LOOP = "docker run -d --name looping --restart always --entrypoint false"
 _CLOCK = r"""cat > /usr/local/bin/python3 <<'END'
 #!/bin/sh
-exec /usr/bin/python3 -I -S -c 'import sys, time; t = time.time; time.time = lambda: t() + 90; exec(sys.argv[1])' "$4"
+shift $(($# - 1))  # the program is the last word, whatever options come before it
+exec /usr/bin/python3 -I -S -c 'import sys, time; t = time.time; time.time = lambda: t() + 90; exec(sys.argv[1])' "$1"
 END
 chmod +x /usr/local/bin/python3"""
 """A lab host shares the clock of this machine, which must not be touched: its Python reads another one."""
