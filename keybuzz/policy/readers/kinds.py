@@ -6,7 +6,10 @@ import re
 from pathlib import PurePosixPath
 
 from keybuzz.policy.document import Kind
+from keybuzz.policy.readers.lines.arrows import ARROW
 from keybuzz.policy.readers.lines.haproxy import SECTIONS
+from keybuzz.policy.readers.lines.ini import is_ansible
+from keybuzz.policy.readers.lines.tagged import SECTION_END
 
 SUFFIXES = {
     ".env": Kind.ENVIRONMENT,
@@ -48,6 +51,8 @@ SUFFIXES = {
         Kind.UNIT,
     ),
     **dict.fromkeys((".cron", ".crontab"), Kind.CRONTAB),
+    **dict.fromkeys((".groovy", ".gradle", ".jenkinsfile"), Kind.GROOVY),
+    ".pp": Kind.ARROWS,
     **dict.fromkeys((".nginx", ".vhost", ".caddy", ".caddyfile"), Kind.BLOCKS),
     **dict.fromkeys(
         (
@@ -85,6 +90,41 @@ LANGUAGES = {
     ".java": "java",
 }
 """Source code, to its grammar."""
+OTHER_LANGUAGES = frozenset(
+    {
+        ".c",
+        ".cc",
+        ".clj",
+        ".cpp",
+        ".cs",
+        ".cshtml",
+        ".csx",
+        ".dart",
+        ".erl",
+        ".ex",
+        ".exs",
+        ".fs",
+        ".h",
+        ".hpp",
+    }
+    | {
+        ".jl",
+        ".kt",
+        ".kts",
+        ".lua",
+        ".m",
+        ".pas",
+        ".pl",
+        ".pm",
+        ".ps1",
+        ".r",
+        ".rs",
+        ".scala",
+        ".swift",
+        ".vb",
+    }
+)
+"""Source code without a grammar here: what is not quoted there is no literal."""
 _DOCKERFILE = re.compile(r"(?:.*[._-])?(?:Dockerfile|Containerfile)(?:[._-].*)?")
 _ENVIRONMENT = re.compile(
     r"\.env(?:[.-].*)?|.*\.env\.[\w.-]+|env\.(?:example|sample|template|dist)|\.flaskenv"
@@ -107,7 +147,8 @@ _NAMES = {
     ".pypirc": Kind.SETTINGS,
     ".my.cnf": Kind.SETTINGS,
     ".s3cfg": Kind.SETTINGS,
-    "Jenkinsfile": Kind.CODE,
+    "Jenkinsfile": Kind.GROOVY,
+    ".htaccess": Kind.TAGGED,
     "Vagrantfile": Kind.CODE,
 }
 _SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+)?(?:-S\s+)?(?P<program>\w+)")
@@ -147,11 +188,13 @@ def kind_of(path: str, text: str) -> tuple[Kind, str]:
     kind = SUFFIXES.get(suffix, Kind.UNKNOWN)
     if kind is Kind.SETTINGS:
         return _settings_kind(text), ""
-    return (kind, "") if kind is not Kind.UNKNOWN else _by_text(text)
+    return (kind, "") if kind is not Kind.UNKNOWN else _by_text(path, text)
 
 
 def _settings_kind(text: str) -> Kind:
     """`.conf`, `.cfg` and `.cnf` are the names of many forms."""
+    if SECTION_END.search(text):
+        return Kind.TAGGED
     if _SECTION.search(text) and re.search(r"(?m)^\s+(?:mode|bind|server)\s", text):
         return Kind.HAPROXY
     lines = [line.strip() for line in text.split("\n")]
@@ -160,14 +203,18 @@ def _settings_kind(text: str) -> Kind:
     ):
         return Kind.LIBCONFIG
     ends = {line[-1:] for line in lines if not line.startswith("#")}
+    if "{" in ends and ";" not in ends and ARROW.search(text):
+        return Kind.ARROWS
     if {"{", ";"} <= ends or _INLINE.search(text):
         return Kind.BLOCKS
     return Kind.SETTINGS
 
 
-def _by_text(text: str) -> tuple[Kind, str]:
+def _by_text(path: str, text: str) -> tuple[Kind, str]:
     shebang = _SHEBANG.match(text)
     if shebang is not None:
         language = _PROGRAMS.get(shebang["program"], "")
         return (Kind.CODE, language) if language else (Kind.SHELL, "")
-    return Kind.UNKNOWN, ""
+    if text.startswith("#cloud-config"):
+        return Kind.YAML, ""
+    return (Kind.SETTINGS if is_ansible(path, text) else Kind.UNKNOWN), ""

@@ -9,31 +9,37 @@ from pathlib import PurePosixPath
 
 from keybuzz.policy.document import Document, Kind
 from keybuzz.policy.readers.code.dockerfile import read_dockerfile
+from keybuzz.policy.readers.code.groovy import read_groovy
 from keybuzz.policy.readers.code.makefile import read_makefile
 from keybuzz.policy.readers.code.shell import read_shell
 from keybuzz.policy.readers.code.source import read_source
-from keybuzz.policy.readers.kinds import LANGUAGES, SUFFIXES, kind_of
+from keybuzz.policy.readers.kinds import LANGUAGES, OTHER_LANGUAGES, SUFFIXES, kind_of
+from keybuzz.policy.readers.lines.arrows import read_arrows
 from keybuzz.policy.readers.lines.blocks import read_blocks
 from keybuzz.policy.readers.lines.crontab import read_crontab
 from keybuzz.policy.readers.lines.environment import read_environment
 from keybuzz.policy.readers.lines.haproxy import read_haproxy
 from keybuzz.policy.readers.lines.ini import read_settings
 from keybuzz.policy.readers.lines.libconfig import read_libconfig
+from keybuzz.policy.readers.lines.tagged import read_tagged
 from keybuzz.policy.readers.lines.unit import read_unit
 from keybuzz.policy.readers.markdown import split
-from keybuzz.policy.readers.text import read_unknown
+from keybuzz.policy.readers.text import read_code, read_unknown
 from keybuzz.policy.readers.trees.read import read_tree, read_yaml
 
 _TREES = (Kind.JSON, Kind.TOML, Kind.HCL)
 _READERS: dict[Kind, Callable[[str, str], Document]] = {
+    Kind.ARROWS: read_arrows,
     Kind.CRONTAB: read_crontab,
     Kind.DOCKERFILE: read_dockerfile,
     Kind.ENVIRONMENT: read_environment,
+    Kind.GROOVY: read_groovy,
     Kind.HAPROXY: read_haproxy,
     Kind.LIBCONFIG: read_libconfig,
     Kind.MAKEFILE: read_makefile,
     Kind.SETTINGS: read_settings,
     Kind.SHELL: read_shell,
+    Kind.TAGGED: read_tagged,
     Kind.UNIT: read_unit,
     Kind.YAML: read_yaml,
 }
@@ -78,7 +84,8 @@ def _read(path: str, kind: Kind, text: str, language: str) -> Document:
     if kind is Kind.PROSE:
         return Document(path, kind, text)
     if kind is Kind.UNKNOWN:
-        return read_unknown(path, text, _no_reader(path))
+        is_code = PurePosixPath(path).suffix.lower() in OTHER_LANGUAGES
+        return (read_code if is_code else read_unknown)(path, text, _no_reader(path))
     return _READERS[kind](path, text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from keybuzz.policy.document import Document, Kind, Setting
 from keybuzz.policy.node import START, Place
@@ -15,6 +16,7 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 _QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`\n]*)`|>([^<>\n]+)<")
+_QUOTES = ('"', "'", "`")
 _LONGEST = 4000
 """A longer line is data, and no setting of a person."""
 
@@ -22,6 +24,18 @@ _LONGEST = 4000
 def read_unknown(path: str, text: str, why: str) -> Document:
     """Return the lines of a file that no reader understands; addresses and secrets are still searched."""
     return Document(path, Kind.UNKNOWN, text, settings=tuple(line_settings(text)), unjudged=why)
+
+
+def read_code(path: str, text: str, why: str) -> Document:
+    """Return the lines of a program in a language without a grammar here: only what is quoted is a literal."""
+    lines = text.split("\n")
+    found = [
+        setting
+        if lines[setting.place.line - 1][: setting.place.column - 1][-1:] in _QUOTES
+        else replace(setting, tag="argument")
+        for setting in line_settings(text)
+    ]
+    return Document(path, Kind.UNKNOWN, text, settings=tuple(found), unjudged=why)
 
 
 def line_settings(text: str, first: Place = START) -> Iterator[Setting]:

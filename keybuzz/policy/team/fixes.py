@@ -18,12 +18,12 @@ class Fix:
     after: str
 
     def diff(self) -> str:
-        """Return the change as a unified diff that `patch -p1` takes."""
+        """Return the change as a unified diff that `patch -p1` takes; of an absolute path, in the folder `/`."""
         lines = difflib.unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
-            f"a/{self.path}",
-            f"b/{self.path}",
+            f"a/{self.path.lstrip('/')}",
+            f"b/{self.path.lstrip('/')}",
         )
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -93,6 +93,17 @@ def test_fix_shows_a_diff_and_writes_only_when_told(site: Path, repository: Path
     assert check(repository, site, "check", ".")[0] == ExitCode.GOOD
 
 
+def test_a_diff_of_an_absolute_path_can_be_applied_from_the_root(
+    site: Path, repository: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    _, out, _ = check(elsewhere, site, "fix", str(repository / "old.env"))
+    assert out.startswith(f"--- a{repository}/old.env\n+++ b{repository}/old.env\n")
+    subprocess.run(["git", "apply"], cwd="/", input=out, text=True, check=True, timeout=60)
+    assert (repository / "old.env").read_text() == GOOD
+
+
 def test_a_real_run_of_pre_commit(site: Path, repository: Path, tmp_path: Path) -> None:
     entry = f"{sys.executable} -m keybuzz.cli.main --config {site} policy check ."
     (repository / ".pre-commit-config.yaml").write_text(

@@ -9,6 +9,7 @@ from keybuzz.policy.document import Document, Fault, Image, Kind
 from keybuzz.policy.node import Node
 from keybuzz.policy.readers.text import read_unknown
 from keybuzz.policy.readers.trees.compose import compose_document, is_compose
+from keybuzz.policy.readers.trees.gateways import gateway_routes
 from keybuzz.policy.readers.trees.hcl import read_hcl
 from keybuzz.policy.readers.trees.json import read_json
 from keybuzz.policy.readers.trees.kubernetes import kubernetes_document
@@ -71,4 +72,5 @@ def _document(path: str, kind: Kind, text: str, root: Node) -> Document:
     if is_compose(root):
         return compose_document(path, text, root)
     part = tree_document(path, kind, text, (root,))
-    return part.joined(Document(path, kind, text, routes=tuple(traefik_routes(root))))
+    routes = (*traefik_routes(root), *gateway_routes(root))
+    return part.joined(Document(path, kind, text, routes=routes))

@@ -39,6 +39,8 @@ COMMANDS = frozenset(
         "before_script",
         "after_script",
         "run",
+        "runcmd",
+        "bootcmd",
         "cmd",
         "shell",
         "commands",
@@ -52,8 +54,11 @@ COMMANDS = frozenset(
 """Keys below which words of commands or lines of a shell are."""
 _SCRIPTS = frozenset(
     {"cmds", "script", "before_script", "after_script", "run", "shell", "commands", "cmd"}
+    | {"runcmd", "bootcmd"}
 )
 """Those of them whose texts are always lines of a shell."""
+_ARGUMENTS = frozenset({"runcmd", "bootcmd"})
+"""Scripts of cloud-init: a list inside of one is the words of a command, and no lines."""
 _TAGS = re.compile(r"(?:^|_)image_?tag$|imageTag$|^docker_?tag$", re.I)
 
 
@@ -121,12 +126,14 @@ def tree_commands(root: Node) -> tuple[tuple[Command, ...], tuple[Setting, ...]]
     for _, mapping in root.mappings():
         for key, value in mapping.entries:
             if key in COMMANDS and not value.entries:
-                found, given = _command(value, is_script=key in _SCRIPTS)
+                found, given = _command(value, key, is_script=key in _SCRIPTS)
                 commands, settings = commands + found, settings + given
     return commands, settings
 
 
-def _command(node: Node, *, is_script: bool) -> tuple[tuple[Command, ...], tuple[Setting, ...]]:
+def _command(
+    node: Node, key: str, *, is_script: bool
+) -> tuple[tuple[Command, ...], tuple[Setting, ...]]:
     if node.text is not None:
         return read_commands(_indented(node), Place(node.place.line))
     words = tuple(Word(item.text or "", item.place) for item in node.items)
@@ -138,7 +145,7 @@ def _command(node: Node, *, is_script: bool) -> tuple[tuple[Command, ...], tuple
         if (item.text and (is_script or " " in item.text or "\n" in item.text)) or (
             item.items and is_script
         ):
-            inner, more = _command(item, is_script=True)
+            inner, more = _command(item, key, is_script=not (item.items and key in _ARGUMENTS))
             found, given = found + inner, given + more
     return found, given
 

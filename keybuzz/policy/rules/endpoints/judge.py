@@ -17,6 +17,8 @@ from keybuzz.policy.violation import Edit, Found, Rule
 
 _FREE_PORTS = frozenset({22, 8008, 8404, 9100, 9104, 9113, 9121, 9187, 9419, 15692})
 """Where people and monitoring reach a server itself: SSH, exporters of metrics, pages of Patroni and HAProxy."""
+_FREE_KEYS = frozenset({"ansible_host", "ansible_ssh_host"})
+"""Where an administrator's tool logs in."""
 _FREE_SCHEMES = frozenset({"ssh", "sftp", "git+ssh", "rsync"})
 Key = tuple[str, Place]
 
@@ -62,7 +64,7 @@ def _uses(
     resolution: Resolution,
     context: Context,
 ) -> Iterator[tuple[_Use, tuple[Key, ...]]]:
-    if setting.tag not in ("str", "argument") or not setting.value:
+    if setting.tag not in ("str", "argument") or not setting.value or setting.key in _FREE_KEYS:
         return
     variables = resolution.of(document)
     for raw, place in setting.lines():

@@ -16,6 +16,8 @@ _LONGEST = 200
 _DISORDER = 3.3
 _CHANGES = 0.28
 _DIGIT_EDGES = 2
+_SALT = (32, 128)
+_EACH, _SIGNS, _SALT_BITS = 3, 8, 4.6
 
 
 def is_disordered(text: str, shortest: int) -> bool:
@@ -34,6 +36,16 @@ def is_disordered(text: str, shortest: int) -> bool:
     edges = sum((a == "digit") != (b == "digit") and "sign" not in (a, b) for a, b in pairs)
     floor = min(_DISORDER, math.log2(len(text)) - 0.9)
     return edges >= _DIGIT_EDGES and changes >= _CHANGES * len(text) and _bits(text) >= floor
+
+
+def is_salt(text: str) -> bool:
+    """Return whether a text is a generated phrase with signs of all kinds, such as a salt of WordPress."""
+    if not _SALT[0] <= len(text) <= _SALT[1] or not all(map(str.isprintable, text)):
+        return False
+    kinds = [_kind(character) for character in text]
+    signs = {character for character in text if not character.isalnum() and character != " "}
+    mixed = min(kinds.count(kind) for kind in ("digit", "capital", "small")) >= _EACH
+    return mixed and len(signs) >= _SIGNS and _bits(text) >= _SALT_BITS
 
 
 def _kind(character: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from keybuzz.policy.rules.secrets.disorder import is_disordered
+from keybuzz.policy.rules.secrets.disorder import is_disordered, is_salt
 
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?(?:me|it|this)|example|placeholder|dummy|redacted|replace|insert|your[-_ ]|to[-_ ]?be[-_ ]|todo|fixme"
@@ -12,18 +12,25 @@ _PLACEHOLDER = re.compile(
     re.I,
 )
 _REFERENCE = re.compile(
-    r"[$%]\{?\w|[$%]\(|\{\{|<%|^@|^`|^\{\w*\}$|^!\w"
+    r"[$%#]\{|[$%]\(|\$\[|\{\{|<%|^@|^`|^\{\w*(?:://.*)?\}$|^!\w"
+    r"|(?<!\w)\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2})(?!\w)"
+    r"|%[A-Za-z_]\w*%|(?<!\w)%[sdvqr](?!\w)|^%\w+$"
     r"|^(?:os\.)?env(?:iron)?[./:]|^(?:https?|file|vault|op|ssm|awssm|gcpsm|akv|sm|keyring|secretref|secretRef)://?"
     r"|^(?:ref\+)?\w+\+?\w*://|^(?:vault|secret|arn|sops|env|file|pass|ssm|secrets?)[:/]|^ENC\["
     r"|^-----BEGIN (?:PUBLIC|CERTIFICATE|PGP MESSAGE|AGE)|^age1|^projects/|^process\.env|^(?:ENV|env)\["
-    r"|^var\.|^local\.|^data\.|^module\.|^secrets\.|^[./~]|^%\w"
+    r"|^var\.|^local\.|^data\.|^module\.|^secrets\.|^[./~]"
 )
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 """The name of a variable or of a key, such as POSTGRES_PASSWORD."""
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
 _BASE64 = re.compile(r"base64:[A-Za-z0-9+/=]{16,}")
+_SHORT = re.compile(
+    r"(?=.*[a-z].*[a-z])(?=.*[A-Z].*[A-Z])(?=.*\d.*\d)(?![A-Z][a-z]+\d+$)[A-Za-z0-9]{8,11}"
+)
+"""Capitals, small letters and digits, two of each at least: no name is written so."""
 _CODE = re.compile(r"^[\w.]+\(.*\)$|^[\w$.]+\[|^(?:self|this|args|config|settings|options)\.")
-_ENDS = re.compile(r"^\$\{\w+(?::?-|:?=)(?P<rest>.*)\}$")
+_ENDS = re.compile(r"^\$\{[\w.]+(?::?-|:?=|:(?![?+]))(?P<rest>.*)\}$")
+"""A reference with its default: of a shell, or as Spring writes it."""
 DEFAULTS = frozenset(
     {
         "admin",
@@ -85,6 +92,8 @@ def literal(value: str) -> str:
         return literal(default["rest"])
     if not _SHORTEST <= len(value) <= _LONGEST or "\n" in value:
         return ""
+    if is_salt(value):
+        return value
     if _REFERENCE.search(value) or _PLACEHOLDER.search(value) or _CODE.search(value):
         return ""
     return "" if _NAME.fullmatch(value) else value
@@ -97,6 +106,5 @@ def is_default(value: str) -> bool:
 
 def is_generated(value: str) -> bool:
     """Return True for a value that a generator made, also in hexadecimal digits."""
-    return bool(_HEXADECIMAL.fullmatch(value) or _BASE64.fullmatch(value)) or is_disordered(
-        value, shortest=12
-    )
+    is_form = _HEXADECIMAL.fullmatch(value) or _BASE64.fullmatch(value) or _SHORT.fullmatch(value)
+    return bool(is_form) or is_salt(value) or is_disordered(value, shortest=12)
