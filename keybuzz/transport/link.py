@@ -14,6 +14,7 @@ from keybuzz.transport.meeting import Meeting
 from keybuzz.transport.session import Hide, Session
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import Stream
+from keybuzz.transport.veil import Veil
 
 if TYPE_CHECKING:
     from nornir.core.configuration import Config
@@ -105,18 +106,22 @@ class Link(ABC, Generic[Ends]):
         """Connect. ContactError when that fails. Passwords are never used.
 
         `user_defined["access"]` of the configuration says how far the connection may go; without it, it only looks.
-        What hosts answer loses the secrets that `user_defined["redactor"]` knows, and each host proves what
-        `user_defined["meeting"]` wants.
+        What hosts answer loses the secrets that `user_defined["redactor"]` knows, and those that Veil tells by rule;
+        each host proves what `user_defined["meeting"]` wants.
         """
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
         known = configuration.user_defined if configuration is not None else {}
         redactor = known.get("redactor", Redactor(()))
+        site = known.get("site")
+        veil = Veil(site.digest_key.key if site is not None else b"")
         meeting = known.get("meeting", Meeting())
         target = Target(address, port or 22, username or "root", options)
         meeting.admit(target.name)
         access = known.get("access", Access.LOOK)
-        self.connection = self.start(target, access, redactor.value, meeting)
+        self.connection = self.start(
+            target, access, lambda said: veil.value(redactor.value(said)), meeting
+        )
 
     def close(self) -> None:
         """End the connection, and all that it started on the host."""

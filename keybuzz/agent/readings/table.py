@@ -6,6 +6,7 @@ import sys
 import time
 
 from keybuzz.agent.guard import access, opener
+from keybuzz.agent.guard.marks import is_secret_file
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 
@@ -133,7 +134,8 @@ def _listing(query: dict[str, Any], context: Context) -> Any:
 
 def _text(query: dict[str, Any], context: Context) -> Any:
     head = opener.head(query["path"], 65536, final=True)
-    return {"text": head.decode("utf-8", "replace")}
+    text = head.decode("utf-8", "replace")
+    return {"text": context.mark(text) if is_secret_file(query["path"]) else text}
 
 
 def _secret_copies(query: dict[str, Any], context: Context) -> Any:

@@ -36,7 +36,7 @@ def _write(change: dict[str, Any], context: Context) -> dict[str, str]:
         now = read(order, context)
         if _is_as_wanted(now, change["wanted"]):
             return {"outcome": "ok", "what": "", "hint": ""}
-        _refuse_if_moved(order["name"], now, change["seen"])
+        _refuse_if_moved(order["name"], now, change["seen"], context)
         writer(order["kind"])(order, context)
     except AgentError as error:
         return {"outcome": error.outcome, "what": error.what, "hint": error.hint}
@@ -53,10 +53,14 @@ def _is_as_wanted(now: State, wanted: dict[str, Any]) -> bool:
     return now["present"] and all(found.get(name) == value for name, value in wanted.items())
 
 
-def _refuse_if_moved(name: str, now: State, seen: dict[str, Any]) -> None:
+def _refuse_if_moved(name: str, now: State, seen: dict[str, Any], context: Context) -> None:
     """Compare with what the plan saw: nothing is changed that nobody has looked at."""
     found = well_formed(now.get("attributes", {})) if now["present"] else {}
-    moved = [attribute for attribute, value in seen.items() if found.get(attribute) != value]
+    moved = [
+        attribute
+        for attribute, value in seen.items()
+        if not context.is_as_shown(value, found.get(attribute))
+    ]
     if not seen and now["present"]:
         moved = ["existence"]
     if moved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from keybuzz.agent.guard import opener
+from keybuzz.agent.guard import marks, opener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ class Context:
         """Drop what was read: something has been written."""
         opener.forget()
         self._cache.clear()
+
+    def mark(self, secret: str) -> str:
+        """Return what is shown in the place of a secret."""
+        return marks.mark(secret, self._key)
+
+    def is_as_shown(self, shown: object, now: object) -> bool:
+        """Return whether a value is the one that the controller was shown, with marks in the place of secrets."""
+        return marks.same(shown, now, self._key)
 
     def digest(self, content: bytes, secret: bool) -> str:
         """Return the digest of keybuzz.model.core.secret: keyed when the content holds a secret."""

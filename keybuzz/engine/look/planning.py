@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+from keybuzz.agent.guard.marks import unmarked
 from keybuzz.model.core.plan import Action, Change, Difference, NotApplicable, State
 from keybuzz.model.core.resource import Attributes, Resource
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.files import File
 from keybuzz.site.site import Site
+from keybuzz.transport.veil import Veil
 
 
 def plan_host(
@@ -39,9 +41,15 @@ def change_of(
     if not state.present:
         differences = tuple(Difference(name, None, value) for name, value in wanted.items())
         return Change(
-            host, module, resource, Action.CREATE, differences, diff=_text_diff(resource, state)
+            host,
+            module,
+            resource,
+            Action.CREATE,
+            differences,
+            diff=_text_diff(resource, state, Veil(key.key)),
         )
-    differences = _compare(wanted, state.attributes)
+    veil = Veil(key.key)
+    differences = _compare(wanted, state.attributes, veil)
     if not differences:
         return None
     return Change(
@@ -51,28 +59,34 @@ def change_of(
         Action.UPDATE,
         differences,
         disrupts=resource.disrupts(state.attributes),
-        diff=_text_diff(resource, state),
+        diff=_text_diff(resource, state, veil),
     )
 
 
-def _compare(wanted: Attributes, observed: Attributes) -> tuple[Difference, ...]:
+def _compare(wanted: Attributes, observed: Attributes, veil: Veil) -> tuple[Difference, ...]:
+    """Compare what a host says, in which secrets are masked by rule, with what is described under the same rule."""
     return tuple(
         Difference(name, observed.get(name), value)
         for name, value in wanted.items()
-        if observed.get(name) != value
+        if observed.get(name) != value and observed.get(name) != veil.attribute(name, value)
     )
 
 
-def _text_diff(resource: Resource, state: State) -> str:
-    """Return a unified diff of masked texts; empty when the texts are equal or there is none."""
+def _text_diff(resource: Resource, state: State, veil: Veil) -> str:
+    """Return a unified diff of masked texts; empty when the texts are equal or there is none.
+
+    A line in which only a secret differs is in it, too: the marks that are compared have digests, and those that are
+    shown have none.
+    """
     if not isinstance(resource, File):
         return ""
     old = (state.text or "").splitlines(keepends=True)
-    new = resource.text.masked().splitlines(keepends=True)
+    described = veil.file(resource.path, resource.text.marked(veil.seal))
+    new = described.splitlines(keepends=True)
     name = resource.path
     before = name if state.present else "/dev/null"
     lines = difflib.unified_diff(old, new, fromfile=before, tofile=name, n=2)
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    return unmarked("".join(line if line.endswith("\n") else f"{line}\n" for line in lines))
 
 
 def applicable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ class Content:
     def masked(self) -> str:
         """Return the text as anyone may see it."""
         return "".join(part if isinstance(part, str) else MASK for part in self.parts)
+
+    def marked(self, mark: Callable[[str], str]) -> str:
+        """Return the text with `mark` of each secret in its place, as it is written: a host answers the same."""
+        return "".join(p if isinstance(p, str) else mark(_reveal(p)) for p in self.parts)
 
     def secret_lines(self) -> tuple[tuple[str, ...], ...]:
         """Return what stands around the secrets of each line that holds any, so that its like can be masked."""

@@ -11,6 +11,7 @@ import stat
 from contextlib import suppress
 
 from keybuzz.agent.guard import opener
+from keybuzz.agent.guard.marks import is_secret_file
 from keybuzz.agent.kinds.host.files import ABSENT, ownership
 from keybuzz.agent.runtime.atomic import beside, discard, replacing
 from keybuzz.agent.runtime.children import run as run_child
@@ -53,7 +54,7 @@ def read_file(query: Query, context: Context) -> State:
             "loaded": not opener.is_there(beside(path, "pending")),
             **ownership(status),
         },
-        "text": _shown(content, query),
+        "text": _shown(content, query, context),
     }
 
 
@@ -61,28 +62,32 @@ def _content(path: str) -> bytes:
     return opener.read(path, opener.LARGE)
 
 
-def _shown(content: bytes, query: Query) -> str:
-    """Return the text for a diff; in a file with secrets, what looks like one or stands in the place of one is masked.
+def _shown(content: bytes, query: Query, context: Context) -> str:
+    """Return the text for a diff; what is in the place of a described secret has a mark there.
 
-    A secret that was changed by hand, or rotated, is known to nobody: its place gives it away.
+    A secret that was changed by hand, or rotated, is in no store: its place gives it away. The controller masks by
+    rule what else is one.
     """
     text = content[:_SHOWN_BYTES].decode(errors="replace")
+    if is_secret_file(query["name"]):
+        return context.mark(text)
     if not query["secret"]:
         return text
     import re
 
     places = [
-        (re.compile(".*".join(map(re.escape, pieces))), _MASK.join(pieces))
+        (re.compile("(.*)".join(map(re.escape, pieces))), pieces)
         for pieces in query["secret_lines"]
     ]
-    return "\n".join(_masked(line, places) for line in text.split("\n"))
+    return "\n".join(_marked(line, places, context) for line in text.split("\n"))
 
 
-def _masked(line: str, places: list[tuple[re.Pattern[str], str]]) -> str:
-    for place, shown in places:
-        if place.fullmatch(line):
-            return shown
-    return _without_secret(line)
+def _marked(line: str, places: list[tuple[re.Pattern[str], list[str]]], context: Context) -> str:
+    for place, pieces in places:
+        if match := place.fullmatch(line):
+            secrets = [context.mark(secret) for secret in match.groups()]
+            return "".join(map("".join, zip(pieces, [*secrets, ""], strict=True)))
+    return line
 
 
 def _without_secret(line: str) -> str:

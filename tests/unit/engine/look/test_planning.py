@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keybuzz.agent import kinds
+from keybuzz.agent.guard.marks import mark
 from keybuzz.engine.look.planning import applicable, plan_host
 from keybuzz.model.core.content import Content, Template
 from keybuzz.model.core.plan import Action, Change, Difference, Plan, State
@@ -22,6 +23,7 @@ from keybuzz.model.host.docker import Container, DockerDaemon
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import Package, Sysctl
 from keybuzz.report.text.report import plan_text as shown_plan
+from keybuzz.transport.veil import Veil
 from tests.unit.support.resource_values import (
     KEY,
     RESOURCES,
@@ -139,7 +141,7 @@ def test_a_restart_of_docker_disrupts_where_containers_run() -> None:
 def test_a_file_shows_a_diff_with_its_secrets_masked() -> None:
     secret = Secret("PASS", f"{PLANTED}-1")
     file = File("/etc/x", Content(("user: kb\npassword: ", secret, "\nport: 1\n")))
-    old = f"user: kb\npassword: {MASK}\nport: 2\n"
+    old = f"user: kb\npassword: {mark(secret.reveal(), KEY.key)}\nport: 2\n"
     states = {file.identity: State(file.identity, True, {"digest": "other"}, old)}
     (change,) = plan([file], states)
     assert change.diff == (
@@ -150,12 +152,38 @@ def test_a_file_shows_a_diff_with_its_secrets_masked() -> None:
     assert f"+password: {MASK}\n" in created.diff
 
 
-def test_a_file_whose_secret_differs_is_planned_though_its_diff_is_empty() -> None:
+def test_a_file_whose_secret_differs_shows_where() -> None:
     one, two = (File("/x", Content(("p=", Secret("P", value)))) for value in ("old", "new"))
-    states = {one.identity: State(one.identity, True, dict(one.wanted(KEY)), one.text.masked())}
+    text = f"p={mark('old', KEY.key)}"
+    states = {one.identity: State(one.identity, True, dict(one.wanted(KEY)), text)}
     (change,) = plan([two], states)
     assert [item.attribute for item in change.differences] == ["digest"]
-    assert change.diff == ""
+    assert change.diff == f"--- /x\n+++ /x\n@@ -1 +1 @@\n-p={MASK}\n+p={MASK}\n"
+
+
+def test_both_sides_of_a_file_are_masked_by_one_rule() -> None:
+    """`pgpass` was masked on one side only; and a line that is the same on both sides is no difference."""
+    text = "pgpass: /tmp/pgpass\ntoken: open\nport: 1\n"
+    veil = Veil(KEY.key)
+    file = File("/x", Content((text,)))
+    states = {file.identity: State(file.identity, True, {}, veil.text(text.replace("1", "2")))}
+    (change,) = plan([file], states)
+    assert [line for line in change.diff.splitlines()[3:] if line[0] in "+-"] == [
+        "-port: 2",
+        "+port: 1",
+    ]
+
+
+def test_a_described_argument_that_looks_like_a_secret_is_no_difference() -> None:
+    container = Container("web", "web:1", command=("web", "--token", "a", "--pgpass", "/tmp/p"))
+    seen = {
+        name: Veil(KEY.key).attribute(name, value) for name, value in container.wanted(KEY).items()
+    }
+    assert seen["command"] != container.command
+    assert plan([container], {container.identity: State(container.identity, True, seen)}) == ()
+    other = {**seen, "command": ("web", "--token", "‹secret:000000›", "--pgpass", "/tmp/p")}
+    (change,) = plan([container], {container.identity: State(container.identity, True, other)})
+    assert [item.attribute for item in change.differences] == ["command"]
 
 
 @given(st.data())

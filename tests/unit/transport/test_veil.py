@@ -1,0 +1,160 @@
+"""Secrets that no store knows are masked by rule, wherever a host says them, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybuzz.agent.guard.marks import MASK, mark, same, unmarked
+from keybuzz.transport.veil import Veil, is_secret_name
+
+SECRET = "tIs7kQz0Wm9bX2Lr"
+KEY = b"k" * 32
+VEIL = Veil(KEY)
+
+LINES = (
+    f"requirepass {SECRET}",
+    f'requirepass "{SECRET}"',
+    f"masterauth {SECRET}",
+    f"sentinel auth-pass kb-redis-master {SECRET}",
+    f"redis-server --port 6379 --requirepass {SECRET} --masterauth {SECRET}",
+    f"redis-cli -h 10.0.0.123 -a {SECRET} PING",
+    f"mysql -uroot -p{SECRET} -e 'SHOW STATUS'",
+    f"curl -s -u admin:{SECRET} http://10.0.0.126:15672/api/nodes",
+    f"mc alias set minio http://10.0.0.134:9000 admin {SECRET}",
+    f"docker exec rabbitmq rabbitmqctl add_user kb_rmq {SECRET}",
+    f"sshpass -p {SECRET} ssh root@10.0.0.120",
+    f"postgresql://kb_app:{SECRET}@10.0.0.10:5432/keybuzz",
+    f"redis://:{SECRET}@10.0.0.10:6379/0",
+    f"amqp://kb_rmq:{SECRET}@10.0.0.10:5672/",
+    f"POSTGRES_SUPERPASS={SECRET}",
+    f"export PGPASSWORD={SECRET}",
+    f"MINIO_ROOT_PASSWORD={SECRET}",
+    f"RABBITMQ_ERLANG_COOKIE={SECRET}",
+    f"K3S_TOKEN={SECRET}",
+    f"    password: {SECRET}",
+    f"    password: '{SECRET}'",
+    f'"password": "{SECRET}"',
+    f'  "Cmd": ["redis-server", "--requirepass",\n    "{SECRET}"]',
+    f'"kb_app" "{SECRET}"',
+    f"10.0.0.10:5432:keybuzz:kb_app:{SECRET}",
+    f"tcp-check send AUTH\\ {SECRET}\\r\\n",
+    f"stats auth admin:{SECRET}",
+    f"user admin insecure-password {SECRET}",
+    f"CREATE USER 'erpnext'@'%' IDENTIFIED BY '{SECRET}'",
+    f"ALTER ROLE kb_app PASSWORD '{SECRET}'",
+    f"Authorization: Bearer {SECRET}",
+    f"user default on >{SECRET} ~* +@all",
+    f"wsrep_sst_auth: sst_password={SECRET}",
+    f"aws_secret_access_key = {SECRET}",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
+    f"MIIE K10{'ab' * 20}::server:{SECRET}",
+)
+ARGUMENTS = (
+    ("redis-server", "--requirepass", SECRET, "--masterauth", SECRET),
+    ("redis-server", "--requirepass", f"{SECRET} with spaces"),
+    ("redis-cli", "-a", SECRET, "PING"),
+    ("docker", "exec", "redis", "redis-cli", "-a", SECRET),
+    ("mysql", "-uroot", f"-p{SECRET}"),
+    ("sentinel", "auth-pass", "kb-redis-master", SECRET),
+    ("k3s", "server", "--token", SECRET),
+    ("env", f"REDIS_PASSWORD={SECRET} and more"),
+    ("/bin/sh", "-c", f"exec redis-server --requirepass {SECRET}"),
+)
+INNOCENT = (
+    "pgpass: /tmp/pgpass",
+    "password_encryption: scram-sha-256",
+    "PasswordAuthentication no",
+    "passwordauthentication no",
+    "tcp-keepalive 60",
+    "server redis-01 10.0.0.123:6379 check inter 2s",
+    "WRONGPASS invalid username-password pair or user is disabled.",
+    "NOAUTH Authentication required.",
+    'FATAL: password authentication failed for user "kb_app"',
+    "hostkey /etc/ssh/ssh_host_ed25519_key",
+    "http://10.0.0.134:9000/data",
+    "requirepass_matches: True",
+    "listen_addresses: 0.0.0.0",
+    "group: keybuzz",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_secret_in_a_text_is_masked(line: str) -> None:
+    shown = VEIL.value({"stdout": f"before\n{line}\nafter"})["stdout"]
+    assert SECRET not in shown
+    assert shown.startswith("before\n")
+    assert shown.endswith("\nafter")
+    assert VEIL.text(shown) == shown, "masked twice it is the same"
+    assert MASK in unmarked(shown)
+
+
+@pytest.mark.parametrize("words", ARGUMENTS)
+def test_a_secret_among_arguments_is_masked(words: tuple[str, ...]) -> None:
+    shown = VEIL.arguments(words)
+    assert len(shown) == len(words)
+    assert all("and more" not in word and "spaces" not in word for word in shown)
+    assert SECRET not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("line", INNOCENT)
+def test_what_is_no_secret_stays(line: str) -> None:
+    assert VEIL.text(line) == line
+    assert VEIL.arguments(line.split()) == line.split()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("POSTGRES_SUPERPASS", True),
+        ("rootPassword", True),
+        ("authPass", True),
+        ("erlang_cookie", True),
+        ("MINIO_SECRET_KEY", True),
+        ("token", True),
+        ("pgpass", False),
+        ("password_file", False),
+        ("password_encryption", False),
+        ("primary_key", False),
+        ("requirepass_matches", False),
+        ("bypass", False),
+    ],
+)
+def test_a_name_tells_by_its_end(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret
+
+
+def test_values_of_json_are_masked_by_their_names() -> None:
+    said = {"env": {"DB_PASSWORD": SECRET, "DB_HOST": "10.0.0.10"}, "seen": True, "count": 3}
+    shown = VEIL.value(said)
+    assert shown["env"]["DB_HOST"] == "10.0.0.10"
+    assert (shown["seen"], shown["count"]) == (True, 3)
+    assert SECRET not in json.dumps(shown)
+
+
+def test_two_secrets_have_two_marks_and_one_has_one() -> None:
+    first, again, other = (VEIL.text(f"requirepass {s}") for s in (SECRET, SECRET, "other-secret"))
+    assert first == again != other
+    assert unmarked(first) == unmarked(other) == f"requirepass {MASK}"
+    assert Veil(b"another key").text(f"requirepass {SECRET}") != first
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=6))
+def test_a_masked_list_is_recognised_on_the_host(words: list[str]) -> None:
+    given_words = ["redis-server", *words, "--requirepass", SECRET]
+    shown = VEIL.arguments(given_words)
+    assert same(shown, given_words, KEY)
+    if not any("‹" in word for word in words):
+        assert not same(shown, [*given_words[:-1], SECRET + "x"], KEY)
+    assert not same(shown, given_words[:-1], KEY)
+
+
+def test_a_known_secret_is_masked_without_a_digest_and_matches_any() -> None:
+    assert same(f"a {MASK} b", "a what ever b", KEY)
+    assert not same(f"a {MASK} b", "a what ever c", KEY)
+    assert same(f"{MASK}", SECRET, KEY)
+    assert same(f"x {mark(SECRET, KEY)} y {MASK}", f"x {SECRET} y z", KEY)
+    assert not same(f"x {mark(SECRET, KEY)} y", f"x {SECRET}! y", KEY)
