@@ -10,6 +10,11 @@ from tasks.base import parameters
 POD_NETWORKS = ("10.42.0.0/16", "10.43.0.0/16")
 OWN_PORTS = (22, 53, 5355)
 """sshd; systemd-resolved for the host itself, and for names of the link (LLMNR)."""
+_OWN_LISTENERS = (
+    *(f"{port}/tcp" for port in OWN_PORTS),
+    *(f"{port}/udp" for port in (53, 68, 546, 5353, 5355)),
+)
+"""The same, and clients of DHCP and mDNS, whose answers ufw's own rules let in."""
 
 
 def firewall(site: Site, server: Server) -> Firewall:
@@ -33,7 +38,7 @@ def firewall(site: Site, server: Server) -> Firewall:
                 for port, protocol in parameters.PUBLIC_PORTS.on(site, server)
             ),
         ),
-        explained=tuple(sorted({*OWN_PORTS, *(port for port, _ in closed)})),
+        explained=(*_OWN_LISTENERS, *(f"{port}/{protocol}" for port, protocol in closed)),
     )
 
 

@@ -21,11 +21,11 @@ def find_ports(query: dict[str, Any], tables: tuple[str, ...] = _TABLES) -> dict
             with open(table, encoding="ascii") as file:
                 next(file, "")
                 for line in file:
-                    address, port, state = _entry(line)
+                    address, port, state = entry(line)
                     if port not in connections:
                         continue
                     if state == _LISTEN:
-                        listeners.add(f"{_address(address)}:{port}")
+                        listeners.add(f"{address_of(address)}:{port}")
                     elif state == _ESTABLISHED:
                         connections[port] += 1
         except FileNotFoundError:  # a kernel without IPv6
@@ -41,9 +41,9 @@ def listeners(tables: tuple[str, ...] = _TABLES) -> list[tuple[str, int, str]]:
             with open(table, encoding="ascii") as file:
                 next(file, "")
                 for line in file:
-                    address, port, state = _entry(line)
+                    address, port, state = entry(line)
                     if state == _LISTEN:
-                        found.append((_address(address), int(port), line.split()[9]))
+                        found.append((address_of(address), int(port), line.split()[9]))
         except FileNotFoundError:  # a kernel without IPv6
             continue
     return found
@@ -57,22 +57,22 @@ def peers(port: int, tables: tuple[str, ...] = _TABLES) -> set[str]:
             with open(table, encoding="ascii") as file:
                 next(file, "")
                 for line in file:
-                    _, own, state = _entry(line)
+                    _, own, state = entry(line)
                     if state == _ESTABLISHED and own == str(port):
-                        found.add(_address(line.split()[2].partition(":")[0]).strip("[]"))
+                        found.add(address_of(line.split()[2].partition(":")[0]).strip("[]"))
         except FileNotFoundError:  # a kernel without IPv6
             continue
     return found
 
 
-def _entry(line: str) -> tuple[str, str, str]:
+def entry(line: str) -> tuple[str, str, str]:
     """Return local address (as the kernel writes it), local port and state of a line."""
     _, local, _, state, *_ = line.split()
     address, _, port = local.partition(":")
     return address, str(int(port, 16)), state
 
 
-def _address(text: str) -> str:
+def address_of(text: str) -> str:
     """Return an address: the kernel writes words of 32 bits in the machine's own order."""
     words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
     if len(words) == 1:

@@ -239,8 +239,8 @@ class Firewall(Resource):
     rules: tuple[FirewallRule, ...]
     incoming: str = "deny"
     outgoing: str = "allow"
-    explained: tuple[int, ...] = ()
-    """TCP ports that something may listen on for any address, and that the rules need not open to all."""
+    explained: tuple[str, ...] = ()
+    """What may listen for any address though the rules do not open it to all: ports such as 53/udp."""
 
     @property
     def name(self) -> str:
@@ -262,7 +262,7 @@ class Firewall(Resource):
 
     def query(self) -> Json:
         """Return the frame; with it the host can say whom and what these rules would cut off."""
-        opened = {int(rule.port) for rule in self.rules if rule.port and rule.source == ANYWHERE}
+        opened = {f"{r.port}/{r.protocol}" for r in self.rules if r.port and r.source == ANYWHERE}
         ssh = {rule.source for rule in self.rules if rule.port in ("", "22")}
         if ANYWHERE in ssh:
             ssh = {"0.0.0.0/0", "::/0"}

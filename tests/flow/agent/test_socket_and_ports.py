@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.kinds.services.postgres import verifier
+from keybuzz.agent.readings import udp_ports
 from keybuzz.agent.readings.table import answer
 from keybuzz.agent.readings.tcp_ports import find_ports
 from keybuzz.agent.runtime.errors import AgentError
@@ -176,3 +177,27 @@ def test_a_broken_row_is_no_row() -> None:
     server = Database(message(b"D", b"\0\x05\0"), message(b"Z", b"I"))
     with answering(server.talk) as port, pytest.raises(AgentError, match="does not speak"):
         login(port, "select 1")
+
+
+def test_a_server_of_datagrams_is_found_and_a_program_that_asks_is_not(tmp_path: Path) -> None:
+    """The one has a port of its own, the other one of the range that the kernel takes from."""
+    ephemeral = tmp_path / "range"
+    with (
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as v4,
+        closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as v6,
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asks,
+    ):
+        v4.bind(("127.0.0.1", 0))
+        v6.bind(("::1", 0))
+        asks.bind(("127.0.0.1", 0))
+        asks.connect(v4.getsockname())
+        ports = {v4.getsockname()[1], v6.getsockname()[1], asks.getsockname()[1]}
+
+        def found(lowest: int) -> set[tuple[str, int]]:
+            ephemeral.write_text(f"{lowest}\t{lowest + 1}\n")
+            sockets = udp_ports.servers(ephemeral=str(ephemeral))
+            return {(address, port) for address, port, _ in sockets if port in ports}
+
+        served = {("127.0.0.1", v4.getsockname()[1]), ("[::1]", v6.getsockname()[1])}
+        assert found(1) == served
+        assert ("127.0.0.1", v4.getsockname()[1]) not in found(v4.getsockname()[1])

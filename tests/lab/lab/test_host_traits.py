@@ -164,7 +164,10 @@ class TestOtherServersAreNotCutOff:
         for port in (25, 993, 8080):
             listening(kbz, port)
         why = refused(kbz, OLD)
-        assert "cut off what listens here for any address: 25 (python3), 993 (python3), 8080" in why
+        assert (
+            "cut off what listens here for any address: 25/tcp (python3), 993/tcp (python3), 8080/tcp"
+            in why
+        )
         values = {"base.public_ports": "25/tcp 993/tcp", "base.private_ports": "8080/tcp"}
         describe(kbz, hosts={OLD: values})
 

@@ -38,6 +38,7 @@ REASONS = {
     ("readings/system_look.py", "os.open"): "/dev/kmsg, which is no regular file",
     ("readings/system_look.py", "os.stat"): "mount points, of which only the file system is asked",
     ("readings/tcp_ports.py", "open"): "below /proc",
+    ("readings/udp_ports.py", "open"): "below /proc",
     ("runtime/channel.py", "open"): "the descriptor of the conversation",
     ("runtime/ending.py", "open"): "below /proc",
     ("runtime/spawn.py", "os.access"): "programs in a PATH of ours",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from keybuzz.agent.kinds.host import reach
-from keybuzz.agent.readings import tcp_ports
+from keybuzz.agent.readings import tcp_ports, udp_ports
 
 NETWORK = ["10.0.0.0/16"]
 
@@ -72,6 +72,23 @@ def test_what_listens_for_any_address_is_named_with_its_program(
         ("10.0.0.160", 3306, "7"),
         ("9.9.9.9", 993, "8"),
     ]
+    datagrams = [
+        ("0.0.0.0", 22, "11"),
+        ("127.0.0.53", 53, "12"),
+        ("0.0.0.0", 443, "13"),
+        ("*", 51820, udp_ports.KERNEL),
+    ]
     monkeypatch.setattr(tcp_ports, "listeners", lambda: found)
-    monkeypatch.setattr(reach, "programs", lambda inodes: {"3": "master", "8": "dovecot"})
-    assert reach.served([22]) == ["25 (master)", "443 (not known)", "993 (dovecot)"]
+    monkeypatch.setattr(udp_ports, "servers", lambda: datagrams)
+    names = {"3": "master", "8": "dovecot", "13": "caddy"}
+    monkeypatch.setattr(
+        reach, "programs", lambda inodes: {i: names[i] for i in inodes & names.keys()}
+    )
+    assert reach.served(["22/tcp", "22/udp"]) == [
+        "25/tcp (master)",
+        "443/tcp (not known)",
+        "443/udp (caddy)",
+        "993/tcp (dovecot)",
+        "51820/udp (the kernel)",
+    ]
+    assert reach.served(["22/tcp", "443/tcp"])[0] == "22/udp (not known)"

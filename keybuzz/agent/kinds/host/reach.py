@@ -6,7 +6,7 @@ import ipaddress
 import os
 from contextlib import suppress
 
-from keybuzz.agent.readings import tcp_ports
+from keybuzz.agent.readings import tcp_ports, udp_ports
 from keybuzz.agent.readings.strays import programs
 
 TYPE_CHECKING = False
@@ -29,15 +29,21 @@ def shut_out(networks: Iterable[str]) -> list[str]:
     return sorted(peers & _logged_in()) if peers else []
 
 
-def served(known: Iterable[int]) -> list[str]:
-    """Return `port (program)` of everything that listens for any address, but on these ports."""
+def served(known: Iterable[str]) -> list[str]:
+    """Return `25/tcp (program)` of everything that serves any address, but on these ports."""
     explained = set(known)
-    found: dict[int, str] = {}
-    for address, port, inode in tcp_ports.listeners():
-        if port not in explained and _is_public(address):
-            found[port] = inode
-    names = programs(set(found.values())) if found else {}
-    return [f"{port} ({names.get(inode) or 'not known'})" for port, inode in sorted(found.items())]
+    found: dict[tuple[int, str], str] = {}
+    for protocol, sockets in (("tcp", tcp_ports.listeners()), ("udp", udp_ports.servers())):
+        for address, port, inode in sockets:
+            if f"{port}/{protocol}" not in explained and _is_public(address):
+                found[port, protocol] = inode
+    names = {udp_ports.KERNEL: "the kernel"}
+    if found:
+        names.update(programs(set(found.values()) - names.keys()))
+    return [
+        f"{port}/{protocol} ({names.get(inode) or 'not known'})"
+        for (port, protocol), inode in sorted(found.items())
+    ]
 
 
 def _is_in(peer: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

@@ -51,7 +51,10 @@ def test_the_host_is_told_whom_the_rules_let_in() -> None:
     site = of_host(site, "mail-core-01", values)
     query = firewall(site, site.server("mail-core-01")).query()
     assert query["sources"] == ["10.0.0.0/16", "198.51.100.7"]
-    assert query["ports"] == [22, 25, 53, 5355, 8080]
+    assert query["ports"] == sorted(
+        [f"{port}/tcp" for port in (22, 25, 53, 5355, 8080)]
+        + [f"{port}/udp" for port in (53, 68, 546, 5353, 5355)]
+    )
 
 
 @pytest.mark.parametrize(
