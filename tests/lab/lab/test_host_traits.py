@@ -28,6 +28,9 @@ _LISTEN = (
     "import socket; s = socket.create_server(('0.0.0.0', {port})); "
     "[s.accept()[0].close() for _ in iter(int, 1)]"
 )
+_DATAGRAMS = (
+    "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('0.0.0.0', 443)); s.recv(1)"
+)
 
 
 def describe(kbz: Kbz, **sections: dict[str, object]) -> None:
@@ -163,12 +166,12 @@ class TestOtherServersAreNotCutOff:
     ) -> None:
         for port in (25, 993, 8080):
             listening(kbz, port)
+        kbz.on(OLD, f'systemd-run --unit=datagrams python3 -c "{_DATAGRAMS}"')
+        until(lambda: ":443 " in kbz.on(OLD, "ss -Hlun"), 30, "port 443 takes datagrams")
         why = refused(kbz, OLD)
-        assert (
-            "cut off what listens here for any address: 25/tcp (python3), 993/tcp (python3), 8080/tcp"
-            in why
-        )
-        values = {"base.public_ports": "25/tcp 993/tcp", "base.private_ports": "8080/tcp"}
+        said = "cut off what listens here for any address: 25/tcp (python3), 443/udp (python3)"
+        assert f"{said}, 993/tcp (python3), 8080/tcp (python3)" in why
+        values = {"base.public_ports": "25/tcp 993/tcp 443/udp", "base.private_ports": "8080/tcp"}
         describe(kbz, hosts={OLD: values})
 
     def test_an_engine_newer_than_the_pin_is_a_refusal_until_the_owner_decides(
