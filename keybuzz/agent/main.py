@@ -39,13 +39,16 @@ def serve() -> NoReturn:
     for number in (signals.SIGTERM, signals.SIGHUP):
         signals.signal(number, lambda *_: ending.end(1))
     start_new_thread(channel.read_ahead, ())
-    _open(channel)
+    here = machine()
+    opened = _open(channel, here)
     hello = {"protocol": PROTOCOL, "access": channel.access, "pid": os.getpid()}
     python = sys.version.split()[0]
-    channel.send({"hello": {**hello, "python": python, "machine": machine()}})
+    channel.send({"hello": {**hello, "python": python, "machine": here, **opened}})
     while True:
         request = channel.next_request()
         answer = _answer(request, channel)
+        if "id" not in request:
+            continue
         try:
             channel.send({"id": request.get("id"), **answer})
         except (TypeError, ValueError, RecursionError) as error:
@@ -67,10 +70,14 @@ def describe(error: BaseException) -> dict[str, str]:
     }
 
 
-def _open(channel: Channel) -> None:
-    """Fix how far the session may go: from here on nothing that the controller sends goes further."""
+def _open(channel: Channel, here: dict[str, object]) -> dict[str, object]:
+    """Fix how far the session may go: from here on nothing that the controller sends goes further.
+
+    Returns what the greeting says of the lease, when the session is opened with it.
+    """
     try:
-        channel.access = access.parse(channel.opening().get("access"))
+        terms = channel.opening()
+        channel.access = access.parse(terms.get("access"))
     except FrameError as error:
         os.write(2, f"the controller cannot be understood: {error}\n".encode())
         ending.end(1)
@@ -78,6 +85,13 @@ def _open(channel: Channel) -> None:
         from keybuzz.agent.guard import looks  # a session that changes needs none of it
 
         looks.hold_to(channel.access)
+        return {}
+    lease = terms.get("lease")
+    if not isinstance(lease, dict):
+        return {}
+    from keybuzz.agent.host import hold
+
+    return {"lease": hold.at_opening(lease, here, channel)}
 
 
 def _answer(request: dict[str, Any], channel: Channel) -> dict[str, Any]:

@@ -141,7 +141,14 @@ class AgentLink(Link[Session]):
     def start(self, target: Target, access: Access, hide: Hide, meeting: Meeting) -> Session:
         """Connect and start the agent, on the machine that was meant."""
         stream = self.connect(target)
-        opened = Session(stream, where=target.name, timeout=START_TIMEOUT, access=access, hide=hide)
+        opened = Session(
+            stream,
+            where=target.name,
+            timeout=START_TIMEOUT,
+            access=access,
+            hide=hide,
+            lease=meeting.opening(target.name),
+        )
         try:
             meeting.meet(target.name, opened)
         except BaseException:
@@ -162,6 +169,24 @@ def session(task: Task) -> Session:
 def session_of(host: Host, link: str, configuration: Config) -> Session:
     """Return the host's session over the connection plugin `link`, replacing one that is broken."""
     found: Session = _unbroken(host, link, configuration)
+    return found
+
+
+def renewed_session(task: Task) -> Session:
+    """Return the host's session over a new connection; the one before ends when the new one holds its lease.
+
+    ContactError when none opens; the one before stays then.
+    """
+    host, link = task.host, str(task.host["connection"])
+    before = host.connections.pop(link, None)
+    try:
+        found: Session = host.get_connection(link, task.nornir.config)
+    except BaseException:
+        if before is not None:
+            host.connections[link] = before
+        raise
+    if before is not None:
+        before.close()
     return found
 
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 HOLD_TIMEOUT = 20.0
 """Seconds for a host to say whether its lease is free."""
+SILENCE = 60.0
+"""Seconds without a sign of life after which a host ends the agent, and with it the lease."""
+_SIGNS = 6
+"""Signs of life that a controller gives in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Claim:
     """Seconds since the epoch, by the controller's clock."""
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     """Tells this claim from every other one, so that it does not stand in its own way."""
+    silence: float = SILENCE
+    """Seconds without a sign of life after which its leases end."""
+
+    def terms(self) -> dict[str, object]:
+        """Return what the agent needs to hold a lease for it."""
+        return {"holder": self.text(), "token": self.token, "silence": self.silence}
 
     def text(self) -> str:
         """Return what is written on a host: one line of JSON."""
@@ -97,6 +107,14 @@ class Meeting:
         hold(session, self.claim)
         self.saw(server, machine)
 
+    def opening(self, server: str) -> dict[str, object] | None:
+        """Return what the first frame says of the lease: the machine proves that it is meant before it takes it."""
+        if self.claim is None:
+            return None
+        proof = self.proof(server)
+        machine = {"address": proof.address, "pin": proof.pin, "names": list(proof.names)}
+        return {**self.claim.terms(), **machine}
+
     def proof(self, server: str) -> Proof:
         """Return what a command without the agent must prove."""
         known = self.identities.known.get(server)
@@ -128,16 +146,24 @@ class Meeting:
 
 
 def hold(session: Session, claim: Claim) -> None:
-    """Take the lease of the session's host; HeldError when another controller holds it."""
-    payload = {"holder": claim.text(), "token": claim.token}
-    answer = session.request("hold", payload, HoldReply, timeout=HOLD_TIMEOUT)
-    if not answer.held:
+    """Take the lease of the session's host; HeldError when another controller holds it.
+
+    It costs a round trip only where the session was not opened with it.
+    """
+    answer, session.lease = session.lease, None
+    if answer is None or not (answer.held or answer.holder):
+        answer = session.request("hold", claim.terms(), HoldReply, timeout=HOLD_TIMEOUT)
+    if answer.held:
+        session.lease = answer
+    else:
         raise held_by(session.where, answer.holder)
+    session.give_signs(claim.silence / _SIGNS)
 
 
 def give_back(session: Session) -> None:
-    """Give the lease of the session's host back, if it is held."""
-    session.request("hold", {}, HoldReply, timeout=HOLD_TIMEOUT)
+    """Give the lease of the session's host back, if it is held; nothing waits for that."""
+    session.lease = None
+    session.tell("hold", {}, timeout=HOLD_TIMEOUT)
 
 
 def held_by(server: str, holder: object) -> HeldError:
@@ -145,7 +171,8 @@ def held_by(server: str, holder: object) -> HeldError:
     return HeldError(
         f"is being changed by {_sentence(holder)}",
         where=server,
-        hint="wait for it, or give --wait SECONDS; the lease ends with that process",
+        hint="wait for it, or give --wait SECONDS; the lease ends with that process, and by itself"
+        f" {SILENCE:g} s after its machine or its network has failed",
     )
 
 

@@ -27,6 +27,14 @@ class ReplyError(FrameError):
 
 
 @dataclass(frozen=True, slots=True)
+class HoldReply:
+    """Whether the host's lease is ours, or else what its holder has written there."""
+
+    held: bool
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """How an agent greets."""
 
@@ -37,6 +45,8 @@ class Hello:
     """How far the session goes."""
     machine: Any = field(default_factory=dict)
     """Which one it is: keybuzz.transport.identity judges it."""
+    lease: HoldReply | None = None
+    """How it is with the host's lease, when the session is opened with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +91,6 @@ class ExecReply:
 
     exit_code: int
     timed_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HoldReply:
-    """Whether the host's lease is ours, or else what its holder has written there."""
-
-    held: bool
-    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,13 @@ from keybuzz.transport.replies import (
     ExecReply,
     Failure,
     Hello,
+    HoldReply,
     ReplyError,
     StepEvent,
     read,
     shaped,
 )
+from keybuzz.transport.signs import SignsOfLife
 from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from keybuzz.transport.upload import Upload
 
@@ -71,6 +73,8 @@ class Greeting:
     pid: int
     python: str
     machine: Machine
+    lease: HoldReply | None = None
+    """What it says of the host's lease, when it was asked to take it."""
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -93,11 +97,13 @@ class Session:
         timeout: float,
         access: Access,
         hide: Hide = lambda value: value,
+        lease: Mapping[str, object] | None = None,
     ) -> None:
         """Feed the agent to its loader at the other end of `stream`, and wait for its greeting.
 
         The agent refuses whatever goes further than `access`, for as long as the session lives.
         Every text that comes from the host goes through `hide`: a program there may print what it was given.
+        With the terms of a `lease` the agent takes it before it greets, if it is the machine that they mean.
         """
         self.where = where
         self.access = access
@@ -106,8 +112,10 @@ class Session:
         self._hide = hide
         self._turn = Lock()
         self._last_id = 0
+        self._signs: SignsOfLife | None = None
         try:
-            self.agent = self._start(time.monotonic() + timeout)
+            self.agent = self._start(time.monotonic() + timeout, lease)
+            self.lease = self.agent.lease
         except BaseException:
             self.close()
             raise
@@ -149,6 +157,28 @@ class Session:
         finally:
             self._turn.release()
 
+    def tell(self, op: str, payload: Mapping[str, object], *, timeout: float) -> None:
+        """Send a request that is not answered: no round trip. ContactError when it cannot be sent."""
+        deadline = time.monotonic() + timeout
+        if self.broken or not self._turn.acquire(timeout=timeout):
+            raise ContactError(f"{op} could not be sent", where=self.where)
+        try:
+            self._stream.write(json_frame({**payload, "op": op}), deadline)
+        except StreamError as error:
+            self.close()
+            raise ContactError(f"{op} could not be sent: {error}", where=self.where) from error
+        finally:
+            self._turn.release()
+
+    def hide_by(self, hide: Hide) -> None:
+        """Let every text that comes from now on go through another `hide`."""
+        self._hide = hide
+
+    def give_signs(self, seconds: float) -> None:
+        """Give the agent a sign of life each so many seconds, from now on until the session ends."""
+        if self._signs is None:
+            self._signs = SignsOfLife(self._stream, seconds)
+
     def execute(
         self,
         argv: Sequence[str],
@@ -189,12 +219,14 @@ class Session:
     def close(self) -> None:
         """End the agent, and with it all that it started. May be called from any thread."""
         self.broken = True
+        if self._signs is not None:
+            self._signs.end()
         self._stream.close()
 
-    def _start(self, deadline: float) -> Greeting:
+    def _start(self, deadline: float, lease: Mapping[str, object] | None) -> Greeting:
+        terms = {"access": self.access.value, **({"lease": dict(lease)} if lease else {})}
         try:
-            opening = json_frame({"open": {"access": self.access.value}})
-            self._stream.write(preamble() + opening, deadline)
+            self._stream.write(preamble() + json_frame({"open": terms}), deadline)
             _, payload = self._read_frame(deadline)
             greeting = _greeting(read(payload), self.access)
         except FrameError as error:
@@ -289,7 +321,7 @@ def _greeting(message: dict[str, Any], access: Access) -> Greeting:
         machine = Machine.parse(hello.machine)
     except ValueError as error:
         raise ReplyError(f"the machine does not say which one it is: {error}") from error
-    return Greeting(hello.pid, hello.python, machine)
+    return Greeting(hello.pid, hello.python, machine, hello.lease)
 
 
 def _result(answer: dict[str, Any], shape: type[Reply]) -> Reply | Failure:

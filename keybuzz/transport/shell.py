@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from keybuzz.agent.host.hold import LEASE, LONGEST
+from keybuzz.agent.host.hold import LEASE, LONGEST, TURN, TURN_WAIT
 from keybuzz.agent.runtime.children import KILL_GRACE, LEFT_BEHIND, PATH
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.identity import Machine
@@ -46,9 +46,11 @@ fi
 if [ -n "$holder" ]; then
 { mkdir -p -m 700 /run/kbz && : >>@LEASE; } 2>/dev/null || {
 echo 'the lease of this host cannot be taken: @LEASE cannot be written' >&2; exit 1; }
-exec 4<>@LEASE
-flock -n 4 || { printf '\0kbz! held - '; head -c @LONGEST @LEASE | tr '\n' ' '; echo; exit 0; }
+held() { printf '\0kbz! held - '; head -c @LONGEST @LEASE | tr '\n' ' '; echo; exit 0; }
+exec 4<>@LEASE 5<>@TURN
+flock -w @WAIT 5 && flock -n 4 || held
 printf %s "$holder" >@LEASE
+exec 5<&-
 fi
 printf '\0kbz %s %s\n' "$id" "$name"
 command -v "$1" >/dev/null || { echo "$1 cannot be started: it is not on this host" >&2; exit 127; }
@@ -64,6 +66,8 @@ _GUARD = (
     _GUARD.replace("@PATH", PATH)
     .replace("@GRACE", f"{KILL_GRACE:g}")
     .replace("@LEASE", LEASE)
+    .replace("@TURN", TURN)
+    .replace("@WAIT", f"{TURN_WAIT:g}")
     .replace("@LONGEST", str(LONGEST))
 )
 """The guard proves first that this is the machine that was meant, and takes its lease when there is a holder.
@@ -149,6 +153,10 @@ class Shell:
         finally:
             channel.close()
         return self._execution(output, code, timeout, time.monotonic() - started)
+
+    def hide_by(self, hide: Hide) -> None:
+        """Let every text that comes from now on go through another `hide`."""
+        self._hide = hide
 
     def close(self) -> None:
         """End the connection, and with it the command at work. May be called from any thread."""

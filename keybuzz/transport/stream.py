@@ -51,16 +51,22 @@ class SocketStream:
         self._release = release
         self._last_words = last_words
         self._closing = Lock()
+        self._writing = Lock()
 
     def write(self, data: bytes, deadline: float) -> None:
-        """See Stream. Both directions share one timeout of the socket, and so one deadline."""
+        """See Stream. What several threads write is written one after the other."""
+        late = "the host did not read what was sent to it"
+        if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise DeadlineError(late)
         try:
             self._arm(deadline)
             self._socket.sendall(data)
         except TimeoutError as error:
-            raise DeadlineError("the host did not read what was sent to it") from error
+            raise DeadlineError(late) from error
         except OSError as error:
             raise self._ended(error) from error
+        finally:
+            self._writing.release()
 
     def read_exactly(self, size: int, deadline: float) -> bytes:
         """See Stream."""
@@ -70,6 +76,8 @@ class SocketStream:
                 self._arm(deadline)
                 piece = self._socket.recv(missing)
             except TimeoutError as error:
+                if time.monotonic() < deadline:  # the timeout was that of another thread's write
+                    continue
                 raise DeadlineError("the host did not answer in time") from error
             except OSError as error:
                 raise self._ended(error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from _thread import allocate_lock
 
 from keybuzz.agent.guard.access import LOOK
@@ -12,6 +13,7 @@ from keybuzz.agent.runtime.frames import (
     BYTES,
     HEADER_SIZE,
     JSON,
+    LIFE,
     REPLY_LIMIT,
     FrameError,
     bytes_frame,
@@ -26,12 +28,16 @@ from keybuzz.agent.wire.json_text import well_formed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from typing import Any
 
 _SURROGATE = b"\\ud"
 """How half a character stands in JSON: of a pair, or alone."""
 _QUEUED_FRAMES = 32
 """Frames read ahead. Then the reader stops, the SSH window fills and the controller waits."""
+
+_PIECE = 1 << 16
+"""Bytes of a frame that are read at once."""
 
 _HANG_UP_CHECK = 0.5
 """Seconds between looks for a lost controller while the queue is full."""
@@ -47,6 +53,7 @@ class Channel:
         self._write_lock = allocate_lock()
         self._request: object = None
         self._uploading = False
+        self._heard = time.monotonic()
         self.access = LOOK
         """How far the session may go (keybuzz.agent.guard.access); as little as there is until it is opened."""
 
@@ -99,6 +106,10 @@ class Channel:
             raise FrameError(f"an answer of {len(frame)} bytes is longer than {REPLY_LIMIT}")
         self._write(frame)
 
+    def silence(self) -> float:
+        """Return for how many seconds nothing has come, though there was room for it."""
+        return time.monotonic() - self._heard
+
     def read_ahead(self) -> None:
         """Own the incoming stream until it closes, then end the agent (thread of its own)."""
         try:
@@ -111,10 +122,21 @@ class Channel:
         with open(self._source, "rb", closefd=False) as stream:
             while len(header := stream.read(HEADER_SIZE)) == HEADER_SIZE:
                 kind, length = parse_header(header)
-                payload = stream.read(length)
+                payload = self._payload(stream, length)
                 if len(payload) < length:
                     return
-                self._enqueue((kind, payload))
+                if kind != LIFE:
+                    self._enqueue((kind, payload))
+
+    def _payload(self, stream: BufferedReader, length: int) -> bytes:
+        """Return the bytes of a frame, or fewer at the end of the stream; each piece is a sign of life."""
+        pieces = []
+        while length and (piece := stream.read(min(length, _PIECE))):
+            pieces.append(piece)
+            length -= len(piece)
+            self._heard = time.monotonic()
+        self._heard = time.monotonic()
+        return b"".join(pieces)
 
     def _enqueue(self, frame: tuple[bytes, bytes]) -> None:
         """Wait for room, but not longer than the controller is there: nobody else would notice."""
@@ -123,6 +145,7 @@ class Channel:
             self._source, 0
         )  # reports a hang-up only, though unread frames lie before it
         while not self._frames.put(frame, timeout=_HANG_UP_CHECK):
+            self._heard = time.monotonic()
             if watch.poll(0):
                 ending.end()
 

@@ -1,13 +1,17 @@
 """How the controller and the agent talk: frames on one duplex byte stream, used by both sides.
 
-A frame is one byte of kind (`J` a JSON object, `B` raw bytes), four bytes of length (big-endian)
-and the payload. A conversation on these frames:
+A frame is one byte of kind (`J` a JSON object, `B` raw bytes, `L` a sign of life), four bytes of length
+(big-endian) and the payload. A conversation on these frames:
 
-    controller  {"open": {"access": "look"}}; no request of the session goes further than this
-    agent       {"hello": {"protocol": 2, "access": "look", "pid": 4711, "python": "3.11.2", "machine": {…}}}
+    controller  {"open": {"access": "look"}}; no request of the session goes further than this.
+                With "lease": {…} the agent takes the host's lease, if it is the machine that is meant
+    agent       {"hello": {"protocol": 2, "access": "look", "pid": 4711, "python": "3.11.2", "machine": {…}}};
+                with "lease": {…} when it was asked for
     controller  {"id": 1, "op": "exec", …}; with "upload": true, B frames follow, the last one empty
     agent       any number of {"id": 1, "event": {…}} and B frames, then exactly one of
-                {"id": 1, "result": {…}} and {"id": 1, "error": {"what": "…", "hint": "…"}}
+                {"id": 1, "result": {…}} and {"id": 1, "error": {"what": "…", "hint": "…"}};
+                a request without an id is done and not answered
+    controller  at any time L frames, while the session holds the lease: without them the agent ends
 """
 
 from __future__ import annotations
@@ -22,11 +26,12 @@ if TYPE_CHECKING:
 PROTOCOL = 2
 JSON = b"J"
 BYTES = b"B"
+LIFE = b"L"
 HEADER_SIZE = 5
 CHUNK = 64 * 1024
 """Raw bytes travel in frames of at most this size, so that both sides need little memory."""
 
-LIMITS = {JSON: 64 * 1024 * 1024, BYTES: 1024 * 1024}
+LIMITS = {JSON: 64 * 1024 * 1024, BYTES: 1024 * 1024, LIFE: 0}
 """A longer frame is no frame: something else writes on the channel."""
 
 REPLY_LIMIT = 4 * 1024 * 1024
@@ -48,6 +53,11 @@ def json_frame(message: dict[str, Any]) -> bytes:
 def bytes_frame(payload: bytes) -> bytes:
     """Return the frame of raw bytes. An empty payload ends an upload."""
     return _frame(BYTES, payload)
+
+
+def life_frame() -> bytes:
+    """Return the frame that says that its sender lives, and nothing else."""
+    return _frame(LIFE, b"")
 
 
 def parse_header(header: bytes, longest: int = LIMITS[JSON]) -> tuple[bytes, int]:

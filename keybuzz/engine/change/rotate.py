@@ -279,8 +279,9 @@ def with_credentials(workspace: Workspace, credentials: Mapping[str, Secret]) ->
     config = copy.copy(workspace.nornir.config)
     config.user_defined = {**config.user_defined, "site": site, "redactor": Redactor(masked)}
     for host in workspace.nornir.inventory.hosts.values():
-        # A session masks what it knew when it opened.
-        host.close_connections()
+        for connection in host.connections.values():
+            # What is open stays open, and with it the hosts' leases.
+            connection.connection.hide_by(config.user_defined["redactor"].value)
     return replace(workspace, site=site, nornir=_nornir(workspace.nornir, config))
 
 

@@ -15,7 +15,7 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.resource import Value
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Artefact
-from keybuzz.transport.link import session
+from keybuzz.transport.link import renewed_session, session
 from keybuzz.transport.replies import ApplyReply, ConfirmReply, ReplyError, StepEvent
 
 if TYPE_CHECKING:
@@ -207,12 +207,12 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _confirm(task: Task, kinds: list[str]) -> None:
     """Disarm the dead-man undo over a NEW connection: that it opens is the proof (facts/02)."""
-    task.host.close_connection(str(task.host["connection"]))
     deadline = time.monotonic() + CONFIRM_TIMEOUT
     while True:
         try:
             payload = {"kinds": kinds}
-            session(task).request("confirm", payload, ConfirmReply, timeout=CONFIRM_TIMEOUT)
+            opened = renewed_session(task)
+            opened.request("confirm", payload, ConfirmReply, timeout=CONFIRM_TIMEOUT)
         except ContactError as error:
             # A server that reloads listens again only after a moment.
             if time.monotonic() > deadline:

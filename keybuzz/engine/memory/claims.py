@@ -2,6 +2,7 @@
 
 The lease of the state folder keeps two runs of one controller apart, that of the hosts the runs of any two controllers.
 A host's lease is held by the agent there and ends with the connection: nothing is left that anyone has to remove.
+It costs no round trip: it is taken in the first frame of the connection, and given back without an answer.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _POLL = 0.5
 """Seconds between looks at a lease that another controller holds."""
+_SETTLE = 2.0
+"""Seconds in which one of two controllers that begin at once lets go of what it holds, and a command that has just
+ended of what it held."""
 
 
 @contextmanager
@@ -36,24 +40,23 @@ def claimed(
 ) -> Iterator[None]:
     """Hold the leases of the clusters that these hosts are members of, here and on every member that answers.
 
-    RefusedError that says who holds one, after `wait` seconds. Hosts are taken in the order of their names, so that of
-    two controllers one always gets all of them.
+    RefusedError that says who holds one, after `wait` seconds. All are taken at once; where another controller holds
+    one, all are given back and taken in the order of their names, so that of two controllers one always gets all.
     """
     deadline = time.monotonic() + wait
     names = set(workspace.lease_names(selected))
     held = {s.name for s in workspace.site.servers if names & set(lease_names([s]))}
     members = sorted(held & set(workspace.nornir.inventory.hosts))
-    with _leases_here(workspace, selected, wait):
-        _connect(workspace, members)
-        with _claim(workspace, verb) as meeting:
+    with _leases_here(workspace, selected, wait), _claim(workspace, verb) as meeting:
+        try:
             try:
-                for name in members:
-                    _take(workspace, meeting, name, deadline)
-                _pin(workspace, meeting)
-                yield
-            finally:
-                for name in members:
-                    _give_back(workspace, name)
+                _take_at_once(workspace, meeting, members)
+            except HeldError:
+                _take_in_order(workspace, meeting, members, deadline)
+            _pin(workspace, meeting)
+            yield
+        finally:
+            _give_back(workspace, members)
 
 
 @contextmanager
@@ -63,8 +66,11 @@ def claimed_when_met(workspace: Workspace, verb: str, selected: frozenset[str]) 
     For verbs that do one thing on each host, whatever the others do.
     """
     with _leases_here(workspace, selected, 0.0), _claim(workspace, verb) as meeting:
-        yield
-        _pin(workspace, meeting)
+        try:
+            yield
+            _pin(workspace, meeting)
+        finally:
+            _give_back(workspace, sorted(selected))
 
 
 def spoken(verb: str, modules: Iterable[Module]) -> str:
@@ -97,12 +103,38 @@ def _claim(workspace: Workspace, verb: str) -> Iterator[Meeting]:
         meeting.claim = None
 
 
-def _connect(workspace: Workspace, members: list[str]) -> None:
-    """Open the sessions of all members at once; the survey tells of those that do not answer."""
+def _take_at_once(workspace: Workspace, meeting: Meeting, members: list[str]) -> None:
+    """Connect to all members and take their leases with that; HeldError when one of them is held."""
+    for error in _connect(workspace, members):
+        if isinstance(error, HeldError):
+            raise error
+    for name in members:
+        _meet(workspace, meeting, name)
+
+
+def _take_in_order(
+    workspace: Workspace, meeting: Meeting, members: list[str], deadline: float
+) -> None:
+    """Let go of all, then wait for one after the other: whoever holds the first gets the rest."""
+    _give_back(workspace, members)
+    claim, meeting.claim = meeting.claim, None
+    try:
+        _connect(workspace, members)
+    finally:
+        meeting.claim = claim
+    settled = max(deadline, time.monotonic() + _SETTLE)
+    for name in members:
+        _wait_for(workspace, meeting, name, settled)
+
+
+def _connect(workspace: Workspace, members: list[str]) -> tuple[BaseException, ...]:
+    """Open the sessions of all members at once; return what went wrong, which the survey tells of."""
     chosen = workspace.nornir.filter(filter_func=lambda host: host.name in members)
     chosen.data.reset_failed_hosts()
-    chosen.run(task=_open, on_failed=True)
+    opened = chosen.run(task=_open, on_failed=True)
     chosen.data.reset_failed_hosts()
+    errors = (results[0].exception for results in opened.values())
+    return tuple(error for error in errors if error is not None)
 
 
 def _open(task: Task) -> Result:
@@ -112,12 +144,23 @@ def _open(task: Task) -> Result:
     return Result(host=task.host)
 
 
-def _take(workspace: Workspace, meeting: Meeting, name: str, deadline: float) -> None:
-    """Take the lease of one host; one that fails otherwise is asked again, and told of, by the survey."""
+def _meet(workspace: Workspace, meeting: Meeting, name: str) -> None:
+    """Hold the lease of one connected host; one that fails otherwise is asked again, and told of, by the survey."""
     host = workspace.nornir.inventory.hosts[name]
-    while link := _link(host):
+    if link := _link(host):
         try:
             meeting.meet(name, host.connections[link].connection)
+        except HeldError:
+            raise
+        except (ContactError, StepError):
+            host.close_connection(link)
+
+
+def _wait_for(workspace: Workspace, meeting: Meeting, name: str, deadline: float) -> None:
+    """Hold the lease of one host as soon as it is free; RefusedError at the deadline."""
+    while True:
+        try:
+            _meet(workspace, meeting, name)
         except HeldError as held:
             if time.monotonic() >= deadline:
                 raise RefusedError(held.what, where=held.where, hint=held.hint) from None
@@ -125,18 +168,17 @@ def _take(workspace: Workspace, meeting: Meeting, name: str, deadline: float) ->
                 raise StoppedError(
                     f"stopped on request, while it waited for the lease of {name}; nothing was changed"
                 ) from None
-        except (ContactError, StepError):
-            host.close_connection(link)
         else:
             return
 
 
-def _give_back(workspace: Workspace, name: str) -> None:
-    host = workspace.nornir.inventory.hosts[name]
-    if link := _link(host):
-        opened: Session = host.connections[link].connection
-        with suppress(ContactError, StepError):  # an agent that is gone holds nothing
-            give_back(opened)
+def _give_back(workspace: Workspace, members: Iterable[str]) -> None:
+    for name in members:
+        host = workspace.nornir.inventory.hosts[name]
+        if link := _link(host):
+            opened: Session = host.connections[link].connection
+            with suppress(ContactError):  # an agent that is gone holds nothing
+                give_back(opened)
 
 
 def _link(host: Host) -> str:

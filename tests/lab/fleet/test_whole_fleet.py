@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.lab.conftest import LEASE_AND_LOOK, SERVERS, SERVICES, Done, Kbz, until
+from tests.lab.conftest import ONE_LOOK, SERVERS, SERVICES, Done, Kbz, until
 
 pytestmark = pytest.mark.lab
 
@@ -62,7 +62,7 @@ def test_the_second_run_changes_nothing_and_asks_each_host_once(kbz: Kbz) -> Non
     print(f"run all again: {document['seconds']} s")
     assert document["plan"]["size"] == 0
     assert {host["outcome"] for host in document["hosts"].values()} == {"ok"}
-    assert set(document["round_trips"].values()) == {LEASE_AND_LOOK}
+    assert set(document["round_trips"].values()) == {ONE_LOOK}
 
 
 def test_health_sees_everything_and_drift_finds_nothing(kbz: Kbz) -> None:

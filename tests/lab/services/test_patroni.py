@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import DB, LEASE_AND_LOOK, Kbz
+from tests.lab.conftest import DB, ONE_LOOK, Kbz
 from tests.lab.ledgers.ledger import Ledger
 from tests.lab.support.patroni_cluster import (
     CONFIGURATION,
@@ -126,7 +126,7 @@ class TestSecondRun:
         document = repaired(kbz).json()
         assert document["plan"]["size"] == 0
         assert {item["outcome"] for item in document["hosts"].values()} == {"ok"}
-        assert document["round_trips"] == dict.fromkeys(DB, LEASE_AND_LOOK)
+        assert document["round_trips"] == dict.fromkeys(DB, ONE_LOOK)
         assert (containers(kbz), file_times(kbz)) == before
         assert kbz.good("drift", "patroni", "--limit", "db").code == 0
 

@@ -14,7 +14,7 @@ import pytest
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.site.credentials.store import load_credentials
-from tests.lab.conftest import LEASE_AND_LOOK, Done, Kbz, bare_lab, until
+from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
 from tests.lab.ledgers.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.support.describing import describe, environment, strays_inside
 from tests.lab.support.watching import kill_at_each_stage, watching
@@ -85,14 +85,14 @@ class TestFirstInstall:
         before = containers(kbz)
         document = kbz.good(*RUN).json()
         assert document["plan"]["size"] == 0
-        assert document["round_trips"] == dict.fromkeys(HOSTS, LEASE_AND_LOOK)
+        assert document["round_trips"] == dict.fromkeys(HOSTS, ONE_LOOK)
         assert containers(kbz) == before
 
     def test_both_entries_prove_themselves_by_a_login(self, kbz: Kbz) -> None:
         kbz.good(*PROXY)
         document = kbz.good(*PROXY).json()
         assert document["plan"]["size"] == 0
-        assert document["round_trips"] == dict.fromkeys(PROXIES, LEASE_AND_LOOK)
+        assert document["round_trips"] == dict.fromkeys(PROXIES, ONE_LOOK)
 
     def test_the_application_publishes_into_a_quorum_queue_of_three(
         self, kbz: Kbz, ledger: QueueLedger
