@@ -157,22 +157,14 @@ def test_a_lease_ends_with_its_agent(two: tuple[Session, Session]) -> None:
     with pytest.raises(HeldError, match=r"alice as root on install-01 \(`kbz run demo`\)"):
         hold(theirs, BOB)
     mine.close()
-
-    def free() -> bool:
-        try:
-            hold(theirs, BOB)
-        except HeldError:
-            return False
-        return True
-
-    until(free, "the first agent to end")
+    until(lambda: _gets(theirs, BOB), "the first agent to end")
 
 
 def test_a_lease_can_be_given_back(two: tuple[Session, Session]) -> None:
     mine, theirs = two
     hold(mine, ALICE)
     give_back(mine)
-    hold(theirs, BOB)
+    until(lambda: _gets(theirs, BOB), "the lease to be given back")
 
 
 def test_a_command_does_not_stand_in_its_own_way(two: tuple[Session, Session]) -> None:
@@ -182,6 +174,14 @@ def test_a_command_does_not_stand_in_its_own_way(two: tuple[Session, Session]) -
     hold(new, ALICE)
     lost.close()
     until(lambda: _holder_text(new) == ALICE.text(), "the new agent to hold it")
+
+
+def _gets(session: Session, claim: Claim) -> bool:
+    try:
+        hold(session, claim)
+    except HeldError:
+        return False
+    return True
 
 
 def _holder_text(session: Session) -> str:
