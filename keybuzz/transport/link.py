@@ -112,16 +112,11 @@ class Link(ABC, Generic[Ends]):
         address = hostname or "localhost"
         options = LinkOptions.parse(address, extras)
         known = configuration.user_defined if configuration is not None else {}
-        redactor = known.get("redactor", Redactor(()))
-        site = known.get("site")
-        veil = Veil(site.digest_key.key if site is not None else b"")
         meeting = known.get("meeting", Meeting())
         target = Target(address, port or 22, username or "root", options)
         meeting.admit(target.name)
         access = known.get("access", Access.LOOK)
-        self.connection = self.start(
-            target, access, lambda said: veil.value(redactor.value(said)), meeting
-        )
+        self.connection = self.start(target, access, hide_of(known), meeting)
 
     def close(self) -> None:
         """End the connection, and all that it started on the host."""
@@ -159,6 +154,14 @@ class AgentLink(Link[Session]):
     @abstractmethod
     def connect(self, target: Target) -> Stream:
         """Return a stream to a process on the host that runs the loader."""
+
+
+def hide_of(known: Mapping[str, Any]) -> Hide:
+    """Return what takes the secrets out of what hosts answer, from a configuration's `user_defined`."""
+    redactor = known.get("redactor", Redactor(()))
+    site = known.get("site")
+    veil = Veil(site.digest_key.key if site is not None else b"")
+    return lambda said: veil.value(redactor.value(said))
 
 
 def session(task: Task) -> Session:

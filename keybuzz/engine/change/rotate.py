@@ -39,6 +39,7 @@ from keybuzz.site.credentials.store import hidden, load_credentials
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Description, Module, Rotation
 from keybuzz.site.site import Site
+from keybuzz.transport.link import hide_of
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -281,7 +282,7 @@ def with_credentials(workspace: Workspace, credentials: Mapping[str, Secret]) ->
     for host in workspace.nornir.inventory.hosts.values():
         for connection in host.connections.values():
             # What is open stays open, and with it the hosts' leases.
-            connection.connection.hide_by(config.user_defined["redactor"].value)
+            connection.connection.hide_by(hide_of(config.user_defined))
     return replace(workspace, site=site, nornir=_nornir(workspace.nornir, config))
 
 
