@@ -9,7 +9,14 @@ from keybuzz.model.host.files import Absent, Artefact, Directory, File
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.k3s import K3sLook, K3sManifest, K3sSchedulable, K3sStart, PodNetwork
+from keybuzz.model.services.k3s import (
+    K3sLook,
+    K3sManifest,
+    K3sSchedulable,
+    K3sStart,
+    K3sToken,
+    PodNetwork,
+)
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.k3s import parameters, values
@@ -52,6 +59,7 @@ def describe(site: Site, server: Server) -> Description:
             File(values.CONFIG, values.template(site, server), mode=0o600),
             InterfaceOption(values.INTERFACE, "flannel-iface", str(server.address)),
             _registries(site),
+            *((K3sToken(values.token(site)),) if master else ()),
             K3sStart(values.unit(server), values.command(server)),
             SystemdUnit(values.unit(server), values.unit_text(site, server), serves=True),
         ),

@@ -69,6 +69,7 @@ _MODULES = {
     "k3s-schedulable": "services.k3s",
     "k3s-snapshot": "services.k3s",
     "k3s-start": "services.k3s_start",
+    "k3s-token": "services.k3s_token",
     "minio-aliases": "services.minio",
     "minio-bucket": "services.minio",
     "minio-drive": "services.minio",

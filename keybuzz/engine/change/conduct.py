@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
 from keybuzz.engine.change import proof
+from keybuzz.engine.change.credentials import require_same
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import (
     Cluster,
@@ -86,6 +87,8 @@ class Conductor:
         waiting: list[Module] = []
         chain = concerned(self.modules, self.site, self.selected)
         for module in chain:
+            require_same(module, self.view(snapshot).live(module, self.site), self.site)
+        for module in chain:
             try:
                 snapshot = self._converge(module, snapshot)
             except QuorumError as forbidden:
@@ -148,6 +151,8 @@ class Conductor:
             # A stage that only waits changes nothing, and frees nothing either.
             if stage.changes and not any(changes for _, changes in done):
                 self.freeze.require_free(module, live)
+            if stage.changes:
+                require_same(module, live, self.site)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
             if stage.changes and mark in done:
                 raise proof.changed_back(module, stage)

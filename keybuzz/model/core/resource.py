@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from keybuzz.model.core.secret import DigestKey
+from keybuzz.model.core.secret import DigestKey, Secret
 
 Value = str | int | bool | None | tuple[str, ...]
 """What an attribute can be: comparable, printable, and the same after a trip through JSON."""
@@ -25,6 +25,13 @@ class Resource(ABC):
     __slots__ = ()
 
     kind: ClassVar[str]
+    credential_proofs: ClassVar[tuple[str, ...]] = ()
+    """Attributes that are False where a live service takes another credential than the store's."""
+
+    @property
+    def credential(self) -> Secret | None:
+        """The credential that the attributes in `credential_proofs` are about."""
+        return None
 
     @property
     @abstractmethod

@@ -12,7 +12,7 @@ from typing import ClassVar, NotRequired, TypedDict
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.content import Template
 from keybuzz.model.core.resource import Attributes, Json, Resource
-from keybuzz.model.core.secret import DigestKey
+from keybuzz.model.core.secret import DigestKey, Secret
 
 API_PORT = 6443
 
@@ -99,6 +99,33 @@ class PodNetwork(Looks):
     def query(self) -> Json:
         """Return the agent's frame."""
         return {"kind": "pod-network", "name": self.name, "pods": self.pods, "port": self.port}
+
+
+@dataclass(frozen=True, slots=True)
+class K3sToken(Resource):
+    """The token of the live cluster. Compared and never written: a server with another one does not start again."""
+
+    kind: ClassVar[str] = "k3s-token"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("token_matches",)
+    token: Secret
+
+    @property
+    def credential(self) -> Secret:
+        return self.token
+
+    @property
+    def name(self) -> str:
+        return "live"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"token_matches": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "token": self.token.reveal()}
+
+    def order(self) -> Json:
+        return self.query()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ class MysqlUser(Resource):
     """
 
     kind: ClassVar[str] = "mysql-user"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("logs_in",)
     access: MysqlAccess
     user: str
     password: Secret
@@ -133,6 +134,10 @@ class MysqlUser(Resource):
     @property
     def name(self) -> str:
         return self.user
+
+    @property
+    def credential(self) -> Secret:
+        return self.password
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key

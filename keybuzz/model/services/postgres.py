@@ -29,6 +29,7 @@ class Role(Resource):
     """A role that can log in; the agent checks the password against the SCRAM verifier."""
 
     kind: ClassVar[str] = "postgres-role"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("password_matches",)
     access: PostgresAccess
     role: str
     password: Secret
@@ -39,6 +40,10 @@ class Role(Resource):
     @property
     def name(self) -> str:
         return self.role
+
+    @property
+    def credential(self) -> Secret:
+        return self.password
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key

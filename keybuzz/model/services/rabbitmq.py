@@ -130,11 +130,16 @@ class RabbitmqUser(Resource):
     """A user of the cluster, who administers it and may do everything in the vhost `/`."""
 
     kind: ClassVar[str] = "rabbitmq-user"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("password_matches",)
     access: RabbitmqAccess
 
     @property
     def name(self) -> str:
         return self.access.user
+
+    @property
+    def credential(self) -> Secret:
+        return self.access.password
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key

@@ -40,6 +40,7 @@ class RabbitmqAccount(Resource):
     """A user of an application: no tag, one password, everything in its own vhosts. More is left alone."""
 
     kind: ClassVar[str] = "rabbitmq-account"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("password_matches",)
     access: RabbitmqAccess
     user: str
     password: Secret
@@ -49,6 +50,10 @@ class RabbitmqAccount(Resource):
     @property
     def name(self) -> str:
         return self.user
+
+    @property
+    def credential(self) -> Secret:
+        return self.password
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, REPOSITORY, Done, Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES, GaleraLedger
 
@@ -215,10 +216,26 @@ class TestFreeze:
 
 
 class TestUsers:
-    def test_a_changed_password_is_set_again_and_the_user_is_kept(
+    def test_a_live_password_that_is_not_the_stores_is_refused_and_kept(
         self, kbz: Kbz, ledger: GaleraLedger
     ) -> None:
+        """Its users have the live one: a run that sets the store's locks them out."""
+        read = "SELECT Priv FROM mysql.global_priv WHERE User = 'erpnext'"
+        before = ledger.ask("maria-01", read)
         ledger.ask("maria-01", "ALTER USER 'erpnext'@'%' IDENTIFIED BY 'by-hand-1234567'")
+        live = ledger.ask("maria-01", read)
+        assert live != before
+        refused = kbz(*LIFTED)
+        assert refused.code == 3
+        assert "MARIADB_APP_PASSWORD" in refused.stderr + refused.stdout
+        assert ledger.ask("maria-01", read) == live
+        ours = load_credentials(kbz.root / "credentials")["MARIADB_APP_PASSWORD"].reveal()
+        ledger.ask("maria-01", f"ALTER USER 'erpnext'@'%' IDENTIFIED BY '{ours}'")
+
+    def test_a_missing_grant_is_given_again_and_the_others_are_kept(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        ledger.ask("maria-01", "REVOKE ALL PRIVILEGES ON erpnext.* FROM 'erpnext'@'%'")
         ledger.ask("maria-01", "GRANT SELECT ON mysql.* TO 'erpnext'@'%'")
         assert changed(kbz("drift", "galera", "--limit", "galera", "--format", "json")) == {
             ("maria-01", "mysql-user:erpnext")

@@ -1,0 +1,49 @@
+"""Every kind with a credential of a live service says which one it is, and is refused by the one rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keybuzz.engine.change.credentials import is_another
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.resource import Resource
+from tests.unit.support.resource_values import KEY, RESOURCES
+
+PROOFS = frozenset({"password_matches", "logs_in", "token_matches"})
+KINDS = ("postgres-role", "mysql-user", "rabbitmq-user", "rabbitmq-account", "k3s-token")
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_every_kind_that_compares_a_credential_declares_it(data: st.DataObject) -> None:
+    for kind, strategy in RESOURCES.items():
+        resource: Resource = data.draw(strategy)
+        compared = PROOFS & set(resource.wanted(KEY))
+        assert compared == set(resource.credential_proofs), kind
+        assert bool(compared) == (resource.credential is not None), kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_a_live_service_with_another_credential_is_refused(kind: str, data: st.DataObject) -> None:
+    resource: Resource = data.draw(RESOURCES[kind])
+    (proof,) = resource.credential_proofs
+    differs = Change("host", "module", resource, Action.UPDATE, (Difference(proof, False, True),))
+    assert is_another(differs)
+    assert not is_another(replace(differs, action=Action.CREATE)), "nothing lives there yet"
+    unread = replace(differs, differences=(Difference(proof, None, True),))
+    assert not is_another(unread)
+    other = replace(differs, differences=(Difference("login", False, True),))
+    assert not is_another(other)
+
+
+def test_no_module_has_a_rule_of_its_own() -> None:
+    """The refusal is one function of the engine, and the conductor asks it before each change."""
+    text = Path("keybuzz/engine/change/conduct.py").read_text()
+    assert text.count("require_same(module") == 2
