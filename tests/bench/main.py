@@ -15,20 +15,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import things
+from tests.bench import policy, things
 from tests.bench.measure import Samples, rounds
 from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
 from tests.bench.stage import Stage, stage
 from tests.bench.table import table
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
 WORKS = {
     "start": "Start: what a program takes longer than a bare Python",
     "W1": "W1: one health command everywhere, cold, whole process",
     "W1w": "W1w: the same again on open connections",
     "W2": "W2: check of 20 files, 3 directories and 5 kernel settings on each host, nothing to change",
     "W3": "W3: push of 20 changed files to each host",
+    "policy": "Policy check of a repository",
 }
 SLOW_ROUNDS = {"pyinfra": 2, "ansible": 1}
 """Rounds of W2 and W3, where these programs take minutes."""
@@ -63,7 +63,7 @@ def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int
             sys.exit(f"the new files are not on {', '.join(missing)}")
 
     for work in works:
-        if work == "start":
+        if work in ("start", "policy"):
             continue
         steps = (reset, judge) if work == "W3" else (reset,) if work == "W2" else ()
         found = rounds(
@@ -149,6 +149,12 @@ def main() -> None:
     asked = parser.parse_args()
     works = [work for work in WORKS if work in asked.only.split(",")]
     before = os.getloadavg()[0]
+    if "policy" in works:
+        found = f"{circumstances(asked.venv, asked.rounds, f'load {before:.1f}')}\n{policy.measured(asked.rounds)}"
+        write("policy", found, only_printed=asked.print)
+        works.remove("policy")
+    if not works:
+        return
     sections = [starts(asked.venv, asked.rounds)] if "start" in works else []
     for size in map(int, asked.hosts.split(",")):
         with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
@@ -158,12 +164,17 @@ def main() -> None:
                 sections += measure(made, folder, asked.venv, works, asked.rounds)
     load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
     text = "\n".join([circumstances(asked.venv, asked.rounds, load), *sections])
+    write("measured", text, only_printed=asked.print)
+
+
+def write(part: str, text: str, *, only_printed: bool) -> None:
+    """Print a part of the document, and put it between its marks there unless it is only to be printed."""
     print(text)
-    if not asked.print:
-        document = DOCUMENT.read_text()
-        head, _, rest = document.partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        DOCUMENT.write_text(f"{head}{BEGIN}\n{text}{END}{tail}")
+    if only_printed:
+        return
+    head, _, rest = DOCUMENT.read_text().partition(f"<!-- {part} -->")
+    _, mark, tail = rest.partition("<!-- end -->")
+    DOCUMENT.write_text(f"{head}<!-- {part} -->\n{text}{mark}{tail}")
 
 
 if __name__ == "__main__":

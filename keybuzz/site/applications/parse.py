@@ -19,7 +19,7 @@ from keybuzz.site.applications.described import (
 )
 from keybuzz.site.applications.names import EXTENSIONS, NameKind, Names
 from keybuzz.site.files.problems import Problems, nearest, read_file, shown
-from keybuzz.site.files.yaml_tree import Fields, Scalar, Tree, TreeReader, parse_fields
+from keybuzz.site.files.yaml_tree import Fields, Listing, Scalar, Tree, TreeReader, parse_fields
 
 T = TypeVar("T")
 _LIMIT = 1 << 18
@@ -192,6 +192,11 @@ class _ApplicationsReader(TreeReader):
 
     def _buckets(self, tree: Tree | None, owner: str) -> tuple[Bucket, ...]:
         items = self.items(tree, f"buckets of {owner}") if tree is not None else ()
+        if isinstance(tree, Listing) and not items:
+            what = f"buckets of {owner} is empty"
+            self.problems.add(
+                tree.line, what, "name its buckets: [shop-files], or leave the line out"
+            )
         names = [Scalar(self.text(item, "a bucket"), item.line) for item in items]
         return tuple(
             Bucket(self._names.take(NameKind.BUCKET, name, owner), name.line) for name in names

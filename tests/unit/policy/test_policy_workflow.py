@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from sarif_pydantic import Sarif
 
@@ -20,6 +21,8 @@ from tests.unit.support.policy_bad import TABLE
 from tests.unit.support.policy_values import judged
 
 __all__ = ["site"]
+SCHEMA = ROOT / ".venv" / "share" / "sarif-2.1.0.json"
+"""Of SchemaStore, as a package of Microsoft has it: scripts/setup fetches it."""
 BAD = "DB_HOST=10.0.0.120\nDB_PORT=3306\nREDIS_URL=redis://redis-01:6380/0\n"
 GOOD = "DB_HOST=10.0.0.10\nDB_PORT=5432\nREDIS_URL=redis://10.0.0.10:6379/0\n"
 
@@ -157,6 +160,21 @@ def test_every_report_is_sarif_by_its_model(site: Path, repository: Path) -> Non
     _, out, _ = check(repository, site, "check", "--format", "sarif", ".")
     notes = json.loads(out)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
     assert any("logo.bin was not judged: is binary" in note["message"]["text"] for note in notes)
+
+
+def test_every_report_is_sarif_by_its_schema(site: Path, repository: Path) -> None:
+    if not SCHEMA.is_file():
+        pytest.skip("scripts/setup could not fetch the schema of SARIF: there was no npm")
+    schema = json.loads(SCHEMA.read_text())
+    judge = jsonschema.validators.validator_for(schema)(schema)
+    for bad in TABLE:
+        log = verdict_sarif(judged({bad.path: bad.text, "x.lua": "a = 1\n"}), RULES, "0.1.0")
+        judge.validate(json.loads(json.dumps(log)))
+    for words in ((), ("--strict",), ("--changed-since", "main")):
+        _, out, _ = check(repository, site, "check", "--format", "sarif", *words, ".")
+        judge.validate(json.loads(out))
+    with pytest.raises(jsonschema.ValidationError):
+        judge.validate({"version": "2.1.0", "runs": [{"results": []}]})
 
 
 def test_what_is_missing_is_named_with_the_way_to_install_it(

@@ -90,6 +90,7 @@ def test_without_a_file_there_are_none() -> None:
         ("    postgres: shard\n", "yaml:4: postgres is 'shard' → did you mean shared"),
         ("    mariadb: shared-pool\n", "yaml:4: mariadb is 'shared-pool' → did you mean shared?"),
         ("    buckets: shared\n", "yaml:4: buckets of shop must be a list"),
+        ("    buckets: []\n", "yaml:4: buckets of shop is empty"),
         (
             "    postgres:\n      Shop: {}\n",
             "yaml:5: 'Shop' is not a valid PostgreSQL database name",
