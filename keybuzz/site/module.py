@@ -68,7 +68,7 @@ class Rotation:
 class Inside:
     """What can be inside a cluster without a description: accounts, databases, vhosts. Only `kbz drift` asks.
 
-    It is reported as stray, and no run removes it.
+    It is reported as stray, and no run removes it: a verb of its own does, by a typed name.
     """
 
     kinds: tuple[str, ...]
@@ -78,6 +78,10 @@ class Inside:
     """From one member's answers: each thing (`role:bob`) and what it is; None when they do not say."""
     each_host: bool = False
     """True when each host has its own, and there is no cluster."""
+    account: str = ""
+    """The kind that is an account, which `kbz apps remove-account` may remove; data never is."""
+    removed: Callable[[Site, Server, str], Resource] | None = None
+    """The wish that an account is not there, by its name."""
 
 
 @dataclass(frozen=True, slots=True)

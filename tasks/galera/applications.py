@@ -8,7 +8,7 @@ from keybuzz.model.core.reading import Answer, MysqlQuery
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MysqlDatabase, MysqlUser
+from keybuzz.model.services.mariadb import MysqlDatabase, MysqlNoUser, MysqlUser
 from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
@@ -113,4 +113,9 @@ def _described(site: Site) -> tuple[set[tuple[str, str]], set[str]]:
     return users, databases
 
 
-INSIDE = Inside(("user", "database"), _ask, _undescribed)
+def _removed(site: Site, server: Server, name: str) -> MysqlNoUser:
+    user, _, host = name.rpartition("@")
+    return MysqlNoUser(values.access(site, server), user, host)
+
+
+INSIDE = Inside(("user", "database"), _ask, _undescribed, account="user", removed=_removed)

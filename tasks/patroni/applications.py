@@ -9,7 +9,7 @@ from keybuzz.model.core.reading import Answer, ContainerCommand
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.postgres import Database, Extension, PostgresAccess, Role
+from keybuzz.model.services.postgres import Database, Extension, NoRole, PostgresAccess, Role
 from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
@@ -82,4 +82,8 @@ def _described(site: Site) -> set[str]:
     return {f"role:{name}" for name in roles} | {f"database:{name}" for name in databases}
 
 
-INSIDE = Inside(("role", "database"), _ask, _undescribed)
+def _removed(site: Site, server: Server, name: str) -> NoRole:
+    return NoRole(values.access(site, server), name)
+
+
+INSIDE = Inside(("role", "database"), _ask, _undescribed, account="role", removed=_removed)

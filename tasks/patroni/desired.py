@@ -16,7 +16,6 @@ from keybuzz.model.services.postgres import (
     Extension,
     PatroniIdentity,
     PatroniSettings,
-    PostgresAccess,
     Role,
 )
 from keybuzz.site.module import Description
@@ -44,7 +43,7 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
     reference = images.build(site).reference
     mounted = "/etc/patroni/patroni.yml"
     return (
-        PatroniIdentity(rest_url(server), values.scope(site), "16", values.DATA),
+        PatroniIdentity(values.rest_url(server), values.scope(site), "16", values.DATA),
         Directory(values.ROOT),
         Directory(f"{values.ROOT}/postgres"),
         Directory(values.DATA, uid, uid, 0o700),
@@ -84,15 +83,15 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
 
 def _readings(server: Server) -> tuple[HttpGet | DirectoryListing, ...]:
     return (
-        HttpGet("patroni.self", f"{rest_url(server)}/patroni"),
-        HttpGet("patroni.cluster", f"{rest_url(server)}/cluster"),
+        HttpGet("patroni.self", f"{values.rest_url(server)}/patroni"),
+        HttpGet("patroni.cluster", f"{values.rest_url(server)}/cluster"),
         DirectoryListing("patroni.data", values.DATA),
         DirectoryListing("patroni.raft", values.RAFT),
     )
 
 
 def _cluster(site: Site, server: Server) -> tuple[Resource, ...]:
-    access = PostgresAccess(values.CONTAINER, values.superuser(site), rest_url(server))
+    access = values.access(site, server)
     application = site.secret("POSTGRES_APP_USER").reveal()
     replication = site.secret("POSTGRES_REPL_USER").reveal()
     database = site.secret("POSTGRES_DB").reveal()
@@ -123,7 +122,7 @@ def _settings(site: Site, server: Server) -> PatroniSettings:
         (f"postgresql.parameters.{name}", value) for name, value in values.shared_parameters(site)
     )
     return PatroniSettings(
-        rest_url(server),
+        values.rest_url(server),
         (
             ("ttl", values.TTL),
             ("loop_wait", values.LOOP_WAIT),
@@ -136,8 +135,3 @@ def _settings(site: Site, server: Server) -> PatroniSettings:
         values.REST_USER,
         site.secret("PATRONI_API_PASSWORD"),
     )
-
-
-def rest_url(server: Server) -> str:
-    """Return the address of a node's REST interface, as its neighbours see it."""
-    return f"http://{server.address}:8008"

@@ -27,7 +27,6 @@ from keybuzz.site.site import Site
 from tasks.patroni import values
 from tasks.patroni.applications import password
 from tasks.patroni.checks import not_ready
-from tasks.patroni.desired import rest_url
 from tasks.patroni.members import leader, leaders
 from tasks.patroni.rollout import JOIN_TIMEOUT, START_TIMEOUT
 from tasks.patroni.values import CONFIGURATION, REST_USER
@@ -183,7 +182,7 @@ def _superuser(site: Site, server: Server) -> tuple[PostgresLogin | ContainerCom
 
 
 def _api_login(site: Site, server: Server) -> tuple[PatroniLogin, ...]:
-    url, password = rest_url(server), site.secret("PATRONI_API_PASSWORD")
+    url, password = values.rest_url(server), site.secret("PATRONI_API_PASSWORD")
     return (PatroniLogin(LOGIN, url, REST_USER, password),)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.postgres import PostgresAccess
 from keybuzz.site.site import Site
 from tasks.patroni import parameters as declared
 
@@ -148,3 +149,13 @@ def values(site: Site, server: Server) -> PatroniValues:
         shared_parameters=shared_parameters(site),
         local_parameters=local_parameters(site),
     )
+
+
+def rest_url(server: Server) -> str:
+    """Return the address of a node's REST interface, as its neighbours see it."""
+    return f"http://{server.address}:8008"
+
+
+def access(site: Site, server: Server) -> PostgresAccess:
+    """Return how the agent of a member reaches its own PostgreSQL."""
+    return PostgresAccess(CONTAINER, superuser(site), rest_url(server))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from keybuzz.model.core.reading import Answer, MysqlQuery
 from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.proxysql import ProxysqlNoUser
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.proxysql import values
@@ -38,5 +39,10 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     return {f"user:{n}": f"user of ProxySQL ({', '.join(layers)})" for n, layers in where.items()}
 
 
-INSIDE = Inside(("user",), _ask, _undescribed, each_host=True)
+def _removed(site: Site, server: Server, name: str) -> ProxysqlNoUser:
+    del server  # as in `_ask`
+    return ProxysqlNoUser(values.access(site), name)
+
+
+INSIDE = Inside(("user",), _ask, _undescribed, each_host=True, account="user", removed=_removed)
 """Each ProxySQL has its own configuration, so that a user of one is not one of the other."""

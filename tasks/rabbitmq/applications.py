@@ -9,7 +9,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import RabbitmqAccess
+from keybuzz.model.services.rabbitmq import RabbitmqAccess, RabbitmqNoUser
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
 from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Inside
@@ -72,4 +72,8 @@ def _user(tags: list[str]) -> str:
     return f"user of RabbitMQ, {', '.join(tags)}" if tags else "user of RabbitMQ"
 
 
-INSIDE = Inside(("user", "vhost"), _ask, _undescribed)
+def _removed(site: Site, server: Server, name: str) -> RabbitmqNoUser:
+    return RabbitmqNoUser(values.access(site, server), name)
+
+
+INSIDE = Inside(("user", "vhost"), _ask, _undescribed, account="user", removed=_removed)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from keybuzz.cli.support.context import load_inventory, load_site
-from keybuzz.cli.support.offers import application_words
+from keybuzz.cli.support.context import (
+    format_option,
+    load_inventory,
+    load_site,
+    show,
+    stoppable_workspace,
+)
+from keybuzz.cli.support.offers import application_words, module_words
 from keybuzz.cli.support.output import document_format, require_place, show_document
+from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -18,6 +25,13 @@ if TYPE_CHECKING:
     from keybuzz.site.applications.described import Application
     from keybuzz.site.applications.environment import Variable
     from keybuzz.site.site import Site
+
+
+class _Words(TypedDict):
+    wait: float
+    timeout: float
+    lifted: tuple[str, ...]
+    reason: str
 
 
 @click.group()
@@ -77,6 +91,35 @@ def env(name: str, form: str, reveal_to: Path | None) -> None:
         click.echo(write(application, variables), nl=False)
         return
     _reveal(site, application, variables, form, reveal_to)
+
+
+@apps.command("remove-account")
+@click.argument("module", shell_complete=module_words)
+@click.argument("name")
+@confirm_option
+@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option("--timeout", default=600.0, show_default=True, metavar="SECONDS", help="For all.")
+@click.option(
+    "--lift-freeze", "lifted", multiple=True, metavar="MODULE", help="Let it be changed (FRZ-1)."
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
+@format_option
+def remove_account(
+    module: str, name: str, confirm: str | None, form: str, **words: Unpack[_Words]
+) -> int:
+    """Remove account NAME from MODULE, such as role bob of patroni, where no file describes it.
+
+    `kbz drift` reports such accounts with this command. What a file describes is refused, and so is a role that owns
+    something. Databases, vhosts and buckets are data, which kbz never removes. The account's name must be typed.
+    """
+    from keybuzz.engine.change.remove_account import RemoveWords, require_module
+    from keybuzz.engine.change.remove_account import remove_account as remove
+
+    require_module(module)
+    require_typed(name, confirm, f"{name} could log in to {module} no more")
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = remove(work, RemoveWords(module, name, **words))
+    return show(report, form)
 
 
 def _reveal(

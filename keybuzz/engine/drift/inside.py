@@ -1,6 +1,6 @@
 """Strays inside clusters: accounts, databases, vhosts and buckets that no description names. Pure.
 
-Modules say how to ask for them and which are described. They are reported and never removed.
+Modules say how to ask for them and which are described. They are reported; a run never removes one.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from keybuzz.engine.look.survey import Survey
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.reports.drift import DriftItem
 from keybuzz.site.module import Description, Inside, Module
 from keybuzz.site.site import Site
@@ -15,7 +16,6 @@ from keybuzz.site.site import Site
 _MOST = 200
 """Things of one module: a cluster that has more has another problem."""
 _LONGEST = 80
-_HINT = "describe it in applications.yaml, or remove it by hand: no run does"
 
 
 def asked(site: Site, host: str, modules: Iterable[Module]) -> dict[str, Description]:
@@ -37,7 +37,9 @@ def items(site: Site, found: Survey) -> Iterator[DriftItem]:
             identity = f"stray/{_place(module, inside, host)}/{_visible(name)}"
             if identity not in seen:
                 seen.add(identity)
-                yield DriftItem(identity, host, f"{_visible(what)}; {_HINT}")
+                yield DriftItem(
+                    identity, host, f"{_visible(what)}; {_way_out(module, inside, name)}"
+                )
 
 
 def looked(site: Site, found: Survey) -> Iterator[str]:
@@ -53,6 +55,15 @@ def _members(site: Site, found: Survey) -> Iterator[tuple[Module, Inside, str]]:
         for host in sorted(found.selected & set(found.snapshot.observations)):
             if module.inside is not None and module.group in site.server(host).groups:
                 yield module, module.inside, host
+
+
+def _way_out(module: Module, inside: Inside, name: str) -> str:
+    """Return what to do: data is removed by hand, an account by a verb that asks for its name."""
+    kind, _, own = name.partition(":")
+    by = "remove it by hand: no run does"
+    if inside.removed is not None and kind == inside.account:
+        by = proposed("kbz", "apps", "remove-account", module.name, own)
+    return f"describe it in applications.yaml, or {by}"
 
 
 def _place(module: Module, inside: Inside, host: str) -> str:

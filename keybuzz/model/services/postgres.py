@@ -70,6 +70,29 @@ class Role(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class NoRole(Resource):
+    """A role that must not be there. What it owns is never dropped with it."""
+
+    kind: ClassVar[str] = "postgres-no-role"
+    access: PostgresAccess
+    role: str
+
+    @property
+    def name(self) -> str:
+        return self.role
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"there": False}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), **self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
 class Database(Resource):
     """A database and its owner."""
 

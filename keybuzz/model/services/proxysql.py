@@ -34,6 +34,29 @@ class ProxysqlTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxysqlNoUser(Resource):
+    """A user that must be in none of the layers."""
+
+    kind: ClassVar[str] = "proxysql-no-user"
+    access: MysqlAccess
+    user: str
+
+    @property
+    def name(self) -> str:
+        return self.user
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"there": False}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "access": self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
 class ProxysqlTables(Resource):
     """Tables that one LOAD brings to runtime, such as `MYSQL SERVERS`."""
 

@@ -18,7 +18,7 @@ from keybuzz.report.text.findings import findings_text, shown_hosts
 
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
 _SHORTEST_DIGEST = 16
-_CHANGING = ("run", "rotate", "recover", "restart")
+_CHANGING = ("run", "rotate", "recover", "restart", "remove-account")
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
 
 

@@ -238,6 +238,29 @@ class TestByHand:
         assert strays_inside(kbz, *LOOK) == made
         assert works(lambda: outsider(kbz))()
 
+    def test_each_is_removed_by_its_typed_name_and_nothing_else_is(
+        self, kbz: Kbz, made: set[str]
+    ) -> None:
+        remove = ("apps", "remove-account")
+        described = kbz(*remove, "patroni", "shop", "--confirm", "shop")
+        assert (described.code, "only what no file describes" in described.stderr) == (3, True)
+        untyped = kbz(*remove, "patroni", "bob")
+        assert (untyped.code, "its name was not typed" in untyped.stderr) == (3, True)
+        leader = next(h for h in ("db-master-01", "db-slave-01", "db-slave-02") if leads(kbz, h))
+        kbz.on(leader, PSQL.format("CREATE TABLE bobs (a int); ALTER TABLE bobs OWNER TO bob"))
+        owner = kbz(*remove, "patroni", "bob", "--confirm", "bob")
+        assert owner.code == 1
+        assert "cannot be dropped because some objects depend on it" in owner.stdout + owner.stderr
+        kbz.on(leader, PSQL.format("DROP TABLE bobs"))
+        kbz.good(*remove, "patroni", "bob", "--confirm", "bob")
+        frozen = (*remove, "galera", "erp_old@%", "--confirm", "erp_old@%")
+        assert kbz(*frozen).code == 3
+        kbz.good(*frozen, "--lift-freeze", "galera", *REASON)
+        kbz.good(*remove, "proxysql", "erp_old", "--confirm", "erp_old", *LIFT)
+        assert strays_inside(kbz, *LOOK) == set()
+        assert not works(lambda: outsider(kbz))()
+        assert kbz.good("plan", *LOOK, "--format", "json").json()["plan"]["size"] == 0
+
 
 def outsider(kbz: Kbz) -> Any:
     """Open a session as the user who was made by hand."""

@@ -90,6 +90,7 @@ CHANGES = {
     "hosts forget": ("hosts", "forget", HOST, "--confirm", HOST),
     "secrets init": ("secrets", "init"),
     "secrets rotate": ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
+    "apps remove-account": ("apps", "remove-account", "patroni", "bob", "--confirm", "bob"),
     "versions lock": ("versions", "lock"),
     "versions mirror": ("versions", "mirror", "--limit", HOST),
     "lab up": ("lab", "up", "--limit", HOST),
@@ -101,6 +102,7 @@ CHANGES = {
 DESTROYS = {
     "hosts forget": (("hosts", "forget", HOST), HOST),
     "secrets rotate": (("secrets", "rotate", "postgres-app"), "postgres-app"),
+    "apps remove-account": (("apps", "remove-account", "patroni", "bob"), "bob"),
     "lab down": (("lab", "down", "--wipe"), LAB),
     "lab reset": (("lab", "reset", HOST), LAB),
     "lab replace": (("lab", "replace", HOST), LAB),

@@ -114,6 +114,21 @@ def write_postgres_role(order: Query, context: Context) -> None:
     _sql(order, context, f"{verb} ROLE {identifier(name)} WITH {' '.join(options)}")
 
 
+def read_postgres_no_role(query: Query, context: Context) -> State:
+    """Return whether the role is there."""
+    there = query["name"] in _catalogue(query, context)["roles"]
+    return {"present": True, "attributes": {"there": there}}
+
+
+def write_postgres_no_role(order: Query, context: Context) -> None:
+    """Drop the role; PostgreSQL refuses while anything belongs to it, and that is left as it is."""
+    try:
+        _sql(order, context, f"DROP ROLE {identifier(order['name'])}")
+    except AgentError as error:
+        hint = "give what it owns to another role first: REASSIGN OWNED in each database"
+        raise AgentError(error.what, hint) from None
+
+
 def read_postgres_database(query: Query, context: Context) -> State:
     """Read the owner, and whether only he may connect."""
     found = _catalogue(query, context)

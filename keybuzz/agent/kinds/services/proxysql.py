@@ -101,6 +101,36 @@ def write_proxysql_tables(order: Query, context: Context) -> None:
     )
 
 
+def read_proxysql_no_user(query: Query, context: Context) -> State:
+    """Return whether the user is in any layer."""
+    with _open(query) as admin:
+        return {"present": True, "attributes": {"there": bool(_layers_of(admin, query["name"]))}}
+
+
+def write_proxysql_no_user(order: Query, context: Context) -> None:
+    """Take the user out of memory and disk, and load until it is out of the runtime; open sessions go on."""
+    with _open(order) as admin:
+        admin.query(f"DELETE FROM main.mysql_users WHERE username={literal(order['name'])}")
+        admin.query("SAVE MYSQL USERS TO DISK")
+        for attempt in range(_ATTEMPTS):
+            time.sleep(_BETWEEN if attempt else 0)
+            admin.query("LOAD MYSQL USERS TO RUNTIME")
+            if not (left := _layers_of(admin, order["name"])):
+                return
+    what = f"user {order['name']} was removed, and is still in {', '.join(left)}"
+    raise AgentError(what, "docker logs --tail 20 proxysql")
+
+
+def _layers_of(admin: Connection, user: str) -> list[str]:
+    """Return the layers that have a user."""
+    condition = f"mysql_users WHERE username={literal(user)}"
+    return [
+        layer
+        for layer, place in _LAYERS.items()
+        if admin.query(f"SELECT username FROM {place}{condition}")
+    ]
+
+
 def read_proxysql_variables(query: Query, context: Context) -> State:
     """Read the described variables in each layer."""
     names = ", ".join(literal(name) for name in query["names"])
