@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from keybuzz.agent.runtime.frames import FrameError
+from keybuzz.agent.runtime.frames import REPLY_LIMIT, FrameError
 
 MOST_PARTS = 200_000
 """Values and names in one frame: without it 4 MB of `{},` are 90 MB of dictionaries."""
 DEEPEST = 32
 """Containers inside each other."""
+_ALL_BYTES, _ALL_PARTS = 16 << 20, 500_000
+"""What the replies of all hosts that are asked at once may have together: the controller's memory is bounded."""
+_LEAST_BYTES, _LEAST_PARTS = 1 << 18, 5_000
+"""What each host's reply may have, however many are asked."""
 _LARGEST = 2**63
 _OUTCOMES = Literal["ok", "changed", "failed", "refused"]
 
@@ -24,6 +28,27 @@ T = TypeVar("T")
 
 class ReplyError(FrameError):
     """A reply is not of its shape."""
+
+
+class TooLargeError(ReplyError):
+    """A reply is larger than there is room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one reply may be: bytes of its frame, and values in it."""
+
+    size: int = REPLY_LIMIT
+    parts: int = MOST_PARTS
+
+
+def share(hosts: int) -> Limits:
+    """Return what each reply may be when so many hosts are asked at once: no host takes another one's room."""
+    count = max(1, hosts)
+    return Limits(
+        max(_LEAST_BYTES, min(REPLY_LIMIT, _ALL_BYTES // count)),
+        max(_LEAST_PARTS, min(MOST_PARTS, _ALL_PARTS // count)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +159,12 @@ class ConfirmReply:
     confirmed: tuple[str, ...]
 
 
-def read(payload: bytes) -> dict[str, Any]:
+def read(payload: bytes, most: int = MOST_PARTS) -> dict[str, Any]:
     """Return the object in a JSON frame, within the limits of this module."""
     import msgspec
 
-    if sum(payload.count(mark) for mark in (b",", b"[", b"{")) > MOST_PARTS:
-        raise ReplyError(f"a JSON frame holds more than {MOST_PARTS} values")
+    if sum(payload.count(mark) for mark in (b",", b"[", b"{")) > most:
+        raise TooLargeError(f"a JSON frame holds more than {most} values")
     try:
         message = msgspec.json.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

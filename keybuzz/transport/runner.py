@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
@@ -35,7 +36,7 @@ class BoundedRunner:
             return results
         pool = ThreadPoolExecutor(min(self.num_workers, len(hosts)), thread_name_prefix="host")
         try:
-            running = {host.name: pool.submit(task.copy().start, host) for host in hosts}
+            running = {host.name: pool.submit(_started, task.copy(), host) for host in hosts}
             # A signal may reach another thread than this one, which then sleeps on: look up now and then.
             while wait(running.values(), timeout=_LOOK_UP).not_done:
                 pass
@@ -48,6 +49,17 @@ class BoundedRunner:
         for host in hosts:
             results[host.name] = _result(task, host, running[host.name])
         return results
+
+
+def _started(task: Task, host: Host) -> MultiResult:
+    """Run the task on one host; what a failed one was working on is let go, and not kept with its error."""
+    results = task.start(host)
+    for result in results:
+        error = result.exception
+        while error is not None:
+            clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+    return results
 
 
 def _result(task: Task, host: Host, future: Future[MultiResult]) -> MultiResult:

@@ -29,8 +29,10 @@ from keybuzz.transport.replies import (
     Failure,
     Hello,
     HoldReply,
+    Limits,
     ReplyError,
     StepEvent,
+    TooLargeError,
     read,
     shaped,
 )
@@ -45,6 +47,7 @@ Hide = Callable[[Any], Any]
 """Returns a value of JSON without the secrets that stand in its texts."""
 Reply = TypeVar("Reply")
 
+WHOLE = Limits()
 ANSWER_MARGIN = 6.0
 """Seconds for a host to report that a command ran out of its time: TERM, KILL, and the way back."""
 
@@ -135,6 +138,7 @@ class Session:
         on_event: OnEvent | None = None,
         on_bytes: OnBytes | None = None,
         upload: Iterable[bytes] = (),
+        limits: Limits = WHOLE,
     ) -> Reply:
         """Ask for one operation and return its result as `shape`. Callbacks run in this thread.
 
@@ -152,7 +156,7 @@ class Session:
             self._last_id += 1
             head = {"id": self._last_id, "op": op, **({"upload": True} if upload else {})}
             frame = json_frame({**payload, **head})
-            call = _Call(op, self._last_id, deadline, on_event, on_bytes)
+            call = _Call(op, self._last_id, deadline, on_event, on_bytes, limits)
             return self._exchange(call, frame, upload, shape)
         finally:
             self._turn.release()
@@ -276,12 +280,12 @@ class Session:
     def _answer(self, call: _Call) -> dict[str, Any]:
         """Hand on events and bytes until the one answer comes."""
         while True:
-            kind, payload = self._read_frame(call.deadline)
+            kind, payload = self._read_frame(call.deadline, call.limits.size)
             if kind == BYTES:
                 if call.on_bytes:
                     call.on_bytes(payload)
                 continue
-            message = read(payload)
+            message = read(payload, call.limits.parts)
             number = message.get("id")
             if type(number) is not int or number != call.number:
                 raise ReplyError(f"an answer to request {number!r:.40} came")
@@ -292,10 +296,11 @@ class Session:
             if call.on_event:
                 call.on_event(event)
 
-    def _read_frame(self, deadline: float) -> tuple[bytes, bytes]:
-        kind, length = parse_header(
-            self._stream.read_exactly(HEADER_SIZE, deadline), longest=REPLY_LIMIT
-        )
+    def _read_frame(self, deadline: float, longest: int = REPLY_LIMIT) -> tuple[bytes, bytes]:
+        header = self._stream.read_exactly(HEADER_SIZE, deadline)
+        kind, length = parse_header(header, longest=REPLY_LIMIT)
+        if length > longest:
+            raise TooLargeError(f"a frame of {length} bytes is longer than {longest}")
         return kind, self._stream.read_exactly(length, deadline)
 
     def _lost(self, call: _Call, error: Exception, *, inside_step: bool) -> ContactError:
@@ -304,6 +309,8 @@ class Session:
         else:
             what = f"contact was lost during {call.op}: {self._hide(str(error))}"
         hint = "run the same command again: it reads the state of the host first"
+        if isinstance(error, TooLargeError) and call.limits != WHOLE:
+            hint = f"many hosts were asked at once: ask fewer, such as --limit {self.where}"
         return ContactError(what, where=self.where, hint=hint, inside_step=inside_step)
 
 
@@ -349,3 +356,4 @@ class _Call:
     deadline: float
     on_event: OnEvent | None
     on_bytes: OnBytes | None
+    limits: Limits

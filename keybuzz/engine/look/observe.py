@@ -19,7 +19,7 @@ from keybuzz.model.core.secret import DigestKey
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 from keybuzz.transport.link import session
-from keybuzz.transport.replies import ProbeReply
+from keybuzz.transport.replies import ProbeReply, share
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -93,6 +93,7 @@ def ask(
         },
         ProbeReply,
         timeout=PROBE_TIMEOUT,
+        limits=share(len(task.nornir.inventory.hosts)),
     )
     between = (asked, time.time())
     if len(reply.states) != len(resources) or len(reply.answers) != len(readings):

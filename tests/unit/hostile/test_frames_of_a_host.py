@@ -10,6 +10,7 @@ import pytest
 
 from keybuzz.agent.runtime.frames import BYTES, JSON, PROTOCOL, REPLY_LIMIT, json_frame
 from keybuzz.engine.look.observe import Snapshot, observe
+from keybuzz.transport.replies import share
 from tests.unit.support.scripted_hosts import HELLO, Json, Script, asked, fleet, result_of, scripted
 
 HOSTS = ("redis-01", "redis-02", "redis-03")
@@ -182,3 +183,20 @@ def test_what_comes_after_the_answer_is_no_answer_to_the_next_question() -> None
     assert set(again.unreachable) == {BAD}
     assert "an answer to request 1 came" in again.unreachable[BAD]
     assert set(again.observations) == set(GOOD)
+
+
+def test_a_reply_that_has_no_room_beside_many_others_is_that_hosts_fault_and_told() -> None:
+    every = tuple(sorted(fleet()))
+    room = share(len(every)).size
+    assert room < share(1).size == REPLY_LIMIT
+
+    def large(host: str, request: Json) -> list[bytes]:
+        result = result_of(request)
+        result["states"][0] = {"present": True, "attributes": {}, "text": "x" * room}
+        return [json_frame({"id": request["id"], "result": result})]
+
+    found = asked(Script({every[0]: large}), every)
+    assert set(found.unreachable) == {every[0]}
+    assert f"--limit {every[0]}" in found.unreachable[every[0]]
+    assert set(found.observations) == set(every[1:])
+    assert not asked(Script({every[0]: large}), every[:3]).unreachable

@@ -90,6 +90,44 @@ print(json.dumps([before, peak(), [len(done.stdout), done.left_out, lines]]))
 """
 
 
+_FLEET = """
+from keybuzz.transport.replies import share
+ALL = tuple(sorted(hosts.fleet()))
+ROOM = share(len(ALL))
+def in_pieces(result):
+    \"\"\"Yield a frame bit by bit: what waits to be read is the hosts' memory, and not the controller's.\"\"\"
+    payload = result if isinstance(result, bytes) else json.dumps(result, ensure_ascii=False).encode()
+    whole = frame(payload)
+    for start in range(0, len(whole), 1 << 16):
+        yield whole[start:start + (1 << 16)]
+def with_state(request, state):
+    result = hosts.result_of(request)
+    result["states"][0] = {"present": True, "attributes": {}, **state}
+    return {"id": request["id"], "result": result}
+"""
+_FROM_ALL = {
+    "texts of wide letters": """
+def reply(host, request):
+    yield from in_pieces(with_state(request, {"text": "x" * (ROOM.size - 29_000) + chr(0x1F600)}))
+""",
+    "as many attributes as there is room for": """
+def reply(host, request):
+    names = {f"a-{n}": -n - 300 for n in range(ROOM.parts - 2000)}
+    yield from in_pieces(with_state(request, {"attributes": names}))
+""",
+    "as many values of no shape as there is room for": """
+def reply(host, request):
+    answers = [{"value": {str(n): n + 300}} for n in range(ROOM.parts // 3)]
+    yield from in_pieces({"id": request["id"], "result": {"states": [], "answers": answers}})
+""",
+    "frames of 4 MB": """
+WHOLE = b'{"id":1,"result":{"states":[' + b"{}," * 1_300_000 + b'{}],"answers":[]}}'
+def reply(host, request):
+    yield from in_pieces(WHOLE)
+""",
+}
+
+
 def measured(code: str) -> tuple[int, int, list[object]]:
     text = f"ROOT = {str(ROOT)!r}\n{_START}{code}"
     done = subprocess.run(
@@ -104,6 +142,19 @@ def measured(code: str) -> tuple[int, int, list[object]]:
 def test_a_host_that_sends_without_measure_costs_little_and_only_its_own_answer(kind: str) -> None:
     before, peak, heard = measured(_SHAPES[kind] + _ASK)
     assert {"redis-02", "redis-03"} <= set(heard)
+    assert peak < MOST, f"{before} MB before it"
+
+
+@pytest.mark.parametrize("kind", _FROM_ALL)
+def test_all_hosts_at_once_cost_no_more(kind: str) -> None:
+    ask = """
+before = peak()
+found = hosts.asked(hosts.Script(dict.fromkeys(ALL, reply)), ALL)
+print(json.dumps([before, peak(), [len(ALL), len(found.observations) + len(found.unreachable)]]))
+"""
+    before, peak, (all_hosts, told) = measured(f"{_FLEET}{_FROM_ALL[kind]}{ask}")
+    print(f"{kind}: {before} MB before it, {peak} MB")
+    assert (all_hosts, told) == (48, 48)
     assert peak < MOST, f"{before} MB before it"
 
 

@@ -71,7 +71,9 @@ class ScriptedStream:
         return data
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open; what was not read is of no use."""
+        self._waiting.clear()
+        self._coming = iter(())
 
 
 @dataclass
