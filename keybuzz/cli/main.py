@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from keybuzz.cli.support.common import habit_options, say_version, verbosity_options
 from keybuzz.cli.support.endings import end_alike, no_core_dumps
 from keybuzz.cli.support.lasting import make_streams_last, unsaid
 from keybuzz.model.core.errors import KbzError, UsageError
@@ -85,6 +86,7 @@ class LazyGroup(click.Group):
         home = f"keybuzz.cli.{_HOME[cmd_name]}.{module}"
         command: click.Command = getattr(import_module(home), module)
         _whole_help(command)
+        _common(cmd_name, command)
         return command
 
     def resolve_command(
@@ -108,6 +110,15 @@ def _whole_help(command: click.Command) -> None:
         _whole_help(child)
 
 
+def _common(words: str, command: click.Command) -> None:
+    """Give every verb the options that all have, once."""
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            _common(f"{words} {name}", child)
+    elif not any("--verbose" in parameter.opts for parameter in command.params):
+        command.params += [*verbosity_options(hidden=True), *habit_options(words, command)]
+
+
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
@@ -116,7 +127,15 @@ def _whole_help(command: click.Command) -> None:
     metavar="FILE",
     help="Nornir's configuration file.",
 )
-@click.version_option(package_name="kbz")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=say_version,
+    help="Show the version and its revision, and exit.",
+)
 @click.pass_context
 def cli(context: click.Context, config: str) -> None:
     """Install, check and maintain the KeyBuzz infrastructure.
@@ -125,6 +144,9 @@ def cli(context: click.Context, config: str) -> None:
     64 usage, 130 interrupted.
     """
     context.obj = config
+
+
+cli.params += verbosity_options(hidden=False)
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class HostLost:
-    """A host could not be reached, or stopped answering."""
+class HostsLost:
+    """Hosts could not be reached, or stopped answering, for one and the same reason."""
 
-    host: str
+    hosts: tuple[str, ...]
     reason: str
 
     def __post_init__(self) -> None:
@@ -35,6 +35,9 @@ class Planned:
     """The plan before anything is changed."""
 
     plan: Plan
+    read: int
+    """Hosts that answered: of the others nothing is known."""
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class StageStarted:
     module: str
     name: str
     hosts: tuple[str, ...]
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnded:
+    """All changes of a stage were tried."""
+
+    module: str
+    name: str
+    hosts: tuple[str, ...]
+    made: int
+    """Changes that were made, or found made."""
     changes: int
 
 
@@ -129,9 +144,10 @@ class Drilled:
 
 Event = (
     Reading
-    | HostLost
+    | HostsLost
     | Planned
     | StageStarted
+    | StageEnded
     | StepStarted
     | StepEnded
     | Postponed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
@@ -33,9 +34,11 @@ def look(
 ) -> Report:
     """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be."""
     started = time.monotonic()
-    found = survey(workspace, modules, selected, access)
-    hosts = {host: _seen(host, found) for host in sorted(selected)}
-    return report_of(workspace, verb, found, hosts, time.monotonic() - started)
+    present = workspace.present(selected)
+    found = survey(workspace, modules, present, access)
+    hosts = {host: _seen(host, found) for host in sorted(present)}
+    report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
+    return replace(report, absent=tuple(sorted(selected - present)))
 
 
 def _seen(host: str, found: Survey) -> HostReport:

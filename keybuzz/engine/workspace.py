@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.lock import lease_names
-from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.errors import ContactError, UsageError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.limit import parse_limit
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from keybuzz.engine.memory.journal import Journal
     from keybuzz.site.module import Module
     from keybuzz.site.site import Site
+
+NOT_HERE = "not in this lab"
+"""Why a server that was never started there does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,21 @@ class Workspace:
     """Set by the first Ctrl-C: no further stage begins."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, for what is remembered."""
+    absent: frozenset[str] = frozenset()
+    """Servers that were never started in this lab; none in production. They are never asked."""
+
+    def present(self, selected: frozenset[str]) -> frozenset[str]:
+        """Return the selected hosts that are in this lab; KbzError when none is. In production: all."""
+        found = selected - self.absent
+        if selected and not found:
+            first = min(selected)
+            raise ContactError(
+                f"{NOT_HERE}: {', '.join(sorted(selected)[:6])}"
+                f"{f' and {len(selected) - 6} more' if len(selected) > 6 else ''}",
+                hint=f"{proposed('kbz', 'lab', 'up', '--limit', first)} starts one;"
+                " kbz lab status shows which are here",
+            )
+        return found
 
     def select(self, modules: tuple[Module, ...], limit: tuple[str, ...]) -> frozenset[str]:
         """Return the hosts of these modules, cut by --limit. An empty selection is an error."""

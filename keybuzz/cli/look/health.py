@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support import watching
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import limit_option, show, workspace
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import output_place, report_format
@@ -63,4 +64,4 @@ def _look(report: Report) -> watching.Look:
     from keybuzz.report.text.report import report_text
 
     facts = (finding_line(finding) for finding in report.findings if finding.level)
-    return watching.Look(report_text(report), frozenset(facts), int(report.exit_code))
+    return watching.Look(report_text(report, columns()), frozenset(facts), int(report.exit_code))

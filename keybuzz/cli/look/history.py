@@ -7,11 +7,16 @@ import re
 
 import click
 
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import pass_inventory_site
 from keybuzz.cli.support.default_group import DefaultGroup
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.site import Site
+
+_LOOKS = 200
+"""Looks that may be one row of the list: a week by the hour."""
+_FLAGS = ("--failed", "--every", "--json", "--verbose", "--quiet")
 
 
 class HistoryGroup(DefaultGroup):
@@ -31,7 +36,7 @@ class HistoryGroup(DefaultGroup):
 
 
 def _takes_a_value(word: str) -> bool:
-    return word.startswith("--") and "=" not in word and word != "--failed"
+    return word.startswith("--") and "=" not in word and word not in _FLAGS
 
 
 @click.group(cls=HistoryGroup)
@@ -40,30 +45,42 @@ def history() -> None:
 
 
 @history.command("list")
-@click.option("--last", default=20, show_default=True, metavar="N", help="How many runs.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many runs; looks in a row that ended alike count as one.",
+)
+@click.option("--every", is_flag=True, help="Show each look, also those that ended alike.")
 @click.option("--verb", default="", metavar="VERB", help="Only runs of this verb.")
 @click.option("--host", default="", metavar="HOST", help="Only runs that were for this host.")
 @click.option("--failed", is_flag=True, help="Only runs that did not end well, or not at all.")
 @document_format
 @pass_inventory_site
-def list_runs(site: Site, last: int, verb: str, host: str, failed: bool, form: str) -> None:
+def list_runs(
+    site: Site, last: int, every: bool, verb: str, host: str, failed: bool, form: str
+) -> None:
     """List earlier runs, newest first."""
     from keybuzz.engine.memory.journal import Journal
-    from keybuzz.report.text.history import runs_document, runs_text
+    from keybuzz.report.text.history import folded_text, runs_document, runs_text
 
     if host:
         site.server(host)
     journal = Journal(site.settings.state / "journal.sqlite")
-    runs = journal.find(last, verb=verb, host=host, failed=failed)
+    folds = form == "text" and not every
+    runs = journal.find(last * _LOOKS if folds else last, verb=verb, host=host, failed=failed)
+    shown = folded_text(runs, last, columns()) if folds else runs_text(runs, columns())
     show_document(
         form,
-        text=lambda: f"{runs_text(runs)}\n" if runs else "",
+        text=lambda: f"{shown}\n" if runs else "",
         document=lambda: runs_document(runs),
     )
 
 
 @history.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(min=1))
 @document_format
 @pass_inventory_site
 def show_run(site: Site, number: int, form: str) -> None:
@@ -80,7 +97,7 @@ def show_run(site: Site, number: int, form: str) -> None:
     hosts, drift = journal.hosts(number), journal.drift(number)
     show_document(
         form,
-        text=lambda: one_run_text(record, hosts, plan, drift) + "\n",
+        text=lambda: one_run_text(record, hosts, plan, drift, columns()) + "\n",
         document=lambda: one_run_document(record, hosts, plan, drift),
     )
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support import watching
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import limit_option, workspace
+from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import output_place, report_format, show_answer
 from keybuzz.model.core.access import Access
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=module_words)
 @limit_option
 @watching.watch_option
 @watching.every_option
@@ -44,7 +46,7 @@ def status(
         found = look(work, chosen, selected)
     return show_answer(
         form,
-        text=lambda: status_text(found),
+        text=lambda: status_text(found, columns()),
         document=lambda: status_document(found),
         sheet=lambda: sheet_of_status(found),
     )
@@ -53,4 +55,6 @@ def status(
 def _look(found: Status) -> watching.Look:
     from keybuzz.report.text.status import facts, status_text
 
-    return watching.Look(status_text(found), frozenset(facts(found)), int(found.exit_code))
+    return watching.Look(
+        status_text(found, columns()), frozenset(facts(found)), int(found.exit_code)
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from keybuzz.cli.support.common import detail, is_quiet
 from keybuzz.cli.support.offers import limit_words
 from keybuzz.model.core.access import Access
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from keybuzz.engine.workspace import Workspace
     from keybuzz.model.inventory.server import Server
     from keybuzz.model.reports.report import Report
-    from keybuzz.report.text.progress import Lines
+    from keybuzz.report.text.progress import Detail, Lines
     from keybuzz.site.site import Site
 
 P = ParamSpec("P")
@@ -129,7 +130,7 @@ def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
 
     with (
         workspace(Access.CHANGE, quiet=quiet) as made,
-        first_one_stops(made.stop, lambda sentence: click.echo(sentence, err=True)),
+        first_one_stops(made.stop, _said_by(made)),
     ):
         yield made
 
@@ -166,13 +167,14 @@ def _workspace(
     configuration = read_configuration(Path(click.get_current_context().find_root().obj))
     site = settled(load_site(configuration))
     enter(site)
-    progress = _Progress(quiet)
+    progress = _Progress(quiet or is_quiet(), detail())
     made = Workspace(
         site,
         make_nornir(configuration, site, access),
         open_journal(site.settings.state / "journal.sqlite", LOOK_WAIT),
         progress,
         _command(),
+        absent=_absent(site),
     )
     try:
         yield made
@@ -183,11 +185,30 @@ def _workspace(
             click.echo(f"kbz: {made.journal.trouble}", err=True)
 
 
+def _absent(site: Site) -> frozenset[str]:
+    """Return the servers that were never started in the lab; none when the target is no lab."""
+    if site.settings.lab is None:
+        return frozenset()
+    from keybuzz.lab.hosts.disk import never_made
+
+    return never_made(site.settings.lab, site.servers)
+
+
+def _said_by(made: Workspace) -> Callable[[str], object]:
+    """Return what says a sentence between the lines of progress, on a line of its own."""
+    return made.listen.say if isinstance(made.listen, _Progress) else _echo
+
+
+def _echo(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
 class _Progress:
     """Loads what shows progress when there is some. Events come from any thread."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, detail: Detail) -> None:
         self._quiet = quiet
+        self._detail = detail
         self._shown: Lines | None = None
         self._loading = threading.Lock()
 
@@ -196,8 +217,15 @@ class _Progress:
             if self._shown is None:
                 from keybuzz.report.text.progress import listener
 
-                self._shown = listener(quiet=self._quiet)
+                self._shown = listener(quiet=self._quiet, detail=self._detail)
         self._shown(event)
+
+    def say(self, sentence: str) -> None:
+        """Tell what the operator must know now, whatever is told or painted at this moment."""
+        if self._shown is None or self._quiet:
+            _echo(sentence)
+        else:
+            self._shown.say(sentence)
 
     def close(self) -> None:
         if self._shown is not None:

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from keybuzz.cli.support.common import columns
 from keybuzz.model.core.errors import InputError, KbzError
 from keybuzz.model.core.visible import json_visible, visible
 from keybuzz.model.reports.report import Report
@@ -113,7 +114,7 @@ def show_report(report: Report, form: str) -> int:
 
     return show_answer(
         form,
-        text=lambda: report_text(report),
+        text=lambda: report_text(report, columns()),
         document=lambda: report_document(report),
         sheet=lambda: sheet_of(report),
     )

@@ -175,7 +175,7 @@ class Conductor:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
             )
-            self._apply(stage, snapshot)
+            self._apply(module, stage, snapshot)
             snapshot = self._read()
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
@@ -215,7 +215,7 @@ class Conductor:
                 snapshot = self._wait(other, back_again(other, cluster), snapshot)
         return snapshot
 
-    def _apply(self, stage: Stage, snapshot: Snapshot) -> None:
+    def _apply(self, module: Module, stage: Stage, snapshot: Snapshot) -> None:
         folder = self.site.settings.state / "images"
         self.results.extend(hand_over(stage, snapshot, self.nornir, folder, self.listen))
         archives = archives_for(stage, self.modules, self.site, self.listen)
@@ -231,11 +231,11 @@ class Conductor:
         )
         self.at_work = {}
         chosen.data.reset_failed_hosts()
-        failed: list[StepResult] = []
-        for host in stage.hosts:
-            results = results_of(done[host][0], changes[host])
-            self.results.extend(results)
-            failed += [result for result in results if result.outcome not in _GOOD]
+        results = [r for host in stage.hosts for r in results_of(done[host][0], changes[host])]
+        self.results.extend(results)
+        failed = [result for result in results if result.outcome not in _GOOD]
+        made = len(results) - len(failed)
+        self.listen(events.StageEnded(module.name, stage.name, stage.hosts, made, len(results)))
         if failed:
             self._read()
             first = failed[0]

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
-from keybuzz.engine.change.run import report_of_run
+from keybuzz.engine.change.run import planned, report_of_run
 from keybuzz.engine.look.heard import answer_to
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.survey import Survey, survey
@@ -142,7 +141,7 @@ def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host
     assert module.recovery is not None
     assert conductor.last is not None
     started = time.monotonic()
-    workspace.listen(events.Planned(before.plan))
+    workspace.listen(planned(before))
     # From here on a run that goes on from a recovery that was cut off is no change of a frozen cluster.
     conductor.freeze.begin(module)
     recovery, last = module.recovery, conductor.last

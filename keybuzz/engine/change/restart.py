@@ -14,7 +14,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
-from keybuzz.engine.change.run import ended, with_error
+from keybuzz.engine.change.run import ended, planned, with_error
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
@@ -224,7 +224,7 @@ def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> R
     clusters = _clusters(workspace, request)
     modules = (*(found for found in clusters if found.name != module.name), module)
     before = _only_restarts(survey(workspace, modules, request.selected))
-    workspace.listen(events.Planned(before.plan))
+    workspace.listen(planned(before))
     conductor = Conductor(
         workspace.nornir,
         workspace.site,

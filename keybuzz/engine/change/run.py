@@ -55,7 +55,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
     """Do what a request asks for; the caller holds the leases and keeps the journal."""
     started = time.monotonic()
     before = survey(workspace, request.modules, request.selected)
-    workspace.listen(events.Planned(before.plan))
+    workspace.listen(planned(before))
     conductor = Conductor(
         workspace.nornir,
         workspace.site,
@@ -82,6 +82,12 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
     error = conductor.ending(carry_out)
     seconds = time.monotonic() - started
     return report_of_run(workspace, conductor, before, error, seconds)
+
+
+def planned(before: Survey) -> events.Planned:
+    """Return what is told of a plan: of a host that was not read nothing is known."""
+    unread = len(before.selected & set(before.snapshot.unreachable))
+    return events.Planned(before.plan, len(before.selected) - unread, unread)
 
 
 def report_of_run(

@@ -13,7 +13,7 @@ from keybuzz.engine.drift import inside, strays
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.look.scope import concerned
-from keybuzz.engine.look.survey import Survey, describe_scope, judge
+from keybuzz.engine.look.survey import Survey, describe_scope, heard, judge
 from keybuzz.engine.memory.forgetful import read_or, trouble
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.lock import at_work, leases
@@ -61,6 +61,8 @@ def drift(workspace: Workspace, request: DriftRequest) -> Report:
 
     While another one is at work this ends at once, is in the journal as skipped, and has looked at nothing.
     """
+    asked = request.selected
+    request = replace(request, selected=workspace.present(asked))
     folder = workspace.site.settings.state / "leases"
     with ExitStack() as held:
         try:
@@ -70,7 +72,8 @@ def drift(workspace: Workspace, request: DriftRequest) -> Report:
         except OSError as error:  # a look needs no state folder; two at once are better than none
             workspace.journal.trouble = trouble(workspace.journal.path, error)
         number = held.enter_context(in_journal(workspace, VERB, request.modules))
-        return _drift(workspace, request, number)
+        report = _drift(workspace, request, number)
+        return replace(report, absent=tuple(sorted(asked - request.selected)))
 
 
 def _skipped(workspace: Workspace, request: DriftRequest, refused: RefusedError) -> Report:
@@ -155,10 +158,9 @@ def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Surv
         descriptions[host] = replace(descriptions[host], modules=modules)
     chain = concerned(request.modules, workspace.site, request.selected)
     names = ", ".join(module.name for module in chain)
-    workspace.listen(events.Reading(len(descriptions), names))
-    snapshot = _heard(workspace, descriptions, request.deadline)
-    for host, reason in snapshot.unreachable.items():
-        workspace.listen(events.HostLost(host, reason))
+    workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
+    here = {h: found for h, found in descriptions.items() if h not in workspace.absent}
+    snapshot = heard(workspace, descriptions, _heard(workspace, here, request.deadline))
     return judge(workspace, request.modules, request.selected, descriptions, snapshot)
 
 
@@ -168,17 +170,17 @@ def _heard(
     """Return what hosts say, at the deadline at the latest: who has not answered by then is unheard."""
     if deadline is None:
         return observe(workspace.nornir, descriptions)
-    heard = Snapshot({}, {})
+    answered = Snapshot({}, {})
     ended = threading.Condition()
     waiting = set(descriptions)
     failures: list[BaseException] = []
 
     def ask(host: str) -> None:
-        nonlocal heard
+        nonlocal answered
         try:
             answer = observe(workspace.nornir, {host: descriptions[host]})
             with ended:
-                heard = heard.with_newer(answer)
+                answered = answered.with_newer(answer)
         except BaseException as failure:
             failures.append(failure)
         with ended:
@@ -190,7 +192,7 @@ def _heard(
     with ended:
         ended.wait_for(lambda: not waiting, timeout=deadline)
         unheard = dict.fromkeys(sorted(waiting), f"{UNHEARD} {deadline:g} s")
-        found = Snapshot(dict(heard.observations), {**heard.unreachable, **unheard})
+        found = Snapshot(dict(answered.observations), {**answered.unreachable, **unheard})
     if failures:
         raise failures[0]
     return found

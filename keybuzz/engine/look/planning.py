@@ -60,6 +60,7 @@ def change_of(
         differences,
         disrupts=resource.disrupts(state.attributes),
         diff=_text_diff(resource, state, veil),
+        effects=resource.effects(state.attributes),
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import View
-from keybuzz.engine.look.scope import proven_virgin
-from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.look.scope import concerned, proven_virgin
+from keybuzz.engine.look.survey import Survey, placed, survey
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import RunRecord
 from keybuzz.engine.workspace import Workspace
@@ -26,7 +26,8 @@ _LOOKS = ("drift", "plan", "health")
 def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Status:
     """Ask every host once and return all clusters that the selected hosts belong to."""
     started = time.monotonic()
-    found = survey(workspace, modules, selected)
+    present = workspace.present(selected)
+    found = survey(workspace, modules, present)
     nothing: tuple[RunRecord, ...] = ()
     journal = workspace.journal
     records = read_or(journal, lambda: journal.runs(_REMEMBERED), nothing)
@@ -41,12 +42,15 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
         if module.topology is not None
     )
     away = found.snapshot.unreachable
+    chosen = concerned(modules, workspace.site, selected)
     return Status(
         clusters,
-        tuple(sorted(selected)),
-        tuple((host, away[host]) for host in sorted(selected & set(away))),
+        tuple(sorted(present)),
+        tuple((host, away[host]) for host in sorted(present & set(away))),
         troubles(found.findings, "base"),
         time.monotonic() - started,
+        tuple(sorted(selected - present)),
+        tuple(m.name for m in chosen if m not in found.modules and m.topology is not None),
     )
 
 
@@ -62,14 +66,15 @@ def _cluster(
     return ClusterStatus(
         module.name,
         module.title,
-        topology_of(module, live) or Topology(module.name, ()),
-        len(live.members),
-        len(counted.up),
+        placed(topology_of(module, live) or Topology(module.name, ()), workspace.absent),
+        len(counted.members),
+        len(counted.up & counted.members),
         counted.majority,
         _frozen(workspace, module, live, nobody=not counted.up),
         troubles(found.findings, module.name),
         newest(records, module.name, asked, looks=False),
         newest(records, module.name, asked, looks=True),
+        silent=not live.hosts,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.look.causes import explained
@@ -11,9 +11,10 @@ from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.look.scope import concerned
-from keybuzz.engine.workspace import Workspace
+from keybuzz.engine.workspace import NOT_HERE, Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.folding import by_reason
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Plan
 from keybuzz.site.module import Module
@@ -64,11 +65,29 @@ def survey(
     """
     descriptions = describe_scope(workspace, modules, selected)
     names = ", ".join(module.name for module in concerned(modules, workspace.site, selected))
-    workspace.listen(events.Reading(len(descriptions), names))
-    snapshot = observe(workspace.nornir, descriptions, access)
-    for host, reason in snapshot.unreachable.items():
-        workspace.listen(events.HostLost(host, reason))
+    workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
+    asked = {h: found for h, found in descriptions.items() if h not in workspace.absent}
+    snapshot = heard(workspace, descriptions, observe(workspace.nornir, asked, access))
     return judge(workspace, modules, selected, descriptions, snapshot)
+
+
+def heard(
+    workspace: Workspace, descriptions: Mapping[str, HostDescription], snapshot: Snapshot
+) -> Snapshot:
+    """Tell which hosts did not answer, each reason once; return the snapshot with those that are not in this lab."""
+    for reason, hosts in by_reason(snapshot.unreachable.items()).items():
+        workspace.listen(events.HostsLost(hosts, reason))
+    absent = dict.fromkeys(sorted(workspace.absent & set(descriptions)), NOT_HERE)
+    return replace(snapshot, unreachable={**snapshot.unreachable, **absent})
+
+
+def placed(topology: Topology, absent: frozenset[str]) -> Topology:
+    """Return a cluster in which members that are not in this lab are told from those that do not answer."""
+    members = tuple(
+        replace(member, state=NOT_HERE, details=()) if member.host in absent else member
+        for member in topology.members
+    )
+    return replace(topology, members=members)
 
 
 def judge(
@@ -90,9 +109,9 @@ def judge(
     for module in chosen:
         live, found = judged(module, view.live(module, site))
         scope = set(live.hosts) | set(live.unreachable)
-        findings += [f for f in found if not f.host or f.host in scope]
+        findings += [f for f in found if not f.host or f.host in scope - workspace.absent]
         if (topology := topology_of(module, live)) is not None:
-            topologies.append(topology)
+            topologies.append(placed(topology, workspace.absent))
     return Survey(
         chosen,
         selected,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -45,6 +46,11 @@ def read(settings: LabSettings, host: str) -> Disk | None:
     except FileNotFoundError:
         return None
     return Disk(IPv4Address(fields["address"]), fields["base"], fields["host_key"])
+
+
+def never_made(settings: LabSettings, servers: Sequence[Server]) -> frozenset[str]:
+    """Return the servers that have no disk: they were never started in this lab."""
+    return frozenset(s.name for s in servers if not HostPlaces(settings, s.name).disk.exists())
 
 
 def ensure(settings: LabSettings, server: Server, base_digest: str) -> Disk:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from keybuzz.model.core.resource import Attributes, Resource, Value
-from keybuzz.model.core.visible import in_one_line
+from keybuzz.model.core.visible import in_one_line, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,12 @@ class Change:
     """True when applying it interrupts a service that runs now: the quorum guard counts it."""
     diff: str = ""
     reason: str = ""
+    effects: tuple[str, ...] = ()
+    """What else applying it does to what runs there now, such as `closes: 25 (mail)`."""
 
     def __post_init__(self) -> None:
         in_one_line(self, "reason")
+        object.__setattr__(self, "effects", tuple(map(one_line, self.effects)))
 
     @property
     def identity(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.folding import folded
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.reports.drift import DriftReport
@@ -30,6 +32,8 @@ def report_document(report: Report) -> dict[str, Any]:
         "hosts": {host: _host(item) for host, item in report.hosts.items()},
         "plan": plan_document(report.plan),
         "findings": [finding_document(finding) for finding in report.findings],
+        "summary": summary_document(report.findings),
+        "not_in_this_lab": list(report.absent),
         "topologies": [topology_document(topology) for topology in report.topologies],
         "warnings": list(report.warnings),
         "drift": None if report.drift is None else drift_document(report.drift),
@@ -84,6 +88,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "action": change.action.value,
         "disrupts": change.disrupts,
         "reason": change.reason or None,
+        "effects": list(change.effects),
         "differences": [
             {"attribute": item.attribute, "observed": item.observed, "wanted": item.wanted}
             for item in change.differences
@@ -102,6 +107,21 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "hint": finding.hint or None,
         "cause": finding.cause or None,
     }
+
+
+def summary_document(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return what is wrong, each fault once with its hosts; what follows from another one is under its cause."""
+    return [
+        {
+            "level": fold.level.word,
+            "check": fold.check,
+            "message": fold.message,
+            "hint": fold.hint or None,
+            "cause": fold.cause or None,
+            "hosts": list(fold.hosts),
+        }
+        for fold in folded(findings)
+    ]
 
 
 def topology_document(topology: Topology) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Resource(ABC):
         del observed
         return False
 
+    def effects(self, observed: Attributes) -> tuple[str, ...]:
+        """Return what else writing it does to what runs on the host now, each in a few words."""
+        del observed
+        return ()
+
     @property
     def application(self) -> str:
         """Name of the application that needs it; empty for the platform's own."""

@@ -260,6 +260,16 @@ class Firewall(Resource):
             "confirmed": True,
         }
 
+    def effects(self, observed: Attributes) -> tuple[str, ...]:
+        """Return which ports it closes, and whose SSH connection it shuts out."""
+        served, peers = observed.get("served"), observed.get("shut_out")
+        closes = ", ".join(served) if isinstance(served, tuple) else ""
+        shut = ", ".join(peers) if isinstance(peers, tuple) else ""
+        return (
+            *((f"closes: {closes}",) if closes else ()),
+            *((f"shuts out: SSH from {shut}",) if shut else ()),
+        )
+
     def query(self) -> Json:
         """Return the frame; with it the host can say whom and what these rules would cut off."""
         opened = {f"{r.port}/{r.protocol}" for r in self.rules if r.port and r.source == ANYWHERE}

@@ -52,6 +52,8 @@ class Report:
     """What went wrong beside the verb itself, such as a hook after it. It changes no exit code."""
     drift: DriftReport | None = None
     """For drift: everything by its id, against the run before."""
+    absent: tuple[str, ...] = ()
+    """Selected, and never started in this lab: neither asked nor judged."""
 
     @property
     def checked(self) -> tuple[int, int]:

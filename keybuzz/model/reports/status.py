@@ -50,6 +50,8 @@ class ClusterStatus:
     """Above ok, worst first, without those that follow from another of the same module."""
     run: Passed | None = None
     drift: Passed | None = None
+    silent: bool = False
+    """No member answered: nothing is known of it."""
 
     @property
     def spare(self) -> int:
@@ -74,6 +76,10 @@ class Status:
     findings: tuple[Finding, ...]
     """Of the hosts themselves (module base), as in ClusterStatus."""
     seconds: float
+    absent: tuple[str, ...] = ()
+    """Selected, and never started in this lab: neither asked nor judged."""
+    elsewhere: tuple[str, ...] = ()
+    """Modules of which no member is in this lab."""
 
     @property
     def exit_code(self) -> ExitCode:

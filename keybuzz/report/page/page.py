@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from keybuzz.model.core.finding import Level
+from keybuzz.model.core.folding import folded
 from keybuzz.model.core.visible import visible
 from keybuzz.report.page import plots
 from keybuzz.report.page.past import Past, TrialPoint
-from keybuzz.report.page.sheet import module_of
+from keybuzz.report.page.sheet import finding_of, module_of
 from keybuzz.report.text.drift_news import drift_groups
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -55,6 +57,8 @@ class Row:
     hint: str
     hosts: tuple[str, ...]
     means: str
+    follows: tuple[str, ...] = ()
+    """Checks that it explains: they are not rows of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,10 @@ def page_text(facts: Facts) -> str:
         health=facts.health,
         counts=Counter(finding["level"] for finding in findings),
         total=len(findings),
-        rows=[row for row in rows(findings, facts.means) if row.level != "ok"],
+        rows=rows(findings, facts.means),
         good=_good(findings),
         fleet=[(title, _chips(hosts, facts.health)) for title, hosts in facts.groups],
-        differences=_by_host(plan["changes"] if plan else ()),
+        differences=_folded_changes(plan["changes"] if plan else ()),
         compared=plan is not None,
         drift=_drift_lines(facts.past, moment),
         moved=_drift_bars(facts.past, moment),
@@ -118,16 +122,25 @@ def page_text(facts: Facts) -> str:
 
 
 def rows(findings: Iterable[Json], means: Mapping[str, str]) -> list[Row]:
-    """Return findings worst first; the same on many hosts is one row."""
-    grouped: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for item in findings:
-        key = (item["level"], item["check"], item["message"], item["hint"] or "")
-        grouped[key].append(item["host"] or "")
-    found = [
-        Row(level, check, message, hint, tuple(sorted(filter(None, hosts))), means.get(check, ""))
-        for (level, check, message, hint), hosts in grouped.items()
+    """Return what is wrong, worst first; the same on many hosts is one row, and what follows is under its cause."""
+    found = [finding_of(item) for item in findings]
+    roots = {item.check for item in found if not item.cause and item.level > Level.OK}
+    follows: dict[str, set[str]] = defaultdict(set)
+    for item in found:
+        if item.cause in roots and item.level > Level.OK:
+            follows[item.cause].add(item.check)
+    return [
+        Row(
+            fold.level.word,
+            fold.check,
+            fold.message,
+            fold.hint,
+            fold.hosts,
+            means.get(fold.check, ""),
+            tuple(sorted(follows[fold.check])) if not fold.cause else (),
+        )
+        for fold in folded(item for item in found if item.cause not in roots)
     ]
-    return sorted(found, key=lambda row: (_WORST.index(row.level), row.check))
 
 
 def verdict(facts: Facts) -> tuple[str, str]:
@@ -168,15 +181,19 @@ def _chips(hosts: Iterable[str], health: Json | None) -> list[Chip]:
             text = worst[name][1] if level != "ok" else "all checks are ok"
             chips.append(Chip(name, level, f"{name}: {text}"))
         else:
-            chips.append(Chip(name, "none", f"{name}: was not asked"))
+            absent = health is not None and name in health.get("not_in_this_lab", ())
+            why = "is not in this lab" if absent else "was not asked"
+            chips.append(Chip(name, "none", f"{name}: {why}"))
     return chips
 
 
-def _by_host(changes: Iterable[Json]) -> dict[str, list[Json]]:
-    found: dict[str, list[Json]] = defaultdict(list)
+def _folded_changes(changes: Iterable[Json]) -> list[tuple[Json, tuple[str, ...]]]:
+    """Return each change with the hosts that need it."""
+    grouped: dict[str, list[Json]] = defaultdict(list)
     for change in changes:
-        found[change["host"]].append(change)
-    return dict(found)
+        same = {name: value for name, value in change.items() if name != "host"}
+        grouped[json.dumps(same, sort_keys=True)].append(change)
+    return [(same[0], tuple(item["host"] for item in same)) for same in grouped.values()]
 
 
 def _drift_lines(past: Past, moment: Any) -> tuple[plots.Line, ...]:

@@ -90,7 +90,7 @@ def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
         verb=document["verb"],
         exit_code=document["exit_code"],
         seconds=document["seconds"],
-        findings=() if compares else tuple(_finding(item) for item in document["findings"]),
+        findings=() if compares else tuple(finding_of(item) for item in document["findings"]),
         silent=silent,
         selected=tuple(document["hosts"]),
         differences={host: tuple(found) for host, found in differences.items()}
@@ -101,8 +101,9 @@ def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
     )
 
 
-def _finding(item: Mapping[str, Any]) -> Finding:
-    texts = {name: item[name] or "" for name in ("check", "message", "host", "hint", "cause")}
+def finding_of(item: Mapping[str, Any]) -> Finding:
+    """Return a finding that was kept as a document."""
+    texts = {name: item.get(name) or "" for name in ("check", "message", "host", "hint", "cause")}
     return Finding(level=Level[item["level"].upper()], **texts)
 
 

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 
-from keybuzz.model.reports.drift import DriftItem, Standing
+from keybuzz.model.core.folding import placeless
+from keybuzz.model.reports.drift import DriftItem, Kind, Standing
 from keybuzz.model.reports.report import Report
+from keybuzz.report.screen.hosts import shown_hosts
 
 
 def drift_text(report: Report) -> str:
-    """Return one line for each item of the hosts that were looked at, and how they stand."""
+    """Return a line for each item of the hosts that were looked at, and how it stands; the same on many is one."""
     if report.drift is None:
         return ""
     shown = _shown(report)
     if not shown:
         return ""
     against = f" against run {report.drift.before}" if report.drift.before else ""
-    return "\n".join([f"drift{against}", *(drift_line(item) for item in shown)])
+    return "\n".join([f"drift{against}", *drift_lines(shown)])
 
 
 def news_text(report: Report) -> str:
     """Return only what came and went, for mail from a timer; empty when there is nothing to tell."""
     if report.drift is None or not (report.drift.moved or report.warnings):
         return ""
-    lines = [drift_line(item) for item in report.drift.of(Standing.NEW, Standing.GONE)]
+    lines = list(drift_lines(report.drift.of(Standing.NEW, Standing.GONE)))
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in report.warnings)])
+
+
+def drift_lines(items: Iterable[DriftItem]) -> Iterator[str]:
+    """Yield what is not as described; the same on many hosts is one line with the list."""
+    grouped: dict[tuple[Standing, int, Kind, str, str], list[DriftItem]] = defaultdict(list)
+    for item in items:
+        known = 0 if item.standing is Standing.NEW else item.since
+        what = placeless(item.what, item.host)
+        grouped[item.standing, known, item.kind, item.thing, what].append(item)
+    for (_, _, _, _, what), same in grouped.items():
+        first = same[0]
+        if len(same) == 1:
+            yield drift_line(first)
+            continue
+        thing = f"{first.kind.value} {first.thing}".rstrip()
+        places = shown_hosts(item.place for item in same)
+        since = f"  (since run {first.since})" if first.standing is not Standing.NEW else ""
+        said = f": {what}" if what else ""
+        yield f"  {first.standing.value:<6} {thing}  {places}{said}{since}"
 
 
 def drift_line(item: DriftItem) -> str:

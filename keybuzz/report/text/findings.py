@@ -2,74 +2,85 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.folding import folded, steady
+from keybuzz.report.screen.fit import WIDTH, broken
+from keybuzz.report.screen.hosts import count, shown_hosts
 
-_INDENT = " " * 9
-_NUMBER = re.compile(r"(?<![\w.:/-])\d+(?:\.\d+)?(?![\w.:/-])")
-_ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
-_WIDTH = 100
+_INDENT = 9
+_FEW = 6
+"""Checks that follow from one cause and are told one by one; more are counted by module."""
 
 
-def findings_text(findings: Iterable[Finding], *, every: bool) -> str:
+def findings_text(findings: Iterable[Finding], *, every: bool, width: int = WIDTH) -> str:
     """Return findings; the same one on many hosts is one line with the list, whatever its numbers are."""
     found = list(findings)
     bad = [finding for finding in found if finding.level > Level.OK]
     roots = {finding.check for finding in bad if not finding.cause}
     lines: list[str] = []
-    grouped: dict[tuple[Level, str, str, str], list[Finding]] = defaultdict(list)
-    for finding in bad:
-        if finding.cause not in roots:
-            message = _NUMBER.sub("0", _ADDRESS.sub("its address", finding.message))
-            grouped[finding.level, finding.check, message, _hint(finding)].append(finding)
     told: set[str] = set()
-    for (level, check, _, hint), same in sorted(
-        grouped.items(), key=lambda item: (-item[0][0], item[0][1])
-    ):
-        where = _where(same)
-        message = _ranged([finding.message for finding in same])
-        lines.append(f"{level.word:<8} {check}{where}{': ' + message if message else ''}")
-        if hint:
-            lines.append(f"{_INDENT}→ {hint.format(host=','.join(_names(same)))}")
-        if check not in told:
-            lines += _consequences(check, bad)
-            told.add(check)
+    for fold in folded(finding for finding in bad if finding.cause not in roots):
+        where = f"  {shown_hosts(fold.hosts)}" if fold.hosts else ""
+        message = f": {fold.message}" if fold.message else ""
+        lines += broken(f"{fold.level.word:<8} {fold.check}{where}{message}", width, _INDENT + 2)
+        if fold.hint:
+            # Never broken: what is proposed is pasted as it is.
+            lines.append(f"{'':{_INDENT}}→ {fold.hint}")
+        if fold.check not in told:
+            lines += _consequences(fold.check, bad, width)
+            told.add(fold.check)
     if every:
-        lines += _good(finding for finding in found if finding.level is Level.OK)
+        for line in _good(finding for finding in found if finding.level is Level.OK):
+            lines += broken(line, width, _INDENT + 2)
     return "\n".join(lines)
 
 
 def finding_line(finding: Finding) -> str:
     """Return one finding as one line that stays the same while only its numbers move."""
     where = f" {finding.host}" if finding.host else ""
-    return f"{finding.level.word} {finding.check}{where}: {_NUMBER.sub('…', finding.message)}"
+    return f"{finding.level.word} {finding.check}{where}: {steady(finding.message)}"
 
 
-def _hint(finding: Finding) -> str:
-    """Return the hint with a place for the host that it names, so that many hosts have one hint."""
-    hint = finding.hint.replace("{", "{{").replace("}", "}}")
-    return hint.replace(finding.host, "{host}") if finding.host else hint
-
-
-def _consequences(cause: str, bad: Iterable[Finding]) -> Iterator[str]:
-    """Yield what follows from a cause, each check with its hosts, in lines of the screen's width."""
-    grouped: dict[str, list[Finding]] = defaultdict(list)
+def _consequences(cause: str, bad: Iterable[Finding], width: int) -> Iterator[str]:
+    """Yield what follows from a cause: each check with its hosts, or of many only how many there are."""
+    grouped: dict[str, set[str]] = defaultdict(set)
     for finding in bad:
         if finding.cause == cause:
-            grouped[finding.check].append(finding)
-    parts = [f"{check}{_where(same)}" for check, same in sorted(grouped.items())]
-    line = f"{_INDENT}so also:"
+            grouped[finding.check] |= {finding.host} - {""}
+    if not grouped:
+        return
+    if len(grouped) > _FEW:
+        parts = _by_module(grouped)
+    else:
+        parts = [
+            f"{check}  {shown_hosts(hosts)}" if hosts else check
+            for check, hosts in sorted(grouped.items())
+        ]
+    line = f"{'':{_INDENT}}so also:"
     for number, part in enumerate(parts):
         text = f" {part}{';' * (number + 1 < len(parts))}"
-        if len(line) + len(text) > _WIDTH and not line.endswith(":"):
+        if len(line) + len(text) > width and not line.endswith(":"):
             yield line
-            line = f"{_INDENT}        "
+            line = f"{'':{_INDENT + 8}}"
         line += text
-    if parts:
-        yield line
+    yield from broken(line, width, _INDENT + 9)
+
+
+def _by_module(grouped: dict[str, set[str]]) -> list[str]:
+    checks: dict[str, int] = defaultdict(int)
+    hosts: dict[str, set[str]] = defaultdict(set)
+    for check, where in grouped.items():
+        module = check.partition(".")[0]
+        checks[module] += 1
+        hosts[module] |= where
+    return [
+        f"{module} ({count(number, 'check')}"
+        + (f" on {count(len(hosts[module]), 'host')})" if hosts[module] else ")")
+        for module, number in sorted(checks.items())
+    ]
 
 
 def _good(found: Iterable[Finding]) -> Iterator[str]:
@@ -85,40 +96,6 @@ def _good(found: Iterable[Finding]) -> Iterator[str]:
         checks[module].add(finding.check)
         hosts[module] |= {finding.host} - {""}
     for module, ids in checks.items():
-        where = f" on {_count(len(hosts[module]), 'host')}" if hosts[module] else ""
-        yield f"{Level.OK.word:<8} {module}: {_count(len(ids), 'check')}{where}"
+        where = f" on {count(len(hosts[module]), 'host')}" if hosts[module] else ""
+        yield f"{Level.OK.word:<8} {module}: {count(len(ids), 'check')}{where}"
     yield from probes
-
-
-def _where(same: Iterable[Finding]) -> str:
-    names = _names(same)
-    return f"  {shown_hosts(names)}" if names else ""
-
-
-def _names(same: Iterable[Finding]) -> list[str]:
-    return sorted({finding.host for finding in same} - {""})
-
-
-def shown_hosts(names: list[str]) -> str:
-    """Return the names, or the first six of many and how many more there are."""
-    shown = ", ".join(sorted(names)[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
-
-
-def _ranged(messages: list[str]) -> str:
-    """Return the one message, or the messages as one with the range of each number."""
-    if len(set(messages)) == 1:
-        return messages[0]
-    messages = [_ADDRESS.sub("its address", message) for message in messages]
-    columns = list(zip(*(_NUMBER.findall(message) for message in messages), strict=True))
-    ranges = (
-        min(column, key=float)
-        if len(set(column)) == 1
-        else f"{min(column, key=float)} to {max(column, key=float)}"
-        for column in columns
-    )
-    return _NUMBER.sub(lambda match: next(ranges), messages[0])
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"

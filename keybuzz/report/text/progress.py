@@ -1,4 +1,4 @@
-"""Progress on stderr while a verb works: a calm line per event, or one live line on a terminal."""
+"""Progress on stderr: a calm line per stage, or one live line on a terminal; every step on demand."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from enum import Enum
 from typing import TYPE_CHECKING, TextIO
 
 from keybuzz.engine import events
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.visible import one_line
+from keybuzz.report.screen.hosts import count, shown_hosts
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+_GOOD = (Outcome.CHANGED, Outcome.OK)
+_LONG = 10.0
+"""Seconds after which a gate that still waits is told, and told again when its reason is another one."""
+_NOTICED = 1.0
+"""Seconds of waiting that are worth a line when the gate holds at last."""
+
+
+class Detail(Enum):
+    """How much is told."""
+
+    STAGES = "stages"
+    STEPS = "steps"
+    """Every step and gate too: -v."""
 
 
 def sentence(event: events.Event) -> str | None:
@@ -25,14 +41,16 @@ def sentence(event: events.Event) -> str | None:
 def _words(event: events.Event) -> str | None:
     match event:
         case events.Reading(hosts, purpose):
-            return f"reading {hosts} host{'s' * (hosts != 1)} ({purpose})"
-        case events.HostLost(host, reason):
-            return f"{host}: unreachable: {reason}"
-        case events.Planned(plan):
-            return _planned(plan.size, len(plan.changes))
+            return f"reading {count(hosts, 'host')} ({purpose})"
+        case events.HostsLost(hosts, reason):
+            return f"{shown_hosts(hosts)}: unreachable: {reason}"
+        case events.Planned(plan, read, unread):
+            return _planned(plan.size, len(plan.changes), read, unread)
         case events.StageStarted(module, name, hosts, changes):
-            where = ", ".join(hosts) if len(hosts) <= 5 else f"{len(hosts)} hosts"
-            return f"{module}: {name}: {changes} change{'s' * (changes != 1)} on {where}"
+            return f"{module}: {name}: {count(changes, 'change')} on {_where(hosts)}"
+        case events.StageEnded(module, name, hosts, made, changes):
+            mark = "✓" if made == changes else "✗"
+            return f"  {mark} {module}: {name}: {made} of {changes} on {_where(hosts)}"
         case events.StepStarted():
             return None
         case events.StepEnded(host, identity, outcome, what, _):
@@ -43,10 +61,17 @@ def _words(event: events.Event) -> str | None:
             return _gate_or_image(event)
 
 
-def _planned(changes: int, hosts: int) -> str:
-    if not changes:
-        return "nothing to change"
-    return f"{changes} change{'s' * (changes != 1)} to make on {hosts} host{'s' * (hosts != 1)}"
+def _where(hosts: tuple[str, ...]) -> str:
+    return ", ".join(hosts) if len(hosts) <= 5 else f"{len(hosts)} hosts"
+
+
+def _planned(changes: int, hosts: int, read: int, unread: int) -> str:
+    rest = f"; {count(unread, 'host')} could not be read" if unread else ""
+    if changes:
+        return f"{count(changes, 'change')} to make on {count(hosts, 'host')}{rest}"
+    if not read:
+        return f"no host could be read: what there is to change on {unread} is not known"
+    return f"nothing to change on {count(read, 'host')}{rest}"
 
 
 def _gate_or_image(event: events.Event) -> str | None:
@@ -68,57 +93,111 @@ def _gate_or_image(event: events.Event) -> str | None:
 class Lines:
     """Plain lines: for logs, pipes and cron."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, detail: Detail = Detail.STAGES) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
+        self._detail = detail
+        # A signal is told by the thread that may be telling something at that moment.
+        self._lock = threading.RLock()
         self._started = time.monotonic()
+        self._waits: dict[str, float] = {}
+        """Since when each gate waits, or when it was told last."""
 
     def __call__(self, event: events.Event) -> None:
-        text = sentence(event)
-        if text is None:
-            return
         with self._lock:
-            elapsed = time.monotonic() - self._started
-            # When nobody reads any more (`2>&1 | head`, a full disk), the work itself goes on.
-            with suppress(OSError, ValueError):
-                print(f"{elapsed:6.1f}s {text}", file=self._stream, flush=True)
+            text = self._told(event)
+            if text is not None:
+                self._print(f"{time.monotonic() - self._started:6.1f}s {text}")
+
+    def say(self, text: str) -> None:
+        """Tell something that is no event, on a line of its own."""
+        with self._lock:
+            self._print(one_line(text))
+
+    def _told(self, event: events.Event) -> str | None:
+        """Return the sentence of an event, if it is told in this detail."""
+        if self._detail is Detail.STEPS:
+            return None if isinstance(event, events.StageEnded) else sentence(event)
+        match event:
+            case events.StageStarted():
+                return None
+            case events.StepEnded() if event.outcome in _GOOD:
+                return None
+            case events.GateWaiting(name):
+                return sentence(event) if self._long(name) else None
+            case events.GateHeld(name, seconds):
+                self._waits.pop(name, None)
+                return sentence(event) if seconds >= _NOTICED else None
+            case _:
+                return sentence(event)
+
+    def _long(self, gate: str) -> bool:
+        now = time.monotonic()
+        if now - self._waits.setdefault(gate, now) < _LONG:
+            return False
+        self._waits[gate] = now
+        return True
+
+    def _print(self, line: str) -> None:
+        # When nothing reads any more (`2>&1 | head`, a full disk), the work itself goes on.
+        with suppress(OSError, ValueError):
+            print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""
 
 
 class LiveLine(Lines):
-    """Lines that stay, and under them one line that names the host and step at work now."""
+    """Lines that stay, and under them one line that says how far the stage is and what is waited for."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, detail: Detail = Detail.STAGES) -> None:
         from rich.console import Console
 
-        super().__init__(stream)
-        self._console = Console(file=stream, highlight=False)
+        super().__init__(stream, detail)
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._status: Status = self._console.status("starting")
         self._status.start()
         self._active: dict[str, str] = {}
+        self._stage = ""
+        self._done, self._changes = 0, 0
+        self._now = "working"
 
     def __call__(self, event: events.Event) -> None:
+        with self._lock:
+            self._follow(event)
+            super().__call__(event)
+            self._update()
+
+    def _follow(self, event: events.Event) -> None:
+        match event:
+            case events.StageStarted(module, name, _, changes):
+                self._stage, self._done, self._changes = f"{module}: {name}", 0, changes
+            case events.StageEnded():
+                self._stage = ""
+                self._active.clear()
+            case events.StepStarted(host, identity):
+                self._active[host] = identity
+            case events.StepEnded(host):
+                self._active.pop(host, None)
+                self._done += 1
+            case _:
+                self._now = (sentence(event) or self._now).strip()
+
+    def _update(self) -> None:
         from rich.text import Text
 
-        with self._lock:
-            if isinstance(event, events.StepStarted):
-                self._active[event.host] = event.identity
-            elif isinstance(event, events.StepEnded):
-                self._active.pop(event.host, None)
-            text = sentence(event)
-            if text is not None:
-                elapsed = time.monotonic() - self._started
-                self._console.print(Text(f"{elapsed:6.1f}s {text}"))
-            self._status.update(Text(self._now(text)))
-
-    def _now(self, text: str | None) -> str:
+        text = f"{self._stage}: {self._done} of {self._changes}" if self._stage else self._now
         if self._active:
-            shown = [f"{host} {step}" for host, step in list(self._active.items())[:3]]
-            more = len(self._active) - len(shown)
-            return "; ".join(shown) + (f" and {more} more" if more > 0 else "")
-        return (text or "working").strip()
+            host, step = next(iter(self._active.items()))
+            more = len(self._active) - 1
+            text += f"; waiting for {host} {step}" + (f" and {more} more" if more else "")
+        width = max(20, self._console.width - 4)
+        self._status.update(Text(text if len(text) <= width else f"{text[: width - 1]}…"))
+
+    def _print(self, line: str) -> None:
+        from rich.text import Text
+
+        with suppress(OSError, ValueError):
+            self._console.print(Text(line), soft_wrap=True)
 
     def close(self) -> None:
         """Remove the live line."""
@@ -132,8 +211,8 @@ class Silent(Lines):
         del event
 
 
-def listener(*, quiet: bool) -> Lines:
+def listener(*, quiet: bool, detail: Detail = Detail.STAGES) -> Lines:
     """Return what fits stderr: live on a terminal, lines elsewhere, nothing when quiet."""
     if quiet:
         return Silent(sys.stderr)
-    return LiveLine(sys.stderr) if sys.stderr.isatty() else Lines(sys.stderr)
+    return LiveLine(sys.stderr, detail) if sys.stderr.isatty() else Lines(sys.stderr, detail)

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.folding import placeless
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
-from keybuzz.model.core.plan import Action, Change, NotApplicable, Plan
-from keybuzz.model.core.resource import Value
-from keybuzz.model.core.visible import one_line
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.report.screen.fit import WIDTH, broken, fit, table
+from keybuzz.report.screen.hosts import MOST, count, shown_hosts
+from keybuzz.report.screen.plan import plan_text
 from keybuzz.report.text.drift import drift_text, drift_words
-from keybuzz.report.text.findings import findings_text, shown_hosts
+from keybuzz.report.text.findings import findings_text
 
-_SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.LATER: "?"}
-_SHORTEST_DIGEST = 16
 _CHANGING = ("run", "rotate", "recover", "restart", "remove-account")
-_ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+(:\d+)?")
 
 
-def report_text(report: Report) -> str:
+def report_text(report: Report, width: int = WIDTH) -> str:
     """Return everything a verb has to say at its end."""
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
-        sections.append(plan_text(report.plan))
+        sections.append(plan_text(report.plan, report.topologies, report.checked[0], width))
     away: set[str] = set()
-    sections.append(drift_text(report))
+    sections.append(fit(drift_text(report), width))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
         told = _told_once(report)
-        sections.append(findings_text(told, every=report.verb == "health"))
+        sections.append(findings_text(told, every=report.verb == "health", width=width))
         away = {finding.host for finding in told if _repeats(finding, report)}
-        sections += [topology_text(topology) for topology in report.topologies]
-    sections.append(hosts_text(item for item in report.hosts.values() if item.host not in away))
+        sections += [topology_text(topology, report, width) for topology in report.topologies]
+    left = (item for item in report.hosts.values() if item.host not in away)
+    sections.append(hosts_text(left, width))
     if report.error:
-        sections.append(report.error)
-    sections += [f"warning: {warning}" for warning in report.warnings]
-    sections.append(last_line(report))
+        sections.append(fit(report.error, width))
+    sections += [fit(f"warning: {warning}", width) for warning in report.warnings]
+    if report.absent:
+        sections.append(absent_text(report.absent, width))
+    sections.append("\n".join(broken(last_line(report), width, 2)))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -59,46 +59,19 @@ def _repeats(finding: Finding, report: Report) -> bool:
     return away and finding.level is Level.UNKNOWN
 
 
-def plan_text(plan: Plan) -> str:
-    """Return the plan, host by host, each change with its differences."""
-    lines: list[str] = []
-    for host, changes in plan.changes.items():
-        lines.append(f"{host}")
-        for change in changes:
-            lines += [f"  {line}" for line in _change_lines(change)]
-    lines += list(_not_applicable(plan.not_applicable))
-    return "\n".join(lines)
+def absent_text(hosts: tuple[str, ...], width: int = WIDTH) -> str:
+    """Return how many servers are not in this lab: nothing is said of them."""
+    line = f"{'-':<8} {count(len(hosts), 'server')} not in this lab: {shown_hosts(hosts)}"
+    return "\n".join(broken(line, width, 11))
 
 
-def _change_lines(change: Change) -> Iterator[str]:
-    restart = "  (interrupts a running service)" if change.disrupts else ""
-    yield f"{_SIGNS[change.action]} {change.identity}{restart}"
-    if change.action is Action.LATER:
-        yield f"    known after apply: {change.reason}"
-    elif change.diff:
-        yield from (f"    {line}" for line in change.diff.rstrip("\n").split("\n"))
-    if change.action is Action.UPDATE:
-        for item in change.differences:
-            if not (item.attribute == "digest" and change.diff):
-                yield f"    {item.attribute}: {_shown(item.observed)} → {_shown(item.wanted)}"
-
-
-def _shown(value: Value) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
-    if isinstance(value, str) and value.startswith(("sha256:", "hmac-sha256:")):
-        return value[: value.index(":") + _SHORTEST_DIGEST]
-    return "absent" if value is None else one_line(str(value))
-
-
-def _not_applicable(items: Iterable[NotApplicable]) -> Iterator[str]:
-    hosts: dict[tuple[str, str], int] = Counter((item.identity, item.reason) for item in items)
-    for (identity, reason), count in sorted(hosts.items()):
-        yield f"not applicable on {count} host{'s' * (count != 1)}: {identity}: {reason}"
-
-
-def topology_text(topology: Topology) -> str:
-    """Return a cluster as a small table."""
+def topology_text(topology: Topology, report: Report, width: int = WIDTH) -> str:
+    """Return a cluster as a small table; one of which no member answers is one line."""
+    silent = {h for h, item in report.hosts.items() if item.outcome is Outcome.UNREACHABLE}
+    silent |= set(report.absent)
+    names = [member.host for member in topology.members]
+    if names and set(names) <= silent:
+        return f"cluster {topology.cluster}: no member answers"
     heads = ["host", "role", "state"]
     for member in topology.members:
         heads += [name for name, _ in member.details if name not in heads]
@@ -108,50 +81,51 @@ def topology_text(topology: Topology) -> str:
         rows.append(
             [member.host, member.role, member.state, *(details.get(h, "") for h in heads[3:])]
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    lines = [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([f"cluster {topology.cluster}", *lines])
+    return "\n".join([f"cluster {topology.cluster}", *table(rows, width, "  ")])
 
 
-def hosts_text(hosts: Iterable[HostReport]) -> str:
+def hosts_text(hosts: Iterable[HostReport], width: int = WIDTH) -> str:
     """Return the hosts that did not end well; the same reason on many hosts is one line with the list."""
     grouped: dict[tuple[Outcome, int, str, str], list[HostReport]] = defaultdict(list)
     for item in hosts:
         if item.outcome not in (Outcome.OK, Outcome.CHANGED):
-            reason = _ADDRESS.sub("its address", item.what)
-            grouped[item.outcome, item.remaining, reason, item.hint].append(item)
+            reason, hint = placeless(item.what, item.host), placeless(item.hint, item.host)
+            grouped[item.outcome, item.remaining, reason, hint].append(item)
     lines: list[str] = []
-    for (outcome, remaining, reason, hint), items in grouped.items():
-        left = f" ({_count(remaining, 'change')} not made)" if remaining else ""
+    for (outcome, remaining, reason, _), items in grouped.items():
+        left = f" ({count(remaining, 'change')} not made)" if remaining else ""
         what = items[0].what if len(items) == 1 else reason
         names = shown_hosts([item.host for item in items])
-        lines.append(f"{outcome.value:<11} {names}{left}{': ' + what if what else ''}")
-        if hint:
+        line = f"{outcome.value:<11} {names}{left}{': ' + what if what else ''}"
+        lines += broken(line, width, 12)
+        hosts = [item.host for item in items] if len(items) <= MOST else [items[0].host]
+        if hint := items[0].hint.replace(items[0].host, ",".join(hosts)):
             lines.append(f"            → {hint}")
     return "\n".join(lines)
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
+def _compared(report: Report) -> str:
+    """Return how much differs; of hosts that were not read nothing is said."""
+    answered, selected = report.checked
+    if not answered and selected:
+        return "nothing could be compared"
+    of = "" if answered == selected else f" on the {count(answered, 'host')} read"
+    if report.verb == "drift":
+        return count(report.plan.size, "difference") + of
+    return count(report.plan.size, "change") + " to make" + of
 
 
 def last_line(report: Report) -> str:
     """Return the one line that says how it ended."""
     answered, selected = report.checked
     words = [f"checked {answered} of {selected} hosts"]
+    if report.absent:
+        words[0] += f", {len(report.absent)} not in this lab"
     if report.verb in _CHANGING:
         made = sum(item.changed for item in report.hosts.values())
-        words.append(f"{_count(made, 'change')} made")
+        words.append(f"{count(made, 'change')} made")
     elif report.verb in ("plan", "drift"):
-        word = "difference" if report.verb == "drift" else "change"
-        size = report.plan.size
-        words.append(
-            f"{size} {word}{'s' * (size != 1)}" + ("" if report.verb == "drift" else " to make")
-        )
+        words.append(_compared(report))
     if report.drift is not None:
         words.append(drift_words(report))
     levels = Counter(finding.level for finding in report.findings if not finding.cause)

@@ -1,4 +1,4 @@
-"""`kbz status` as one calm screen of 100 columns, and as a document. Pure."""
+"""`kbz status` as one calm screen, and as a document. Pure."""
 
 from __future__ import annotations
 
@@ -7,32 +7,43 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.folding import folded
 from keybuzz.model.core.live import Member
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION, finding_document, topology_document
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
-from keybuzz.report.text.findings import finding_line, shown_hosts
+from keybuzz.report.screen.fit import WIDTH, broken
+from keybuzz.report.screen.hosts import shown_hosts
+from keybuzz.report.text.findings import finding_line
 
-_WIDTH = 100
 _INDENT = " " * 10
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _ROLE = 10
 
 
-def status_text(status: Status) -> str:
+def status_text(status: Status, width: int = WIDTH) -> str:
     """Return the whole screen. Each line stands for itself: without colour, and for grep."""
-    lines = [line for cluster in status.clusters for line in (*_cluster(cluster), "")]
-    lines += _hosts(status)
-    lines.append(last_line(status))
+    lines: list[str] = []
+    for cluster in status.clusters:
+        lines += (*_cluster(cluster, width), "")
+    if status.elsewhere:
+        head = f"{'-':<9} {'not in this lab':<14} "
+        lines += (*broken(f"{head}{', '.join(status.elsewhere)}", width, 25), "")
+    lines += _hosts(status, width)
+    lines += broken(last_line(status), width, 2)
     return "\n".join(lines) + "\n"
 
 
-def _cluster(cluster: ClusterStatus) -> Iterator[str]:
+def _cluster(cluster: ClusterStatus, width: int) -> Iterator[str]:
     head = f"{cluster.level.word:<9} {cluster.module:<14} {quorum_words(cluster):<15} {cluster.frozen.value:<7}"
-    yield f"{head} run {_passed(cluster.run)}; drift {_passed(cluster.drift)}".rstrip()
+    if cluster.silent:
+        yield from broken(f"{head} no member answers", width, 25)
+        return
+    told = f"{head} run {_passed(cluster.run)}; drift {_passed(cluster.drift)}".rstrip()
+    yield from broken(told, width, 25)
     if cluster.frozen is not Frozen.VIRGIN:
-        yield from _members(cluster.topology.members)
-    yield from _troubles(cluster.findings, cluster.module)
+        yield from _members(cluster.topology.members, width)
+    yield from _troubles(cluster.findings, cluster.module, width)
 
 
 def quorum_words(cluster: ClusterStatus) -> str:
@@ -58,28 +69,29 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
-def _members(members: Iterable[Member]) -> Iterator[str]:
+def _members(members: Iterable[Member], width: int) -> Iterator[str]:
     """Yield the members of each role, who leads first."""
     roles: dict[str, list[str]] = defaultdict(list)
     for member in members:
         roles[member.role].append(_member(member))
     for role in sorted(roles, key=lambda role: (len(roles[role]) > 1, role)):
-        yield from _wrapped(f"{_INDENT}{role:<{_ROLE}}", roles[role])
+        yield from _wrapped(f"{_INDENT}{role:<{_ROLE}}", roles[role], width)
 
 
 def _member(member: Member) -> str:
     """Return a member with what an operator looks at daily: its state, and how far it is behind."""
     details = dict(member.details)
     known = [details[name] for name in ("leader", "master", "writer", "nodes") if name in details]
-    lag = f"lag {details['lag']}" if details.get("lag") not in (None, "0 B") else ""
+    leads = member.role in ("leader", "master")
+    lag = f"lag {details['lag']}" if details.get("lag") is not None and not leads else ""
     words = [member.state, *(f"→ {name}" for name in known), lag]
     return f"{member.host} {' '.join(word for word in words if word)}".rstrip()
 
 
-def _wrapped(head: str, parts: Iterable[str]) -> Iterator[str]:
+def _wrapped(head: str, parts: Iterable[str], width: int) -> Iterator[str]:
     line, empty = f"{head} ", True
     for part in parts:
-        if not empty and len(line) + len(part) + 3 > _WIDTH:
+        if not empty and len(line) + len(part) + 3 > width:
             yield f"{line},"
             line, empty = " " * (len(head) + 1), True
         line += part if empty else f", {part}"
@@ -87,26 +99,27 @@ def _wrapped(head: str, parts: Iterable[str]) -> Iterator[str]:
     yield line
 
 
-def _troubles(findings: Iterable[Finding], module: str) -> Iterator[str]:
+def _troubles(findings: Iterable[Finding], module: str, width: int) -> Iterator[str]:
     """Yield the two worst, and where the rest is told."""
     grouped: dict[tuple[Level, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         grouped[finding.level, finding.check].append(finding)
     shown = list(grouped.items())
     for (level, check), same in shown[:2]:
-        where = shown_hosts(sorted({f.host for f in same} - {""}))
-        message = f"follows from {same[0].cause}" if same[0].cause else same[0].message
+        where = shown_hosts({f.host for f in same} - {""})
+        message = f"follows from {same[0].cause}" if same[0].cause else folded(same)[0].message
         text = f"{_INDENT}{level.word:<{_ROLE}} {check}{'  ' + where if where else ''}: {message}"
-        yield text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1].rstrip()}…"
+        yield from broken(text, width, 23)
     if len(shown) > 2:
         yield f"{_INDENT}{len(shown) - 2} more: {proposed('kbz', 'health', module)}"
 
 
-def _hosts(status: Status) -> Iterator[str]:
+def _hosts(status: Status, width: int) -> Iterator[str]:
     answering = len(status.hosts) - len(status.unreachable)
     level = max((finding.level for finding in status.findings), default=Level.OK)
-    yield f"{level.word:<9} {'hosts':<14} {answering} of {len(status.hosts)} answer"
-    yield from _troubles(status.findings, "base")
+    absent = f"; {len(status.absent)} not in this lab" if status.absent else ""
+    yield f"{level.word:<9} {'hosts':<14} {answering} of {len(status.hosts)} answer{absent}"
+    yield from _troubles(status.findings, "base", width)
 
 
 def last_line(status: Status) -> str:
@@ -141,6 +154,7 @@ def status_document(status: Status) -> dict[str, Any]:
             "selected": len(status.hosts),
         },
         "unreachable": dict(status.unreachable),
+        "not_in_this_lab": list(status.absent),
         "findings": [finding_document(finding) for finding in status.findings],
         "clusters": [_document(cluster) for cluster in status.clusters],
     }

@@ -169,7 +169,7 @@ def test_one_host_that_is_away_holds_nobody_up(three: Fleet) -> None:
     assert outcomes(report) == [Outcome.CHANGED, Outcome.UNREACHABLE, Outcome.CHANGED]
     assert "nothing answers at 10.0.0.121:22" in report.hosts[SECOND].what
     assert report.checked == (2, 3)
-    assert [event.host for event in three.heard.of(events.HostLost)] == [SECOND]
+    assert [event.hosts for event in three.heard.of(events.HostsLost)] == [(SECOND,)]
 
 
 @pytest.mark.parametrize("next_stage", [one_by_one, all_at_once])

@@ -140,7 +140,7 @@ def restarted(kbz: Kbz, applications: Applications, module: str) -> None:
     endpoint, members = CLUSTERS[module]
     before, last = containers(kbz, members), leader(kbz, module)
     with writing(applications, endpoint) as acknowledged:
-        done = kbz.good("restart", module)
+        done = kbz.good("restart", "-v", module)
     print(f"{module}: {len(acknowledged)} writes acknowledged during the restart")
     after = containers(kbz, members)
     for host in members:

@@ -108,7 +108,7 @@ class TestRestart:
         with (
             log.open("w") as stderr,
             subprocess.Popen(
-                kbz.argv("restart", "patroni"), stdout=subprocess.DEVNULL, stderr=stderr
+                kbz.argv("restart", "-v", "patroni"), stdout=subprocess.DEVNULL, stderr=stderr
             ) as run,
         ):
             until(lambda: log.read_text().count("✓ db-") == 1, 90, "the first has restarted")
@@ -171,7 +171,7 @@ class TestReplaced:
     def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
         before = kbz.on("haproxy-02", PROXIES)
         put_new_machine(kbz, "haproxy-01", "postgres-proxy")
-        done = kbz.good("run", "postgres-proxy", "--limit", "haproxy-01")
+        done = kbz.good("run", "-v", "postgres-proxy", "--limit", "haproxy-01")
         assert "✓ haproxy-02 can carry all sessions, while haproxy-01 is built" in done.stderr
         assert kbz.on("haproxy-02", PROXIES) == before
         kbz.good("health", "postgres-proxy")

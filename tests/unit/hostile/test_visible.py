@@ -139,7 +139,7 @@ def test_no_word_of_a_host_gets_into_a_machine_s_form(word: str) -> None:
 @pytest.mark.parametrize("word", HOSTILE)
 def test_no_word_of_a_host_writes_a_line_of_progress_or_of_the_journal(word: str) -> None:
     told = (
-        events.HostLost(HOST, word),
+        events.HostsLost((HOST,), word),
         events.StepEnded(HOST, "file:/x", Outcome.FAILED, word, word),
         events.Postponed("redis", word),
         events.GateWaiting("gate", word),

@@ -87,22 +87,22 @@ def report(verb: str, **more: object) -> Report:
 
 def test_a_plan() -> None:
     assert report_text(report("plan", plan=PLAN)) == (
-        "db-1\n"
-        "  + package:jq\n"
-        "  ~ sysctl:vm.swappiness\n"
+        "base\n"
+        "  + package:jq  db-1\n"
+        "  ~ sysctl:vm.swappiness  db-1\n"
         "      value: 60 → 10\n"
-        "  ~ file:/opt/patroni.yml\n"
+        "patroni\n"
+        "  ~ file:/opt/patroni.yml  db-1\n"
         "      --- /opt/patroni.yml\n"
         "      +++ /opt/patroni.yml\n"
         "      @@ -1 +1 @@\n"
         "      -password: x\n"
         f"      +password: {MASK}\n"
         "      mode: 0644 → 0600\n"
-        "db-2\n"
-        "  ~ container:patroni  (interrupts a running service)\n"
+        "  ~ container:patroni  (interrupts a running service)  db-2\n"
         "      image: old:1.0 → new:1.0\n"
         "      binds: [/a:/a:ro] → []\n"
-        "  ? container:other\n"
+        "  ? container:other  db-2\n"
         "      known after apply: Docker does not answer\n"
         "not applicable on 2 hosts: swap:swap: a lab host sees the swap of this machine\n"
         "\n"
@@ -179,7 +179,8 @@ def test_a_run_that_stopped_says_who_was_left_and_why() -> None:
         "db-1: stopped\n"
         "  → df -h\n"
         "\n"
-        "run 8: checked 2 of 3 hosts; 1 change made; checks: 48 critical, 1 unknown, 1 warn, 3 ok; 1.2 s; exit 1\n"
+        "run 8: checked 2 of 3 hosts; 1 change made; checks: 48 critical, 1 unknown, 1 warn, 3 ok; 1.2 s;\n"
+        "  exit 1\n"
     )
 
 
@@ -207,11 +208,15 @@ def test_every_event_has_its_sentence() -> None:
         for event in (
             events.Reading(1, "base"),
             events.Reading(48, "base, patroni"),
-            events.HostLost("db-3", "no route"),
-            events.Planned(PLAN),
-            events.Planned(Plan({})),
+            events.HostsLost(("db-3",), "no route"),
+            events.Planned(PLAN, 2),
+            events.Planned(PLAN, 2, 3),
+            events.Planned(Plan({}), 2),
+            events.Planned(Plan({}), 3, 45),
+            events.Planned(Plan({}), 0, 48),
             events.StageStarted("base", "packages", ("a", "b"), 1),
             events.StageStarted("base", "packages", tuple("abcdef"), 12),
+            events.StageEnded("base", "packages", tuple("abcdef"), 11, 12),
             events.StepStarted("a", "package:jq"),
             events.StepEnded("a", "package:jq", changed),
             events.StepEnded("a", "package:jq", Outcome.OK),
@@ -227,9 +232,13 @@ def test_every_event_has_its_sentence() -> None:
         "reading 48 hosts (base, patroni)",
         "db-3: unreachable: no route",
         "5 changes to make on 2 hosts",
-        "nothing to change",
+        "5 changes to make on 2 hosts; 3 hosts could not be read",
+        "nothing to change on 2 hosts",
+        "nothing to change on 3 hosts; 45 hosts could not be read",
+        "no host could be read: what there is to change on 48 is not known",
         "base: packages: 1 change on a, b",
         "base: packages: 12 changes on 6 hosts",
+        "  ✗ base: packages: 11 of 12 on 6 hosts",
         None,
         "  ✓ a  package:jq",
         "  · a  package:jq",
@@ -250,9 +259,9 @@ def test_lines_carry_the_time_and_nothing_for_what_has_no_sentence(
     stream = io.StringIO()
     lines = Lines(stream)
     lines(events.StepStarted("a", "package:jq"))
-    lines(events.Planned(Plan({})))
+    lines(events.Planned(Plan({}), 3))
     lines.close()
-    assert stream.getvalue() == "   1.5s nothing to change\n"
+    assert stream.getvalue() == "   1.5s nothing to change on 3 hosts\n"
 
 
 EXECUTIONS = (

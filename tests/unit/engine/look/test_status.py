@@ -56,7 +56,7 @@ def test_the_screen() -> None:
     assert status_text(STATUS) == (
         "ok        patroni        3/3 up, 1 spare frozen  run 2 h ago (exit 0); drift never\n"
         "          leader     db-1 running\n"
-        "          replica    db-2 streaming, db-3 streaming lag 1024 B\n"
+        "          replica    db-2 streaming lag 0 B, db-3 streaming lag 1024 B\n"
         "\n"
         "critical  redis-proxy    1/2 up, 0 spare free    run 30 s ago (no end); drift 1 min ago (exit 2)\n"
         "          entry      haproxy-01 serves → 10.0.0.123\n"

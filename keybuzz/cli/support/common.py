@@ -1,0 +1,129 @@
+"""Options that every verb has: how much it tells, and what other programs call by other names."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.proposed import proposed
+
+if TYPE_CHECKING:
+    from keybuzz.report.text.progress import Detail
+
+Answer = Callable[[click.Context, click.Parameter, bool], None]
+_VERBOSE = "keybuzz.verbose"
+_QUIET = "keybuzz.quiet"
+_SECTIONS = ("run", "restart", "recover", "drill", "resume")
+_PLAIN = 100
+_LEAST = 40
+
+
+def verbosity_options(*, hidden: bool) -> tuple[click.Option, ...]:
+    """Return -v and -q, for the group and, hidden there, for each verb: people type them in both places."""
+    return (
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            hidden=hidden,
+            callback=_keep(_VERBOSE),
+            help="Tell every step and gate, not only the stages.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            hidden=hidden,
+            callback=_keep(_QUIET),
+            help="Tell no progress; errors and the answer stay.",
+        ),
+    )
+
+
+def habit_options(words: str, command: click.Command) -> tuple[click.Option, ...]:
+    """Return options of other tools that a verb answers with its own way, instead of with "no such option"."""
+    known = {name for parameter in command.params for name in parameter.opts}
+    found: list[click.Option] = []
+    if words.partition(" ")[0] in _SECTIONS and "--dry-run" not in known:
+        found.append(_answered("--dry-run", _dry_run))
+    if "--yes" not in known and ("--confirm" in known or words in _SECTIONS):
+        found.append(_answered("--yes", _yes if "--confirm" in known else None))
+    return tuple(found)
+
+
+def _answered(name: str, answer: Answer | None) -> click.Option:
+    return click.Option(
+        [name],
+        is_flag=True,
+        expose_value=False,
+        hidden=True,
+        callback=answer,
+    )
+
+
+def _dry_run(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    typed = [word for word in sys.argv[1:] if word != "--dry-run"]
+    words = [word for word in typed if word not in _SECTIONS]
+    raise UsageError(
+        f"kbz {context.info_name} has no --dry-run: `kbz plan` shows what would change, and changes nothing",
+        hint=proposed("kbz", "plan", *words),
+    )
+
+
+def _yes(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
+        raise UsageError(
+            "--yes types no name: what is destroyed must be named",
+            hint="--confirm NAME types it in a script; the refusal without it says which name",
+        )
+
+
+def _keep(key: str) -> Answer:
+    def keep(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        if given:
+            context.meta[key] = True
+            if context.meta.get(_VERBOSE) and context.meta.get(_QUIET):
+                raise UsageError("-v and -q exclude each other", hint="leave one of the two out")
+
+    return keep
+
+
+def say_version(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    """Print the version, and the revision of the folder that kbz runs from where it is a clone."""
+    if not given:
+        return
+    from importlib.metadata import version
+
+    from keybuzz.engine.memory.journal import revision
+
+    here = revision(Path(__file__).resolve().parents[3])
+    click.echo(f"kbz {version('kbz')}" + (f" (revision {here})" if here else ""))
+    context.exit()
+
+
+def is_quiet() -> bool:
+    """Return True when no progress is wanted."""
+    return bool(click.get_current_context().meta.get(_QUIET))
+
+
+def detail() -> Detail:
+    """Return how much progress is told."""
+    from keybuzz.report.text.progress import Detail
+
+    wanted = click.get_current_context().meta.get(_VERBOSE)
+    return Detail.STEPS if wanted else Detail.STAGES
+
+
+def columns() -> int:
+    """Return the columns of the screen; 100 where stdout is none."""
+    if not sys.stdout.isatty():
+        return _PLAIN
+    return max(_LEAST, shutil.get_terminal_size((_PLAIN, 24)).columns)

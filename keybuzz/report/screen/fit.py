@@ -1,0 +1,70 @@
+"""Text that fits a screen: lines are broken between words and never inside one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+WIDTH = 100
+"""Columns where no terminal says how many it has: for pipes, files and mail."""
+LEAST = 40
+_DEEPEST = 24
+
+
+def fit(text: str, width: int) -> str:
+    """Return a text with each line that is too long broken between words, its rest indented below it.
+
+    A line with a proposed command stays whole: it is pasted as it is.
+    """
+    return "\n".join(
+        part
+        for line in text.split("\n")
+        for part in ([line] if line.lstrip().startswith("→") else broken(line, width))
+    )
+
+
+def broken(line: str, width: int, indent: int | None = None) -> list[str]:
+    """Return one line as lines of at most `width` columns; a word is cut only where it is longer than a line.
+
+    The rest is indented below what the line begins with: its second column, where two spaces part the first off.
+    """
+    width = max(width, LEAST)
+    if len(line) <= width:
+        return [line]
+    margin = " " * (_margin(line) if indent is None else indent)
+    lines: list[str] = []
+    while len(line) > width:
+        start = len(line) - len(line.lstrip())
+        cut = line.rfind(" ", start + 1, width + 1)
+        if cut <= max(start, len(margin) if lines else 0):
+            cut = width
+        lines.append(line[:cut].rstrip())
+        line = margin + line[cut:].strip()
+    return [*lines, line] if line.strip() else lines
+
+
+def table(rows: Sequence[Sequence[str]], width: int, indent: str = "") -> list[str]:
+    """Return rows in columns; where they do not fit, each row's cells after the first with their headings."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        indent
+        + "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    if max(map(len, lines)) <= max(width, LEAST):
+        return lines
+    found: list[str] = []
+    for row in rows[1:]:
+        cells = [f"{head} {cell}" for head, cell in zip(rows[0][1:], row[1:], strict=True) if cell]
+        found += broken(f"{indent}{row[0]}  {', '.join(cells)}", width)
+    return found
+
+
+def _margin(line: str) -> int:
+    """Return the column below which the rest of a line goes."""
+    start = len(line) - len(line.lstrip())
+    gap = line.find("  ", start)
+    if 0 <= gap <= _DEEPEST:
+        text = len(line) - len(line[gap:].lstrip())
+        if text <= _DEEPEST:
+            return text
+    return min(start + 2, _DEEPEST)
