@@ -98,8 +98,8 @@ def hosts_text(hosts: Iterable[HostReport], width: int = WIDTH) -> str:
         names = shown_hosts([item.host for item in items])
         line = f"{outcome.value:<11} {names}{left}{': ' + what if what else ''}"
         lines += broken(line, width, 12)
-        hosts = [item.host for item in items] if len(items) <= MOST else [items[0].host]
-        if hint := items[0].hint.replace(items[0].host, ",".join(hosts)):
+        meant = [item.host for item in items] if len(items) <= MOST else [items[0].host]
+        if hint := items[0].hint.replace(items[0].host, ",".join(meant)):
             lines.append(f"            → {hint}")
     return "\n".join(lines)
 
