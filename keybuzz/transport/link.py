@@ -11,10 +11,10 @@ from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.transport.meeting import Meeting
+from keybuzz.transport.said.veil import Veil
 from keybuzz.transport.session import Hide, Session
 from keybuzz.transport.shell import Shell
 from keybuzz.transport.stream import Stream
-from keybuzz.transport.veil import Veil
 
 if TYPE_CHECKING:
     from nornir.core.configuration import Config

@@ -11,7 +11,7 @@ from keybuzz.model.core.resource import Attributes, Resource
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.files import File
 from keybuzz.site.site import Site
-from keybuzz.transport.veil import Veil
+from keybuzz.transport.said.veil import Veil
 
 
 def plan_host(

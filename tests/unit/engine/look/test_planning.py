@@ -23,7 +23,7 @@ from keybuzz.model.host.docker import Container, DockerDaemon
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import Package, Sysctl
 from keybuzz.report.text.report import plan_text as shown_plan
-from keybuzz.transport.veil import Veil
+from keybuzz.transport.said.veil import Veil
 from tests.unit.support.resource_values import (
     KEY,
     RESOURCES,

@@ -1,0 +1,1 @@
+"""What hosts say, before anything else of kbz sees it."""
