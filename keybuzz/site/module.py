@@ -110,6 +110,14 @@ class Position:
     """It was the last to leave, by its own word."""
     source: str
     """Where that was read, or why it could not be."""
+    doubt: str = ""
+    """Why its own words contradict each other; empty when they do not."""
+    view: int = -1
+    """Number of the last Primary component that it knows; -1 when nobody knows."""
+    members: tuple[str, ...] = ()
+    """Names of the members of that component."""
+    empty: bool = False
+    """It holds no database of a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +131,26 @@ class Recovery:
     positions: Callable[[Site, Server], Reading]
     """The question to each stopped member."""
     position: Callable[[str, Answer], Position]
-    choose: Callable[[tuple[Position, ...]], str]
-    """The one member to start from. Raises RefusedError when the positions do not prove which."""
+    choose: Callable[[tuple[Position, ...], str], str]
+    """The one member to start from, which may be named. Raises RefusedError when the positions do not prove which."""
     start: Callable[[Live, str], Stage]
     """Makes a cluster of that member; the module's own rollout brings the others."""
+    forget: Callable[[Live, str], Stage | None] = lambda live, host: None
+    """Before the start of a member that was named: makes all others take a full copy of its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How members that must hold the same data are compared: by `kbz health --deep`, and after `kbz recover`."""
+
+    check: str
+    """Id of the check."""
+    ask: Callable[[Site, Server], Reading]
+    """The question to each member."""
+    contents: Callable[[Answer], Mapping[str, str]]
+    """What a member holds: a digest by name. Raises ValueError with the reason when it does not say."""
+    alone: Callable[[str, Answer], tuple[Finding, ...]] = lambda host, answer: ()
+    """What one member's answer says by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,8 @@ class Module:
     """Rotations of the accounts of applications (applications.yaml)."""
     inside: Inside | None = None
     recovery: Recovery | None = None
+    likeness: Likeness | None = None
+    """How its members' data is compared; None where they do not hold the same."""
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""
     drills: tuple[Drill, ...] = ()

@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import applications, recovery
+from tasks.galera.alike import LIKENESS
 from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
@@ -40,7 +41,9 @@ MODULE = Module(
         recovery.position,
         recovery.choose,
         recovery.start,
+        recovery.forget,
     ),
+    likeness=LIKENESS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,

@@ -70,6 +70,21 @@ CHECK_INFOS = (
         "kbz restart galera",
     ),
     CheckInfo(
+        "galera.data.alike",
+        "all nodes hold the same rows, by checksums of their tables (--deep, and after kbz recover)",
+        "Nodes answer different rows to the same query, and Galera does not see it.",
+        "Stop what writes; docs/recover-galera.md.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        follows=("galera.member.reachable", "galera.node.synced"),
+    ),
+    CheckInfo(
+        "galera.tables.replicated",
+        "every table has an engine that Galera replicates (--deep)",
+        "Rows of this table are on one node only, and lost with it.",
+        "Its owner copies the rows into a table with ENGINE=InnoDB.",
+        levels=(Level.WARN,),
+    ),
+    CheckInfo(
         "galera.probe",
         "a row goes through the official endpoint, is read back and removed (--deep)",
         "An application that writes now gets an error, or does not find what it wrote.",

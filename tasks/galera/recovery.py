@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.reading import Answer, GaleraPosition
 from keybuzz.model.host.docker import StoppedContainer
+from keybuzz.model.host.files import Absent
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values
+from tasks.galera.choice import UNKNOWN, choose
 from tasks.galera.members import NO_HISTORY, cut_off, nodes, unborn
 from tasks.galera.rollout import bootstrap
 
+__all__ = ["choose", "forget", "halt", "position", "question", "start"]
+
+_SCRIPT = (Path(__file__).parent / "templates" / "position.sh").read_text(encoding="utf-8")
 _RECOVERED = re.compile(r"([0-9a-f-]{36}):(-?[0-9]{1,19})")
 
 
@@ -75,60 +81,67 @@ def question(site: Site, server: Server) -> GaleraPosition:
         values.CONTAINER,
         values.DATA,
         site.image("mariadb-galera"),
-        (
-            values.SERVER,
-            f"--defaults-file={values.CUSTOM_CNF}",
-            f"--datadir={values.INSIDE}/data",
-            "--log-bin=mysql-bin",
-            "--socket=/tmp/recover.sock",
-            "--pid-file=/tmp/recover.pid",
-            "--wsrep-recover",
-        ),
+        ("/bin/bash", "-c", _SCRIPT, "position", values.CUSTOM_CNF, f"{values.INSIDE}/data"),
         (f"{values.VOLUME}:{values.INSIDE}:rw", f"{values.MY_CNF}:{values.CUSTOM_CNF}:ro"),
     )
 
 
 def position(host: str, answer: Answer) -> Position:
-    """Return a node's position; the server's own finding counts more than grastate.dat without a number."""
+    """Return a node's position by its engine, and where grastate.dat says something else."""
     if not answer.known:
-        return Position(host, "?", -1, False, answer.problem)
+        return Position(host, UNKNOWN, -1, False, answer.problem)
     value = answer.value
+    empty = value["databases"] == 0
     if not value["there"]:
-        return Position(host, "", -1, False, "no data")
-    history, number, source = value["uuid"], int(value["seqno"]), "grastate.dat"
-    if value["recovered"]:
-        found = _RECOVERED.fullmatch(value["recovered"])
-        if found is None:
-            return Position(host, "?", -1, False, "its position is no position")
-        history, number, source = found[1], int(found[2]), "wsrep-recover"
-    if history == NO_HISTORY or number < 0:
-        return Position(host, "", -1, bool(value["safe"]), f"{source}: no whole copy")
-    return Position(host, history, number, bool(value["safe"]), source)
+        return Position(host, "", -1, False, "no data", empty=empty)
+    if not value["recovered"]:
+        return Position(host, "", -1, bool(value["safe"]), "no database", empty=empty)
+    found = _RECOVERED.fullmatch(value["recovered"])
+    if found is None:
+        return Position(host, UNKNOWN, -1, False, "its position is no position")
+    history, number = found[1], int(found[2])
+    said = (str(value["uuid"]), int(value["seqno"]))
+    whole = history != NO_HISTORY and number >= 0
+    if said[0] in ("", NO_HISTORY):
+        # Galera takes the history away while a first copy or a change of the schema is under way.
+        source = "grastate.dat: no whole copy"
+        known = number if whole and not empty else -1
+        return Position(host, "", known, bool(value["safe"]), source, empty=empty)
+    if not whole:
+        return Position(
+            host, "", -1, bool(value["safe"]), "wsrep-recover: no whole copy", empty=empty
+        )
+    differs = said[0] != history or (said[1] >= 0 and said[1] != number)
+    return Position(
+        host,
+        history,
+        number,
+        bool(value["safe"]),
+        f"wsrep-recover; grastate.dat {said[0]}:{said[1]}" if differs else "wsrep-recover",
+        f"its grastate.dat says {said[0]}:{said[1]}, and its engine {history}:{number}"
+        if differs
+        else "",
+        int(value["view"]),
+        tuple(value["members"]),
+        empty,
+    )
 
 
-def choose(positions: tuple[Position, ...]) -> str:
-    """Return the node with the highest number of the one history; RefusedError when that is not proven."""
-    if unknown := [item for item in positions if item.history == "?"]:
-        raise RefusedError(
-            f"its position is not known: {unknown[0].source}",
-            where=unknown[0].host,
-            hint="it may be the most advanced; nothing was started",
+def forget(live: Live, host: str) -> Stage | None:
+    """Return the stage after which all nodes but one take a full copy: none keeps a position to go on from."""
+    leaving = tuple(
+        Change(
+            other,
+            live.module,
+            Absent(f"{values.DATA}/{name}"),
+            Action.UPDATE,
+            (Difference("there", True, False),),
         )
-    holding = [item for item in positions if item.history]
-    if not holding:
-        raise RefusedError(
-            "no node holds a whole copy of the data",
-            where="galera",
-            hint="restore a backup; kbz makes no new cluster over what is there",
-        )
-    if len({item.history for item in holding}) > 1:
-        told = ", ".join(f"{item.host} {item.history}" for item in holding)
-        raise RefusedError(
-            f"the nodes have different histories: {told}",
-            where="galera",
-            hint="two clusters have been written; the owner decides whose data stays. Nothing was started",
-        )
-    return min(holding, key=lambda item: (-item.number, not item.marked, item.host)).host
+        for other in sorted(live.hosts)
+        if other != host
+        for name in ("grastate.dat", "gvwstate.dat")
+    )
+    return Stage("all others take a full copy", leaving) if leaving else None
 
 
 def start(live: Live, host: str) -> Stage:

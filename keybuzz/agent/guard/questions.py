@@ -49,7 +49,7 @@ _PATRONI_LOGIN = re.compile(r"/config")
 _REDIS = frozenset({("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER")})
 _SENTINEL = frozenset({"MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM", "CONFIG"})
 _PROBE_KEY = "kbz:probe:"
-_SQL = ("SELECT ", "SHOW ")
+_SQL = ("SELECT ", "SHOW ", "CHECKSUM TABLE ")
 _SQL_WRITES = (" INTO ", " FOR UPDATE", " FOR SHARE", " LOCK IN ")
 _SOCKET = re.compile(r"show [a-z ]+")
 

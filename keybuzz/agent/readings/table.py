@@ -168,6 +168,12 @@ def _mysql(query: dict[str, Any]) -> Any:
     return mysql_reading.answer(query)
 
 
+def _mysql_checksums(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import mysql_checksums  # only a comparison asks
+
+    return mysql_checksums.checksums(query)
+
+
 def _redis_write(query: dict[str, Any]) -> Any:
     from keybuzz.agent.readings import redis_reading
 
@@ -262,6 +268,7 @@ _NETWORK = {
     "patroni-login": _patroni_login,
     "redis": _redis,
     "mysql-query": _mysql,
+    "mysql-checksums": _mysql_checksums,
     "redis-write": _redis_write,
     "amqp-login": _amqp_login,
     "minio": _minio,

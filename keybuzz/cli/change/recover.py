@@ -22,22 +22,32 @@ if TYPE_CHECKING:
 @click.option(
     "--confirm", "typed", default="", metavar="NAME", help="The cluster's name; for scripts."
 )
+@click.option(
+    "--from",
+    "source",
+    default="",
+    metavar="HOST",
+    help="Start from this member, whatever the positions prove; all others take a full copy of its data.",
+)
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option(
     "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For all of it."
 )
 @format_option
-def recover(module: str, typed: str, wait: float, timeout: float, form: str) -> int:
+def recover(module: str, typed: str, source: str, wait: float, timeout: float, form: str) -> int:
     """Bring a cluster back after a total stop, from the one member that has everything.
 
-    Refused while any member serves or one cannot be asked. Shows how far each member's data goes, and starts the
-    most advanced after the cluster's name was typed; the others join it one by one.
+    Refused while any member serves or one cannot be asked. Shows how far each member's data goes by its own engine,
+    and starts the most advanced after the cluster's name was typed; the others join it one by one, and the data of
+    all is compared. Where the positions do not prove which member has everything, the owner names it (--from).
     """
     from keybuzz.engine.change.recover import Operator
     from keybuzz.engine.change.recover import recover as recover_cluster
 
     with stoppable_workspace(quiet=form == "json") as work:
-        report = recover_cluster(work, module, Operator(_show, _asking(typed)), wait, timeout)
+        report = recover_cluster(
+            work, module, Operator(_show, _asking(typed), source), wait, timeout
+        )
     return show(report, form)
 
 

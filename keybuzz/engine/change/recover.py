@@ -1,8 +1,9 @@
 """`kbz recover`: a cluster comes back after a total stop, from the one member that has everything.
 
 1. nobody serves, and everybody can be asked; 2. what runs without serving is stopped; 3. every member's position is
-read; 4. the operator sees them and types the cluster's name; 5. the most advanced member makes a cluster of itself;
-6. the module's own rollout brings the others, and ends with plain members. Cut off after 5, `kbz run` goes on.
+read; 4. the operator sees them and types the cluster's name; 5. the most advanced member, or the one that was named,
+makes a cluster of itself; 6. the module's own rollout brings the others, and ends with plain members; 7. the data of
+all members is compared. Cut off after 5, `kbz run` goes on.
 """
 
 from __future__ import annotations
@@ -10,30 +11,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.run import planned, report_of_run
-from keybuzz.engine.look.heard import answer_to
+from keybuzz.engine.look.asking import ask_each
+from keybuzz.engine.look.causes import explained
+from keybuzz.engine.look.likeness import compared
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import RefusedError, UsageError, sentence_of
-from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.reports.report import Report
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module, Position, Recovery
-from keybuzz.site.site import Site
-from keybuzz.transport.link import session
-from keybuzz.transport.replies import ProbeReply
-
-if TYPE_CHECKING:
-    from nornir.core.task import Result, Task
 
 _POSITION_TIMEOUT = 600.0
 """Seconds for a member to find its position: the server's crash recovery is part of it."""
@@ -47,6 +42,8 @@ class Operator:
     """Gets the positions, and the member to start from: none when they do not prove which."""
     ask: Callable[[str, str], str]
     """Gets the cluster's name and the member to start from; returns what was typed for the name."""
+    source: str = ""
+    """The member to start from that was named; all others take a full copy of its data."""
 
 
 def recover(
@@ -63,7 +60,11 @@ def recover(
         before = survey(workspace, (module,), selected)
         conductor = _conductor(workspace, before, module, started + timeout)
         host = _decide(workspace, conductor, before, recovery, operator)
-        return remember(workspace, number, _bring_back(workspace, conductor, before, host))
+        return remember(
+            workspace,
+            number,
+            _bring_back(workspace, conductor, before, host, named=operator.source),
+        )
 
 
 def _choose(name: str) -> tuple[Module, Recovery]:
@@ -107,7 +108,7 @@ def _decide(
         conductor.stage(module, halting, before.snapshot)
     found = _positions(workspace, before.selected, recovery)
     try:
-        host = recovery.choose(found)
+        host = recovery.choose(found, operator.source)
     except RefusedError:
         operator.show(found, "")
         raise
@@ -136,7 +137,9 @@ def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Re
         )
 
 
-def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host: str) -> Report:
+def _bring_back(
+    workspace: Workspace, conductor: Conductor, before: Survey, host: str, named: str
+) -> Report:
     module = conductor.modules[0]
     assert module.recovery is not None
     assert conductor.last is not None
@@ -148,38 +151,26 @@ def _bring_back(workspace: Workspace, conductor: Conductor, before: Survey, host
 
     def start() -> None:
         live = conductor.view(last).live(module, workspace.site)
-        conductor.run(conductor.stage(module, recovery.start(live, host), last))
+        forgetting = recovery.forget(live, host) if named else None
+        newest = conductor.stage(module, forgetting, last) if forgetting else last
+        live = conductor.view(newest).live(module, workspace.site)
+        conductor.run(conductor.stage(module, recovery.start(live, host), newest))
 
     error = conductor.ending(start)
     done = report_of_run(workspace, conductor, before, error, time.monotonic() - started)
-    return replace(done, verb="recover")
+    return _with_likeness(workspace, replace(done, verb="recover"), module)
+
+
+def _with_likeness(workspace: Workspace, report: Report, module: Module) -> Report:
+    """Compare the data of all members: what a node kept of another past is seen now, or never."""
+    if module.likeness is None or report.error:
+        return report
+    found = compared(workspace, module)
+    return replace(report, findings=explained((*report.findings, *found), (module,)))
 
 
 def _positions(
     workspace: Workspace, selected: frozenset[str], recovery: Recovery
 ) -> tuple[Position, ...]:
-    chosen = workspace.nornir.filter(filter_func=lambda host: host.name in selected)
-    chosen.data.reset_failed_hosts()
-    found = chosen.run(task=_ask, recovery=recovery, on_failed=True)
-    chosen.data.reset_failed_hosts()
-    answers = {
-        host: results[0].result
-        if results[0].exception is None
-        else Answer("position", problem=sentence_of(results[0].exception))
-        for host, results in found.items()
-    }
+    answers = ask_each(workspace.nornir, selected, recovery.positions, _POSITION_TIMEOUT)
     return tuple(recovery.position(host, answers[host]) for host in sorted(answers))
-
-
-def _ask(task: Task, recovery: Recovery) -> Result:
-    from nornir.core.task import Result
-
-    site: Site = task.nornir.config.user_defined["site"]
-    reading = recovery.positions(site, site.server(task.host.name))
-    payload = {"key": site.digest_key.key.hex(), "resources": [], "readings": [reading.query()]}
-    opened = session(task)
-    reply = opened.request("probe", payload, ProbeReply, timeout=_POSITION_TIMEOUT)
-    if len(reply.answers) != 1:
-        raise opened.misspoke("it does not answer what was asked")
-    found = answer_to(reading, reply.answers[0], None)
-    return Result(host=task.host, result=found)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from keybuzz.engine.drill.clients import Client, NotSentError, UnconfirmedError, client_of
 from keybuzz.engine.look.causes import explained
+from keybuzz.engine.look.likeness import compared
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
@@ -30,17 +31,20 @@ _WAIT = 60.0
 
 def with_probes(work: Workspace, report: Report, modules: Iterable[Module]) -> Report:
     """Return the report with a finding for each official endpoint of these modules, all tried at once."""
-    chosen = tuple(module for module in modules if module.probe is not None)
-    if not chosen:
+    asked = tuple(modules)
+    chosen = tuple(module for module in asked if module.probe is not None)
+    alike = tuple(module for module in asked if module.likeness is not None)
+    if not chosen and not alike:
         return report
     started = time.monotonic()
     folder = work.site.settings.state / "leases"
     with leases(folder, ("deep-probe",), work.command, _WAIT), ThreadPoolExecutor() as pool:
         # The pool is left only when every probe has removed what it wrote, after Ctrl-C too.
         found = tuple(pool.map(lambda module: probe(module.name, _workload(work, module)), chosen))
+    same = tuple(finding for module in alike for finding in compared(work, module))
     return replace(
         report,
-        findings=explained((*report.findings, *found), modules),
+        findings=explained((*report.findings, *found, *same), asked),
         seconds=report.seconds + time.monotonic() - started,
     )
 

@@ -100,3 +100,6 @@ class GaleraAnswer(TypedDict):
     seqno: int
     safe: bool
     recovered: str
+    view: int
+    members: list[str]
+    databases: int

@@ -13,6 +13,7 @@ from keybuzz.model.host.strays import StraySweep
 from keybuzz.model.host.system_look import SystemLook
 from keybuzz.model.services.k3s import K3sLook, PodNetwork
 from keybuzz.model.services.minio import MinioBuckets, MinioLook
+from keybuzz.model.services.mysql_checksums import MysqlChecksums
 from keybuzz.model.services.rabbitmq import RabbitmqLook
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqNames
 from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
@@ -287,8 +288,10 @@ class MysqlQuery(Looks):
 class GaleraPosition(Changes):
     """How far the data of a stopped Galera node goes; only `kbz recover` asks.
 
-    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or ""}. Where
-    grastate.dat has no seqno, the server itself finds it (--wsrep-recover) in a container that is thrown away.
+    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or "", "view": int,
+    "members": [str], "databases": int}: what grastate.dat says, then what the server itself finds in a container that
+    is thrown away (--wsrep-recover), the number and the members of the last Primary component that it knows (-1 and
+    none where it does not tell), and how many databases of users lie there.
     """
 
     answers: ClassVar[type] = shapes.GaleraAnswer
@@ -298,7 +301,7 @@ class GaleraPosition(Changes):
     data: str
     image: str
     argv: tuple[str, ...]
-    """The server with --wsrep-recover."""
+    """What makes the server say its position and its last Primary component."""
     binds: tuple[str, ...]
     timeout: float = 540.0
     """Seconds for the server's own crash recovery."""
@@ -361,6 +364,7 @@ Reading = (
     | RedisWrite
     | MysqlQuery
     | GaleraPosition
+    | MysqlChecksums
     | AmqpLogin
     | MinioBuckets
     | MinioLook

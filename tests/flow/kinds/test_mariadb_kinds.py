@@ -14,10 +14,12 @@ from keybuzz.agent.kinds.docker import containers
 from keybuzz.agent.kinds.services import mariadb as kind
 from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.readings.galera import position
+from keybuzz.agent.readings.mysql_checksums import checksums
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.mysql import DeniedError, ShutOutError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess, MysqlDatabase, MysqlNoUser, MysqlUser
+from keybuzz.model.services.mysql_checksums import MysqlChecksums
 from tests.flow.servers.mysql_server import FakeMysql, Rows, fake_mysql
 
 LOCAL = "127.0.0.1"
@@ -276,28 +278,40 @@ def grastate(folder: Path, seqno: int, safe: int) -> None:
     (folder / "grastate.dat").write_text(text)
 
 
+FOUND = f"2026-11-26 [Note] WSREP: Recovered position: {UUID}:42\n"
+
+
 class TestPosition:
-    def test_a_clean_stop_left_its_position(self, tmp_path: Path) -> None:
-        grastate(tmp_path, 17, 1)
-        context = engine(None)
+    @pytest.mark.parametrize(("seqno", "safe"), [(42, 1), (-1, 0), (99999999, 1)])
+    def test_the_server_is_asked_whatever_the_file_says(
+        self, tmp_path: Path, seqno: int, safe: int
+    ) -> None:
+        grastate(tmp_path, seqno, safe)
+        (tmp_path / "ibdata1").write_bytes(b"x")
+        (tmp_path / "erpnext").mkdir()
+        (tmp_path / "mysql").mkdir()
+        view = "kbz-view 40 maria-01,maria-02\n"
+        context = engine({"Running": False}, FOUND + view)
         assert position(question(tmp_path), context) == {
             "there": True,
             "uuid": UUID,
-            "seqno": 17,
-            "safe": True,
-            "recovered": "",
+            "seqno": seqno,
+            "safe": safe == 1,
+            "recovered": f"{UUID}:42",
+            "view": 40,
+            "members": ["maria-01", "maria-02"],
+            "databases": 1,
         }
-        assert context.ran == []
+        assert len(context.ran) == 1
 
-    def test_after_a_kill_the_server_finds_it(self, tmp_path: Path) -> None:
-        grastate(tmp_path, -1, 0)
-        output = f"2026-11-26 [Note] WSREP: Recovered position: {UUID}:42\n"
-        context = engine({"Running": False}, output)
-        found = position(question(tmp_path), context)
-        assert (found["seqno"], found["recovered"]) == (-1, f"{UUID}:42")
+    def test_data_without_a_file_is_data(self, tmp_path: Path) -> None:
+        (tmp_path / "ibdata1").write_bytes(b"x")
+        found = position(question(tmp_path), engine(None, FOUND))
+        assert (found["there"], found["uuid"], found["recovered"]) == (True, "", f"{UUID}:42")
 
     def test_a_server_that_does_not_find_it_is_a_problem(self, tmp_path: Path) -> None:
         grastate(tmp_path, -1, 0)
+        (tmp_path / "ibdata1").write_bytes(b"x")
         with pytest.raises(AgentError, match="InnoDB: corrupt"):
             position(question(tmp_path), engine(None, "x\nInnoDB: corrupt\n", 1))
 
@@ -311,6 +325,41 @@ class TestPosition:
         with pytest.raises(AgentError, match="mariadb runs"):
             position(question(tmp_path), context)
         assert context.ran == []
+
+
+class TestChecksums:
+    def test_each_table_has_a_number_but_one_that_is_too_large(self) -> None:
+        rows: dict[str, Rows] = {
+            "information_schema.TABLES": [
+                ("erp", "a`b", "InnoDB", "2", "16384"),
+                ("erp", "old", "MyISAM", "1", "2048"),
+                ("erp", "large", "InnoDB", "9", "99999999"),
+            ],
+            "`erp`.`a``b`": [("erp.a`b", "17")],
+            "`erp`.`old`": [("erp.old", None)],
+        }
+
+        def said(statement: str) -> Rows | None:
+            return next((found for key, found in rows.items() if key in statement), None)
+
+        with fake_mysql(said, {"root": ROOT}) as server:
+            access = MysqlAccess(LOCAL, "root", Secret("P", ROOT), server.port)
+            asked = MysqlChecksums("x", access, largest=1 << 20).query()
+            found = checksums(asked)
+        assert found["denied"] == ""
+        assert {name: table["checksum"] for name, table in found["tables"].items()} == {
+            "erp.a`b": "17",
+            "erp.old": "none",
+            "erp.large": "",
+        }
+        assert found["tables"]["erp.old"]["engine"] == "MyISAM"
+
+    def test_more_tables_than_it_may_read_are_a_problem(self) -> None:
+        many: Rows = [("erp", str(number), "InnoDB", "0", "0") for number in range(3)]
+        with fake_mysql(lambda statement: many, {"root": ROOT}) as server:
+            access = MysqlAccess(LOCAL, "root", Secret("P", ROOT), server.port)
+            with pytest.raises(AgentError, match="more than 2 tables"):
+                checksums(MysqlChecksums("x", access, most=2).query())
 
 
 class TestStopping:

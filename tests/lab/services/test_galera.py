@@ -314,6 +314,16 @@ class TestTotalStop:
         for host in HOSTS:
             assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
 
+    def test_an_edited_file_chooses_no_node(self, kbz: Kbz) -> None:
+        """S-33: one line in the oldest node's grastate.dat once cost the rows of the two others."""
+        kbz.on("maria-01", f"sed -i.kept 's/^seqno:.*/seqno:   99999999/' {DATA}/grastate.dat")
+        done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "99999999, and its engine" in done.stderr) == (3, True)
+        assert "starts the cluster" not in done.stderr
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+        kbz.on("maria-01", f"cat {DATA}/grastate.dat.kept >{DATA}/grastate.dat")
+
     def test_recover_brings_back_every_acknowledged_row(
         self, kbz: Kbz, ledger: GaleraLedger
     ) -> None:
@@ -325,6 +335,69 @@ class TestTotalStop:
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
         [run] = kbz.good("history", "--last", "2", "--format", "json").json()["runs"][1:]
         assert run["verb"] == "recover"
+
+
+def inside(kbz: Kbz, host: str, statement: str) -> str:
+    """Run a statement on a node itself, also when its host has no network."""
+    argv = f'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" mysql -h 127.0.0.1 -u root -N -e "{statement}"'
+    return kbz.on(host, f"docker exec mariadb sh -c '{quoted(argv)}'")
+
+
+def deep(kbz: Kbz, check: str) -> dict[str, str]:
+    """Return the levels of one check of `kbz health --deep` by host."""
+    done = kbz("health", "galera", "--limit", "galera", "--deep", "--format", "json")
+    found = [item for item in done.json()["findings"] if item["check"] == check]
+    return {item["host"]: item["level"] for item in found}
+
+
+class TestSilentDivergence:
+    def test_rows_that_differ_are_seen_though_galera_sees_none(self, kbz: Kbz) -> None:
+        assert deep(kbz, "galera.data.alike") == {"": "ok"}
+        inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; INSERT INTO erpnext.ledger VALUES (-7)")
+        assert deep(kbz, "galera.data.alike") == {"": "critical"}
+        inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; DELETE FROM erpnext.ledger WHERE id=-7")
+        inside(kbz, "maria-01", "CREATE TABLE erpnext.old (id INT) ENGINE=MyISAM")
+        assert set(deep(kbz, "galera.tables.replicated").values()) == {"warn"}
+        inside(kbz, "maria-01", "DROP TABLE erpnext.old")
+        assert deep(kbz, "galera.data.alike") == {"": "ok"}
+
+
+class TestSplit:
+    """S-37: two and one, made Primary by hand, both written to; nobody remembers who was there."""
+
+    def test_a_fork_is_recognised_and_nothing_is_started(self, kbz: Kbz) -> None:
+        kbz.good("lab", "fault", "cut", "maria-03")
+        state = "SHOW STATUS LIKE 'wsrep_cluster_status'"
+        until(lambda: "non-Primary" in inside(kbz, "maria-03", state), 60, "maria-03 is alone")
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.bootstrap=1'")
+        until(
+            lambda: "non-Primary" not in inside(kbz, "maria-03", state), 30, "it was made Primary"
+        )
+        until(lambda: "Primary" in inside(kbz, "maria-01", state), 60, "maria-01 goes on")
+        for host, row in (("maria-01", 5001), ("maria-03", 6001)):
+            inside(kbz, host, f"INSERT INTO erpnext.ledger VALUES ({row})")
+        for host in HOSTS:
+            kbz.on(host, f"docker kill mariadb >/dev/null; rm -f {DATA}/gvwstate.dat")
+        kbz.good("lab", "fault", "restore", "maria-03")
+        done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "the cluster was split" in done.stderr) == (3, True), done.stderr
+        assert "kbz recover galera --from HOST" in done.stderr
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_a_named_source_is_copied_whole_over_the_others(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        done = kbz.good("recover", "galera", "--from", "maria-01", "--confirm", "keybuzz-galera")
+        assert "galera.data.alike" in done.stdout or deep(kbz, "galera.data.alike") == {"": "ok"}
+        rows = {
+            host: ledger.ask(host, "SELECT id FROM erpnext.ledger ORDER BY id") for host in HOSTS
+        }
+        assert rows["maria-01"] == rows["maria-02"] == rows["maria-03"]
+        kept = {row for (row,) in rows["maria-03"]}
+        assert (5001 in kept, 6001 in kept) == (True, False)
+        assert whole(ledger)
+        assert ledger.missing("maria-03") == set()
 
 
 BY_HAND = f"""set -e

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keybuzz.model.core.errors import RefusedError
@@ -11,7 +15,8 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.report.text.positions import positions_text
 from keybuzz.site.module import Position
 from tasks.galera import MODULE, values
-from tasks.galera.recovery import choose, halt, position, question, start
+from tasks.galera.choice import JUMP
+from tasks.galera.recovery import choose, forget, halt, position, question, start
 from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, holds, roll, site
 
 OTHER = "99999999-2222-11f1-94c9-5a6ffdb6ac67"
@@ -19,75 +24,211 @@ ZERO = "00000000-0000-0000-0000-000000000000"
 
 
 def answer(
-    uuid: str = HISTORY, seqno: int = -1, *, safe: bool = False, recovered: str = ""
+    recovered: str, said: tuple[str, int] = (HISTORY, -1), *, safe: bool = False, **more: Any
 ) -> Answer:
-    value = {"there": True, "uuid": uuid, "seqno": seqno, "safe": safe, "recovered": recovered}
+    """Return what a node with a database of a user says: its engine's position, and its file's."""
+    value = {
+        "there": True,
+        "uuid": said[0],
+        "seqno": said[1],
+        "safe": safe,
+        "recovered": recovered,
+        "view": -1,
+        "members": [],
+        "databases": 1,
+        **more,
+    }
     return Answer("galera.position", value)
 
 
-NO_DATA = Answer(
-    "galera.position", {"there": False, "uuid": "", "seqno": -1, "safe": False, "recovered": ""}
-)
-histories = st.sampled_from([HISTORY, OTHER, ZERO])
-numbers = st.integers(0, 5)
-answers = st.one_of(
-    st.just(NO_DATA),
-    st.just(Answer("galera.position", problem="the server does not find its position")),
-    st.builds(lambda h, n, s: answer(h, n, safe=s), histories, numbers, st.booleans()),
-    st.builds(
-        lambda h, n: answer(HISTORY, recovered=f"{h}:{n}"),
-        histories,
-        st.integers(-1, 5),
-    ),
+NO_DATA = answer("", ("", -1), there=False, databases=0)
+SILENT = Answer("galera.position", problem="the server does not find its position")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One stopped node: what it really holds, and what lies in its grastate.dat, whoever wrote it there."""
+
+    history: str
+    number: int
+    """Of its engine; -1 when it holds no whole copy."""
+    said: tuple[str, int]
+    safe: bool
+    reachable: bool
+    members: tuple[str, ...]
+    view: int
+
+    def answer(self) -> Answer:
+        if not self.reachable:
+            return SILENT
+        recovered = f"{self.history}:{self.number}"
+        more = {"view": self.view, "members": list(self.members)}
+        return answer(recovered, self.said, safe=self.safe, **more)
+
+
+histories = st.sampled_from([HISTORY, HISTORY, HISTORY, OTHER])
+numbers = st.one_of(st.integers(-1, 5), st.sampled_from([7, 8, 99999999]))
+truths = st.builds(
+    Truth,
+    histories,
+    numbers,
+    st.tuples(st.sampled_from([HISTORY, HISTORY, OTHER, ZERO, ""]), numbers),
+    st.booleans(),
+    st.sampled_from([True, True, True, False]),
+    st.sampled_from([HOSTS, HOSTS[:2], HOSTS[1:], HOSTS[2:], ()]),
+    st.integers(1, 6),
 )
 
 
-@given(st.tuples(answers, answers, answers))
-def test_it_chooses_the_most_advanced_of_one_history_or_refuses(
-    found: tuple[Answer, Answer, Answer],
-) -> None:
-    positions = tuple(position(host, item) for host, item in zip(HOSTS, found, strict=True))
-    holding = [item for item in positions if item.number >= 0]
-    sure = all(item.known for item in found) and len({item.history for item in holding}) == 1
-    if not sure:
-        with pytest.raises(RefusedError):
-            choose(positions)
-        return
-    chosen = next(item for item in positions if item.host == choose(positions))
-    assert chosen.number == max(item.number for item in holding)
-    assert chosen.history == holding[0].history
-    assert chosen.host in positions_text(positions, chosen.host)
+class TestUnderAttack:
+    """Files say whatever somebody wrote into them; engines say what is there; some nodes cannot be asked."""
+
+    @settings(max_examples=1000, deadline=None)
+    @given(st.tuples(truths, truths, truths))
+    def test_what_is_started_is_behind_no_node_and_alone_in_its_claim(
+        self, found: tuple[Truth, Truth, Truth]
+    ) -> None:
+        nodes = dict(zip(HOSTS, found, strict=True))
+        positions = tuple(position(host, node.answer()) for host, node in nodes.items())
+        try:
+            best = nodes[choose(positions)]
+        except RefusedError:
+            return
+        assert all(node.reachable for node in found)
+        assert best.number >= 0
+        known = [node for node in found if node.number >= 0]
+        assert best.number == max(node.number for node in known)
+        candidates = [node for node in known if node.said[0] not in ("", ZERO)]
+        assert {node.history for node in candidates} == {best.history}
+        assert sum(node.safe for node in candidates) <= 1, "two claim to be the last"
+        for node in candidates:
+            assert node.said[0] == node.history, "a file and its engine differ in history"
+            assert node.said[1] in (-1, node.number), "a file and its engine differ in number"
+        seen = sorted((node for node in candidates if node.members), key=lambda node: node.view)
+        assert all(set(a.members) & set(b.members) for a, b in pairwise(seen)), "a split"
+
+    @given(st.permutations(range(3)), st.integers(0, 5))
+    def test_honest_nodes_of_one_cluster_are_never_refused(
+        self, order: list[int], behind: int
+    ) -> None:
+        """Killed one after the other: the last ones have the same, the first is behind, and all were together."""
+        numbers = (20 - behind, 20, 20)
+        positions = tuple(
+            position(
+                host, answer(f"{HISTORY}:{numbers[place]}", view=place + 1, members=list(HOSTS))
+            )
+            for host, place in zip(HOSTS, order, strict=True)
+        )
+        assert next(p for p in positions if p.host == choose(positions)).number == 20
 
 
 class TestChoice:
-    def test_what_the_server_found_counts_more_than_grastate(self) -> None:
-        found = position("maria-1", answer(HISTORY, -1, recovered=f"{HISTORY}:42"))
-        assert (found.number, found.source) == (42, "wsrep-recover")
+    def test_an_edited_file_is_refused_with_both_numbers(self) -> None:
+        """One line, `seqno: 99999999`, once chose the oldest of three nodes (S-33)."""
+        edited = position("maria-1", answer(f"{HISTORY}:5", (HISTORY, 99999999), safe=True))
+        others = [position(host, answer(f"{HISTORY}:8")) for host in HOSTS[1:]]
+        with pytest.raises(
+            RefusedError, match=f"says {HISTORY}:99999999, and its engine {HISTORY}:5"
+        ):
+            choose((edited, *others))
+        assert "grastate.dat" in positions_text((edited,), "")
 
     def test_safe_to_bootstrap_decides_only_between_equals(self) -> None:
         ahead = Position("maria-1", HISTORY, 9, False, "wsrep-recover")
-        marked = Position("maria-2", HISTORY, 8, True, "grastate.dat")
-        assert choose((ahead, marked)) == "maria-1"
-        equal = Position("maria-3", HISTORY, 9, True, "grastate.dat")
-        assert choose((ahead, marked, equal)) == "maria-3"
+        equal = Position("maria-3", HISTORY, 9, True, "wsrep-recover")
+        assert choose((ahead, equal)) == "maria-3"
+
+    def test_the_last_to_leave_that_is_behind_is_refused(self) -> None:
+        ahead = Position("maria-1", HISTORY, 9, False, "wsrep-recover")
+        last = Position("maria-2", HISTORY, 8, True, "wsrep-recover")
+        with pytest.raises(RefusedError, match="last to leave, with 8, and another node has 9"):
+            choose((ahead, last))
+
+    def test_two_that_were_the_last_to_leave_are_refused(self) -> None:
+        one = Position("maria-1", HISTORY, 9, True, "wsrep-recover")
+        with pytest.raises(RefusedError, match="only one can be"):
+            choose((one, replace(one, host="maria-2")))
+
+    def test_a_jump_that_no_node_explains_is_refused_unless_it_was_the_last(self) -> None:
+        far = Position("maria-1", HISTORY, 9 + JUMP + 1, False, "wsrep-recover")
+        near = Position("maria-2", HISTORY, 9, False, "wsrep-recover")
+        with pytest.raises(RefusedError, match="ahead of every other node"):
+            choose((far, near))
+        assert choose((replace(far, marked=True), near)) == "maria-1"
+
+    def test_a_split_is_recognised_by_components_without_a_common_member(self) -> None:
+        """Cut two and one, both sides wrote, so that the numbers prove nothing (S-37)."""
+        pair: Any = {"view": 22, "members": ["maria-1", "maria-2"]}
+        sides = (
+            position("maria-1", answer(f"{HISTORY}:30", **pair)),
+            position("maria-2", answer(f"{HISTORY}:30", **pair)),
+            position("maria-3", answer(f"{HISTORY}:30", view=22, members=["maria-3"])),
+        )
+        with pytest.raises(RefusedError, match="the cluster was split") as error:
+            choose(sides)
+        assert "kbz recover galera --from HOST" in error.value.hint
+        assert choose(sides, "maria-3") == "maria-3"
+
+    def test_members_that_left_one_after_the_other_were_not_split(self) -> None:
+        left = (
+            position("maria-1", answer(f"{HISTORY}:8", view=5, members=["maria-1", "maria-2"])),
+            position("maria-2", answer(f"{HISTORY}:9", view=7, members=["maria-2", "maria-3"])),
+            position("maria-3", answer(f"{HISTORY}:9", view=9, members=["maria-3"], safe=True)),
+        )
+        assert choose(left) == "maria-3"
 
     def test_a_node_that_got_half_a_copy_is_no_candidate(self) -> None:
-        half = position("maria-1", answer(ZERO, -1, safe=True, recovered=f"{ZERO}:-1"))
-        whole = position("maria-2", answer(HISTORY, 3))
+        half = position("maria-1", answer(f"{ZERO}:-1", (ZERO, -1), safe=True))
+        whole = position("maria-2", answer(f"{HISTORY}:3"))
         assert choose((half, whole)) == "maria-2"
         with pytest.raises(RefusedError, match="no node holds a whole copy"):
             choose((half,))
+
+    def test_a_file_that_denies_its_data_hides_no_writes(self) -> None:
+        denied = position("maria-1", answer(f"{HISTORY}:9", (ZERO, -1)))
+        whole = position("maria-2", answer(f"{HISTORY}:3"))
+        with pytest.raises(RefusedError, match="its engine holds 9, more than any whole copy"):
+            choose((denied, whole))
+
+    def test_a_first_start_that_was_cut_off_is_told_as_such(self) -> None:
+        """Without kbz's mark: somebody else's first start left an empty grastate.dat, and no table of a user."""
+        begun = position("maria-1", answer(f"{ZERO}:-1", ("", -1), databases=0))
+        nothing = position("maria-2", NO_DATA)
+        with pytest.raises(RefusedError, match="a first start was cut off") as error:
+            choose((begun, nothing))
+        assert "kbz run galera installs a new cluster" in error.value.hint
+        assert "backup" not in error.value.hint
 
     def test_two_histories_are_the_owners_decision(self) -> None:
         one = Position("maria-1", HISTORY, 9, False, "")
         other = Position("maria-2", OTHER, 8, False, "")
         with pytest.raises(RefusedError, match="different histories"):
             choose((one, other))
+        assert choose((one, other), "maria-2") == "maria-2"
 
     def test_an_unknown_position_may_be_the_best(self) -> None:
         unknown = position("maria-1", Answer("p", problem="ibdata1 is broken"))
         with pytest.raises(RefusedError, match="ibdata1 is broken"):
             choose((unknown, Position("maria-2", HISTORY, 8, True, "")))
+
+    @pytest.mark.parametrize(
+        ("named", "why"), [("maria-2", "no whole copy"), ("maria-9", "is no member")]
+    )
+    def test_a_named_source_must_hold_the_data(self, named: str, why: str) -> None:
+        whole = Position("maria-1", HISTORY, 9, False, "")
+        with pytest.raises(RefusedError, match=why):
+            choose((whole, position("maria-2", NO_DATA)), named)
+
+
+def test_beside_a_named_source_no_node_keeps_a_position() -> None:
+    world = World.healthy()
+    world.stop(*HOSTS)
+    stage = forget(world.live(), "maria-2")
+    assert stage is not None
+    gone = {(change.host, change.resource.name.rpartition("/")[2]) for change in stage.changes}
+    assert gone == {
+        (host, name) for host in ("maria-1", "maria-3") for name in ("grastate.dat", "gvwstate.dat")
+    }
 
 
 class TestHalt:
@@ -165,6 +306,7 @@ def test_the_question_reads_the_same_data_with_the_same_image() -> None:
     assert {bind.rsplit(":", 1)[0] for bind in asked.binds} <= {
         f"{bind.source}:{bind.target}" for bind in container.binds
     }
-    assert asked.argv[-1] == "--wsrep-recover"
+    assert "--wsrep-recover" in asked.argv[2]
+    assert asked.argv[-2:] == (values.CUSTOM_CNF, f"{values.INSIDE}/data")
     assert MODULE.recovery is not None
     assert MODULE.recovery.name(site()) == "keybuzz-galera"

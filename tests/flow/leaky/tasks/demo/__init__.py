@@ -101,7 +101,7 @@ MODULE = Module(
         halt=lambda live: None,
         positions=positions,
         position=position,
-        choose=lambda found: found[0].host,
+        choose=lambda found, named: found[0].host,
         start=lambda live, host: Stage("all", tuple(live.changes())),
     ),
 )
