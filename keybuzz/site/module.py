@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keybuzz.model.core.finding import CheckInfo, Finding
+from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage, Topology
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.core.resource import Resource
@@ -143,8 +143,8 @@ class Recovery:
 class Likeness:
     """How members that must hold the same data are compared: by `kbz health --deep`, and after `kbz recover`."""
 
-    check: str
-    """Id of the check."""
+    say: Callable[[Level, str, str, str], Finding]
+    """Makes the finding of level, message, host and hint."""
     ask: Callable[[Site, Server], Reading]
     """The question to each member."""
     contents: Callable[[Answer], Mapping[str, str]]
@@ -177,6 +177,8 @@ class Module:
     """Members that count for the quorum now; None when the group needs no majority."""
     voters: Callable[[Live], frozenset[str]] | None = None
     """Members whose majority is the quorum, where not all of the group have a vote; None: all have."""
+    able: Callable[[Live], frozenset[str]] | None = None
+    """Members that take writes now, or could take over at once; None where every member that is up can."""
     least_up: int | None = None
     """Members that must stay up where that is no majority: one of a pair of proxies."""
     virgin: Callable[[Live], bool] | None = None

@@ -48,4 +48,9 @@ def alone(host: str, answer: Answer) -> tuple[Finding, ...]:
     return (Finding(check, Level.WARN, text, host, hint),)
 
 
-LIKENESS = Likeness("galera.data.alike", ask, contents, alone)
+def say(level: Level, message: str, host: str, hint: str) -> Finding:
+    """Return the finding of a comparison."""
+    return Finding("galera.data.alike", level, message, host, hint)
+
+
+LIKENESS = Likeness(say, ask, contents, alone)

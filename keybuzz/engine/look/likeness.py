@@ -48,7 +48,7 @@ def compared(workspace: Workspace, module: Module) -> tuple[Finding, ...]:
 
 
 def _silent(likeness: Likeness, host: str, why: str) -> Finding:
-    return Finding(likeness.check, Level.UNKNOWN, f"its data was not compared: {why}", host)
+    return likeness.say(Level.UNKNOWN, f"its data was not compared: {why}", host, "")
 
 
 def unsettled(rounds: Sequence[Round]) -> frozenset[str]:
@@ -81,13 +81,11 @@ def judged(likeness: Likeness, rounds: Sequence[Round]) -> Finding:
     if wrong:
         text = f"{members} members hold different data in {_listed(wrong)}: {_sides(rounds[-1], min(wrong))}"
         hint = "stop what writes; the owner decides whose rows stay, see the runbook"
-        return Finding(likeness.check, Level.CRITICAL, text, hint=hint)
+        return likeness.say(Level.CRITICAL, text, "", hint)
     if left:
         text = f"{_listed(left)} changed at every look, and could not be compared"
-        return Finding(likeness.check, Level.WARN, text, hint="look again when less is written")
-    return Finding(
-        likeness.check, Level.OK, f"{len(names)} tables are the same on {members} members"
-    )
+        return likeness.say(Level.WARN, text, "", "look again when less is written")
+    return likeness.say(Level.OK, f"{len(names)} tables are the same on {members} members", "", "")
 
 
 def _listed(names: frozenset[str]) -> str:
