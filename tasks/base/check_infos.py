@@ -126,6 +126,13 @@ CHECK_INFOS = (
         gates=False,
     ),
     CheckInfo(
+        "base.containers.paused",
+        "no container is paused",
+        "The container's processes are stopped in place: its service answers nothing.",
+        "kbz exec --limit HOST -- docker unpause CONTAINER; kbz run of its module does it too.",
+        gates=False,
+    ),
+    CheckInfo(
         "base.kernel.same",
         "all hosts run the same kernel",
         "A host was upgraded, or missed a reboot.",

@@ -35,6 +35,7 @@ def system(host: str, view: HostView) -> tuple[Finding, ...]:
         _killed(facts, host),
         _load(facts, limits, host),
         _restarting(facts, limits, host),
+        _paused(facts, host),
     )
 
 
@@ -117,6 +118,15 @@ def _restarting(facts: Facts, limits: SystemLimits, host: str) -> Finding:
             hint = on_host(host, "docker", "logs", "--tail", "50", names[0])
             return Finding(check, level, text, host, hint)
     return Finding(check, Level.OK, f"{len(facts['containers'] or ())} containers", host)
+
+
+def _paused(facts: Facts, host: str) -> Finding:
+    """A paused container looks like one that runs, and answers nothing."""
+    check, names = "base.containers.paused", _named(facts, lambda c: c["paused"])
+    if not names:
+        return Finding(check, Level.OK, "none", host)
+    hint = on_host(host, "docker", "unpause", *names)
+    return Finding(check, Level.CRITICAL, f"paused: {', '.join(names)}", host, hint)
 
 
 def _named(facts: Facts, condition: Callable[[Facts], bool]) -> list[str]:

@@ -11,7 +11,7 @@ from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
-from tasks.galera.members import up, virgin, writer
+from tasks.galera.members import able, up, virgin, writer
 from tasks.galera.parameters import PARAMETERS
 from tasks.galera.rollout import next_stage
 from tasks.galera.rotation import ROTATIONS, account_rotations
@@ -27,6 +27,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    able=able,
     virgin=virgin,
     writer=writer,
     topology=topology,

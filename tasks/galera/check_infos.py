@@ -33,6 +33,7 @@ CHECK_INFOS = (
             "base.disk.space",
             "base.disk.read-only",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(
@@ -68,6 +69,39 @@ CHECK_INFOS = (
         "the server runs with the settled values",
         "The file and the running server differ.",
         "kbz restart galera",
+    ),
+    CheckInfo(
+        "galera.node.desync",
+        "no node was desynced by hand",
+        "The node falls behind without holding the others back, and is no copy to rely on.",
+        "SET GLOBAL wsrep_desync = OFF on the node.",
+        lasting=True,
+    ),
+    CheckInfo(
+        "galera.node.writable",
+        "every node takes writes",
+        "A node that looks like a spare refuses writes: when the writer is lost, nothing takes over.",
+        "SET GLOBAL read_only = OFF on the node.",
+        lasting=True,
+    ),
+    CheckInfo(
+        "galera.settings.provider",
+        "the provider runs with the described options",
+        "Part of the cluster may go on as if it were the whole: two histories.",
+        "SET GLOBAL wsrep_provider_options on the node, or kbz restart galera.",
+        lasting=True,
+    ),
+    CheckInfo(
+        "galera.settings.sql-mode",
+        "new sessions refuse wrong values",
+        "Values that do not fit are cut and stored in silence.",
+        "kbz restart galera",
+    ),
+    CheckInfo(
+        "galera.accounts.open",
+        "every account has a password",
+        "An account lets in without a password.",
+        "DROP USER, or a password, by its owner.",
     ),
     CheckInfo(
         "galera.data.alike",

@@ -8,8 +8,8 @@ from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
-from tasks.galera import values
-from tasks.galera.members import NO_HISTORY, Node, cut_off, nodes
+from tasks.galera import switches, values
+from tasks.galera.members import NO_HISTORY, Node, cut_off, nodes, together
 from tasks.galera.ready import RECOVER, not_serving
 
 _PAUSED = 0.1
@@ -27,8 +27,16 @@ def checks(live: Live) -> tuple[Finding, ...]:
             _flag(node),
             _application(live.hosts[host], host),
         ]
+        if node.primary:
+            findings += [switches.desync(node), switches.writable(node)]
         if node.synced:
-            findings += [_flow_control(node), _settings(live.hosts[host], node)]
+            findings += [
+                _flow_control(node),
+                _settings(live.hosts[host], node),
+                switches.provider(live.hosts[host], node),
+                switches.modes(node),
+                switches.accounts(live.hosts[host], host),
+            ]
     return tuple(findings)
 
 
@@ -91,6 +99,10 @@ def _one_cluster(live: Live, found: dict[str, Node]) -> Finding:
             "the cluster has no history: nodes were started without their position, and may differ"
         )
         return Finding(check, Level.CRITICAL, text, hint="compare their data; the owner decides")
+    apart = together(live)
+    if len(apart) > 1:
+        text = " / ".join(", ".join(sorted(side)) for side in apart)
+        return Finding(check, Level.CRITICAL, f"the nodes see different components: {text}")
     if largest < size:
         text = f"{largest} of {size} members"
         return Finding(check, Level.CRITICAL, text, hint="kbz run galera starts what is stopped")

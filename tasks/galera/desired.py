@@ -18,7 +18,14 @@ from tasks.galera import applications, values
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
-VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.LIVE}"
+VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.LIVE + values.SWITCHES}"
+OPEN_ACCOUNTS = (
+    "SELECT User, Host, plugin, Super_priv, Grant_priv FROM mysql.user WHERE is_role = 'N' "
+    "AND plugin IN ('', 'mysql_native_password', 'mysql_old_password') AND authentication_string = '' "
+    # The server's own, which is locked.
+    "AND User <> 'mariadb.sys'"
+)
+"""Accounts that let in without a password."""
 _CHECKED = "/tmp/my.cnf"
 
 
@@ -95,7 +102,7 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
             reached.port,
             reached.user,
             reached.password,
-            (STATUS, VARIABLES),
+            (STATUS, VARIABLES, OPEN_ACCOUNTS),
         ),
         MysqlQuery(
             "galera.application",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.together import sides
 from tasks.galera import values
 from tasks.galera.desired import STATUS, VARIABLES
 
@@ -66,6 +67,26 @@ class Node:
         )
 
     @property
+    def component(self) -> frozenset[str]:
+        """Addresses of the members of its component, as it sees them."""
+        told = self.status.get("wsrep_incoming_addresses", "")
+        return frozenset(item.partition(":")[0] for item in told.split(",") if item)
+
+    @property
+    def writable(self) -> bool:
+        """True when a client that is led here can write."""
+        return (
+            self.synced
+            and self.variables.get("wsrep_on", "ON") == "ON"
+            and self.variables.get("wsrep_desync", "OFF") == "OFF"
+            and self.variables.get("wsrep_reject_queries", "NONE") == "NONE"
+            and not any(
+                self.variables.get(name, "OFF") not in ("OFF", "0")
+                for name in ("read_only", "super_read_only")
+            )
+        )
+
+    @property
     def size(self) -> int:
         """Members of its component."""
         return _number(self.status.get("wsrep_cluster_size"))
@@ -82,8 +103,31 @@ def nodes(live: Live) -> dict[str, Node]:
 
 
 def up(live: Live) -> frozenset[str]:
-    """Return the hosts that count for the quorum. One that does not let us in is up all the same: it serves others."""
-    return frozenset(host for host, node in nodes(live).items() if node.synced or node.denied)
+    """Return the hosts that count for the quorum: the largest set that sees each other.
+
+    One that does not let us in is up all the same: it serves others.
+    """
+    found = nodes(live)
+    largest = next(iter(together(live)), frozenset())
+    return largest | {host for host, node in found.items() if node.denied}
+
+
+def together(live: Live) -> tuple[frozenset[str], ...]:
+    """Return the serving nodes in sets that see each other, the largest first; after a split there are two."""
+    found = {host: node for host, node in nodes(live).items() if node.synced}
+    places = {host: str(live.hosts[host].server.address) for host in found}
+    return sides({host: _seen(node, places) for host, node in found.items()})
+
+
+def _seen(node: Node, places: Mapping[str, str]) -> frozenset[str]:
+    """Return the hosts in the component of a node; all of them where it does not tell their addresses."""
+    seen = frozenset(host for host, address in places.items() if address in node.component)
+    return seen or frozenset(places)
+
+
+def able(live: Live) -> frozenset[str]:
+    """Return the hosts that a client could write to at once; one that does not let us in may be one."""
+    return frozenset(host for host, node in nodes(live).items() if node.writable or node.denied)
 
 
 def unborn(live: Live) -> bool:

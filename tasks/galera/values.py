@@ -108,6 +108,15 @@ LIVE = (
     "wsrep_node_address",
 )
 """Keys whose value in the running server is compared (GAL-2): a second block in a file would have changed them."""
+SWITCHES = (
+    "read_only",
+    "super_read_only",
+    "wsrep_desync",
+    "wsrep_provider_options",
+    "wsrep_reject_queries",
+    "sql_mode",
+)
+"""Variables that an operator sets in a running server, and that no file of ours names one by one."""
 
 
 def provider_options(site: Site) -> str:

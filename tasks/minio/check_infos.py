@@ -36,6 +36,7 @@ CHECK_INFOS = (
             "base.disk.space",
             "base.disk.read-only",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(

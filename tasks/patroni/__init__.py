@@ -11,7 +11,7 @@ from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
-from tasks.patroni.members import leader, up, virgin
+from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
@@ -26,6 +26,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    able=able,
     virgin=virgin,
     writer=leader,
     release=release,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
+from tasks.patroni import switches
 from tasks.patroni.members import PatroniMember, leader, leaders, members
-from tasks.patroni.values import MAXIMUM_LAG
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -19,6 +19,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
         *(finding for member in members(live).values() for finding in _member(member, live)),
         _same_timeline(live),
         _same_image(live),
+        *switches.checks(live),
     )
 
 
@@ -31,7 +32,7 @@ def not_ready(live: Live, hosts: Iterable[str]) -> str | None:
         member = found.get(host)
         if member is None:
             return f"{host} does not answer"
-        if not (member.leads or (member.state == "streaming" and _near(member))):
+        if not (member.leads or (member.state == "streaming" and member.near)):
             return f"{host} is {member.state}, lag {_lag(member)}"
     return None
 
@@ -97,7 +98,7 @@ def _member(member: PatroniMember, live: Live) -> list[Finding]:
     findings: list[Finding] = []
     if member.leads:
         findings.append(Finding("patroni.member.state", Level.OK, "leads", host))
-    elif member.state == "streaming" and _near(member):
+    elif member.state == "streaming" and member.near:
         findings.append(
             Finding("patroni.member.state", Level.OK, f"streams, lag {_lag(member)}", host)
         )
@@ -142,10 +143,6 @@ def _same_image(live: Live) -> Finding:
     if len(found) <= 1:
         return Finding("patroni.image.same", Level.OK, "all members have the same image")
     return Finding("patroni.image.same", Level.WARN, f"{len(found)} images under one reference")
-
-
-def _near(member: PatroniMember) -> bool:
-    return member.lag is not None and member.lag <= MAXIMUM_LAG
 
 
 def _lag(member: PatroniMember) -> str:

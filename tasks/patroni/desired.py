@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.reading import DirectoryListing, HttpGet
+from keybuzz.model.core.reading import DirectoryListing, HttpGet, PostgresLogin
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
@@ -26,12 +26,24 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _ABOUT_THE_NETWORK = ("is not reachable", "Failed to obtain address")
 """The validator runs without a network, and on a first start no partner answers yet."""
 
+SERVER = (
+    "select pg_is_in_recovery()::text, "
+    "coalesce((select string_agg(name || '=' || setting, ', ' order by name) from pg_settings "
+    "where sourcefile like '%postgresql.auto.conf'), ''), "
+    "coalesce((select string_agg(slot_name || '=' || coalesce(pg_wal_lsn_diff(case when pg_is_in_recovery() "
+    "then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end, restart_lsn), 0)::bigint, ', ' order by slot_name) "
+    "from pg_replication_slots where not active), ''), "
+    "coalesce((select string_agg(rolname, ', ' order by rolname) from pg_roles where rolsuper), '')"
+)
+"""What PostgreSQL is asked of itself: in recovery, settings of ALTER SYSTEM, inactive slots with the bytes of WAL that
+they keep, superusers."""
+
 
 def describe(site: Site, server: Server) -> Description:
     """Return the description of one node and of what is inside the cluster."""
     return Description(
         resources=_host(site, server),
-        readings=_readings(server),
+        readings=_readings(site, server),
         cluster=_cluster(site, server),
         # PostgreSQL, Patroni's REST interface, and RAFT between the members.
         traces=Traces(ports=(5432, 8008, 7000)),
@@ -81,10 +93,21 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
     )
 
 
-def _readings(server: Server) -> tuple[HttpGet | DirectoryListing, ...]:
+def _readings(site: Site, server: Server) -> tuple[HttpGet | DirectoryListing | PostgresLogin, ...]:
     return (
         HttpGet("patroni.self", f"{values.rest_url(server)}/patroni"),
         HttpGet("patroni.cluster", f"{values.rest_url(server)}/cluster"),
+        HttpGet("patroni.config", f"{values.rest_url(server)}/config"),
+        # PostgreSQL itself: a manager that hangs, or was stopped, says nothing of what its server does.
+        PostgresLogin(
+            "patroni.server",
+            str(server.address),
+            values.superuser(site),
+            site.secret("POSTGRES_SUPERPASS"),
+            "postgres",
+            statement=SERVER,
+            timeout=5.0,
+        ),
         DirectoryListing("patroni.data", values.DATA),
         DirectoryListing("patroni.raft", values.RAFT),
     )

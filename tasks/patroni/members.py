@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
+from tasks.patroni.values import MAXIMUM_LAG
 
 _LEADING = frozenset({"master", "primary", "leader", "standby_leader"})
 """Patroni 3 says master, from 4.0 it says primary (facts/03)."""
@@ -30,6 +32,15 @@ class PatroniMember:
     version: str
     scope: str
     pending_restart: bool
+    paused: bool
+    """Patroni's maintenance mode: no member takes over when the leader is lost."""
+    tags: Mapping[str, Any]
+    """What its own configuration keeps it from, such as nofailover; empty in health."""
+
+    @property
+    def near(self) -> bool:
+        """True when it is not further behind the leader than a promotion allows."""
+        return self.lag is not None and self.lag <= MAXIMUM_LAG
 
 
 def members(live: Live) -> dict[str, PatroniMember]:
@@ -52,6 +63,68 @@ def leader(live: Live) -> str | None:
 def up(live: Live) -> frozenset[str]:
     """Return the nodes that count for the quorum: RAFT's voters are the Patroni processes."""
     return frozenset(host for host, member in members(live).items() if member.answers)
+
+
+def paused(live: Live) -> bool:
+    """Return whether any member says that the cluster is in maintenance mode."""
+    return any(member.paused for member in members(live).values())
+
+
+def able(live: Live) -> frozenset[str]:
+    """Return the nodes that lead, or that Patroni would promote at once if the leader were lost now."""
+    found = members(live)
+    leading = frozenset(host for host, member in found.items() if member.leads)
+    if paused(live):
+        return leading
+    return leading | {
+        host
+        for host, member in found.items()
+        if member.state == "streaming" and member.near and not held_back(member)
+    }
+
+
+def held_back(member: PatroniMember) -> bool:
+    """Return whether a member's tags keep it from ever leading."""
+    return bool(member.tags.get("nofailover")) or member.tags.get("failover_priority") == 0
+
+
+def writers(live: Live) -> tuple[str, ...] | None:
+    """Return the nodes whose PostgreSQL itself takes writes, whatever Patroni says; None when none could be asked."""
+    rows = {host: row for host, view in live.hosts.items() if (row := server_row(view))}
+    if not rows:
+        return None
+    return tuple(host for host, row in rows.items() if row[0] == "false")
+
+
+def server_row(view: HostView) -> list[str]:
+    """Return what a node's PostgreSQL says of itself, in the order of desired.SERVER; empty when it does not."""
+    answer = view.answer("patroni.server")
+    row = answer.value.get("row") if answer.known else None
+    return row if isinstance(row, list) and len(row) == 4 else []
+
+
+def undescribed(live: Live, described: frozenset[str]) -> tuple[str, ...]:
+    """Return the keys of Patroni's store that no description names, each with its value."""
+    for view in live.hosts.values():
+        answer = view.answer("patroni.config")
+        document = _mapping(answer.value["json"]) if answer.known else {}
+        if document:
+            found = _flat(document, "")
+            return tuple(
+                f"{path} = {value}" for path, value in found.items() if path not in described
+            )
+    return ()
+
+
+def _flat(document: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in sorted(document.items()):
+        path = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{path}.")
+        elif value is not None and path != "pause":
+            found[path] = json.dumps(value)
+    return found
 
 
 def virgin(live: Live) -> bool:
@@ -116,6 +189,8 @@ def _member(host: str, view: HostView, views: list[dict[str, Mapping[str, Any]]]
         version=_version(own.get("server_version")),
         scope=_text(_mapping(own.get("patroni")).get("scope")),
         pending_restart=bool(own.get("pending_restart")),
+        paused=own.get("pause") is True,
+        tags=_mapping(own.get("tags")),
     )
 
 

@@ -21,6 +21,7 @@ CHECK_INFOS = (
         follows_here=(
             "base.docker.running",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
         follows=("patroni.leader.single",),
     ),
@@ -44,6 +45,7 @@ CHECK_INFOS = (
             "base.docker.running",
             "postgres-proxy.backend.single",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(

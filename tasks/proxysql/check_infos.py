@@ -21,6 +21,7 @@ CHECK_INFOS = (
         follows_here=(
             "base.docker.running",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(

@@ -10,7 +10,7 @@ from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
-from tasks.rabbitmq.members import up, virgin, writer
+from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.rollout import next_stage, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
@@ -25,6 +25,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    able=able,
     virgin=virgin,
     writer=writer,
     release=release,

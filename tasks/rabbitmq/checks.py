@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from keybuzz.model.core.content import Template
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from keybuzz.model.core.proposed import on_host
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
-from tasks.rabbitmq.members import Node, nodes
+from tasks.rabbitmq import switches
+from tasks.rabbitmq.members import Node, nodes, together
 from tasks.rabbitmq.values import AMQP_PORT, CLUSTER, node_name
 
 _HANDLING = re.compile(r"(?m)^cluster_partition_handling = (\S+)$")
@@ -30,6 +31,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
         ),
         _same_version(found.values()),
         _partition_handling(live),
+        *switches.checks(live),
     )
 
 
@@ -127,6 +129,12 @@ def _whole(live: Live) -> Finding:
     names = {node_name(server) for server in live.members}
     whole = [node for node in found.values() if set(node.members) == names <= node.running]
     size = len(live.members)
+    apart = together(live)
+    if len(apart) > 1:
+        text = "the nodes are in parts: " + " / ".join(", ".join(sorted(s)) for s in apart)
+        smaller = sorted(apart[-1])
+        hint = proposed("kbz", "restart", "rabbitmq", "--limit", ",".join(smaller))
+        return Finding(check, Level.CRITICAL, text, hint=f"{hint} lets the smaller part join again")
     if len(whole) == size:
         return Finding(check, Level.OK, f"{size} of {size} nodes run in one cluster")
     well = sum(1 for node in found.values() if node.well)

@@ -8,6 +8,7 @@ from typing import Any
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.together import sides
 from tasks.rabbitmq import values
 
 CONTAINER = f"container:{values.CONTAINER}"
@@ -37,6 +38,13 @@ class Node:
     users: frozenset[str]
     queues: int
     lacking: tuple[str, ...]
+    apart: frozenset[str]
+    """Nodes that it is partitioned from by its own word, also after the network is back."""
+    drained: frozenset[str]
+    """Nodes that are in maintenance mode, as this one sees them."""
+    classic: tuple[str, ...]
+    """Durable classic queues with messages."""
+    administrators: frozenset[str]
     cluster: str
     version: str
     listeners: tuple[str, ...]
@@ -58,8 +66,33 @@ def nodes(live: Live) -> dict[str, Node]:
 
 
 def up(live: Live) -> frozenset[str]:
-    """Return the hosts that count for the quorum: they run in one cluster with others, or are the only member."""
-    return frozenset(host for host, node in nodes(live).items() if node.well)
+    """Return the hosts that count for the quorum: the largest set of running nodes that see each other."""
+    return next(iter(together(live)), frozenset())
+
+
+def together(live: Live) -> tuple[frozenset[str], ...]:
+    """Return the running nodes in sets that see each other, the largest first; a partition makes two."""
+    found = {host: node for host, node in nodes(live).items() if node.well}
+    names = {node.name: host for host, node in found.items()}
+    return sides(
+        {
+            host: {names[n] for n in node.running - node.apart if n in names}
+            for host, node in found.items()
+        }
+    )
+
+
+def maintained(live: Live) -> frozenset[str]:
+    """Return the hosts that are in maintenance mode: such a node answers no client, so that others tell it."""
+    found = nodes(live)
+    drained = frozenset(name for node in found.values() for name in node.drained)
+    return frozenset(host for host, node in found.items() if node.name in drained)
+
+
+def able(live: Live) -> frozenset[str]:
+    """Return the hosts that take clients' messages now."""
+    found = nodes(live)
+    return frozenset(host for host in up(live) if not found[host].alarms) - maintained(live)
 
 
 def virgin(live: Live) -> bool:
@@ -133,6 +166,12 @@ def _node(host: str, view: HostView) -> Node:
         users=frozenset(said.get("users", ())),
         queues=said.get("queues", 0),
         lacking=tuple(said.get("lacking", ())),
+        apart=frozenset(said.get("apart", ())),
+        drained=frozenset(said.get("drained", ())),
+        classic=tuple(said.get("classic", ())),
+        administrators=frozenset(
+            name for name, tags in said.get("users", {}).items() if "administrator" in tags
+        ),
         cluster=said.get("cluster_name", ""),
         version=said.get("version", ""),
         listeners=tuple(said.get("listeners", ())),

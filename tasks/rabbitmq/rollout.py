@@ -22,7 +22,7 @@ from keybuzz.model.services.rabbitmq import (
 )
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
 from tasks.rabbitmq.checks import critical, not_ready
-from tasks.rabbitmq.members import COOKIE, Node, home, nodes
+from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
 
 START_TIMEOUT = 300.0
 """Seconds: after a stop of all, a node waits for those that stopped after it."""
@@ -255,8 +255,8 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
 
 def release(live: Live, host: str) -> Stage | None:
     """Return the wait that a host needs before another module interrupts it: no queue may lose its majority."""
-    if len(live.hosts) < 2 or not nodes(live)[host].well:
-        return None
+    if len(live.hosts) < 2 or host not in up(live):
+        return None  # its queues have nothing to lose there: the others are the cluster
     # The node's own word that its queues have replicas elsewhere counts when those members say that they run.
     others = [name for name, node in nodes(live).items() if name != host and node.well]
     able = Gate(

@@ -32,6 +32,7 @@ CHECK_INFOS = (
         follows_here=(
             "base.docker.running",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(

@@ -9,7 +9,7 @@ from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
-from tasks.redis.members import up, virgin
+from tasks.redis.members import able, up, virgin
 from tasks.redis.parameters import PARAMETERS
 from tasks.redis.rollout import next_stage, release
 from tasks.redis.rotation import ROTATIONS
@@ -24,6 +24,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    able=able,
     virgin=virgin,
     release=release,
     topology=topology,

@@ -37,6 +37,7 @@ CHECK_INFOS = (
             "base.disk.space",
             "base.disk.read-only",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(
@@ -81,6 +82,7 @@ CHECK_INFOS = (
             "base.disk.space",
             "base.disk.read-only",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(
@@ -122,6 +124,28 @@ CHECK_INFOS = (
         "A failover changes the version.",
         "kbz plan redis",
         levels=(Level.WARN,),
+    ),
+    CheckInfo(
+        "redis.takeover",
+        "a replica could take over now",
+        "The master is lost one day, and Sentinel finds no replica to promote: writes stop.",
+        "kbz health redis names what each replica lacks.",
+        follows=("redis.node.answers", "redis.member.reachable", "redis.replica.link"),
+        lasting=True,
+    ),
+    CheckInfo(
+        "redis.replica.priority",
+        "no replica is kept from promotion",
+        "Sentinel never promotes this replica.",
+        "CONFIG SET replica-priority 100 on it.",
+        levels=(Level.WARN,),
+    ),
+    CheckInfo(
+        "redis.users.described",
+        "only the described user is let in",
+        "An account that nobody described may read and write.",
+        "ACL DELUSER NAME, by its owner.",
+        levels=(Level.WARN, Level.CRITICAL),
     ),
     CheckInfo(
         "redis.probe",

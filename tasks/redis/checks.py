@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
+from tasks.redis import switches
 from tasks.redis.members import RedisMember, master_name, masters, members
+from tasks.redis.values import SENTINEL
 
 _SETTINGS = "redis-settings:live"
 
@@ -25,6 +27,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
             for finding in _member(live, view, found[host])
         ),
         _same_version(found.values()),
+        *switches.checks(live),
     )
 
 
@@ -202,7 +205,14 @@ def _quorum(live: Live, member: RedisMember) -> Finding:
         return Finding(check, Level.CRITICAL, sentinel.quorum, member.host)
     if (sentinel.peers, sentinel.replicas) != (others, others):
         text = f"knows {sentinel.peers} Sentinels and {sentinel.replicas} replicas, {others} each are there"
-        return Finding(check, Level.WARN, text, member.host)
+        ours = {str(server.address) for server in live.members}
+        foreign = sorted(set(sentinel.known) - ours)
+        text += f"; foreign: {', '.join(foreign)}" if foreign else ""
+        reset = f"docker exec {SENTINEL} redis-cli -p 26379 SENTINEL RESET {master_name(live.hosts[member.host])}"
+        hint = (
+            f"when those are gone, {on_host(member.host, *reset.split())}, one host after the other"
+        )
+        return Finding(check, Level.WARN, text, member.host, hint)
     return Finding(check, Level.OK, f"reachable, with {others} others", member.host)
 
 

@@ -28,6 +28,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
 _SENTINEL_CONF = f"{values.CONFIGURATION}/sentinel-options.conf"
 
+PRIORITY = ("CONFIG", "GET", "replica-priority")
+USERS = ("ACL", "LIST")
+
 
 def describe(site: Site, server: Server) -> Description:
     """Return the description of one node; who is master is no part of it, because that is Sentinel's to say."""
@@ -142,7 +145,13 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
             "redis.node",
             reached.address,
             reached.port,
-            (("INFO", "server"), ("INFO", "replication"), ("INFO", "persistence")),
+            (
+                ("INFO", "server"),
+                ("INFO", "replication"),
+                ("INFO", "persistence"),
+                PRIORITY,
+                USERS,
+            ),
             reached.password,
             reached.former,
         ),
@@ -150,7 +159,11 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
             "redis.sentinel",
             reached.address,
             reached.sentinel_port,
-            (("SENTINEL", "MASTERS"), ("SENTINEL", "CKQUORUM", name)),
+            (
+                ("SENTINEL", "MASTERS"),
+                ("SENTINEL", "CKQUORUM", name),
+                ("SENTINEL", "REPLICAS", name),
+            ),
         ),
         DirectoryListing("redis.data", values.DATA),
         DirectoryListing("redis.conf", values.CONFIGURATION),

@@ -9,6 +9,7 @@ from typing import Any
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis import values
+from tasks.redis.desired import PRIORITY, USERS
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 SENTINEL_RUNTIME = f"sentinel-runtime:{values.sentinel_runtime().path}"
@@ -35,6 +36,10 @@ class RedisNode:
     version: str
     aof: str
     """`on`, or why the append-only file does not keep every write."""
+    priority: str
+    """As Sentinel weighs it when it promotes a replica; 0: never. Empty when it does not say."""
+    users: tuple[str, ...]
+    """Each user's rules, as `ACL LIST` says them, without passwords."""
 
     @property
     def leads(self) -> bool:
@@ -58,6 +63,8 @@ class SentinelNode:
     """Empty when the quorum is reachable, else Sentinel's words."""
     names: tuple[str, ...]
     """Every master that it monitors."""
+    known: tuple[str, ...]
+    """Addresses of the replicas that it knows, gone ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,17 @@ def up(live: Live) -> frozenset[str]:
         for host, member in members(live).items()
         if member.sentinel.answers
         and (member.redis.denied or member.redis.leads or member.redis.link_up)
+    )
+
+
+def able(live: Live) -> frozenset[str]:
+    """Return the master, and the replicas that Sentinel could promote now."""
+    return frozenset(
+        host
+        for host, member in members(live).items()
+        if member.redis.denied
+        or member.redis.leads
+        or (member.redis.link_up and member.redis.priority != "0")
     )
 
 
@@ -161,7 +179,13 @@ def _redis(view: HostView) -> RedisNode:
         offset=_number(offset),
         version=_fields(replies.get("INFO server")).get("redis_version", ""),
         aof=_aof(persistence),
+        priority=_fields(replies.get(" ".join(PRIORITY))).get("replica-priority", ""),
+        users=_texts(replies.get(" ".join(USERS))),
     )
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def _aof(persistence: Mapping[str, str]) -> str:
@@ -202,4 +226,10 @@ def _sentinel(view: HostView) -> SentinelNode:
         flags=frozenset(mine.get("flags", "").split(",")),
         quorum="" if usable else _error(quorum) or "nobody knows",
         names=tuple(item.get("name", "") for item in known),
+        known=_addresses(replies.get(f"SENTINEL REPLICAS {name}")),
     )
+
+
+def _addresses(listed: object) -> tuple[str, ...]:
+    fields = [_fields(item) for item in listed] if isinstance(listed, list) else []
+    return tuple(item["ip"] for item in fields if item.get("ip"))

@@ -21,6 +21,7 @@ CHECK_INFOS = (
         follows_here=(
             "base.docker.running",
             "base.containers.restarting",
+            "base.containers.paused",
             "redis-proxy.watcher",
         ),
         follows=(
@@ -50,6 +51,7 @@ CHECK_INFOS = (
             "base.docker.running",
             "redis-proxy.backend.single",
             "base.containers.restarting",
+            "base.containers.paused",
         ),
     ),
     CheckInfo(

@@ -112,6 +112,10 @@ def _route(proxy: Proxy) -> Finding:
 def _watcher(proxy: Proxy) -> Finding:
     """A watcher that died, or never worked, once went unnoticed until the next failover."""
     check, beat = "redis-proxy.watcher", proxy.heartbeat
+    if not proxy.watches:
+        text = "the watcher is stopped: no failover is followed from now on"
+        start = on_host(proxy.host, "systemctl", "start", UNIT)
+        return Finding(check, Level.CRITICAL, text, proxy.host, start)
     if beat.age is not None and beat.age <= STALE_AFTER:
         return Finding(check, Level.OK, f"followed Sentinel {beat.age} s ago", proxy.host)
     why = f": {beat.trouble}" if beat.trouble else ""

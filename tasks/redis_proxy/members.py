@@ -49,6 +49,8 @@ class Proxy:
     listeners: tuple[str, ...] | None
     clients: int | None
     heartbeat: Heartbeat
+    watches: bool
+    """Its unit is not stopped, by systemd's word."""
     master: Way
     balancers: tuple[tuple[str, Way], ...]
 
@@ -131,6 +133,7 @@ def _proxy(host: str, view: HostView) -> Proxy:
         listeners=listeners,
         clients=ports.value["connections"].get(str(REDIS_PORT)) if ports.known else None,
         heartbeat=_heartbeat(view),
+        watches=view.attribute(WATCHER_UNIT, "state") not in ("inactive", "failed"),
         master=_way(view, "redis-proxy"),
         balancers=tuple(
             (name.removeprefix("redis-balancer."), _way(view, name))

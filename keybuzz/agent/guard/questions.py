@@ -46,7 +46,9 @@ _RABBITMQ = frozenset(
 _DOCKER_EXEC = re.compile(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
 """Where Docker runs a program in a container: the program itself is judged before."""
 _PATRONI_LOGIN = re.compile(r"/config")
-_REDIS = frozenset({("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER")})
+_REDIS = frozenset(
+    {("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER"), ("ACL", "LIST")}
+)
 _SENTINEL = frozenset({"MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM", "CONFIG"})
 _PROBE_KEY = "kbz:probe:"
 _SQL = ("SELECT ", "SHOW ", "CHECKSUM TABLE ")

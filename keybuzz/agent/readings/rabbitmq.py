@@ -1,8 +1,8 @@
 """A RabbitMQ node, read over the management API of its own host; a fresh one by rabbitmqctl in its container.
 
 `look` answers {"denied", "members", "running", "partitions", "alarms", "critical", "users", "queues", "lacking",
-"permitted", "cluster_name", "version", "listeners"}; `denied` is true where our user is not let in, and then what
-only he may see is empty. It is read at most once in a request.
+"apart", "drained", "classic", "permitted", "cluster_name", "version", "listeners"}; `denied` is true where our user
+is not let in, and then what only he may see is empty. It is read at most once in a request.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _ANSWER = 5.0
 _COMMAND = 60.0
 """Seconds: a rabbitmqctl starts a whole Erlang machine."""
-_NODES = "/api/nodes?columns=name,running,partitions"
-_QUEUES = "/api/queues?columns=name,vhost,type,members"
+_NODES = "/api/nodes?columns=name,running,partitions,being_drained"
+_QUEUES = "/api/queues?columns=name,vhost,type,members,durable,messages"
 _CRITICAL = "/api/health/checks/node-is-quorum-critical"
 _ALARMS = "/api/health/checks/alarms"
 
@@ -58,6 +58,14 @@ def _look(access: dict[str, Any], context: Context) -> dict[str, Any]:
         "users": {item["name"]: _tags(item["tags"]) for item in _get(access, "/api/users")},
         "queues": len(queues),
         "lacking": sorted(q["name"] for q in queues if _lacks(q, mine)),
+        "apart": sorted(
+            other
+            for node in nodes
+            if node["name"] == mine
+            for other in node.get("partitions") or []
+        ),
+        "drained": sorted(node["name"] for node in nodes if node.get("being_drained") is True),
+        "classic": sorted(q["name"] for q in queues if _on_one_node(q))[:100],
         "permitted": _all_of(_get(access, f"/api/users/{user}/permissions")),
         "cluster_name": str(overview.get("cluster_name", "")),
         "version": str(overview.get("rabbitmq_version", "")),
@@ -97,6 +105,16 @@ def _lacks(queue: dict[str, Any], node: str) -> bool:
     return queue.get("type") == "quorum" and isinstance(members, list) and node not in members
 
 
+def _on_one_node(queue: dict[str, Any]) -> bool:
+    """Return whether a queue keeps messages that are meant to last, and keeps them on one node only."""
+    return (
+        queue.get("type") == "classic"
+        and queue.get("durable") is True
+        and isinstance(queue.get("messages"), int)
+        and queue["messages"] > 0
+    )
+
+
 def _tags(found: Any) -> list[str]:
     return found.split(",") if isinstance(found, str) else [str(tag) for tag in found]
 
@@ -131,6 +149,11 @@ def _from_inside(access: dict[str, Any], context: Context) -> dict[str, Any]:
         "users": {item["name"]: _tags(item["tags"]) for item in definitions["users"]},
         "queues": len(definitions["queues"]),
         "lacking": [],
+        "apart": sorted(status.get("partitions", {}).get(access["node"]) or [])
+        if isinstance(status.get("partitions"), dict)
+        else [],
+        "drained": [],
+        "classic": [],
         "permitted": False,
         "cluster_name": str(status.get("cluster_name", "")),
         "version": str(definitions.get("rabbitmq_version", "")),

@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from keybuzz.agent.wire.resp import Reply
 
 _SETTINGS = frozenset(
-    {"appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy", "bind", "port", "dir"}
+    {
+        "appendonly",
+        "appendfsync",
+        "save",
+        "maxmemory",
+        "maxmemory-policy",
+        "bind",
+        "port",
+        "dir",
+        "replica-priority",
+        "min-replicas-to-write",
+    }
 )
 """Keys of CONFIG GET that an answer may hold: none of them is a secret."""
 
@@ -64,6 +75,8 @@ def _parser(words: list[str]) -> Any:
             return lambda reply: reply
         case ["CONFIG", "GET"] if set(words[2:]) <= _SETTINGS:
             return pairs
+        case ["ACL", "LIST"] if len(words) == 2:
+            return _rules
         case ["SENTINEL", "MASTER"]:
             return pairs
         case ["SENTINEL", "MASTERS" | "REPLICAS" | "SENTINELS"]:
@@ -71,6 +84,12 @@ def _parser(words: list[str]) -> Any:
         case ["SENTINEL", "CKQUORUM"]:
             return lambda reply: reply
     raise AgentError(f"{' '.join(words[:3])} is no reading that this agent knows", "update kbz")
+
+
+def _rules(reply: Reply) -> list[str]:
+    """Return the rules of each user; of a password only that there is one."""
+    lines = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
+    return [" ".join("#…" if w[:1] in "#>" else w for w in line.split()) for line in lines]
 
 
 def _several(reply: Reply) -> list[dict[str, str]]:

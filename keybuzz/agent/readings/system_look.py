@@ -212,6 +212,7 @@ def _container(found: dict[str, Any]) -> dict[str, Any]:
         "name": found["Name"].lstrip("/"),
         "restarting": bool(state.get("Restarting")),
         "running": bool(state.get("Running")),
+        "paused": bool(state.get("Paused")),
         "restarts": int(found.get("RestartCount", 0)),
         "oom_killed": bool(state.get("OOMKilled")),
         "up": _age(state.get("StartedAt", "")),

@@ -34,6 +34,7 @@ from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.memory.fault import of_a_fault
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, StepError, StoppedError, sentence_of
+from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
@@ -259,7 +260,7 @@ class Conductor:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
                 snapshot, whole = self._read(), True
                 continue
-            if (why := _hopeless(gate, live)) is not None:
+            if (why := _hopeless(gate, live) or _lasting(module, live)) is not None:
                 raise _red(module, f"gate “{gate.name}” can hold no more: {why}")
             if elapsed > gate.timeout:
                 what = f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}"
@@ -323,6 +324,21 @@ def _hopeless(gate: Gate, live: Live) -> str | None:
         raise
     except Exception:
         return None
+
+
+def _lasting(module: Module, live: Live) -> str | None:
+    """Return what keeps a gate from ever holding by the module's own checks; what cannot be judged proves nothing."""
+    lasting = {info.id for info in module.check_infos if info.lasting}
+    try:
+        found = module.checks(live) if lasting else ()
+    except Exception:
+        return None
+    for finding in found:
+        if finding.level is Level.CRITICAL and finding.check in lasting:
+            where = f"{finding.host}: " if finding.host else ""
+            way_out = f"; {finding.hint}" if finding.hint else ""
+            return f"{where}{finding.check}: {finding.message}{way_out}"
+    return None
 
 
 def _why_not(gate: Gate, live: Live) -> str | None:

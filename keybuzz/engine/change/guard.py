@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -32,6 +33,8 @@ class Cluster:
 
     least: int | None = None
     """Members that must stay up where that is no majority."""
+    able: frozenset[str] | None = None
+    """Members that serve now or could take over at once; None where every member that is up can."""
 
     @property
     def majority(self) -> int:
@@ -42,6 +45,19 @@ class Cluster:
         """Return whether the cluster keeps its quorum without these hosts, or has none to lose."""
         lost = self.up & frozenset(stopping)
         return not lost or len(self.up) < self.majority or len(self.up - lost) >= self.majority
+
+    @property
+    def spare(self) -> int:
+        """Members that may stop before no member takes writes; negative when too many are away already."""
+        spare = len(self.up) - self.majority
+        return spare if self.able is None or spare < 0 else min(spare, max(0, len(self.able) - 1))
+
+    def unled(self, stopping: Iterable[str]) -> bool:
+        """Return whether the last member that serves, or could take over, is among these hosts."""
+        if self.able is None or len(self.members) < 2:
+            return False
+        stopped = frozenset(stopping)
+        return bool(self.able & stopped) and not self.able - stopped
 
 
 def disrupted(stage: Stage) -> frozenset[str]:
@@ -65,7 +81,9 @@ def cluster_of(module: Module, live: Live) -> Cluster:
     up = module.members_up(live) if module.members_up else frozenset()
     everybody = frozenset(server.name for server in live.members)
     members = module.voters(live) if module.voters else everybody
-    return Cluster(module.name, members, up, _trouble(module, live) is None, module.least_up)
+    able = module.able(live) if module.able else None
+    well = _trouble(module, live) is None
+    return Cluster(module.name, members, up, well, module.least_up, able)
 
 
 def _trouble(module: Module, live: Live) -> str | None:
@@ -80,6 +98,13 @@ def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
     """Raise QuorumError when a cluster would lose its quorum by this stage."""
     stopping = disrupted(stage)
     for cluster in clusters:
+        if cluster.unled(stopping):
+            raise QuorumError(
+                f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.members))}, and no other "
+                f"member of {cluster.name} could take over now",
+                where=cluster.name,
+                hint=f"{proposed('kbz', 'health', cluster.name)} says why the others cannot",
+            )
         if cluster.survives(stopping):
             continue
         down = sorted(cluster.members - cluster.up)

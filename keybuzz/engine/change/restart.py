@@ -14,6 +14,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.change.run import ended, planned, with_error
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey, judge, survey
@@ -157,15 +158,18 @@ def left(live: Live) -> dict[str, tuple[Change, ...]]:
     }
 
 
-def next_step(live: Live, clusters: tuple[tuple[Module, Live], ...]) -> Stage | None:
+def next_step(
+    live: Live, clusters: tuple[tuple[Module, Live], ...], apart: frozenset[str] = frozenset()
+) -> Stage | None:
     """Return the restart of one more member, or the hand-over that it needs first; None when all are done.
 
-    `live` says what is to begin anew, `clusters` who leads. A member that leads comes last.
+    `live` says what is to begin anew, `clusters` who leads. A member that is apart from its cluster comes first, and
+    one that leads last.
     """
     waiting = left(live)
     if not waiting:
         return None
-    host = min(waiting, key=lambda name: (_leads(clusters, name), name))
+    host = min(waiting, key=lambda name: (name not in apart, _leads(clusters, name), name))
     released = _released(clusters, host)
     own = released.get(live.module)
     if own is not None and own.changes:
@@ -278,16 +282,37 @@ def _roll(
     ]
     while True:
         snapshot = _regained(conductor, module, installed, snapshot)
-        for found in installed:
+        apart = _apart(conductor, module, installed, snapshot)
+        # The member that is wrong may be restarted while it is: the others have their majority without it.
+        for found in () if apart else installed:
             gate = Stage("proof", (), after=whole(found, timeout))
             snapshot = conductor.stage(found, gate, snapshot)
         view = conductor.view(snapshot)
         lives = tuple((found, view.live(found, site)) for found in installed)
-        stage = next_step(view.live(module, site), lives)
+        stage = next_step(view.live(module, site), lives, apart)
         if stage is None:
             return
         snapshot = conductor.stage(module, stage, snapshot)
         timeout = BACK_TIMEOUT
+
+
+def _apart(
+    conductor: Conductor, module: Module, clusters: list[Module], snapshot: Snapshot
+) -> frozenset[str]:
+    """Return the hosts still to restart that are no part of what serves, where that has a majority without them."""
+    view, site = conductor.view(snapshot), conductor.site
+    waiting = frozenset(left(view.live(module, site)))
+    quorate = [
+        counted
+        for found in clusters
+        if found.members_up is not None
+        and len((counted := cluster_of(found, view.live(found, site))).up) >= counted.majority
+    ]
+    if len(quorate) < len(clusters):
+        return frozenset()
+    return frozenset(
+        host for host in waiting if any(host in c.members and host not in c.up for c in quorate)
+    )
 
 
 def _regained(

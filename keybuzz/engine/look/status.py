@@ -70,6 +70,7 @@ def _cluster(
         len(counted.members),
         len(counted.up & counted.members),
         counted.majority,
+        counted.spare,
         _frozen(workspace, module, live, nobody=not counted.up),
         troubles(found.findings, module.name),
         newest(records, module.name, asked, looks=False),

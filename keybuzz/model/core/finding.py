@@ -63,3 +63,5 @@ class CheckInfo:
     """Checks whose failure anywhere explains this one."""
     gates: bool = True
     """False when `kbz run` may go on to the next module all the same: what it does may be the cure."""
+    lasting: bool = False
+    """True when waiting does not change it, where it is critical: a gate that does not hold then fails at once."""

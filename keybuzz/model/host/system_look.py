@@ -32,6 +32,7 @@ class ContainerAnswer(TypedDict):
     name: str
     restarting: bool
     running: bool
+    paused: bool
     restarts: int
     oom_killed: bool
     up: float | None

@@ -45,6 +45,8 @@ class ClusterStatus:
     """Members that count for the quorum now."""
     needed: int
     """Members that must stay up."""
+    spare: int
+    """Members that may stop before no member takes writes; negative when too many are away already."""
     frozen: Frozen
     findings: tuple[Finding, ...]
     """Above ok, worst first, without those that follow from another of the same module."""
@@ -52,11 +54,6 @@ class ClusterStatus:
     drift: Passed | None = None
     silent: bool = False
     """No member answered: nothing is known of it."""
-
-    @property
-    def spare(self) -> int:
-        """Members that may stop before nobody takes writes; negative when too many are away already."""
-        return self.up - self.needed
 
     @property
     def level(self) -> Level:

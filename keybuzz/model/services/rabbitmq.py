@@ -28,6 +28,9 @@ class RabbitmqAnswer(TypedDict):
     users: dict[str, list[str]]
     queues: int
     lacking: list[str]
+    apart: list[str]
+    drained: list[str]
+    classic: list[str]
     permitted: bool
     cluster_name: str
     version: str

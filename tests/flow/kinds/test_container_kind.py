@@ -104,6 +104,18 @@ def test_what_only_stopped_is_started_and_not_replaced() -> None:
     assert engine.acts == ["POST /containers/proxysql/start"]
 
 
+def test_a_paused_one_goes_on_and_nothing_else() -> None:
+    """S-07: a container that somebody paused runs by Docker's word, and answers nothing."""
+    engine = Engine()
+    write(engine, PLAIN)
+    assert engine.made is not None
+    engine.made["State"]["Paused"] = True
+    assert differences(engine, PLAIN) == {"running"}
+    engine.acts.clear()
+    write(engine, PLAIN)
+    assert engine.acts == ["POST /containers/proxysql/unpause"]
+
+
 def test_a_stop_signal_is_given_and_compared_where_one_is_described() -> None:
     engine = Engine()
     write(engine, PLAIN)

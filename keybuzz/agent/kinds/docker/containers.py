@@ -30,7 +30,9 @@ def _attributes(found: Any, query: Query, context: Context) -> dict[str, object]
     added = _added(found, image, query["environment"]) if same_image else []
     return {
         "image": query["image"] if same_image else f"{config['Image']} ({found['Image'][7:19]})",
-        "running": bool(found["State"]["Running"]),
+        # A paused one has processes, and none of them does anything.
+        "running": bool(found["State"]["Running"]) and not found["State"].get("Paused"),
+        "paused": bool(found["State"].get("Paused")),
         "command": _command(config, image, query["command"]),
         "environment": [
             f"{name}={context.digest(values[name].encode(), True)[:28]}"
@@ -74,6 +76,11 @@ def write_container(order: Query, context: Context) -> None:
     """Start it when only that is missing; otherwise replace it. Its data lives in the binds and stays."""
     name = order["name"]
     found = context.docker.inspect(name)
+    if found is not None and found["State"].get("Paused"):
+        # It can neither be started nor stopped before it goes on.
+        context.docker.act("POST", f"/containers/{quote(name)}/unpause")
+        if _only_stopped(found, order, context):
+            return
     if found is not None and _only_stopped(found, order, context):
         context.docker.act("POST", f"/containers/{quote(name)}/start")
         return

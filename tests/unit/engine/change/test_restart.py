@@ -168,3 +168,11 @@ def test_a_reboot_is_done_by_another_boot() -> None:
     assert change.disrupts
     after = {wish.identity: State(wish.identity, True, {"restarted": True})}
     assert plan_host("db-1", "reboot", (wish,), after, key) == ()
+
+
+def test_a_member_that_is_apart_from_its_cluster_comes_first() -> None:
+    """What is wrong may be restarted while it is wrong, and before what serves."""
+    restarting = Restarting(World.healthy(3, "db-1"))
+    stage = next_step(restarting.live(), ((PATRONI, restarting.world.live()),), frozenset({"db-3"}))
+    assert stage is not None
+    assert stage.hosts == ("db-3",)

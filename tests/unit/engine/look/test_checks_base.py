@@ -34,6 +34,7 @@ CONTAINER = {
     "running": True,
     "restarts": 0,
     "oom_killed": False,
+    "paused": False,
     "up": 90_000.0,
 }
 
@@ -68,7 +69,13 @@ def together(**facts: Mapping[str, Any]) -> dict[tuple[str, str], Finding]:
 
 def test_a_host_that_is_well_has_nothing_above_ok() -> None:
     assert {finding.level for finding in alone().values()} == {Level.OK}
-    assert len(alone()) == 8
+    assert len(alone()) == 9
+
+
+def test_a_paused_container_is_named_with_what_lets_it_go_on() -> None:
+    found = alone(containers=[{**CONTAINER, "paused": True}])["base.containers.paused"]
+    assert (found.level, found.message) == (Level.CRITICAL, "paused: redis")
+    assert "docker unpause redis" in found.hint
 
 
 @pytest.mark.parametrize(

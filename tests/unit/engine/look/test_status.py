@@ -32,6 +32,7 @@ PATRONI = ClusterStatus(
     members=3,
     up=3,
     needed=2,
+    spare=1,
     frozen=Frozen.YES,
     findings=(),
     run=Passed(7, "run", 7300.0, 0),
@@ -43,6 +44,7 @@ ENTRY = ClusterStatus(
     members=2,
     up=1,
     needed=1,
+    spare=0,
     frozen=Frozen.NO,
     findings=(Finding("redis-proxy.watcher", Level.CRITICAL, "had its last success 400 s ago", "haproxy-02"),),
     run=Passed(8, "run", 30.0, None),
@@ -95,7 +97,7 @@ def test_every_line_stays_within_100_columns(hosts: list[str], message: str) -> 
     ],
 )
 def test_what_is_left_of_a_quorum(up: int, said: str) -> None:
-    assert said in status_text(replace(STATUS, clusters=(replace(PATRONI, up=up),)))
+    assert said in status_text(replace(STATUS, clusters=(replace(PATRONI, up=up, spare=up - 2),)))
 
 
 def test_what_is_not_installed_shows_no_members() -> None:

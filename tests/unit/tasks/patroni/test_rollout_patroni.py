@@ -292,7 +292,14 @@ def test_changes_inside_wait_until_somebody_leads() -> None:
 def test_the_description_of_a_member_says_who_reads_and_who_writes() -> None:
     for host, found in descriptions_of(3).items():
         readings = {reading.name for reading in found.modules["patroni"].readings}
-        assert readings == {"patroni.self", "patroni.cluster", "patroni.data", "patroni.raft"}, host
+        assert readings == {
+            "patroni.self",
+            "patroni.cluster",
+            "patroni.config",
+            "patroni.server",
+            "patroni.data",
+            "patroni.raft",
+        }, host
 
 
 DAMAGES = ("yml", "image", "directory", "outdated", "stopped", "absent", "starting", "away")

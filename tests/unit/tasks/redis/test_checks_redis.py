@@ -95,6 +95,8 @@ def test_a_healthy_cluster_is_healthy() -> None:
         "redis.sentinel.name",
         "redis.units.none",
         "redis.version.same",
+        "redis.takeover",
+        "redis.replica.priority",
     }
 
 

@@ -1,0 +1,123 @@
+"""What somebody set in a running server that takes writes, durability or the quorum's rules away. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView
+from keybuzz.model.host.files import File
+from tasks.galera import values
+from tasks.galera.desired import OPEN_ACCOUNTS
+from tasks.galera.members import Node
+
+_RISKY = {
+    "pc.ignore_sb": "true",
+    "pc.ignore_quorum": "true",
+    "pc.weight": "0",
+}
+"""Provider options, and the values with which a part of the cluster goes on as if it were the whole."""
+_MODES = frozenset({"STRICT_TRANS_TABLES", "ERROR_FOR_DIVISION_BY_ZERO"})
+"""Of the server's own sql_mode: without them wrong values are cut to fit and stored."""
+
+
+def desync(node: Node) -> Finding:
+    """Judge wsrep_desync, which somebody switched on: a node that gives a copy to another is no such node."""
+    check = "galera.node.desync"
+    if node.variables.get("wsrep_desync", "OFF") == "OFF":
+        return Finding(check, Level.OK, "takes part in flow control", node.host)
+    text = "wsrep_desync is ON by hand: it falls behind, and is no copy to rely on"
+    return Finding(check, Level.CRITICAL, text, node.host, _set("wsrep_desync", "OFF"))
+
+
+def writable(node: Node) -> Finding:
+    """Judge whether a client that is led to this node could write."""
+    check = "galera.node.writable"
+    for name, free in (
+        ("read_only", "OFF"),
+        ("super_read_only", "OFF"),
+        ("wsrep_on", "ON"),
+        ("wsrep_reject_queries", "NONE"),
+    ):
+        found = node.variables.get(name, free)
+        if found not in (free, "0" if free == "OFF" else free):
+            text = f"{name} is {found} by hand: it cannot take over"
+            return Finding(check, Level.CRITICAL, text, node.host, _set(name, free))
+    return Finding(check, Level.OK, "takes writes", node.host)
+
+
+def provider(view: HostView, node: Node) -> Finding:
+    """Compare the provider options that are at work with the described ones, and with what is never right."""
+    check = "galera.settings.provider"
+    live = options(node.variables.get("wsrep_provider_options", ""))
+    if not live:
+        return Finding(check, Level.OK, "the server does not tell its provider options", node.host)
+    wanted = {**dict.fromkeys(_RISKY, ""), **_described(view)}
+    for key, value in wanted.items():
+        found = live.get(key, "")
+        wrong = found == _RISKY[key] if not value else not _same(found, value)
+        if wrong and found:
+            text = f"{key} is {found}" + (f", and {value} is described" if value else " by hand")
+            hint = "SET GLOBAL wsrep_provider_options on the node, or kbz restart galera"
+            return Finding(check, Level.CRITICAL, text, node.host, hint)
+    return Finding(check, Level.OK, "provider options as described", node.host)
+
+
+def modes(node: Node) -> Finding:
+    """Judge the sql_mode of new sessions."""
+    check, found = "galera.settings.sql-mode", node.variables.get("sql_mode")
+    missing = sorted(_MODES - set(found.split(","))) if found is not None else []
+    if not missing:
+        return Finding(check, Level.OK, "wrong values are refused", node.host)
+    text = f"sql_mode lacks {', '.join(missing)}: wrong values are cut to fit and stored"
+    return Finding(
+        check,
+        Level.CRITICAL,
+        text,
+        node.host,
+        "kbz restart galera, or SET GLOBAL sql_mode = DEFAULT",
+    )
+
+
+def accounts(view: HostView, host: str) -> Finding:
+    """Judge accounts that let in without a password."""
+    check, answer = "galera.accounts.open", view.answer("galera.node")
+    rows = answer.value["rows"].get(OPEN_ACCOUNTS) if answer.known else None
+    if not isinstance(rows, list) or not rows:
+        return Finding(check, Level.OK, "every account has a password", host)
+    named = ", ".join(f"{row[0]}@{row[1]}" for row in rows[:5])
+    text = f"no password: {named}"
+    return Finding(
+        check,
+        Level.CRITICAL,
+        text,
+        host,
+        "DROP USER, or ALTER USER … IDENTIFIED BY …, by its owner",
+    )
+
+
+def options(text: str) -> dict[str, str]:
+    """Return wsrep_provider_options as the server tells them: `key = value; ` for each."""
+    pairs = (item.partition("=") for item in text.split(";"))
+    return {key.strip(): value.strip() for key, sign, value in pairs if sign}
+
+
+def _described(view: HostView) -> dict[str, str]:
+    files = (r for r in view.resources if isinstance(r, File) and r.path == values.MY_CNF)
+    for file in files:
+        for line in file.text.masked().splitlines():
+            if line.startswith("wsrep_provider_options = "):
+                return options(line.partition(" = ")[2].strip('"'))
+    return {}
+
+
+def _same(found: str, wanted: str) -> bool:
+    """Return whether two values of an option are one: it tells TRUE as true, and 1.0 as 1."""
+    if found.lower() == wanted.lower():
+        return True
+    try:
+        return float(found) == float(wanted)
+    except ValueError:
+        return False
+
+
+def _set(name: str, value: str) -> str:
+    return f"SET GLOBAL {name} = {value} on the node, when what it was set for is over"

@@ -1,0 +1,151 @@
+"""What somebody set by hand that takes self-healing, durability or protection away. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import on_host, proposed
+from keybuzz.model.services.postgres import PatroniSettings, Role
+from tasks.patroni.members import (
+    PatroniMember,
+    held_back,
+    leaders,
+    members,
+    paused,
+    server_row,
+    undescribed,
+    writers,
+)
+
+_CONFIGURATION = "/etc/patroni/patroni.yml"
+_RETAINED = 16 << 30
+"""Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full."""
+_DANGEROUS = re.compile(r"(?:synchronous_mode\w*|standby_cluster[.\w]*) = (?!false)")
+"""Settings of Patroni's store that stop writes, or the cluster from leading at all."""
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every switch, off ones too."""
+    return (
+        _paused(live),
+        _writers(live),
+        _undescribed(live),
+        *(finding for member in members(live).values() for finding in _tags(member)),
+        *(finding for host, view in live.hosts.items() for finding in _server(live, host, view)),
+    )
+
+
+def _paused(live: Live) -> Finding:
+    check = "patroni.paused"
+    if not paused(live):
+        return Finding(check, Level.OK, "failover is on")
+    host = next(host for host, member in members(live).items() if member.paused)
+    text = "maintenance mode is on: no member takes over when the leader is lost"
+    resume = on_host(
+        host, "docker", "exec", "patroni", "patronictl", "-c", _CONFIGURATION, "resume"
+    )
+    return Finding(check, Level.CRITICAL, text, hint=resume)
+
+
+def _writers(live: Live) -> Finding:
+    """Two that take writes are seen by asking each PostgreSQL itself: its Patroni may hang."""
+    check, found, leading = "patroni.writer.single", writers(live), leaders(live)
+    if found is None:
+        return Finding(check, Level.OK, "no member's PostgreSQL could be asked")
+    if len(found) > 1:
+        others = [host for host in found if host not in leading]
+        text = f"{' and '.join(found)} take writes: what the one without the lead takes is lost"
+        hint = on_host(others[0], "docker", "stop", "patroni") if others else ""
+        return Finding(check, Level.CRITICAL, text, hint=hint)
+    return Finding(check, Level.OK, f"{found[0]} takes writes" if found else "none takes writes")
+
+
+def _undescribed(live: Live) -> Finding:
+    check = "patroni.settings.undescribed"
+    described = frozenset(
+        path
+        for view in live.hosts.values()
+        for item in view.resources
+        if isinstance(item, PatroniSettings)
+        for path, _ in item.settings
+    )
+    found = undescribed(live, described) if described else ()
+    if not found:
+        return Finding(check, Level.OK, "Patroni's store holds what is described")
+    pending = any(member.pending_restart for member in members(live).values())
+    worst = pending or any(_DANGEROUS.match(item) for item in found)
+    text = f"Patroni's store holds what no file describes: {', '.join(found[:8])}"
+    text += "; a restart would put it into effect" if pending else ""
+    host = next(iter(live.hosts))
+    edit = on_host(
+        host, "docker", "exec", "-it", "patroni", "patronictl", "-c", _CONFIGURATION, "edit-config"
+    )
+    return Finding(
+        check, Level.CRITICAL if worst else Level.WARN, text, hint=f"{edit} takes it away"
+    )
+
+
+def _tags(member: PatroniMember) -> tuple[Finding, ...]:
+    check = "patroni.member.tags"
+    if not member.answers:
+        return ()
+    on = {
+        name: value for name, value in member.tags.items() if value or name == "failover_priority"
+    }
+    if not on:
+        return (Finding(check, Level.OK, "may lead, and serves readers", member.host),)
+    text = ", ".join(f"{name}: {value}" for name, value in sorted(on.items()))
+    never = " (it never takes over)" if held_back(member) else ""
+    level = Level.CRITICAL if held_back(member) else Level.WARN
+    hint = proposed("kbz", "run", "patroni", "--limit", member.host)
+    return (Finding(check, level, f"tagged {text}{never}", member.host, hint),)
+
+
+def _server(live: Live, host: str, view: HostView) -> tuple[Finding, ...]:
+    row = server_row(view)
+    if not row:
+        return ()
+    recovery, settings, slots, superusers = row
+    found = [_live_settings(settings, host)]
+    if recovery == "false":
+        found += [_slots(live, slots, host), _superusers(view, superusers, host)]
+    return tuple(found)
+
+
+def _live_settings(settings: str, host: str) -> Finding:
+    check = "patroni.settings.by-hand"
+    if not settings:
+        return Finding(check, Level.OK, "no setting of ALTER SYSTEM", host)
+    text = f"postgresql.auto.conf overrides what is described: {settings[:300]}"
+    hint = "ALTER SYSTEM RESET the setting, then SELECT pg_reload_conf()"
+    return Finding(check, Level.CRITICAL, text, host, hint)
+
+
+def _slots(live: Live, slots: str, host: str) -> Finding:
+    check = "patroni.slots.inactive"
+    own = {re.sub(r"[^a-z0-9_]", "_", server.name.lower()) for server in live.members}
+    kept = dict(item.rpartition("=")[::2] for item in slots.split(", ") if "=" in item)
+    foreign = {name: int(size) for name, size in kept.items() if name not in own and _number(size)}
+    if not foreign:
+        return Finding(check, Level.OK, "no slot that nobody reads", host)
+    text = ", ".join(f"{name} keeps {size >> 20} MiB of WAL" for name, size in foreign.items())
+    level = Level.CRITICAL if max(foreign.values()) >= _RETAINED else Level.WARN
+    hint = "when its reader is gone: SELECT pg_drop_replication_slot(…) on the leader"
+    return Finding(check, level, text, host, hint)
+
+
+def _number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def _superusers(view: HostView, superusers: str, host: str) -> Finding:
+    check = "patroni.superusers.described"
+    described = {item.role for item in view.resources if isinstance(item, Role) and item.superuser}
+    foreign = sorted(set(superusers.split(", ")) - described - {""}) if described else []
+    if not foreign:
+        return Finding(check, Level.OK, "only described superusers", host)
+    text = f"superusers that no file describes: {', '.join(foreign)}"
+    hint = "its owner takes it away: ALTER ROLE … NOSUPERUSER, or DROP ROLE …"
+    return Finding(check, Level.CRITICAL, text, host, hint)

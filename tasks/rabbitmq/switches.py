@@ -1,0 +1,62 @@
+"""What somebody left on, or put into RabbitMQ, that takes clients, copies or protection away. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import on_host
+from keybuzz.model.services.rabbitmq import RabbitmqMembership
+from tasks.rabbitmq.members import Node, maintained, nodes
+
+_NAMED = 5
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return a finding for every switch, and for what is inside the cluster."""
+    found = nodes(live)
+    resting = maintained(live)
+    answering = [node for node in found.values() if node.answers and not node.denied]
+    return (
+        *(_maintenance(host, host in resting) for host in found),
+        _classic(answering),
+        _administrators(live, answering),
+    )
+
+
+def _maintenance(host: str, resting: bool) -> Finding:
+    check = "rabbitmq.node.maintenance"
+    if not resting:
+        return Finding(check, Level.OK, "takes clients", host)
+    text = "is in maintenance mode: it takes no client and leads no queue"
+    revive = on_host(host, "docker", "exec", "rabbitmq", "rabbitmq-upgrade", "revive")
+    return Finding(check, Level.CRITICAL, text, host, revive)
+
+
+def _classic(answering: list[Node]) -> Finding:
+    check = "rabbitmq.queues.copies"
+    names = sorted({name for node in answering for name in node.classic})
+    if not names:
+        return Finding(check, Level.OK, "no classic queue keeps messages that must last")
+    shown = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    text = f"messages on one node only, in durable classic queues: {shown}"
+    hint = "its application declares it with x-queue-type: quorum, under a new name"
+    return Finding(check, Level.WARN, text, hint=hint)
+
+
+def _administrators(live: Live, answering: list[Node]) -> Finding:
+    check = "rabbitmq.administrators.described"
+    described = {name for view in live.hosts.values() for name in _ours(view)}
+    foreign = sorted({name for node in answering for name in node.administrators} - described)
+    # The rollout takes guest away, and a check of its own tells of it.
+    foreign = [name for name in foreign if name != "guest"] if described else []
+    if not foreign:
+        return Finding(check, Level.OK, "only described administrators")
+    text = f"administrators that no file describes: {', '.join(foreign)}"
+    hint = (
+        "its owner takes it away: rabbitmqctl set_user_tags NAME, or rabbitmqctl delete_user NAME"
+    )
+    return Finding(check, Level.CRITICAL, text, hint=hint)
+
+
+def _ours(view: HostView) -> set[str]:
+    return {item.access.user for item in view.resources if isinstance(item, RabbitmqMembership)}

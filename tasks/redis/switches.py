@@ -1,0 +1,65 @@
+"""What somebody set in a running Redis that keeps replicas from taking over, or lets strangers in. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.proposed import proposed
+from tasks.redis.members import RedisMember, able, masters, members
+
+_OWN_USER = "default"
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Return whether a replica could take over, and who is let in."""
+    found = members(live)
+    return (
+        _takeover(live),
+        *(_priority(member) for member in found.values() if member.redis.role),
+        *(_users(member) for member in found.values() if member.redis.users),
+    )
+
+
+def _takeover(live: Live) -> Finding:
+    check, leading = "redis.takeover", masters(live)
+    ready = sorted(able(live) - set(leading))
+    if ready or not leading or len(live.members) < 2:
+        return Finding(check, Level.OK, f"{', '.join(ready) or 'no replica'} could take over")
+    text = "no replica can take over: each has priority 0, or gets no writes"
+    return Finding(
+        check, Level.CRITICAL, text, hint="kbz health redis names what each replica lacks"
+    )
+
+
+def _priority(member: RedisMember) -> Finding:
+    check = "redis.replica.priority"
+    if member.redis.priority != "0":
+        return Finding(
+            check, Level.OK, f"priority {member.redis.priority or 'not told'}", member.host
+        )
+    text = "replica-priority is 0 by hand: Sentinel never promotes it"
+    hint = f"CONFIG SET replica-priority 100 on it, or {proposed('kbz', 'restart', 'redis', '--limit', member.host)}"
+    return Finding(check, Level.WARN, text, member.host, hint)
+
+
+def _users(member: RedisMember) -> Finding:
+    """One user is described: whoever else may log in was made by hand, and one without a password is an open door."""
+    check = "redis.users.described"
+    rules = {
+        line.split()[1]: line.split()[2:] for line in member.redis.users if len(line.split()) > 2
+    }
+    foreign = sorted(name for name, words in rules.items() if name != _OWN_USER and "on" in words)
+    open_doors = sorted(name for name, words in rules.items() if {"on", "nopass"} <= set(words))
+    if open_doors:
+        text = f"let in without a password: {', '.join(open_doors)}"
+        return Finding(
+            check,
+            Level.CRITICAL,
+            text,
+            member.host,
+            "ACL DELUSER NAME, or ACL SETUSER NAME resetpass",
+        )
+    if foreign:
+        text = f"users that no file describes: {', '.join(foreign)}"
+        return Finding(check, Level.WARN, text, member.host, "ACL DELUSER NAME, by its owner")
+    return Finding(check, Level.OK, "only the described user", member.host)

@@ -1,0 +1,176 @@
+"""What somebody set by hand on PostgreSQL HA: found, judged, and never counted as a spare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.docker import Container
+from tasks.patroni import MODULE
+from tasks.patroni.checks import checks
+from tasks.patroni.members import able
+from tests.unit.tasks.patroni.cluster_world import World
+from tests.unit.tasks.patroni.test_checks_patroni import HOSTS, Cluster
+
+WELL = ["true", "", "", "kb_super"]
+
+
+def told(live: Live, check: str) -> list[Finding]:
+    """Return the findings of one check that are not ok."""
+    return [item for item in checks(live) if item.check == check and item.level > Level.OK]
+
+
+def answering(live: Live, **rows: list[str]) -> Live:
+    """Return the state with what each PostgreSQL says of itself; underscores stand for hyphens in names."""
+    hosts = dict(live.hosts)
+    for name, row in rows.items():
+        host = name.replace("_", "-")
+        answer = Answer("patroni.server", {"accepted": True, "reason": "", "row": row})
+        hosts[host] = replace(hosts[host], answers={**hosts[host].answers, answer.name: answer})
+    return replace(live, hosts=hosts)
+
+
+def stopping(host: str) -> Stage:
+    container = Container("patroni", "image:1")
+    return Stage("replace", (Change(host, "patroni", container, Action.UPDATE, disrupts=True),))
+
+
+class TestPaused:
+    """S-01: `patronictl pause`, as every member then tells it in GET /patroni."""
+
+    def paused(self) -> Live:
+        cluster = Cluster()
+        for host in HOSTS:
+            cluster.change(host, pause=True)
+        return cluster.live()
+
+    def test_it_is_critical_with_the_command_that_ends_it(self) -> None:
+        [found] = told(self.paused(), "patroni.paused")
+        assert found.level is Level.CRITICAL
+        assert "no member takes over" in found.message
+        assert found.hint.endswith("patronictl -c /etc/patroni/patroni.yml resume")
+
+    def test_no_spare_is_counted_and_the_leader_may_not_be_stopped(self) -> None:
+        counted = cluster_of(MODULE, self.paused())
+        assert (len(counted.up), counted.spare) == (3, 0)
+        with pytest.raises(QuorumError, match="no other member of patroni could take over"):
+            guard_quorum(stopping("db-1"), [counted])
+        guard_quorum(stopping("db-2"), [counted])
+
+    def test_no_gate_waits_for_it(self) -> None:
+        assert {i.id for i in MODULE.check_infos if i.lasting} >= {"patroni.paused"}
+
+    def test_without_it_there_is_one_to_spare(self) -> None:
+        counted = cluster_of(MODULE, Cluster().live())
+        assert counted.spare == 1
+        guard_quorum(stopping("db-1"), [counted])
+
+
+class TestTags:
+    @pytest.mark.parametrize("tags", [{"nofailover": True}, {"failover_priority": 0}])
+    def test_one_that_never_leads_is_no_spare(self, tags: dict[str, Any]) -> None:
+        cluster = Cluster()
+        cluster.change("db-2", tags=tags)
+        cluster.change("db-3", tags=tags)
+        live = cluster.live()
+        assert able(live) == {"db-1"}
+        assert {item.level for item in told(live, "patroni.member.tags")} == {Level.CRITICAL}
+
+    def test_one_that_takes_no_readers_is_told(self) -> None:
+        cluster = Cluster()
+        cluster.change("db-2", tags={"noloadbalance": True})
+        [found] = told(cluster.live(), "patroni.member.tags")
+        assert (found.level, found.host) == (Level.WARN, "db-2")
+        assert "db-2" in able(cluster.live())
+
+
+class TestServers:
+    def test_two_that_take_writes_are_seen_by_asking_each(self) -> None:
+        """S-05: the old leader's Patroni is stopped in place, and its PostgreSQL goes on."""
+        cluster = Cluster()
+        cluster.own["db-2"] = None
+        live = answering(cluster.live(), db_1=["false", "", "", ""], db_2=["false", "", "", ""])
+        [found] = told(live, "patroni.writer.single")
+        assert "db-1 and db-2 take writes" in found.message
+        assert "--limit db-2" in found.hint
+        assert found.hint.endswith("docker stop patroni")
+
+    def test_a_setting_of_alter_system_is_named(self) -> None:
+        """S-03."""
+        live = answering(Cluster().live(), db_1=["false", "synchronous_commit=off", "", ""])
+        [found] = told(live, "patroni.settings.by-hand")
+        assert "synchronous_commit=off" in found.message
+
+    @pytest.mark.parametrize(("kept", "level"), [(1 << 20, Level.WARN), (16 << 30, Level.CRITICAL)])
+    def test_a_slot_without_a_reader_is_weighed_by_what_it_keeps(
+        self, kept: int, level: Level
+    ) -> None:
+        """S-04: slots of members come and go with them, and are Patroni's."""
+        row = ["false", "", f"db_2=999, old_standby={kept}", ""]
+        [found] = told(answering(Cluster().live(), db_1=row), "patroni.slots.inactive")
+        assert found.level is level
+        assert "old_standby" in found.message
+        assert "db_2" not in found.message
+
+    def test_a_superuser_that_no_file_describes_is_critical(self) -> None:
+        """S-06."""
+        live = World.healthy(3).live()
+        roles = [r for r in live.hosts["db-1"].resources if getattr(r, "superuser", False)]
+        own = str(getattr(roles[0], "role", ""))
+        good = answering(live, db_1=["false", "", "", own])
+        assert told(good, "patroni.superusers.described") == []
+        bad = answering(live, db_1=["false", "", "", f"{own}, evil"])
+        [found] = told(bad, "patroni.superusers.described")
+        assert (found.level, "evil" in found.message) == (Level.CRITICAL, True)
+
+    def test_what_a_server_does_not_say_is_no_finding(self) -> None:
+        live = answering(Cluster().live(), db_1=["false"])
+        assert {item.level for item in checks(live)} == {Level.OK}
+
+
+class TestStore:
+    """S-02: keys of GET /config that nobody described."""
+
+    def holding(self, *, pending: bool = False, **more: Any) -> Live:
+        live = World.healthy(3).live()
+        document = {"ttl": 30, "loop_wait": 10, "pause": None, **more}
+        hosts = {}
+        for host, view in live.hosts.items():
+            own = view.answers["patroni.self"].value
+            said = {**own, "json": {**own["json"], "pending_restart": pending}}
+            answers = {
+                **view.answers,
+                "patroni.config": Answer("patroni.config", {"status": 200, "json": document}),
+                "patroni.self": Answer("patroni.self", said),
+            }
+            hosts[host] = replace(view, answers=answers)
+        return replace(live, hosts=hosts)
+
+    def test_described_keys_are_no_news(self) -> None:
+        assert told(self.holding(), "patroni.settings.undescribed") == []
+
+    def test_a_key_by_hand_is_named_with_its_value(self) -> None:
+        live = self.holding(postgresql={"parameters": {"archive_mode": "on"}})
+        [found] = told(live, "patroni.settings.undescribed")
+        assert found.level is Level.WARN
+        assert 'postgresql.parameters.archive_mode = "on"' in found.message
+
+    def test_one_that_waits_for_a_restart_refuses_the_restart(self) -> None:
+        live = self.holding(pending=True, postgresql={"parameters": {"archive_mode": "on"}})
+        [found] = told(live, "patroni.settings.undescribed")
+        assert found.level is Level.CRITICAL
+        assert "a restart would put it into effect" in found.message
+
+    @pytest.mark.parametrize("key", ["synchronous_mode", "synchronous_mode_strict"])
+    def test_one_that_can_stop_writes_is_critical(self, key: str) -> None:
+        [found] = told(self.holding(**{key: True}), "patroni.settings.undescribed")
+        assert found.level is Level.CRITICAL
+        [off] = told(self.holding(**{key: False}), "patroni.settings.undescribed")
+        assert off.level is Level.WARN

@@ -1,0 +1,101 @@
+"""What keeps a replica from taking over, and who is let in. Values as a real Redis 7.2 tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.docker import Container
+from tasks.redis import MODULE
+from tasks.redis.checks import checks
+from tasks.redis.members import able
+from tests.unit.tasks.redis.redis_world import HOSTS, NAME
+from tests.unit.tasks.redis.test_checks_redis import MASTER, answering, healthy
+
+OWN = "user default on #… sanitize-payload ~* &* +@all"
+
+
+def told(live: Live, check: str) -> list[Finding]:
+    return [item for item in checks(live) if item.check == check and item.level > Level.OK]
+
+
+def saying(live: Live, host: str, command: str, reply: Any, reading: str = "redis.node") -> Live:
+    value = live.hosts[host].answer(reading).value
+    return answering(
+        live, host, reading, {**value, "replies": {**value["replies"], command: reply}}
+    )
+
+
+class TestPriority:
+    """S-10: `CONFIG SET replica-priority 0` everywhere; SENTINEL FAILOVER then says NOGOODSLAVE."""
+
+    def live(self) -> Live:
+        live = healthy()
+        for host in HOSTS:
+            live = saying(live, host, "CONFIG GET replica-priority", {"replica-priority": "0"})
+        return live
+
+    def test_no_replica_can_take_over(self) -> None:
+        live = self.live()
+        [found] = told(live, "redis.takeover")
+        assert found.level is Level.CRITICAL
+        assert able(live) == {MASTER}
+        assert len(told(live, "redis.replica.priority")) == 3
+
+    def test_no_spare_is_counted_and_the_master_may_not_be_stopped(self) -> None:
+        counted = cluster_of(MODULE, self.live())
+        assert (len(counted.up), counted.spare) == (3, 0)
+        container = Container("redis", "image:1")
+        stage = Stage(
+            "replace", (Change(MASTER, "redis", container, Action.UPDATE, disrupts=True),)
+        )
+        with pytest.raises(QuorumError, match="no other member of redis could take over"):
+            guard_quorum(stage, [counted])
+
+    def test_one_of_two_is_a_warning(self) -> None:
+        other = next(host for host in HOSTS if host != MASTER)
+        live = saying(healthy(), other, "CONFIG GET replica-priority", {"replica-priority": "0"})
+        assert told(live, "redis.takeover") == []
+        [found] = told(live, "redis.replica.priority")
+        assert (found.host, found.level) == (other, Level.WARN)
+
+
+class TestUsers:
+    """S-12: `ACL SETUSER x on nopass ~* +@all`."""
+
+    @pytest.mark.parametrize(
+        ("line", "level"),
+        [
+            ("user x on nopass sanitize-payload ~* &* +@all", Level.CRITICAL),
+            ("user x on #… sanitize-payload ~app:* resetchannels -@all +get", Level.WARN),
+            ("user x off nopass ~* &* +@all", Level.OK),
+        ],
+    )
+    def test_who_is_let_in(self, line: str, level: Level) -> None:
+        live = saying(healthy(), MASTER, "ACL LIST", [OWN, line])
+        assert max(f.level for f in checks(live) if f.check == "redis.users.described") is level
+
+    def test_the_described_user_without_a_password_is_an_open_door(self) -> None:
+        live = saying(healthy(), MASTER, "ACL LIST", ["user default on nopass ~* &* +@all"])
+        [found] = told(live, "redis.users.described")
+        assert found.level is Level.CRITICAL
+
+
+def test_a_foreign_replica_is_told_with_its_address_and_the_way_out() -> None:
+    """S-13: a replica that came and went, and that Sentinel remembers."""
+    live = healthy()
+    host = HOSTS[0]
+    known = [{"name": "10.0.0.99:6379", "ip": "10.0.0.99", "port": "6379"}]
+    live = saying(live, host, f"SENTINEL REPLICAS {NAME}", known, "redis.sentinel")
+    masters = live.hosts[host].answer("redis.sentinel").value["replies"]["SENTINEL MASTERS"]
+    live = saying(
+        live, host, "SENTINEL MASTERS", [{**masters[0], "num-slaves": "3"}], "redis.sentinel"
+    )
+    [found] = told(live, "redis.sentinel.quorum")
+    assert "foreign: 10.0.0.99" in found.message
+    assert "SENTINEL RESET" in found.hint
