@@ -208,10 +208,9 @@ def _quorum(live: Live, member: RedisMember) -> Finding:
         ours = {str(server.address) for server in live.members}
         foreign = sorted(set(sentinel.known) - ours)
         text += f"; foreign: {', '.join(foreign)}" if foreign else ""
-        reset = f"docker exec {SENTINEL} redis-cli -p 26379 SENTINEL RESET {master_name(live.hosts[member.host])}"
-        hint = (
-            f"when those are gone, {on_host(member.host, *reset.split())}, one host after the other"
-        )
+        name = master_name(live.hosts[member.host])
+        words = ("docker", "exec", SENTINEL, "redis-cli", "-p", "26379", "SENTINEL", "RESET", name)
+        hint = f"when those are gone, {on_host(member.host, *words)}, one host after the other"
         return Finding(check, Level.WARN, text, member.host, hint)
     return Finding(check, Level.OK, f"reachable, with {others} others", member.host)
 

@@ -169,9 +169,9 @@ def _mysql(query: dict[str, Any]) -> Any:
 
 
 def _mysql_checksums(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import mysql_checksums  # only a comparison asks
+    from keybuzz.agent.readings import mysql_reading  # only a comparison asks
 
-    return mysql_checksums.checksums(query)
+    return mysql_reading.checksums(query)
 
 
 def _redis_write(query: dict[str, Any]) -> Any:

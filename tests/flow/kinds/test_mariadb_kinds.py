@@ -14,7 +14,7 @@ from keybuzz.agent.kinds.docker import containers
 from keybuzz.agent.kinds.services import mariadb as kind
 from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.readings.galera import position
-from keybuzz.agent.readings.mysql_checksums import checksums
+from keybuzz.agent.readings.mysql_reading import checksums
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.mysql import DeniedError, ShutOutError
 from keybuzz.model.core.secret import Secret
