@@ -13,6 +13,7 @@ from tasks.minio.drill import DRILL, workload
 from tasks.minio.members import up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.rollout import next_stage, release
+from tasks.minio.rotation import account_rotations
 
 MODULE = Module(
     name="minio",
@@ -29,6 +30,7 @@ MODULE = Module(
     release=release,
     topology=topology,
     inside=applications.INSIDE,
+    account_rotations=account_rotations,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,

@@ -1,4 +1,4 @@
-"""The buckets of applications in MinIO, and buckets that no file describes. Pure."""
+"""What applications have in MinIO: buckets, and a user for them; and what no file describes. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ from collections.abc import Mapping
 
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import MinioAccess, MinioBucket, MinioBuckets
+from keybuzz.model.services.minio import (
+    MinioAccess,
+    MinioBucket,
+    MinioBuckets,
+    MinioNoUser,
+    MinioUser,
+)
+from keybuzz.site.credentials.accounts import MINIO
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.minio import values
@@ -16,11 +24,28 @@ _READING = "minio.inside"
 
 
 def resources(site: Site, access: MinioAccess) -> tuple[Resource, ...]:
-    """Return the buckets. Whether they keep versions is the application's own to set."""
-    return tuple(
+    """Return the buckets, then their users. Whether a bucket keeps versions is the application's own to set."""
+    buckets = tuple(
         MinioBucket(access, item.name, versioned=False, application=application.name)
         for application, item in site.applications.buckets()
     )
+    users = tuple(
+        MinioUser(
+            access,
+            item.store_user,
+            password(site, item.store_user),
+            tuple(bucket.name for bucket in item.buckets),
+            item.name,
+        )
+        for item in site.applications.items
+        if item.buckets
+    )
+    return (*buckets, *users)
+
+
+def password(site: Site, user: str) -> Secret:
+    """Return the secret key of an application's user; InputError for one that MinIO does not take."""
+    return values.long_enough(site.secret(MINIO.credential(user).name))
 
 
 def _ask(site: Site, server: Server) -> tuple[MinioBuckets, ...]:
@@ -33,7 +58,15 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
         return None
     known = {values.bucket(site), values.DRILL_BUCKET}
     known |= {item.name for _, item in site.applications.buckets()}
-    return {f"bucket:{name}": "bucket" for name in answer.value["buckets"] if name not in known}
+    users = {item.store_user for item in site.applications.items if item.buckets}
+    return {
+        **{f"bucket:{name}": "bucket" for name in answer.value["buckets"] if name not in known},
+        **{f"user:{name}": "user of MinIO" for name in answer.value["users"] if name not in users},
+    }
 
 
-INSIDE = Inside(("bucket",), _ask, _undescribed)
+def _removed(site: Site, server: Server, name: str) -> MinioNoUser:
+    return MinioNoUser(values.access(site, server), name)
+
+
+INSIDE = Inside(("user", "bucket"), _ask, _undescribed, account="user", removed=_removed)

@@ -11,7 +11,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.minio import MinioBucket
+from keybuzz.model.services.minio import MinioBucket, MinioUser
 from tasks.minio import values
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import entry, nodes, serving
@@ -29,7 +29,9 @@ def next_stage(live: Live) -> Stage | None:
     refuse_foreign(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     containers = [change for change in ready if isinstance(change.resource, Container)]
-    inside = tuple(change for change in ready if isinstance(change.resource, MinioBucket))
+    inside = tuple(
+        change for change in ready if isinstance(change.resource, MinioBucket | MinioUser)
+    )
     around = tuple(change for change in ready if change not in containers and change not in inside)
     if around:
         return Stage("prepare", around)

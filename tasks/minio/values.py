@@ -79,9 +79,13 @@ def access(site: Site, server: Server) -> MinioAccess:
 
 
 def _password(site: Site) -> Secret:
-    found = site.secret("MINIO_ROOT_PASSWORD")
+    return long_enough(site.secret("MINIO_ROOT_PASSWORD"))
+
+
+def long_enough(found: Secret) -> Secret:
+    """Return a password of MinIO; InputError for one that it does not take."""
     if len(found.reveal()) < _SHORTEST_PASSWORD:
-        raise _wrong("MINIO_ROOT_PASSWORD", f"must have at least {_SHORTEST_PASSWORD} characters")
+        raise _wrong(found.name, f"must have at least {_SHORTEST_PASSWORD} characters")
     return found
 
 

@@ -74,6 +74,8 @@ _MODULES = {
     "minio-aliases": "services.minio",
     "minio-bucket": "services.minio",
     "minio-drive": "services.minio",
+    "minio-no-user": "services.minio_accounts",
+    "minio-user": "services.minio_accounts",
     "rabbitmq-account": "services.rabbitmq_accounts",
     "rabbitmq-forgotten": "services.rabbitmq",
     "rabbitmq-membership": "services.rabbitmq",

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ANSWER = 5.0
+_ADMIN, _ASSETS = "/minio/admin/v3", "iam-assets"
+_CODE = re.compile(rb"<Code>(\w+)</Code>|\"Code\":\"(\w+)\"")
 _NAME = re.compile(rb"<Bucket>.*?<Name>([^<]+)</Name>", re.DOTALL)
 
 
 class DeniedError(AgentError):
-    """MinIO does not know our user, or knows another password."""
+    """MinIO does not know our user, or knows another password; or the user may not do that: `code` says which."""
+
+    code = ""
 
 
 def call(
@@ -42,7 +46,10 @@ def call(
         reason = error.strerror or error
         raise AgentError(f"MinIO does not answer on {host}: {reason}") from None
     if answer.status == 403:
-        raise DeniedError("MinIO does not let the root user of minio.env in")
+        denied = DeniedError("MinIO does not let the root user of minio.env in")
+        match = _CODE.search(answer.body)
+        denied.code = (match[1] or match[2]).decode() if match else ""
+        raise denied
     if answer.status == 503:
         raise AgentError(f"MinIO on {host} has no quorum, or has not begun yet (503)")
     return answer
@@ -54,6 +61,63 @@ def buckets(access: dict[str, Any]) -> list[str]:
     if answer.status != 200:
         raise AgentError(f"MinIO answers {answer.status} to a list of its buckets")
     return sorted(name.decode(errors="replace") for name in _NAME.findall(answer.body))
+
+
+def users(access: dict[str, Any]) -> list[str]:
+    """Return the names of all users but root, from MinIO's own archive of them; their secrets stay here."""
+    import io
+    import json
+    import zipfile
+
+    answer = call(access, "GET", f"{_ADMIN}/export-iam")
+    if answer.status != 200:
+        raise AgentError(f"MinIO answers {answer.status} to admin/v3/export-iam")
+    try:
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as found:
+            return sorted(map(str, json.loads(found.read(f"{_ASSETS}/users.json"))))
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise AgentError(f"MinIO's archive of its users cannot be read: {error}") from None
+
+
+def admin(
+    access: dict[str, Any],
+    method: str,
+    what: str,
+    query: dict[str, str] | None = None,
+    body: bytes = b"",
+) -> Any:
+    """Ask the admin interface; None when what is asked about is not there, {} when there is no answer to read."""
+    answer = call(access, method, f"{_ADMIN}/{what}", query, body)
+    if answer.status == 404:
+        return None
+    if answer.status not in (200, 204):
+        raise AgentError(f"MinIO answers {answer.status} to admin/v3/{what}")
+    found = answer.json() if answer.body.strip() else {}
+    if not isinstance(found, dict):
+        raise AgentError(f"MinIO does not answer what admin/v3/{what} asks")
+    return found
+
+
+def archive(files: dict[str, Any]) -> bytes:
+    """Return an archive of users and policies, as MinIO imports it."""
+    import io
+    import json
+    import zipfile
+
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as found:
+        for name, content in files.items():
+            found.writestr(f"{_ASSETS}/{name}.json", json.dumps(content))
+    return made.getvalue()
+
+
+def let_in(access: dict[str, Any], user: str, password: str) -> bool:
+    """Return whether MinIO takes a signature of this user; what the user may do is another question."""
+    try:
+        call({**access, "user": user, "password": password}, "GET", "/")
+    except DeniedError as denied:
+        return denied.code == "AccessDenied"
+    return True
 
 
 def look(access: dict[str, Any]) -> dict[str, Any]:

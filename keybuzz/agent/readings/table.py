@@ -201,7 +201,15 @@ def _rabbitmq_names(query: dict[str, Any], context: Context) -> Any:
 def _minio_buckets(query: dict[str, Any]) -> Any:
     from keybuzz.agent.readings import minio  # only drift asks
 
-    return {"buckets": minio.buckets(query["access"])}
+    access = query["access"]
+    return {"buckets": minio.buckets(access), "users": minio.users(access)}
+
+
+def _minio_login(query: dict[str, Any]) -> Any:
+    from keybuzz.agent.readings import minio
+
+    accepted = minio.let_in(query["access"], query["access"]["user"], query["access"]["password"])
+    return {"accepted": accepted, "reason": "" if accepted else "MinIO does not take its signature"}
 
 
 def _minio(query: dict[str, Any]) -> Any:
@@ -273,6 +281,7 @@ _NETWORK = {
     "amqp-login": _amqp_login,
     "minio": _minio,
     "minio-buckets": _minio_buckets,
+    "minio-login": _minio_login,
 }
 """What needs nothing of the host that it runs on."""
 

@@ -12,7 +12,7 @@ from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.strays import StraySweep
 from keybuzz.model.host.system_look import SystemLook
 from keybuzz.model.services.k3s import K3sLook, PodNetwork
-from keybuzz.model.services.minio import MinioBuckets, MinioLook
+from keybuzz.model.services.minio import MinioBuckets, MinioLogin, MinioLook
 from keybuzz.model.services.mysql_checksums import MysqlChecksums
 from keybuzz.model.services.rabbitmq import RabbitmqLook
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqNames
@@ -367,6 +367,7 @@ Reading = (
     | MysqlChecksums
     | AmqpLogin
     | MinioBuckets
+    | MinioLogin
     | MinioLook
     | RabbitmqLook
     | RabbitmqNames

@@ -61,11 +61,12 @@ class BucketsAnswer(TypedDict):
     """Of MinioBuckets."""
 
     buckets: list[str]
+    users: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class MinioBuckets(Looks):
-    """A reading: the names of all buckets."""
+    """A reading: the names of all buckets, and of all users but root."""
 
     answers: ClassVar[type] = BucketsAnswer
 
@@ -146,3 +147,89 @@ class MinioBucket(Resource):
 
     def order(self) -> Json:
         return {**self.query(), **({} if self.versioned else {"versioned": False})}
+
+
+@dataclass(frozen=True, slots=True)
+class MinioUser(Resource):
+    """A user of an application, with one policy: its own buckets, and no others."""
+
+    kind: ClassVar[str] = "minio-user"
+    access: MinioAccess
+    user: str
+    password: Secret
+    buckets: tuple[str, ...]
+    application: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.user
+
+    @property
+    def policy(self) -> str:
+        """Name of its policy."""
+        return f"{self.user}-buckets"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {
+            "enabled": True,
+            "logs_in": True,
+            "policies": (self.policy,),
+            "buckets": self.buckets,
+        }
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            "access": self.access.order(),
+            "password": self.password.reveal(),
+            "policy": self.policy,
+            "buckets": list(self.buckets),
+        }
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class MinioNoUser(Resource):
+    """A user that must not be there."""
+
+    kind: ClassVar[str] = "minio-no-user"
+    access: MinioAccess
+    user: str
+
+    @property
+    def name(self) -> str:
+        return self.user
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"there": False}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "access": self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+class MinioLoginAnswer(TypedDict):
+    """Of MinioLogin."""
+
+    accepted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MinioLogin(Looks):
+    """A reading: whether a node takes the signature of a user."""
+
+    answers: ClassVar[type] = MinioLoginAnswer
+    name: str
+    access: MinioAccess
+    """With the user's own name and password."""
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {"kind": "minio-login", "name": self.name, "access": self.access.order()}

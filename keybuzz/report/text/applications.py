@@ -11,7 +11,7 @@ from urllib.parse import quote
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.applications.described import Application, Applications, Service
+from keybuzz.site.applications.described import Application, Applications
 from keybuzz.site.applications.environment import Password, Plain, Url, Variable
 from keybuzz.site.applications.uses import Endpoints, Use, uses
 
@@ -72,7 +72,6 @@ def dotenv(application: Application, variables: Iterable[Variable]) -> str:
     lines = [
         f"# {application.title} ({asked}). It holds no secret: NAME_FILE names the file",
         "# with the value, and ${NAME} is the variable of the credential store.",
-        *_about_keys(application),
     ]
     for item in variables:
         match item:
@@ -93,7 +92,6 @@ def dotenv_in_clear(
     """Return the same with the secrets in it: only for a file of mode 0600."""
     lines = [
         f"# {application.title}: holds secrets; mode 0600, in no repository (SEC-2).",
-        *_about_keys(application),
     ]
     for name, value in _clear(variables, reveal):
         if not _SAFE.fullmatch(value):
@@ -111,7 +109,6 @@ def kubernetes(application: Application, variables: Iterable[Variable]) -> str:
     lines = [
         f"# {application.title}. The keys are in Secret {secret_name(application)}, for kubectl apply -f:",
         f"# {proposed('kbz', 'apps', 'env', application.name)} --format kubernetes --reveal-to FILE",
-        *_about_keys(application),
         "env:",
     ]
     for item in variables:
@@ -156,11 +153,3 @@ def _clear(
                 yield name, reveal(credential).reveal()
             case Url(name, before, credential, after):
                 yield name, f"{before}{quote(reveal(credential).reveal(), safe='')}{after}"
-
-
-def _about_keys(application: Application) -> tuple[str, ...]:
-    if Service.BUCKETS not in application.services:
-        return ()
-    return (
-        "# S3: kbz makes the buckets and no keys; make a user for them with `mc admin user add minio`.",
-    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import Applications
-from keybuzz.site.credentials.accounts import MARIADB, POSTGRES, RABBITMQ, AccountKind
+from keybuzz.site.credentials.accounts import MARIADB, MINIO, POSTGRES, RABBITMQ, AccountKind
 from keybuzz.site.credentials.schema import SCHEMA, Credential
 from keybuzz.site.files.problems import Problems
 
@@ -21,8 +21,10 @@ _PLATFORM: Mapping[str, tuple[str, ...]] = {
     "mariadb": ("MARIADB_APP_USER", "MARIADB_MONITOR_USER", "MARIADB_SST_USER", "MARIADB_DB"),
     "rabbitmq": ("RABBITMQ_USER",),
     "buckets": ("MINIO_BUCKET",),
+    "a user of MinIO": ("MINIO_ROOT_USER",),
 }
 """Names of the store that are the platform's own, by service."""
+_SHARED = frozenset({"postgres", "mariadb", "rabbitmq"})
 
 
 def accounts(applications: Applications) -> tuple[tuple[AccountKind, str], ...]:
@@ -31,6 +33,7 @@ def accounts(applications: Applications) -> tuple[tuple[AccountKind, str], ...]:
         *((POSTGRES, item.user) for _, item in applications.databases()),
         *((MARIADB, item.user) for _, item in applications.sites()),
         *((RABBITMQ, item.user) for _, item in applications.vhosts()),
+        *((MINIO, item.store_user) for item in applications.items if item.buckets),
     )
     return tuple(dict.fromkeys(found))
 
@@ -48,10 +51,12 @@ def require_free(applications: Applications, credentials: Mapping[str, Secret]) 
         *(("mariadb", n, i.line) for _, i in applications.sites() for n in {i.name, i.user}),
         *(("rabbitmq", i.user, i.line) for _, i in applications.vhosts()),
         *(("buckets", i.name, i.line) for _, i in applications.buckets()),
+        *(("a user of MinIO", i.store_user, i.line) for i in applications.items if i.buckets),
     )
     for service, name, line in named:
         for variable in _PLATFORM[service]:
             if variable in credentials and credentials[variable].reveal() == name:
                 what = f"{name} is the platform's own ({variable} of the credential store)"
-                problems.add(line, what, f"choose another name, or write `{service}: shared`")
+                shared = f", or write `{service}: shared`" if service in _SHARED else ""
+                problems.add(line, what, f"choose another name{shared}")
     problems.raise_if_any()

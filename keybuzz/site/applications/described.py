@@ -87,6 +87,11 @@ class Application:
     line: int = 0
 
     @property
+    def store_user(self) -> str:
+        """Its user of the object store, as it is called where it has buckets: after the application itself."""
+        return self.name.replace("-", "_")
+
+    @property
     def services(self) -> tuple[Service, ...]:
         """Services that it may use, in the order of `Service`."""
         own = {

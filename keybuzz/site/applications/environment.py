@@ -13,7 +13,7 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import Application, Service
 from keybuzz.site.applications.uses import POOL_PORT, POSTGRES_PORT, Endpoints
-from keybuzz.site.credentials.accounts import MARIADB, POSTGRES, RABBITMQ
+from keybuzz.site.credentials.accounts import MARIADB, MINIO, POSTGRES, RABBITMQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,8 @@ def _redis(application: Application, endpoints: Endpoints) -> Iterator[Variable]
 def _buckets(application: Application, endpoints: Endpoints) -> Iterator[Variable]:
     ((endpoint),) = [found for (of, _), found in endpoints.items() if of is Service.BUCKETS]
     yield Plain("S3_ENDPOINT", f"http://{endpoint}")
+    yield Plain("S3_ACCESS_KEY_ID", application.store_user)
+    yield Password("S3_SECRET_ACCESS_KEY", MINIO.credential(application.store_user).name)
     for place, bucket in enumerate(application.buckets):
         yield Plain(f"{_prefix(place, bucket.name)}S3_BUCKET", bucket.name)
 

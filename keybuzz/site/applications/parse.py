@@ -30,6 +30,8 @@ _LAST_REDIS_DATABASE = 15
 """Redis has 16 by default, which is what is installed."""
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}:")
 _MOST_CONNECTIONS = 1000
+_SHORTEST_STORE_USER = 3
+"""Characters: MinIO takes no access key that is shorter."""
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -198,6 +200,9 @@ class _ApplicationsReader(TreeReader):
                 tree.line, what, "name its buckets: [shop-files], or leave the line out"
             )
         names = [Scalar(self.text(item, "a bucket"), item.line) for item in items]
+        if names and len(owner) < _SHORTEST_STORE_USER and tree is not None:
+            what = f"{owner} is too short for a user of MinIO, who is called after the application"
+            self.problems.add(tree.line, what, "name the application by three letters or more")
         return tuple(
             Bucket(self._names.take(NameKind.BUCKET, name, owner), name.line) for name in names
         )

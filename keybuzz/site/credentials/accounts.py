@@ -36,7 +36,8 @@ _SUFFIX = "_PASSWORD"
 POSTGRES = AccountKind("postgres", "postgres.env", "POSTGRES_USER_", ("patroni", "haproxy"))
 MARIADB = AccountKind("mariadb", "mariadb.env", "MARIADB_USER_", ("galera", "proxysql"))
 RABBITMQ = AccountKind("rabbitmq", "rabbitmq.env", "RABBITMQ_USER_", ("rabbitmq",))
-KINDS = (POSTGRES, MARIADB, RABBITMQ)
+MINIO = AccountKind("minio", "minio.env", "MINIO_USER_", ("minio",))
+KINDS = (POSTGRES, MARIADB, RABBITMQ, MINIO)
 
 
 def account_of(name: str) -> Credential | None:

@@ -17,7 +17,13 @@ from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.services.mariadb import MysqlAccess
-from keybuzz.model.services.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables, Row
+from keybuzz.model.services.proxysql import (
+    ProxysqlNoUser,
+    ProxysqlTable,
+    ProxysqlTables,
+    ProxysqlVariables,
+    Row,
+)
 from tests.flow.servers.proxysql_server import ADMIN, ADMIN_PASSWORD, Ports, connect, stand_in, tell
 
 KEY = DigestKey(b"k" * 32)
@@ -206,3 +212,19 @@ def test_no_value_that_kbz_sets_stands_in_the_log(ports: Ports) -> None:
     said = ports.log.read_text()
     assert "SET mysql-max_connections='2048'" in said
     assert "PlantedNeedle" not in said
+
+
+def test_a_user_who_must_not_be_there_goes_from_every_layer_and_alone(ports: Ports) -> None:
+    kind.write_proxysql_tables(users(ports).order(), CONTEXT)
+    tell(
+        ports,
+        "INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('it''s', 'x', 10)",
+        "LOAD MYSQL USERS TO RUNTIME",
+        "SAVE MYSQL USERS TO DISK",
+    )
+    gone = ProxysqlNoUser(access(ports), "it's")
+    assert kind.read_proxysql_no_user(gone.query(), CONTEXT)["attributes"] == {"there": True}
+    kind.write_proxysql_no_user(gone.order(), CONTEXT)
+    assert kind.read_proxysql_no_user(gone.query(), CONTEXT)["attributes"] == {"there": False}
+    ours = ProxysqlNoUser(access(ports), "erp")
+    assert kind.read_proxysql_no_user(ours.query(), CONTEXT)["attributes"] == {"there": True}

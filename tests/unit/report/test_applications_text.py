@@ -65,6 +65,8 @@ def test_dotenv_names_files_and_variables() -> None:
     assert "REDIS_PREFIX=shop:" in lines
     assert "REDIS_URL=redis://:${REDIS_PASSWORD}@10.0.0.10:6379/0" in lines
     assert "S3_BUCKET=shop-files" in lines
+    assert "S3_ACCESS_KEY_ID=shop" in lines
+    assert any(line.startswith("S3_SECRET_ACCESS_KEY_FILE=") for line in lines)
     assert "S3_ENDPOINT=http://10.0.0.134:9000" in lines
 
 

@@ -21,6 +21,7 @@ NAMES = {
     "MARIADB_USER_ERP_ACME_PASSWORD": "mariadb.env",
     "MARIADB_USER_ERP_B_PASSWORD": "mariadb.env",
     "RABBITMQ_USER_WORKER_PASSWORD": "rabbitmq.env",
+    "MINIO_USER_SHOP_PASSWORD": "minio.env",
 }
 
 

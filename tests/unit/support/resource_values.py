@@ -53,17 +53,30 @@ from keybuzz.model.services.mariadb import (
     MysqlNoUser,
     MysqlUser,
 )
-from keybuzz.model.services.minio import MinioAccess, MinioAliases, MinioBucket, MinioDrive
+from keybuzz.model.services.minio import (
+    MinioAccess,
+    MinioAliases,
+    MinioBucket,
+    MinioDrive,
+    MinioNoUser,
+    MinioUser,
+)
 from keybuzz.model.services.postgres import (
     Database,
     Extension,
+    NoRole,
     PatroniIdentity,
     PatroniLeader,
     PatroniSettings,
     PostgresAccess,
     Role,
 )
-from keybuzz.model.services.proxysql import ProxysqlTable, ProxysqlTables, ProxysqlVariables
+from keybuzz.model.services.proxysql import (
+    ProxysqlNoUser,
+    ProxysqlTable,
+    ProxysqlTables,
+    ProxysqlVariables,
+)
 from keybuzz.model.services.rabbitmq import (
     RabbitmqAccess,
     RabbitmqForgotten,
@@ -177,6 +190,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "mysql-user": st.builds(MysqlUser, _mysql, _words, _secrets, _pairs),
     "mysql-no-user": st.builds(MysqlNoUser, _mysql, _words, _words),
     "postgres-role": st.builds(Role, _access, _words, _secrets, st.booleans(), st.booleans()),
+    "postgres-no-role": st.builds(NoRole, _access, _words),
     "postgres-database": st.builds(Database, _access, _words, _words),
     "postgres-extension": st.builds(Extension, _access, _words, _words),
     "patroni-settings": st.builds(
@@ -186,6 +200,10 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
     "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
     "minio-bucket": st.builds(MinioBucket, _minio, _words),
+    "minio-no-user": st.builds(MinioNoUser, _minio, _words),
+    "minio-user": st.builds(
+        MinioUser, _minio, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
+    ),
     "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
     "proxysql-tables": st.builds(
         ProxysqlTables, _mysql, _words, st.lists(_table, min_size=1, max_size=2).map(tuple)
@@ -195,6 +213,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "rabbitmq-membership": st.builds(
         RabbitmqMembership, _rabbit, st.lists(_words, max_size=3).map(tuple)
     ),
+    "proxysql-no-user": st.builds(ProxysqlNoUser, _mysql, _words),
     "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),
     "rabbitmq-replicas": st.builds(RabbitmqReplicas, _rabbit),
     "rabbitmq-user": st.builds(RabbitmqUser, _rabbit),

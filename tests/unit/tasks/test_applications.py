@@ -15,7 +15,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
 from keybuzz.model.services.mariadb import MysqlDatabase, MysqlUser
-from keybuzz.model.services.minio import MinioBucket
+from keybuzz.model.services.minio import MinioBucket, MinioUser
 from keybuzz.model.services.postgres import Database, Extension, Role
 from keybuzz.model.services.proxysql import ProxysqlTables
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
@@ -109,8 +109,10 @@ def test_rabbitmq_has_a_vhost_and_a_user_without_a_tag() -> None:
     assert user.wanted(memory_site().digest_key)["tags"] == ()
 
 
-def test_minio_has_buckets_that_need_not_keep_versions() -> None:
-    (bucket,) = [r for r in inside("minio", with_applications()) if r.application]
+def test_minio_has_buckets_that_need_not_keep_versions_and_a_user_for_them() -> None:
+    bucket, user = [r for r in inside("minio", with_applications()) if r.application]
+    assert isinstance(user, MinioUser)
+    assert (user.user, user.policy, user.buckets) == ("shop", "shop-buckets", ("shop-files",))
     assert isinstance(bucket, MinioBucket)
     assert bucket.bucket == "shop-files"
     assert bucket.wanted(memory_site().digest_key) == {}
@@ -129,7 +131,9 @@ def test_each_account_can_be_rotated_by_its_name() -> None:
         "mariadb-user-erp_acme",
         "mariadb-user-erp_b",
         "rabbitmq-user-worker",
+        "minio-user-shop",
     }
+    assert not found["minio-user-shop"].keeps_old
     assert found["postgres-user-shop"].followers == ("postgres-proxy",)
     assert found["mariadb-user-erp_b"].followers == ("proxysql",)
     assert found["mariadb-user-erp_b"].keeps_old
@@ -200,8 +204,10 @@ class TestUndescribed:
 
     def test_minio(self) -> None:
         buckets = ["keybuzz-backups", "shop-files", "old"]
-        assert self.strays("minio", "minio.inside", {"buckets": buckets}) == {
-            "bucket:old": "bucket"
+        answer = {"buckets": buckets, "users": ["shop", "bob"]}
+        assert self.strays("minio", "minio.inside", answer) == {
+            "bucket:old": "bucket",
+            "user:bob": "user of MinIO",
         }
 
     @given(

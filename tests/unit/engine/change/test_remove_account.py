@@ -26,6 +26,7 @@ NAMES = {
     "galera": ("bob@10.0.0.9", "mysql-no-user:bob@10.0.0.9"),
     "proxysql": ("bob", "proxysql-no-user:bob"),
     "rabbitmq": ("bob", "rabbitmq-no-user:bob"),
+    "minio": ("bob", "minio-no-user:bob"),
 }
 ROLES = (
     '{"role": {"kb_admin": "superuser", "shop": "role", "bob": "role"}, "database": {"old": "y"}}'

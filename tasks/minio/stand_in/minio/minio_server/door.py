@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import json
 import socket
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
-from minio_server import s3, signature
+from minio_server import iam, s3, signature
 from minio_server.cluster import Cluster, QuorumError
 from minio_server.peers import PREFIX
 
@@ -73,10 +74,21 @@ class Door(BaseHTTPRequestHandler):
         try:
             if not self.cluster.ready.is_set():
                 raise s3.S3Error(503, "XMinioServerNotInitialized", "Server not initialized yet")
-            signature.check(
-                self.command, self.path, headers, body, arguments.user, arguments.password
+            users = iam.Iam(self.cluster)
+            secrets = {arguments.user: arguments.password}
+            user = signature.check(
+                self.command,
+                self.path,
+                headers,
+                body,
+                lambda key: secrets.get(key) or users.secret(key),
             )
-            return s3.S3(self.cluster).answer(s3.request_of(self.command, self.path, headers, body))
+            request = s3.request_of(self.command, self.path, headers, body)
+            allows = None if user == arguments.user else partial(users.allows, user)
+            return s3.S3(self.cluster, users, allows).answer(request)
+        except iam.AdminError as error:
+            said = {"Code": error.code, "Message": str(error), "Resource": self.path}
+            return s3.Response(error.status, json.dumps(said).encode())
         except signature.DeniedError as denied:
             return self._error(403, denied.code, str(denied))
         except QuorumError as error:

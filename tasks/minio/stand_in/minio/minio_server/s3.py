@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from minio_server.cluster import Cluster
 from minio_server.drive import Meta
+from minio_server.iam import ADMIN, Iam
 from minio_server.info import info
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -81,15 +82,26 @@ def error_body(code: str, message: str, resource: str) -> bytes:
 class S3:
     """The operations, over the cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(
+        self, cluster: Cluster, users: Iam, allows: Callable[[str, str], bool] | None
+    ) -> None:
         self._cluster = cluster
+        self._users = users
+        self._allows = allows
+        """What the policies of a user say to an action on a resource; None for the root user, who may everything."""
 
     def answer(self, request: Request) -> Response:
         """Do what is asked; S3Error and QuorumError otherwise."""
+        self._require_allowed(request)
         if request.path == "/minio/admin/v3/info":
             return Response(body=json.dumps(info(self._cluster)).encode())
+        if request.path.startswith(ADMIN):
+            what = request.path.removeprefix(ADMIN)
+            return Response(
+                body=self._users.answer(request.method, what, dict(request.query), request.body)
+            )
         if request.path.startswith("/minio/"):
-            raise S3Error(404, "XMinioAdminNoSuchOperation", "this stand-in has only admin/v3/info")
+            raise S3Error(404, "XMinioAdminNoSuchOperation", "this stand-in has only admin/v3")
         if not request.bucket:
             return self._buckets()
         kind = "object" if request.key else "bucket"
@@ -99,12 +111,30 @@ class S3:
             raise S3Error(501, "NotImplemented", f"{request.method} is not in this stand-in")
         return found(request)
 
+    def _require_allowed(self, request: Request) -> None:
+        """Refuse what no policy of the user allows; whoever lists all buckets sees the own ones."""
+        if self._allows is None or (request.path == "/" and request.method == "GET"):
+            return
+        place = f"{request.bucket}/{request.key}" if request.key else request.bucket
+        if request.path.startswith("/minio/") or not self._allows(_action(request), place):
+            raise S3Error(403, "AccessDenied", "Access Denied.")
+
+    def _seen(self) -> list[Meta]:
+        """Return the buckets that the user may list; S3Error where there is none."""
+        found = self._cluster.buckets()
+        if self._allows is None:
+            return found
+        own = [meta for meta in found if self._allows("s3:ListBucket", str(meta["bucket"]))]
+        if not own:
+            raise S3Error(403, "AccessDenied", "Access Denied.")
+        return own
+
     # Buckets.
 
     def _buckets(self) -> Response:
         entries = "".join(
             f"<Bucket><Name>{meta['bucket']}</Name><CreationDate>{_iso(meta['created'])}</CreationDate></Bucket>"
-            for meta in sorted(self._cluster.buckets(), key=lambda meta: str(meta["bucket"]))
+            for meta in sorted(self._seen(), key=lambda meta: str(meta["bucket"]))
         )
         owner = "<Owner><ID>kbz</ID><DisplayName>stand-in</DisplayName></Owner>"
         return Response(
@@ -278,6 +308,21 @@ class S3:
         changes = _deleted(bucket, found, request.query.get("versionId", ""))
         self._cluster.write_all([(meta, b"") for meta in changes])
         return Response(204)
+
+
+def _action(request: Request) -> str:
+    """Return what the policies call a request."""
+    versions = "Version" if "versionId" in request.query else ""
+    if request.key:
+        verb = {"PUT": "Put", "DELETE": "Delete"}.get(request.method, "Get")
+        return f"s3:{verb}Object{versions if verb != 'Put' else ''}"
+    if "versioning" in request.query:
+        return f"s3:{'Put' if request.method == 'PUT' else 'Get'}BucketVersioning"
+    if "location" in request.query:
+        return "s3:GetBucketLocation"
+    named = {"PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObject"}
+    other = "ListBucketVersions" if "versions" in request.query else "ListBucket"
+    return f"s3:{named.get(request.method, other)}"
 
 
 def _deleted(bucket: Meta, found: list[Meta], version: str) -> list[Meta]:

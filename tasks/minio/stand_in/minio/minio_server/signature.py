@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, quote
 
 _AUTHORIZATION = re.compile(
@@ -18,7 +18,7 @@ _FORM = "%Y%m%dT%H%M%SZ"
 
 
 class DeniedError(Exception):
-    """The request is not signed by the root user; `code` is S3's word for why."""
+    """The request is not signed by a user, or the user may not do it; `code` is S3's word for why."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,9 +26,13 @@ class DeniedError(Exception):
 
 
 def check(
-    method: str, target: str, headers: Mapping[str, str], body: bytes, user: str, password: str
-) -> None:
-    """Return when the request is signed with these credentials; DeniedError otherwise."""
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    secret_of: Callable[[str], str | None],
+) -> str:
+    """Return the access key of a user whose signature this is; DeniedError otherwise."""
     path, _, query = target.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     presigned = dict(pairs)
@@ -47,7 +51,8 @@ def check(
         if payload != "UNSIGNED-PAYLOAD" and payload != hashlib.sha256(body).hexdigest():
             raise DeniedError("XAmzContentSHA256Mismatch", "The content is not what was signed.")
     key, scope = credential.split("/", 1)
-    if key != user:
+    password = secret_of(key)
+    if password is None:
         message = "The Access Key Id you provided does not exist in our records."
         raise DeniedError("InvalidAccessKeyId", message)
     _in_time(stamp, lifetime)
@@ -66,6 +71,7 @@ def check(
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     if not hmac.compare_digest(_sign(password, scope, text), signature):
         raise DeniedError("SignatureDoesNotMatch", "The request signature does not match.")
+    return key
 
 
 def _in_time(stamp: str, lifetime: int) -> None:
