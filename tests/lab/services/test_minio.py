@@ -6,14 +6,22 @@ can run against the real image.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import urllib3
+from minio import Minio
+from minio.error import S3Error
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 
+from keybuzz.lab.layout import NAMESPACES
+from keybuzz.lab.network.namespace import visiting
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
 from tests.lab.ledgers.object_ledger import ADDRESSES, ObjectLedger
+from tests.lab.support.describing import Environment, describe, environment, strays_inside
 
 pytestmark = pytest.mark.lab
 
@@ -26,6 +34,12 @@ LIFT = ("--lift-freeze", "minio", "--reason", "the owner said so on the phone")
 HEALTH = ("health", "minio", "--limit", "minio", "--format", "json")
 ONE = ("run", "minio", "--limit", "minio-02", "--format", "json")
 BUCKET = "minio-bucket:keybuzz-backups"
+DESCRIBED = """\
+applications:
+  shop:
+    title: the shop
+    buckets: [shop-files]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +141,56 @@ class TestFirstInstall:
             seen = kbz.on(host, "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; docker logs minio 2>&1")
             assert "/data" in seen
             assert ledger.password not in seen
+
+
+class TestApplications:
+    def test_an_application_works_in_its_own_bucket_by_its_own_key_and_a_second_run_is_empty(
+        self, kbz: Kbz, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        folder = tmp_path_factory.mktemp("described")
+        describe(kbz, folder / "applications.yaml", DESCRIBED)
+        refused = kbz(*RUN)
+        assert refused.code == 3
+        assert "minio-bucket:shop-files, minio-user:shop for shop" in refused.json()["error"]
+        kbz.good(*RUN, *LIFT)
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        before = environment(kbz, "shop", folder)
+        with store(kbz, before) as shop:
+            shop.put_object("shop-files", "a", io.BytesIO(b"kept"), 4)
+            with pytest.raises(S3Error, match="AccessDenied"):
+                shop.put_object("keybuzz-backups", "a", io.BytesIO(b"x"), 1)
+        kbz.good("secrets", "rotate", "minio-user-shop", *LIFT)
+        with store(kbz, environment(kbz, "shop", folder)) as shop:
+            assert shop.get_object("shop-files", "a").data == b"kept"
+        with store(kbz, before) as shop, pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+            shop.list_buckets()
+
+    def test_a_user_that_no_file_describes_is_told_and_goes_by_its_typed_name(
+        self, kbz: Kbz, ledger: ObjectLedger, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        describe(kbz, tmp_path_factory.mktemp("none") / "applications.yaml", "applications: {}\n")
+        strays = {"stray/minio/user:shop", "stray/minio/bucket:shop-files"}
+        assert strays_inside(kbz, "minio", "--limit", "minio") == strays
+        kbz.good("apps", "remove-account", "minio", "shop", "--confirm", "shop", *LIFT)
+        assert strays_inside(kbz, "minio", "--limit", "minio") == {"stray/minio/bucket:shop-files"}
+        with ledger.node() as client:  # by hand: a bucket is data
+            client.remove_object("shop-files", "a")
+            client.remove_bucket("shop-files")
+
+
+@contextmanager
+def store(kbz: Kbz, found: Environment) -> Iterator[Minio]:
+    """Give the SDK's client of an application, inside the lab's network, by the environment that kbz wrote."""
+    pool = urllib3.PoolManager(timeout=10, retries=False)
+    with visiting(NAMESPACES / kbz.root.name):
+        yield Minio(
+            found["S3_ENDPOINT"].removeprefix("http://"),
+            found["S3_ACCESS_KEY_ID"],
+            found["S3_SECRET_ACCESS_KEY"],
+            secure=False,
+            http_client=pool,
+        )
+        pool.clear()
 
 
 class TestFreeze:

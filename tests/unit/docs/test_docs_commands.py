@@ -39,6 +39,8 @@ ELSEWHERE = {
     "hosts forget": "tests/lab/lab/test_hosts.py::test_a_key_that_changed_is_never_replaced_by_trust_alone",
     "secrets init": "tests/unit/cli/test_every_verb.py::test_the_lease_is_free_again_when_its_holder_has_ended",
     "secrets rotate": f"{FLEET}/test_rotation.py::test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do",
+    "apps remove-account": f"{SERVICES}/test_applications.py::TestByHand"
+    "::test_each_is_removed_by_its_typed_name_and_nothing_else_is",
     "versions mirror": "tests/flow/engine/test_mirror_images.py::test_pulled_once_handed_out_and_then_only_asked_for",
     "drift install": "tests/flow/engine/test_drift_schedule.py::test_it_is_written_started_left_alone_and_taken_away",
     "lab up": "tests/lab/lab/test_lab_services.py::test_a_second_up_starts_builds_and_stores_nothing",
