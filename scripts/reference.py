@@ -21,7 +21,7 @@ from keybuzz.cli.main import VERBS, cli
 from keybuzz.cli.support.forms import outputs_page
 from keybuzz.report.exit_codes import CODES, NAGIOS
 from keybuzz.report.runbooks import Section, read_runbooks
-from scripts import images_page
+from scripts import images_page, manpage
 
 _NOTE = "<!-- Written by scripts/docs from the code. Do not edit: run it. -->"
 
@@ -37,7 +37,8 @@ def pages() -> dict[str, str]:
         "exit-codes.md": _exit_codes,
         "file-formats.md": _file_formats,
     }
-    return {name: "\n".join([_NOTE, "", *write()]).rstrip() + "\n" for name, write in made.items()}
+    found = {name: "\n".join([_NOTE, "", *write()]).rstrip() + "\n" for name, write in made.items()}
+    return {**found, "kbz.1": manpage.page()}
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ import click
 
 from keybuzz.cli.support.common import habit_options, say_version, verbosity_options
 from keybuzz.cli.support.endings import end_alike, no_core_dumps
+from keybuzz.cli.support.groups import SECTIONS
 from keybuzz.cli.support.lasting import make_streams_last, unsaid
+from keybuzz.cli.support.place import configuration
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.visible import visible
@@ -49,6 +51,7 @@ VERBS = {
     "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
+    "help": "Print the help of a verb: kbz help run.",
 }
 _ROOMS = {
     "look": (
@@ -65,7 +68,7 @@ _ROOMS = {
     "change": ("run", "restart", "recover", "resume", "drill", "exec"),
     "site": ("inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
     "lab": ("lab",),
-    "support": ("completion",),
+    "support": ("completion", "help"),
 }
 """The room of keybuzz.cli that a verb's module is in."""
 _HOME = {verb: room for room, verbs in _ROOMS.items() for verb in verbs}
@@ -82,7 +85,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = "execute" if cmd_name == "exec" else cmd_name
+        module = {"exec": "execute", "help": "help_"}.get(cmd_name, cmd_name)
         home = f"keybuzz.cli.{_HOME[cmd_name]}.{module}"
         command: click.Command = getattr(import_module(home), module)
         _whole_help(command)
@@ -99,8 +102,11 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        for section in SECTIONS:
+            with formatter.section(section.title):
+                formatter.write_dl([(verb, VERBS[verb]) for verb in section.verbs])
+                for line in section.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}$ {line}\n")
 
 
 def _whole_help(command: click.Command) -> None:
@@ -122,10 +128,8 @@ def _common(words: str, command: click.Command) -> None:
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
-    default="nornir_config.yaml",
-    show_default=True,
     metavar="FILE",
-    help="Nornir's configuration file.",
+    help="Nornir's configuration file; else $KBZ_CONFIG, ./nornir_config.yaml, /etc/kbz/nornir_config.yaml.",
 )
 @click.option(
     "-V",
@@ -137,13 +141,13 @@ def _common(words: str, command: click.Command) -> None:
     help="Show the version and its revision, and exit.",
 )
 @click.pass_context
-def cli(context: click.Context, config: str) -> None:
+def cli(context: click.Context, config: str | None) -> None:
     """Install, check and maintain the KeyBuzz infrastructure.
 
     Exit codes: 0 good, 1 failed, 2 differences or unhealthy, 3 refused, 4 unreachable or unknown,
     64 usage, 130 interrupted.
     """
-    context.obj = config
+    context.obj = configuration(config)
 
 
 cli.params += verbosity_options(hidden=False)
@@ -195,7 +199,7 @@ def _say(sentence: str) -> None:
 def _configuration(arguments: list[str]) -> Path:
     """Return the file that --config names, whatever else is wrong with the words."""
     with cli.make_context("kbz", list(arguments), resilient_parsing=True) as context:
-        return Path(context.params["config"])
+        return Path(configuration(context.params["config"]))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,9 @@ def choose(names: Iterable[str]) -> tuple[Module, ...]:
 
 def _hint(name: str, modules: Mapping[str, Module]) -> str:
     """Return the near module; else where the word of a host or a group belongs."""
+    titled = [m.name for m in modules.values() if name.lower() in m.title.lower()]
+    if len(name) > 2 and titled:
+        return f"did you mean {' or '.join(titled[:2])}?"
     near = nearest(name, [*modules, "all"])
     if near.startswith("did you mean"):
         return near

@@ -12,10 +12,10 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.policy.violation import Rule
 from keybuzz.report.exit_codes import CODES
 from keybuzz.report.runbooks import Section
+from keybuzz.report.screen.fit import WIDTH, fit
 from keybuzz.report.text.policy import rule_document, rule_text
 from keybuzz.site.parameters.parameter import Parameter
 
-_WIDTH = 100
 _INDENT = 10
 _REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+?) \| ")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)")
@@ -34,8 +34,12 @@ class Explained:
     """Those of site.yaml, by name."""
 
 
-def explained_text(word: str, found: Explained) -> str:
-    """Return what there is to say about one id."""
+def explained_text(word: str, found: Explained, width: int = WIDTH) -> str:
+    """Return what there is to say about one id, as wide as the screen but no wider than one reads easily."""
+    return fit(_explained_text(word, found), width)
+
+
+def _explained_text(word: str, found: Explained) -> str:
     if word in found.checks:
         return section_text(found.checks[word])
     if found.checks:
@@ -139,8 +143,12 @@ def requirement_text(name: str, sentence: str) -> str:
     return "\n".join([*lines, _part("More", "docs/requirements.md"), ""])
 
 
-def overview(known: Explained) -> str:
+def overview(known: Explained, width: int = WIDTH) -> str:
     """Return every id that can be explained."""
+    return fit(_overview(known), width)
+
+
+def _overview(known: Explained) -> str:
     pages = sorted({section.page for section in known.checks.values()})
     lines = ["checks"]
     for page in pages:
@@ -157,7 +165,7 @@ def overview(known: Explained) -> str:
 
 
 def _list(words: str) -> str:
-    return fill(words, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return fill(words, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _steps(steps: Iterable[str]) -> Iterator[str]:
@@ -172,7 +180,7 @@ def _part(word: str, text: str) -> str:
 
 def _filled(text: str, indent: int) -> str:
     return fill(
-        text, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 
-from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.errors import NothingToDoError, UsageError
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.files.problems import nearest, shown
@@ -51,6 +51,9 @@ def parse_limit(
             chosen |= finder.hosts(term)
     if all(term.startswith("!") for term in terms):
         chosen = {server.name for server in servers}
+    named = sorted({term for term in terms if term.startswith("@")})
+    if not chosen and named and not any(term[:1] not in "@!" for term in terms):
+        raise NothingToDoError(f"{', '.join(named)}: no host is in it; there is nothing to do")
     if not chosen - excluded:
         raise UsageError(
             f"{shown(','.join(terms))} leaves no server",

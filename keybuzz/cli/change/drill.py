@@ -7,8 +7,9 @@ import sys
 
 import click
 
+from keybuzz.cli.support.common import WAIT
 from keybuzz.cli.support.context import format_option, print_document, workspace
-from keybuzz.cli.support.offers import host_words, module_words
+from keybuzz.cli.support.offers import drill_words, host_words
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.visible import visible
@@ -16,7 +17,7 @@ from keybuzz.model.reports.drill import DrillReport, Scenario
 
 
 @click.command()
-@click.argument("name", shell_complete=module_words)
+@click.argument("name", shell_complete=drill_words)
 @click.option(
     "--scenario",
     "scenarios",
@@ -35,7 +36,9 @@ from keybuzz.model.reports.drill import DrillReport, Scenario
 @click.option(
     "--confirm", default="", metavar="NAME", help="The drill's name again: something will break."
 )
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
+@click.option(
+    "--wait", type=WAIT, default=0.0, metavar="SECONDS", help="Wait for another run's lease."
+)
 @format_option
 def drill(
     name: str,

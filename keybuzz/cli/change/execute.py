@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from keybuzz.cli.support.common import SPAN
 from keybuzz.cli.support.context import limit_option, workspace
 from keybuzz.cli.support.output import document_format, document_text, give_out, give_out_lines
 from keybuzz.model.core.access import Access
@@ -12,7 +13,12 @@ from keybuzz.model.core.access import Access
 @click.command(name="exec", context_settings={"ignore_unknown_options": True})
 @limit_option
 @click.option(
-    "--timeout", default=60.0, show_default=True, metavar="SECONDS", help="For each host."
+    "--timeout",
+    type=SPAN,
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each host.",
 )
 @click.option(
     "--looks", is_flag=True, help="It only looks: run it beside another run, without a lease."

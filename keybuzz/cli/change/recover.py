@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, show, stoppable_workspace
-from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.offers import recovery_words
 from keybuzz.model.core.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("module", shell_complete=module_words)
+@click.argument("module", shell_complete=recovery_words)
 @click.option(
     "--confirm", "typed", default="", metavar="NAME", help="The cluster's name; for scripts."
 )
@@ -29,9 +30,16 @@ if TYPE_CHECKING:
     metavar="HOST",
     help="Start from this member, whatever the positions prove; all others take a full copy of its data.",
 )
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option(
-    "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For all of it."
+    "--wait", type=WAIT, default=0.0, metavar="SECONDS", help="Wait for another run's lease."
+)
+@click.option(
+    "--timeout",
+    type=SPAN,
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For all of it.",
 )
 @format_option
 def recover(module: str, typed: str, source: str, wait: float, timeout: float, form: str) -> int:

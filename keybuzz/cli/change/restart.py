@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, limit_option, show, stoppable_workspace
 from keybuzz.cli.support.offers import module_or_host_words
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 @limit_option
 @click.option("--reboot", is_flag=True, help="Reboot the module's hosts, not only its containers.")
 @click.option("--all", "everything", is_flag=True, help="Select all clusters, without --limit.")
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
-@click.option("--timeout", default=7200.0, show_default=True, metavar="SECONDS", help="For all.")
+@click.option(
+    "--wait", type=WAIT, default=0.0, metavar="SECONDS", help="Wait for another run's lease."
+)
+@click.option(
+    "--timeout", type=SPAN, default=7200.0, show_default=True, metavar="SECONDS", help="For all."
+)
 @click.option("--since", default=0, hidden=True, help="Go on with that restart of the journal.")
 @format_option
 def restart(

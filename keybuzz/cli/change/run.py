@@ -7,7 +7,9 @@ from typing import TypedDict, Unpack
 
 import click
 
+from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, limit_option, show, stoppable_workspace
+from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.offers import module_words
 from keybuzz.model.core.errors import UsageError
 
@@ -24,7 +26,7 @@ class RunWords(TypedDict):
 
 
 @click.command()
-@click.argument("modules", nargs=-1, shell_complete=module_words)
+@modules_argument()
 @limit_option
 @click.option("--all", "everything", is_flag=True, help="Select all clusters, without --limit.")
 @click.option(
@@ -33,15 +35,23 @@ class RunWords(TypedDict):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Apply exactly this saved plan, or refuse.",
 )
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option(
-    "--timeout", default=3600.0, show_default=True, metavar="SECONDS", help="For the whole run."
+    "--wait", type=WAIT, default=0.0, metavar="SECONDS", help="Wait for another run's lease."
+)
+@click.option(
+    "--timeout",
+    type=SPAN,
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the whole run.",
 )
 @click.option(
     "--lift-freeze",
     "lifted",
     multiple=True,
     metavar="MODULE",
+    shell_complete=module_words,
     help="Let this run change it (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")

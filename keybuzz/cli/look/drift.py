@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import WAIT
 from keybuzz.cli.support.context import (
     holding,
     limit_option,
@@ -18,6 +19,7 @@ from keybuzz.cli.support.context import (
     workspace,
 )
 from keybuzz.cli.support.default_group import default_group
+from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import give_out, report_format, show_answer
 from keybuzz.model.core.access import Access
@@ -45,7 +47,7 @@ def drift() -> None:
 
 
 @drift.command()
-@click.argument("modules", nargs=-1, shell_complete=module_words)
+@modules_argument()
 @limit_option
 @click.option(
     "--deadline",
@@ -55,7 +57,7 @@ def drift() -> None:
 )
 @click.option(
     "--jitter",
-    type=click.FloatRange(min=0),
+    type=WAIT,
     default=0.0,
     metavar="SECONDS",
     help="Begin after a random part of this.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.offers import id_words
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.model.core.errors import UsageError
@@ -37,13 +38,15 @@ def explain(name: str | None, form: str) -> None:
     known = _everything()
     if name is None:
         show_document(
-            form, text=lambda: overview(known), document=lambda: explained_document(known)
+            form,
+            text=lambda: overview(known, columns()),
+            document=lambda: explained_document(known),
         )
         return
     found = _named(name.strip(), known)
     show_document(
         form,
-        text=lambda: explained_text(name.strip(), found),
+        text=lambda: explained_text(name.strip(), found, columns()),
         document=lambda: explained_document(found),
     )
 

@@ -9,7 +9,7 @@ import click
 from keybuzz.cli.support import watching
 from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import limit_option, show, workspace
-from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.output import output_place, report_format
 from keybuzz.model.core.access import Access
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("modules", nargs=-1, shell_complete=module_words)
+@modules_argument()
 @limit_option
 @click.option(
     "--deep", is_flag=True, help="Write, read and remove a probe through each official endpoint."

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from keybuzz.cli.support.context import limit_option, show, workspace
-from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.output import report_format
 from keybuzz.model.core.access import Access
 
 
 @click.command()
-@click.argument("modules", nargs=-1, shell_complete=module_words)
+@modules_argument()
 @limit_option
 @click.option(
     "--out",

@@ -39,7 +39,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=_FILE,
     help="Ask no host: show this answer of `kbz health --format json`.",
 )
-@click.option("--last", default=30, show_default=True, metavar="N", help="How many runs to show.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="How many runs to show.",
+)
 def report(
     modules: tuple[str, ...],
     limit: tuple[str, ...],

@@ -94,33 +94,36 @@ def forget(site: Site, name: str, confirm: str | None) -> None:
     """Remove the pinned keys and the machine of a host, such as one that was rebuilt. The host's name must be typed.
 
     Plain, bracketed, hashed and multi-name lines are understood; of a line with other hosts only the name goes.
+    NAME may be the address of a server whose row is gone, or the name that its machine called itself.
     """
+    from keybuzz.cli.site.machines import known_or_gone
     from keybuzz.transport.machine_pins import forget_machine, pins_file, read_pins
     from keybuzz.transport.ssh.forgetting import Forgotten, forgotten
     from keybuzz.transport.ssh.pinning import read_text, rewrite
 
-    server = site.server(name)
     path = site.settings.known_hosts
+    machines = pins_file(path)
+    gone = known_or_gone(site, name, read_pins(machines))
 
     def without(text: str) -> Forgotten:
-        return forgotten(text, str(server.address), (server.name, server.fqdn))
+        return forgotten(text, gone.address, gone.names)
 
     found = without(read_text(path))
     if found.patterns:
         raise RefusedError(
-            f"line {found.patterns[0]} pins a key for {server.name} by a pattern, and for other hosts too",
+            f"line {found.patterns[0]} pins a key for {gone.name} by a pattern, and for other hosts too",
             where=str(path),
             hint="edit that line by hand: nothing was forgotten",
         )
-    machines = pins_file(path)
-    if not found.found and str(server.address) not in read_pins(machines):
-        click.echo(f"{server.name}: no key is pinned")
+    if not found.found and gone.address not in read_pins(machines):
+        click.echo(f"{gone.name}: no key is pinned")
         return
-    require_typed(server.name, confirm, f"the pinned keys of {server.name} would be forgotten")
-    with holding("hosts forget", site.settings.state, site.root, [server]):
+    require_typed(gone.name, confirm, f"the pinned keys of {gone.name} would be forgotten")
+    servers = [server for server in site.servers if server.name == gone.name]
+    with holding("hosts forget", site.settings.state, site.root, servers):
         rewrite(path, lambda now: without(now).text)
-        forget_machine(machines, str(server.address))
-    click.echo(f"{server.name}: its keys and its machine are forgotten")
+        forget_machine(machines, gone.address)
+    click.echo(f"{gone.name}: its keys and its machine are forgotten")
 
 
 def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from keybuzz.model.inventory.server import Server
     from keybuzz.site.site import Site
     from keybuzz.transport.identity import Machine
+    from keybuzz.transport.machine_pins import Pin
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -52,6 +55,30 @@ def pin_machine(site: Site, server: Server, confirm: Callable[[], None]) -> None
         return
     write_pins(path, {str(server.address): Pin(machine.id, machine.name)})
     click.echo(f"{server.name}: machine {machine.id}, called {machine.name}, is pinned in {path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What is pinned of a server, whether servers.tsv still has it or not."""
+
+    name: str
+    address: str
+    names: tuple[str, ...]
+
+
+def known_or_gone(site: Site, name: str, pins: Mapping[str, Pin]) -> Gone:
+    """Return a server by its name, or one whose row is gone by its address or by what its machine called itself."""
+    for server in site.servers:
+        if name in (server.name, str(server.address)):
+            return Gone(server.name, str(server.address), (server.name, server.fqdn))
+    for address, pin in pins.items():
+        if name in (address, pin.called):
+            return Gone(name, address, (name,))
+    try:
+        return Gone(name, str(IPv4Address(name)), (name,))
+    except ValueError:
+        server = site.server(name)  # refuses, and says which name is near
+        return Gone(server.name, str(server.address), (server.name,))
 
 
 def _ask(site: Site, server: Server) -> Machine | None:

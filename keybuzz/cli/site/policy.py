@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.support.offers import application_words
+from keybuzz.cli.support.offers import application_words, rule_words
 from keybuzz.cli.support.output import (
     document_format,
     document_text,
@@ -148,7 +148,7 @@ def _judged(paths: list[Path], application: str = "") -> Verdict:
 
 
 @policy.command()
-@click.argument("rule_id", metavar="ID")
+@click.argument("rule_id", metavar="ID", shell_complete=rule_words)
 @document_format
 def explain(rule_id: str, form: str) -> None:
     """Show why a rule exists, what to write instead, and where it looks."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
+from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import (
     format_option,
     holding,
@@ -18,6 +19,7 @@ from keybuzz.cli.support.context import (
     stoppable_workspace,
     workspace,
 )
+from keybuzz.cli.support.offers import module_words, rotation_words
 from keybuzz.cli.support.output import document_format, report_format, show_answer, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.access import Access
@@ -165,16 +167,21 @@ def stray(limit: tuple[str, ...], form: str) -> int:
 
 
 @secrets.command()
-@click.argument("service")
+@click.argument("service", shell_complete=rotation_words)
 @confirm_option
 @click.option("--keep-old", is_flag=True, help="Stop before the old value is dropped.")
-@click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
-@click.option("--timeout", default=900.0, show_default=True, metavar="SECONDS", help="For all.")
+@click.option(
+    "--wait", type=WAIT, default=0.0, metavar="SECONDS", help="Wait for another run's lease."
+)
+@click.option(
+    "--timeout", type=SPAN, default=900.0, show_default=True, metavar="SECONDS", help="For all."
+)
 @click.option(
     "--lift-freeze",
     "lifted",
     multiple=True,
     metavar="MODULE",
+    shell_complete=module_words,
     help="Let this rotation change it (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")

@@ -17,7 +17,7 @@ from keybuzz.cli.support.context import (
     show,
     stoppable_workspace,
 )
-from keybuzz.cli.support.offers import host_words
+from keybuzz.cli.support.offers import host_words, image_words
 from keybuzz.cli.support.output import report_format, show_answer
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def _judged() -> tuple[list[str], list[str]]:
         return [" ".join(line.split()) for line in lines], []
 
 
-images_argument = click.argument("images", nargs=-1, metavar="[IMAGE]...")
+images_argument = click.argument(
+    "images", nargs=-1, metavar="[IMAGE]...", shell_complete=image_words
+)
 
 
 def _ask(site: Site, images: tuple[str, ...]) -> tuple[ImageVerdict, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.proposed import proposed
@@ -16,9 +18,12 @@ from keybuzz.model.core.proposed import proposed
 if TYPE_CHECKING:
     from keybuzz.report.text.progress import Detail
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Answer = Callable[[click.Context, click.Parameter, bool], None]
 _VERBOSE = "keybuzz.verbose"
 _QUIET = "keybuzz.quiet"
+_JSON = "keybuzz.json"
 _SECTIONS = ("run", "restart", "recover", "drill", "resume")
 _PLAIN = 100
 _LEAST = 40
@@ -86,6 +91,28 @@ def _yes(context: click.Context, parameter: click.Parameter, given: bool) -> Non
         )
 
 
+def json_option(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a verb `--json`, short for `--format json`; it stands before `--format`, whose callback is `form`."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_keep(_JSON),
+        help="Short for --format json.",
+    )(function)
+
+
+def form(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the form that `--format` or `--json` asks for."""
+    if not context.meta.get(_JSON):
+        return value
+    typed = context.get_parameter_source("form") is not ParameterSource.DEFAULT
+    if typed and value != "json":
+        raise UsageError(f"--json and --format {value} exclude each other", hint="leave one out")
+    return "json"
+
+
 def _keep(key: str) -> Answer:
     def keep(context: click.Context, parameter: click.Parameter, given: bool) -> None:
         if given:
@@ -127,3 +154,21 @@ def columns() -> int:
     if not sys.stdout.isatty():
         return _PLAIN
     return max(_LEAST, shutil.get_terminal_size((_PLAIN, 24)).columns)
+
+
+class Seconds(click.FloatRange):
+    """A span of time: a number from `min` on that is finite."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return found
+
+
+WAIT = Seconds(min=0)
+"""Waiting may be for no time at all."""
+SPAN = Seconds(min=1)
+"""Nothing can be done in less than a second."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from keybuzz.cli.support.common import detail, is_quiet
+from keybuzz.cli.support.common import detail, form, is_quiet, json_option
 from keybuzz.cli.support.offers import limit_words
 from keybuzz.model.core.access import Access
 
@@ -37,14 +37,20 @@ limit_option = click.option(
     shell_complete=limit_words,
     help="Hosts, globs, groups, role=…, @failed, @drifted, @unhealthy, !exclusions; separated by commas.",
 )
-format_option = click.option(
+_format_option = click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
+    callback=form,
     help="json: one document on stdout, and nothing else there.",
 )
+
+
+def format_option(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a verb `--format`, text or json, and `--json`."""
+    return _format_option(json_option(function))
 
 
 def load_site(config: str) -> Site:

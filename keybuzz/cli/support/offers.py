@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
+
+from keybuzz.cli.support.place import configuration
+
+if TYPE_CHECKING:
+    from keybuzz.site.module import Module
 
 Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 SETS = ("@failed", "@drifted", "@unhealthy")
@@ -47,15 +53,19 @@ def _terms(context: click.Context) -> Iterator[tuple[str, str]]:
     from keybuzz.site.limit import COLUMNS
     from keybuzz.site.load import read_configuration
 
-    configuration = read_configuration(_configuration(context))
-    catalogue = load_groups(configuration.groups)
+    found = read_configuration(_configuration(context))
+    catalogue = load_groups(found.groups)
     for group in catalogue.groups:
         for name in (group.name, *group.aliases):
             yield name, group.title
-    for server in read_servers(configuration.servers, catalogue):
+    servers = read_servers(found.servers, catalogue)
+    for server in servers:
         yield server.name, f"{server.role}/{server.subrole}"
     yield from ((word, "hosts of the last run") for word in SETS)
     yield from ((f"{column}=", "a column of servers.tsv") for column in COLUMNS)
+    for column, read in COLUMNS.items():
+        for value in sorted({read(server) for server in servers}):
+            yield f"{column}={value}", "servers with it"
 
 
 def _hosts(context: click.Context) -> Iterator[tuple[str, str]]:
@@ -63,14 +73,14 @@ def _hosts(context: click.Context) -> Iterator[tuple[str, str]]:
     from keybuzz.site.groups import load_groups
     from keybuzz.site.load import read_configuration
 
-    configuration = read_configuration(_configuration(context))
-    for server in read_servers(configuration.servers, load_groups(configuration.groups)):
+    found = read_configuration(_configuration(context))
+    for server in read_servers(found.servers, load_groups(found.groups)):
         yield server.name, f"{server.role}/{server.subrole}"
 
 
 def _configuration(context: click.Context) -> Path:
     # While a line is completed the group's function has not run, so its object is not there.
-    return Path(str(context.find_root().params.get("config") or "nornir_config.yaml"))
+    return Path(configuration(context.find_root().params.get("config")))
 
 
 def _modules(context: click.Context) -> Iterator[tuple[str, str]]:
@@ -82,6 +92,11 @@ def _modules(context: click.Context) -> Iterator[tuple[str, str]]:
         if entry.ispkg:
             yield entry.name.replace("_", "-"), "module"
     yield "all", "every module"
+
+
+def module_names() -> frozenset[str]:
+    """Return what can be named as a module."""
+    return frozenset(name for name, _ in _modules(click.Context(click.Command(""))))
 
 
 def _ids(context: click.Context) -> Iterator[tuple[str, str]]:
@@ -102,8 +117,8 @@ def _applications(context: click.Context) -> Iterator[tuple[str, str]]:
     from keybuzz.site.applications.parse import load_applications
     from keybuzz.site.load import read_configuration
 
-    configuration = read_configuration(_configuration(context))
-    for item in load_applications(configuration.applications).items:
+    found = read_configuration(_configuration(context))
+    for item in load_applications(found.applications).items:
         yield item.name, item.title
 
 
@@ -112,7 +127,74 @@ def _modules_and_hosts(context: click.Context) -> Iterator[tuple[str, str]]:
     yield from _hosts(context)
 
 
+def _verbs(context: click.Context) -> Iterator[tuple[str, str]]:
+    root = context.find_root()
+    command = root.command
+    for word in context.params.get("words") or ():
+        found = command.get_command(root, word) if isinstance(command, click.Group) else None
+        if found is None:
+            return
+        command = found
+    if isinstance(command, click.Group):
+        yield from ((name, "verb") for name in command.list_commands(root))
+
+
+def _whole(context: click.Context, has: Callable[[Module], bool]) -> Iterator[tuple[str, str]]:
+    """Yield the modules that have something; they are loaded for it."""
+    del context
+    from keybuzz.engine.catalogue import all_modules
+
+    yield from ((module.name, module.title) for module in all_modules() if has(module))
+
+
+def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
+    del context
+    from keybuzz.engine.catalogue import all_modules
+
+    for module in all_modules():
+        if module.drills:
+            yield module.name, module.title
+        yield from ((drill.name, module.title) for drill in module.drills)
+
+
+def _rotations(context: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield what can be rotated; what is always refused is not offered."""
+    from keybuzz.engine.catalogue import all_modules, settled
+    from keybuzz.site.load import load_inventory_site, read_configuration
+
+    site = settled(load_inventory_site(read_configuration(_configuration(context))))
+    for module in all_modules():
+        for rotation in (*module.rotations, *module.account_rotations(site)):
+            if not rotation.refused:
+                yield rotation.service, rotation.credential
+
+
+def _images(context: click.Context) -> Iterator[tuple[str, str]]:
+    from keybuzz.site.files.problems import read_file
+    from keybuzz.site.load import read_configuration
+    from keybuzz.site.versions import parse_versions
+
+    path = read_configuration(_configuration(context)).versions
+    for name, version in parse_versions(read_file(path, 1 << 18), str(path)).items():
+        yield name, version.reference
+
+
+def _rules(context: click.Context) -> Iterator[tuple[str, str]]:
+    del context
+    from keybuzz.policy.registry import IDS
+
+    yield from ((name, "rule") for name in IDS)
+
+
 limit_words = _quietly(_terms)
+verb_words = _quietly(_verbs)
+recovery_words = _quietly(
+    lambda context: _whole(context, lambda module: module.recovery is not None)
+)
+drill_words = _quietly(_drills)
+rotation_words = _quietly(_rotations)
+image_words = _quietly(_images)
+rule_words = _quietly(_rules)
 host_words = _quietly(_hosts)
 module_words = _quietly(_modules)
 id_words = _quietly(_ids)

@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from keybuzz.cli.support.common import columns
-from keybuzz.model.core.errors import InputError, KbzError
+from keybuzz.cli.support.common import columns, form, json_option
+from keybuzz.model.core.errors import InputError, KbzError, NothingToDoError
 from keybuzz.model.core.visible import json_visible, visible
 from keybuzz.model.reports.report import Report
 from keybuzz.report.page.sheet import Sheet, sheet_of
@@ -61,6 +61,8 @@ def _judging(function: Callable[P, int], forms: tuple[str, ...]) -> Callable[P, 
             return function(*args, **kwargs)
         try:
             return function(*args, **kwargs)
+        except NothingToDoError:
+            raise
         except Exception as error:
             code = _say_failure(_known(error), form)
             if form == "nagios":
@@ -78,6 +80,7 @@ def _options(function: Callable[P, R], forms: tuple[str, ...], text: str) -> Cal
         type=click.Choice(forms),
         default="text",
         show_default=True,
+        callback=form,
         help=text,
     )
     output = click.option(
@@ -88,7 +91,7 @@ def _options(function: Callable[P, R], forms: tuple[str, ...], text: str) -> Cal
         callback=_keep,
         help="Write to this file instead of to stdout, in one atomic step.",
     )
-    return chosen(output(function))
+    return chosen(json_option(output(function)))
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from keybuzz.cli.support.common import SPAN
 from keybuzz.cli.support.lasting import lost
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.visible import one_line, visible
@@ -25,6 +26,7 @@ watch_option = click.option(
 )
 every_option = click.option(
     "--every",
+    type=SPAN,
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -73,7 +75,7 @@ def watch(
             fresh = news(before, seen.facts, datetime.now(UTC).astimezone())
             changes = [*changes, *fresh][-8:]
             if screen:
-                _paint("\n".join([seen.screen, *changes]))
+                _paint("\n".join([seen.screen, *changes, _footer(every)]))
             elif before is None:
                 click.echo(visible(seen.screen.rstrip("\n")))
             else:
@@ -86,6 +88,11 @@ def watch(
             rest(max(_LEAST, every))
     except KeyboardInterrupt:
         return code
+
+
+def _footer(every: float) -> str:
+    now = datetime.now(UTC).astimezone()
+    return f"{now:%H:%M:%S}; next look in {max(_LEAST, every):g} s; Ctrl-C ends it"
 
 
 def news(before: frozenset[str] | None, now: frozenset[str], moment: datetime) -> list[str]:

@@ -23,6 +23,7 @@ from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import NothingToDoError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change, Plan
@@ -88,6 +89,11 @@ def _mirror(workspace: Workspace, request: MirrorRequest) -> Report:
         for host, description in describe_all(nornir, request.modules).items()
         if (pulled := tuple(r for r in _pulled(description) if not chosen or r in chosen))
     }
+    if not needs:
+        raise NothingToDoError(
+            f"no image of versions.yaml that is pulled belongs on {', '.join(sorted(request.selected))}",
+            hint="kbz versions check lists the images; those that kbz builds are built by kbz run",
+        )
     wanted = sorted({item for references in needs.values() for item in references})
     images = {host: _asking(references) for host, references in needs.items()}
     if request.host:

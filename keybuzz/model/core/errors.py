@@ -41,6 +41,12 @@ class InputError(KbzError):
     """A file of the site, or something typed, cannot be used. Nothing was changed."""
 
 
+class NothingToDoError(KbzError):
+    """What was asked for holds, and is empty: `--limit @drifted` where nothing has drifted."""
+
+    code = ExitCode.GOOD
+
+
 class UsageError(InputError):
     """An argument is wrong."""
 

@@ -44,8 +44,13 @@ class Probe:
 
 def health_check(port: int) -> str:
     """Return the check that the provider must do on a port (LB-2)."""
-    if port in (80, 443):
+    if port == 80:
         return "HTTP GET /healthz, interval 15 s, timeout 10 s, 3 retries"
+    if port == 443:
+        return (
+            "HTTPS GET /healthz without TLS verification, interval 15 s, timeout 10 s, 3 retries;"
+            " where the provider checks no TLS: TCP, with the same times"
+        )
     if port == 5672:
         return "TCP, interval 2 s, timeout 3 s, 3 retries"
     return "TCP, interval 2 s, timeout 2 s, 3 retries"

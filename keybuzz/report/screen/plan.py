@@ -37,7 +37,19 @@ def _by_module(plan: Plan) -> dict[str, list[list[Change]]]:
     for changes in plan.changes.values():
         for change in changes:
             grouped[change.module].setdefault(_same(change), []).append(change)
-    return {module: list(found.values()) for module, found in grouped.items()}
+    return {module: _waiting_together(list(found.values())) for module, found in grouped.items()}
+
+
+def _waiting_together(entries: list[list[Change]]) -> list[list[Change]]:
+    """Put the resources that cannot be read for one reason on the same hosts behind the first of them."""
+    found: dict[object, list[Change]] = {}
+    for same in entries:
+        change = same[0]
+        key: object = change.identity, id(same)
+        if change.action is Action.LATER:
+            key = change.reason, tuple(item.host for item in same)
+        found.setdefault(key, []).extend(same)
+    return list(found.values())
 
 
 def _same(change: Change) -> tuple[object, ...]:
@@ -55,11 +67,13 @@ def _same(change: Change) -> tuple[object, ...]:
 
 def _entry(same: list[Change], hosts: int, width: int) -> Iterator[str]:
     change = same[0]
-    names = [item.host for item in same]
+    names = list(dict.fromkeys(item.host for item in same))
+    identities = list(dict.fromkeys(item.identity for item in same))
+    more = f" and {len(identities) - 1} more" if len(identities) > 1 else ""
     where = f"all {len(names)} hosts" if len(names) == hosts > 6 else ranges(names)
     restart = "  (interrupts a running service)" if change.disrupts else ""
     number = f"  {len(names)} hosts" if len(names) > 6 and len(names) != hosts else ""
-    head = f"  {_SIGNS[change.action]} {change.identity}{number}{restart}"
+    head = f"  {_SIGNS[change.action]} {change.identity}{more}{number}{restart}"
     one = f"{head}  {where}"
     if len(one) <= width:
         yield one

@@ -61,7 +61,7 @@ def test_ids_are_offered_to_explain() -> None:
 
 
 def test_verbs_and_their_options_are_offered() -> None:
-    assert offered("he") == ["health"]
+    assert offered("he") == ["health", "help"]
     assert offered("health", "--out") == ["--output"]
     assert offered("health", "--format", "j") == ["json", "junit"]
 

@@ -44,6 +44,7 @@ LOOKS = {
     "hosts list",
     "explain",
     "completion",
+    "help",
     "report",
     "serve",
     "secrets check",

@@ -1,0 +1,48 @@
+"""The verbs by what they are for, with examples: how `kbz --help` and the man page show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Verbs of one purpose."""
+
+    title: str
+    verbs: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+SECTIONS = (
+    Section(
+        "Look (changes nothing)",
+        ("status", "health", "plan", "drift", "history", "explain", "report", "serve", "render"),
+        ("kbz status", "kbz plan patroni --limit db"),
+    ),
+    Section(
+        "Change",
+        ("run", "restart", "drill", "recover", "resume", "exec"),
+        ("kbz run patroni --limit db", "kbz restart redis-02"),
+    ),
+    Section(
+        "Keep",
+        ("secrets", "versions", "hosts"),
+        ("kbz secrets rotate postgres-app", "kbz versions check"),
+    ),
+    Section(
+        "Site",
+        ("inventory", "lb", "policy", "apps"),
+        ("kbz inventory --limit db", "kbz policy check ."),
+    ),
+    Section(
+        "Lab",
+        ("lab",),
+        ("kbz lab up --limit patroni", "kbz lab status"),
+    ),
+    Section(
+        "This program",
+        ("help", "completion"),
+        ("kbz help run", "kbz completion bash"),
+    ),
+)
