@@ -140,10 +140,14 @@ def _fleet(
     pg, k3s = topologies()
     clusters = (
         ClusterStatus(
-            "patroni", "PostgreSQL HA", pg, 3, 3, 2, Frozen.YES, (), Passed(7, "run", 7300.0, 0)
+            module="patroni", title="PostgreSQL HA", topology=pg, members=3, up=3, needed=2, spare=1,
+            frozen=Frozen.YES, findings=(), run=Passed(7, "run", 7300.0, 0),
         ),
-        ClusterStatus("k3s", "K3s", k3s, 3, 3, 2, Frozen.NO, (), None, Passed(9, "drift", 90.0, 2)),
-    )
+        ClusterStatus(
+            module="k3s", title="K3s", topology=k3s, members=3, up=3, needed=2, spare=1,
+            frozen=Frozen.NO, findings=(), drift=Passed(9, "drift", 90.0, 2),
+        ),
+    )  # fmt: skip
     made = sum(map(len, plan.changes.values()))
     changed = {
         host: HostReport(host, Outcome.CHANGED if plan.of(host) else Outcome.OK, len(plan.of(host)))
