@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def test_on_a_terminal_each_look_is_painted_over_the_one_before(
     assert code == 0
     assert out.count("\x1b[H") == 2
     assert "\x1b[2J" not in out, "a cleared screen flickers"
-    assert out.rstrip("\x1b[J").endswith("+ it broke")
+    *_, news, footer = out.split("\n")
+    assert news.endswith("+ it broke\x1b[K")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d; next look in 2 s; Ctrl-C ends it\x1b\[J", footer)
 
 
 def test_what_came_and_went() -> None:
