@@ -96,6 +96,8 @@ def named(key: str) -> Named:
         return Named.NO if "existing" in words else Named.PASSWORD
     if _NEVER.intersection(words):
         return Named.NO
+    if words[-3:] == ("secret", "access", "key"):
+        return Named.PASSWORD  # S3's
     if last == "secret" and _KEYS.intersection(words[:-1]):
         return Named.PASSWORD  # `s3-key-secret`, `client_secret`
     before = words[-2] if len(words) > 1 else ""
