@@ -6,14 +6,19 @@ They act on one host each and know no order and no gate: the conductor adds thos
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.change.steps import apply_host
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.steps import StepResult, apply_host
 from keybuzz.engine.look.describe import describe_host
+from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import Snapshot, View, ask
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.engine.together import Together
+from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.proposed import proposed
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 HostTask = Callable[["Task"], "Result"]
 
 
-def _look(task: Task, module: Module) -> tuple[tuple[Change, ...], tuple[Finding, ...]]:
+def _changes(task: Task, module: Module) -> tuple[Change, ...]:
     site: Site = task.nornir.config.user_defined["site"]
     host = task.host.name
     description = describe_host(task, (module,))
@@ -36,22 +41,102 @@ def _look(task: Task, module: Module) -> tuple[tuple[Change, ...], tuple[Finding
         {host: description}, Snapshot({host: observation}), frozenset({host}), site.digest_key
     )
     live = view.live(module, site)
-    findings = tuple(f for f in module.checks(live) if f.host == host)
-    return live.hosts[host].changes, findings
+    return live.hosts[host].changes
 
 
 def checking(module: Module) -> HostTask:
-    """Return a Nornir task: what the module's checks say about the host, as a tuple of Finding."""
+    """Return a Nornir task: what the module's checks say about the host, as a tuple of Finding.
+
+    They judge with every member of the cluster in sight that the Nornir object has, read once for all its hosts.
+    """
+    together = Together(module)
 
     def check(task: Task) -> Result:
         from nornir.core.task import Result
 
-        _, findings = _look(task, module)
+        host = task.host.name
+        live, found = judged(module, together.live(task))
+        if host in live.unreachable:
+            raise ContactError(live.unreachable[host], where=host)
+        findings = tuple(finding for finding in found if finding.host == host)
         failed = any(finding.level >= Level.UNKNOWN for finding in findings)
         return Result(host=task.host, result=findings, failed=failed)
 
     check.__doc__ = f"Nornir task: the findings of module {module.name} about this host."
     return check
+
+
+def judging(module: Module, *checks: str) -> HostTask:
+    """Return a Nornir task: what these checks say of the whole cluster and of the host, such as its quorum."""
+    together = Together(module)
+
+    def judge(task: Task) -> Result:
+        from nornir.core.task import Result
+
+        host = task.host.name
+        _, found = judged(module, together.live(task))
+        findings = tuple(f for f in found if f.check in checks and f.host in ("", host))
+        failed = any(finding.level >= Level.UNKNOWN for finding in findings) or not findings
+        return Result(host=task.host, result=findings, failed=failed)
+
+    judge.__doc__ = f"Nornir task: {', '.join(checks)}, judged with the whole cluster in sight."
+    return judge
+
+
+def stepping(module: Module, *names: str) -> HostTask:
+    """Return a Nornir task: the module's next steps of these names, on the one host that they are for.
+
+    It refuses as `kbz run` does: unless every member answers, while the module is frozen on a deployed cluster, and
+    whenever the module itself says that another step comes first.
+    """
+    together = Together(module)
+
+    turn = threading.Lock()
+
+    def step(task: Task) -> Result:
+        with turn:  # each reads all members, and a session is for one at a time
+            return take(task)
+
+    def take(task: Task) -> Result:
+        from nornir.core.task import Result
+
+        done: list[StepResult] = []
+        while (stage := _next(task, module, together.read(task.nornir), names)) is not None:
+            results = apply_host(task, stage.of(task.host.name), {}, lambda event: None)
+            done += results
+            if any(r.outcome not in (Outcome.OK, Outcome.CHANGED) for r in results):
+                return Result(host=task.host, result=tuple(done), failed=True)
+            if stage.name in names[-1:] or stage.name.startswith(f"{names[-1]} "):
+                break
+        changed = any(result.outcome is Outcome.CHANGED for result in done)
+        return Result(host=task.host, result=tuple(done), changed=changed)
+
+    step.__doc__ = f"Nornir task: {', '.join(names)} of module {module.name}, or a refusal."
+    return step
+
+
+def _next(task: Task, module: Module, live: Live, names: tuple[str, ...]) -> Stage | None:
+    """Return the next step, which must be one of these, and for this host alone."""
+    host = task.host.name
+    if len(live.hosts) < len(live.members):
+        away = sorted({server.name for server in live.members} - set(live.hosts))
+        raise RefusedError(
+            f"{', '.join(away)} cannot be asked: the step is for a cluster whose members all answer",
+            where=host,
+            hint=proposed("kbz", "health", module.name),
+        )
+    site: Site = task.nornir.config.user_defined["site"]
+    marks = site.settings.state / "first-installs"
+    stage = module.next_stage(live)
+    said = "nothing is left to do" if stage is None else f"the next step is “{stage.name}”"
+    if stage is None or not any(stage.name == n or stage.name.startswith(f"{n} ") for n in names):
+        raise RefusedError(f"{said}, not {names[-1]}", where=host)
+    if stage.changes and stage.hosts != (host,):
+        raise RefusedError(f"{said}, and it is for {', '.join(stage.hosts)}", where=host)
+    Freeze(frozenset(site.policies.freeze), NO_LIFT, marks).require_free(module, live)
+    if stage.before is not None and (reason := stage.before.reason(live)) is not None:
+        raise RefusedError(f"{said}, and its gate does not hold: {reason}", where=host)
+    return stage
 
 
 def planning(module: Module) -> HostTask:
@@ -60,7 +145,7 @@ def planning(module: Module) -> HostTask:
     def plan(task: Task) -> Result:
         from nornir.core.task import Result
 
-        changes, _ = _look(task, module)
+        changes = _changes(task, module)
         return Result(host=task.host, result=changes, diff="".join(c.diff for c in changes))
 
     plan.__doc__ = f"Nornir task: the plan of module {module.name} for this host."
@@ -73,7 +158,7 @@ def converging(module: Module) -> HostTask:
     def converge(task: Task) -> Result:
         from nornir.core.task import Result
 
-        changes, _ = _look(task, module)
+        changes = _changes(task, module)
         if changes:
             _refuse_frozen(task, module)
         safe = tuple(change for change in changes if _alone(change))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.engine.tasks import checking, converging, planning, stepping
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import applications, recovery
@@ -53,3 +53,4 @@ MODULE = Module(
 check = checking(MODULE)
 plan = planning(MODULE)
 converge = converging(MODULE)
+bootstrap = stepping(MODULE, "mark the first start", "bootstrap")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.engine.tasks import checking, converging, judging, planning
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
 from tasks.redis.check_infos import CHECK_INFOS
@@ -38,3 +38,4 @@ MODULE = Module(
 check = checking(MODULE)
 plan = planning(MODULE)
 converge = converging(MODULE)
+quorum = judging(MODULE, "redis.sentinel.quorum", "redis.sentinel.agree")

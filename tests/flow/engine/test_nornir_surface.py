@@ -11,15 +11,16 @@ from nornir.core.filter import F
 from nornir.core.task import Result, Task
 
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.engine.tasks import checking, converging, judging, planning, stepping
 from keybuzz.model.core.access import Access
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.live import Live
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.site.load import read_configuration
 from keybuzz.transport.link import session
-from tests.flow.support.fleet import HOSTS, SECOND, Demo, Fleet, fleet
-from tests.flow.support.links import AWAY, register
+from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
+from tests.flow.support.links import AWAY, COUNTING, CountingLink, register
 
 
 @pytest.fixture
@@ -103,3 +104,65 @@ def test_a_module_gives_tasks_for_scripts(three: Fleet) -> None:
     checked = three.nornir.run(task=checking(module))
     assert list(checked.failed_hosts) == [SECOND]
     assert [finding.host for finding in checked[SECOND][0].result] == [SECOND]
+
+
+def whole(live: Live) -> tuple[Finding, ...]:
+    """A check as of a cluster: a host is well only where all its members are seen."""
+    level = Level.OK if len(live.hosts) == len(live.members) else Level.CRITICAL
+    seen = f"{len(live.hosts)} of {len(live.members)}"
+    each = (Finding("demo.whole", level, seen, host) for host in live.hosts)
+    return (*each, Finding("demo.quorum", level, seen))
+
+
+def test_a_check_judges_with_the_whole_cluster_read_once_for_each_run(three: Fleet) -> None:
+    three.connect_by(COUNTING, *HOSTS)
+    check = checking(Demo(three.hosts, checks=whole).module())
+    for run in (1, 2):
+        results = three.nornir.run(task=check)
+        assert not results.failed_hosts, "no host of a green cluster fails"
+        assert {r[0].result[0].message for r in results.values()} == {"3 of 3"}
+        for host in HOSTS:
+            link = three.nornir.inventory.hosts[host].connections[COUNTING]
+            assert isinstance(link, CountingLink)
+            assert [name for name, _ in link.asked] == ["probe"] * run
+
+
+def test_a_member_that_is_away_fails_alone_and_is_seen_by_the_others(three: Fleet) -> None:
+    three.connect_by(AWAY, SECOND)
+    results = three.nornir.run(task=checking(Demo(three.hosts, checks=whole).module()))
+    assert "nothing answers at" in str(results[SECOND][0].exception)
+    assert results[FIRST][0].result[0].message == "2 of 3"
+    assert three.nornir.data.failed_hosts == set(HOSTS)
+
+
+def test_the_quorum_is_judged_as_a_task_of_its_own(three: Fleet) -> None:
+    module = Demo(three.hosts, checks=whole).module()
+    results = three.nornir.run(task=judging(module, "demo.quorum"))
+    assert not results.failed
+    assert [f.check for f in results[FIRST][0].result] == ["demo.quorum"]
+
+
+def only_first(live: Live) -> Stage | None:
+    """A rollout whose first step is for one host."""
+    changes = tuple(change for change in live.changes() if change.host == FIRST)
+    return Stage(f"bootstrap {FIRST}", changes) if changes else None
+
+
+def test_a_step_is_taken_on_its_host_and_refused_elsewhere_and_again(three: Fleet) -> None:
+    module = Demo(three.hosts, next_stage=only_first).module()
+    results = three.nornir.run(task=stepping(module, "bootstrap"))
+    assert results[FIRST][0].changed
+    assert three.text(FIRST) == "new\n"
+    for host in HOSTS[1:]:
+        assert isinstance(results[host][0].exception, RefusedError)
+    three.nornir.data.reset_failed_hosts()
+    again = three.nornir.run(task=stepping(module, "bootstrap"))
+    assert "nothing is left to do" in str(again[FIRST][0].exception)
+
+
+def test_a_step_is_refused_while_a_member_is_away(three: Fleet) -> None:
+    three.connect_by(AWAY, SECOND)
+    module = Demo(three.hosts, next_stage=only_first).module()
+    results = three.nornir.run(task=stepping(module, "bootstrap"))
+    assert "cannot be asked" in str(results[FIRST][0].exception)
+    assert three.text(FIRST) is None
