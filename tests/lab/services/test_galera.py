@@ -14,6 +14,7 @@ import pytest
 from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, REPOSITORY, Done, Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES, GaleraLedger
+from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
 
@@ -360,6 +361,42 @@ class TestSilentDivergence:
         assert set(deep(kbz, "galera.tables.replicated").values()) == {"warn"}
         inside(kbz, "maria-01", "DROP TABLE erpnext.old")
         assert deep(kbz, "galera.data.alike") == {"": "ok"}
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand in the running servers."""
+
+    def test_nodes_that_refuse_writes_are_no_spare(self, kbz: Kbz) -> None:
+        for host in HOSTS[1:]:
+            inside(kbz, host, "SET GLOBAL read_only=ON")
+        assert "read_only is" in findings(kbz, "galera", "galera")["galera.node.writable"]
+        assert spare(kbz, "galera", "galera") == 0
+        refused = kbz("restart", "galera", "--limit", "maria-01")
+        assert "galera.node.writable" in refused.stdout + refused.stderr
+        for host in HOSTS[1:]:
+            inside(kbz, host, "SET GLOBAL read_only=OFF")
+        assert spare(kbz, "galera", "galera") == 1
+
+    def test_desync_by_hand_ends_a_run_at_once(self, kbz: Kbz) -> None:
+        inside(kbz, "maria-02", "SET GLOBAL wsrep_desync=ON")
+        assert "galera.node.desync" in findings(kbz, "galera", "galera")
+        done = kbz(*LIFTED)
+        assert "galera.node.desync" in done.json()["error"]
+        inside(kbz, "maria-02", "SET GLOBAL wsrep_desync=OFF")
+        until(lambda: "galera.node.desync" not in findings(kbz, "galera", "galera"), 30, "in sync")
+
+    def test_options_modes_and_accounts_by_hand_are_told(self, kbz: Kbz) -> None:
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.ignore_sb=true'")
+        inside(kbz, "maria-03", "SET GLOBAL sql_mode=''")
+        inside(kbz, "maria-01", "CREATE USER evil; GRANT ALL ON *.* TO evil WITH GRANT OPTION")
+        found = findings(kbz, "galera", "galera")
+        assert "pc.ignore_sb is true" in found["galera.settings.provider"]
+        assert "galera.settings.sql-mode" in found
+        assert "evil@%" in found["galera.accounts.open"]
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.ignore_sb=false'")
+        inside(kbz, "maria-03", "SET GLOBAL sql_mode=DEFAULT")
+        inside(kbz, "maria-01", "DROP USER evil")
+        assert not [c for c in findings(kbz, "galera", "galera") if c.startswith("galera.")]
 
 
 class TestSplit:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import DB, ONE_LOOK, Kbz
+from keybuzz.site.credentials.store import load_credentials
+from tests.lab.conftest import DB, ONE_LOOK, Kbz, until
 from tests.lab.ledgers.ledger import Ledger
 from tests.lab.support.patroni_cluster import (
     CONFIGURATION,
@@ -23,6 +24,7 @@ from tests.lab.support.patroni_cluster import (
     leader,
     repaired,
 )
+from tests.lab.support.states import findings, spare, take
 
 pytestmark = pytest.mark.lab
 
@@ -173,7 +175,7 @@ class TestRepairs:
     @pytest.mark.parametrize("what", DAMAGES)
     def test_drift_names_it_and_run_repairs_only_that(self, kbz: Kbz, what: str) -> None:
         damage, identity = DAMAGES[what]
-        leading = leader(kbz)
+        leading = str(leader(kbz))
         assert leading is not None
         victim = leading if "role" in what else next(host for host in DB if host != leading)
         kbz.on(victim, damage)
@@ -207,6 +209,74 @@ class TestRepairs:
         kbz.on(host, "iptables -P INPUT ACCEPT; iptables -F INPUT; iptables -F ufw-user-input")
         assert repaired(kbz).json()["hosts"][host]["changed"] == 1
         assert kbz.on(host, whole) == before
+
+
+PATRONICTL = "docker exec patroni patronictl -c /etc/patroni/patroni.yml"
+
+
+def psql(kbz: Kbz, host: str, *statements: str) -> None:
+    """Run statements as the superuser on a member itself."""
+    user = load_credentials(kbz.root / "credentials")["POSTGRES_SUPERUSER"].reveal()
+    for statement in statements:
+        argv = f'psql -h /var/run/postgresql -XqAt -U {user} -d postgres -c "{statement}"'
+        kbz.on(host, f"docker exec patroni {argv}")
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand and taken back by the way out that kbz names."""
+
+    def test_a_paused_cluster_has_no_spare_and_restarts_nothing(self, kbz: Kbz) -> None:
+        kbz.good("run", "patroni", "--limit", "db")
+        assert spare(kbz, "patroni", "db") == 1
+        kbz.on("db-master-01", f"{PATRONICTL} pause --wait")
+        assert "Maintenance mode: on" in kbz.on("db-master-01", f"{PATRONICTL} list")
+        found = findings(kbz, "patroni", "db")
+        assert "no member takes over" in found["patroni.paused"]
+        assert spare(kbz, "patroni", "db") == 0
+        refused = kbz("restart", "patroni", "--limit", "db-slave-01")
+        assert refused.code != 0
+        assert "can hold no more" in refused.stdout + refused.stderr
+        assert "patroni.paused" in refused.stdout + refused.stderr
+        take(kbz, found["patroni.paused"])
+        until(lambda: "patroni.paused" not in findings(kbz, "patroni", "db"), 60, "it is resumed")
+
+    def test_what_was_set_inside_by_hand_is_told(self, kbz: Kbz) -> None:
+        leading = str(leader(kbz))
+        psql(kbz, leading, "ALTER SYSTEM SET synchronous_commit=off", "SELECT pg_reload_conf()")
+        psql(kbz, leading, "CREATE ROLE evil SUPERUSER LOGIN")
+        kbz.on(leading, f"{PATRONICTL} edit-config -s synchronous_mode_strict=true --force")
+        found = findings(kbz, "patroni", "db")
+        assert "synchronous_commit=off" in found["patroni.settings.by-hand"]
+        assert "evil" in found["patroni.superusers.described"]
+        assert "synchronous_mode_strict = true" in found["patroni.settings.undescribed"]
+        psql(kbz, leading, "ALTER SYSTEM RESET synchronous_commit", "SELECT pg_reload_conf()")
+        psql(kbz, leading, "DROP ROLE evil")
+        kbz.on(leading, f"{PATRONICTL} edit-config -s synchronous_mode_strict=null --force")
+        until(lambda: not _patroni(findings(kbz, "patroni", "db")), 60, "all of it is taken back")
+
+    def test_a_paused_container_is_named_and_a_run_lets_it_go_on(self, kbz: Kbz) -> None:
+        follower = next(host for host in DB if host != leader(kbz))
+        kbz.on(follower, "docker pause patroni")
+        assert "paused: patroni" in findings(kbz, "patroni", "db")["base.containers.paused"]
+        kbz.good("run", "patroni", "--limit", "db")
+        assert "false" in kbz.on(follower, "docker inspect -f '{{.State.Paused}}' patroni")
+
+    def test_two_that_take_writes_are_seen_by_asking_each(self, kbz: Kbz) -> None:
+        old = str(leader(kbz))
+        manager = "$(docker inspect -f '{{.State.Pid}}' patroni)"
+        kbz.on(old, f"kill -STOP {manager}")
+        try:
+            until(
+                lambda: "patroni.writer.single" in findings(kbz, "patroni", "db"), 120, "two write"
+            )
+            assert f"--limit {old}" in findings(kbz, "patroni", "db")["patroni.writer.single"]
+        finally:
+            kbz.on(old, f"kill -CONT {manager}")
+        until(lambda: not _patroni(findings(kbz, "patroni", "db")), 120, "one leads, two follow")
+
+
+def _patroni(found: dict[str, str]) -> list[str]:
+    return [check for check in found if check.startswith("patroni.")]
 
 
 class TestSavedPlan:

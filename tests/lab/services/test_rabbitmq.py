@@ -5,6 +5,7 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
 from tests.lab.ledgers.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.support.describing import describe, environment, strays_inside
+from tests.lab.support.states import findings, spare, take
 from tests.lab.support.watching import kill_at_each_stage, watching
 
 pytestmark = [
@@ -159,6 +161,59 @@ class TestFreeze:
         assert kbz.on("queue-03", f"cat {COOKIE}") == "STALE"
         kbz.on("queue-03", f"cp -p /root/kept {COOKIE}; rm /root/kept")
         assert kbz.good(*RUN).json()["plan"]["size"] == 0
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand and taken back by the way out that kbz names."""
+
+    def test_an_alarm_ends_a_gate_at_once_with_its_name(self, kbz: Kbz) -> None:
+        limit = "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit"
+        kbz.on("queue-01", f"{limit} 999TB")
+        until(
+            lambda: "rabbitmq.alarms.none" in findings(kbz, "rabbitmq", "rabbitmq"), 30, "an alarm"
+        )
+        done = kbz(*LIFTED)
+        assert done.code == 1
+        assert "can hold no more" in done.json()["error"]
+        assert "rabbitmq.alarms.none" in done.json()["error"]
+        kbz.on("queue-01", f"{limit} 50MB")
+        until(
+            lambda: "rabbitmq.alarms.none" not in findings(kbz, "rabbitmq", "rabbitmq"), 30, "none"
+        )
+
+    def test_maintenance_and_an_administrator_by_hand_are_told(self, kbz: Kbz) -> None:
+        ctl = "docker exec rabbitmq rabbitmqctl -q"
+        kbz.on("queue-01", f"{ctl} add_user admin admin; {ctl} set_user_tags admin administrator")
+        kbz.on("queue-03", "docker exec rabbitmq rabbitmq-upgrade -q drain")
+        found = findings(kbz, "rabbitmq", "rabbitmq")
+        assert "admin" in found["rabbitmq.administrators.described"]
+        assert found["rabbitmq.node.maintenance"].startswith("queue-03")
+        assert spare(kbz, "rabbitmq", "rabbitmq") <= 1
+        take(kbz, found["rabbitmq.node.maintenance"])
+        kbz.on("queue-01", f"{ctl} delete_user admin")
+        until(lambda: not _rabbitmq(findings(kbz, "rabbitmq", "rabbitmq")), 60, "it takes clients")
+
+    def test_the_smaller_part_is_restarted_as_its_hint_says(self, kbz: Kbz) -> None:
+        """Two and one; the network comes back, and under `ignore` nobody heals it."""
+        kbz.good("lab", "fault", "cut", "queue-03")
+        sees = "docker exec rabbitmq rabbitmqctl -q cluster_status --formatter json"
+        until(
+            lambda: "rabbit@queue-03" not in json.loads(kbz.on("queue-01", sees))["running_nodes"],
+            150,
+            "queue-01 has lost queue-03",
+        )
+        kbz.good("lab", "fault", "restore", "queue-03")
+        until(lambda: json.loads(kbz.on("queue-01", sees))["partitions"] != {}, 60, "a partition")
+        found = findings(kbz, "rabbitmq", "rabbitmq")
+        assert "queue-01, queue-02 / queue-03" in found["rabbitmq.cluster.whole"]
+        assert spare(kbz, "rabbitmq", "rabbitmq") == 0
+        kbz.good("restart", "rabbitmq", "--limit", "queue-03")
+        until(lambda: not _rabbitmq(findings(kbz, "rabbitmq", "rabbitmq")), 60, "one cluster")
+
+
+def _rabbitmq(found: dict[str, str]) -> list[str]:
+    told_always = ("rabbitmq.partition.handling",)
+    return [c for c in found if c.startswith("rabbitmq.") and c not in told_always]
 
 
 class TestApplication:

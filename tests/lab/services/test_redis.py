@@ -13,6 +13,7 @@ import pytest
 
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER, RedisLedger
+from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
 
@@ -198,6 +199,36 @@ class TestFreeze:
         with ledger.sentinel("redis-03") as sentinel:
             assert sentinel.execute_command("SENTINEL", "MYID") == myid
         assert text.count("sentinel known-sentinel") == 2
+
+
+def command(ledger: RedisLedger, host: str, *words: str) -> None:
+    with ledger.node(host) as client:
+        client.execute_command(*words)
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand."""
+
+    def test_replicas_that_are_never_promoted_are_no_spare(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        for host in HOSTS:
+            command(ledger, host, "CONFIG", "SET", "replica-priority", "0")
+        found = findings(kbz, "redis", "redis")
+        assert "no replica can take over" in found["redis.takeover"]
+        assert spare(kbz, "redis", "redis") == 0
+        refused = kbz("restart", "redis", "--limit", HOSTS[0])
+        assert "redis.takeover" in refused.stdout + refused.stderr
+        for host in HOSTS:
+            command(ledger, host, "CONFIG", "SET", "replica-priority", "100")
+        assert spare(kbz, "redis", "redis") == 1
+
+    def test_a_user_without_a_password_is_an_open_door(self, kbz: Kbz, ledger: RedisLedger) -> None:
+        command(ledger, HOSTS[0], "ACL", "SETUSER", "x", "on", "nopass", "~*", "+@all")
+        told = findings(kbz, "redis", "redis")["redis.users.described"]
+        assert "let in without a password: x" in told
+        command(ledger, HOSTS[0], "ACL", "DELUSER", "x")
+        assert "redis.users.described" not in findings(kbz, "redis", "redis")
 
 
 class TestHandOver:
