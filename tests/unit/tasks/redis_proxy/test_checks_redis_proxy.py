@@ -15,7 +15,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.members import CFG, CONTAINER, up
-from tasks.redis_proxy.values import STALE_AFTER, WATCHER
+from tasks.redis_proxy.values import STALE_AFTER, UNIT, WATCHER
 from tests.unit.tasks.redis_proxy.redis_proxy_world import HOSTS, MASTER, OTHER, SENTINELS, World
 
 
@@ -78,6 +78,16 @@ def test_a_watcher_without_a_recent_success_is_critical(age: int, level: Level) 
     world = World.healthy()
     world.nodes["haproxy-01"].age = age
     assert finding(world.live(), "redis-proxy.watcher").level is level
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_a_stopped_watcher_is_told_at_once_though_its_heartbeat_is_fresh(state: str) -> None:
+    """S-11: for 40 s all was green, and a failover within them lost writes."""
+    world = World.healthy()
+    world.damage("haproxy-01", f"systemd-unit:{UNIT}", state=state, running=False)
+    found = finding(world.live(), "redis-proxy.watcher")
+    assert (found.level, "is stopped" in found.message) == (Level.CRITICAL, True)
+    assert f"systemctl start {UNIT}" in found.hint
 
 
 def test_a_watcher_says_why_it_has_no_success() -> None:
