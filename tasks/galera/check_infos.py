@@ -69,6 +69,7 @@ CHECK_INFOS = (
         "the server runs with the settled values",
         "The file and the running server differ.",
         "kbz restart galera",
+        restart=True,
     ),
     CheckInfo(
         "galera.node.desync",
@@ -89,13 +90,14 @@ CHECK_INFOS = (
         "the provider runs with the described options",
         "Part of the cluster may go on as if it were the whole: two histories.",
         "SET GLOBAL wsrep_provider_options on the node, or kbz restart galera.",
-        lasting=True,
+        restart=True,
     ),
     CheckInfo(
         "galera.settings.sql-mode",
         "new sessions refuse wrong values",
         "Values that do not fit are cut and stored in silence.",
         "kbz restart galera",
+        restart=True,
     ),
     CheckInfo(
         "galera.accounts.open",

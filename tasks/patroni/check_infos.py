@@ -69,7 +69,6 @@ CHECK_INFOS = (
         "one PostgreSQL takes writes, by its own word",
         "Two servers take writes: those of one are lost.",
         "kbz status; stop the member without the lead, and only it.",
-        lasting=True,
     ),
     CheckInfo(
         "patroni.settings.undescribed",

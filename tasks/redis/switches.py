@@ -23,12 +23,13 @@ def checks(live: Live) -> tuple[Finding, ...]:
 def _takeover(live: Live) -> Finding:
     check, leading = "redis.takeover", masters(live)
     ready = sorted(able(live) - set(leading))
-    if ready or not leading or len(live.members) < 2:
-        return Finding(check, Level.OK, f"{', '.join(ready) or 'no replica'} could take over")
-    text = "no replica can take over: each has priority 0, or gets no writes"
-    return Finding(
-        check, Level.CRITICAL, text, hint="kbz health redis names what each replica lacks"
-    )
+    replicas = [member for member in members(live).values() if member.redis.role == "slave"]
+    if replicas and all(member.redis.priority == "0" for member in replicas):
+        text = "no replica can take over: each has replica-priority 0"
+        hint = "CONFIG SET replica-priority 100 on each"
+        return Finding(check, Level.CRITICAL, text, hint=hint)
+    # A replica that gets no writes is told by a check of its own.
+    return Finding(check, Level.OK, f"{', '.join(ready) or 'no replica'} could take over")
 
 
 def _priority(member: RedisMember) -> Finding:

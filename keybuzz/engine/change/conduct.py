@@ -52,6 +52,10 @@ _POLL = (0.5, 2.0)
 """Seconds between two readings of a gate: at first, and at most, after it has waited for long."""
 
 
+_CERTAIN = 10.0
+"""Seconds that what waiting does not change must be seen before a gate fails by it: members tell it at other times."""
+
+
 @dataclass
 class Conductor:
     """One run over a chain of modules. `results` grows, and `descriptions` by clusters that a stage touches."""
@@ -249,6 +253,7 @@ class Conductor:
         started = time.monotonic()
         told = ""
         whole = True
+        since: float | None = None
         while True:
             live = self.view(snapshot).live(module, self.site)
             reason = _why_not(gate, live)
@@ -260,7 +265,10 @@ class Conductor:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
                 snapshot, whole = self._read(), True
                 continue
-            if (why := _hopeless(gate, live) or _lasting(module, live)) is not None:
+            lasting = _lasting(module, live)
+            since = (since or time.monotonic()) if lasting else None
+            certain = since is not None and time.monotonic() - since >= _CERTAIN
+            if (why := _hopeless(gate, live) or (lasting if certain else None)) is not None:
                 raise _red(module, f"gate “{gate.name}” can hold no more: {why}")
             if elapsed > gate.timeout:
                 what = f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}"

@@ -212,9 +212,11 @@ def _restart(host: str, mine: tuple[Change, ...]) -> Stage:
 def whole(module: Module, timeout: float) -> Gate:
     """Return the gate that holds when every check of a module is good on every member."""
 
+    cured = {info.id for info in module.check_infos if info.restart}
+
     def reason(live: Live) -> str | None:
         for finding in module.checks(live):
-            if finding.level >= Level.UNKNOWN:
+            if finding.level >= Level.UNKNOWN and finding.check not in cured:
                 where = f"{finding.host}: " if finding.host else ""
                 return f"{where}{finding.check}: {finding.message}"
         return None

@@ -64,4 +64,6 @@ class CheckInfo:
     gates: bool = True
     """False when `kbz run` may go on to the next module all the same: what it does may be the cure."""
     lasting: bool = False
-    """True when waiting does not change it, where it is critical: a gate that does not hold then fails at once."""
+    """True when waiting does not change it, where it is critical: a gate fails as soon as that is certain."""
+    restart: bool = False
+    """True when a restart of the member is what ends it: `kbz restart` goes on in spite of it."""

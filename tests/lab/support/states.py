@@ -21,7 +21,7 @@ def spare(kbz: Kbz, module: str, group: str) -> int:
     """Return how many members `kbz status` calls spare."""
     document = kbz("status", module, "--limit", group, "--format", "json").json()
     [cluster] = [item for item in document["clusters"] if item["module"] == module]
-    return int(cluster["spare"])
+    return int(cluster["quorum"]["spare"])
 
 
 def take(kbz: Kbz, told: str) -> Done:

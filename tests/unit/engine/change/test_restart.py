@@ -9,6 +9,7 @@ import pytest
 from keybuzz.engine.change.guard import Cluster, QuorumError, guard_quorum
 from keybuzz.engine.change.restart import left, marked, next_step, whole
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.docker import Container
@@ -176,3 +177,18 @@ def test_a_member_that_is_apart_from_its_cluster_comes_first() -> None:
     stage = next_step(restarting.live(), ((PATRONI, restarting.world.live()),), frozenset({"db-3"}))
     assert stage is not None
     assert stage.hosts == ("db-3",)
+
+
+def test_what_a_restart_ends_does_not_hold_the_restart_back() -> None:
+    """The hint of galera.settings.live is `kbz restart galera`: once its own gate refused it."""
+    finding = Finding("x.settings", Level.CRITICAL, "is 7, and 8 is settled", "db-1")
+    cured = CheckInfo("x.settings", "t", "m.", "n", restart=True)
+    module = replace(PATRONI, checks=lambda live: (finding,), check_infos=(cured,))
+    assert whole(module, 1.0).reason(World.healthy(3).live()) is None
+    other = replace(module, check_infos=(replace(cured, restart=False),))
+    assert "is 7" in str(whole(other, 1.0).reason(World.healthy(3).live()))
+
+
+@pytest.mark.parametrize("check", ["galera.settings.live", "galera.settings.provider"])
+def test_hints_that_name_a_restart_are_of_such_checks(check: str) -> None:
+    assert check in {info.id for info in GALERA.check_infos if info.restart}
