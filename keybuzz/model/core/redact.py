@@ -35,16 +35,34 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Return a value of JSON in which every text is without secrets, names too."""
+        every = "\0".join(_texts(value))
+        return self._masked(value) if any(form in every for form in self._spellings) else value
+
+    def _masked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(name): self.value(item) for name, item in value.items()}
+            return {self.text(name): self._masked(item) for name, item in value.items()}
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            return [self._masked(item) for item in value]
         return value
 
     def __repr__(self) -> str:
         return "Redactor()"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value of JSON, names too: one search in all of them is cheaper than one in each."""
+    open_values = [value]
+    while open_values:
+        item = open_values.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            yield from item
+            open_values += item.values()
+        elif isinstance(item, list):
+            open_values += item
 
 
 def spellings(text: str) -> frozenset[str]:

@@ -105,11 +105,19 @@ def a_report(word: str) -> Report:
     )
 
 
+@pytest.mark.parametrize("verb", ["plan", "drift", "health", "run"])
+def test_no_word_of_a_host_gets_a_line_by_the_width_of_the_screen(verb: str) -> None:
+    """A long sentence goes on in the next line: never at its beginning, where kbz's own words are."""
+    for length in range(20, 140):
+        found = visible(report_text(replace(a_report(f"{'x' * length} {FORGED}"), verb=verb)))
+        assert not [line for line in found.splitlines() if line.startswith(FORGED)], length
+
+
 @pytest.mark.parametrize("word", HOSTILE)
 @pytest.mark.parametrize("verb", ["plan", "drift", "health", "run"])
 def test_no_word_of_a_host_writes_a_line_in_a_report(verb: str, word: str) -> None:
     found = visible(report_text(replace(a_report(word), verb=verb)))
-    calm = report_text(replace(a_report("calm"), verb=verb))
+    calm = report_text(replace(a_report(one_line(word)), verb=verb))
     assert_calm(found)
     assert not any(line.startswith(FORGED) for line in found.splitlines())
     extra = (
