@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import policy, things
+from tests.bench import against, policy, things
 from tests.bench.measure import Samples, rounds
 from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
 from tests.bench.stage import Stage, stage
@@ -146,13 +146,22 @@ def main() -> None:
     parser.add_argument("--rounds", default=5, type=int)
     parser.add_argument("--only", default=",".join(WORKS), help="works, by commas")
     parser.add_argument("--print", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument(
+        "--against", metavar="REV", help="only `kbz health`, of this tree next to that revision"
+    )
     asked = parser.parse_args()
-    works = [work for work in WORKS if work in asked.only.split(",")]
+    works = [work for work in WORKS if work in asked.only.split(",") and not asked.against]
     before = os.getloadavg()[0]
     if "policy" in works:
         found = f"{circumstances(asked.venv, asked.rounds, f'load {before:.1f}')}\n{policy.measured(asked.rounds)}"
         write("policy", found, only_printed=asked.print)
         works.remove("policy")
+    if asked.against:
+        sizes = [int(size) for size in asked.hosts.split(",")]
+        sections = [next_to(asked.against, size, asked.rounds) for size in sizes]
+        load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+        text = "\n".join([circumstances(asked.venv, asked.rounds, load), *sections])
+        write("against", text, only_printed=asked.print)
     if not works:
         return
     sections = [starts(asked.venv, asked.rounds)] if "start" in works else []
@@ -165,6 +174,15 @@ def main() -> None:
     load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
     text = "\n".join([circumstances(asked.venv, asked.rounds, load), *sections])
     write("measured", text, only_printed=asked.print)
+
+
+def next_to(revision: str, size: int, wanted: int) -> str:
+    """Return the section about `kbz health` next to a revision."""
+    with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
+        folder = Path(name)
+        (folder / "stage").mkdir()
+        with stage(folder / "stage", size) as made:
+            return against.measured(made, folder, revision, wanted)
 
 
 def write(part: str, text: str, *, only_printed: bool) -> None:

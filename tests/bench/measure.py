@@ -96,7 +96,7 @@ def _attempt(stage: Stage, program: Program, work: str) -> Sample | None:
         text = said.read().decode(errors="replace")
     if process.returncode == -signal.SIGKILL:
         return None
-    if process.returncode != 0:
+    if process.returncode not in program.codes:
         sys.exit(f"{program.name} {work}: exit {process.returncode}\n{text[-3000:]}")
     _settle(stage)
     timed, trips = _SECONDS.search(text), _ROUND_TRIPS.search(text)

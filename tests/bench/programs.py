@@ -29,6 +29,8 @@ class Program:
     env: dict[str, str] = field(default_factory=dict)
     input: dict[str, Path] = field(default_factory=dict)
     """What it is given as standard input."""
+    codes: frozenset[int] = frozenset({0})
+    """Exit codes with which a run is good."""
 
 
 def programs(stage: Stage, folder: Path, venv: Path) -> list[Program]:

@@ -89,7 +89,7 @@ def stage(folder: Path, hosts: int) -> Iterator[Stage]:
     _clear(made)
     for group in (root, made.group, made.controller):
         group.mkdir()
-    _make_network()
+    _make_network(addresses)
     (folder / "home").mkdir()
     server = _start(made)
     try:
@@ -123,7 +123,7 @@ def inside(words: list[str]) -> list[str]:
     return ["ip", "netns", "exec", LAB, *words]
 
 
-def _make_network() -> None:
+def _make_network(addresses: tuple[str, ...]) -> None:
     for name in (LAB, _HOSTS):
         _call("ip", "netns", "add", name)
         _call("ip", "-n", name, "link", "set", "lo", "up")
@@ -148,7 +148,9 @@ def _make_network() -> None:
         _call("ip", "-n", name, "address", "add", address, "dev", device)
         _call("ip", "-n", name, "link", "set", device, "up")
     _call("ip", "-n", LAB, "route", "add", "10.0.4.0/22", "via", "10.0.0.2")
-    _call("ip", "-n", _HOSTS, "route", "add", "local", "10.0.4.0/22", "dev", "lo")
+    # On an interface and not on lo: a machine proves by them that it is the one that was meant.
+    lines = "".join(f"address add {address}/32 dev controller\n" for address in addresses)
+    subprocess.run(["ip", "-n", _HOSTS, "-batch", "-"], input=lines, text=True, check=True)
 
 
 def _clear(stage: Stage) -> None:
