@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from keybuzz.policy.document import Document, Kind, Setting
 
 _REFERENCE = re.compile(
-    r"\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:?[-=?+])(?P<rest>(?:[^{}]|\$\{[^{}]*\})*))?\}"
+    r"\$\{(?P<braced>[A-Za-z_]\w*)(?:(?P<sign>:?[-=?+]|:(?=[^}]))(?P<rest>(?:[^{}]|\$\{[^{}]*\})*))?\}"
     r"|\$\((?P<round>[A-Z_][A-Z0-9_]*)\)|\$(?P<plain>[A-Za-z_]\w*)"
 )
 _DEEPEST = 5
@@ -57,7 +57,7 @@ def _pieces(
         if setting is not None and depth < _DEEPEST:
             inner = expanded_text(setting.value, variables, depth + 1)
             yield inner, start + match.start(), setting
-        elif match["sign"] in (":-", "-", ":=", "=") and depth < _DEEPEST:
+        elif match["sign"] in (":-", "-", ":=", "=", ":") and depth < _DEEPEST:
             yield from _pieces(match["rest"], start + match.start("rest"), variables, depth + 1)
         else:
             yield match[0], start + match.start(), None

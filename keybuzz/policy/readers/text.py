@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from keybuzz.policy.document import Document, Kind, Setting
@@ -23,7 +23,20 @@ _LONGEST = 4000
 
 def read_unknown(path: str, text: str, why: str) -> Document:
     """Return the lines of a file that no reader understands; addresses and secrets are still searched."""
-    return Document(path, Kind.UNKNOWN, text, settings=tuple(line_settings(text)), unjudged=why)
+    settings = tuple(_with_names(line_settings(text)))
+    return Document(path, Kind.UNKNOWN, text, settings=settings, unjudged=why)
+
+
+def _with_names(settings: Iterable[Setting]) -> Iterator[Setting]:
+    """Give a value the name of the line above, as `- name: KEY` and `value: text` have them in templates."""
+    before: Setting | None = None
+    for setting in settings:
+        is_value = before is not None and setting.key == "value" and before.key == "name"
+        if is_value and before is not None and setting.place.line == before.place.line + 1:
+            yield replace(setting, path=(before.value,))
+        else:
+            yield setting
+        before = setting if setting.key else before
 
 
 def read_code(path: str, text: str, why: str) -> Document:

@@ -25,11 +25,17 @@ class Mistake(NamedTuple):
 
 def read(name: str) -> tuple[dict[str, str], list[Mistake]]:
     """Return the files of an application, and what is done wrong with them."""
-    found = YAML(typ="safe").load(FOLDER / f"{name}.yaml")
+    return read_file(FOLDER / f"{name}.yaml")
+
+
+def read_file(path: Path) -> tuple[dict[str, str], list[Mistake]]:
+    """Return the files of a case, and its mistakes."""
+    found = YAML(typ="safe").load(path)
     return found["files"], [Mistake(*item) for item in found["mistakes"]]
 
 
 MISTAKES = [(name, mistake) for name in NAMES for mistake in read(name)[1]]
+REPOSITORY, WRONG = read_file(FOLDER.parent / "repository.yaml")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,3 +56,20 @@ def test_a_mistake_is_found_and_nothing_else(name: str, mistake: Mistake) -> Non
 def test_there_are_twenty_applications_with_eight_mistakes_each() -> None:
     assert len(NAMES) == 20
     assert all(len(read(name)[1]) == 8 for name in NAMES)
+
+
+def test_a_repository_of_other_kinds_of_files_raises_no_alarm() -> None:
+    verdict = judged(REPOSITORY)
+    assert verdict.violations == ()
+    assert {item.path for item in verdict.unjudged} == {
+        "helm/templates/deployment.yaml",
+        "prisma/schema.prisma",
+    }
+
+
+@pytest.mark.parametrize("mistake", WRONG, ids=str)
+def test_a_mistake_in_it_is_found_and_nothing_else(mistake: Mistake) -> None:
+    text = REPOSITORY[mistake.path]
+    assert mistake.old in text
+    files = {**REPOSITORY, mistake.path: text.replace(mistake.old, mistake.new, 1)}
+    assert {item.rule for item in judged(files).violations} == set(mistake.rules.split())

@@ -10,7 +10,13 @@ from keybuzz.policy.readers.trees.settings import tree_commands, tree_images, tr
 _WITHOUT_SECRETS = frozenset(
     {"ExternalSecret", "ClusterExternalSecret", "PushSecret", "SealedSecret", "SecretProviderClass"}
 )
-"""Kinds that refer to secrets or hold them encrypted: no text in them is one, nor an address."""
+"""Kinds that refer to secrets or hold them encrypted: no text in them is one, nor an address, but in templates."""
+_TEMPLATES = (
+    ("spec", "target", "template", "data"),
+    ("spec", "externalSecretSpec", "target", "template", "data"),
+    ("spec", "template", "data"),
+)
+"""Where texts of such a kind are filled in: with the addresses that the application gets."""
 _NAMES_ONLY = frozenset({"Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "NetworkPolicy"})
 """Kinds whose texts name hosts that they serve, or choose pods."""
 
@@ -39,7 +45,11 @@ def kubernetes_document(path: str, kind: Kind, text: str, root: Node) -> Documen
 
 
 def _settings(manifest: Manifest) -> list[Setting]:
-    if manifest.kind in ("Secret", *_WITHOUT_SECRETS, *_NAMES_ONLY):
+    if manifest.kind in _WITHOUT_SECRETS:
+        return [
+            s for keys in _TEMPLATES if (n := manifest.root.get(*keys)) for s in tree_settings(n)
+        ]
+    if manifest.kind in ("Secret", *_NAMES_ONLY):
         return []
     kept = tuple((key, value) for key, value in manifest.root.entries if key != "metadata")
     found = list(tree_settings(Node(manifest.root.place, entries=kept)))

@@ -54,7 +54,7 @@ COMMANDS = frozenset(
 """Keys below which words of commands or lines of a shell are."""
 _SCRIPTS = frozenset(
     {"cmds", "script", "before_script", "after_script", "run", "shell", "commands", "cmd"}
-    | {"runcmd", "bootcmd"}
+    | {"runcmd", "bootcmd", "ansible.builtin.shell"}
 )
 """Those of them whose texts are always lines of a shell."""
 _ARGUMENTS = frozenset({"runcmd", "bootcmd"})
@@ -124,7 +124,8 @@ def tree_commands(root: Node) -> tuple[tuple[Command, ...], tuple[Setting, ...]]
     commands: tuple[Command, ...] = ()
     settings: tuple[Setting, ...] = ()
     for _, mapping in root.mappings():
-        for key, value in mapping.entries:
+        for name, value in mapping.entries:
+            key = name.removeprefix("ansible.builtin.")
             if key in COMMANDS and not value.entries:
                 found, given = _command(value, key, is_script=key in _SCRIPTS)
                 commands, settings = commands + found, settings + given
