@@ -10,9 +10,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from signal import SIGKILL
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import NoReturn
 
 _FORKING = get_context("forkserver")
@@ -38,9 +41,25 @@ def call(argv: Sequence[str], seconds: float) -> tuple[int, str, str]:
         return process.exitcode, stdout, stderr
 
 
+def end_with_caller() -> None:
+    """End this process when the one that called for it has ended, however that ended.
+
+    The server that forks lives on as long as its children do: a run of a killed session would hold the lab's leases.
+    """
+    caller = parent_process()
+    assert caller is not None
+    Thread(target=_end_after, args=(caller.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), SIGKILL)
+
+
 def _become(argv: tuple[str, ...], stdout: str, stderr: str) -> NoReturn:
     from keybuzz.cli.main import main
 
+    end_with_caller()
     for descriptor, path in ((1, stdout), (2, stderr)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(opened, descriptor)
