@@ -6,6 +6,7 @@ the program, its signals or its terminal is tested with a process from the comma
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from signal import SIGKILL
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import NoReturn
 
 _FORKING = get_context("forkserver")
@@ -45,15 +45,15 @@ def end_with_caller() -> None:
     """End this process when the one that called for it has ended, however that ended.
 
     The server that forks lives on as long as its children do: a run of a killed session would hold the lab's leases.
+    No thread waits for it: kbz enters the lab's network before there is any. The kernel's signal ends the process.
     """
     caller = parent_process()
     assert caller is not None
-    Thread(target=_end_after, args=(caller.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
-    os.kill(os.getpid(), SIGKILL)
+    fcntl.fcntl(caller.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(caller.sentinel, fcntl.F_SETSIG, SIGKILL)
+    fcntl.fcntl(caller.sentinel, fcntl.F_SETFL, os.O_ASYNC)
+    if wait([caller.sentinel], 0):
+        os.kill(os.getpid(), SIGKILL)
 
 
 def _become(argv: tuple[str, ...], stdout: str, stderr: str) -> NoReturn:
