@@ -19,6 +19,7 @@ class Kind(Enum):
     JSON = "JSON"
     TOML = "TOML"
     HCL = "HCL"
+    XML = "XML"
     DOCKERFILE = "Dockerfile"
     HAPROXY = "HAProxy configuration"
     BLOCKS = "configuration in braces"

@@ -53,6 +53,7 @@ SUFFIXES = {
     **dict.fromkeys((".cron", ".crontab"), Kind.CRONTAB),
     **dict.fromkeys((".groovy", ".gradle", ".jenkinsfile"), Kind.GROOVY),
     ".pp": Kind.ARROWS,
+    **dict.fromkeys((".xml", ".config", ".csproj", ".props", ".plist"), Kind.XML),
     **dict.fromkeys((".nginx", ".vhost", ".caddy", ".caddyfile"), Kind.BLOCKS),
     **dict.fromkeys(
         (

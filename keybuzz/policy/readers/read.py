@@ -26,6 +26,7 @@ from keybuzz.policy.readers.lines.unit import read_unit
 from keybuzz.policy.readers.markdown import split
 from keybuzz.policy.readers.text import read_code, read_unknown
 from keybuzz.policy.readers.trees.read import read_tree, read_yaml
+from keybuzz.policy.readers.trees.xml import read_xml
 
 _TREES = (Kind.JSON, Kind.TOML, Kind.HCL)
 _READERS: dict[Kind, Callable[[str, str], Document]] = {
@@ -41,6 +42,7 @@ _READERS: dict[Kind, Callable[[str, str], Document]] = {
     Kind.SHELL: read_shell,
     Kind.TAGGED: read_tagged,
     Kind.UNIT: read_unit,
+    Kind.XML: read_xml,
     Kind.YAML: read_yaml,
 }
 _NICKNAMES = {

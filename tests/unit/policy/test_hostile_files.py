@@ -56,6 +56,7 @@ NAMES = (
     "Jenkinsfile",
     "a.pp",
     "a.kt",
+    "a.xml",
     "fluent.conf",
     "logstash.conf",
     "inventory/hosts",
@@ -68,6 +69,10 @@ PIECES = (
     "ansible_host=",
     "_format_version: 1\n",
     "static_resources: [",
+    "<!DOCTYPE a [<!ENTITY b 'cc'>]>",
+    '<a name="b" value="c">&b;',
+    "</a>",
+    "[[a.b]]\n",
     "sh '''",
     "apiVersion: v1\n",
     "kind: Pod\n",
@@ -246,7 +251,8 @@ def test_no_archive_makes_a_check_raise(tmp_path: Path, files: dict[str, bytes])
     ids=["brackets", "colons", "itself", "aliases", "deep"],
 )
 @pytest.mark.parametrize(
-    "name", ["a.yaml", "a.json", "a.toml", "a.tf", "a.py", "a.js", "a.sh", "nginx.conf"]
+    "name",
+    ["a.yaml", "a.json", "a.toml", "a.tf", "a.py", "a.js", "a.sh", "nginx.conf", "a.xml", "a.pp"],
 )
 def test_what_nests_without_end_is_refused_in_words(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)

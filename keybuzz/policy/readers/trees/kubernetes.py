@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 from keybuzz.policy.document import Document, Image, Kind, Manifest, Setting
-from keybuzz.policy.node import Node
+from keybuzz.policy.node import Node, Place
 from keybuzz.policy.readers.code.shell import shell_document
+from keybuzz.policy.readers.kinds import kind_of
+from keybuzz.policy.readers.lines.blocks import read_blocks
+from keybuzz.policy.readers.lines.haproxy import read_haproxy
+from keybuzz.policy.readers.lines.tagged import read_tagged
 from keybuzz.policy.readers.trees.settings import tree_commands, tree_images, tree_settings
 
 _WITHOUT_SECRETS = frozenset(
@@ -17,6 +25,12 @@ _TEMPLATES = (
     ("spec", "template", "data"),
 )
 """Where texts of such a kind are filled in: with the addresses that the application gets."""
+_PROXIES: dict[Kind, Callable[[str, str], Document]] = {
+    Kind.BLOCKS: partial(read_blocks, ends_with_line=False),
+    Kind.HAPROXY: read_haproxy,
+    Kind.TAGGED: read_tagged,
+}
+"""Who reads the configurations of proxies."""
 _NAMES_ONLY = frozenset({"Ingress", "HTTPRoute", "GRPCRoute", "IngressRoute", "NetworkPolicy"})
 """Kinds whose texts name hosts that they serve, or choose pods."""
 
@@ -41,7 +55,28 @@ def kubernetes_document(path: str, kind: Kind, text: str, root: Node) -> Documen
     if manifest.kind in ("Application", "HelmRelease", "HelmChart"):
         images += tuple(tree_images(root))
     found = shell_document(path, kind, text, commands, settings)
+    if manifest.kind == "ConfigMap":
+        data = root.get("data")
+        for name, node in data.entries if data is not None else ():
+            found = found.joined(_traffic(path, text, name, node))
     return found.joined(Document(path, kind, text, images=images, manifests=(manifest,)))
+
+
+def _traffic(path: str, text: str, name: str, node: Node) -> Document:
+    """Return what listens and where it is sent on by a proxy's configuration that a ConfigMap holds."""
+    inner = node.text or ""
+    reader = _PROXIES.get(kind_of(name, inner)[0])
+    if "\n" not in inner or reader is None:
+        return Document(path, Kind.YAML, text)
+    found = reader(name, inner)
+    down, right = node.place.line - 1, node.place.column - 1
+
+    def moved(place: Place) -> Place:
+        return Place(place.line + down, place.column + right)
+
+    binds = tuple(replace(bind, place=moved(bind.place)) for bind in found.binds)
+    routes = tuple(replace(route, place=moved(route.place)) for route in found.routes)
+    return Document(path, Kind.YAML, text, binds=binds, routes=routes)
 
 
 def _settings(manifest: Manifest) -> list[Setting]:

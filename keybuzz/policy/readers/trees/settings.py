@@ -41,6 +41,7 @@ COMMANDS = frozenset(
         "run",
         "runcmd",
         "bootcmd",
+        "bash",
         "cmd",
         "shell",
         "commands",
@@ -54,7 +55,7 @@ COMMANDS = frozenset(
 """Keys below which words of commands or lines of a shell are."""
 _SCRIPTS = frozenset(
     {"cmds", "script", "before_script", "after_script", "run", "shell", "commands", "cmd"}
-    | {"runcmd", "bootcmd", "ansible.builtin.shell"}
+    | {"runcmd", "bootcmd", "ansible.builtin.shell", "bash"}
 )
 """Those of them whose texts are always lines of a shell."""
 _ARGUMENTS = frozenset({"runcmd", "bootcmd"})
@@ -160,6 +161,8 @@ def _indented(node: Node) -> str:
 def tree_images(root: Node) -> Iterator[Image]:
     """Yield `image: text`, `image: {repository, tag}` and `imageTag: text` as values files have them."""
     for path, node in root.mappings():
+        if node.get("service") and node.get("servers") and node.get("registry"):
+            continue  # Kamal names the image, and tags it itself
         yield from _repository(path, node)
         name, value = node.word("name"), node.get("value")
         if re.search(r"image\.tag$|imageTag$", name) and value is not None and value.text:
