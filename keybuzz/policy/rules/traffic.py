@@ -185,7 +185,7 @@ MIN_4 = Rule(
     " application hand out what they may see",
     applies_to="where traffic goes: Ingress, IngressRoute, HTTPRoute and VirtualService whose Service leads to MinIO"
     " by its pods, Endpoints, EndpointSlice or externalName; Service of type NodePort or LoadBalancer; published"
-    " ports, bind lines and proxies (nginx, Caddy, HAProxy, Traefik) in front of MinIO that are not on the private"
-    " network.",
+    " ports, bind lines and proxies (nginx, Apache, Caddy, HAProxy, Traefik, Kong, APISIX, Envoy, cloudflared) in"
+    " front of MinIO that are not on the private network.",
     judge=_judge,
 )
