@@ -20,6 +20,7 @@ settings.register_profile(
 settings.load_profile("kbz")
 
 _LABS = "tests/lab/"
+_UNIT = "tests/unit/"
 CHAINS = (
     ("test_whole_fleet", "test_everything", "test_faults_seen", "test_drift_strays"),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
@@ -33,8 +34,7 @@ CHAINS = (
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
 
 The longest chain comes first, so that no worker is alone with it at the end; what mostly waits, as K3s does, comes
-before what keeps the cores busy. A file that is not here has a lab of its
-own, and comes after them.
+before what keeps the cores busy. A file that is not here has a lab of its own, and comes after them.
 """
 _PLACES = {
     name: (turn, place) for turn, chain in enumerate(CHAINS) for place, name in enumerate(chain)
@@ -67,10 +67,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the labs first, the longest of them before the others."""
+    """Put the longest chain first, then the unit ring, the other labs, and the rest.
+
+    On a new machine the first lab makes the base and the images that the others wait for; the unit ring needs neither.
+    """
     items.sort(key=_turn)
 
 
-def _turn(item: pytest.Item) -> tuple[int, int]:
-    rest = len(CHAINS) if item.nodeid.startswith(_LABS) else len(CHAINS) + 1
-    return _place(item.nodeid) or (rest, 0)
+def _turn(item: pytest.Item) -> tuple[int, int, int]:
+    place = _place(item.nodeid)
+    if place is not None:
+        return (0 if place[0] == 0 else 2, *place)
+    if item.nodeid.startswith(_UNIT):
+        return (1, 0, 0)
+    return (3 if item.nodeid.startswith(_LABS) else 4, 0, 0)

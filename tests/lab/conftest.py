@@ -19,7 +19,7 @@ from keybuzz.lab.hosts.host import entry
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.inventory.lab import LabSettings
 from tests.conftest import chain_of
-from tests.lab.support import warm
+from tests.support import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-lab")

@@ -6,11 +6,8 @@ The tables of damages are those of the tests of each reader. All ways to hosts l
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.model.core.outcome import ExitCode
+from tests.support import warm
 from tests.unit.engine.images import test_versions
 from tests.unit.policy import test_policies_file
 from tests.unit.site import (
@@ -32,7 +30,6 @@ from tests.unit.site import (
 from tests.unit.support.inventory_files import GROUPS, INVENTORY, SERVERS, with_cell
 from tests.unit.support.site_values import configuration_text, planted_configuration
 
-ROOT = Path(__file__).parents[3]
 RUN = ("run", "base", "--all")
 VERBS = (
     ("plan", "base"),
@@ -107,17 +104,9 @@ class Place:
 
     def kbz(self, *words: str) -> tuple[int, str]:
         """Run a command as an operator does; return its exit code and what it said."""
-        code = "from keybuzz.cli.main import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, "--config", "nornir_config.yaml", *words],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
+        argv = ("--config", "nornir_config.yaml", *words)
+        code, stdout, stderr = warm.call(argv, 120, self.folder)
+        return code, stdout + stderr
 
 
 @pytest.fixture

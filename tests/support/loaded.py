@@ -1,4 +1,4 @@
-"""Imports what any verb of kbz may need: for the process that tests/lab/support/warm.py forks."""
+"""Imports what any verb of kbz may need: for the process that tests/support/warm.py forks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kbz as a process of its own that need not load kbz first: the lab ring calls it a thousand times.
+"""kbz as a process of its own that need not load kbz first: the tests call it a thousand times.
 
 A process with everything imported is forked for each call (multiprocessing's forkserver). What is about the start of
 the program, its signals or its terminal is tested with a process from the command line.
@@ -19,18 +19,19 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 _FORKING = get_context("forkserver")
-_PRELOADED = "tests.lab.support.loaded"
+_PRELOADED = "tests.support.loaded"
 
 
-def call(argv: Sequence[str], seconds: float) -> tuple[int, str, str]:
-    """Run `kbz` with these words; return exit code, standard output and standard error.
+def call(argv: Sequence[str], seconds: float, folder: Path | None = None) -> tuple[int, str, str]:
+    """Run `kbz` with these words, in this folder; return exit code, standard output and standard error.
 
     Raises subprocess.TimeoutExpired after that many seconds, with the process killed.
     """
     _FORKING.set_forkserver_preload([_PRELOADED])
-    with TemporaryDirectory() as folder:
-        outputs = (Path(folder, "stdout"), Path(folder, "stderr"))
-        process = _FORKING.Process(target=_become, args=(tuple(argv), *map(str, outputs)))
+    with TemporaryDirectory() as kept:
+        outputs = (Path(kept, "stdout"), Path(kept, "stderr"))
+        words = (tuple(argv), str(folder or Path.cwd()), *map(str, outputs))
+        process = _FORKING.Process(target=_become, args=words)
         process.start()
         process.join(seconds)
         if process.exitcode is None:
@@ -56,10 +57,11 @@ def end_with_caller() -> None:
         os.kill(os.getpid(), SIGKILL)
 
 
-def _become(argv: tuple[str, ...], stdout: str, stderr: str) -> NoReturn:
+def _become(argv: tuple[str, ...], folder: str, stdout: str, stderr: str) -> NoReturn:
     from keybuzz.cli.main import main
 
     end_with_caller()
+    os.chdir(folder)
     for descriptor, path in ((1, stdout), (2, stderr)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(opened, descriptor)
