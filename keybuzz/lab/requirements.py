@@ -12,7 +12,7 @@ from keybuzz.lab.hosts.process import Argument, Report, exclusive, run, succeeds
 from keybuzz.model.core.errors import KbzError
 
 PROGRAMS = {
-    "/usr/sbin/debootstrap": "debootstrap",
+    "/usr/bin/mmdebstrap": "mmdebstrap",
     "/usr/bin/systemd-nspawn": "systemd-container",
     "/usr/sbin/mkfs.ext4": "e2fsprogs",
     "/usr/sbin/nft": "nftables",

@@ -44,7 +44,7 @@ class BaseRecipe:
     files: tuple[TextFile, ...] = ()
     removed: tuple[str, ...] = ()
     """Glob patterns of what must not be shared by hosts, or is not needed."""
-    version: int = 1
+    version: int = 2
     """Raised when the steps of base.py change."""
 
     @property

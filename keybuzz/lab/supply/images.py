@@ -107,7 +107,7 @@ def _ensure_debian(settings: LabSettings, recipe: BaseRecipe, report: Report) ->
     for leftover in settings.cache.glob("image-base-*"):
         succeeds(["rm", "-rf", "--one-file-system", leftover])
     folder = settings.cache / f"image-base-{os.getpid()}"
-    base.build(recipe, folder, settings.cache)
+    base.build(recipe, folder)
     base.trust_like_this_machine(folder)
     archive = folder.with_suffix(".tar")
     run(["tar", "--create", "--numeric-owner", f"--directory={folder}", f"--file={archive}", "."])

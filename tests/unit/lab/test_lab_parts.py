@@ -175,11 +175,11 @@ def test_limits_are_raised_but_never_lowered(tmp_path: Path) -> None:
 
 def test_only_packages_whose_program_is_missing_are_wanted(tmp_path: Path) -> None:
     for program, package in requirements.PROGRAMS.items():
-        if package != "debootstrap":
+        if package != "mmdebstrap":
             file = tmp_path / program.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-    assert requirements.missing(root=tmp_path) == ("debootstrap",)
+    assert requirements.missing(root=tmp_path) == ("mmdebstrap",)
 
 
 def test_loss_of_nothing_only_removes_the_rules() -> None:
