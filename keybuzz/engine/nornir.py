@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
 
 from keybuzz.engine.this_machine import Here, this_machine
 from keybuzz.model.core.access import Access
+from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.site.credentials.store import hidden
+from keybuzz.site.files.plugins import BOUNDED, RUNNERS, RunnerChoice
 from keybuzz.site.load import Configuration
 from keybuzz.site.nornir_inventory import TsvInventory
 from keybuzz.site.site import Site
@@ -18,6 +21,7 @@ from keybuzz.transport.meeting import Meeting
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
+    from nornir.core.plugins.runners import RunnerPlugin
 
 
 def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nornir:
@@ -31,8 +35,6 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
     """
     from nornir.core import Nornir
     from nornir.core.configuration import Config, LoggingConfig, SSHConfig
-
-    from keybuzz.transport.runner import BoundedRunner
 
     # A failed task is an answer of ours; Nornir would print its traceback where nobody configured logging.
     logging.getLogger("nornir").addHandler(logging.NullHandler())
@@ -63,8 +65,28 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
                 "meeting": Meeting(identities_of(site, here)),
             },
         ),
-        runner=BoundedRunner(num_workers=configuration.workers),
+        runner=_runner(configuration.runner),
     )
+
+
+def _runner(choice: RunnerChoice) -> RunnerPlugin:
+    """Return the runner; InputError when its package does not take these options.
+
+    Only the one that was chosen is imported: Nornir's own register would import all that are installed.
+    """
+    if choice.plugin == BOUNDED:
+        from keybuzz.transport.runner import BoundedRunner
+
+        return BoundedRunner(int(choice.options["num_workers"]))
+    (entry, *_) = entry_points(group=RUNNERS, name=choice.plugin)
+    try:
+        return cast("RunnerPlugin", entry.load()(**choice.options))
+    except (TypeError, ValueError, ImportError) as error:
+        raise InputError(
+            f"the runner {choice.plugin} does not start: {error}",
+            where="nornir_config.yaml, runner",
+            hint=f"correct its options, or write plugin: {BOUNDED} with num_workers",
+        ) from None
 
 
 def identities_of(site: Site, here: Here) -> Identities:

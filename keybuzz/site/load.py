@@ -15,6 +15,7 @@ from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.site.applications.credentials import require_free, schema_with
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.credentials.store import load_credentials
+from keybuzz.site.files.plugins import RunnerChoice, read_inventory_plugin, read_runner
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
@@ -44,7 +45,7 @@ class Configuration:
     connection: str
     bastion: str
     """`host:port user` of a jump host, or an empty text."""
-    workers: int
+    runner: RunnerChoice
     applications: Path | None = None
     """None: the site describes no applications."""
 
@@ -65,10 +66,10 @@ def read_configuration(path: Path) -> Configuration:
     problems.raise_if_any()
     inventory = reader.fields(top["inventory"], "inventory", ("plugin", "options"))
     options = _texts(reader, inventory, "options", ("path", "groups"), ("connection", "bastion"))
-    runner = reader.fields(top["runner"], "runner", ("plugin", "options"))
-    workers = reader.fields(runner.get("options", top["runner"]), "runner", ("num_workers",))
+    if "plugin" in inventory:
+        read_inventory_plugin(reader, inventory["plugin"])
+    runner = read_runner(reader, top["runner"])
     user = _texts(reader, top, "user_defined", ("versions", "site", "policies"), _OPTIONAL)
-    count = reader.number(workers["num_workers"], "num_workers", 1, 500) if workers else 0
     problems.raise_if_any()
     folder = path.resolve().parent
     return Configuration(
@@ -81,7 +82,7 @@ def read_configuration(path: Path) -> Configuration:
         overlay=folder / user["overlay"] if "overlay" in user else None,
         connection=options.get("connection", "kbz_ssh"),
         bastion=options.get("bastion", ""),
-        workers=count,
+        runner=runner,
         applications=folder / user["applications"] if "applications" in user else None,
     )
 

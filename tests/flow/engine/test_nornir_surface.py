@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from nornir.core import Nornir
 from nornir.core.filter import F
 from nornir.core.task import Result, Task
+from nornir.plugins.runners import SerialRunner, ThreadedRunner
 
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.tasks import checking, converging, judging, planning, stepping
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
+from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.load import read_configuration
 from keybuzz.transport.link import session
+from keybuzz.transport.runner import BoundedRunner
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
 from tests.flow.support.links import AWAY, COUNTING, CountingLink, register
 
@@ -166,3 +170,30 @@ def test_a_step_is_refused_while_a_member_is_away(three: Fleet) -> None:
     results = three.nornir.run(task=stepping(module, "bootstrap"))
     assert "cannot be asked" in str(results[FIRST][0].exception)
     assert three.text(FIRST) is None
+@pytest.mark.parametrize(
+    ("section", "runner"),
+    [
+        (RunnerChoice("serial", {}), SerialRunner),
+        (RunnerChoice("threaded", {"num_workers": 2}), ThreadedRunner),
+        (RunnerChoice("kbz_bounded", {"num_workers": 2}), BoundedRunner),
+    ],
+)
+def test_tasks_run_on_the_runner_that_the_configuration_names(
+    three: Fleet, section: RunnerChoice, runner: type[object]
+) -> None:
+    configuration = read_configuration(Path(__file__).parents[3] / "nornir_config.yaml")
+    made = make_nornir(replace(configuration, runner=section), three.site, Access.CHANGE)
+    assert type(made.runner) is runner
+    names = sorted(made.filter(F(groups__contains="patroni")).run(task=named))
+    assert names == list(HOSTS)
+
+
+def named(task: Task) -> str:
+    return task.host.name
+
+
+def test_a_runner_that_does_not_take_its_options_is_refused_in_words(three: Fleet) -> None:
+    configuration = read_configuration(Path(__file__).parents[3] / "nornir_config.yaml")
+    choice = RunnerChoice("serial", {"num_workers": 2})
+    with pytest.raises(InputError, match=r"the runner serial does not start: .*num_workers"):
+        make_nornir(replace(configuration, runner=choice), three.site, Access.CHANGE)

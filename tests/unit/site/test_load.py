@@ -10,6 +10,7 @@ import pytest
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.load import load_site, read_configuration
 from tests.unit.support.inventory_files import INVENTORY
 from tests.unit.support.site_values import (
@@ -36,7 +37,7 @@ def test_the_real_file_is_complete() -> None:
     assert found.versions == INVENTORY / "versions.yaml"
     assert found.site == INVENTORY / "site.yaml"
     assert found.connection == "kbz_ssh"
-    assert found.workers == 50
+    assert found.runner == RunnerChoice("kbz_bounded", {"num_workers": 50})
 
 
 def test_a_missing_file_says_where_to_go(tmp_path: Path) -> None:
@@ -68,6 +69,8 @@ def test_the_overlay_and_the_connection_may_be_left_out(tmp_path: Path) -> None:
         ("num_workers: 8", "num_workers: 501", 6, "from 1 to 500"),
         ("num_workers: 8", "workers: 8", 6, "unknown key 'workers'"),
         ("  options: {num_workers: 8}\n", "", 5, "runner has no options"),
+        ("plugin: kbz_bounded", "plugin: kbz_bound", 5, "no runner of Nornir is named 'kbz_bound'"),
+        ("plugin: kbz_tsv", "plugin: SimpleInventory", 2, "kbz reads its servers with kbz_tsv"),
         ("  versions: ", "  version: ", 8, "unknown key 'version'"),
         ("user_defined:\n", "user_defined: 3\nssh:\n", 7, "user_defined must be a mapping"),
         ("user_defined:\n", "user_defined:\n  site: x\n", 10, "'site' twice"),
@@ -97,7 +100,26 @@ def test_every_section_of_nornir_itself_may_stand_there(tmp_path: Path) -> None:
         configuration_text(tmp_path) + "core: {raise_on_error: false}\nlogging: {enabled: false}\n"
     )
     (tmp_path / "nornir_config.yaml").write_text(text)
-    assert read_configuration(tmp_path / "nornir_config.yaml").workers == 8
+    found = read_configuration(tmp_path / "nornir_config.yaml")
+    assert found.runner.options == {"num_workers": 8}
+
+
+@pytest.mark.parametrize(
+    ("section", "options"),
+    [
+        ("{plugin: serial}", {}),
+        ("{plugin: threaded, options: {num_workers: 3}}", {"num_workers": 3}),
+        ("{plugin: threaded, options: {a: true, b: x}}", {"a": True, "b": "x"}),
+    ],
+)
+def test_another_runner_of_nornir_is_taken_with_its_options(
+    tmp_path: Path, section: str, options: dict[str, object]
+) -> None:
+    text = configuration_text(tmp_path).replace(
+        "runner:\n  plugin: kbz_bounded\n  options: {num_workers: 8}\n", f"runner: {section}\n"
+    )
+    (tmp_path / "nornir_config.yaml").write_text(text)
+    assert read_configuration(tmp_path / "nornir_config.yaml").runner.options == options
 
 
 def test_a_whole_site_becomes_one_value(tmp_path: Path) -> None:

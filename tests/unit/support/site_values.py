@@ -19,6 +19,7 @@ from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.credentials.store import SCHEMA, create_missing
+from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.files.tsv import COLUMNS, parse_servers
 from keybuzz.site.load import Configuration, load_site, read_configuration
 from keybuzz.site.module import Module
@@ -135,7 +136,7 @@ def memory_nornir(site: Site) -> Nornir:
         overlay=None,
         connection="kbz_local",
         bastion="",
-        workers=2,
+        runner=RunnerChoice("kbz_bounded", {"num_workers": 2}),
     )
     return make_nornir(configuration, site, Access.CHANGE)
 
