@@ -14,9 +14,9 @@ from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import NOT_HERE, Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding
-from keybuzz.model.core.folding import by_reason
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Plan
+from keybuzz.model.reports.folding import by_reason
 from keybuzz.site.module import Module
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from keybuzz.model.core.finding import Finding
-from keybuzz.model.core.folding import folded
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.reports.drift import DriftReport
+from keybuzz.model.reports.folding import folded
 from keybuzz.model.reports.report import HostReport, Report
 
 FORMAT_VERSION = 1

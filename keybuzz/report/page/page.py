@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from keybuzz.model.core.finding import Level
-from keybuzz.model.core.folding import folded
 from keybuzz.model.core.visible import visible
+from keybuzz.model.reports.folding import folded
 from keybuzz.report.page import plots
 from keybuzz.report.page.past import Past, TrialPoint
 from keybuzz.report.page.sheet import finding_of, module_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from keybuzz.model.core.folding import placeless
 from keybuzz.model.reports.drift import DriftItem, Kind, Standing
+from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import Report
 from keybuzz.report.screen.hosts import shown_hosts
 

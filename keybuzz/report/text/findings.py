@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.folding import folded, steady
+from keybuzz.model.reports.folding import folded, steady
 from keybuzz.report.screen.fit import WIDTH, broken
 from keybuzz.report.screen.hosts import count, shown_hosts
 

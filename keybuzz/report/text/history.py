@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from keybuzz.model.core.folding import placeless
 from keybuzz.model.reports.drift import DriftItem
+from keybuzz.model.reports.folding import placeless
 from keybuzz.report.screen.fit import WIDTH, broken
 from keybuzz.report.screen.hosts import count, shown_hosts
 from keybuzz.report.text.drift import drift_lines

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.folding import placeless
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.screen.fit import WIDTH, broken, fit, table
 from keybuzz.report.screen.hosts import MOST, count, shown_hosts

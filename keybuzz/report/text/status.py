@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.folding import folded
 from keybuzz.model.core.live import Member
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION, finding_document, topology_document
+from keybuzz.model.reports.folding import folded
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
 from keybuzz.report.screen.fit import WIDTH, broken
 from keybuzz.report.screen.hosts import shown_hosts

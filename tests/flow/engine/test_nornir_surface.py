@@ -170,6 +170,8 @@ def test_a_step_is_refused_while_a_member_is_away(three: Fleet) -> None:
     results = three.nornir.run(task=stepping(module, "bootstrap"))
     assert "cannot be asked" in str(results[FIRST][0].exception)
     assert three.text(FIRST) is None
+
+
 @pytest.mark.parametrize(
     ("section", "runner"),
     [

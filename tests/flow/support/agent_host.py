@@ -24,6 +24,7 @@ from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.groups import load_groups
 from keybuzz.site.load import read_configuration
@@ -139,7 +140,9 @@ def local_nornir(
 ) -> Nornir:
     """Return the product's own Nornir, in which these hosts are scratch hosts of this machine."""
     configuration = replace(
-        read_configuration(ROOT / "nornir_config.yaml"), connection=connection, workers=8
+        read_configuration(ROOT / "nornir_config.yaml"),
+        connection=connection,
+        runner=RunnerChoice("kbz_bounded", {"num_workers": 8}),
     )
     nornir = make_nornir(configuration, site, Access.CHANGE)
     # All of them are this machine, whatever its name and its addresses are.

@@ -22,6 +22,7 @@ from keybuzz.model.core.plan import Change
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.host.system import Sysctl
+from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.load import read_configuration
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -61,7 +62,10 @@ def counted(tmp_path: Path) -> Iterator[Counted]:
         site = make_site(tmp_path)
         pinned = replace(site.settings, key_filename=server.key, known_hosts=server.known_hosts)
         site = replace(site, settings=pinned)
-        configuration = replace(read_configuration(ROOT / "nornir_config.yaml"), workers=8)
+        configuration = replace(
+            read_configuration(ROOT / "nornir_config.yaml"),
+            runner=RunnerChoice("kbz_bounded", {"num_workers": 8}),
+        )
         nornir = make_nornir(configuration, site, Access.CHANGE).filter(
             filter_func=lambda h: h.name in HOSTS
         )
