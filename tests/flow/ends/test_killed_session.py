@@ -11,7 +11,7 @@ from tests.flow.support.sshd import until
 _CHILD = """\
 import os, time
 from pathlib import Path
-from tests.lab.support.warm import end_with_caller
+from tests.support.warm import end_with_caller
 
 def run(place):
     end_with_caller()
