@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning, stepping
+from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
-from tasks.galera import applications, recovery
+from tasks.galera import applications, recovery, values
 from tasks.galera.alike import LIKENESS
 from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import checks, topology
@@ -16,6 +17,10 @@ from tasks.galera.parameters import PARAMETERS
 from tasks.galera.rollout import next_stage
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
+
+GROUND = Ground(
+    ("mariadb",), (values.DATA,), (3306, 4567, 4568, 4444), (values.VOLUME, "/var/lib/mysql")
+)
 
 MODULE = Module(
     name="galera",
@@ -28,6 +33,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     able=able,
+    ground=GROUND,
     virgin=virgin,
     writer=writer,
     topology=topology,

@@ -34,7 +34,7 @@ def describe(site: Site, server: Server) -> Description:
     image = site.image("mariadb-galera")
     return Description(
         (
-            MariadbData(values.VOLUME, values.NEWEST),
+            MariadbData(values.VOLUME, values.series(image)),
             Directory(values.ROOT),
             Directory(values.CONFIGURATION),
             Directory(values.VOLUME, values.UID, values.UID, 0o700),

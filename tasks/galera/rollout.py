@@ -158,7 +158,8 @@ def _foreign_data(live: Live, host: str) -> str:
     if view.attribute(DATA_ID, "layout") != "bitnami":
         return f"{values.VOLUME} holds data in the layout of {view.attribute(DATA_ID, 'layout')}"
     newest = view.attribute(DATA_ID, "newest")
-    return f"the data was written by MariaDB {newest}; the frozen image is {values.NEWEST}"
+    known = [item.newest for item in view.resources if isinstance(item, MariadbData)]
+    return f"the data was written by MariaDB {newest}; the frozen image opens {known[0] if known else 'none'}"
 
 
 def _without_primary(live: Live, containers: list[Change]) -> Stage | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +19,6 @@ GROUP = "galera"
 CONTAINER = "mariadb"
 UID = 1001
 """User of Bitnami's image; the official one has 999 (contradiction 34)."""
-NEWEST = "10.11"
-"""Series of the frozen image: newer data is never touched."""
 ROOT = "/opt/keybuzz/mariadb"
 CONFIGURATION = f"{ROOT}/conf"
 MY_CNF = f"{CONFIGURATION}/my.cnf"
@@ -54,6 +53,7 @@ CHARACTER_SET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 _LONGEST = 32
 """Characters of a password that the image takes."""
+_SERIES = re.compile(r":v?(\d+\.\d+)\.")
 _BREAKS = ("\\", '"', "\n")
 """The image refuses a backslash, and puts passwords into SQL between double quotes."""
 
@@ -221,3 +221,15 @@ def _bootstrapping(steady: Container, *purposes: str) -> Container:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def series(image: str) -> str:
+    """Return the series whose data an image of MariaDB opens, such as `10.11`; newer data is never touched."""
+    found = _SERIES.search(image)
+    if found is None:
+        raise InputError(
+            f"the tag of {image} names no version of MariaDB",
+            where="versions.yaml",
+            hint="which data it can open cannot be told; use a tag such as 10.11.6",
+        )
+    return found[1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.drill import Scenario
+from keybuzz.model.services.minio import PORT
 from keybuzz.site.module import Module
-from tasks.minio import applications
+from tasks.minio import applications, values
 from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
@@ -14,6 +16,13 @@ from tasks.minio.members import up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import account_rotations
+
+GROUND = Ground(
+    ("minio",),
+    (values.DATA,),
+    (PORT, values.CONSOLE_PORT),
+    ("/data", "/mnt/data", "/var/lib/minio"),
+)
 
 MODULE = Module(
     name="minio",
@@ -25,6 +34,7 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     members_up=up,
+    ground=GROUND,
     virgin=virgin,
     writer=writer,
     release=release,

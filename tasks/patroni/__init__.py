@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
-from tasks.patroni import applications
+from tasks.patroni import applications, values
 from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
@@ -15,6 +16,10 @@ from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
+
+GROUND = Ground(
+    ("postgresql",), (f"{values.ROOT}/postgres",), (5432, 8008, 7000), ("/var/lib/postgresql",)
+)
 
 MODULE = Module(
     name="patroni",
@@ -27,6 +32,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     able=able,
+    ground=GROUND,
     virgin=virgin,
     writer=leader,
     release=release,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
-from tasks.rabbitmq import applications
+from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
 from tasks.rabbitmq.desired import describe
@@ -14,6 +15,10 @@ from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.rollout import next_stage, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
+
+GROUND = Ground(
+    ("rabbitmq",), (values.ROOT,), (values.AMQP_PORT, 15672, 25672, 4369), ("/var/lib/rabbitmq",)
+)
 
 MODULE = Module(
     name="rabbitmq",
@@ -26,6 +31,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     able=able,
+    ground=GROUND,
     virgin=virgin,
     writer=writer,
     release=release,

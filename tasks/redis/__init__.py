@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, judging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
+from tasks.redis import values
 from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
@@ -13,6 +15,10 @@ from tasks.redis.members import able, up, virgin
 from tasks.redis.parameters import PARAMETERS
 from tasks.redis.rollout import next_stage, release
 from tasks.redis.rotation import ROTATIONS
+
+GROUND = Ground(
+    ("redis", "sentinel"), (values.ROOT,), (6379, 26379), ("/var/lib/redis", "/etc/redis")
+)
 
 MODULE = Module(
     name="redis",
@@ -25,6 +31,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     able=able,
+    ground=GROUND,
     virgin=virgin,
     release=release,
     topology=topology,

@@ -23,6 +23,7 @@ from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis import values
+from tasks.redis.formats import newest_rdb
 
 _TEMPLATES = Path(__file__).parent / "templates"
 REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
@@ -36,7 +37,7 @@ def describe(site: Site, server: Server) -> Description:
     """Return the description of one node; who is master is no part of it, because that is Sentinel's to say."""
     return Description(
         (
-            RedisData(values.DATA, values.NEWEST_RDB),
+            RedisData(values.DATA, newest_rdb(site.image("redis"))),
             *_directories(),
             Image(site.image("redis")),
             *_files(site, server),

@@ -27,9 +27,6 @@ SENTINEL_RUNTIME = f"{ROOT}/runtime/sentinel"
 """Directories, because the daemons rename a new file over the old one: a mounted file would be "busy"."""
 INSIDE = "/data"
 """Where the image declares a volume: something of ours must lie there, or Docker puts an anonymous one."""
-NEWEST_RDB = 11
-"""RDB version of Redis 7.2. Redis 7.4 writes 12, which 7.2 cannot load (contradiction 19)."""
-
 DOWN_AFTER = 5
 FAILOVER_TIMEOUT = 60
 """Seconds."""

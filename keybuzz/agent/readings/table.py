@@ -264,6 +264,12 @@ def _strays(query: dict[str, Any], context: Context) -> Any:
     return strays.sweep(query, context)
 
 
+def _data_sweep(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.host import data_sweep  # only before a first change
+
+    return data_sweep.sweep(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.readings.galera import position
 
@@ -299,6 +305,7 @@ _HOST = {
     "rabbitmq-names": _rabbitmq_names,
     "system": _system,
     "strays": _strays,
+    "data-sweep": _data_sweep,
     "k3s": _k3s,
     "pod-network": _pod_network,
 }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.engine.change.credentials import is_another
+from keybuzz.engine.adopt.credentials import is_another
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.resource import Resource
 from tests.unit.support.resource_values import KEY, RESOURCES

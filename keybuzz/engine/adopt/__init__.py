@@ -1,0 +1,1 @@
+"""What a host has from before kbz: recognised, never overwritten."""

@@ -1,0 +1,77 @@
+"""Virgin ground is proven, not assumed: before the first change of a module, data of its service is looked for.
+
+What is recognised elsewhere than described, or serves already, refuses the change: an empty cluster beside the data
+of an older one is a second cluster. Nothing is written, and what was found is said with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.proposed import on_host
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.ground import Ground, SweepAnswer
+
+READING = "data.elsewhere"
+
+
+def require_own_ground(
+    module: str,
+    ground: Ground,
+    answers: Mapping[str, Answer],
+    described: Mapping[str, Collection[str]],
+    present: Mapping[str, Collection[str]],
+) -> None:
+    """Raise RefusedError for a host where another installation of the service is.
+
+    `described` has the containers that the module describes on each host, `present` those of them that are there.
+    """
+    serving = any(answer.known and answer.value["listening"] for answer in answers.values())
+    for host, answer in answers.items():
+        if not answer.known:
+            raise RefusedError(
+                f"whether it holds data of {module} cannot be told: {answer.problem}",
+                where=host,
+                hint="nothing was written; run it again when the host answers",
+            )
+        why = _why(ground, answer.value, described[host], bool(present[host]), serving)
+        if why:
+            raise RefusedError(
+                f"{why}; nothing was installed",
+                where=host,
+                hint=f"{on_host(host, 'docker', 'ps', '-a')} shows its containers; move the data to where it is "
+                "described, or away, and run again",
+            )
+
+
+def _why(
+    ground: Ground, said: SweepAnswer, described: Collection[str], present: bool, served: bool
+) -> str:
+    """Return what forbids a change there; empty when all that was found is where it is described."""
+    own = [item for item in said["found"] if _is_own(ground, item[1])]
+    elsewhere = [item for item in said["found"] if not _is_own(ground, item[1])]
+    for item in own:
+        kind, _, name = item[3].partition(" ")
+        if kind == "container" and name not in described:
+            return f"another container has its data: {_told(item)}"
+    if elsewhere and not own:
+        return f"data of another installation is there: {'; '.join(map(_told, elsewhere))}"
+    if elsewhere and not served:
+        return f"two generations of data are there, and none serves: {'; '.join(map(_told, [*own, *elsewhere]))}"
+    if said["listening"] and not own and not present:
+        port, program = said["listening"][0]
+        return f"port {port} is taken by {program or 'a program that cannot be told'}"
+    if said["problems"] and not own:
+        return f"that it holds no data cannot be proven: {'; '.join(said['problems'][:3])}"
+    return ""
+
+
+def _is_own(ground: Ground, path: str) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in ground.own)
+
+
+def _told(item: tuple[str, str, str, str]) -> str:
+    kind, path, identity, holder = item
+    told = ", ".join(part for part in (identity, holder) if part)
+    return f"{kind} in {path}{f' ({told})' if told else ''}"

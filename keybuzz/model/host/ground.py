@@ -1,0 +1,53 @@
+"""What data of a service is on a host, wherever it lies. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, TypedDict
+
+from keybuzz.model.core.access import Looks
+from keybuzz.model.core.resource import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """How data of a module's service is recognised, and where older installations kept it."""
+
+    kinds: tuple[str, ...]
+    """Of keybuzz.agent.host.data_sweep, such as `postgresql`."""
+    own: tuple[str, ...]
+    """Folders where the description has it."""
+    ports: tuple[int, ...]
+    """TCP ports that the service listens on."""
+    known: tuple[str, ...] = ()
+    """Folders of older installations."""
+
+
+class SweepAnswer(TypedDict):
+    """Of DataSweep."""
+
+    found: list[tuple[str, str, str, str]]
+    """Kind, folder, identity, and who has the folder mounted."""
+    listening: list[tuple[int, str]]
+    """Port and program."""
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSweep(Looks):
+    """Look for data of a service in all mounts of containers, all volumes, and known folders."""
+
+    answers: ClassVar[type] = SweepAnswer
+
+    name: str
+    ground: Ground
+
+    def query(self) -> Json:
+        """Return the agent's frame."""
+        return {
+            "kind": "data-sweep",
+            "name": self.name,
+            "kinds": list(self.ground.kinds),
+            "places": [*self.ground.own, *self.ground.known],
+            "ports": list(self.ground.ports),
+        }

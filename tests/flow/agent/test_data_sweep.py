@@ -1,0 +1,126 @@
+"""Data is recognised by what it is, wherever it lies; and where it lies elsewhere, nothing is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keybuzz.engine.adopt.ground import READING
+from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.observe import observe
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.host.ground import DataSweep, Ground
+from keybuzz.site.module import Description
+from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
+from tests.flow.support.links import register
+from tests.flow.support.unix_server import Request, respond, serving
+
+KINDS = ("postgresql", "mariadb", "minio", "rabbitmq", "redis", "sentinel")
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Fleet]:
+    register()
+    with fleet(tmp_path) as made:
+        yield made
+
+
+def old_data(root: Path) -> dict[str, Path]:
+    """Lay down what each service leaves, in folders with names of no meaning."""
+    places = {kind: root / f"volume-{number}" / "x" for number, kind in enumerate(KINDS)}
+    for place in places.values():
+        place.mkdir(parents=True)
+    (places["postgresql"] / "global").mkdir()
+    (places["postgresql"] / "PG_VERSION").write_text("16\n")
+    (places["postgresql"] / "global/pg_control").write_bytes((7123456).to_bytes(8, "little"))
+    (places["mariadb"] / "grastate.dat").write_text("# GALERA\nuuid:    6ba7b810-9dad\nseqno: -1\n")
+    (places["minio"] / ".minio.sys").mkdir()
+    (places["minio"] / ".minio.sys/format.json").write_text(json.dumps({"id": "deploy-1"}))
+    (places["rabbitmq"] / "rabbit@queue-01").mkdir()
+    (places["redis"] / "dump.rdb").write_bytes(b"REDIS0012\xfa")
+    (places["sentinel"] / "my-sentinel.conf").write_text(
+        "port 26379\nsentinel monitor mymaster 10.0.0.123 6379 2\n"
+    )
+    return places
+
+
+class Docker:
+    """An engine with one stopped container of another name, and a volume of none."""
+
+    def __init__(self, source: str, volume: str) -> None:
+        self.source, self.volume = source, volume
+
+    def __call__(self, request: Request) -> bytes:
+        """Answer one request."""
+        answers: dict[str, Any] = {
+            "/containers/json": [
+                {"Names": ["/keybuzz-old"], "State": "exited", "Mounts": [{"Source": self.source}]},
+                {"Names": ["/watcher"], "State": "running", "Mounts": [{"Source": "/"}]},
+            ],
+            "/volumes": {"Volumes": [{"Name": "f00d" * 16, "Mountpoint": self.volume}]},
+        }
+        found = answers.get(request.path.partition("?")[0])
+        return respond(404, {"message": "no"}) if found is None else respond(200, found)
+
+
+def found_on(three: Fleet, host: str, ground: Ground) -> Any:
+    look = Description((), (DataSweep(READING, ground),))
+    seen = observe(three.nornir, {host: HostDescription({"demo": look}, ())})
+    answer = seen.observations[host].answers[READING]
+    assert answer.known, answer.problem
+    return answer.value
+
+
+def test_each_service_is_known_by_its_files_and_their_identity(three: Fleet) -> None:
+    root = three.hosts[FIRST].files
+    places = old_data(root)
+    said = found_on(three, FIRST, Ground(KINDS, (), (), (str(root),)))
+    assert {(kind, path, identity) for kind, path, identity, _ in said["found"]} == {
+        ("postgresql", str(places["postgresql"]), "PostgreSQL 16, system identifier 7123456"),
+        ("mariadb", str(places["mariadb"]), "cluster 6ba7b810-9dad"),
+        ("minio", str(places["minio"]), "deployment deploy-1"),
+        ("rabbitmq", str(places["rabbitmq"]), "rabbit@queue-01"),
+        ("redis", str(places["redis"]), "RDB 12"),
+        ("sentinel", str(places["sentinel"]), "monitors mymaster at 10.0.0.123"),
+    }
+    assert said["problems"] == []
+
+
+def test_containers_that_do_not_run_and_volumes_of_none_are_looked_into(three: Fleet) -> None:
+    host = three.hosts[FIRST]
+    places = old_data(host.files)
+    engine = Docker(str(places["redis"]), str(places["postgresql"].parent))
+    with serving(host.socket, engine):
+        said = found_on(three, FIRST, Ground(KINDS, (), ()))
+    assert [(kind, holder) for kind, _, _, holder in said["found"]] == [
+        ("postgresql", "volume f00df00df00d"),
+        ("redis", "container keybuzz-old"),
+    ]
+
+
+def test_nothing_is_installed_beside_the_data_of_a_stopped_cluster(three: Fleet) -> None:
+    """It was taken for virgin ground, and an empty cluster was installed next to its data."""
+    host = three.hosts[SECOND]
+    places = old_data(host.files)
+    before = {path: path.stat().st_mtime_ns for path in host.files.rglob("*")}
+    ground = Ground(("redis", "sentinel"), (str(host.root / "described"),), ())
+    module = replace(Demo(three.hosts).module(), ground=ground)
+    with serving(host.socket, Docker(str(places["redis"]), str(places["minio"]))):
+        report = three.run(module)
+    assert report.exit_code == ExitCode.REFUSED
+    assert f"redis in {places['redis']} (RDB 12, container keybuzz-old)" in report.error
+    assert SECOND in report.error
+    assert [three.text(name) for name in HOSTS] == [None] * 3
+    assert {path: path.stat().st_mtime_ns for path in host.files.rglob("*")} == before
+
+
+def test_bare_hosts_are_installed(three: Fleet) -> None:
+    ground = Ground(KINDS, ("/opt/none",), (), ("/var/lib/none",))
+    report = three.run(replace(Demo(three.hosts).module(), ground=ground))
+    assert report.exit_code == ExitCode.GOOD
+    assert [three.text(host) for host in HOSTS] == ["new\n"] * 3
