@@ -39,9 +39,9 @@ def require_same(module: Module, live: Live, site: Site) -> None:
 def is_another(change: Change) -> bool:
     """Return True for a change that would give a live service another credential."""
     proofs = change.resource.credential_proofs
-    return change.action is Action.UPDATE and any(
-        item.attribute in proofs and item.observed is False for item in change.differences
-    )
+    wrong = {item.attribute for item in change.differences if item.observed is False}
+    # No password lets a disabled account in, so that nothing is proven about its own.
+    return change.action is Action.UPDATE and bool(wrong & set(proofs)) and "enabled" not in wrong
 
 
 def _way_out(site: Site, item: Credential | None) -> str:

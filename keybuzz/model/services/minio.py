@@ -154,6 +154,7 @@ class MinioUser(Resource):
     """A user of an application, with one policy: its own buckets, and no others."""
 
     kind: ClassVar[str] = "minio-user"
+    credential_proofs: ClassVar[tuple[str, ...]] = ("logs_in",)
     access: MinioAccess
     user: str
     password: Secret
@@ -163,6 +164,10 @@ class MinioUser(Resource):
     @property
     def name(self) -> str:
         return self.user
+
+    @property
+    def credential(self) -> Secret:
+        return self.password
 
     @property
     def policy(self) -> str:
