@@ -13,6 +13,7 @@ from keybuzz.cli.support.context import limit_option, workspace_without_hosts
 from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import document_format, give_out, show_document
 from keybuzz.model.core.errors import UsageError
+from keybuzz.site.files.below import own_folder, put_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,6 @@ def _document(files: Iterable[Rendered]) -> dict[str, Any]:
 
 
 def _written(files: Iterable[Rendered], folder: Path) -> Iterator[Path]:
+    own = own_folder(folder)
     for item in files:
-        target = folder / item.host / item.path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(item.text, encoding="utf-8")
-        yield target
+        yield put_below(own, f"{item.host}/{item.path.lstrip('/')}", item.text)

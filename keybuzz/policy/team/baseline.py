@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.policy.violation import Verdict, Violation
+from keybuzz.site.files.problems import read_file
 
 _FORMAT = 1
 _LARGEST = 32 << 20
@@ -38,19 +39,13 @@ def baseline_document(violations: Iterable[Violation]) -> dict[str, object]:
 def read_baseline(path: Path) -> Baseline:
     """Read the file; InputError when it is none."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError("is too large for a baseline", where=str(path), hint=_HINT)
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_file(path, _LARGEST))
         counts = Counter(
             {
                 tuple(str(item[field]) for field in _FIELDS): int(item["count"])
                 for item in document["violations"]
             }
         )
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}", where=str(path), hint=_HINT
-        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("is no baseline of kbz", where=str(path), hint=_HINT) from error
     if document.get("format_version") != _FORMAT:

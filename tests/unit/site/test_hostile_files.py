@@ -14,6 +14,7 @@ from keybuzz.engine.change.saved_plan import load as load_plan
 from keybuzz.engine.drift.schedule import _write as write_schedule
 from keybuzz.model.core.errors import InputError
 from keybuzz.policy.files import read_paths
+from keybuzz.policy.team.baseline import read_baseline
 from keybuzz.site.credentials.store import write_private
 from keybuzz.site.files.problems import read_file
 from keybuzz.site.files.tsv import read_servers
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "a saved plan": load_plan,
     "an answer of kbz health": read_health,
     "known_hosts": read_text,
+    "a baseline of a policy check": read_baseline,
 }
 KINDS: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
