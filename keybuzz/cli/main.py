@@ -28,6 +28,7 @@ UNHEARD_THREAD = "unheard-"
 
 VERBS = {
     "inventory": "List, filter and draw the servers.",
+    "preflight": "Look for what would stop the first run; changes nothing.",
     "plan": "Show what would change.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
@@ -66,7 +67,7 @@ _ROOMS = {
         "serve",
     ),
     "change": ("run", "restart", "recover", "resume", "drill", "exec"),
-    "site": ("inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
+    "site": ("preflight", "inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
     "lab": ("lab",),
     "support": ("completion", "help"),
 }

@@ -19,6 +19,11 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
+    ground=(
+        *("base.clock.synchronised", "base.clock.source", "base.clock.median"),
+        *("base.disk.space", "base.disk.inodes", "base.disk.read-only"),
+        *("base.memory.available", "base.system.read"),
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

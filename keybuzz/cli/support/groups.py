@@ -32,7 +32,7 @@ SECTIONS = (
     ),
     Section(
         "Site",
-        ("inventory", "lb", "policy", "apps"),
+        ("preflight", "inventory", "lb", "policy", "apps"),
         ("kbz inventory --limit db", "kbz policy check ."),
     ),
     Section(

@@ -32,6 +32,7 @@ HOST = "redis-01"
 
 LOOKS = {
     "inventory",
+    "preflight",
     "plan",
     "drift look",
     "drift status",

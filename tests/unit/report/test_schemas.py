@@ -52,6 +52,7 @@ OF_VERB = {
     "secrets rotate": REPORT,
     "versions mirror": REPORT,
     "inventory": "inventory",
+    "preflight": "preflight",
     "render": "render",
     "explain": "explain",
     "history list": "history",

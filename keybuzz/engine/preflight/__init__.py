@@ -1,0 +1,1 @@
+"""What would stop the first run: the hosts and this machine, looked at before anything is changed."""

@@ -1,0 +1,47 @@
+"""What stands in the way on the hosts: they do not answer, a rollout would refuse, or the ground is not good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from keybuzz.engine.look.survey import Survey
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.reports.preflight import Obstacle
+from keybuzz.site.module import Module
+
+
+def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
+    """Yield every obstacle of the hosts that were asked, one for each host."""
+    for host in sorted(found.selected & set(found.snapshot.unreachable)):
+        reason = found.snapshot.unreachable[host]
+        what, _, todo = reason.partition(" → ")
+        yield Obstacle((host,), "SSH", what, todo or "log in by hand: ssh from this machine")
+    ground = {check: module for module in found.modules for check in module.ground}
+    for finding in found.findings:
+        bad = finding.level > Level.OK and finding.check in ground
+        if bad and finding.host in found.selected - set(found.snapshot.unreachable):
+            todo = finding.hint or f"kbz explain {finding.check}"
+            stops = finding.level is Level.CRITICAL
+            yield Obstacle((finding.host,), finding.check, finding.message, todo, stops)
+    for module in found.modules:
+        yield from _refusals(module, lives[module.name], found.selected)
+
+
+def _refusals(module: Module, live: Live, selected: frozenset[str]) -> Iterator[Obstacle]:
+    """Yield what the module's own rollout would refuse, of each host by itself: a run would name only the first."""
+    for host in sorted(set(live.hosts) & selected):
+        alone = {
+            name: view if name == host else replace(view, changes=())
+            for name, view in live.hosts.items()
+        }
+        try:
+            module.next_stage(replace(live, hosts=alone, selected=frozenset({host})))
+        except RefusedError as refused:
+            where = refused.where if refused.where in live.hosts else host
+            if where == host:
+                yield Obstacle((host,), module.name, refused.what, refused.hint)
+        except Exception:
+            continue  # what cannot be judged is a finding, and no obstacle of its own

@@ -1,0 +1,270 @@
+"""`kbz preflight`: each of many planted obstacles is found once, and none on a good fleet. Hosts are scripted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keybuzz.agent.runtime.frames import json_frame
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.preflight.preflight import described_without, preflight
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.secret import sha256
+from keybuzz.model.reports.preflight import CONTROLLER, Obstacle, Preflight
+from keybuzz.report.screen.preflight import preflight_document, preflight_text
+from keybuzz.site.site import Binary, Site
+from tests.unit.report.test_schemas import wrong
+from tests.unit.support.scripted_hosts import SITE, Json, Script, fleet, result_of, scripted
+
+HOST = "redis-02"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7dYwqVqXhOhkZlv0gqVYkqyqj4nq0wZ0s5m1m2p3q4"
+PROGRAM = b"a program"
+GROUND = {
+    "clock_synchronised": True,
+    "memory": {"total": 64 << 30, "available": 60 << 30},
+    "kernel": "6.1.0",
+}
+
+
+def good(host: str, request: Json) -> Json:
+    """Return what a host of a good fleet says: base is as described, nothing else is there yet."""
+    result = result_of(request)
+    if request["op"] != "probe":
+        return result
+    described = {
+        resource.identity: resource for resource in fleet()[host].modules["base"].resources
+    }
+    for query, state in zip(request["resources"], result["states"], strict=True):
+        resource = described.get(f"{query['kind']}:{query['name']}")
+        if resource is not None:
+            wanted = json.loads(json.dumps(dict(resource.wanted(SITE.digest_key))))
+            state.update(present=True, attributes=wanted)
+    for answer in result["answers"]:
+        if isinstance(answer["value"], dict) and "clock_synchronised" in answer["value"]:
+            answer["value"].update(GROUND, clock=time.time())
+    return result
+
+
+Spoil = Callable[[Json, Json], None]
+"""Changes what a host answers: the request, and the result."""
+
+
+@dataclass
+class Ground:
+    """A site that is ready, on disk where it must be, and its hosts."""
+
+    folder: Path
+    site: Site = SITE
+    spoils: dict[str, Spoil] = field(default_factory=dict)
+    away: dict[str, str] = field(default_factory=dict)
+    more: tuple[Obstacle, ...] = ()
+
+    def host(self, host: str, request: Json) -> Iterable[bytes]:
+        if host in self.away:
+            raise ContactError(self.away[host], where=host)
+        result = good(host, request)
+        if host in self.spoils:
+            self.spoils[host](request, result)
+        return [json_frame({"id": request["id"], "result": result})]
+
+    def look(self) -> Preflight:
+        nornir = scripted(Script({server.name: self.host for server in SITE.servers}))
+        filled = described_without(self.site)
+        nornir.config.user_defined["site"] = filled
+        journal = Journal(self.folder / "journal.sqlite")
+        work = Workspace(filled, nornir, journal, lambda event: None, "kbz preflight")
+        modules = tuple(module for module in all_modules() if module.name == "base")
+        every = frozenset(server.name for server in SITE.servers)
+        return preflight(work, self.site, modules, every, self.more)
+
+    def settings(self, **more: Any) -> None:
+        self.site = replace(self.site, settings=replace(self.site.settings, **more))
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    state, store, key = tmp_path / "state", tmp_path / "store", tmp_path / "id"
+    for folder in (state, store, tmp_path / "artefacts"):
+        folder.mkdir(mode=0o700)
+    key.write_text("")
+    key.chmod(0o600)
+    pins = tmp_path / "known_hosts"
+    pins.write_text("".join(f"{server.address} {KEY}\n" for server in SITE.servers))
+    (tmp_path / "artefacts" / "tool").write_bytes(PROGRAM)
+    made = Ground(tmp_path, replace(SITE, root=tmp_path))
+    made.settings(
+        state=state, credentials=store, key_filename=key, known_hosts=pins,
+        parameters={**SITE.settings.parameters, "tool.artefacts": "artefacts"},
+    )  # fmt: skip
+    made.site = replace(made.site, binaries={"tool": Binary("tool", "1.0", sha256(PROGRAM), 1)})
+    return made
+
+
+def state_of(kind: str, **attributes: Any) -> Spoil:
+    """Return what changes attributes of the host's resource of a kind."""
+
+    def spoil(request: Json, result: Json) -> None:
+        for query, state in zip(request["resources"], result["states"], strict=True):
+            if query["kind"] == kind:
+                state["attributes"].update(attributes)
+
+    return spoil
+
+
+def reading(**values: Any) -> Spoil:
+    """Return what changes the answer about the system."""
+
+    def spoil(request: Json, result: Json) -> None:
+        for answer in result["answers"]:
+            if isinstance(answer["value"], dict) and "clock_synchronised" in answer["value"]:
+                answer["value"].update(values)
+
+    return spoil
+
+
+def disk(**more: Any) -> list[Json]:
+    """Return one file system."""
+    sound = {"path": "/", "read_only": False, "bytes": 1 << 40, "used": 10.0, "inodes_used": 1.0}
+    return [{**sound, **more}]
+
+
+def _spoiled(spoil: Spoil) -> Callable[[Ground], None]:
+    def plant(made: Ground) -> None:
+        made.spoils[HOST] = spoil
+
+    return plant
+
+
+def _away(reason: str) -> Callable[[Ground], None]:
+    def plant(made: Ground) -> None:
+        made.away[HOST] = reason
+
+    return plant
+
+
+def no_credentials(made: Ground) -> None:
+    made.site = replace(made.site, credentials={})
+
+
+def open_store(made: Ground) -> None:
+    made.site.settings.credentials.chmod(0o755)
+
+
+def no_key(made: Ground) -> None:
+    made.site.settings.key_filename.unlink()
+
+
+def open_key(made: Ground) -> None:
+    made.site.settings.key_filename.chmod(0o644)
+
+
+def unpinned(made: Ground) -> None:
+    address = str(SITE.server(HOST).address)
+    path = made.site.settings.known_hosts
+    path.write_text(
+        "".join(
+            line
+            for line in path.read_text().splitlines(keepends=True)
+            if not line.startswith(f"{address} ")
+        )
+    )
+    made.away[HOST] = "its key is not pinned"
+
+
+def open_state(made: Ground) -> None:
+    made.site.settings.state.chmod(0o777)
+
+
+def no_artefact(made: Ground) -> None:
+    (made.folder / "artefacts" / "tool").unlink()
+
+
+def other_artefact(made: Ground) -> None:
+    (made.folder / "artefacts" / "tool").write_bytes(b"another program")
+
+
+def no_image(made: Ground) -> None:
+    made.more = (Obstacle((CONTROLLER,), "images", "redis: no such tag", "kbz versions verify"),)
+
+
+BLOCKED = state_of("firewall", active=False, served=["25/tcp (master)"])
+SHUT_OUT = state_of("firewall", active=False, shut_out=["198.18.0.9"])
+HIDDEN = state_of("docker-daemon", running=False, in_containerd=["old"])
+OTHER_KEY = "shows another host key than the pinned one → kbz hosts forget redis-02"
+PLANTED: dict[str, tuple[Callable[[Ground], None], str, str]] = {
+    "no credentials": (no_credentials, CONTROLLER, "are missing"),
+    "a store that others read": (open_store, CONTROLLER, "may be read by others"),
+    "no SSH key": (no_key, CONTROLLER, "there is no file"),
+    "an SSH key that others read": (open_key, CONTROLLER, "may be read by others"),
+    "a host key that is not pinned": (unpinned, HOST, "no host key is pinned"),
+    "a state folder that others write": (open_state, CONTROLLER, "may be written by others"),
+    "no artefact": (no_artefact, CONTROLLER, "there is no file"),
+    "another artefact": (other_artefact, CONTROLLER, "its digest is another one"),
+    "no image": (no_image, CONTROLLER, "no such tag"),
+    "no route": (_away("no route to host"), HOST, "no route"),
+    "another key": (_away(OTHER_KEY), HOST, "another host key"),
+    "a login that is refused": (_away("refuses the SSH key of root"), HOST, "refuses the SSH key"),
+    "no Python": (_away("has no python3"), HOST, "no python3"),
+    "another system": (
+        _spoiled(state_of("operating-system", release="debian 11")), HOST, "the system is debian 11"
+    ),
+    "a port that closes": (_spoiled(BLOCKED), HOST, "cut off what listens here"),
+    "an operator who is shut out": (_spoiled(SHUT_OUT), HOST, "shut out who is logged in"),
+    "containers in another store": (_spoiled(HIDDEN), HOST, "no longer be seen"),
+    "a clock that follows nothing": (
+        _spoiled(reading(clock_synchronised=False)), HOST, "not synchronised"
+    ),
+    "no memory": (_spoiled(reading(memory={"total": 8 << 30, "available": 0})), HOST, "is left"),
+    "a full disk": (_spoiled(reading(disks=disk(used=99.0))), HOST, "/ is 99 % full"),
+    "no inodes": (_spoiled(reading(disks=disk(inodes_used=99.0))), HOST, "/ is 99 %"),
+    "a disk that takes no writes": (
+        _spoiled(reading(disks=disk(read_only=True))), HOST, "takes no writes"
+    ),
+}  # fmt: skip
+
+
+def test_a_good_fleet_has_no_obstacle(ground: Ground) -> None:
+    found = ground.look()
+    assert found.obstacles == ()
+    assert found.exit_code is ExitCode.GOOD
+    assert "the first run would go through" in preflight_text(found)
+
+
+def test_there_are_twenty() -> None:
+    assert len(PLANTED) >= 20
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_obstacle_is_found_once_and_nothing_else(ground: Ground, name: str) -> None:
+    plant, where, words = PLANTED[name]
+    plant(ground)
+    found = ground.look()
+    seen = [(item.where, words in item.what) for item in found.obstacles]
+    assert seen == [((where,), True)], found.obstacles
+    assert found.obstacles[0].todo
+    stops = found.obstacles[0].stops
+    assert (found.exit_code is ExitCode.GOOD) is (not stops and not ground.away)
+    assert words in " ".join(preflight_text(found).split())
+
+
+def test_one_obstacle_on_many_hosts_is_one_line(ground: Ground) -> None:
+    for server in SITE.servers[:40]:
+        ground.away[server.name] = f"no route to {server.address}"
+    found = ground.look()
+    assert len(found.obstacles) == 1
+    assert len(found.obstacles[0].where) == 40
+    assert found.exit_code is ExitCode.UNREACHABLE
+
+
+def test_the_document_is_as_described(ground: Ground) -> None:
+    no_credentials(ground)
+    assert wrong("preflight", preflight_document(ground.look())) == []
