@@ -209,7 +209,7 @@ class Module:
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
-    ground: tuple[str, ...] = ()
+    preflight: tuple[str, ...] = ()
     """Checks about what a run cannot cure, such as the clock: `kbz preflight` tells them before the first run."""
     check_infos: tuple[CheckInfo, ...] = ()
     """What each of its check ids means; every id that `checks` can say is here."""

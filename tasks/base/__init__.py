@@ -19,7 +19,7 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
-    ground=(
+    preflight=(
         *("base.clock.synchronised", "base.clock.source", "base.clock.median"),
         *("base.disk.space", "base.disk.inodes", "base.disk.read-only"),
         *("base.memory.available", "base.system.read"),

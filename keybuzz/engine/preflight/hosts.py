@@ -19,7 +19,7 @@ def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
         reason = found.snapshot.unreachable[host]
         what, _, todo = reason.partition(" → ")
         yield Obstacle((host,), "SSH", what, todo or "log in by hand: ssh from this machine")
-    ground = {check: module for module in found.modules for check in module.ground}
+    ground = {check: module for module in found.modules for check in module.preflight}
     for finding in found.findings:
         bad = finding.level > Level.OK and finding.check in ground
         if bad and finding.host in found.selected - set(found.snapshot.unreachable):
