@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from keybuzz.model.core.folding import placeless
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.visible import in_one_line
+from keybuzz.model.reports.folding import placeless
 
 CONTROLLER = "this machine"
 """Where an obstacle is that no server has."""
