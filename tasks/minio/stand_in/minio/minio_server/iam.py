@@ -8,6 +8,7 @@ import json
 import re
 import time
 import zipfile
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -184,6 +185,21 @@ class Iam:
             "own": {},
         }
         self._cluster.write(meta, content)
+
+
+def action_of(method: str, key: str, query: Mapping[str, str]) -> str:
+    """Return what policies call a request for an object, or for a bucket where the key is empty."""
+    versions = "Version" if "versionId" in query else ""
+    if key:
+        verb = {"PUT": "Put", "DELETE": "Delete"}.get(method, "Get")
+        return f"s3:{verb}Object{versions if verb != 'Put' else ''}"
+    if "versioning" in query:
+        return f"s3:{'Put' if method == 'PUT' else 'Get'}BucketVersioning"
+    if "location" in query:
+        return "s3:GetBucketLocation"
+    named = {"PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObject"}
+    other = "ListBucketVersions" if "versions" in query else "ListBucket"
+    return f"s3:{named.get(method, other)}"
 
 
 def _file(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from minio_server.cluster import Cluster
 from minio_server.drive import Meta
-from minio_server.iam import ADMIN, Iam
+from minio_server.iam import ADMIN, Iam, action_of
 from minio_server.info import info
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -116,7 +116,9 @@ class S3:
         if self._allows is None or (request.path == "/" and request.method == "GET"):
             return
         place = f"{request.bucket}/{request.key}" if request.key else request.bucket
-        if request.path.startswith("/minio/") or not self._allows(_action(request), place):
+        if request.path.startswith("/minio/") or not self._allows(
+            action_of(request.method, request.key, request.query), place
+        ):
             raise S3Error(403, "AccessDenied", "Access Denied.")
 
     def _seen(self) -> list[Meta]:
@@ -308,21 +310,6 @@ class S3:
         changes = _deleted(bucket, found, request.query.get("versionId", ""))
         self._cluster.write_all([(meta, b"") for meta in changes])
         return Response(204)
-
-
-def _action(request: Request) -> str:
-    """Return what the policies call a request."""
-    versions = "Version" if "versionId" in request.query else ""
-    if request.key:
-        verb = {"PUT": "Put", "DELETE": "Delete"}.get(request.method, "Get")
-        return f"s3:{verb}Object{versions if verb != 'Put' else ''}"
-    if "versioning" in request.query:
-        return f"s3:{'Put' if request.method == 'PUT' else 'Get'}BucketVersioning"
-    if "location" in request.query:
-        return "s3:GetBucketLocation"
-    named = {"PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObject"}
-    other = "ListBucketVersions" if "versions" in request.query else "ListBucket"
-    return f"s3:{named.get(request.method, other)}"
 
 
 def _deleted(bucket: Meta, found: list[Meta], version: str) -> list[Meta]:
