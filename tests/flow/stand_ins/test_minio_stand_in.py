@@ -121,6 +121,7 @@ def test_nodes_with_another_order_of_drives_never_begin(tmp_path: Path) -> None:
         nodes.start(1, 2)
         nodes.start(3, urls=[*reversed(nodes.urls())])
         until(lambda: "mismatching configuration" in nodes.log(3), "the node says why")
+        until(lambda: all(nodes.health(node) for node in NODES), "all answer")
         assert [nodes.health(node) for node in NODES] == [503, 503, 503]
 
 
