@@ -159,8 +159,9 @@ class Conductor:
                 return snapshot
             # A stage that only waits changes nothing, and frees nothing either.
             if stage.changes and not any(changes for _, changes in done):
-                self.freeze.require_free(module, live)
+                # First: a refused installation has not begun, and leaves no mark that lifts a freeze.
                 self._require_own_ground(module, live)
+                self.freeze.require_free(module, live)
             if stage.changes:
                 require_same(module, live, self.site)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))

@@ -80,6 +80,22 @@ class Watch:
         return any(roles.get(host) == "master" for roles in self.seen)
 
 
+class TestGround:
+    def test_beside_the_data_of_an_older_cluster_nothing_is_installed(self, kbz: Kbz) -> None:
+        """It was taken for virgin ground: the old container was gone, and its volume has a name of its own."""
+        path = "/var/lib/docker/volumes/kb-old/_data/dump.rdb"
+        kbz.on("redis-02", f"docker volume create kb-old && printf REDIS0012 > {path}")
+        refused = kbz(*RUN)
+        assert refused.code == 3
+        error = refused.json()["error"]
+        assert error.startswith("redis-02: ")
+        assert f"redis in {path.rpartition('/')[0]} (RDB 12, volume kb-old)" in error
+        for host in HOSTS:
+            assert kbz.on(host, "docker ps -aq; ls /opt/keybuzz/redis 2>/dev/null || true") == ""
+        assert kbz.on("redis-02", f"cat {path}") == "REDIS0012"
+        kbz.on("redis-02", "docker volume rm kb-old")
+
+
 class TestFirstInstall:
     def test_from_bare_hosts_to_one_master_two_replicas_three_sentinels(
         self, kbz: Kbz, ledger: RedisLedger
