@@ -17,7 +17,18 @@ class Section:
 SECTIONS = (
     Section(
         "Look (changes nothing)",
-        ("status", "health", "plan", "drift", "history", "explain", "report", "serve", "render"),
+        (
+            "status",
+            "health",
+            "plan",
+            "adopt",
+            "drift",
+            "history",
+            "explain",
+            "report",
+            "serve",
+            "render",
+        ),
         ("kbz status", "kbz plan patroni --limit db"),
     ),
     Section(

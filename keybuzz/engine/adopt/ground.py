@@ -7,16 +7,50 @@ of an older one is a second cluster. Nothing is written, and what was found is s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
+from keybuzz.engine.look.describe import HostDescription
+from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.host.ground import Ground, SweepAnswer
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.ground import DataSweep, Ground, SweepAnswer
+from keybuzz.site.module import Description, Module
+
+if TYPE_CHECKING:
+    from nornir.core import Nornir
 
 READING = "data.elsewhere"
 
 
-def require_own_ground(
+def require_own_ground(nornir: Nornir, module: Module, live: Live) -> None:
+    """Look for data of the module's service anywhere on its selected hosts, and judge it."""
+    if module.ground is None:
+        return
+    look = Description((), (DataSweep(READING, module.ground),))
+    hosts = [host for host in live.hosts if host in live.selected]
+    seen = observe(nornir, {host: HostDescription({module.name: look}, ()) for host in hosts})
+    answers = {host: found.answers[READING] for host, found in seen.observations.items()}
+    for host, problem in seen.unreachable.items():
+        answers[host] = Answer(READING, problem=problem)
+    containers = {
+        host: [r for r in live.hosts[host].resources if isinstance(r, Container)] for host in hosts
+    }
+    judge_ground(
+        module.name,
+        module.ground,
+        dict(sorted(answers.items())),
+        {host: [item.container for item in items] for host, items in containers.items()},
+        {
+            host: [i.container for i in items if live.hosts[host].present(i.identity)]
+            for host, items in containers.items()
+        },
+    )
+
+
+def judge_ground(
     module: str,
     ground: Ground,
     answers: Mapping[str, Answer],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
 from keybuzz.engine.adopt.credentials import require_same
-from keybuzz.engine.adopt.ground import READING, require_own_ground
+from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.change import proof
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import (
@@ -40,12 +40,9 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.redact import Redactor
-from keybuzz.model.host.docker import Container
-from keybuzz.model.host.ground import DataSweep
 from keybuzz.site.credentials.store import hidden
-from keybuzz.site.module import Description, Module
+from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
@@ -160,7 +157,7 @@ class Conductor:
             # A stage that only waits changes nothing, and frees nothing either.
             if stage.changes and not any(changes for _, changes in done):
                 # First: a refused installation has not begun, and leaves no mark that lifts a freeze.
-                self._require_own_ground(module, live)
+                require_own_ground(self.nornir, module, live)
                 self.freeze.require_free(module, live)
             if stage.changes:
                 require_same(module, live, self.site)
@@ -169,34 +166,6 @@ class Conductor:
                 raise proof.changed_back(module, stage)
             done.add(mark)
             snapshot = self.stage(module, stage, snapshot)
-
-    def _require_own_ground(self, module: Module, live: Live) -> None:
-        """Look for data of the module's service anywhere on its selected hosts, before anything is changed there."""
-        if module.ground is None:
-            return
-        look = Description((), (DataSweep(READING, module.ground),))
-        hosts = [host for host in live.hosts if host in live.selected]
-        asked = {host: HostDescription({module.name: look}, ()) for host in hosts}
-        seen = observe(self.nornir, asked)
-        described = {
-            host: [r for r in live.hosts[host].resources if isinstance(r, Container)]
-            for host in hosts
-        }
-        require_own_ground(
-            module.name,
-            module.ground,
-            {
-                host: seen.observations[host].answers[READING]
-                if host in seen.observations
-                else Answer(READING, problem=seen.unreachable[host])
-                for host in hosts
-            },
-            {host: [item.container for item in items] for host, items in described.items()},
-            {
-                host: [i.container for i in items if live.hosts[host].present(i.identity)]
-                for host, items in described.items()
-            },
-        )
 
     def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""

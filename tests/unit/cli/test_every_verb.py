@@ -34,6 +34,7 @@ LOOKS = {
     "inventory",
     "preflight",
     "plan",
+    "adopt",
     "drift look",
     "drift status",
     "health",

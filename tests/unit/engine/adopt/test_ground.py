@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keybuzz.engine.adopt.ground import READING, require_own_ground
+from keybuzz.engine.adopt.ground import READING, judge_ground
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.reading import Answer
@@ -32,7 +32,7 @@ def judge(
     described = {"a": ["redis"], "b": ["redis"]}
     there = {"a": ["redis"] if present else [], "b": ["redis"]}
     try:
-        require_own_ground("redis", GROUND, answers, described, there)
+        judge_ground("redis", GROUND, answers, described, there)
     except RefusedError as error:
         return error.what
     return ""
@@ -77,7 +77,7 @@ def test_an_old_volume_does_not_hinder_a_cluster_that_serves() -> None:
 def test_a_host_that_does_not_answer_proves_nothing() -> None:
     answers = {"a": Answer(READING, problem="gone")}
     with pytest.raises(RefusedError, match="cannot be told: gone"):
-        require_own_ground("redis", GROUND, answers, {"a": []}, {"a": []})
+        judge_ground("redis", GROUND, answers, {"a": []}, {"a": []})
 
 
 def test_every_module_with_data_says_how_it_is_recognised() -> None:

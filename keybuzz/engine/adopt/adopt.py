@@ -1,0 +1,87 @@
+"""`kbz adopt`: what runs, where it differs from the description, and what a run would do about it. It only looks.
+
+Everything is judged by the functions that a run asks: the plan, the refusals of the module's rollout, the search for
+data elsewhere, live credentials and the freeze. So what is foretold here is what a run does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from keybuzz.engine.adopt.credentials import is_another, require_same
+from keybuzz.engine.adopt.ground import require_own_ground
+from keybuzz.engine.look.observe import View
+from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, sentence_of
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.files import File
+from keybuzz.model.reports.adoption import Adoption, Difference, ModuleAdoption, Refusal, Way
+from keybuzz.site.module import Module
+
+
+def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Adoption:
+    """Look at the hosts and say what a run would do. Nothing is written."""
+    started = time.monotonic()
+    present = workspace.present(selected)
+    found = survey(workspace, modules, present)
+    site = workspace.site
+    view = View(found.descriptions, found.snapshot, present, site.digest_key)
+    judged = tuple(
+        _module(workspace, found, module, view.live(module, site)) for module in found.modules
+    )
+    return Adoption(judged, found.snapshot.unreachable, time.monotonic() - started)
+
+
+def _module(workspace: Workspace, found: Survey, module: Module, live: Live) -> ModuleAdoption:
+    changes = tuple(live.changes())
+    frozen = (module.frozen_as or module.group) in workspace.site.policies.freeze
+    return ModuleAdoption(
+        module.name,
+        tuple(_running(found, module)),
+        tuple(_difference(change) for change in changes),
+        tuple(_refusals(workspace, module, live)),
+        frozen and bool(changes) and not (module.virgin is not None and module.virgin(live)),
+        sum(isinstance(change.resource, File) for change in changes),
+        sum(change.disrupts for change in changes),
+    )
+
+
+def _running(found: Survey, module: Module) -> Iterator[tuple[str, str]]:
+    members = {
+        member.host: f"{member.role}, {member.state}"
+        for topology in found.topologies
+        for member in topology.members
+    }
+    for host, description in found.descriptions.items():
+        if module.topology is not None and module.name in description.modules and host in members:
+            yield host, members[host]
+
+
+def _difference(change: Change) -> Difference:
+    if is_another(change):
+        way = Way.DECISION
+    elif change.action is Action.LATER:
+        way = Way.LATER
+    else:
+        way = Way.RESTART if change.disrupts else Way.LIVE
+    names = tuple(item.attribute for item in change.differences)
+    return Difference(change.host, change.identity, way, names)
+
+
+def _refusals(workspace: Workspace, module: Module, live: Live) -> Iterator[Refusal]:
+    """Yield what a run would refuse, from the functions that it asks; what cannot be judged is one of them."""
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: require_same(module, live, workspace.site),
+        lambda: require_own_ground(workspace.nornir, module, live),
+        lambda: module.next_stage(live),
+    )
+    for ask in asks:
+        try:
+            ask()
+        except KbzError as error:
+            yield Refusal(f"{error.where}: {error.what}" if error.where else error.what, error.hint)
+        except Exception as error:
+            yield Refusal(f"the state of its hosts cannot be judged: {sentence_of(error)}", "")

@@ -1,0 +1,91 @@
+"""What `kbz adopt` found, as text and as a document. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.record import FORMAT_VERSION
+from keybuzz.model.reports.adoption import Adoption, ModuleAdoption, Way
+from keybuzz.report.screen.hosts import shown_hosts
+
+
+def adoption_text(found: Adoption) -> str:
+    """Return everything that was found, module by module, and what a run would do in numbers."""
+    sections = ["\n".join(_module_lines(item)) for item in found.modules]
+    away = [f"unreachable {host}: {why}" for host, why in sorted(found.unreachable.items())]
+    decisions = sum(len(item.refusals) for item in found.modules)
+    last = (
+        "everything is as described"
+        if found.done
+        else f"{sum(item.files for item in found.modules)} files to write, "
+        f"{sum(item.restarts for item in found.modules)} restarts, {decisions} decisions to take"
+    )
+    return (
+        "\n\n".join([*sections, *away, f"{last}; {found.seconds:.1f} s; nothing was changed"])
+        + "\n"
+    )
+
+
+def _module_lines(item: ModuleAdoption) -> Iterator[str]:
+    yield item.module
+    for host, state in item.running:
+        yield f"  {host}: {state}"
+    for way in Way:
+        grouped: dict[str, list[str]] = defaultdict(list)
+        for difference in item.differences:
+            if difference.way is way:
+                grouped[difference.identity].append(difference.host)
+        if grouped:
+            yield f"  {way.value}:"
+        for identity, hosts in grouped.items():
+            yield f"    {identity} on {shown_hosts(hosts)}"
+    for refusal in item.refusals:
+        yield f"  a run refuses: {refusal.what}"
+        if refusal.hint:
+            yield f"    → {refusal.hint}"
+    yield f"  {_foretold(item)}"
+
+
+def _foretold(item: ModuleAdoption) -> str:
+    if not item.differences and not item.refusals:
+        return "is as described: a run changes nothing"
+    if item.refusals:
+        return "a run changes nothing before that is decided"
+    lift = " --lift-freeze " + item.module if item.frozen else ""
+    return (
+        f"{proposed('kbz', 'run', item.module)}{lift} would write {item.files} of {len(item.differences)} "
+        f"differences as files and make {item.restarts} restarts, one member at a time"
+    )
+
+
+def adoption_document(found: Adoption) -> dict[str, Any]:
+    """Return it as a document."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "verb": "adopt",
+        "seconds": round(found.seconds, 3),
+        "unreachable": dict(found.unreachable),
+        "modules": [
+            {
+                "module": item.module,
+                "running": dict(item.running),
+                "frozen": item.frozen,
+                "files": item.files,
+                "restarts": item.restarts,
+                "differences": [
+                    {
+                        "host": d.host,
+                        "resource": d.identity,
+                        "way": d.way.name.lower(),
+                        "attributes": list(d.attributes),
+                    }
+                    for d in item.differences
+                ],
+                "refusals": [{"what": r.what, "hint": r.hint or None} for r in item.refusals],
+            }
+            for item in found.modules
+        ],
+    }

@@ -1,0 +1,108 @@
+"""`kbz adopt` looks only, shows no secret, and foretells what the run after it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keybuzz.engine.adopt.adopt import adopt
+from keybuzz.model.core.content import Content
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.files import File
+from keybuzz.model.host.ground import Ground
+from keybuzz.model.reports.adoption import Adoption, Way
+from keybuzz.model.services.k3s import K3sToken
+from keybuzz.report.screen.adoption import adoption_document, adoption_text
+from keybuzz.site.module import Module
+from keybuzz.site.policies import Policies
+from tests.flow.support.agent_host import ScratchHost
+from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
+from tests.flow.support.links import register
+
+OURS, LIVE = "the-token-of-the-store", "the-token-of-the-live-cluster"
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Fleet]:
+    register()
+    with fleet(tmp_path) as made:
+        site = replace(made.site, policies=Policies(freeze=("patroni",)))
+        made.nornir.config.user_defined["site"] = site
+        yield replace(made, workspace=replace(made.workspace, site=site))
+
+
+def described(host: ScratchHost) -> tuple[Resource, ...]:
+    conf = File(str(host.files / "app.conf"), Content.plain("new\n"))
+    return conf, K3sToken(Secret("K3S_TOKEN", OURS))
+
+
+def looked(three: Fleet, module: Module) -> Adoption:
+    """Adopt, and see that no host was changed by it."""
+    files = [
+        path for host in three.hosts.values() for path in host.root.rglob("*") if path.is_file()
+    ]
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
+    found = adopt(three.workspace, (module,), frozenset(HOSTS))
+    after = [
+        path for host in three.hosts.values() for path in host.root.rglob("*") if path.is_file()
+    ]
+    assert {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in after} == before
+    return found
+
+
+def shown(found: Adoption) -> str:
+    return adoption_text(found) + json.dumps(adoption_document(found))
+
+
+def test_what_is_foretold_is_what_the_run_does(three: Fleet) -> None:
+    module = Demo(three.hosts, described).module()
+    (three.hosts[FIRST].files / "app.conf").write_text("old\n")
+    found = looked(three, replace(module, virgin=lambda live: True))
+    (item,) = found.modules
+    assert (item.files, item.restarts, item.refusals, item.frozen) == (3, 0, (), False)
+    assert item.counted[Way.LIVE] == 3
+    done = three.run(replace(module, virgin=lambda live: True))
+    assert sum(host.changed for host in done.hosts.values()) == len(item.differences)
+    again = looked(three, module)
+    assert again.done
+    assert "is as described: a run changes nothing" in adoption_text(again)
+
+
+def test_a_live_credential_and_a_freeze_are_named_and_never_shown(three: Fleet) -> None:
+    path = three.hosts[SECOND].root / "var-lib/rancher/k3s/server/token"
+    path.parent.mkdir(parents=True)
+    path.write_text(LIVE)
+    (three.hosts[FIRST].files / "app.conf").write_text("password: hunter2-unknown\n")
+    module = replace(Demo(three.hosts, described).module(), virgin=lambda live: False)
+    found = looked(three, module)
+    (item,) = found.modules
+    assert item.frozen
+    assert [d.host for d in item.differences if d.way is Way.DECISION] == [SECOND]
+    assert "K3S_TOKEN" in item.refusals[0].what
+    text = shown(found)
+    assert "k3s.env" in text
+    assert not [secret for secret in (LIVE, OURS, "hunter2") if secret in text]
+    assert three.run(module).exit_code == ExitCode.REFUSED
+
+
+def test_data_elsewhere_and_the_rollouts_own_refusal_are_both_told(three: Fleet) -> None:
+    old = three.hosts[SECOND].files / "old"
+    old.mkdir()
+    (old / "dump.rdb").write_bytes(b"REDIS0012")
+
+    def refuses(live: Live) -> Stage | None:
+        raise RefusedError("the owner decides", where=next(iter(live.hosts)), hint="ask")
+
+    ground = Ground(("redis",), ("/opt/none",), (), (str(old),))
+    module = replace(Demo(three.hosts).module(), ground=ground, next_stage=refuses)
+    (item,) = looked(three, module).modules
+    assert [refusal.hint for refusal in item.refusals][-1] == "ask"
+    assert f"data of another installation is there: redis in {old}" in item.refusals[0].what
