@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.support.context import enter_lab, holding, pass_inventory_site
+from keybuzz.cli.support.context import enter_lab, holding, limit_option, pass_inventory_site
 from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
-from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 
 if TYPE_CHECKING:
@@ -41,20 +42,51 @@ def list_hosts(site: Site, form: str) -> None:
 
 
 @hosts.command()
-@click.argument("name", shell_complete=host_words)
+@click.argument("name", required=False, shell_complete=host_words)
 @click.option(
     "--fingerprint", metavar="SHA256:…", help="Pin the key only if it has this fingerprint."
 )
+@limit_option
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --limit: pin each host whose key is in this file, which came another way than over the network.",
+)
 @pass_inventory_site
-def trust(site: Site, name: str, fingerprint: str | None) -> None:
+def trust(
+    site: Site,
+    name: str | None,
+    fingerprint: str | None,
+    limit: tuple[str, ...],
+    source: Path | None,
+) -> int:
     """Pin the key that a host shows now, after it was compared with the host's own console.
 
     The machine behind it is pinned too, by its machine id and by the name that it calls itself.
+
+    With --limit and --from the keys of many hosts are compared with a file, host by host: a known_hosts file, or lines
+    with a name or an address and a SHA256 fingerprint, as a provider's console shows. Only what is the same is pinned.
     """
+    if (name is None) == (not limit) or bool(limit) != (source is not None):
+        raise UsageError(
+            "name one host, or give --limit and --from FILE",
+            hint="kbz hosts trust --limit all --from known_hosts",
+        )
     enter_lab(site)
-    server = site.server(name)
+    if source is not None:
+        from keybuzz.cli.site.trusting import trust_from
+        from keybuzz.site.limit import parse_limit
+
+        chosen = parse_limit(limit, site.servers, site.catalogue)
+        servers = tuple(server for server in site.servers if server.name in chosen)
+        with holding("hosts trust", site.settings.state, site.root, servers):
+            return trust_from(site, servers, source)
+    server = site.server(str(name))
     with holding("hosts trust", site.settings.state, site.root, [server]):
         _trust(site, server, fingerprint)
+    return 0
 
 
 def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
