@@ -103,7 +103,7 @@ def _own(
             assert part is not None, "services says that it has one"
             return (part.prefix or str(part.database),), ()
         case Service.BUCKETS:
-            return tuple(bucket.name for bucket in application.buckets), ()
+            return tuple(bucket.name for bucket in application.buckets), (application.store_user,)
 
 
 def refusal(application: Application, endpoints: Endpoints, port: int) -> str:

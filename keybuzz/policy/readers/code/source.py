@@ -89,7 +89,7 @@ _KEYED = re.compile(
 )
 """Functions whose first argument is a name and whose second is its value, or what is taken without one."""
 _WRAPPER = re.compile(
-    r"\.(?:catch|default|getOrElse|or|orElse|unwrap_or|withDefault)$|(?:str|String|bytes|pulumi\.secret|(?<![a-z])Secret\w*|quote\w*|lazy|trim|strip|Buffer\.from|URL|URI|parse)$"
+    r"\.(?:catch|default|getOrElse|or|orElse|unwrap_or|withDefault)$|(?:str|String|bytes|pulumi\.secret|(?<![a-z])Secret\w*|Number|parseInt|(?<![A-Za-z])int|quote\w*|lazy|trim|strip|Buffer\.from|URL|URI|parse)$"
 )
 _QUOTES = re.compile(r"[\w@$]{0,3}(?:\"\"\"|'''|\"|'|`)")
 

@@ -23,7 +23,7 @@ _URL_PASSWORD = re.compile(
     re.I,
 )
 _QUERY = re.compile(
-    r"://[^\s\"'<>]*[?&](?:password|passwd|pwd|pass|secret|token|api_?key|(?<=[?&])p)=(?P<password>[^\s&\"'<>]+)",
+    r"://[^\s\"'<>]*[?&](?:password|passwd|pwd|pass|secret|token|api_?key|(?<=[?&])p|(?<=[?&])auth(?!=(?:basic|bearer|digest|none|token)\b))=(?P<password>[^\s&\"'<>]+)",
     re.I,
 )
 _GO_DSN = re.compile(r"\b[\w.-]{1,60}:(?P<password>[^\s:/@'\"]{3,80})@(?:tcp|unix)\(")

@@ -41,7 +41,7 @@ _PASSWORDS = frozenset(
 )
 _GLUED = re.compile(r"\w*(?:password|passwd|passphrase)")
 _SURE_KEYS = frozenset(
-    {"secret", "private", "encryption", "signing", "fernet", "hmac", "encrypt", "crypt"}
+    {"secret", "private", "encryption", "master", "signing", "fernet", "hmac", "encrypt", "crypt"}
 )
 """Words before `key` that make it one."""
 _KEYS = frozenset({"key", "client", "jwt", "api", "access"})
@@ -105,7 +105,7 @@ def named(key: str) -> Named:
         # `secretKey: password` names a key in manifests; SECRET_KEY is one.
         return (
             Named.PASSWORD
-            if _UPPER.fullmatch(key) or before in ("encryption", "private")
+            if _UPPER.fullmatch(key) or before in ("encryption", "master", "private")
             else Named.MAYBE
         )
     if (
