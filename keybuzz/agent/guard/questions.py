@@ -21,7 +21,16 @@ PRIVATE_SSHD = (
     "mount -t tmpfs kbz /run && mkdir -m 755 /run/sshd && exec sshd -T",
 )
 """sshd -T where no sshd runs: it wants a folder below /run, which lies in a mount that nothing else sees."""
-_EXACTLY = frozenset({("sshd", "-T"), ("iptables", "-S"), ("date", "+%s"), PRIVATE_SSHD})
+_EXACTLY = frozenset(
+    {
+        ("sshd", "-T"),
+        ("iptables", "-S"),
+        ("ip6tables", "-S"),
+        ("iptables", "-t", "nat", "-S"),
+        ("date", "+%s"),
+        PRIVATE_SSHD,
+    }
+)
 _PROGRAMS: dict[tuple[str, ...], frozenset[str]] = {
     ("systemctl", "show"): frozenset({"--property"}),
     ("systemctl", "list-units"): frozenset({"--failed", "--plain", "--no-legend"}),

@@ -27,6 +27,8 @@ _PARTS = {
     "cron": "cron:",
     "ports": "port:",
     "files": "file:",
+    "doors": "door:",
+    "additions": "added:",
 }
 _EPHEMERAL = 32768
 """From here on the kernel chooses ports by itself: their numbers are no lasting names."""
@@ -109,6 +111,8 @@ def strays(
             *_cron(value, known),
             *_ports(value, known),
             *((f"file:{path}", "no module describes it") for (path,) in value["files"]),
+            *((f"door:{identity}", what) for identity, what in value["doors"]),
+            *((f"added:{path}", what) for path, what in value["additions"]),
         )
     }
     return tuple(items.values())

@@ -55,6 +55,10 @@ class StraysAnswer(TypedDict):
     ports: list[tuple[int, str, str]]
     """Port, address, program."""
     files: list[tuple[str]]
+    doors: list[tuple[str, str]]
+    """What the firewall lets in by hand, and what that means."""
+    additions: list[tuple[str, str]]
+    """Path, and what it does: drop-ins, sudo rules, what is run at boot, changed files of packages."""
     problems: dict[str, str]
     truncated: list[str]
 

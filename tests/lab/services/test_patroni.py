@@ -261,6 +261,24 @@ class TestBadStates:
         kbz.good("run", "patroni", "--limit", "db")
         assert "false" in kbz.on(follower, "docker inspect -f '{{.State.Paused}}' patroni")
 
+    def test_doors_and_rights_by_hand_are_strays(self, kbz: Kbz) -> None:
+        host = "db-slave-01"
+        sudo, drop_in = "/etc/sudoers.d/deploy", "/etc/systemd/system/docker.service.d/x.conf"
+        drift = ("drift", "base", "--limit", host, "--format", "json")
+        kbz.good(*drift)
+        kbz.on(host, "ufw allow 5432/tcp; iptables -I INPUT -p tcp --dport 9 -j ACCEPT")
+        kbz.on(host, f"mkdir -p {Path(drop_in).parent} /etc/sudoers.d; touch {sudo} {drop_in}")
+        items = kbz(*drift).json()["drift"]["items"]
+        assert {item["id"].removeprefix(f"stray/{host}/") for item in items} == {
+            "door:ufw 5432/tcp from anywhere",
+            "door:IPv4 -A INPUT -p tcp -m tcp --dport 9 -j ACCEPT",
+            f"added:{sudo}",
+            f"added:{drop_in}",
+        }
+        kbz.on(host, "ufw delete allow 5432/tcp; iptables -D INPUT -p tcp --dport 9 -j ACCEPT")
+        kbz.on(host, f"rm {sudo} {drop_in}")
+        kbz.good(*drift)
+
     def test_two_that_take_writes_are_seen_by_asking_each(self, kbz: Kbz) -> None:
         old = str(leader(kbz))
         manager = "$(docker inspect -f '{{.State.Pid}}' patroni)"

@@ -1,0 +1,149 @@
+"""Doors and additions by hand: what the firewall lets in, what gives rights or is run (S-40 to S-42)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from keybuzz.agent.guard.questions import is_a_look
+from keybuzz.agent.host import additions, doors
+from tests.unit.agent.test_agent_system import KERNEL, RULES
+
+SIX = "-P INPUT DROP\n-N ufw6-user-input\n-A INPUT -j ufw6-before-input\n"
+NAT = "-P PREROUTING ACCEPT\n-N DOCKER\n-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER\n"
+OURS = RULES.partition("### tuple ### allow tcp 6443")[0] + "### END RULES ###\n"
+
+
+class Host:
+    """A host's files of ufw, and what its kernel says."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.kernel = {"iptables -S": KERNEL, "ip6tables -S": SIX, "iptables -t nat -S": NAT}
+        self.write("user.rules", OURS)
+        self.write("user6.rules", "")
+        self.write("ufw.conf", "ENABLED=yes\n")
+        self.write("defaults", "IPV6=yes\n")
+        monkeypatch.setattr(doors, "FOLDER", str(folder))
+        monkeypatch.setattr(doors, "DEFAULTS", str(folder / "defaults"))
+        monkeypatch.setattr(doors, "run_child", self.run)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def run(self, argv: tuple[str, ...], **_: Any) -> Any:
+        assert is_a_look(argv)
+        return SimpleNamespace(exit_code=0, stdout=self.kernel[" ".join(argv)].encode())
+
+    def found(self) -> dict[str, str]:
+        return dict(map(tuple, doors.doors()))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+class TestDoors:
+    def test_a_described_firewall_has_none(self, host: Host) -> None:
+        assert host.found() == {}
+
+    def test_a_rule_of_ufw_by_hand_is_one_door_in_both_families(self, host: Host) -> None:
+        """S-40: `ufw allow 5432/tcp` on an entry host."""
+        rule = "### tuple ### allow tcp 5432 0.0.0.0/0 any 0.0.0.0/0 in\n"
+        host.write("user.rules", OURS + rule)
+        host.write("user6.rules", rule.replace("0.0.0.0/0", "::/0"))
+        assert host.found() == {"ufw 5432/tcp from anywhere": "lets in the whole Internet"}
+
+    def test_another_comment_is_no_mark_of_ours(self, host: Host) -> None:
+        host.write("user.rules", RULES)
+        assert set(host.found()) == {"ufw 6443/tcp from anywhere", "ufw any from 10.42.0.0/16"}
+
+    @pytest.mark.parametrize(
+        ("program", "more", "door"),
+        [
+            ("iptables -S", "-A INPUT -j ACCEPT\n", "IPv4 -A INPUT -j ACCEPT"),
+            ("iptables -S", "-P INPUT ACCEPT\n", "IPv4 policy"),
+            ("ip6tables -S", "-P INPUT ACCEPT\n", "IPv6 policy"),
+            (
+                "iptables -S",
+                "-A INPUT -p tcp -m tcp --dport 3306 -j ACCEPT\n",
+                "IPv4 -A INPUT -p tcp -m tcp --dport 3306 -j ACCEPT",
+            ),
+            (
+                "iptables -t nat -S",
+                "-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.134:9000\n",
+                "nat -A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.134:9000",
+            ),
+        ],
+    )
+    def test_what_was_put_before_ufw_is_a_door(
+        self, host: Host, program: str, more: str, door: str
+    ) -> None:
+        """S-41."""
+        host.kernel[program] += more
+        assert set(host.found()) == {door}
+
+    def test_ipv6_that_ufw_does_not_filter_is_a_door(self, host: Host) -> None:
+        host.write("defaults", "IPV6=no\n")
+        assert "ipv6" in host.found()
+
+    def test_where_ufw_is_not_at_work_there_is_nothing_to_compare_with(self, host: Host) -> None:
+        host.write("ufw.conf", "ENABLED=no\n")
+        host.kernel["iptables -S"] = "-P INPUT ACCEPT\n"
+        assert host.found() == {}
+
+
+class TestAdditions:
+    """S-42: what gives rights, or is run."""
+
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("drop", "sudoers", "cron"):
+            (tmp_path / name).mkdir()
+        packaged = tmp_path / "cron" / "packaged"
+        packaged.write_text("17 * * * * root run-parts\n")
+        digest = hashlib.md5(packaged.read_bytes(), usedforsecurity=False).hexdigest()
+        status = f"Package: cron\nConffiles:\n {packaged} {digest}\n"
+        (tmp_path / "status").write_text(status)
+        (tmp_path / "passwd").write_text("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
+        monkeypatch.setattr(additions, "_DROP_INS", (str(tmp_path / "drop"),))
+        monkeypatch.setattr(additions, "_SUDO", str(tmp_path / "sudoers"))
+        monkeypatch.setattr(additions, "_BOOT", str(tmp_path / "rc.local"))
+        monkeypatch.setattr(additions, "_DPKG", str(tmp_path / "status"))
+        monkeypatch.setattr(additions, "_PASSWD", str(tmp_path / "passwd"))
+        monkeypatch.setattr(additions, "_WATCHED", (f" {tmp_path}/cron", f" {tmp_path}/sudoers"))
+
+    def test_a_host_as_it_came_has_none(self, tmp_path: Path) -> None:
+        assert additions.additions([]) == []
+
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("drop/override.conf", "changes a unit of a package"),
+            ("sudoers/deploy", "gives rights of root"),
+            ("rc.local", "is run at each boot"),
+        ],
+    )
+    def test_a_file_by_hand_is_told_unless_it_is_described(
+        self, tmp_path: Path, name: str, what: str
+    ) -> None:
+        path = tmp_path / name
+        path.write_text("x\n")
+        assert additions.additions([]) == [[str(path), what]]
+        assert additions.additions([str(path)]) == []
+
+    def test_a_line_added_to_a_file_of_a_package_is_told(self, tmp_path: Path) -> None:
+        packaged = tmp_path / "cron" / "packaged"
+        packaged.write_text(packaged.read_text() + "* * * * * root /tmp/x\n")
+        [[path, what]] = additions.additions([])
+        assert (path, "changed since its package" in what) == (str(packaged), True)
+
+    def test_a_second_root_is_told(self, tmp_path: Path) -> None:
+        with (tmp_path / "passwd").open("a") as file:
+            file.write("toor:x:0:0::/root:/bin/sh\n")
+        assert additions.additions([]) == [["account toor", "is root under another name"]]
