@@ -126,6 +126,20 @@ CHECK_INFOS = (
         gates=False,
     ),
     CheckInfo(
+        "base.hostname",
+        "the host has the name of the inventory",
+        "Clusters know their members by name: after a restart this one may be another member.",
+        "hostnamectl set-hostname NAME",
+        levels=(Level.WARN,),
+    ),
+    CheckInfo(
+        "base.resolvers.used",
+        "programs ask the described name servers",
+        "Names are answered by servers that no file of kbz names.",
+        "ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf",
+        levels=(Level.WARN,),
+    ),
+    CheckInfo(
         "base.containers.paused",
         "no container is paused",
         "The container's processes are stopped in place: its service answers nothing.",

@@ -9,6 +9,8 @@ from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
 from tasks.base.system import READING, system
 
+_STUB = "127.0.0.53"
+"""systemd-resolved, as its link /etc/resolv.conf names it."""
 _ASK_CLOCK = "timedatectl timesync-status"
 _ASK_RESOLVER = "resolvectl status"
 _TIME_SERVICES = ("service:systemd-timesyncd.service", "service:chrony.service")
@@ -33,6 +35,7 @@ def _host(host: str, view: HostView) -> list[Finding]:
         *system(host, view),
         *_clock(host, view),
         _resolvers(host, view),
+        *_names(host, view),
         _units(host, view),
     ]
 
@@ -41,10 +44,11 @@ def _docker(host: str, view: HostView) -> Finding:
     if view.attribute("docker-daemon:docker", "running"):
         version = view.attribute("docker-daemon:docker", "version")
         return Finding("base.docker.running", Level.OK, f"Docker {version}", host)
+    why = view.attribute("docker-daemon:docker", "why")
     return Finding(
         "base.docker.running",
         Level.CRITICAL,
-        "Docker does not answer",
+        why if isinstance(why, str) and "hangs" in why else "Docker does not answer",
         host,
         proposed("kbz", "run", "base", "--limit", host),
     )
@@ -79,6 +83,27 @@ def _resolvers(host: str, view: HostView) -> Finding:
         text = f"resolved does not use {', '.join(missing)}"
         return Finding(check, Level.WARN, text, host, _ASK_RESOLVER)
     return Finding(check, Level.OK, "as described", host)
+
+
+def _names(host: str, view: HostView) -> tuple[Finding, ...]:
+    """Judge what programs really use: the kernel's own name, and the name servers of /etc/resolv.conf."""
+    answer = view.answer(READING)
+    if not answer.known:
+        return ()
+    own, asked = answer.value["hostname"], answer.value["name_servers"]
+    check = "base.hostname"
+    if own == host:
+        named = Finding(check, Level.OK, own, host)
+    else:
+        text = f"the host calls itself {own}: clusters know their members by name"
+        named = Finding(check, Level.WARN, text, host, f"hostnamectl set-hostname {host}")
+    foreign = sorted(set(asked) - {_STUB, *RESOLVERS})
+    check = "base.resolvers.used"
+    if not foreign:
+        return (named, Finding(check, Level.OK, "as described", host))
+    text = f"/etc/resolv.conf is not systemd-resolved's: programs ask {', '.join(foreign)}"
+    link = "ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf"
+    return (named, Finding(check, Level.WARN, text, host, link))
 
 
 def _units(host: str, view: HostView) -> Finding:

@@ -57,6 +57,8 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "time_servers": time_servers(),
         "clock_synchronised": clock_synchronised(),
         "resolvers": resolvers(),
+        "hostname": os.uname().nodename,
+        "name_servers": name_servers(),
         "containers": _containers(context),
     }
 
@@ -188,6 +190,12 @@ def resolvers(folder: str = "/run/systemd/resolve") -> list[str] | None:
         return None
     lines = (line.split() for line in _read_if_there(f"{folder}/resolv.conf").splitlines())
     return [words[1] for words in lines if len(words) == 2 and words[0] == "nameserver"]
+
+
+def name_servers(path: str = "/etc/resolv.conf") -> list[str]:
+    """Return the name servers that programs ask; none where the file is not there."""
+    lines = (line.split() for line in _read_if_there(path).splitlines())
+    return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]
 
 
 def _files(path: str) -> list[str]:

@@ -39,11 +39,17 @@ class DockerUnavailableError(AgentError):
     """The engine does not answer on its socket."""
 
 
+LOOK_TIMEOUT = 20.0
+"""Seconds for an answer to a look: an engine that takes longer hangs, and is asked nothing more in this request."""
+
+
 class Docker:
     """One engine. Each call is one connection; nothing is kept open."""
 
     def __init__(self, path: str = "/var/run/docker.sock") -> None:
         self.path = path
+        self._hangs = ""
+        """Why nothing more is asked; empty while it answers."""
 
     def call(
         self,
@@ -62,7 +68,7 @@ class Docker:
 
     def get(self, path: str) -> Any:
         """Return the JSON of a GET, or None when the thing is not there."""
-        response = self.call("GET", path)
+        response = self._look(path)
         if response.status == 404:
             return None
         self._expect(response, f"read {path}")
@@ -70,6 +76,14 @@ class Docker:
         if found is None:  # never taken for "not there": that would be created a second time
             raise AgentError(f"Docker answered {path} with something that is not JSON")
         return found
+
+    def _look(self, path: str) -> http.Response:
+        """Return the answer to a GET; the first that does not come counts for all that would follow."""
+        try:
+            return self.call("GET", path, timeout=LOOK_TIMEOUT)
+        except http.LateAnswerError:
+            self._hangs = f"Docker takes connections and does not answer within {LOOK_TIMEOUT:g} s: dockerd hangs"
+            raise DockerUnavailableError(self._hangs, "systemctl restart docker") from None
 
     def act(self, method: str, path: str, body: object = None, *, timeout: float = 120.0) -> Any:
         """Send a change and return its JSON; 304 (already so) is fine."""
@@ -131,7 +145,7 @@ class Docker:
     def log(self, container: str, lines: int) -> tuple[bytes, bytes]:
         """Return the last lines of a container that has no terminal, both streams apart."""
         path = f"/containers/{quote(container)}/logs?stdout=1&stderr=1&tail={lines}"
-        response = self.call("GET", path)
+        response = self._look(path)
         self._expect(response, f"read the log of {container}")
         frames, _ = _frames(response.body)
         stdout, stderr = (
@@ -214,6 +228,8 @@ class Docker:
         return int(status), _join_log(logs)
 
     def _connect(self, timeout: float) -> socket.socket:
+        if self._hangs:
+            raise DockerUnavailableError(self._hangs, "systemctl restart docker")
         try:
             return http.connect_unix(self.path, timeout)
         except OSError as error:

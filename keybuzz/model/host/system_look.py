@@ -51,6 +51,9 @@ class SystemAnswer(TypedDict):
     time_servers: list[str]
     clock_synchronised: bool | None
     resolvers: list[str] | None
+    hostname: str
+    name_servers: list[str]
+    """Of /etc/resolv.conf, which programs read."""
     containers: list[ContainerAnswer] | None
 
 

@@ -54,6 +54,28 @@ def test_an_engine_that_is_not_there_is_told_apart(tmp_path: Path) -> None:
     assert caught.value.hint == "systemctl status docker"
 
 
+def test_an_engine_that_hangs_is_asked_once_and_named(
+    serve: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S-44: SIGSTOP of dockerd. Each look once waited for itself, until the whole host counted as lost."""
+    monkeypatch.setattr(module, "LOOK_TIMEOUT", 0.3)
+    asked: list[str] = []
+
+    def silent(request: Request) -> Iterator[bytes]:
+        asked.append(request.path)
+        time.sleep(1.0)
+        yield b""
+
+    with serve(silent) as server:
+        engine = docker(server)
+        for _ in range(3):
+            with pytest.raises(DockerUnavailableError, match="dockerd hangs"):
+                engine.inspect("db")
+        with pytest.raises(DockerUnavailableError, match="dockerd hangs"):
+            engine.execute("db", ["true"])
+    assert asked == ["/containers/db/json"]
+
+
 def test_what_is_not_there_is_none(serve: Serving) -> None:
     with serve(lambda request: respond(404, {"message": "No such container: x"})) as server:
         assert docker(server).inspect("x") is None

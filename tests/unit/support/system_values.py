@@ -17,5 +17,7 @@ WELL: dict[str, Any] = {
     "time_servers": [],
     "clock_synchronised": True,
     "resolvers": ["1.1.1.1", "8.8.8.8"],
+    "hostname": "db-1",
+    "name_servers": ["127.0.0.53"],
     "containers": [],
 }

@@ -22,8 +22,8 @@ def read_docker_daemon(query: Query, context: Context) -> State:
     """Read what `docker info` says. A stopped engine is a state, not a problem."""
     try:
         info = context.docker.get("/info")
-    except DockerUnavailableError:
-        return {"present": True, "attributes": {"running": False}}
+    except DockerUnavailableError as error:
+        return {"present": True, "attributes": {"running": False, "why": error.what}}
     return {
         "present": True,
         "attributes": {

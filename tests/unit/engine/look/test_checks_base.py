@@ -234,3 +234,32 @@ def test_what_a_run_may_cure_does_not_stop_it(facts: dict[str, Any], stops: bool
             require_healthy(module, seen)
     else:
         require_healthy(module, seen)
+
+
+def host_findings(**facts: Any) -> dict[str, Finding]:
+    found = MODULE.checks(live({"db-1": {**WELL, **facts}}))
+    return {finding.check: finding for finding in found if finding.host == "db-1"}
+
+
+def test_a_host_under_another_name_is_told() -> None:
+    """S-43."""
+    assert host_findings()["base.hostname"].level is Level.OK
+    found = host_findings(hostname="ubuntu")["base.hostname"]
+    assert (found.level, found.hint) == (Level.WARN, "hostnamectl set-hostname db-1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "level"),
+    [
+        (["127.0.0.53"], Level.OK),
+        (["1.1.1.1", "8.8.8.8"], Level.OK),
+        ([], Level.OK),
+        (["192.0.2.7"], Level.WARN),
+        (["127.0.0.53", "192.0.2.7"], Level.WARN),
+    ],
+)
+def test_a_resolv_conf_of_its_own_is_told(asked: list[str], level: Level) -> None:
+    """S-43: systemd-resolved was as described, and no program asked it."""
+    found = host_findings(name_servers=asked)["base.resolvers.used"]
+    assert found.level is level
+    assert ("192.0.2.7" in found.message) == (level is Level.WARN)
