@@ -168,7 +168,7 @@ class TestBadStates:
 
     def test_an_alarm_ends_a_gate_at_once_with_its_name(self, kbz: Kbz) -> None:
         limit = "docker exec rabbitmq rabbitmqctl -q set_disk_free_limit"
-        kbz.on("queue-01", f"{limit} 999TB")
+        kbz.on("queue-01", f"{limit} 9999GB")
         until(
             lambda: "rabbitmq.alarms.none" in findings(kbz, "rabbitmq", "rabbitmq"), 30, "an alarm"
         )
