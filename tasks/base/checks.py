@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live
-from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.proposed import on_host, proposed
 from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
 from tasks.base.system import READING, system
@@ -96,7 +96,9 @@ def _names(host: str, view: HostView) -> tuple[Finding, ...]:
         named = Finding(check, Level.OK, own, host)
     else:
         text = f"the host calls itself {own}: clusters know their members by name"
-        named = Finding(check, Level.WARN, text, host, f"hostnamectl set-hostname {host}")
+        named = Finding(
+            check, Level.WARN, text, host, on_host(host, "hostnamectl", "set-hostname", host)
+        )
     foreign = sorted(set(asked) - {_STUB, *RESOLVERS})
     check = "base.resolvers.used"
     if not foreign:
