@@ -58,7 +58,11 @@ class SentinelValues:
 
 def settings(site: Site, server: Server) -> Settings:
     """Return what is settled for Redis, as CONFIG GET answers it."""
+    replicas = parameters.MIN_REPLICAS.of(site)
+    # As deployed nothing is said of it, so that 0 changes no file.
+    least = (("min-replicas-to-write", str(replicas)),) if replicas else ()
     return (
+        *least,
         ("bind", str(server.address)),
         ("port", "6379"),
         ("appendonly", "yes"),

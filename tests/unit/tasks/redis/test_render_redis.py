@@ -13,7 +13,7 @@ from keybuzz.model.host.docker import Container, Image
 from keybuzz.model.host.files import File
 from keybuzz.model.services.redis import RedisRuntime, SentinelMonitor, SentinelRuntime
 from keybuzz.site.site import Site
-from tasks.redis import MODULE
+from tasks.redis import MODULE, values
 from tasks.redis.values import password
 from tests.unit.support.site_values import (
     PLANTED,
@@ -229,3 +229,15 @@ def test_a_memory_limit_of_another_form_is_an_input_error(text: str) -> None:
     site = with_parameters(memory_site(), {"redis.maxmemory": text})
     with pytest.raises(InputError, match=r"redis\.maxmemory"):
         MODULE.describe(site, site.members("redis")[0])
+
+
+def test_how_many_replicas_a_write_needs_is_the_owners_decision() -> None:
+    """0, as deployed, changes no file."""
+    server = memory_site().members("redis")[0]
+    assert "min-replicas-to-write" not in dict(values.settings(memory_site(), server))
+    asked = with_parameters(memory_site(), {"redis.min_replicas_to_write": "1"})
+    assert dict(values.settings(asked, server))["min-replicas-to-write"] == "1"
+    with pytest.raises(InputError, match=r"redis\.min_replicas_to_write is 3"):
+        values.settings(
+            with_parameters(memory_site(), {"redis.min_replicas_to_write": "3"}), server
+        )
