@@ -237,7 +237,7 @@ def test_how_many_replicas_a_write_needs_is_the_owners_decision() -> None:
     assert "min-replicas-to-write" not in dict(values.settings(memory_site(), server))
     asked = with_parameters(memory_site(), {"redis.min_replicas_to_write": "1"})
     assert dict(values.settings(asked, server))["min-replicas-to-write"] == "1"
-    with pytest.raises(InputError, match=r"redis\.min_replicas_to_write is 3"):
+    with pytest.raises(InputError, match=r"redis\.min_replicas_to_write is '3'"):
         values.settings(
             with_parameters(memory_site(), {"redis.min_replicas_to_write": "3"}), server
         )
