@@ -23,6 +23,8 @@ _MOST_FILES = 500
 _MOST_WORDS = 5000
 _ASSIGNED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(.*?)\s*$", re.M)
 _WORD = re.compile(r"[^\s'\"=,;:@/]{8,}")
+_ATTACHED = re.compile(r"(?:^|\s)-[a-zA-Z]([^\s'\"]{8,})")
+"""An option with its value in one word, such as -pPASSWORD in the history of a shell."""
 
 
 def find_copies(query: dict[str, Any], context: Context) -> dict[str, object]:
@@ -48,6 +50,7 @@ def _look(path: str, query: dict[str, Any], key: bytes) -> dict[str, object] | N
     assigned = _ASSIGNED.findall(text)
     names = {name for name, _ in assigned} & set(query["names"])
     words = [value.strip("'\"") for _, value in assigned] + _WORD.findall(text)[:_MOST_WORDS]
+    words += _ATTACHED.findall(text)[:_MOST_WORDS]
     digests = {hmac.new(key, word.encode(), hashlib.sha256).hexdigest() for word in set(words)}
     current = {name for digest, name in query["digests"].items() if digest in digests}
     if not names and not current and os.path.basename(path) not in query["files"]:

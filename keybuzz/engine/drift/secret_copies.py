@@ -38,6 +38,18 @@ PATTERNS = (
     "/root/*.env",
     "/root/.*.env",
     "/run/kbz/*",
+    # Where people put them: configurations of ERPNext, histories of shells, clients' own files, lines of cron.
+    "/opt/*/site_config.json",
+    "/opt/*/*/site_config.json",
+    "/opt/*/sites/*/site_config.json",
+    *(
+        f"{home}/{name}"
+        for home in ("/root", "/home/*")
+        for name in (".bash_history", ".zsh_history", ".mysql_history", ".my.cnf", ".pgpass")
+    ),
+    "/etc/crontab",
+    "/etc/cron.d/*",
+    "/var/spool/cron/crontabs/*",
 )
 CHECK = "secrets.stray"
 _READING = "secret-copies"

@@ -6,11 +6,12 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from keybuzz.engine.drift.secret_copies import Copy, copies, judge, reading
+from keybuzz.engine.drift.secret_copies import PATTERNS, Copy, copies, judge, reading
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.finding import Level
@@ -55,6 +56,36 @@ def write(host: OneHost, name: str, text: str | bytes, mode: int = 0o600) -> Pat
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     path.chmod(mode)
     return path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/opt/shop/site_config.json",
+        "/opt/erp/sites/one/site_config.json",
+        "/root/.bash_history",
+        "/home/ops/.my.cnf",
+        "/root/.pgpass",
+        "/etc/crontab",
+        "/etc/cron.d/dump",
+        "/var/spool/cron/crontabs/root",
+    ],
+)
+def test_it_looks_where_people_put_them(path: str) -> None:
+    """S-45: only /tmp/mariadb.env was found."""
+    assert [p for p in PATTERNS if fnmatchcase(path, p) and p.count("/") == path.count("/")]
+
+
+def test_values_in_configurations_and_histories_are_copies(host: OneHost) -> None:
+    value = VALUES["POSTGRES_APP_PASS"]
+    write(host, "site_config.json", json.dumps({"db_password": value}))
+    write(host, "history", f"ls\nmysql -h 10.0.0.10 -p{value} erp\n")
+    write(host, ".my.cnf", f"[client]\npassword = {value}\n")
+    write(host, "crontab", f"@daily root PGPASSWORD={value} /opt/dump.sh\n")
+    write(host, "innocent", "mysql -h 10.0.0.10 -p erp\n")
+    found = asked(host)
+    assert set(found) == {"site_config.json", "history", ".my.cnf", "crontab"}
+    assert all(copy.current == ("POSTGRES_APP_PASS",) for copy in found.values())
 
 
 def test_a_copy_is_known_by_its_names_and_its_values(host: OneHost) -> None:
