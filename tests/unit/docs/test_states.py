@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
+from tests.lab.support.faults_seen import ROUNDS
 from tests.unit.docs.test_pains import names
 
 PAGE = Path(__file__).parents[3] / "docs" / "states.md"
@@ -21,7 +22,9 @@ HEAD = [
     "tests",
 ]
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
-_CHECK = re.compile(r"`((?:base|patroni|redis|redis-proxy|rabbitmq|galera)\.[a-z.-]+)`")
+_CHECK = re.compile(
+    r"`((?:base|patroni|redis|redis-proxy|postgres-proxy|rabbitmq|galera)\.[a-z.-]+)`"
+)
 IDS = {info.id for module in all_modules() for info in module.check_infos}
 
 
@@ -53,3 +56,8 @@ def test_the_checks_that_it_names_are_checks() -> None:
     told = {name for row in ROWS for name in _CHECK.findall(" ".join(row[:-1]))}
     assert len(told) > 15
     assert told <= IDS
+
+
+def test_every_planted_fault_of_the_lab_is_a_row() -> None:
+    told = {row[2] for row in ROWS}
+    assert {fault.name for faults in ROUNDS.values() for fault in faults} <= told
