@@ -139,8 +139,12 @@ class Site:
     def secret(self, name: str) -> Secret:
         """Return a credential by its canonical name (facts/credentials.md)."""
         if name not in self.credentials:
+            from keybuzz.site.credentials.schema import SCHEMA
+
+            others = sum(i.name not in self.credentials for i in SCHEMA if i.name != name)
+            more = f", and {others} more" if others else ""
             raise InputError(
-                f"credential {name} is missing",
+                f"credential {name} is missing{more}",
                 where=str(self.settings.credentials),
                 hint="`kbz secrets init` creates what is missing and overwrites nothing",
             )

@@ -159,7 +159,7 @@ def columns() -> int:
 class Seconds(click.FloatRange):
     """A span of time: a number from `min` on that is finite."""
 
-    name = "seconds"
+    name = "number of seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         found = super().convert(value, param, ctx)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from keybuzz.engine import events
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.visible import one_line
+from keybuzz.report.screen.fit import broken
 from keybuzz.report.screen.hosts import count, shown_hosts
 
 if TYPE_CHECKING:
@@ -197,7 +198,8 @@ class LiveLine(Lines):
         from rich.text import Text
 
         with suppress(OSError, ValueError):
-            self._console.print(Text(line), soft_wrap=True)
+            for part in broken(line, self._console.width, 9):
+                self._console.print(Text(part), soft_wrap=True)
 
     def close(self) -> None:
         """Remove the live line."""

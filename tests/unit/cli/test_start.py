@@ -64,7 +64,7 @@ def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
     [
         (("dance",), ExitCode.USAGE, "there is no verb dance"),
         (("plan", "--colour"), ExitCode.USAGE, "No such option"),
-        (("run", "--wait", "soon"), ExitCode.USAGE, "'soon' is not a valid float"),
+        (("run", "--wait", "soon"), ExitCode.USAGE, "'soon' is not a valid number of seconds"),
         (("plan", "patrony"), ExitCode.USAGE, "did you mean patroni?"),
         (("inventory",), ExitCode.FAILED, "there is no such file"),
         (("plan", "--format", "xml"), ExitCode.USAGE, "'xml' is not one of"),
