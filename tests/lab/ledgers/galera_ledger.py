@@ -21,10 +21,10 @@ _PATIENCE = 120.0
 class GaleraLedger:
     """Rows that the cluster has acknowledged."""
 
-    def __init__(self, kbz: Kbz) -> None:
+    def __init__(self, kbz: Kbz, first: int = 0) -> None:
         self._kbz = kbz
         self._acknowledged: set[int] = set()
-        self._next = 0
+        self._next = first
 
     @contextmanager
     def node(self, host: str, user: str = "APP") -> Iterator[Any]:

@@ -33,7 +33,7 @@ ELSEWHERE = {
     "resume": f"{FAILURES}.py::TestInterrupt::test_ctrl_c_stops_after_the_step_and_resume_goes_on",
     "restart": f"{FLEET}/test_restart.py::TestRestart::test_patroni_each_container_once_the_leader_last_no_row_lost",
     "drill": f"{FLEET}/test_drill_patroni.py::TestScenarios::test_graceful_switchover_loses_nothing_and_another_leads",
-    "recover": f"{SERVICES}/test_galera.py::TestTotalStop::test_recover_brings_back_every_acknowledged_row",
+    "recover": f"{SERVICES}/test_galera_trouble.py::TestTotalStop::test_recover_brings_back_every_acknowledged_row",
     "exec": "tests/lab/lab/test_hosts.py::test_an_unknown_host_is_refused_until_its_key_is_trusted",
     "hosts trust": "tests/lab/lab/test_hosts.py::test_an_unknown_host_is_refused_until_its_key_is_trusted",
     "hosts forget": "tests/lab/lab/test_hosts.py::test_a_key_that_changed_is_never_replaced_by_trust_alone",

@@ -1,0 +1,187 @@
+"""A cluster in trouble: a total stop, states made by hand, rows that differ in silence, a split.
+
+The tests of this file build on each other, in the order of the file.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.conftest import Kbz, until
+from tests.lab.ledgers.galera_ledger import GaleraLedger
+from tests.lab.support.galera_cluster import (
+    DATA,
+    FLAG,
+    HOSTS,
+    LIFTED,
+    RUN,
+    inside,
+    whole,
+)
+from tests.lab.support.states import findings, spare
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def kbz(mariadb_lab: Kbz) -> Kbz:
+    """The cluster stands, whatever ran before, and has a table of the ledger."""
+    mariadb_lab.good(*LIFTED)
+    return mariadb_lab
+
+
+@pytest.fixture(scope="module")
+def ledger(kbz: Kbz) -> GaleraLedger:
+    """A ledger of its own, with rows in it, in the table of the file before."""
+    made = GaleraLedger(kbz, first=1000)
+    for _ in range(5):
+        made.write("maria-01")
+    return made
+
+
+class TestTotalStop:
+    """Everything is killed in turn under writes, and the memory of who was there is lost as well."""
+
+    def test_a_plain_run_refuses_and_names_the_verb(self, kbz: Kbz, ledger: GaleraLedger) -> None:
+        assert kbz("recover", "galera", "--confirm", "keybuzz-galera").code == 3
+        kbz.good("lab", "fault", "kill-container", "maria-01", "mariadb")
+        for _ in range(5):
+            ledger.write("maria-02")
+        kbz.good("lab", "fault", "kill-container", "maria-02", "mariadb")
+        kbz.good("lab", "fault", "kill-container", "maria-03", "mariadb")
+        for host in HOSTS:
+            kbz.on(host, f"rm -f {DATA}/gvwstate.dat")
+        done = kbz(*LIFTED)
+        assert done.code == 3
+        assert "kbz recover galera" in done.json()["error"]
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_recover_wants_the_name_and_shows_every_position(self, kbz: Kbz) -> None:
+        silent = kbz("recover", "galera")
+        assert (silent.code, "nobody is at the terminal" in silent.stderr) == (3, True)
+        done = kbz("recover", "galera", "--confirm", "galera")
+        assert done.code == 3
+        rows = [line.split() for line in done.stderr.splitlines() if line.startswith("maria-0")]
+        numbers = {row[0]: int(row[2]) for row in rows}
+        assert set(numbers) == set(HOSTS), done.stderr
+        assert numbers["maria-01"] < numbers["maria-02"]
+        chosen = [row[0] for row in rows if row[-3:] == ["starts", "the", "cluster"]]
+        assert numbers[chosen[0]] == max(numbers.values())
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_an_edited_file_chooses_no_node(self, kbz: Kbz) -> None:
+        """S-33: one line in the oldest node's grastate.dat once cost the rows of the two others."""
+        kbz.on("maria-01", f"sed -i.kept 's/^seqno:.*/seqno:   99999999/' {DATA}/grastate.dat")
+        done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "99999999, and its engine" in done.stderr) == (3, True)
+        assert "starts the cluster" not in done.stderr
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+        kbz.on("maria-01", f"cat {DATA}/grastate.dat.kept >{DATA}/grastate.dat")
+
+    def test_recover_brings_back_every_acknowledged_row(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        kbz.good("recover", "galera", "--confirm", "keybuzz-galera")
+        assert whole(ledger)
+        for host in HOSTS:
+            assert ledger.missing(host) == set()
+            assert FLAG not in kbz.on(host, "docker inspect mariadb")
+        assert kbz.good(*RUN).json()["plan"]["size"] == 0
+        [run] = kbz.good("history", "--last", "2", "--format", "json").json()["runs"][1:]
+        assert run["verb"] == "recover"
+
+
+def deep(kbz: Kbz, check: str) -> dict[str, str]:
+    """Return the levels of one check of `kbz health --deep` by host."""
+    done = kbz("health", "galera", "--limit", "galera", "--deep", "--format", "json")
+    found = [item for item in done.json()["findings"] if item["check"] == check]
+    return {item["host"]: item["level"] for item in found}
+
+
+class TestSilentDivergence:
+    def test_rows_that_differ_are_seen_though_galera_sees_none(self, kbz: Kbz) -> None:
+        assert deep(kbz, "galera.data.alike") == {"": "ok"}
+        inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; INSERT INTO erpnext.ledger VALUES (-7)")
+        assert deep(kbz, "galera.data.alike") == {"": "critical"}
+        inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; DELETE FROM erpnext.ledger WHERE id=-7")
+        inside(kbz, "maria-01", "CREATE TABLE erpnext.old (id INT) ENGINE=MyISAM")
+        assert set(deep(kbz, "galera.tables.replicated").values()) == {"warn"}
+        inside(kbz, "maria-01", "DROP TABLE erpnext.old")
+        assert deep(kbz, "galera.data.alike") == {"": "ok"}
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand in the running servers."""
+
+    def test_nodes_that_refuse_writes_are_no_spare(self, kbz: Kbz) -> None:
+        for host in HOSTS[1:]:
+            inside(kbz, host, "SET GLOBAL read_only=ON")
+        assert "read_only is" in findings(kbz, "galera", "galera")["galera.node.writable"]
+        assert spare(kbz, "galera", "galera") == 0
+        refused = kbz("restart", "galera", "--limit", "maria-01")
+        assert "galera.node.writable" in refused.stdout + refused.stderr
+        for host in HOSTS[1:]:
+            inside(kbz, host, "SET GLOBAL read_only=OFF")
+        assert spare(kbz, "galera", "galera") == 1
+
+    def test_desync_by_hand_ends_a_run_at_once(self, kbz: Kbz) -> None:
+        inside(kbz, "maria-02", "SET GLOBAL wsrep_desync=ON")
+        assert "galera.node.desync" in findings(kbz, "galera", "galera")
+        done = kbz(*LIFTED)
+        assert "galera.node.desync" in done.json()["error"]
+        inside(kbz, "maria-02", "SET GLOBAL wsrep_desync=OFF")
+        until(lambda: "galera.node.desync" not in findings(kbz, "galera", "galera"), 30, "in sync")
+
+    def test_options_modes_and_accounts_by_hand_are_told(self, kbz: Kbz) -> None:
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.ignore_sb=true'")
+        inside(kbz, "maria-03", "SET GLOBAL sql_mode=''")
+        inside(kbz, "maria-01", "CREATE USER evil; GRANT ALL ON *.* TO evil WITH GRANT OPTION")
+        found = findings(kbz, "galera", "galera")
+        assert "pc.ignore_sb is true" in found["galera.settings.provider"]
+        assert "galera.settings.sql-mode" in found
+        assert "evil@%" in found["galera.accounts.open"]
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.ignore_sb=false'")
+        inside(kbz, "maria-03", "SET GLOBAL sql_mode=DEFAULT")
+        inside(kbz, "maria-01", "DROP USER evil")
+        assert not [c for c in findings(kbz, "galera", "galera") if c.startswith("galera.")]
+
+
+class TestSplit:
+    """S-37: two and one, made Primary by hand, both written to; nobody remembers who was there."""
+
+    def test_a_fork_is_recognised_and_nothing_is_started(self, kbz: Kbz) -> None:
+        kbz.good("lab", "fault", "cut", "maria-03")
+        state = "SHOW STATUS LIKE 'wsrep_cluster_status'"
+        until(lambda: "non-Primary" in inside(kbz, "maria-03", state), 60, "maria-03 is alone")
+        inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.bootstrap=1'")
+        until(
+            lambda: "non-Primary" not in inside(kbz, "maria-03", state), 30, "it was made Primary"
+        )
+        until(lambda: "Primary" in inside(kbz, "maria-01", state), 60, "maria-01 goes on")
+        for host, row in (("maria-01", 5001), ("maria-03", 6001)):
+            inside(kbz, host, f"INSERT INTO erpnext.ledger VALUES ({row})")
+        for host in HOSTS:
+            kbz.on(host, f"docker kill mariadb >/dev/null; rm -f {DATA}/gvwstate.dat")
+        kbz.good("lab", "fault", "restore", "maria-03")
+        done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "the cluster was split" in done.stderr) == (3, True), done.stderr
+        assert "kbz recover galera --from HOST" in done.stderr
+        for host in HOSTS:
+            assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
+
+    def test_a_named_source_is_copied_whole_over_the_others(
+        self, kbz: Kbz, ledger: GaleraLedger
+    ) -> None:
+        done = kbz.good("recover", "galera", "--from", "maria-01", "--confirm", "keybuzz-galera")
+        assert "galera.data.alike" in done.stdout or deep(kbz, "galera.data.alike") == {"": "ok"}
+        rows = {
+            host: ledger.ask(host, "SELECT id FROM erpnext.ledger ORDER BY id") for host in HOSTS
+        }
+        assert rows["maria-01"] == rows["maria-02"] == rows["maria-03"]
+        kept = {row for (row,) in rows["maria-03"]}
+        assert (5001 in kept, 6001 in kept) == (True, False)
+        assert whole(ledger)
+        assert ledger.missing("maria-03") == set()
