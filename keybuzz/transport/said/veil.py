@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -45,6 +45,8 @@ _LETTERS = {"redis-cli": "-a", "redis-benchmark": "-a", "sshpass": "-p", "rabbit
 """Options whose next argument is a secret."""
 _GLUED = dict.fromkeys(("mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin"), "-p")
 """Options that are followed by a secret in the same argument."""
+_REMEMBERED = 64
+"""Characters of a name whose answer is remembered: names come from hosts, and may have any length."""
 _PROGRAM_WITHIN = 6
 """Arguments among which the program is: one may start another."""
 _CLUES = ("pass", "pwd", "secret", "token", "cookie", "credential", "auth", "key", "identified")
@@ -106,6 +108,16 @@ _PATTERNS = (
 
 def is_secret_name(name: str) -> bool:
     """Return whether what has this name is a secret: its end tells, so `pgpass` and `password_encryption` are none."""
+    return _known_name(name) if len(name) <= _REMEMBERED else _ends_as_a_secret(name)
+
+
+@lru_cache(maxsize=4096)
+def _known_name(name: str) -> bool:
+    """Remember the answer: the same names come from every host."""
+    return _ends_as_a_secret(name)
+
+
+def _ends_as_a_secret(name: str) -> bool:
     words = _words(name)
     if not words:
         return False
