@@ -156,7 +156,9 @@ def _as_json(document: Mapping[str, Any]) -> str:
 
     try:
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-    except UnicodeEncodeError:  # half a character stands alone in it, which Python's own writer takes
+    except (
+        UnicodeEncodeError
+    ):  # half a character stands alone in it, which Python's own writer takes
         return json.dumps(document, indent=2, ensure_ascii=False)
 
 
