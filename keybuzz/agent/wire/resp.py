@@ -150,3 +150,15 @@ def information(reply: Reply) -> dict[str, str]:
     lines = reply.splitlines() if isinstance(reply, str) else []
     split = (line.partition(":") for line in lines if not line.startswith("#"))
     return {name: value for name, colon, value in split if colon}
+
+
+def keep_settings(redis: Connection) -> None:
+    """Let Redis write its settings into its own file. One that was started with arguments alone has none.
+
+    Such a one is replaced by a container that reads our file: until then its settings live as long as it does.
+    """
+    try:
+        redis.call("CONFIG", "REWRITE")
+    except RedisError as error:
+        if "without a config file" not in error.what:
+            raise

@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, tuple[int, str, tuple[str, ...]]] = {
     "drift": (2, "quiet", ("drift", "demo", *LIMIT)),
     "drift, json": (2, "quiet", ("drift", "demo", *LIMIT, "--format", "json")),
     "drift, junit": (2, "quiet", ("drift", "demo", *LIMIT, "--format", "junit")),
+    "adopt": (2, "good", ("adopt", "demo", *LIMIT)),
+    "adopt, json": (2, "good", ("adopt", "demo", *LIMIT, "--format", "json")),
     "health": (0, "good", ("health", "demo", *LIMIT, "--format", "json")),
     "page": (0, "quiet", ("report", "demo", *LIMIT, "--html", "page.html")),
     "exec, file": (0, "good", ("exec", *LIMIT, "--", "cat", "{conf}")),

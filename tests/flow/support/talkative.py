@@ -38,6 +38,11 @@ for line in text.splitlines():
         sys.exit(1)
 """
 """It stays until whoever watches the processes has seen it."""
+_OWN_LEASE = (
+    "mkdir -p /run/kbz && for name in lease lease.turn; do touch /run/kbz/$name && "
+    'mount --bind "$(mktemp -p {root})" /run/kbz/$name; done'
+)
+"""All hosts of the site are this one, and a host's lease is held by one agent: each gets files of its own for it."""
 CONFIGURATION = """\
 inventory:
   plugin: kbz_tsv
@@ -105,6 +110,8 @@ class Talkative:
 def talkative(folder: Path, secret: str) -> Talkative:
     """Make the host and its site, with one planted secret."""
     host = scratch_host(folder / NAME)
+    own = _OWN_LEASE.format(root=host.root)
+    host.python.write_text(host.python.read_text().replace(" && exec", f" && {own} && exec"))
     (host.root / "leak.py").write_text(LEAK)
     for name in ("leak", "systemctl"):
         host.install(name, f"exec /usr/bin/python3 -I {host.root}/leak.py {host.files}/app.conf")

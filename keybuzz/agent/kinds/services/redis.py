@@ -10,7 +10,7 @@ import time
 from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, require_stopped, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, information, pairs
+from keybuzz.agent.wire.resp import Connection, information, keep_settings, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_redis_settings(order: Query, context: Context) -> None:
                 redis.call("CONFIG", "SET", key, value)
         if not now["masterauth_matches"]:
             redis.call("CONFIG", "SET", "masterauth", order["password"])
-        redis.call("CONFIG", "REWRITE")
+        keep_settings(redis)
 
 
 def read_redis_master(query: Query, context: Context) -> State:
@@ -130,7 +130,7 @@ def write_redis_master(order: Query, context: Context) -> None:
             _await_replicas(redis)
             address, port = _fail_over(order)
             redis.call("REPLICAOF", address, port)
-            redis.call("CONFIG", "REWRITE")
+            keep_settings(redis)
         finally:
             redis.call("CLIENT", "UNPAUSE")
         # Who is still connected would only get READONLY errors; as Sentinel does it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, RedisError, pairs
+from keybuzz.agent.wire.resp import Connection, RedisError, keep_settings, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_redis_password(order: Query, context: Context) -> None:
         if not order["former"]:
             redis.call("CONFIG", "SET", "requirepass", order["password"])
         try:
-            redis.call("CONFIG", "REWRITE")
+            keep_settings(redis)
         except RedisError as error:
             raise AgentError(
                 f"Redis has the passwords and cannot keep them: {error.what}",

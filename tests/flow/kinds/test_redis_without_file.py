@@ -1,0 +1,58 @@
+"""A Redis that was started with arguments alone has no file to keep settings in: it is set, and replaced later."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from keybuzz.agent.kinds.services import redis as kind
+from keybuzz.agent.kinds.services import redis_password
+from keybuzz.agent.runtime.errors import AgentError
+from tests.flow.servers.redis_server import FaultError, Reply, fake_redis
+
+PASSWORD = "PlantedNeedle-redis-1234"
+NO_FILE = "ERR The server is running without a config file"
+STOPPED: Any = SimpleNamespace(docker=SimpleNamespace(inspect=lambda name: None))
+
+
+class WithoutFile:
+    """Takes every setting, and can keep none."""
+
+    def __init__(self, fault: str) -> None:
+        self.values = {"appendonly": "no", "masterauth": "", "requirepass": PASSWORD}
+        self.fault = fault
+
+    def __call__(self, words: list[str]) -> Reply:
+        """Answer one command."""
+        match words[:2]:
+            case ["CONFIG", "REWRITE"]:
+                raise FaultError(self.fault)
+            case ["CONFIG", "GET"]:
+                return [words[2], self.values.get(words[2], "")]
+            case ["CONFIG", "SET"]:
+                self.values[words[2]] = words[3]
+        return "OK"
+
+
+def order(port: int) -> dict[str, Any]:
+    place = {"name": "live", "address": "127.0.0.1", "port": port, "password": PASSWORD}
+    return {**place, "former": "", "keys": ["appendonly"], "settings": {"appendonly": "yes"}}
+
+
+def test_settings_and_passwords_are_set_in_a_redis_without_a_file() -> None:
+    daemon = WithoutFile(NO_FILE)
+    with fake_redis(daemon, PASSWORD) as server:
+        kind.write_redis_settings(order(server.port), STOPPED)
+        after = kind.read_redis_settings(order(server.port), STOPPED)["attributes"]
+        redis_password.write_redis_password(order(server.port), STOPPED)
+    assert after == {"appendonly": "yes", "masterauth_matches": True}
+
+
+def test_a_file_that_cannot_be_written_is_still_a_fault() -> None:
+    with fake_redis(WithoutFile("ERR Rewriting config file: No space left"), PASSWORD) as server:
+        with pytest.raises(AgentError, match="No space left"):
+            kind.write_redis_settings(order(server.port), STOPPED)
+        with pytest.raises(AgentError, match="cannot keep them"):
+            redis_password.write_redis_password(order(server.port), STOPPED)
