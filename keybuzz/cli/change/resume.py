@@ -34,8 +34,6 @@ def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: 
 
     A freeze that it lifted is not lifted again, unless --lift-freeze says so.
     """
-    from keybuzz.cli.change.restart import restart
-    from keybuzz.cli.change.run import run
     from keybuzz.engine.memory.journal import Journal
 
     journal = Journal(site.settings.state / "journal.sqlite")
@@ -46,8 +44,12 @@ def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: 
     if newest.exit_code == 0:
         click.echo(f"run {newest.number} ended well; there is nothing to resume")
         return 0
-    again = restart if newest.verb == "restart" else run
-    words = _since(newest) if again is restart else _words(journal, newest)
+    root = context.find_root()
+    assert isinstance(root.command, click.Group), "every verb is one of the group's"
+    # From the group, which gives each verb the options that all have: they may have been typed.
+    again = root.command.get_command(root, newest.verb)
+    assert again is not None, "only run and restart are looked for"
+    words = _since(newest) if newest.verb == "restart" else _words(journal, newest)
     words = _with_lifts(newest, words, lifted, reason)
     line = shlex.join(["kbz", newest.verb, *words])
     click.echo(f"resuming run {newest.number}: {line}", err=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.cli import main
+from keybuzz.cli.change.run import run
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.memory.journal import HostRecord, Journal, RunRecord
 from keybuzz.engine.memory.outcomes import in_journal
@@ -157,3 +158,15 @@ def test_nothing_is_guessed_when_nothing_is_known(
     assert site.kbz("resume") == ExitCode.REFUSED
     assert site.asked == []
     assert "does not say which hosts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("-v", "run", "patroni"), ("run", "-v", "patroni")])
+def test_a_run_with_an_option_that_every_verb_has_is_resumed(
+    site: Site, words: tuple[str, ...]
+) -> None:
+    assert site.kbz(*words, "--limit", "db") == ExitCode.FAILED
+    # As in a new process, in which nothing has asked the group for the verb yet.
+    plain = [p for p in run.params if "--verbose" not in p.opts]
+    site.patch.setattr(run, "params", plain)
+    assert site.kbz("resume") == ExitCode.FAILED
+    assert [request.selected for request in site.asked] == [DB, DB]
