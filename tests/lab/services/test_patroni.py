@@ -164,8 +164,8 @@ DAMAGES = {
         f"docker stop patroni && rm {CONFIGURATION} && mkdir {CONFIGURATION}",
         f"file:{CONFIGURATION}",
     ),
-    "a dropped role password": (
-        "docker exec patroni psql -qh /var/run/postgresql -U kb_admin postgres -c \"alter role kb_app password 'x'\"",
+    "a role that may not log in": (
+        'docker exec patroni psql -qh /var/run/postgresql -U kb_admin postgres -c "alter role kb_app nologin"',
         "postgres-role:kb_app",
     ),
 }
@@ -198,6 +198,30 @@ class TestRepairs:
         assert all(after[host] == times[host] for host in others)
         now = containers(kbz)
         assert all(now[host] == before[host] for host in others)
+        assert repaired(kbz).json()["plan"]["size"] == 0
+
+    def test_a_live_password_that_is_not_the_stores_is_refused_and_kept(self, kbz: Kbz) -> None:
+        """With another store, a run changed every password of a live cluster without a question."""
+        leading = str(leader(kbz))
+
+        def ask(statement: str) -> str:
+            psql = "docker exec -i patroni psql -h /var/run/postgresql -XqAt -U kb_admin postgres"
+            return kbz.on(leading, f"{psql} <<'END'\n{statement};\nEND\n")
+
+        read = "select rolpassword from pg_authid where rolname = 'kb_app'"
+        before = ask(read).strip()
+        ask("alter role kb_app password 'the-live-one-that-applications-have'")
+        live = ask(read).strip()
+        assert live != before
+        refused = kbz("run", "patroni", "--limit", "db", "--format", "json")
+        assert refused.code == 3
+        assert "POSTGRES_APP_PASS" in refused.json()["error"]
+        assert ask(read).strip() == live
+        shown = kbz("adopt", "patroni", "--limit", "db")
+        assert shown.code == 2
+        assert "needs a decision:\n    postgres-role:kb_app" in shown.stdout
+        assert ask(read).strip() == live
+        ask(f"alter role kb_app password '{before}'")
         assert repaired(kbz).json()["plan"]["size"] == 0
 
     def test_a_firewall_that_somebody_flushed_is_whole_again(self, kbz: Kbz) -> None:
