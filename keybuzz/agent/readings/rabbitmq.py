@@ -8,6 +8,8 @@ is not let in, and then what only he may see is empty. It is read at most once i
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 
 from keybuzz.agent.runtime.errors import AgentError
@@ -50,6 +52,7 @@ def _look(access: dict[str, Any], context: Context) -> dict[str, Any]:
     mine = access["node"]
     return {
         "denied": False,
+        "ours": True,
         "members": sorted(node["name"] for node in nodes),
         "running": sorted(node["name"] for node in nodes if node.get("running")),
         "partitions": sorted({other for node in nodes for other in node.get("partitions") or []}),
@@ -141,6 +144,7 @@ def _from_inside(access: dict[str, Any], context: Context) -> dict[str, Any]:
     definitions = json_of(access, context, "rabbitmqctl", "export_definitions", "-")
     return {
         "denied": True,
+        "ours": has_password(definitions["users"], access["user"], access["password"]),
         "members": sorted(status["disk_nodes"]),
         "running": sorted(status["running_nodes"]),
         "partitions": sorted(status.get("partitions") or {}),
@@ -187,3 +191,15 @@ def run(
         what = next((line for line in said if "rror" in line), said[-1] if said else "")
         raise AgentError(f"{' '.join(argv[:3])} ended with {code}: {what}")
     return stdout.decode(errors="replace")
+
+
+def has_password(users: list[dict[str, Any]], name: str, password: str) -> bool:
+    """Return whether a user's stored hash is the one of this password: a user without a tag is denied all the same."""
+    user = next((item for item in users if item["name"] == name), {})
+    algorithm = "sha512" if "sha512" in str(user.get("hashing_algorithm")) else "sha256"
+    try:
+        stored = base64.b64decode(str(user.get("password_hash", "")), validate=True)
+    except ValueError:
+        return False
+    expected = hashlib.new(algorithm, stored[:4] + password.encode()).digest()
+    return len(stored) > 4 and hmac.compare_digest(stored[4:], expected)

@@ -79,7 +79,7 @@ def read_rabbitmq_user(query: Query, context: Context) -> State:
     return {
         "present": True,
         "attributes": {
-            "password_matches": not now["denied"],
+            "password_matches": now["ours"],
             "administrator": "administrator" in now["users"][query["name"]],
             "permitted": now["permitted"],
         },
