@@ -260,6 +260,13 @@ def test_what_nests_without_end_is_refused_in_words(tmp_path: Path, name: str, t
     assert all("\n" not in item.why for item in verdict.unjudged)
 
 
+@pytest.mark.parametrize("name", ["a.pp", "logstash.conf", "proxysql.cnf"])
+def test_a_line_without_end_is_read_once(tmp_path: Path, name: str) -> None:
+    """Places are looked up: counting the lines before each word again would take minutes here."""
+    (tmp_path / name).write_text("a {\n=\n(\n" + "b => 'c'; " * 20_000 + ");\n}")
+    assert judged(tmp_path).files == 1
+
+
 def test_links_pipes_sockets_and_devices_are_not_read(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -10,6 +10,7 @@ from keybuzz.policy.document import Command, Document, Image, Kind, Setting
 from keybuzz.policy.node import Place
 from keybuzz.policy.readers.code.shell import read_commands, shell_document
 from keybuzz.policy.readers.images import looks_like_image
+from keybuzz.policy.readers.places import Places
 
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?\*/)
@@ -27,7 +28,7 @@ _NAMING = re.compile(
     r"|passwordVariable|usernameVariable|keyFileVariable|name|description|id|url|key)\s*[(:\[]?\s*$|\[\s*$|==\s*$"
 )
 _PAIR = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
-_BEFORE = 160
+_BEFORE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,20 @@ def read_groovy(path: str, text: str) -> Document:
 
 
 def _literals(text: str) -> Iterator[_Literal]:
-    line, begin = 1, 0
+    places = Places(text)
     for match in _TOKEN.finditer(text):
-        line += text.count("\n", begin, match.start())
-        begin = max(text.rfind("\n", begin, match.start()) + 1, begin)
         kind = match.lastgroup
         if kind in _KINDS:
-            place = Place(line, match.start(kind) - begin + 1)
-            before = text[max(begin, match.start() - _BEFORE) : match.start()]
-            yield _Literal(match[kind], place, before)
+            begin = max(places.start(match.start()), match.start() - _BEFORE)
+            before = text[begin : match.start()]
+            yield _Literal(match[kind], places.at(match.start(kind)), before)
 
 
 def _setting(literal: _Literal) -> Iterator[Setting]:
     pair = _PAIR.fullmatch(literal.text)
-    named = _NAMED.search(literal.before) or _FALLBACK.search(literal.before)
+    named = _NAMED.search(literal.before)
+    if named is None and literal.before.rstrip().endswith(("?:", "||")):
+        named = _FALLBACK.search(literal.before)
     if pair is not None and named is None:  # withEnv(["DB_HOST=…"])
         place = Place(literal.place.line, literal.place.column + pair.start("value"))
         yield Setting((pair["name"],), pair["value"], place)

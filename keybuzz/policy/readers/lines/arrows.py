@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from keybuzz.policy.document import Document, Kind, Setting
-from keybuzz.policy.node import Place
 from keybuzz.policy.readers.named import binds_of, images_of
+from keybuzz.policy.readers.places import Places
 
 ARROW = re.compile(r"^[^#\n]*\w[\"']?\s*=>", re.MULTILINE)
 """What a file of this form has."""
@@ -24,10 +24,8 @@ def read_arrows(path: str, text: str) -> Document:
     blocks: list[tuple[str, int]] = []
     word, name = "", ""
     """The last word, and the name before the last arrow."""
-    line, begin = 1, 0
+    places = Places(text)
     for match in _TOKEN.finditer(text):
-        line += text.count("\n", begin, match.start())
-        begin = max(text.rfind("\n", begin, match.start()) + 1, begin)
         if match["arrow"]:
             name = word
         elif match["open"]:
@@ -40,7 +38,7 @@ def read_arrows(path: str, text: str) -> Document:
             word = match[match.lastgroup]
             is_listed = match.lastgroup != "bare" and bool(blocks)
             if name or is_listed:
-                place = Place(line, match.start(match.lastgroup) - begin + 1)
+                place = places.at(match.start(match.lastgroup))
                 names = (*(block for block, _ in blocks if block), *((name,) if name else ()))
                 found.append(Setting(names, word, place, blocks[-1][1] if blocks else 0))
             name = name if blocks and text[blocks[-1][1] - 1] == "[" else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from keybuzz.policy.document import Document, Kind, Setting
-from keybuzz.policy.node import Place
 from keybuzz.policy.readers.named import binds_of
+from keybuzz.policy.readers.places import Places
 
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*|//[^\n]*|/\*.*?\*/)|(?P<open>[{(\[])|(?P<close>[})\]])
@@ -20,10 +20,8 @@ def read_libconfig(path: str, text: str) -> Document:
     found: list[Setting] = []
     names: list[str] = []
     groups: list[tuple[str, int]] = []
-    line, begin = 1, 0
+    places = Places(text)
     for match in _TOKEN.finditer(text):
-        line += text.count("\n", begin, match.start())
-        begin = max(text.rfind("\n", begin, match.start()) + 1, begin)
         if match["name"]:
             names.append(match["name"])
         elif match["open"]:
@@ -33,10 +31,9 @@ def read_libconfig(path: str, text: str) -> Document:
             names = []
         elif match["text"] is not None or match["bare"]:
             kind = "text" if match["text"] is not None else "bare"
-            column = match.start(kind) - begin + 1
             path_of = (*(name for name, _ in groups if name), *(names[-1:]))
             scope = groups[-1][1] if groups else 0
-            found.append(Setting(path_of, match[kind], Place(line, column), scope))
+            found.append(Setting(path_of, match[kind], places.at(match.start(kind)), scope))
             names = []
     settings = tuple(found)
     return Document(path, Kind.LIBCONFIG, text, settings, binds=binds_of(settings))

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
 _BASE64 = re.compile(r"base64:[A-Za-z0-9+/=]{16,}")
 _SHORT = re.compile(
-    r"(?=.*[a-z].*[a-z])(?=.*[A-Z].*[A-Z])(?=.*\d.*\d)(?![A-Z][a-z]+\d+$)[A-Za-z0-9]{8,11}"
+    r"(?=.{8,11}$)(?=.*[a-z].*[a-z])(?=.*[A-Z].*[A-Z])(?=.*\d.*\d)(?![A-Z][a-z]+\d+$)[A-Za-z0-9]{8,11}"
 )
 """Capitals, small letters and digits, two of each at least: no name is written so."""
 _CODE = re.compile(r"^[\w.]+\(.*\)$|^[\w$.]+\[|^(?:self|this|args|config|settings|options)\.")
