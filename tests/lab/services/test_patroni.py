@@ -305,15 +305,16 @@ class TestBadStates:
 
     def test_two_that_take_writes_are_seen_by_asking_each(self, kbz: Kbz) -> None:
         old = str(leader(kbz))
-        manager = "$(docker inspect -f '{{.State.Pid}}' patroni)"
-        kbz.on(old, f"kill -STOP {manager}")
+        # The container's first process only waits for the manager.
+        manager = "'[p]atroni /etc/patroni/patroni.yml'"
+        kbz.on(old, f"pkill -STOP -f {manager}")
         try:
             until(
                 lambda: "patroni.writer.single" in findings(kbz, "patroni", "db"), 120, "two write"
             )
             assert f"--limit {old}" in findings(kbz, "patroni", "db")["patroni.writer.single"]
         finally:
-            kbz.on(old, f"kill -CONT {manager}")
+            kbz.on(old, f"pkill -CONT -f {manager}")
         until(lambda: not _patroni(findings(kbz, "patroni", "db")), 120, "one leads, two follow")
 
 
