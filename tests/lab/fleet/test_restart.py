@@ -82,7 +82,7 @@ class TestRestart:
     def test_patroni_each_container_once_the_leader_last_no_row_lost(self, kbz: Kbz) -> None:
         before, old = containers(kbz), leader(kbz)
         with writing(kbz):
-            done = kbz.good("restart", "patroni")
+            done = kbz.good("restart", "-v", "patroni")
         after = containers(kbz)
         for host in DB:
             assert before[host].split()[0] == after[host].split()[0], "the same container"

@@ -69,7 +69,7 @@ def probes(done: Done) -> dict[tuple[int, str], str]:
 
 class TestFirstInstall:
     def test_green_and_one_host_after_the_other(self, kbz: Kbz) -> None:
-        done = kbz.good("run", "postgres-proxy", "--limit", "haproxy")
+        done = kbz.good("run", "-v", "postgres-proxy", "--limit", "haproxy")
         stages = [line.split(": ")[1] for line in done.stderr.splitlines() if "-proxy: " in line]
         assert stages == ["directories and images", "change haproxy-01", "change haproxy-02"]
         assert done.stderr.index("haproxy-01 is proven good") < done.stderr.index(
