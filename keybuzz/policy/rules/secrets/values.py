@@ -16,7 +16,7 @@ _REFERENCE = re.compile(
     r"|(?<!\w)\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2})(?!\w)"
     r"|%[A-Za-z_]\w*%|(?<!\w)%[sdvqr](?!\w)|^%\w+$"
     r"|^(?:os\.)?env(?:iron)?[./:]|^(?:https?|file|vault|op|ssm|awssm|gcpsm|akv|sm|keyring|secretref|secretRef)://?"
-    r"|^(?:ref\+)?\w+\+?\w*://|^(?:vault|secret|arn|sops|env|file|pass|ssm|secrets?)[:/]|^ENC\["
+    r"|^(?:ref\+)?\w{1,40}\+?\w{0,40}://|^(?:vault|secret|arn|sops|env|file|pass|ssm|secrets?)[:/]|^ENC\["
     r"|^-----BEGIN (?:PUBLIC|CERTIFICATE|PGP MESSAGE|AGE)|^age1|^projects/|^process\.env|^(?:ENV|env)\["
     r"|^var\.|^local\.|^data\.|^module\.|^secrets\.|^[./~]"
 )
