@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.lab.conftest import ONE_LOOK, SERVERS, SERVICES, Done, Kbz, until
+from tests.lab.ledgers.counters import moved
 
 pytestmark = pytest.mark.lab
 
@@ -83,6 +84,26 @@ def test_health_sees_everything_and_drift_finds_nothing(kbz: Kbz) -> None:
     assert drift["plan"]["size"] == 0
     assert drift["drift"]["items"] == []
     kbz.good("status")
+
+
+LOOKS = (("health",), ("plan", "all"), ("drift",), ("status",), ("lb", "check"))
+"""Every verb that asks hosts and promises to change nothing."""
+
+
+def test_no_look_moves_a_counter_or_writes_a_file(kbz: Kbz) -> None:
+    """Once each look wrote keys into Redis and used up transaction ids. A daemon may write by itself in between."""
+    told: list[object] = []
+
+    def look() -> None:
+        for words in LOOKS:
+            done = kbz(*words)
+            assert done.code in (0, 2), f"{words}: {done.stdout}{done.stderr}"
+
+    while len(told) < 3:
+        told.append(moved(kbz, sorted(servers(kbz)), look))
+        if told[-1] == ({}, set()):
+            return
+    pytest.fail(f"each time something moved: {told}")
 
 
 @pytest.mark.parametrize(
