@@ -31,17 +31,31 @@ def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
 
 
 def _refusals(module: Module, live: Live, selected: frozenset[str]) -> Iterator[Obstacle]:
-    """Yield what the module's own rollout would refuse, of each host by itself: a run would name only the first."""
+    """Yield what the module's own rollout refuses now; of each host by itself, as a run would name only the first."""
+    whole = _refused(module, live)
+    if whole is None:
+        return
+    found: list[Obstacle] = []
     for host in sorted(set(live.hosts) & selected):
         alone = {
             name: view if name == host else replace(view, changes=())
             for name, view in live.hosts.items()
         }
-        try:
-            module.next_stage(replace(live, hosts=alone, selected=frozenset({host})))
-        except RefusedError as refused:
-            where = refused.where if refused.where in live.hosts else host
-            if where == host:
-                yield Obstacle((host,), module.name, refused.what, refused.hint)
-        except Exception:
-            continue  # what cannot be judged is a finding, and no obstacle of its own
+        refused = _refused(module, replace(live, hosts=alone))
+        if refused is not None and refused.where == host:
+            found.append(Obstacle((host,), module.name, refused.what, refused.hint))
+    if not found:
+        where = (whole.where,) if whole.where in live.hosts else tuple(sorted(live.hosts))
+        found.append(Obstacle(where, module.name, whole.what, whole.hint))
+    yield from found
+
+
+def _refused(module: Module, live: Live) -> RefusedError | None:
+    """Return why a rollout would not begin; what cannot be judged is a finding, and no obstacle of its own."""
+    try:
+        module.next_stage(live)
+    except RefusedError as refused:
+        return refused
+    except Exception:
+        return None
+    return None

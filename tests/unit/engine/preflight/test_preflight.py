@@ -14,9 +14,11 @@ import pytest
 from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.preflight.hosts import _refusals
 from keybuzz.engine.preflight.preflight import described_without, preflight
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import ContactError
+from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.live import HostView, Live, Stage
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.secret import sha256
 from keybuzz.model.reports.preflight import CONTROLLER, Obstacle, Preflight
@@ -268,3 +270,23 @@ def test_one_obstacle_on_many_hosts_is_one_line(ground: Ground) -> None:
 def test_the_document_is_as_described(ground: Ground) -> None:
     no_credentials(ground)
     assert wrong("preflight", preflight_document(ground.look())) == []
+
+
+def first_start(live: Live) -> Stage | None:
+    """A rollout that begins with all members of its cluster only, as a first start does."""
+    missing = {server.name for server in live.members} - live.selected
+    if missing:
+        raise RefusedError("a first start needs all members", where=live.members[0].name)
+    return None
+
+
+def test_a_cluster_that_would_start_is_no_obstacle_and_a_part_of_it_is_one() -> None:
+    module = next(module for module in all_modules() if module.name == "redis")
+    members = tuple(server for server in SITE.servers if server.name.startswith("redis-"))
+    names = frozenset(server.name for server in members)
+    views = {s.name: HostView(s, {}, {}, ()) for s in members}
+    live = Live("redis", members, views, {}, names)
+    cluster = replace(module, next_stage=first_start)
+    assert list(_refusals(cluster, live, names)) == []
+    part = replace(live, selected=frozenset({HOST}))
+    assert len(list(_refusals(cluster, part, part.selected))) == 1
