@@ -78,7 +78,7 @@ def _dry_run(context: click.Context, parameter: click.Parameter, given: bool) ->
     typed = [word for word in sys.argv[1:] if word != "--dry-run"]
     words = [word for word in typed if word not in _SECTIONS]
     raise UsageError(
-        f"kbz {context.info_name} has no --dry-run: `kbz plan` shows what would change, and changes nothing",
+        f"{context.command_path} has no --dry-run: `kbz plan` shows what would change, and changes nothing",
         hint=proposed("kbz", "plan", *words),
     )
 
@@ -132,7 +132,7 @@ def say_version(context: click.Context, parameter: click.Parameter, given: bool)
     from keybuzz.engine.memory.journal import revision
 
     here = revision(Path(__file__).resolve().parents[3])
-    click.echo(f"kbz {version('kbz')}" + (f" (revision {here})" if here else ""))
+    click.echo(" ".join(("kbz", version("kbz"))) + (f" (revision {here})" if here else ""))
     context.exit()
 
 

@@ -9,6 +9,7 @@ from keybuzz.engine.look.survey import Survey
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.reports.preflight import Obstacle
 from keybuzz.site.module import Module
 
@@ -23,7 +24,7 @@ def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
     for finding in found.findings:
         bad = finding.level > Level.OK and finding.check in ground
         if bad and finding.host in found.selected - set(found.snapshot.unreachable):
-            todo = finding.hint or f"kbz explain {finding.check}"
+            todo = finding.hint or proposed("kbz", "explain", finding.check)
             stops = finding.level is Level.CRITICAL
             yield Obstacle((finding.host,), finding.check, finding.message, todo, stops)
     for module in found.modules:
