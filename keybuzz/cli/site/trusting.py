@@ -35,14 +35,16 @@ class Trusted:
     code: ExitCode = ExitCode.GOOD
 
 
+_LARGEST = 4 << 20
+"""Bytes of a file of keys."""
+
+
 def trust_from(site: Site, servers: tuple[Server, ...], path: Path) -> int:
     """Ask each server for its key, compare it with the file, and pin what is the same; say how each ended."""
+    from keybuzz.site.files.problems import read_file
     from keybuzz.transport.ssh.vouched import KeyFile
 
-    try:
-        known = KeyFile(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    known = KeyFile(read_file(path, _LARGEST).decode("utf-8", "replace"))
     if known.empty:
         raise InputError(
             "no line is of known_hosts, or has a SHA256 fingerprint",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.model.core.errors import InputError, UsageError
+from keybuzz.model.core.errors import InputError, NothingToDoError, UsageError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.limit import parse_limit
 from tests.unit.support.inventory_files import real_catalogue, real_servers
@@ -89,7 +89,6 @@ def test_terms_choose_exactly_these(terms: list[str], hosts: set[str] | None) ->
         ("rol=db", "did you mean role"),
         ("hostname=redis-01", "cannot be chosen by 'hostname'"),
         ("@faild", "did you mean failed"),
-        ("@drifted", "leaves no server"),
         ("10.0.0.10", "the load balancer lb-haproxy, not a server (LB-1)\n  → use the servers"),
         ("10.0.0.20", "lb-proxysql"),
         ("lb-haproxy", "haproxy"),
@@ -106,6 +105,12 @@ def test_a_term_that_chooses_nobody_is_a_usage_error(term: str, expected: str) -
     assert str(caught.value).startswith("--limit: ")
     assert caught.value.hint
     assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_set_that_is_empty_by_itself_is_no_mistake() -> None:
+    with pytest.raises(NothingToDoError, match="@drifted: no host is in it") as caught:
+        parse_limit("@drifted", SERVERS, CATALOGUE, SETS)
+    assert caught.value.code is ExitCode.GOOD
 
 
 def test_sets_that_were_never_stored_are_named() -> None:

@@ -28,6 +28,7 @@ REASONS = {
     "cli/site/policy.py": "a file that the check has read before",
     "engine/change/steps.py": "an artefact: a regular file by its own question before",
     "engine/drift/schedule.py": "a unit or crontab in a folder of root's",
+    "engine/preflight/controller.py": "an artefact: a regular file by its own question before",
     "engine/images/image_lint.py": "files of a folder: regular ones by its own question before",
     "engine/images/images.py": "an archive of the builder, in a folder that was made for it",
     "engine/images/members.py": "an archive of a host, in a folder that was made for it",
