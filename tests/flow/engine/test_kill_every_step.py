@@ -22,8 +22,8 @@ from tests.flow.support.eight_steps import FILES, NEW, OLD
 from tests.flow.support.fleet import Fleet, command
 from tests.flow.support.sshd import until
 
-EVENTS = range(1, 22)
-"""Reading, planned, two stages, eight steps that begin and end, judged."""
+EVENTS = range(1, 24)
+"""Reading, planned, two stages and eight steps that begin and end, judged."""
 STEP_EVENTS = range(1, 17)
 PROGRAM = Path(eight_steps.__file__)
 
