@@ -98,7 +98,7 @@ def deep(kbz: Kbz, check: str) -> dict[str, str]:
     """Return the levels of one check of `kbz health --deep` by host."""
     done = kbz("health", "galera", "--limit", "galera", "--deep", "--format", "json")
     found = [item for item in done.json()["findings"] if item["check"] == check]
-    return {item["host"]: item["level"] for item in found}
+    return {item["host"] or "": item["level"] for item in found}
 
 
 class TestSilentDivergence:
