@@ -40,9 +40,22 @@ def running(settings: LabSettings, host: str) -> bool:
 
 
 def leader(settings: LabSettings, host: str) -> int | None:
-    """Return the process id, on this machine, of the host's init; None when it does not run."""
+    """Return the process id, on this machine, of the host's init; None when it does not run.
+
+    What init has just cloned is in its group, too, for a moment, and may have a smaller id: ids begin again at the end.
+    """
     members = group(settings, host).members(_INIT)
-    return min(members) if members else None
+    return next((pid for pid in members if _is_init(pid)), None)
+
+
+def _is_init(pid: int) -> bool:
+    """Return whether a process is the first one of its own process namespace."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:  # it has ended
+        return False
+    (ids,) = (line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+    return len(ids) > 1 and ids[-1] == "1"
 
 
 def start(settings: LabSettings, server: Server, disk: Disk) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from keybuzz.lab import fault, lab
 from keybuzz.lab.hosts import host, readiness
+from keybuzz.lab.hosts.cgroup import ControlGroup
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network import inside
 from keybuzz.lab.status import status
@@ -177,6 +178,21 @@ def test_a_command_inside_does_what_a_server_may(settings: LabSettings) -> None:
     seen = "test -e /srv/fenced/here && sysctl -n net.ipv4.tcp_fin_timeout && umount /srv/fenced"
     assert inside.capture(settings, ONE.name, ["sh", "-c", seen]) == "33\n"
     assert inside.execute(settings, ONE.name, ["test", "-e", "/srv/fenced/here"]) == 1
+
+
+def test_the_init_of_a_host_is_told_from_what_it_has_just_cloned(
+    settings: LabSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clone may have a smaller id, and is gone a moment later."""
+    found = host.leader(settings, ONE.name)
+    members = ControlGroup.members
+    with subprocess.Popen(["/bin/sleep", "60"]) as clone:
+        ids = (1, clone.pid)
+        monkeypatch.setattr(
+            ControlGroup, "members", lambda self, part: (*ids, *members(self, part))
+        )
+        assert host.leader(settings, ONE.name) == found
+        clone.kill()
 
 
 def test_a_command_inside_sees_the_boot_of_its_own_host(settings: LabSettings) -> None:

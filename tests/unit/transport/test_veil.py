@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.agent.guard.marks import MASK, mark, same, unmarked
-from keybuzz.transport.said.veil import Veil, is_secret_name
+from keybuzz.transport.said.veil import Veil, is_secret_name, rules
 
 SECRET = "tIs7kQz0Wm9bX2Lr"
 KEY = b"k" * 32
@@ -158,3 +159,13 @@ def test_a_known_secret_is_masked_without_a_digest_and_matches_any() -> None:
     assert same(f"{MASK}", SECRET, KEY)
     assert same(f"x {mark(SECRET, KEY)} y {MASK}", f"x {SECRET} y z", KEY)
     assert not same(f"x {mark(SECRET, KEY)} y", f"x {SECRET}! y", KEY)
+
+
+@given(st.lists(st.sampled_from((*LINES, *INNOCENT)), min_size=1, max_size=4), st.randoms())
+def test_a_pattern_that_is_left_out_matches_nothing(lines: list[str], random: Random) -> None:
+    """Each pattern is tried only where its clues are: without them it must find nothing."""
+    cut = [line[random.randrange(len(line)) :] for line in lines]
+    for text in ("\n".join(lines), " ".join(cut), "\n".join(cut).swapcase()):
+        for clues, pattern in rules():
+            if not any(clue in text.lower() for clue in clues):
+                assert pattern.search(text) is None, (text, pattern.pattern)
