@@ -20,8 +20,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
 VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.LIVE + values.SWITCHES}"
 OPEN_ACCOUNTS = (
-    "SELECT User, Host, plugin, Super_priv, Grant_priv FROM mysql.user WHERE is_role = 'N' "
-    "AND plugin IN ('', 'mysql_native_password', 'mysql_old_password') AND authentication_string = '' "
+    # As bytes: the view's own collation and that of the server do not compare with each other.
+    "SELECT User, Host, plugin, Super_priv, Grant_priv FROM mysql.user WHERE BINARY is_role = 'N' "
+    "AND BINARY plugin IN ('', 'mysql_native_password', 'mysql_old_password') "
+    "AND LENGTH(authentication_string) = 0 "
     # The server's own, which is locked.
     "AND User <> 'mariadb.sys'"
 )

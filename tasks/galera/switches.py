@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.files import File
 from tasks.galera import values
 from tasks.galera.desired import OPEN_ACCOUNTS
@@ -81,7 +82,11 @@ def accounts(view: HostView, host: str) -> Finding:
     """Judge accounts that let in without a password."""
     check, answer = "galera.accounts.open", view.answer("galera.node")
     rows = answer.value["rows"].get(OPEN_ACCOUNTS) if answer.known else None
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
+        why = rows.get("error", "") if isinstance(rows, dict) else "no answer"
+        text = f"the accounts could not be read: {why}"
+        return Finding(check, Level.UNKNOWN, text, host, proposed("kbz", "explain", check))
+    if not rows:
         return Finding(check, Level.OK, "every account has a password", host)
     named = ", ".join(f"{row[0]}@{row[1]}" for row in rows[:5])
     text = f"no password: {named}"

@@ -24,7 +24,7 @@ from keybuzz.model.host.files import File
 from keybuzz.model.services.mariadb import MysqlUser
 from keybuzz.site.site import Site
 from tasks.galera import MODULE, values
-from tasks.galera.desired import STATUS, VARIABLES
+from tasks.galera.desired import OPEN_ACCOUNTS, STATUS, VARIABLES
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID
 from tasks.galera.rotation import LOGIN
 from tests.unit.support.resource_values import applied
@@ -315,7 +315,10 @@ class World:
         host = next(name for name, other in self.nodes.items() if other is node)
         settled = values.settings(site(), site().server(host))
         variables = [[key, value] for key, value in settled if key in values.LIVE]
-        return Answer("galera.node", {"denied": "", "rows": {STATUS: status, VARIABLES: variables}})
+        return Answer(
+            "galera.node",
+            {"denied": "", "rows": {STATUS: status, VARIABLES: variables, OPEN_ACCOUNTS: []}},
+        )
 
 
 def _states(host: str, present: bool) -> dict[str, State]:

@@ -152,6 +152,18 @@ def test_an_account_without_a_password_is_critical() -> None:
     assert "evil@%" in found.message
 
 
+def test_accounts_that_could_not_be_read_are_unknown_and_not_green() -> None:
+    """The statement failed on real servers, by their collations, and every account had a password."""
+    live = World.healthy().live()
+    view = live.hosts["maria-1"]
+    value = view.answers["galera.node"].value
+    rows = {**value["rows"], OPEN_ACCOUNTS: {"error": "Illegal mix of collations"}}
+    answers = {**view.answers, "galera.node": Answer("galera.node", {**value, "rows": rows})}
+    live = replace(live, hosts={**live.hosts, "maria-1": replace(view, answers=answers)})
+    [found] = [f for f in checks(live) if f.check == "galera.accounts.open" and f.host == "maria-1"]
+    assert (found.level, "Illegal mix" in found.message) == (Level.UNKNOWN, True)
+
+
 class TestTogether:
     """Quorum numbers count the largest set that sees each other (part 6)."""
 
