@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.memory.lock import lease_names
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.load import load_inventory_site, read_configuration
+from tests.support import warm
 from tests.unit.engine.memory.test_lock import holder
 from tests.unit.support.cli_verbs import verbs
 
@@ -126,10 +126,8 @@ class Place:
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         config = self.folder / ("lab.config" if words[0] == "lab" else "site.config")
-        argv = [sys.executable, "-m", "keybuzz.cli.main", "--config", str(config), *words]
-        return subprocess.run(
-            argv, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-        )
+        argv = ["--config", str(config), *words]
+        return subprocess.CompletedProcess(argv, *warm.call(argv, 60))
 
     def files(self) -> dict[str, bytes]:
         """Return everything that a verb could have written, but for what only says that one was called."""
