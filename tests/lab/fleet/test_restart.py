@@ -70,7 +70,7 @@ def joined(kbz: Kbz, host: str) -> None:
     leading = leader(kbz)
     assert leading is not None
     number = kbz.on(leading, f"head -c 8 {DATA}/global/pg_control | od -An -tu8")
-    done = kbz.good("run", "patroni", "--limit", host)
+    done = kbz.good("run", "-v", "patroni", "--limit", host)
     assert "are well, to be joined" in done.stderr
     assert {name: kbz.on(name, PATRONI) for name in others} == before
     assert leader(kbz) == leading

@@ -199,7 +199,7 @@ class TestFailures:
 class TestRestart:
     def test_a_worker_is_drained_restarted_and_takes_pods_again(self, kbz: Kbz) -> None:
         before = starts(kbz)
-        done = kbz.good("restart", "k3s", "--limit", "k8s-worker-05,k8s-master-03")
+        done = kbz.good("restart", "-v", "k3s", "--limit", "k8s-worker-05,k8s-master-03")
         said = done.stderr + done.stdout
         assert "drain k8s-worker-05" in said
         assert "k8s-worker-05 takes pods again" in said

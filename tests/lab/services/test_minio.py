@@ -279,7 +279,7 @@ class TestFailures:
 
     def test_restart_goes_round_with_the_entry_last(self, kbz: Kbz, ledger: ObjectLedger) -> None:
         before = containers(kbz)
-        done = kbz.good("restart", "minio", "--limit", "minio")
+        done = kbz.good("restart", "-v", "minio", "--limit", "minio")
         lines = [line for line in done.stderr.splitlines() if "restart minio on" in line]
         assert [line.split("restart minio on ")[1].split(":")[0] for line in lines] == [
             "minio-02",

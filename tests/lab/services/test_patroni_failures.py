@@ -70,7 +70,7 @@ class TestInterruption:
         with Ledger(kbz) as ledger:
             for _ in range(20):
                 ledger.write()
-            done = kbz.good("run", "patroni", "--limit", "db")
+            done = kbz.good("run", "-v", "patroni", "--limit", "db")
             assert f"hand over from {old}" in done.stderr
             assert f"restart Docker on {old}" in done.stderr
             assert ledger.missing() == set()
@@ -84,7 +84,7 @@ class TestInterruption:
         away, other = [host for host in DB if host != now]
         kbz.on(away, "docker rm -f patroni")
         kbz.on(other, self.EDIT)
-        done = kbz.good("run", "patroni", "--limit", "db")
+        done = kbz.good("run", "-v", "patroni", "--limit", "db")
         assert "put off until the others are done" in done.stderr
         assert done.stderr.index("container:patroni") < done.stderr.index(
             f"base: restart Docker on {other}"
@@ -153,7 +153,7 @@ class TestInterrupt:
         with (
             log.open("w") as stderr,
             subprocess.Popen(
-                kbz.argv("run", "patroni", "--limit", "db"),
+                kbz.argv("run", "-v", "patroni", "--limit", "db"),
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
