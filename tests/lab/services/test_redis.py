@@ -206,7 +206,7 @@ class TestFreeze:
         assert REASON in lifted["command"]
         assert lifted["owner"].startswith("root@")
         shown = kbz.good("history", str(lifted["run"])).stdout
-        assert "redis-03  container:redis-sentinel" in shown
+        assert "container:redis-sentinel  redis-03" in shown
 
     def test_runtime_state_survives_a_repair(self, kbz: Kbz, ledger: RedisLedger) -> None:
         """The Sentinel that was replaced kept its identity: its file was not written by us."""
