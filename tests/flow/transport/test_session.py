@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 from keybuzz.agent.runtime.frames import CHUNK, json_frame
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
+from keybuzz.transport.bundle import preamble
 from keybuzz.transport.local import LocalLink
 from keybuzz.transport.replies import ApplyReply, ExecReply, ProbeReply, StepEvent, StepReply
 from keybuzz.transport.session import Session
@@ -32,8 +34,14 @@ class Scripted:
 
     def __init__(self) -> None:
         self.near, self.far = socket.socketpair()
-        # Nobody reads the agent's own bytes at the other end: they must fit in between.
-        self.near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        # The agent's own bytes are read at the other end, and nothing else: they may be more than fit in between.
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def _load(self) -> None:
+        left = len(preamble())
+        with contextlib.suppress(OSError):
+            while left and (piece := self.far.recv(min(left, 1 << 16))):
+                left -= len(piece)
 
     def say(self, *frames: bytes) -> None:
         self.far.sendall(b"".join(frames))
