@@ -6,6 +6,7 @@ import ipaddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -16,53 +17,46 @@ def find_ports(query: dict[str, Any], tables: tuple[str, ...] = _TABLES) -> dict
     """Return who listens on these ports, and how many connections came in on each."""
     listeners: set[str] = set()
     connections = {str(port): 0 for port in query["ports"]}
-    for table in tables:
-        try:
-            with open(table, encoding="ascii") as file:
-                next(file, "")
-                for line in file:
-                    address, port, state = entry(line)
-                    if port not in connections:
-                        continue
-                    if state == _LISTEN:
-                        listeners.add(f"{address_of(address)}:{port}")
-                    elif state == _ESTABLISHED:
-                        connections[port] += 1
-        except FileNotFoundError:  # a kernel without IPv6
+    for line in lines(tables):
+        address, port, state = entry(line)
+        if port not in connections:
             continue
+        if state == _LISTEN:
+            listeners.add(f"{address_of(address)}:{port}")
+        elif state == _ESTABLISHED:
+            connections[port] += 1
     return {"listeners": sorted(listeners), "connections": connections}
 
 
 def listeners(tables: tuple[str, ...] = _TABLES) -> list[tuple[str, int, str]]:
     """Return address, port and inode of every socket that listens."""
     found = []
-    for table in tables:
-        try:
-            with open(table, encoding="ascii") as file:
-                next(file, "")
-                for line in file:
-                    address, port, state = entry(line)
-                    if state == _LISTEN:
-                        found.append((address_of(address), int(port), line.split()[9]))
-        except FileNotFoundError:  # a kernel without IPv6
-            continue
+    for line in lines(tables):
+        address, port, state = entry(line)
+        if state == _LISTEN:
+            found.append((address_of(address), int(port), line.split()[9]))
     return found
 
 
 def peers(port: int, tables: tuple[str, ...] = _TABLES) -> set[str]:
     """Return the addresses at the other ends of the connections of a port of ours."""
     found = set()
+    for line in lines(tables):
+        _, own, state = entry(line)
+        if state == _ESTABLISHED and own == str(port):
+            found.add(address_of(line.split()[2].partition(":")[0]).strip("[]"))
+    return found
+
+
+def lines(tables: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of sockets in the kernel's tables, without their headings."""
     for table in tables:
         try:
             with open(table, encoding="ascii") as file:
                 next(file, "")
-                for line in file:
-                    _, own, state = entry(line)
-                    if state == _ESTABLISHED and own == str(port):
-                        found.add(address_of(line.split()[2].partition(":")[0]).strip("[]"))
+                yield from file
         except FileNotFoundError:  # a kernel without IPv6
             continue
-    return found
 
 
 def entry(line: str) -> tuple[str, str, str]:

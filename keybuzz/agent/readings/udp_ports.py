@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.agent.readings.tcp_ports import address_of, entry
+from keybuzz.agent.readings.tcp_ports import address_of, entry, lines
 
 _TABLES = ("/proc/net/udp", "/proc/net/udp6")
 _UNCONNECTED = "07"
@@ -22,16 +22,10 @@ def servers(
     with open(ephemeral, encoding="ascii") as file:
         lowest, highest = map(int, file.read().split())
     found = []
-    for table in tables:
-        try:
-            with open(table, encoding="ascii") as file:
-                next(file, "")
-                for line in file:
-                    address, port, state = entry(line)
-                    inode = line.split()[9]
-                    client = inode != KERNEL and lowest <= int(port) <= highest
-                    if state == _UNCONNECTED and not client:
-                        found.append((address_of(address), int(port), inode))
-        except FileNotFoundError:  # a kernel without IPv6
-            continue
+    for line in lines(tables):
+        address, port, state = entry(line)
+        inode = line.split()[9]
+        client = inode != KERNEL and lowest <= int(port) <= highest
+        if state == _UNCONNECTED and not client:
+            found.append((address_of(address), int(port), inode))
     return found
