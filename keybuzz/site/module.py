@@ -106,7 +106,7 @@ class Position:
     history: str
     """Id of the history that the data belongs to; empty when the member holds none."""
     number: int
-    """The last change that it holds; -1 when nobody knows."""
+    """The last change that it holds; -1 when it is not known."""
     marked: bool
     """It was the last to leave, by its own word."""
     source: str
@@ -114,7 +114,7 @@ class Position:
     doubt: str = ""
     """Why its own words contradict each other; empty when they do not."""
     view: int = -1
-    """Number of the last Primary component that it knows; -1 when nobody knows."""
+    """Number of the last Primary component that it knows; -1 when it is not known."""
     members: tuple[str, ...] = ()
     """Names of the members of that component."""
     empty: bool = False

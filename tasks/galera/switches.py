@@ -1,4 +1,4 @@
-"""What somebody set in a running server that takes writes, durability or the quorum's rules away. Pure."""
+"""Settings made by hand in a running server that take writes, durability or the quorum's rules away. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODES = frozenset({"STRICT_TRANS_TABLES", "ERROR_FOR_DIVISION_BY_ZERO"})
 
 
 def desync(node: Node) -> Finding:
-    """Judge wsrep_desync, which somebody switched on: a node that gives a copy to another is no such node."""
+    """Judge wsrep_desync, when it was switched on by hand: a node that gives a copy to another is no such node."""
     check = "galera.node.desync"
     if node.variables.get("wsrep_desync", "OFF") == "OFF":
         return Finding(check, Level.OK, "takes part in flow control", node.host)

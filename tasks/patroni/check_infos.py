@@ -103,7 +103,7 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.superusers.described",
         "only described roles are superusers",
-        "An account that nobody described may do everything.",
+        "An account that no file describes may do everything.",
         "Its owner takes it away.",
     ),
     CheckInfo(

@@ -1,4 +1,4 @@
-"""What somebody set by hand that takes self-healing, durability or protection away. Pure."""
+"""Settings made by hand that take self-healing, durability or protection away. Pure."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _slots(live: Live, slots: str, host: str) -> Finding:
     kept = dict(item.rpartition("=")[::2] for item in slots.split(", ") if "=" in item)
     foreign = {name: int(size) for name, size in kept.items() if name not in own and _number(size)}
     if not foreign:
-        return Finding(check, Level.OK, "no slot that nobody reads", host)
+        return Finding(check, Level.OK, "no slot without a reader", host)
     text = ", ".join(f"{name} keeps {size >> 20} MiB of WAL" for name, size in foreign.items())
     level = Level.CRITICAL if max(foreign.values()) >= _RETAINED else Level.WARN
     hint = "when its reader is gone: SELECT pg_drop_replication_slot(…) on the leader"

@@ -54,7 +54,7 @@ CHECK_INFOS = (
     CheckInfo(
         "rabbitmq.administrators.described",
         "only described users are administrators",
-        "An account that nobody described may do everything.",
+        "An account that no file describes may do everything.",
         "rabbitmqctl set_user_tags NAME, by its owner.",
     ),
     CheckInfo(

@@ -1,4 +1,4 @@
-"""What somebody left on, or put into RabbitMQ, that takes clients, copies or protection away. Pure."""
+"""What was left on in RabbitMQ, or put into it by hand, that takes clients, copies or protection away. Pure."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ CHECK_INFOS = (
     CheckInfo(
         "redis.users.described",
         "only the described user is let in",
-        "An account that nobody described may read and write.",
+        "An account that no file describes may read and write.",
         "ACL DELUSER NAME, by its owner.",
         levels=(Level.WARN, Level.CRITICAL),
     ),

@@ -1,4 +1,4 @@
-"""What somebody set in a running Redis that keeps replicas from taking over, or lets strangers in. Pure."""
+"""Settings made by hand in a running Redis that keep replicas from taking over, or let strangers in. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _priority(member: RedisMember) -> Finding:
 
 
 def _users(member: RedisMember) -> Finding:
-    """One user is described: whoever else may log in was made by hand, and one without a password is an open door."""
+    """One user is described: any other that may log in was made by hand, and one without a password is an open door."""
     check = "redis.users.described"
     rules = {
         line.split()[1]: line.split()[2:] for line in member.redis.users if len(line.split()) > 2

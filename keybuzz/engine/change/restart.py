@@ -163,7 +163,7 @@ def next_step(
 ) -> Stage | None:
     """Return the restart of one more member, or the hand-over that it needs first; None when all are done.
 
-    `live` says what is to begin anew, `clusters` who leads. A member that is apart from its cluster comes first, and
+    `live` says what is to restart, `clusters` who leads. A member that is apart from its cluster comes first, and
     one that leads last.
     """
     waiting = left(live)

@@ -115,7 +115,7 @@ def _take_at_once(workspace: Workspace, meeting: Meeting, members: list[str]) ->
 def _take_in_order(
     workspace: Workspace, meeting: Meeting, members: list[str], deadline: float
 ) -> None:
-    """Let go of all, then wait for one after the other: whoever holds the first gets the rest."""
+    """Let go of all, then wait for one after the other: the one that holds the first gets the rest."""
     _give_back(workspace, members)
     claim, meeting.claim = meeting.claim, None
     try:
