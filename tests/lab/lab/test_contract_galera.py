@@ -70,8 +70,9 @@ def started(
 
 @contextmanager
 def serving(docker: Engine, volume: Path, *more: str) -> Iterator[Running]:
-    """Bootstrap a node of its own and wait until it serves."""
+    """Bootstrap a node of its own and wait until it serves: the server of the setup answers before that."""
     with started(docker, volume, OWN, *BOOTSTRAP, *more) as node:
+        until(lambda: node.says("cat /proc/1/comm") == "mysqld\n", 120, "setup has ended")
         until(lambda: status(node, "wsrep_ready") == "ON", 120, "it serves")
         yield node
 

@@ -187,4 +187,8 @@ class TestDeadMan:
             lambda: kbz("exec", "--limit", "db-slave-02", "--", "true").code == 0, 90, "SSH is back"
         )
         assert time.monotonic() - started < 150
+        # The host is reachable before the last command of its undo has ended.
+        until(
+            lambda: kbz("plan", "patroni", "--limit", "db-slave-02").code == 0, 60, "it has ended"
+        )
         assert repaired(kbz).json()["hosts"]["db-slave-02"]["outcome"] == "ok"
