@@ -22,7 +22,13 @@ settings.load_profile("kbz")
 _LABS = "tests/lab/"
 _UNIT = "tests/unit/"
 CHAINS = (
-    ("test_whole_fleet", "test_everything", "test_faults_seen", "test_drift_strays"),
+    (
+        "test_whole_fleet",
+        "test_everything",
+        "test_faults_seen",
+        "test_drift_strays",
+        "test_applications",
+    ),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
     ("test_k3s",),
@@ -66,11 +72,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByLab:
     return ByLab(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `scripts/test --long` ask for everything."""
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="the tests marked long too: more of a kind that a shorter test shows once",
+    )
+
+
+@pytest.fixture(scope="session")
+def in_full(request: pytest.FixtureRequest) -> bool:
+    """Return whether `--long` was given: tests that can take more hosts or more moments then do."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the longest chain first, then the unit ring, the other labs, and the rest.
 
     On a new machine the first lab makes the base and the images that the others wait for; the unit ring needs neither.
     """
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=_turn)
 
 

@@ -27,7 +27,9 @@ LAB = "kbz-test"
 SERVERS = 48
 """All of servers.tsv."""
 SERVICES = ("--limit", "db,redis,queue,minio,galera,haproxy,proxysql")
-"""The servers that carry a service for applications, which are 19."""
+"""The servers that carry a service for applications."""
+SERVICE_HOSTS = 19
+"""How many these are."""
 ONE_LOOK = 1
 """Requests to a host in a run that changes nothing: its lease comes with the connection."""
 DB = ("db-master-01", "db-slave-01", "db-slave-02")

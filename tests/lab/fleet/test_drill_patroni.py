@@ -80,6 +80,7 @@ class TestScenarios:
         assert trial["leader_before"] == trial["victim"] != trial["leader_after"]
         assert_whole(kbz)
 
+    @pytest.mark.long
     def test_leaders_container_dies_as_in_a_crash(self, kbz: Kbz) -> None:
         """Docker starts it again by itself: that a kill is no stop by hand is what this shows."""
         trial = trial_of(drill(kbz, "patroni", "--scenario", "container-killed"))
@@ -98,6 +99,7 @@ class TestScenarios:
         assert trial["leader_after"] not in ("", trial["victim"])
         assert_whole(kbz)
 
+    @pytest.mark.long
     def test_one_entry_host_dies_and_the_endpoint_keeps_answering(self, kbz: Kbz) -> None:
         trial = trial_of(drill(kbz, "haproxy", "--scenario", "host-killed"))
         assert trial["victim"] == "haproxy-02"

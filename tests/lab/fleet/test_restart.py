@@ -168,6 +168,7 @@ class TestReplaced:
             kbz.on(host, f"cp -p /root/kept {control}")
         kbz.good("run", "patroni", "--limit", "db")
 
+    @pytest.mark.long
     def test_haproxy_01_and_the_other_is_never_touched(self, kbz: Kbz) -> None:
         before = kbz.on("haproxy-02", PROXIES)
         put_new_machine(kbz, "haproxy-01", "postgres-proxy")

@@ -140,7 +140,7 @@ def test_replicas_stream_again_with_the_new_password(cluster: Kbz) -> None:
 
 @pytest.mark.parametrize(
     "service",
-    ["postgres-app", "postgres-replication"],
+    ["postgres-app", pytest.param("postgres-replication", marks=pytest.mark.long)],
 )
 def test_killed_at_every_moment_the_same_command_goes_on(cluster: Kbz, service: str) -> None:
     """After each kill somebody can log in, kbz can still come in, and one more command ends it."""

@@ -50,10 +50,17 @@ CUTS = {
     "after the setup": f"test -e {DATA}/../.bootstrap/done",
 }
 """Moments of a first start, in their order: within the image's own setup, and behind it."""
+MIDDLE = "while users are made"
 
 
 class TestFirstStartCutOff:
-    @pytest.mark.parametrize("moment", CUTS.values(), ids=CUTS)
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            pytest.param(moment, id=name, marks=() if name == MIDDLE else pytest.mark.long)
+            for name, moment in CUTS.items()
+        ],
+    )
     def test_a_killed_first_start_fails_its_gate_at_once_and_names_the_way_out(
         self, kbz: Kbz, moment: str
     ) -> None:

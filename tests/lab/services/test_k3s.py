@@ -178,7 +178,9 @@ class TestFailures:
         kbz.good(*RUN)
         assert ready(kbz) == set(HOSTS)
 
-    @pytest.mark.parametrize("host", ["k8s-worker-03", "k8s-master-01"])
+    @pytest.mark.parametrize(
+        "host", [pytest.param("k8s-worker-03", marks=pytest.mark.long), "k8s-master-01"]
+    )
     def test_a_bare_host_comes_back_as_a_new_member_and_nothing_else_is_touched(
         self, kbz: Kbz, host: str
     ) -> None:
@@ -210,7 +212,9 @@ class TestRestart:
 
 
 class TestDrill:
-    @pytest.mark.parametrize("victim", ["k8s-master-02", "k8s-worker-01"])
+    @pytest.mark.parametrize(
+        "victim", ["k8s-master-02", pytest.param("k8s-worker-01", marks=pytest.mark.long)]
+    )
     def test_a_stopped_node_is_seen_as_lost_and_visitors_go_on(self, kbz: Kbz, victim: str) -> None:
         words = ("--scenario", "container-stopped", "--host", victim, "--confirm", "k3s")
         [trial] = kbz.good("drill", "k3s", *words, "--format", "json").json()["trials"]

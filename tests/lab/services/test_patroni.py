@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ from tests.lab.support.states import findings, spare, take
 pytestmark = pytest.mark.lab
 
 
+def word_itself(word: str) -> str:
+    return word
+
+
+def kind_of_step(word: str) -> str:
+    """Return one word for all steps of a kind, whether they begin or have ended."""
+    is_step = word.startswith(("step ", "done "))
+    return "step " + word.split()[1].partition(":")[0] if is_step else word
+
+
 class TestFirstInstall:
     def test_plan_of_bare_hosts_changes_nothing(self, kbz: Kbz) -> None:
         done = kbz("plan", "patroni", "--limit", "db", "--format", "json")
@@ -46,20 +57,20 @@ class TestFirstInstall:
         assert "a first start needs all 3 members" in done.stdout
         assert kbz.on("db-slave-01", f"docker ps -aq; ls -A {DATA}") == ""
 
-    def test_kill_at_every_step(self, kbz: Kbz) -> None:
-        """SIGKILL at the first sight of each step, gate and stage; the next run goes on from there."""
+    def test_kill_at_every_step(self, kbz: Kbz, in_full: bool) -> None:
+        """SIGKILL at the first sight of each gate, stage and kind of step; the next run goes on from there.
+
+        With --long at each single step, and at its end.
+        """
+        moment = word_itself if in_full else kind_of_step
         seen: set[str] = set()
         for _ in range(120):
-            if self._kill_at_something_new(kbz, seen):
+            if self._kill_at_something_new(kbz, seen, moment):
                 break
         else:
             pytest.fail(f"the install did not end; killed at {sorted(seen)}")
-        killed = {word for word in seen if word.startswith("step ")}
-        assert {
-            "step container:patroni",
-            f"step file:{CONFIGURATION}",
-            "step firewall:ufw",
-        } <= killed
+        wanted = ("step container:patroni", f"step file:{CONFIGURATION}", "step firewall:ufw")
+        assert {moment(word) for word in wanted} <= seen
         assert any(word.startswith("gate ") for word in seen)
         for host in DB:
             assert (
@@ -69,7 +80,9 @@ class TestFirstInstall:
             # The undo of a change that a killed run did not confirm must not fire after a green run.
             assert kbz.on(host, "systemctl list-timers --all 'kbz-undo*' --no-legend") == ""
 
-    def _kill_at_something_new(self, kbz: Kbz, seen: set[str]) -> bool:
+    def _kill_at_something_new(
+        self, kbz: Kbz, seen: set[str], moment: Callable[[str], str]
+    ) -> bool:
         """Start a run and kill it at the first word that no run was killed at; True when it ended well."""
         with subprocess.Popen(
             [sys.executable, "-m", "tests.lab.support.stepping", str(kbz.config), "patroni", "db"],
@@ -82,8 +95,8 @@ class TestFirstInstall:
                 if word.startswith("end "):
                     assert word.split()[1] == "0", word
                     return True
-                if word not in seen:
-                    seen.add(word)
+                if moment(word) not in seen:
+                    seen.add(moment(word))
                     os.kill(run.pid, signal.SIGKILL)
                     return False
         pytest.fail(f"the run ended without a word (exit {run.returncode})")
