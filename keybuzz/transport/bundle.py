@@ -1,35 +1,75 @@
-"""The agent as bytes: a zip made in memory, and the command that runs it without any file.
+"""The agent as bytes: all its modules in one piece of memory, and the command that runs it without any file.
 
-Each module lies in it twice: compiled by this Python, and as source. A host with the same Python takes the first, which
-saves it half of the agent's start; any other finds that it is not its own and compiles the source.
+What is sent is compiled by this Python: a host with the same one takes it as it is, which saves it most of the agent's
+start. A host with another Python asks for the sources instead, and compiles those modules that it needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import CodeType
 
+from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.transport.shared import shared
 
+WANTS_SOURCES = {"want": "source"}
+"""What the loader says, in a frame, when what came was compiled by another Python."""
+_NO_PYTHON = bytes(4)
+"""In the place of a Python's magic number: sources follow."""
+_OURS = "keybuzz/__init__.py"
+"""Empty on a host: the real one imports Nornir."""
 LOADER = """\
 import os, sys
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER
+from marshal import loads
+from zlib import decompress
 def take(size):
-    data = b""
-    while len(data) < size:
-        piece = os.read(0, size - len(data))
-        if not piece:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        got = os.readv(0, [view])
+        if not got:
             os._exit(1)
-        data += piece
+        view = view[got:]
     return data
-memory = os.memfd_create("kbz-agent")
-os.write(memory, take(int.from_bytes(take(4), "big")))
-sys.path.insert(0, "/proc/self/fd/%d" % memory)
+def number():
+    return int.from_bytes(take(4), "big")
+magic, packed = take(4), take(number())
+if compiled := magic == MAGIC_NUMBER:
+    read = lambda name, content: loads(content)
+else:
+    read = lambda name, content: compile(bytes(content), name, "exec", dont_inherit=True)
+    take(1), take(number())
+    os.write(1, WANTED)
+    take(4)
+    packed = take(number())
+modules, body = {}, memoryview(decompress(packed))
+while body:
+    start = 5 + body[0]
+    end = start + int.from_bytes(body[1:5], "big")
+    modules[bytes(body[5:start]).decode()], body = body[start:end], body[end:]
+class Agent:
+    def find_spec(name, path=None, target=None):
+        file = name.replace(".", "/")
+        for origin in (file + ".py", file + "/__init__.py"):
+            if origin in modules:
+                return ModuleSpec(name, Agent, origin=origin, is_package=origin[-12:] == "/__init__.py")
+    def create_module(spec):
+        pass
+    def exec_module(module):
+        name = module.__spec__.origin
+        exec(read(name, modules.pop(name)), module.__dict__)
+sys.meta_path.insert(0, Agent)
 from keybuzz.agent.main import serve
 serve()
-"""
-"""Reads length (4 bytes, big-endian) and zip from its standard input, then becomes the agent."""
+""".replace("WANTED", repr(json_frame(WANTS_SOURCES)))
+"""Reads the agent from its standard input, then becomes it.
 
-_UNCHECKED = (1).to_bytes(4, "little")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+First come four bytes that tell the Python that compiled it, the length (4 bytes, big-endian), and the modules; then the
+frame that opens the session. A loader of another Python takes all of that, asks, and is sent the same with the sources.
+"""
 
 
 def command(python: str = "python3") -> list[str]:
@@ -43,37 +83,47 @@ def command(python: str = "python3") -> list[str]:
 
 @shared
 def preamble() -> bytes:
-    """Return what the loader reads first: length and zip."""
-    archive = _archive(Path(__file__).parents[1] / "agent")
-    return len(archive).to_bytes(4, "big") + archive
+    """Return what the loader reads first: the modules as this Python compiled them."""
+    from importlib.util import MAGIC_NUMBER
+    from marshal import dumps
+
+    nothing = dumps(compile("", _OURS, "exec", dont_inherit=True))
+    return MAGIC_NUMBER + _packed(
+        {_OURS: nothing, **{name: dumps(_code(path)) for name, path in _files()}}
+    )
 
 
-def _archive(folder: Path) -> bytes:
-    from io import BytesIO
-    from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+@shared
+def sources() -> bytes:
+    """Return what a loader of another Python reads next: the modules' sources."""
+    return _NO_PYTHON + _packed(
+        {_OURS: b"", **{name: path.read_bytes() for name, path in _files()}}
+    )
 
-    entries = {"keybuzz/__init__.py": b""}  # the real one imports Nornir
+
+def _files() -> Iterator[tuple[str, Path]]:
+    """Yield each module's name on a host, and its file here."""
+    folder = Path(__file__).parents[1] / "agent"
     for path in sorted(folder.rglob("*.py")):
-        name = f"keybuzz/agent/{path.relative_to(folder).as_posix()}"
-        entries[name] = path.read_bytes()
-        entries[f"{name}c"] = _compiled(path)
-    buffer = BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        for name, content in entries.items():
-            archive.writestr(
-                ZipInfo(name, _EPOCH), content, compress_type=ZIP_DEFLATED, compresslevel=1
-            )
-    return buffer.getvalue()
+        yield f"keybuzz/agent/{path.relative_to(folder).as_posix()}", path
 
 
-def _compiled(path: Path) -> bytes:
-    """Return what a .pyc file holds that is valid whatever its source is (PEP 552).
+def _packed(modules: Mapping[str, bytes]) -> bytes:
+    """Return the length, and all modules compressed as one: the lengths of name and content, then both."""
+    from zlib import compress
+
+    pieces = []
+    for name, content in modules.items():
+        pieces += [bytes([len(name)]), len(content).to_bytes(4, "big"), name.encode(), content]
+    packed = compress(b"".join(pieces), 1)
+    return len(packed).to_bytes(4, "big") + packed
+
+
+def _code(path: Path) -> CodeType | None:
+    """Return a module's code.
 
     Taken from this Python's own cache: to compile all of the agent would take longer than to reach all hosts.
     """
-    import marshal
     from importlib.machinery import SourceFileLoader
-    from importlib.util import MAGIC_NUMBER
 
-    code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
-    return MAGIC_NUMBER + _UNCHECKED + bytes(8) + marshal.dumps(code)
+    return SourceFileLoader(path.stem, str(path)).get_code(path.stem)

@@ -21,7 +21,7 @@ from keybuzz.agent.runtime.frames import (
 )
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
-from keybuzz.transport.bundle import preamble
+from keybuzz.transport.bundle import WANTS_SOURCES, preamble, sources
 from keybuzz.transport.identity import Machine
 from keybuzz.transport.kept import KEPT, Output
 from keybuzz.transport.replies import (
@@ -230,9 +230,7 @@ class Session:
     def _start(self, deadline: float, lease: Mapping[str, object] | None) -> Greeting:
         terms = {"access": self.access.value, **({"lease": dict(lease)} if lease else {})}
         try:
-            self._stream.write(preamble() + json_frame({"open": terms}), deadline)
-            _, payload = self._read_frame(deadline)
-            greeting = _greeting(read(payload), self.access)
+            greeting = _greeting(self._hello(json_frame({"open": terms}), deadline), self.access)
         except FrameError as error:
             raise ContactError(
                 f"the agent did not greet: {error}",
@@ -252,6 +250,17 @@ class Session:
                 hint=_NEEDED,
             )
         return greeting
+
+    def _hello(self, opening: bytes, deadline: float) -> dict[str, Any]:
+        """Send the agent and the frame that opens the session; once more as sources, when the host asks for those."""
+        self._stream.write(preamble() + opening, deadline)
+        _, payload = self._read_frame(deadline)
+        message = read(payload)
+        if message != WANTS_SOURCES:
+            return message
+        self._stream.write(sources() + opening, deadline)
+        _, payload = self._read_frame(deadline)
+        return read(payload)
 
     def _exchange(
         self, call: _Call, frame: bytes, source: Iterable[bytes], shape: type[Reply]

@@ -3,6 +3,7 @@
 A frame is one byte of kind (`J` a JSON object, `B` raw bytes, `L` a sign of life), four bytes of length
 (big-endian) and the payload. A conversation on these frames:
 
+    loader      {"want": "source"}, once, when it cannot run what came (keybuzz.transport.bundle)
     controller  {"open": {"access": "look"}}; no request of the session goes further than this.
                 With "lease": {…} the agent takes the host's lease, if it is the machine that is meant
     agent       {"hello": {"protocol": 2, "access": "look", "pid": 4711, "python": "3.11.2", "machine": {…}}};

@@ -18,7 +18,7 @@ import pytest
 from keybuzz.agent.runtime.frames import CHUNK, json_frame
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, StepError
-from keybuzz.transport.bundle import preamble
+from keybuzz.transport import bundle
 from keybuzz.transport.local import LocalLink
 from keybuzz.transport.replies import ApplyReply, ExecReply, ProbeReply, StepEvent, StepReply
 from keybuzz.transport.session import Session
@@ -34,11 +34,11 @@ class Scripted:
 
     def __init__(self) -> None:
         self.near, self.far = socket.socketpair()
-        # The agent's own bytes are read at the other end, and nothing else: they may be more than fit in between.
+        # The agent's own bytes are read at the other end: they may be more than fit in between.
         threading.Thread(target=self._load, daemon=True).start()
 
     def _load(self) -> None:
-        left = len(preamble())
+        left = len(bundle.preamble())
         with contextlib.suppress(OSError):
             while left and (piece := self.far.recv(min(left, 1 << 16))):
                 left -= len(piece)
@@ -65,6 +65,21 @@ def local() -> Iterator[Session]:
     link.open("127.0.0.1", None, None, None, None, {"name": "install-01"}, MAY_CHANGE)
     yield link.connection
     link.close()
+
+
+def test_a_host_with_another_python_is_sent_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = bundle.LOADER.replace("from marshal", "MAGIC_NUMBER = b'other'\nfrom marshal", 1)
+    monkeypatch.setattr(bundle, "LOADER", other)
+    link = LocalLink()
+    link.open("127.0.0.1", None, None, None, None, {"name": "install-01"}, MAY_CHANGE)
+    with contextlib.closing(link):
+        assert link.connection.execute(["echo", "here"], timeout=20).stdout == "here\n"
+
+
+def test_the_sources_are_sent_only_once(scripted: Scripted) -> None:
+    scripted.say(*2 * [json_frame(bundle.WANTS_SOURCES)])
+    with pytest.raises(ContactError, match="the agent did not greet"):
+        scripted.session()
 
 
 def test_a_chatty_login_script_is_named(scripted: Scripted) -> None:

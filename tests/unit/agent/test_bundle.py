@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import ast
-import io
 import marshal
 import subprocess
 import sys
-import zipfile
+import zlib
+from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
+from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.transport import bundle
 
-
-def archive() -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(bundle.preamble()[4:]))
+OPENING = json_frame({"open": {"access": "look"}})
 
 
-CONTENTS = {name: archive().read(name) for name in archive().namelist()}
-SOURCES = {name: text.decode() for name, text in CONTENTS.items() if name.endswith(".py")}
-COMPILED = {name: text[16:] for name, text in CONTENTS.items() if name.endswith(".pyc")}
+def modules(sent: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield each module's name and content, as the loader finds them."""
+    body = zlib.decompress(sent[8:])
+    while body:
+        start, size = 5 + body[0], int.from_bytes(body[1:5], "big")
+        yield body[5:start].decode(), body[start : start + size]
+        body = body[start + size :]
 
 
-def test_the_length_comes_first() -> None:
-    preamble = bundle.preamble()
-    assert int.from_bytes(preamble[:4], "big") == len(preamble) - 4
+SOURCES = {name: text.decode() for name, text in modules(bundle.sources())}
+COMPILED = dict(modules(bundle.preamble()))
+
+
+@pytest.mark.parametrize("sent", [bundle.preamble(), bundle.sources()], ids=["compiled", "sources"])
+def test_python_and_length_come_first(sent: bytes) -> None:
+    assert sent[:4] == (MAGIC_NUMBER if sent == bundle.preamble() else bytes(4))
+    assert int.from_bytes(sent[4:8], "big") == len(sent) - 8
 
 
 def test_our_own_package_file_stays_at_home() -> None:
     assert SOURCES["keybuzz/__init__.py"] == ""
     assert "keybuzz/agent/main.py" in SOURCES
     assert all(
-        name == "keybuzz/__init__.py" or name.startswith("keybuzz/agent/") for name in CONTENTS
+        name == "keybuzz/__init__.py" or name.startswith("keybuzz/agent/") for name in SOURCES
     )
+
+
+def test_what_is_compiled_is_all_of_it_and_goes_alone() -> None:
+    assert list(COMPILED) == list(SOURCES)
+    assert not any(text.encode() == COMPILED[name] for name, text in SOURCES.items())
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -54,36 +67,66 @@ def test_a_source_is_python_3_10_and_needs_only_the_standard_library(name: str) 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_what_is_compiled_is_its_source_and_nothing_older(name: str) -> None:
-    assert CONTENTS[name][:16] == MAGIC_NUMBER + b"\1" + bytes(11)
-    source = name.removesuffix("c")
-    path = Path(bundle.__file__).parents[2] / source
-    assert marshal.loads(COMPILED[name]) == compile(
-        SOURCES[source], path, "exec", dont_inherit=True
+    path = name if name == "keybuzz/__init__.py" else Path(bundle.__file__).parents[2] / name
+    assert marshal.loads(COMPILED[name]) == compile(SOURCES[name], path, "exec", dont_inherit=True)
+
+
+class Loader:
+    """The loader in a process of its own, and what it says."""
+
+    def __init__(self, magic: bytes = MAGIC_NUMBER, last: str = "serve()") -> None:
+        """`last` is what it does in the place of serving; `magic` is that of its Python, as it believes."""
+        code = bundle.LOADER.replace("serve()\n", f"{last}\n")
+        code = code.replace("from marshal", f"MAGIC_NUMBER = {magic!r}\nfrom marshal", 1)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def hear(self, *sent: bytes) -> bytes:
+        """Return all that it says to what it is sent; then its streams are closed."""
+        answer, _ = self._process.communicate(b"".join(sent), timeout=60)
+        assert self._process.returncode == 0
+        return answer
+
+
+LOADED = "os.write(1, ' '.join(sys.modules).encode())"
+
+
+def test_a_host_with_our_python_asks_for_nothing() -> None:
+    said = Loader(last=LOADED).hear(bundle.preamble(), OPENING)
+    assert "keybuzz.agent.main" in said.decode().split()
+
+
+def test_a_host_with_another_python_asks_for_the_sources_and_compiles_them() -> None:
+    said = Loader(b"\xff\xff\r\n", LOADED).hear(
+        bundle.preamble(), OPENING, bundle.sources(), OPENING
     )
+    asked = json_frame(bundle.WANTS_SOURCES)
+    assert said.startswith(asked)
+    assert "keybuzz.agent.main" in said.removeprefix(asked).decode().split()
 
 
-def agent_modules(folder: Path, archive_bytes: bytes) -> set[str]:
-    """Return the modules that a host has loaded when it waits."""
-    (folder / "agent.zip").write_bytes(archive_bytes)
-    code = f"import sys; sys.path.insert(0, '{folder}/agent.zip'); import keybuzz.agent.main\n"
-    code += "print(*sys.modules)"
+def test_the_frame_that_opens_the_session_is_read_by_the_agent_alone() -> None:
+    rest = "os.write(1, b'left ' + os.read(0, 1 << 16))"
+    asked = json_frame(bundle.WANTS_SOURCES)
+    sent = (bundle.preamble(), OPENING, bundle.sources(), OPENING)
+    assert Loader(last=rest).hear(*sent[:2]) == b"left " + OPENING
+    assert Loader(b"\xff\xff\r\n", rest).hear(*sent) == asked + b"left " + OPENING
+
+
+@pytest.mark.parametrize("kept", [0, 3, 7, 5000])
+def test_a_controller_that_is_lost_meanwhile_ends_the_loader(kept: int) -> None:
+    sent = bundle.preamble()[:kept]
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True
+        bundle.command(sys.executable), input=sent, capture_output=True, check=False
     )
-    return set(done.stdout.split())
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
 
 
-def test_a_host_with_another_python_compiles_the_sources(tmp_path: Path) -> None:
-    foreign = io.BytesIO()
-    with zipfile.ZipFile(foreign, "w") as made:
-        for name, content in CONTENTS.items():
-            other = b"\xff\xff\r\n" + content[4:] if name.endswith(".pyc") else content
-            made.writestr(name, other)
-    assert "keybuzz.agent.main" in agent_modules(tmp_path, foreign.getvalue())
-
-
-def test_an_agent_that_waits_has_loaded_little(tmp_path: Path) -> None:
-    loaded = agent_modules(tmp_path, bundle.preamble()[4:])
+def test_an_agent_that_waits_has_loaded_little() -> None:
+    loaded = set(Loader(last=LOADED).hear(bundle.preamble(), OPENING).decode().split())
     heavy = {"dataclasses", "enum", "inspect", "json", "pathlib", "queue", "re", "signal"}
     heavy |= {"subprocess", "socket", "tempfile", "threading", "typing"}
     assert "keybuzz.agent.main" in loaded
