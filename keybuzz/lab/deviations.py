@@ -44,7 +44,7 @@ _FIXED = (
     Deviation(
         "name servers",
         "1.1.1.1 and 8.8.8.8 answer",
-        "none: programs know /etc/hosts only, and no host answers for its name on the bridge",
+        "both answer at once that there is no such name; no host answers for its name on the bridge",
     ),
     Deviation(
         "load balancers",

@@ -14,6 +14,8 @@ from keybuzz.model.inventory.lab import LabSettings
 NAMESPACES = Path("/run/netns")
 NETWORK = IPv4Network("10.0.0.0/16")
 CONTROLLER = IPv4Address("10.0.0.1")
+NAME_SERVERS = (IPv4Address("1.1.1.1"), IPv4Address("8.8.8.8"))
+"""Those that hosts of the fleet ask; inside the lab they are its own."""
 _INTERFACE_NAME_LIMIT = 15
 _LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 

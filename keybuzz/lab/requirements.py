@@ -22,6 +22,8 @@ PROGRAMS = {
     "/usr/bin/ssh-keygen": "openssh-client",
     "/usr/bin/docker-registry": "docker-registry",
     "/usr/sbin/haproxy": "haproxy",
+    # Without the package dnsmasq, whose service would listen on this machine.
+    "/usr/sbin/dnsmasq": "dnsmasq-base",
 }
 """Program to look for, and the package that brings it."""
 

@@ -1,4 +1,4 @@
-"""What a lab runs beside its hosts: the registry, and the provider's load balancers."""
+"""What a lab runs beside its hosts: the registry, name servers, and the provider's load balancers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 from keybuzz.lab import service
 from keybuzz.lab.hosts.process import Report, exclusive
-from keybuzz.lab.layout import CONTROLLER, lock_file
-from keybuzz.lab.network import balancer, network
+from keybuzz.lab.layout import CONTROLLER, NAME_SERVERS, lock_file
+from keybuzz.lab.network import balancer, network, resolver
 from keybuzz.lab.network.balancer import Balancer, TargetState
 from keybuzz.lab.supply import registry
 from keybuzz.model.inventory.lab import LabSettings
@@ -27,7 +27,7 @@ class ServiceStatus:
 
 
 def up(settings: LabSettings, balancers: Sequence[Balancer], report: Report) -> None:
-    """Make sure that the registry and these load balancers run. Idempotent; repairs what crashed.
+    """Make sure that the registry, the name servers and these load balancers run. Idempotent; repairs what crashed.
 
     The lab's network must be there, or this makes it; the programs come with the first `lab.up`.
     """
@@ -35,6 +35,9 @@ def up(settings: LabSettings, balancers: Sequence[Balancer], report: Report) -> 
         network.ensure_bridge(settings)
         if registry.ensure(settings):
             report(registry.NAME, f"answers at {CONTROLLER}:{registry.PORT}")
+        if resolver.ensure(settings):
+            told = " and ".join(str(address) for address in NAME_SERVERS)
+            report(resolver.NAME, f"answers at {told}, port {resolver.PORT}: no name is known")
         for one in balancers:
             if balancer.ensure(settings, one):
                 ports = " ".join(str(port) for port in one.virtual.ports)
@@ -57,9 +60,10 @@ def running(settings: LabSettings) -> tuple[str, ...]:
 
 
 def status(settings: LabSettings, balancers: Sequence[Balancer]) -> tuple[ServiceStatus, ...]:
-    """Return a row for the registry, and one for each port of each load balancer."""
+    """Return a row for the registry, one for the name servers, and one for each port of each load balancer."""
     first = ServiceStatus(registry.NAME, CONTROLLER, registry.PORT, registry.answers(settings))
-    return (first, *(row for one in balancers for row in _rows(settings, one)))
+    names = ServiceStatus(resolver.NAME, NAME_SERVERS[0], resolver.PORT, resolver.answers(settings))
+    return (first, names, *(row for one in balancers for row in _rows(settings, one)))
 
 
 def _rows(settings: LabSettings, one: Balancer) -> list[ServiceStatus]:

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keybuzz.lab.hosts.process import run
-from keybuzz.lab.layout import CONTROLLER, NAMESPACES, NETWORK, HostPlaces, hardware_address
+from keybuzz.lab.layout import (
+    CONTROLLER,
+    NAME_SERVERS,
+    NAMESPACES,
+    NETWORK,
+    HostPlaces,
+    hardware_address,
+)
 from keybuzz.lab.network.namespace import is_namespace
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server, VirtualAddress
@@ -43,12 +50,13 @@ def port_commands(port: str, namespace: str) -> tuple[str, ...]:
 
 
 def host_commands(server: Endpoint) -> tuple[str, ...]:
-    """Return what `ip -batch` runs in the host's namespace: its address, and no route out."""
+    """Return what `ip -batch` runs in the host's namespace: its address, and no route out but to name servers."""
     return (
         "link set lo up",
         f"link set eth0 address {hardware_address(server.address)}",
         f"address add {server.address}/{NETWORK.prefixlen} dev eth0",
         "link set eth0 up",
+        *(f"route add {address}/32 dev eth0" for address in NAME_SERVERS),
     )
 
 

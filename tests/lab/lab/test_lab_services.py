@@ -42,6 +42,10 @@ def silent(host: str, sentence: str) -> None:
     """Progress that nobody reads."""
 
 
+QUESTION = "abcd01000001000000000000" + "056e616d6573036c616200" + "00010001"
+"""A query for the address of names.lab (RFC 1035, 4.1), in hexadecimal."""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     """Two servers after `kbz run base`, and every stand-in in the registry."""
@@ -127,6 +131,13 @@ def test_a_service_that_died_is_started_again(lab: Kbz) -> None:
     lab.good("lab", "up", "--limit", ONE)
     rows = services.status(settings, site_of(lab).balancers())
     assert all(row.answers for row in rows)
+
+
+def test_a_server_is_told_that_there_is_no_such_name(lab: Kbz) -> None:
+    """Unanswered, a program that looks up the name of its peer waits 10 s: rsync in a state transfer does."""
+    ask = "import socket; asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); asked.settimeout(4); "
+    ask += f"asked.sendto(bytes.fromhex('{QUESTION}'), ('8.8.8.8', 53)); print(asked.recv(512)[3] & 15)"
+    assert lab.on(ONE, f'python3 -c "{ask}"').strip() == "3", "NXDOMAIN"
 
 
 def test_a_server_pulls_the_frozen_reference_as_the_builder_made_it(lab: Kbz) -> None:

@@ -17,6 +17,7 @@ from keybuzz.lab.supply import images
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
+from tasks.base.desired import RESOLVERS
 
 SETTINGS = LabSettings("try", Path("/lab"), Path("/cache"))
 SERVER = Server(
@@ -69,14 +70,19 @@ def test_two_labs_share_no_name_and_no_folder() -> None:
     assert not there.folder.is_relative_to(SETTINGS.root)
 
 
-def test_the_network_has_no_route_out() -> None:
+def test_the_network_has_no_route_out_but_to_the_labs_own_name_servers() -> None:
     commands = (
         *network.bridge_commands(),
         *network.port_commands("db-master-01", "try-db-master-01"),
         *network.host_commands(SERVER),
     )
     assert "address add 10.0.0.120/16 dev eth0" in commands
-    assert not [command for command in commands if command.startswith("route")]
+    routes = [command for command in commands if command.startswith("route")]
+    assert routes == ["route add 1.1.1.1/32 dev eth0", "route add 8.8.8.8/32 dev eth0"]
+
+
+def test_the_labs_name_servers_are_those_that_base_gives_to_hosts() -> None:
+    assert tuple(str(address) for address in layout.NAME_SERVERS) == RESOLVERS
 
 
 def test_the_container_gets_its_network_disk_and_no_clock() -> None:
