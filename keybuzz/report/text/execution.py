@@ -9,6 +9,9 @@ from keybuzz.engine.change.execute import HostExecution
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.visible import visible
 
+_AT_ONCE = 1 << 14
+"""Characters, and the rest of a line, that are made visible together: programs write millions of short lines."""
+
 
 def execution_text(results: tuple[HostExecution, ...]) -> str:
     """Return every host's streams, each line after the host's name."""
@@ -31,12 +34,14 @@ def execution_lines(results: tuple[HostExecution, ...]) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text without making a list of them; nothing in them ends a line."""
+    """Yield the lines of a text without making a list of all of them; nothing in them ends a line."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        yield visible(text[start:end].removesuffix("\r"))
+        end = text.find("\n", start + _AT_ONCE)
+        if end < 0:
+            end = len(text) - text.endswith("\n")
+        piece = text[start:end].replace("\r\n", "\n").removesuffix("\r")
+        yield from visible(piece).split("\n")
         start = end + 1
 
 

@@ -6,8 +6,11 @@ import io
 import json
 import time
 from dataclasses import replace
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keybuzz.engine import events
 from keybuzz.engine.change.execute import HostExecution, worst
@@ -283,6 +286,18 @@ def test_a_command_on_many_hosts() -> None:
     assert worst(EXECUTIONS) is ExitCode.FAILED
     assert worst(EXECUTIONS[:1]) is ExitCode.GOOD
     assert worst(()) is ExitCode.FAILED
+
+
+@given(st.text("\r\n a\x1b"), st.integers(0, 4))
+def test_lines_of_a_command_are_the_same_in_pieces_of_any_size(text: str, size: int) -> None:
+    lines = text.split("\n")
+    kept = lines[:-1] if lines[-1] == "" else lines
+    with mock.patch("keybuzz.report.text.execution._AT_ONCE", size):
+        told = execution_text((HostExecution("db-1", Outcome.OK, 0, text, ""),))
+    shown = [line.removesuffix("\r").replace("\r", "\\r").replace("\x1b", "\\x1b") for line in kept]
+    *written, last = told.split("\n")[:-1]
+    assert written == [f"db-1   {line}" for line in shown]
+    assert last == "1 of 1 hosts: exit 0"
 
 
 def test_a_command_as_a_document() -> None:
