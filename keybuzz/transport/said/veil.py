@@ -60,13 +60,19 @@ _PATTERNS: tuple[tuple[tuple[str, ...], str], ...] = (
     # a URL with user information
     (("://",), r"[A-Za-z][\w+.-]*://[^\s:/@\"']*:(?P<v>[^\s\"'@]+)@"),
     # --option value, --option=value; in JSON the two may be on lines of their own
-    (_NAMED, rf"(?<![\w-])--?(?P<n>{_NAME})(?:=|[\s\"',]+)(?P<v>(?!-){_VALUE})"),
+    (
+        _NAMED,
+        rf"(?<![\w-])--?(?=[\w.-]++[=\s\"',])(?P<n>{_NAME})(?:=|[\s\"',]+)(?P<v>(?!-){_VALUE})",
+    ),
     # name: value, NAME=value, "name": "value"
-    (_NAMED, rf"(?<![\w‹.-])(?P<n>{_NAME})[\"']?[ \t]*[:=][ \t]*(?P<v>{_VALUE})"),
+    (
+        _NAMED,
+        rf"(?<![\w‹.-])(?=[\w.-]++[\"']?[ \t]*+[:=])(?P<n>{_NAME})[\"']?[ \t]*[:=][ \t]*(?P<v>{_VALUE})",
+    ),
     # a line of a configuration file with a name and a value
     (
         _NAMED,
-        rf"(?m)^[ \t]*(?P<n>{_NAME})[ \t]+(?P<v>\"[^\"\n]*\"|'[^'\n]*'|\S+)[ \t]*;?\r?$",
+        rf"(?m)^[ \t]*(?=[\w.-]++[ \t])(?P<n>{_NAME})[ \t]+(?P<v>\"[^\"\n]*\"|'[^'\n]*'|\S+)[ \t]*;?\r?$",
     ),
     # statements and files whose positions tell
     (
@@ -116,7 +122,10 @@ _PATTERNS: tuple[tuple[tuple[str, ...], str], ...] = (
         r"(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
     ),
 )
-"""Patterns, each behind what every text that it matches has in it, in small letters: most texts have none of these."""
+"""Patterns, each behind what every text that it matches has in it, in small letters: most texts have none of these.
+
+A name ends where its word ends: what follows the word is looked at once, before any beginning of it may be a name.
+"""
 
 
 def is_secret_name(name: str) -> bool:

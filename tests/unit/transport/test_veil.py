@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 
 import pytest
@@ -169,3 +170,32 @@ def test_a_pattern_that_is_left_out_matches_nothing(lines: list[str], random: Ra
         for clues, pattern in rules():
             if not any(clue in text.lower() for clue in clues):
                 assert pattern.search(text) is None, (text, pattern.pattern)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                *LINES,
+                *INNOCENT,
+                "password",
+                "Pass",
+                "ſecret",
+                "api.key",
+                "x",
+                "‹",
+                *" \t\n\r-.=:;,\"'",
+            )
+        ),
+        max_size=12,
+    )
+)
+def test_a_look_behind_the_word_leaves_every_match_of_a_name_as_it_is(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    looking = 0
+    for _, pattern in rules():
+        plain = re.sub(r"\(\?=\[\\w\.-\]\+\+.*?\)(?=\(\?P<n>)", "", pattern.pattern)
+        looking += plain != pattern.pattern
+        found = [match.span("v") for match in pattern.finditer(text)]
+        assert found == [match.span("v") for match in re.finditer(plain, text)]
+    assert looking == 3
