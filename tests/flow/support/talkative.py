@@ -15,7 +15,7 @@ from typing import Any
 from keybuzz.site.parameters.own import OWN
 from keybuzz.site.settings import read_sections
 from tests.flow.support.agent_host import GROUPS, NAME, ROOT, SERVERS, ScratchHost, scratch_host
-from tests.flow.support.sshd import descendants
+from tests.flow.support.sshd import parent_of
 from tests.flow.support.unix_server import Request, respond
 
 LEAK = """\
@@ -87,6 +87,7 @@ class Talkative:
         }
         code = "from tests.flow.support.one_machine import main; main()"
         command = [sys.executable, "-c", code, "--config", "nornir_config.yaml", *arguments]
+        others = _processes()
         process = subprocess.Popen(
             command,
             env=environment,
@@ -97,7 +98,8 @@ class Talkative:
         )
         seen: set[bytes] = set()
         ended = threading.Event()
-        watching = threading.Thread(target=_watch, args=(process.pid, seen, ended, self.host.root))
+        words = (process.pid, others, seen, ended, self.host.root)
+        watching = threading.Thread(target=_watch, args=words)
         watching.start()
         try:
             stdout, stderr = process.communicate(timeout=60)
@@ -143,14 +145,28 @@ def _site_yaml() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _watch(pid: int, seen: set[bytes], ended: threading.Event, root: Path) -> None:
-    """Collect what `ps` would show of a process and its children, until it has ended."""
-    while not ended.is_set():
-        for one in (pid, *descendants(pid)):
+def _watch(
+    pid: int, others: set[int], seen: set[bytes], ended: threading.Event, root: Path
+) -> None:
+    """Collect what `ps` would show of a process and its children, until it has ended.
+
+    What ran before it is none of them, and is not read again: a look costs as much as there is to see.
+    """
+    ours = {pid}
+    while not ended.wait(0.002):
+        now = _processes()
+        others &= now
+        for one in sorted(now - others - ours):
+            (ours if parent_of(one) in ours else others).add(one)
+        for one in ours & now:
             command = _read(Path(f"/proc/{one}/cmdline"))
             seen.update((command, _read(Path(f"/proc/{one}/environ"))))
             if b"leak.py" in command:
                 (root / f"seen.{one}").touch()
+
+
+def _processes() -> set[int]:
+    return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
 
 
 def _read(path: Path) -> bytes:
