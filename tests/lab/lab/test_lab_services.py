@@ -98,7 +98,7 @@ def test_all_services_answer_and_are_shown(lab: Kbz) -> None:
         for port in one.virtual.ports
     }
     assert {("10.0.0.10", PORT), ("10.0.0.20", 3306)} <= wanted
-    assert ports == {*wanted, ("10.0.0.1", 5000)}
+    assert ports == {*wanted, ("10.0.0.1", 5000), ("1.1.1.1", 53)}
 
 
 def test_the_services_listen_only_inside_the_labs_network(lab: Kbz) -> None:
