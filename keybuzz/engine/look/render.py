@@ -154,7 +154,7 @@ def objects_of(text: str) -> tuple[str, ...]:
     """Return the documents of a YAML file, each as JSON with sorted keys."""
     from ruamel.yaml import YAML
 
-    found = YAML(typ="safe", pure=True).load_all(text)
+    found = YAML(typ="safe").load_all(text)
     return tuple(json.dumps(item, sort_keys=True) for item in found if item is not None)
 
 
