@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address
 from pathlib import Path
+from string import ascii_lowercase, digits
 
 from hypothesis import strategies as st
 from nornir.core import Nornir
@@ -213,7 +214,13 @@ _OTHERS = (
     ("lb", "internal-haproxy", "haproxy-docker"),
     ("orchestrator", "base", "no-docker-or-light"),
 )
-server_names = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6})?", fullmatch=True).filter(
+_ALNUM = ascii_lowercase + digits
+server_names = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(ascii_lowercase),
+    st.text(_ALNUM, max_size=8),
+    st.just("") | st.text(_ALNUM, min_size=1, max_size=6).map("-{}".format),
+).filter(
     lambda name: (
         name != "localhost"
         and real_catalogue_once().find(name) is None
@@ -241,7 +248,9 @@ def fleets(draw: st.DrawFn) -> tuple[tuple[Server, ...], GroupCatalogue]:
     return fleet_of(tuple(Row(name, place, *kind) for name, place, kind in found))
 
 
-identifiers = st.from_regex(r"[a-z_][a-z0-9_-]{0,20}", fullmatch=True)
+identifiers = st.builds(
+    "{}{}".format, st.sampled_from(f"{ascii_lowercase}_"), st.text(f"{_ALNUM}_-", max_size=20)
+)
 """Names of roles, databases and clusters that the credential store takes."""
 _HOSTILE = st.sampled_from(
     [
@@ -287,9 +296,15 @@ def parameter_values(draw: st.DrawFn) -> dict[str, str]:
 
 @st.composite
 def sites(draw: st.DrawFn) -> Site:
-    """Return any valid site: fleet, sizes, names and hostile passwords."""
+    """Return any valid site: fleet, sizes, names and hostile passwords, no two of them the same."""
     servers, catalogue = draw(fleets())
     site = replace(memory_site(), servers=servers, catalogue=catalogue)
-    secrets = {name: draw(hostile_secrets) for name in PASSWORDS}
+    drawn = [
+        draw(hostile_secrets) for _ in range(3)
+    ]  # one for each password takes a tenth of a second
+    secrets = {
+        name: drawn[number % 3].replace(f"{PLANTED}1234", f"{PLANTED}{1000 + number}")
+        for number, name in enumerate(PASSWORDS)
+    }
     secrets |= {name: draw(identifiers) for name in NAMES}
     return with_secrets(with_parameters(site, draw(parameter_values())), secrets)

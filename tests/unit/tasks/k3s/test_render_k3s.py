@@ -55,7 +55,7 @@ def config(items: tuple[Resource, ...]) -> dict[str, Any]:
     [file] = [r for r in items if isinstance(r, File) and r.path == CONFIG]
     assert file.mode == 0o600
     assert file.text.secret
-    found = YAML(typ="safe", pure=True).load(file.text.reveal())
+    found = YAML(typ="safe").load(file.text.reveal())
     assert isinstance(found, dict)
     return found
 
@@ -221,7 +221,7 @@ def test_a_mirror_is_written_for_containerd_and_restarts_it() -> None:
     site = with_parameters(memory_site(), {"k3s.registry_mirror": "http://10.0.0.250:5000"})
     items = resources(site)[WORKERS[0]]
     [file] = [r for r in items if isinstance(r, File) and r.path.endswith("registries.yaml")]
-    found = YAML(typ="safe", pure=True).load(file.text.reveal())
+    found = YAML(typ="safe").load(file.text.reveal())
     assert found == {"mirrors": {"*": {"endpoint": ["http://10.0.0.250:5000"]}}}
     assert units(items).text != units(descriptions_of()[WORKERS[0]]).text
 
