@@ -33,9 +33,21 @@ def _causes(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -
     info = infos.get(finding.check)
     if info is None:
         return
-    for check in (*info.follows_here, *info.follows):
+    unread = info.read_by if finding.level is Level.UNKNOWN else ()
+    for check in (*unread, *info.follows_here, *info.follows):
         for other in bad:
             near = check in info.follows or other.host == finding.host
+            if check in unread:
+                near = near or not finding.host or not other.host
             serious = other.level > Level.WARN or finding.level is Level.WARN
-            if other.check == check and near and serious:
+            if other.check == check and near and serious and not _unread(other, finding, infos):
                 yield other
+
+
+def _unread(other: Finding, finding: Finding, infos: dict[str, CheckInfo]) -> bool:
+    """Return whether `other` could not look, while `finding` is a verdict: what is not known explains none."""
+    return (
+        other.level is Level.UNKNOWN
+        and finding.level is not Level.UNKNOWN
+        and bool(infos[other.check].read_by)
+    )

@@ -35,6 +35,11 @@ class HostView:
         state = self.states.get(identity)
         return state is not None and state.present
 
+    def unread(self, identity: str) -> str:
+        """Return why the state of a resource could not be read; empty when it was."""
+        state = self.states.get(identity)
+        return "was not read" if state is None else state.problem
+
     def attribute(self, identity: str, attribute: str) -> object:
         """Return an observed attribute, or None."""
         state = self.states.get(identity)
