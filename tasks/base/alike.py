@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from statistics import median
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
 from tasks.base.system import READING, known, limits_of
+
+_DOCKER = "docker-daemon:docker"
+_COMPARED = ("base.clock.median", "base.clock.source", "base.kernel.same")
+"""Checks that the one reading answers."""
 
 
 def alike(live: Live) -> tuple[Finding, ...]:
@@ -20,7 +24,7 @@ def alike(live: Live) -> tuple[Finding, ...]:
     engines = {
         host: str(version)
         for host, view in live.hosts.items()
-        if (version := view.attribute("docker-daemon:docker", "version"))
+        if (version := view.attribute(_DOCKER, "version"))
     }
     return (
         *_clocks(live),
@@ -28,7 +32,22 @@ def alike(live: Live) -> tuple[Finding, ...]:
         # Two releases of the operating system have two kernels and two engines: that is described, and no difference.
         *_same_of_each_system("base.kernel.same", "runs kernel", kernels, live),
         *_same_of_each_system("base.docker.same", "runs Docker", engines, live),
+        *_silent(live, facts, engines),
     )
+
+
+def _silent(
+    live: Live, facts: Mapping[str, object], engines: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield what is unknown of hosts that cannot be compared."""
+    for host, view in live.hosts.items():
+        if host not in facts:
+            yield from all_unknown(_COMPARED, view.answer(READING).problem, host)
+        elif offset(view) is None:
+            yield unknown("base.clock.median", "it is not known when the host answered", host)
+        if host not in engines:
+            why = view.unread(_DOCKER) or "Docker does not say its version"
+            yield unknown("base.docker.same", why, host, on_host(host, "docker", "version"))
 
 
 def _same_of_each_system(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from tasks.base.alike import alike
@@ -60,7 +60,7 @@ def _clock(host: str, view: HostView) -> tuple[Finding, ...]:
         return ()
     check, answer = "base.clock.synchronised", view.answer(READING)
     if not answer.known:
-        return (Finding(check, Level.UNKNOWN, answer.problem, host),)
+        return (unknown(check, answer.problem, host, _ASK_CLOCK),)
     synchronised = answer.value["clock_synchronised"]
     if synchronised is None:
         return (Finding(check, Level.UNKNOWN, "the kernel cannot be asked", host, _ASK_CLOCK),)
@@ -74,7 +74,7 @@ def _resolvers(host: str, view: HostView) -> Finding:
     """Judge what systemd-resolved uses, not what a file of ours says."""
     check, answer = "base.resolvers.effective", view.answer(READING)
     if not answer.known:
-        return Finding(check, Level.UNKNOWN, answer.problem, host)
+        return unknown(check, answer.problem, host, _ASK_RESOLVER)
     used = answer.value["resolvers"]
     if used is None:
         return Finding(check, Level.WARN, "systemd-resolved does not run", host, _ASK_RESOLVER)
@@ -89,7 +89,7 @@ def _names(host: str, view: HostView) -> tuple[Finding, ...]:
     """Judge what programs really use: the kernel's own name, and the name servers of /etc/resolv.conf."""
     answer = view.answer(READING)
     if not answer.known:
-        return ()
+        return all_unknown(("base.hostname", "base.resolvers.used"), answer.problem, host)
     own, asked = answer.value["hostname"], answer.value["name_servers"]
     check = "base.hostname"
     if own == host:
@@ -110,8 +110,12 @@ def _names(host: str, view: HostView) -> tuple[Finding, ...]:
 
 def _units(host: str, view: HostView) -> Finding:
     answer = view.answer("base.failed-units")
+    ask = on_host(host, "systemctl", "list-units", "--failed")
     if not answer.known:
-        return Finding("base.units.failed", Level.UNKNOWN, answer.problem, host)
+        return unknown("base.units.failed", answer.problem, host, ask)
+    if answer.value["exit_code"]:
+        why = answer.value["stderr"].strip() or f"exit code {answer.value['exit_code']}"
+        return unknown("base.units.failed", f"systemctl: {why}", host, ask)
     failed = [line.split()[0] for line in answer.value["stdout"].splitlines() if line.strip()]
     if failed:
         return Finding("base.units.failed", Level.WARN, f"failed: {', '.join(failed)}", host)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, unknown
 from keybuzz.model.core.live import HostView
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.host.system_look import SystemLimits, SystemLook
@@ -17,6 +17,21 @@ _STARTING = 60.0
 _RECENTLY = 3600.0
 """Seconds. Older restarts are history, and no reason to look now."""
 
+_FROM_SYSTEM = (
+    "base.system.read",
+    "base.disk.space",
+    "base.disk.inodes",
+    "base.disk.read-only",
+    "base.memory.available",
+    "base.memory.oom",
+    "base.load.average",
+    "base.containers.restarting",
+    "base.containers.paused",
+)
+"""Checks that the one reading answers."""
+_NO_DOCKER = "Docker does not say which containers there are"
+_NO_DISKS = "the host names no file system"
+
 Facts = Mapping[str, Any]
 
 
@@ -24,7 +39,7 @@ def system(host: str, view: HostView) -> tuple[Finding, ...]:
     """Return the findings about one host's own system."""
     answer = view.answer(READING)
     if not answer.known:
-        return (Finding("base.system.read", Level.UNKNOWN, answer.problem, host),)
+        return all_unknown(_FROM_SYSTEM, answer.problem, host)
     facts, limits = answer.value, limits_of(view)
     return (
         Finding("base.system.read", Level.OK, f"kernel {facts['kernel']}", host),
@@ -50,9 +65,11 @@ def _full(
 ) -> Finding:
     """Judge the fullest first, and name each that is too full."""
     disks = sorted(facts["disks"], key=lambda disk: -disk[share])
+    if not disks:
+        return unknown(check, _NO_DISKS, host, on_host(host, "df", "-h"))
     full = [disk for disk in disks if disk[share] >= limits.disk_warn]
     if not full:
-        most = disks[0] if disks else {"path": "/", share: 0.0}
+        most = disks[0]
         return Finding(check, Level.OK, f"{most['path']} is {most[share]:.0f} % {word}", host)
     critical = full[0][share] >= limits.disk_critical
     text = "; ".join(f"{disk['path']} is {disk[share]:.0f} % {word}" for disk in full)
@@ -62,6 +79,8 @@ def _full(
 
 def _read_only(facts: Facts, host: str) -> Finding:
     check = "base.disk.read-only"
+    if not facts["disks"]:
+        return unknown(check, _NO_DISKS, host, on_host(host, "df", "-h"))
     found = sorted(disk["path"] for disk in facts["disks"] if disk["read_only"])
     if found:
         hint = f"{on_host(host, 'dmesg')} says why; restart nothing before"
@@ -80,8 +99,10 @@ def _memory(facts: Facts, limits: SystemLimits, host: str) -> Finding:
 
 def _killed(facts: Facts, host: str) -> Finding:
     """What the kernel's log names, and containers whose last end was that."""
-    check = "base.memory.oom"
-    names = {*(facts["oom_kills"] or ()), *_named(facts, lambda c: c["oom_killed"])}
+    check, killed = "base.memory.oom", _named(facts, lambda c: c["oom_killed"])
+    names = {*(facts["oom_kills"] or ()), *(() if isinstance(killed, Unread) else killed)}
+    if not names and isinstance(killed, Unread):
+        return unknown(check, killed.why, host, _ask_docker(host))
     if names:
         text = f"the kernel killed {', '.join(sorted(names))} for want of memory"
         return Finding(check, Level.WARN, text, host, on_host(host, "dmesg"))
@@ -109,6 +130,8 @@ def _restarting(facts: Facts, limits: SystemLimits, host: str) -> Finding:
 
     loops = _named(facts, lambda c: c["restarting"] or often(c, _STARTING))
     rested = _named(facts, lambda c: c["running"] and often(c, _RECENTLY))
+    if isinstance(loops, Unread) or isinstance(rested, Unread):
+        return unknown(check, _NO_DOCKER, host, _ask_docker(host))
     for level, word, names in (
         (Level.CRITICAL, "again and again", loops),
         (Level.WARN, f"{limits.restarts} times or more, until less than an hour ago", rested),
@@ -117,20 +140,29 @@ def _restarting(facts: Facts, limits: SystemLimits, host: str) -> Finding:
             text = f"{', '.join(names)} restarted {word}"
             hint = on_host(host, "docker", "logs", "--tail", "50", names[0])
             return Finding(check, level, text, host, hint)
-    return Finding(check, Level.OK, f"{len(facts['containers'] or ())} containers", host)
+    return Finding(check, Level.OK, f"{len(facts['containers'])} containers", host)
 
 
 def _paused(facts: Facts, host: str) -> Finding:
     """A paused container looks like one that runs, and answers nothing."""
     check, names = "base.containers.paused", _named(facts, lambda c: c["paused"])
+    if isinstance(names, Unread):
+        return unknown(check, names.why, host, _ask_docker(host))
     if not names:
         return Finding(check, Level.OK, "none", host)
     hint = on_host(host, "docker", "unpause", *names)
     return Finding(check, Level.CRITICAL, f"paused: {', '.join(names)}", host, hint)
 
 
-def _named(facts: Facts, condition: Callable[[Facts], bool]) -> list[str]:
-    return sorted(c["name"] for c in facts["containers"] or () if condition(c))
+def _named(facts: Facts, condition: Callable[[Facts], bool]) -> list[str] | Unread:
+    """Return the names of the containers of which this is true."""
+    if facts["containers"] is None:
+        return Unread(_NO_DOCKER)
+    return sorted(c["name"] for c in facts["containers"] if condition(c))
+
+
+def _ask_docker(host: str) -> str:
+    return on_host(host, "docker", "ps", "-a")
 
 
 def _worse(critical: bool, warn: bool) -> Level:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mysql_checksums import MysqlChecksums
@@ -33,7 +33,7 @@ def alone(host: str, answer: Answer) -> tuple[Finding, ...]:
     """Judge the engines of one node's tables."""
     check = "galera.tables.replicated"
     if not answer.known or answer.value["denied"]:
-        return ()
+        return (unknown(check, answer.problem or answer.value["denied"], host),)
     found = [
         f"{name} ({table['engine']}, about {table['rows']} rows)"
         for name, table in sorted(answer.value["tables"].items())

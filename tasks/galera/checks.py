@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from tasks.galera import switches, values
-from tasks.galera.members import NO_HISTORY, Node, cut_off, nodes, together
+from tasks.galera.members import CONTAINER_ID, NO_HISTORY, Node, cut_off, nodes, together
 from tasks.galera.ready import RECOVER, not_serving
 
+_FROM_NODE = (
+    "galera.node.desync",
+    "galera.node.writable",
+    "galera.flow_control.paused",
+    "galera.settings.live",
+    "galera.settings.provider",
+    "galera.settings.sql-mode",
+    "galera.accounts.open",
+)
+"""What is not known of a node that does not say how it is."""
 _PAUSED = 0.1
 """Share of the time that flow control may hold writes back."""
 
@@ -24,9 +34,11 @@ def checks(live: Live) -> tuple[Finding, ...]:
     for host, node in found.items():
         findings += [
             _serves(live, node),
-            _flag(node),
+            _flag(live.hosts[host], node),
             _application(live.hosts[host], host),
         ]
+        if node.mute:
+            findings += all_unknown(_FROM_NODE, node.mute, host)
         if node.primary:
             findings += [switches.desync(node), switches.writable(node)]
         if node.synced:
@@ -57,7 +69,8 @@ def topology(live: Live) -> Topology:
 
 
 def _name(found: Iterable[Node]) -> str:
-    names = {node.variables.get("wsrep_cluster_name", "") for node in found} - {""}
+    told = [node.variables for node in found if not isinstance(node.variables, Unread)]
+    names = {variables.get("wsrep_cluster_name", "") for variables in told} - {""}
     return ", ".join(sorted(names)) or values.GROUP
 
 
@@ -106,6 +119,9 @@ def _one_cluster(live: Live, found: dict[str, Node]) -> Finding:
     if largest < size:
         text = f"{largest} of {size} members"
         return Finding(check, Level.CRITICAL, text, hint="kbz run galera starts what is stopped")
+    away = of_hosts((host, node.mute) for host, node in found.items() if node.mute)
+    if away is not None:
+        return unknown(check, away.why)
     return Finding(check, Level.OK, f"{largest} of {size} members, {primaries[0].uuid}")
 
 
@@ -121,8 +137,10 @@ def _serves(live: Live, node: Node) -> Finding:
     return Finding(check, Level.CRITICAL, text, node.host, hint)
 
 
-def _flag(node: Node) -> Finding:
+def _flag(view: HostView, node: Node) -> Finding:
     check = "galera.bootstrap.flag"
+    if why := view.unread(CONTAINER_ID):
+        return unknown(check, why, node.host)
     if not node.flagged:
         return Finding(check, Level.OK, "joins", node.host)
     text = "its container has the bootstrap flag: its next start makes a cluster of its own"
@@ -144,7 +162,7 @@ def _flow_control(node: Node) -> Finding:
     try:
         share = float(text)
     except ValueError:
-        return Finding(check, Level.UNKNOWN, f"says {text!r}", node.host)
+        return unknown(check, f"the server says {text!r}", node.host)
     level = Level.OK if share < _PAUSED else Level.WARN
     return Finding(check, level, f"writes were held back {share:.1%} of the time", node.host)
 
@@ -153,6 +171,8 @@ def _settings(view: HostView, node: Node) -> Finding:
     """Compare what the running server uses with what is settled (GAL-2)."""
     check = "galera.settings.live"
     wanted = _settled(view)
+    if isinstance(node.variables, Unread):
+        return unknown(check, node.variables.why, node.host)
     for key, value in wanted.items():
         found = node.variables.get(key, "")
         if found != value:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from keybuzz.model.core.finding import Unread
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.together import sides
 from tasks.galera import values
 from tasks.galera.desired import STATUS, VARIABLES
@@ -36,8 +38,10 @@ class Node:
     """Why it does not let us in: another password than the credential store's."""
     problem: str
     status: Mapping[str, str]
-    """wsrep_… by its own word."""
-    variables: Mapping[str, str]
+    """wsrep_… by its own word; empty when it does not say."""
+    mute: str
+    """Why it does not say; empty when it does."""
+    variables: Mapping[str, str] | Unread
     present: bool
     """There is a container, running or not."""
     running: bool
@@ -75,13 +79,15 @@ class Node:
     @property
     def writable(self) -> bool:
         """True when a client that is led here can write."""
+        # What does not tell its variables may well take writes: it is not kept from its cluster's work.
+        variables = {} if isinstance(self.variables, Unread) else self.variables
         return (
             self.synced
-            and self.variables.get("wsrep_on", "ON") == "ON"
-            and self.variables.get("wsrep_desync", "OFF") == "OFF"
-            and self.variables.get("wsrep_reject_queries", "NONE") == "NONE"
+            and variables.get("wsrep_on", "ON") == "ON"
+            and variables.get("wsrep_desync", "OFF") == "OFF"
+            and variables.get("wsrep_reject_queries", "NONE") == "NONE"
             and not any(
-                self.variables.get(name, "OFF") not in ("OFF", "0")
+                variables.get(name, "OFF") not in ("OFF", "0")
                 for name in ("read_only", "super_read_only")
             )
         )
@@ -189,13 +195,15 @@ def _node(host: str, view: HostView) -> Node:
     running = view.attribute(CONTAINER_ID, "running")
     present = view.present(CONTAINER_ID)
     once = present and view.attribute(CONTAINER_ID, "restart") == "no"
+    status, variables = _pairs(answer, STATUS), _pairs(answer, VARIABLES)
     return Node(
         host=host,
         answers=answer.known,
         denied=denied,
         problem=answer.problem or denied,
-        status=_pairs(value, STATUS),
-        variables=_pairs(value, VARIABLES),
+        status={} if isinstance(status, Unread) else status,
+        mute=status.why if isinstance(status, Unread) else "",
+        variables=variables,
         present=present,
         running=running is True,
         flagged=any(item.startswith(_FLAGS) for item in added),
@@ -207,11 +215,23 @@ def _node(host: str, view: HostView) -> Node:
     )
 
 
-def _pairs(value: Mapping[str, object], statement: str) -> Mapping[str, str]:
-    rows = value.get("rows")
-    found = rows.get(statement) if isinstance(rows, dict) else None
-    rows_of_two = (row for row in found if len(row) >= 2) if isinstance(found, list) else ()
-    return {str(row[0]): str(row[1]) for row in rows_of_two}
+def rows(answer: Answer, statement: str) -> list[list[str | None]] | Unread:
+    """Return what one statement came to; none of it is what is left when it failed."""
+    if not answer.known:
+        return Unread(answer.problem)
+    found: object = answer.value["rows"].get(statement)
+    if isinstance(found, list):
+        return found
+    told = str(found.get("error", "")) if isinstance(found, dict) else ""
+    return Unread(told or answer.value["denied"] or "the statement was not answered")
+
+
+def _pairs(answer: Answer, statement: str) -> Mapping[str, str] | Unread:
+    found = rows(answer, statement)
+    if isinstance(found, Unread):
+        return found
+    pairs = {str(row[0]): str(row[1]) for row in found if len(row) >= 2}
+    return pairs or Unread("the server names nothing")
 
 
 def _number(text: str | None) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import HostView
-from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.files import File
 from tasks.galera import values
 from tasks.galera.desired import OPEN_ACCOUNTS
-from tasks.galera.members import Node
+from tasks.galera.members import Node, rows
 
 _RISKY = {
     "pc.ignore_sb": "true",
@@ -23,6 +22,8 @@ _MODES = frozenset({"STRICT_TRANS_TABLES", "ERROR_FOR_DIVISION_BY_ZERO"})
 def desync(node: Node) -> Finding:
     """Judge wsrep_desync, when it was switched on by hand: a node that gives a copy to another is no such node."""
     check = "galera.node.desync"
+    if isinstance(node.variables, Unread):
+        return unknown(check, node.variables.why, node.host)
     if node.variables.get("wsrep_desync", "OFF") == "OFF":
         return Finding(check, Level.OK, "takes part in flow control", node.host)
     text = "wsrep_desync is ON by hand: it falls behind, and is no copy to rely on"
@@ -32,6 +33,8 @@ def desync(node: Node) -> Finding:
 def writable(node: Node) -> Finding:
     """Judge whether a client that is led to this node could write."""
     check = "galera.node.writable"
+    if isinstance(node.variables, Unread):
+        return unknown(check, node.variables.why, node.host)
     for name, free in (
         ("read_only", "OFF"),
         ("super_read_only", "OFF"),
@@ -48,9 +51,11 @@ def writable(node: Node) -> Finding:
 def provider(view: HostView, node: Node) -> Finding:
     """Compare the provider options that are at work with the described ones, and with what is never right."""
     check = "galera.settings.provider"
+    if isinstance(node.variables, Unread):
+        return unknown(check, node.variables.why, node.host)
     live = options(node.variables.get("wsrep_provider_options", ""))
     if not live:
-        return Finding(check, Level.OK, "the server does not tell its provider options", node.host)
+        return unknown(check, "the server does not tell its provider options", node.host)
     wanted = {**dict.fromkeys(_RISKY, ""), **_described(view)}
     for key, value in wanted.items():
         found = live.get(key, "")
@@ -64,8 +69,13 @@ def provider(view: HostView, node: Node) -> Finding:
 
 def modes(node: Node) -> Finding:
     """Judge the sql_mode of new sessions."""
-    check, found = "galera.settings.sql-mode", node.variables.get("sql_mode")
-    missing = sorted(_MODES - set(found.split(","))) if found is not None else []
+    check = "galera.settings.sql-mode"
+    if isinstance(node.variables, Unread):
+        return unknown(check, node.variables.why, node.host)
+    found = node.variables.get("sql_mode")
+    if found is None:
+        return unknown(check, "the server does not tell its sql_mode", node.host)
+    missing = sorted(_MODES - set(found.split(",")))
     if not missing:
         return Finding(check, Level.OK, "wrong values are refused", node.host)
     text = f"sql_mode lacks {', '.join(missing)}: wrong values are cut to fit and stored"
@@ -80,15 +90,12 @@ def modes(node: Node) -> Finding:
 
 def accounts(view: HostView, host: str) -> Finding:
     """Judge accounts that let in without a password."""
-    check, answer = "galera.accounts.open", view.answer("galera.node")
-    rows = answer.value["rows"].get(OPEN_ACCOUNTS) if answer.known else None
-    if not isinstance(rows, list):
-        why = rows.get("error", "") if isinstance(rows, dict) else "no answer"
-        text = f"the accounts could not be read: {why}"
-        return Finding(check, Level.UNKNOWN, text, host, proposed("kbz", "explain", check))
-    if not rows:
+    check, found = "galera.accounts.open", rows(view.answer("galera.node"), OPEN_ACCOUNTS)
+    if isinstance(found, Unread):
+        return unknown(check, found.why, host)
+    if not found:
         return Finding(check, Level.OK, "every account has a password", host)
-    named = ", ".join(f"{row[0]}@{row[1]}" for row in rows[:5])
+    named = ", ".join(f"{row[0]}@{row[1]}" for row in found[:5])
     text = f"no password: {named}"
     return Finding(
         check,

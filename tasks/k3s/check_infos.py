@@ -29,6 +29,8 @@ CHECK_INFOS = (
         "all servers belong to one cluster",
         "Two clusters carry the same names; what runs where depends on whom you ask.",
         "The owner decides which one stays; kbz changes neither.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("k3s.api.ready",),
     ),
     CheckInfo(
         "k3s.etcd.members",
@@ -66,12 +68,16 @@ CHECK_INFOS = (
         "the node runs the frozen version",
         "A node of another version was put there by hand, or an upgrade was cut off.",
         "kbz run k3s --limit HOST",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("k3s.nodes.ready",),
     ),
     CheckInfo(
         "k3s.flannel.private",
         "flannel and the node use the private address",
         "Over the public card no pod reaches another node.",
         "kbz run k3s --limit HOST",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("k3s.nodes.ready",),
     ),
     CheckInfo(
         "k3s.network.reaches",
@@ -83,13 +89,18 @@ CHECK_INFOS = (
             "k3s.node.ready",
             "k3s.member.reachable",
         ),
+        read_by=("k3s.nodes.ready",),
     ),
     CheckInfo(
         "k3s.node.schedulable",
         "the node takes pods",
         "Somebody cordoned it, or a restart of kbz was cut off after the drain.",
         "kbz run k3s takes back what kbz drained; kubectl uncordon NODE is for the one who cordoned it.",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("k3s.nodes.ready",),
     ),
     CheckInfo(
         "k3s.node.stranger",
@@ -103,7 +114,9 @@ CHECK_INFOS = (
         "the ingress on this node answers /healthz",
         "The load balancer sends visitors here too, and they get nothing.",
         "kubectl -n ingress-nginx get pods -o wide; kbz run k3s",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows_here=("k3s.node.ready",),
+        read_by=("k3s.nodes.ready",),
     ),
     CheckInfo(
         "k3s.ingress.ready",
@@ -120,14 +133,20 @@ CHECK_INFOS = (
         "CoreDNS is available",
         "Pods find no service by its name.",
         "kubectl -n kube-system logs deployment/coredns",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("k3s.api.ready",),
+        read_by=("k3s.api.ready",),
     ),
     CheckInfo(
         "k3s.metrics.available",
         "the metrics API is available",
         "No HPA acts (K3S-3): nothing grows under load.",
         "kubectl -n kube-system logs deployment/metrics-server",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
         follows=("k3s.api.ready",),
+        read_by=("k3s.api.ready",),
     ),
 )

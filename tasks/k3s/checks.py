@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.system import SystemdUnit
@@ -12,6 +14,15 @@ from tasks.k3s.members import Node, Place, look, masters, nodes, places
 from tasks.k3s.network import reaches
 from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered
 
+_FROM_API = (
+    "k3s.version.frozen",
+    "k3s.flannel.private",
+    "k3s.node.schedulable",
+    "k3s.network.reaches",
+    "k3s.ingress.answers",
+)
+"""What is judged of a node that the API knows."""
+_BUILT_IN = ("k3s.dns.available", "k3s.metrics.available")
 _VERSION = re.compile(r"(?m)^Description=K3s (\S+)")
 
 
@@ -38,6 +49,8 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[Finding, ...]:
     own = (_ready(live, place), _serves(place)) if place.master else (_ready(live, place),)
+    if node is None and (reason := no_api(live)) is not None:
+        return (*own, *all_unknown(_FROM_API, f"no API is ready: {reason}", place.host))
     if node is None:
         return own
     return (
@@ -79,7 +92,14 @@ def _one_cluster(found: dict[str, Place]) -> Finding:
     if len(known) > 1:
         text = f"{' and '.join(sorted(known.values()))} are in two clusters"
         return Finding(check, Level.CRITICAL, text, hint="the owner decides which one stays")
-    return Finding(check, Level.OK, "one authority" if known else "no server has data")
+    mute = of_hosts(
+        (host, place.problem or "has no data")
+        for host, place in found.items()
+        if place.master and not place.authority
+    )
+    if mute is not None:
+        return unknown(check, mute.why)
+    return Finding(check, Level.OK, "one authority" if known else "no server was asked")
 
 
 def _etcd(live: Live, known: dict[str, Node]) -> Finding:
@@ -177,23 +197,30 @@ def _ingress(live: Live) -> Finding:
 def _built_in(live: Live) -> tuple[Finding, ...]:
     found = look(live)
     if not found:
-        return ()
-    dns, metrics = found.get("dns", 0), found.get("metrics", False)
-    return (
-        Finding(
-            "k3s.dns.available",
-            Level.OK if dns else Level.CRITICAL,
-            f"{dns} of CoreDNS available",
-            hint="" if dns else "kubectl -n kube-system logs deployment/coredns",
-        ),
-        Finding(
-            "k3s.metrics.available",
-            Level.OK if metrics else Level.WARN,
-            "the metrics API is available"
-            if metrics
-            else "the metrics API is not available: no HPA acts",
-        ),
+        return all_unknown(_BUILT_IN, f"no API is ready: {no_api(live)}")
+    return (_dns(found), _metrics(found))
+
+
+def _dns(found: Mapping[str, Any]) -> Finding:
+    check = "k3s.dns.available"
+    if "dns" not in found:
+        return unknown(check, "the API does not say it")
+    dns = found["dns"]
+    return Finding(
+        check,
+        Level.OK if dns else Level.CRITICAL,
+        f"{dns} of CoreDNS available",
+        hint="" if dns else "kubectl -n kube-system logs deployment/coredns",
     )
+
+
+def _metrics(found: Mapping[str, Any]) -> Finding:
+    check = "k3s.metrics.available"
+    if "metrics" not in found:
+        return unknown(check, "the API does not say it")
+    if found["metrics"]:
+        return Finding(check, Level.OK, "the metrics API is available")
+    return Finding(check, Level.WARN, "the metrics API is not available: no HPA acts")
 
 
 def topology(live: Live) -> Topology:

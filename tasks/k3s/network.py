@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live
 from tasks.k3s.members import Node, nodes
 
@@ -17,7 +17,7 @@ def reaches(live: Live, view: HostView, node: Node) -> Finding:
     """Judge the ways from one node to the pods of all others that are Ready."""
     check, answer = "k3s.network.reaches", view.answer("k3s.network")
     if not answer.known:
-        return Finding(check, Level.UNKNOWN, answer.problem, node.name)
+        return unknown(check, answer.problem, node.name)
     others = {n.pods.partition("/")[0]: n for n in nodes(live).values() if n.name != node.name}
     alive = {network: other for network, other in others.items() if other.ready and network}
     tried: Mapping[str, str] = answer.value["routes"]

@@ -18,13 +18,17 @@ CHECK_INFOS = (
         "the three drives are one set of one deployment",
         "A drive has no format.json, or belongs to another deployment or place: one more failure stops writes.",
         "kbz drift minio; no drive is changed, the owner decides about one with other data.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("minio.member.reachable",),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.version.same",
         "all nodes run one version",
         "Two versions side by side may not understand each other's data.",
         "kbz drift minio",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.node.serves",
@@ -44,6 +48,7 @@ CHECK_INFOS = (
         "the drive is mounted and holds MinIO's data or nothing",
         "Data would go to the root disk, or foreign data lies where MinIO's must be.",
         "Stop the container, mount the volume; kbz never empties a drive.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
     ),
     CheckInfo(
         "minio.alias.one",
@@ -57,17 +62,21 @@ CHECK_INFOS = (
         "the node sees all three drives",
         "Writes still have their quorum of two; one drive more, and they stop.",
         "kbz run minio starts what is stopped.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=(
             "minio.node.serves",
             "minio.member.reachable",
         ),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.drives.healed",
         "no drive is still getting what it missed",
         "The healing drive cannot replace another one yet.",
         "Wait until it has everything; stop no other node.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("minio.drives.online",),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.listens.private",
@@ -75,13 +84,18 @@ CHECK_INFOS = (
         "MinIO could be reached from outside of the private network.",
         "kbz drift minio",
         levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.console",
         "the console for operators answers",
         "Only people miss it: objects are served.",
         "docker logs --tail 50 minio on the host",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("minio.node.serves",),
     ),
     CheckInfo(
         "minio.probe",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.minio import PORT, MinioDrive
@@ -11,6 +11,13 @@ from tasks.minio.identity import foreign_sets
 from tasks.minio.members import DRIVE_ID, Node, entry, nodes
 from tasks.minio.ready import not_serving, sees
 
+_OF_SERVING = (
+    "minio.drives.online",
+    "minio.drives.healed",
+    "minio.listens.private",
+    "minio.console",
+)
+"""What is asked of a node that serves."""
 _ALIASES_ID = f"minio-aliases:{values.ALIASES}"
 
 
@@ -29,7 +36,15 @@ def checks(live: Live) -> tuple[Finding, ...]:
                 _listens(view, host),
                 _console(view, host),
             ]
+        else:
+            findings += all_unknown(_OF_SERVING, _unread(view, node) or "it does not serve", host)
     return tuple(findings)
+
+
+def _unread(view: HostView, node: Node) -> str:
+    """Return why it is not known whether a node serves; empty when it says so, or that it does not."""
+    problems = (view.answer(name).problem for name in ("minio.live", "minio.cluster"))
+    return node.silent or next((why for why in problems if why), "")
 
 
 def topology(live: Live) -> Topology:
@@ -81,10 +96,16 @@ def _one_set(live: Live, found: dict[str, Node]) -> Finding:
         count = len(found) - len(bare)
         text = f"{count} of {len(live.members)} drives have their format.json"
         return Finding(check, Level.CRITICAL, text, hint="kbz run minio")
+    if (mute := _mute(found)) is not None:
+        return unknown(check, mute.why)
     sets = {node.sets for node in found.values() if node.answers and not node.denied}
     if sets - {(values.NODES,)}:
         return Finding(check, Level.CRITICAL, f"a node sees sets of {sorted(sets)} drives")
     return Finding(check, Level.OK, f"one set of {values.NODES} drives")
+
+
+def _mute(found: dict[str, Node]) -> Unread | None:
+    return of_hosts((host, node.silent) for host, node in found.items() if node.silent)
 
 
 def _same_version(found: dict[str, Node]) -> Finding:
@@ -92,7 +113,9 @@ def _same_version(found: dict[str, Node]) -> Finding:
     versions = sorted({node.version for node in found.values()} - {""})
     if len(versions) > 1:
         return Finding(check, Level.CRITICAL, f"{' and '.join(versions)} run beside each other")
-    return Finding(check, Level.OK, versions[0] if versions else "unknown")
+    if (mute := _mute(found)) is not None:
+        return unknown(check, mute.why)
+    return Finding(check, Level.OK, versions[0] if versions else "no node")
 
 
 def _serves(live: Live, node: Node) -> Finding:
@@ -106,6 +129,8 @@ def _serves(live: Live, node: Node) -> Finding:
 
 def _drive(view: HostView, host: str) -> Finding:
     check = "minio.drive.own"
+    if why := view.unread(DRIVE_ID):
+        return unknown(check, why, host)
     mount = any(item.mount for item in view.resources if isinstance(item, MinioDrive))
     if view.attribute(DRIVE_ID, "usable") is not True:
         found = view.attribute(DRIVE_ID, "found") or "what cannot be read"
@@ -122,7 +147,7 @@ def _alias(view: HostView, host: str) -> Finding:
         text = f"mc has {', '.join(others)} (MIN-5)"
         return Finding(check, Level.CRITICAL, text, host, "mc alias rm NAME")
     if not isinstance(others, tuple):
-        return Finding(check, Level.UNKNOWN, f"{values.ALIASES} was not read", host)
+        return unknown(check, view.unread(_ALIASES_ID) or "its aliases are not told", host)
     return Finding(check, Level.OK, "no other", host)
 
 
@@ -149,7 +174,7 @@ def _listens(view: HostView, host: str) -> Finding:
     """On the private address, and there only (MIN-4)."""
     check, answer = "minio.listens.private", view.answer("minio.ports")
     if not answer.known:
-        return Finding(check, Level.UNKNOWN, answer.problem, host)
+        return unknown(check, answer.problem, host)
     wanted = {f"{view.server.address}:{port}" for port in (PORT, values.CONSOLE_PORT)}
     found = set(answer.value["listeners"])
     if found == wanted:

@@ -50,6 +50,11 @@ class Node:
     """Drives in that set."""
 
     @property
+    def silent(self) -> str:
+        """Why it tells nothing of the cluster; empty when it does."""
+        return self.problem or ("does not let the root user of minio.env in" if self.denied else "")
+
+    @property
     def formatted(self) -> bool:
         """True when its drive belongs to a cluster."""
         return bool(self.deployment)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, of_hosts, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from tasks.patroni import switches
-from tasks.patroni.members import PatroniMember, leader, leaders, members
+from tasks.patroni.members import PatroniMember, leader, leaders, members, unasked
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -83,6 +83,8 @@ def _reachable(live: Live, host: str) -> Finding:
 def _single_leader(live: Live) -> Finding:
     found = leaders(live)
     if len(found) == 1:
+        if (away := unasked(live)) is not None:
+            return unknown("patroni.leader.single", f"{found[0]} leads; {away.why}")
         return Finding("patroni.leader.single", Level.OK, f"{found[0]} leads")
     who = ", ".join(found) if found else "nobody"
     return Finding(
@@ -129,17 +131,23 @@ def _member(member: PatroniMember, live: Live) -> list[Finding]:
 def _same_timeline(live: Live) -> Finding:
     found = {m.timeline for m in members(live).values() if m.running and m.timeline is not None}
     if len(found) <= 1:
+        if (away := unasked(live)) is not None:
+            return unknown("patroni.timeline.same", away.why)
         return Finding("patroni.timeline.same", Level.OK, "all members are on one timeline")
     return Finding("patroni.timeline.same", Level.CRITICAL, f"timelines {sorted(found, key=str)}")
 
 
 def _same_image(live: Live) -> Finding:
-    found = {
-        state.attributes.get("id")
-        for view in live.hosts.values()
+    images = [
+        (host, state)
+        for host, view in live.hosts.items()
         for identity, state in view.states.items()
-        if identity.startswith("image:") and "patroni" in identity and state.present
-    }
+        if identity.startswith("image:") and "patroni" in identity
+    ]
+    found = {state.attributes.get("id") for _, state in images if state.present}
+    away = of_hosts((host, state.problem) for host, state in images if state.problem)
+    if len(found) <= 1 and away is not None:
+        return unknown("patroni.image.same", away.why)
     if len(found) <= 1:
         return Finding("patroni.image.same", Level.OK, "all members have the same image")
     return Finding("patroni.image.same", Level.WARN, f"{len(found)} images under one reference")

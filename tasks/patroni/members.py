@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
 from tasks.patroni.values import MAXIMUM_LAG
 
@@ -88,23 +89,43 @@ def held_back(member: PatroniMember) -> bool:
     return bool(member.tags.get("nofailover")) or member.tags.get("failover_priority") == 0
 
 
-def writers(live: Live) -> tuple[str, ...] | None:
-    """Return the nodes whose PostgreSQL itself takes writes, whatever Patroni says; None when none could be asked."""
-    rows = {host: row for host, view in live.hosts.items() if (row := server_row(view))}
-    if not rows:
-        return None
-    return tuple(host for host, row in rows.items() if row[0] == "false")
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """What a node's PostgreSQL says of itself, whatever Patroni says."""
+
+    writes: bool
+    settings: str
+    """Of ALTER SYSTEM; empty without any."""
+    slots: str
+    """Inactive ones, with the bytes of WAL that they keep."""
+    superusers: str
 
 
-def server_row(view: HostView) -> list[str]:
-    """Return what a node's PostgreSQL says of itself, in the order of desired.SERVER; empty when it does not."""
+def postgres(view: HostView) -> Postgres | Unread:
+    """Return what a node's PostgreSQL says of itself (desired.SERVER)."""
     answer = view.answer("patroni.server")
-    row = answer.value.get("row") if answer.known else None
-    return row if isinstance(row, list) and len(row) == 4 else []
+    if not answer.known:
+        return Unread(answer.problem)
+    row = answer.value.get("row")
+    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 4:
+        return Unread(answer.value["reason"] or "PostgreSQL answered no row")
+    recovery, settings, slots, superusers = row
+    return Postgres(recovery == "false", settings, slots, superusers)
 
 
-def undescribed(live: Live, described: frozenset[str]) -> tuple[str, ...]:
-    """Return the keys of Patroni's store that no description names, each with its value."""
+def unasked(live: Live) -> Unread | None:
+    """Return which reachable nodes' Patroni does not say how it is; None when all do."""
+    return of_hosts((host, why) for host, view in live.hosts.items() if (why := silent(view)))
+
+
+def silent(view: HostView) -> str:
+    """Return why a node's Patroni does not say how it is; empty when it does."""
+    mute = "" if _self(view) else "what answers there is not Patroni"
+    return view.answer("patroni.self").problem or mute
+
+
+def undescribed(live: Live, described: frozenset[str]) -> tuple[str, ...] | Unread:
+    """Return the keys of Patroni's store that no description names, each with its value; any one node tells them."""
     for view in live.hosts.values():
         answer = view.answer("patroni.config")
         document = _mapping(answer.value["json"]) if answer.known else {}
@@ -113,7 +134,8 @@ def undescribed(live: Live, described: frozenset[str]) -> tuple[str, ...]:
             return tuple(
                 f"{path} = {value}" for path, value in found.items() if path not in described
             )
-    return ()
+    problems = (view.answer("patroni.config").problem for view in live.hosts.values())
+    return Unread(next((why for why in problems if why), "no member tells Patroni's settings"))
 
 
 def _flat(document: Mapping[str, Any], prefix: str) -> dict[str, str]:

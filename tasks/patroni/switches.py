@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.postgres import PatroniSettings, Role
 from tasks.patroni.members import (
     PatroniMember,
+    Postgres,
     held_back,
     leaders,
     members,
     paused,
-    server_row,
+    postgres,
+    silent,
+    unasked,
     undescribed,
-    writers,
 )
 
 _CONFIGURATION = "/etc/patroni/patroni.yml"
+_OF_EACH = ("patroni.settings.by-hand",)
+_OF_ALL = ("patroni.slots.inactive", "patroni.superusers.described")
+"""What each PostgreSQL is asked, and what the one that takes writes is asked for all."""
 _RETAINED = 16 << 30
 """Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full."""
 _DANGEROUS = re.compile(r"(?:synchronous_mode\w*|standby_cluster[.\w]*) = (?!false)")
@@ -32,7 +37,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
         _paused(live),
         _writers(live),
         _undescribed(live),
-        *(finding for member in members(live).values() for finding in _tags(member)),
+        *(_tags(live.hosts[host], member) for host, member in members(live).items()),
         *(finding for host, view in live.hosts.items() for finding in _server(live, host, view)),
     )
 
@@ -40,6 +45,10 @@ def checks(live: Live) -> tuple[Finding, ...]:
 def _paused(live: Live) -> Finding:
     check = "patroni.paused"
     if not paused(live):
+        # It is in the store, which each member reads: one that answers is enough.
+        away = unasked(live)
+        if away is not None and not any(member.answers for member in members(live).values()):
+            return unknown(check, away.why)
         return Finding(check, Level.OK, "failover is on")
     host = next(host for host, member in members(live).items() if member.paused)
     text = "maintenance mode is on: no member takes over when the leader is lost"
@@ -51,14 +60,17 @@ def _paused(live: Live) -> Finding:
 
 def _writers(live: Live) -> Finding:
     """Two that take writes are seen by asking each PostgreSQL itself: its Patroni may hang."""
-    check, found, leading = "patroni.writer.single", writers(live), leaders(live)
-    if found is None:
-        return Finding(check, Level.OK, "no member's PostgreSQL could be asked")
+    check, leading = "patroni.writer.single", leaders(live)
+    servers = {host: postgres(view) for host, view in live.hosts.items()}
+    found = [host for host, one in servers.items() if isinstance(one, Postgres) and one.writes]
     if len(found) > 1:
         others = [host for host in found if host not in leading]
         text = f"{' and '.join(found)} take writes: what the one without the lead takes is lost"
         hint = on_host(others[0], "docker", "stop", "patroni") if others else ""
         return Finding(check, Level.CRITICAL, text, hint=hint)
+    away = of_hosts((host, one.why) for host, one in servers.items() if isinstance(one, Unread))
+    if away is not None:
+        return unknown(check, away.why)
     return Finding(check, Level.OK, f"{found[0]} takes writes" if found else "none takes writes")
 
 
@@ -71,8 +83,10 @@ def _undescribed(live: Live) -> Finding:
         if isinstance(item, PatroniSettings)
         for path, _ in item.settings
     )
-    found = undescribed(live, described) if described else ()
-    if not found:
+    found = undescribed(live, described)
+    if isinstance(found, Unread):
+        return unknown(check, found.why)
+    if not found or not described:
         return Finding(check, Level.OK, "Patroni's store holds what is described")
     pending = any(member.pending_restart for member in members(live).values())
     worst = pending or any(_DANGEROUS.match(item) for item in found)
@@ -87,31 +101,39 @@ def _undescribed(live: Live) -> Finding:
     )
 
 
-def _tags(member: PatroniMember) -> tuple[Finding, ...]:
+def _tags(view: HostView, member: PatroniMember) -> Finding:
     check = "patroni.member.tags"
-    if not member.answers:
-        return ()
+    if why := silent(view):
+        return unknown(check, why, member.host)
     on = {
         name: value for name, value in member.tags.items() if value or name == "failover_priority"
     }
     if not on:
-        return (Finding(check, Level.OK, "may lead, and serves readers", member.host),)
+        return Finding(check, Level.OK, "may lead, and serves readers", member.host)
     text = ", ".join(f"{name}: {value}" for name, value in sorted(on.items()))
     never = " (it never takes over)" if held_back(member) else ""
     level = Level.CRITICAL if held_back(member) else Level.WARN
     hint = proposed("kbz", "run", "patroni", "--limit", member.host)
-    return (Finding(check, level, f"tagged {text}{never}", member.host, hint),)
+    return Finding(check, level, f"tagged {text}{never}", member.host, hint)
 
 
 def _server(live: Live, host: str, view: HostView) -> tuple[Finding, ...]:
-    row = server_row(view)
-    if not row:
-        return ()
-    recovery, settings, slots, superusers = row
-    found = [_live_settings(settings, host)]
-    if recovery == "false":
-        found += [_slots(live, slots, host), _superusers(view, superusers, host)]
+    """Judge what each server has for itself, and on the one that takes writes what all have."""
+    server = postgres(view)
+    if isinstance(server, Unread):
+        leads = host in leaders(live) or not _writer_read(live)
+        checks = (*_OF_EACH, *_OF_ALL) if leads else _OF_EACH
+        return all_unknown(checks, server.why, host)
+    found = [_live_settings(server.settings, host)]
+    if server.writes:
+        found += [_slots(live, server.slots, host), _superusers(view, server.superusers, host)]
     return tuple(found)
+
+
+def _writer_read(live: Live) -> bool:
+    """Return whether any server said of itself that it takes writes."""
+    read = (postgres(view) for view in live.hosts.values())
+    return any(isinstance(server, Postgres) and server.writes for server in read)
 
 
 def _live_settings(settings: str, host: str) -> Finding:

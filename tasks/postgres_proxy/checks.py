@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
@@ -122,12 +122,14 @@ def _loaded(proxy: Proxy) -> Finding:
 def _listens(proxy: Proxy) -> Finding:
     """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
     check = "postgres-proxy.listens"
-    if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
+    if isinstance(proxy.listeners, Unread):
+        hint = on_host(proxy.host, "ss", "-ltn")
+        return unknown(check, proxy.listeners.why, proxy.host, hint)
+    addresses = {port: _addresses(proxy.listeners, port) for port in PORTS}
     wrong = [
-        f"{port}: {', '.join(_addresses(proxy, port)) or 'nobody listens'}"
-        for port in PORTS
-        if not set(_addresses(proxy, port)) & set(_EVERYWHERE)
+        f"{port}: {', '.join(found) or 'nobody listens'}"
+        for port, found in addresses.items()
+        if not set(found) & set(_EVERYWHERE)
     ]
     if not wrong:
         text = f"0.0.0.0, ports {', '.join(map(str, PORTS))}"
@@ -136,8 +138,8 @@ def _listens(proxy: Proxy) -> Finding:
     return Finding(check, Level.CRITICAL, f"not on 0.0.0.0: {'; '.join(wrong)}", proxy.host, hint)
 
 
-def _addresses(proxy: Proxy, port: int) -> list[str]:
-    found = (item.rpartition(":") for item in proxy.listeners or ())
+def _addresses(listeners: tuple[str, ...], port: int) -> list[str]:
+    found = (item.rpartition(":") for item in listeners)
     return [address for address, _, number in found if number == str(port)]
 
 
@@ -169,6 +171,14 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 def _parity(live: Live) -> Finding:
     """All hosts have the same files: whoever comes by the other one must find the same."""
     check = "postgres-proxy.parity"
+    unread = of_hosts(
+        (host, why)
+        for host, view in live.hosts.items()
+        for identity in _ALIKE
+        if (why := view.unread(identity))
+    )
+    if unread is not None:
+        return unknown(check, unread.why, hint="kbz plan postgres-proxy")
     differing = [
         identity.rpartition("/")[2]
         for identity in _ALIKE

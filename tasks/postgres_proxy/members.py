@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keybuzz.model.core.content import Template
+from keybuzz.model.core.finding import Unread
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
@@ -52,7 +53,7 @@ class Proxy:
     mark: str
     """Of the configuration that HAProxy runs with; empty when it does not say."""
     described_mark: str
-    listeners: tuple[str, ...] | None
+    listeners: tuple[str, ...] | Unread
     clients: int | None
     pooled: int | None
     sessions: tuple[tuple[int, Session], ...]
@@ -72,10 +73,11 @@ def up(live: Live) -> frozenset[str]:
 
 def _proxy(host: str, view: HostView) -> Proxy:
     ports = view.answer("proxy.ports")
-    listeners = tuple(ports.value["listeners"]) if ports.known else None
+    listeners = tuple(ports.value["listeners"]) if ports.known else Unread(ports.problem)
+    open_now = () if isinstance(listeners, Unread) else listeners
     connections = ports.value["connections"] if ports.known else {}
     info = _info(view)
-    heard = {port for port in PORTS for item in listeners or () if item.endswith(f":{port}")}
+    heard = {port for port in PORTS for item in open_now if item.endswith(f":{port}")}
     primary = {name: view.answers[name] for name in view.answers if name.startswith("primary.")}
     return Proxy(
         host=host,

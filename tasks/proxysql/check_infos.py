@@ -66,6 +66,7 @@ CHECK_INFOS = (
         "ProxySQL sees all nodes Synced",
         "A node is away, or ProxySQL cannot look.",
         "kbz health galera",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows_here=(
             "base.docker.running",
             "proxysql.listens",
@@ -74,6 +75,7 @@ CHECK_INFOS = (
             "galera.node.synced",
             "galera.member.reachable",
         ),
+        read_by=("proxysql.writer.single",),
     ),
     CheckInfo(
         "proxysql.balancer",
@@ -105,5 +107,6 @@ CHECK_INFOS = (
             "proxysql.listens",
             "proxysql.writer.single",
         ),
+        read_by=("proxysql.writer.single",),
     ),
 )

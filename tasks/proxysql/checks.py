@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from tasks.proxysql.desired import SERVERS
-from tasks.proxysql.members import checked, checksums, listeners, login_problem, table, writers
+from tasks.proxysql.members import (
+    admin_problem,
+    checked,
+    checksums,
+    listeners,
+    login_problem,
+    table,
+    writers,
+)
 from tasks.proxysql.values import ADMIN_PORT, OFFLINE, PORT
 
 
@@ -91,7 +99,7 @@ def _listens(host: str, view: HostView) -> Finding:
 def _default(host: str, view: HostView) -> Finding:
     check, answer = "proxysql.default-login", view.answer("proxysql.default")
     if not answer.known:
-        return Finding(check, Level.UNKNOWN, answer.problem, host)
+        return unknown(check, answer.problem, host)
     if not answer.value["denied"]:
         return Finding(check, Level.CRITICAL, "admin:admin is let in", host, "kbz run proxysql")
     return Finding(check, Level.OK, "admin:admin is refused", host)
@@ -100,8 +108,7 @@ def _default(host: str, view: HostView) -> Finding:
 def _writer(host: str, view: HostView) -> Finding:
     check, found = "proxysql.writer.single", writers(view)
     if found is None:
-        answer = view.answer("proxysql.admin")
-        why = answer.problem or str(answer.value["denied"]) or "no answer"
+        answer, why = view.answer("proxysql.admin"), admin_problem(view)
         hint = "PROXYSQL_ADMIN_PASSWORD is not what proxysql.db holds" if answer.known else ""
         return Finding(check, Level.CRITICAL, f"the admin port does not answer: {why}", host, hint)
     if len(found) != 1:
@@ -126,12 +133,15 @@ def _login(host: str, view: HostView) -> Finding:
 def _monitor(host: str, view: HostView) -> Finding:
     """The newest check of each node, not its runtime status, is its health (facts/08)."""
     check, found = "proxysql.monitor", checked(view)
+    servers = table(view, SERVERS)
+    if servers is None:
+        return unknown(check, admin_problem(view), host)
     bad = [
         f"{node}: {why or f'state {state}, primary {primary}'}"
         for node, (primary, state, why) in found.items()
         if why or primary != "YES" or state != "4"
     ]
-    away = [row[1] for row in table(view, SERVERS) or [] if row[0] == OFFLINE]
+    away = [row[1] for row in servers if row[0] == OFFLINE]
     if not found:
         return Finding(check, Level.CRITICAL, "the monitor has checked no node", host)
     if bad or away:
@@ -156,7 +166,14 @@ def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
 def _parity(live: Live) -> Finding:
     check = "proxysql.parity"
     sums = {host: checksums(view) for host, view in live.hosts.items()}
-    if len(live.hosts) < len(live.members) or not all(sums.values()):
+    away = of_hosts(
+        (host, admin_problem(view))
+        for host, view in live.hosts.items()
+        if not sums[host] or writers(view) is None
+    )
+    if away is not None:
+        return unknown(check, away.why)
+    if len(live.hosts) < len(live.members):
         return Finding(check, Level.UNKNOWN, "not all hosts can be compared")
     names = {name for found in sums.values() for name in found}
     differing = sorted(n for n in names if len({found.get(n) for found in sums.values()}) > 1)

@@ -37,6 +37,12 @@ def table(view: HostView, statement: str) -> list[list[str]] | None:
     return [[text or "" for text in row[:width]] for row in rows if len(row) >= width]
 
 
+def admin_problem(view: HostView) -> str:
+    """Return why the admin port does not say what it is asked."""
+    answer = view.answer("proxysql.admin")
+    return answer.problem or str(answer.value["denied"]) or "no answer"
+
+
 def writers(view: HostView) -> list[str] | None:
     """Return the addresses that new sessions go to."""
     rows = table(view, SERVERS)

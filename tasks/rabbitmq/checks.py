@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
@@ -15,6 +15,17 @@ from tasks.rabbitmq import switches
 from tasks.rabbitmq.members import Node, nodes, together
 from tasks.rabbitmq.values import AMQP_PORT, CLUSTER, node_name
 
+_FROM_NODE = (
+    "rabbitmq.cluster.members",
+    "rabbitmq.cluster.running",
+    "rabbitmq.partitions.none",
+    "rabbitmq.alarms.none",
+    "rabbitmq.queues.quorum",
+    "rabbitmq.cluster.name",
+    "rabbitmq.listens.private",
+    "rabbitmq.guest.none",
+)
+"""What is not known of a node that does not answer."""
 _HANDLING = re.compile(r"(?m)^cluster_partition_handling = (\S+)$")
 
 
@@ -37,7 +48,8 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def _node(live: Live, view: HostView, node: Node) -> tuple[Finding, ...]:
     if not node.answers or node.denied:
-        return (_silent(node), _units(view, node.host))
+        unread = all_unknown(_FROM_NODE, node.silent, node.host)
+        return (_silent(node), *unread, _units(view, node.host))
     return (
         Finding("rabbitmq.node.answers", Level.OK, "answers", node.host),
         _members(live, node),
@@ -209,7 +221,7 @@ def _units(view: HostView, host: str) -> Finding:
     """No units for containers (RMQ-1, contradiction 16): what legacy left is reported."""
     answer = view.answer("rabbitmq.units")
     if not answer.known:
-        return Finding("rabbitmq.units.none", Level.UNKNOWN, answer.problem, host)
+        return unknown("rabbitmq.units.none", answer.problem, host)
     found = [name for name in answer.value["names"] if "rabbitmq" in name and "." in name]
     if found:
         text = f"{', '.join(found)} in /etc/systemd/system: Docker restarts the container"
@@ -217,10 +229,13 @@ def _units(view: HostView, host: str) -> Finding:
     return Finding("rabbitmq.units.none", Level.OK, "none", host)
 
 
-def _same_version(found: Iterable[Node]) -> Finding:
+def _same_version(found: Collection[Node]) -> Finding:
     versions = sorted({node.version for node in found} - {""})
     if len(versions) <= 1:
-        return Finding("rabbitmq.version.same", Level.OK, versions[0] if versions else "unknown")
+        mute = ((node.host, node.silent or "says none") for node in found if not node.version)
+        if (away := of_hosts(mute)) is not None:
+            return unknown("rabbitmq.version.same", away.why)
+        return Finding("rabbitmq.version.same", Level.OK, versions[0] if versions else "no node")
     return Finding("rabbitmq.version.same", Level.WARN, f"{' and '.join(versions)} run")
 
 

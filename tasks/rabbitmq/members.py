@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.together import sides
 from tasks.rabbitmq import values
@@ -55,9 +56,25 @@ class Node:
         return self.answers and self.members == (self.name,)
 
     @property
+    def silent(self) -> str:
+        """Why it tells nothing of its cluster; empty when it does."""
+        denied = "does not let the user of rabbitmq.env in" if self.denied else ""
+        return denied if self.answers else self.problem
+
+    @property
     def well(self) -> bool:
         """True when it answers and runs in its cluster."""
         return self.answers and self.name in self.running
+
+
+def told(found: Iterable[Node]) -> list[Node] | Unread:
+    """Return the nodes that tell of their cluster: each knows its queues and users; Unread when none does."""
+    every = list(found)
+    answering = [node for node in every if not node.silent]
+    if answering:
+        return answering
+    mute = of_hosts((node.host, node.silent) for node in every)
+    return Unread("no node was asked") if mute is None else mute
 
 
 def nodes(live: Live) -> dict[str, Node]:

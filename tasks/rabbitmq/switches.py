@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.rabbitmq import RabbitmqMembership
-from tasks.rabbitmq.members import Node, maintained, nodes
+from tasks.rabbitmq.members import Node, maintained, nodes, told
 
 _NAMED = 5
 
@@ -15,16 +15,18 @@ def checks(live: Live) -> tuple[Finding, ...]:
     """Return a finding for every switch, and for what is inside the cluster."""
     found = nodes(live)
     resting = maintained(live)
-    answering = [node for node in found.values() if node.answers and not node.denied]
+    answering = told(found.values())
     return (
-        *(_maintenance(host, host in resting) for host in found),
+        *(_maintenance(host, host in resting, answering) for host in found),
         _classic(answering),
         _administrators(live, answering),
     )
 
 
-def _maintenance(host: str, resting: bool) -> Finding:
+def _maintenance(host: str, resting: bool, answering: list[Node] | Unread) -> Finding:
     check = "rabbitmq.node.maintenance"
+    if isinstance(answering, Unread):
+        return unknown(check, answering.why, host)
     if not resting:
         return Finding(check, Level.OK, "takes clients", host)
     text = "is in maintenance mode: it takes no client and leads no queue"
@@ -32,8 +34,10 @@ def _maintenance(host: str, resting: bool) -> Finding:
     return Finding(check, Level.CRITICAL, text, host, revive)
 
 
-def _classic(answering: list[Node]) -> Finding:
+def _classic(answering: list[Node] | Unread) -> Finding:
     check = "rabbitmq.queues.copies"
+    if isinstance(answering, Unread):
+        return unknown(check, answering.why)
     names = sorted({name for node in answering for name in node.classic})
     if not names:
         return Finding(check, Level.OK, "no classic queue keeps messages that must last")
@@ -43,8 +47,10 @@ def _classic(answering: list[Node]) -> Finding:
     return Finding(check, Level.WARN, text, hint=hint)
 
 
-def _administrators(live: Live, answering: list[Node]) -> Finding:
+def _administrators(live: Live, answering: list[Node] | Unread) -> Finding:
     check = "rabbitmq.administrators.described"
+    if isinstance(answering, Unread):
+        return unknown(check, answering.why)
     described = {name for view in live.hosts.values() for name in _ours(view)}
     foreign = sorted({name for node in answering for name in node.administrators} - described)
     # The rollout takes guest away, and a check of its own tells of it.

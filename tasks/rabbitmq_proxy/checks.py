@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
@@ -80,8 +80,9 @@ def _loaded(proxy: Proxy) -> Finding:
 
 def _listens(proxy: Proxy) -> Finding:
     check = "rabbitmq-proxy.listens"
-    if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
+    if isinstance(proxy.listeners, Unread):
+        hint = on_host(proxy.host, "ss", "-ltn")
+        return unknown(check, proxy.listeners.why, proxy.host, hint)
     if set(proxy.listeners) & _EVERYWHERE:
         return Finding(check, Level.OK, f"0.0.0.0:{PORT}", proxy.host)
     text = f"not on 0.0.0.0: {', '.join(proxy.listeners) or 'nobody listens'}"
@@ -120,6 +121,14 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 
 def _parity(live: Live) -> Finding:
     check = "rabbitmq-proxy.parity"
+    unread = of_hosts(
+        (host, why)
+        for host, view in live.hosts.items()
+        for identity in (CFG,)
+        if (why := view.unread(identity))
+    )
+    if unread is not None:
+        return unknown(check, unread.why, hint="kbz plan rabbitmq-proxy")
     if len({view.attribute(CFG, "digest") for view in live.hosts.values()}) > 1:
         hint = "kbz run rabbitmq-proxy"
         return Finding(check, Level.CRITICAL, "haproxy.cfg is not the same on all hosts", hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keybuzz.model.core.content import Template
+from keybuzz.model.core.finding import Unread
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
@@ -24,7 +25,7 @@ class Proxy:
     host: str
     started: bool
     """Its container runs."""
-    listeners: tuple[str, ...] | None
+    listeners: tuple[str, ...] | Unread
     servers_up: tuple[str, ...] | None
     """Nodes that HAProxy sends connections to; None when it does not say."""
     mark: str
@@ -37,7 +38,8 @@ class Proxy:
     @property
     def answers(self) -> bool:
         """True when HAProxy answers on its socket and somebody listens on the port."""
-        return self.servers_up is not None and bool(self.listeners)
+        listens = not isinstance(self.listeners, Unread) and bool(self.listeners)
+        return self.servers_up is not None and listens
 
 
 def proxies(live: Live) -> dict[str, Proxy]:
@@ -73,7 +75,7 @@ def _proxy(host: str, view: HostView) -> Proxy:
     return Proxy(
         host=host,
         started=view.attribute(CONTAINER, "running") is True,
-        listeners=tuple(ports.value["listeners"]) if ports.known else None,
+        listeners=tuple(ports.value["listeners"]) if ports.known else Unread(ports.problem),
         servers_up=servers_up(stat.value["text"], values.BACKEND) if stat.known else None,
         mark=information(info.value["text"]).get("description", "") if info.known else "",
         described_mark=_described_mark(view),

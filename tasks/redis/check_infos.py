@@ -18,14 +18,21 @@ CHECK_INFOS = (
         "exactly one node is master",
         "Nobody takes writes, or two do.",
         "kbz status; Sentinel settles who is master, kbz run redis starts what is stopped.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("base.reachable",),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.sentinel.agree",
         "all Sentinels name the one master",
         "The entry may lead elsewhere than to the master.",
         "kbz health redis redis-proxy in half a minute; a failover may be under way.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("redis.master.single",),
+        read_by=(
+            "redis.node.answers",
+            "redis.sentinel.answers",
+        ),
     ),
     CheckInfo(
         "redis.node.answers",
@@ -47,6 +54,7 @@ CHECK_INFOS = (
         "docker logs redis on the host; kbz drift redis",
         levels=(
             Level.WARN,
+            Level.UNKNOWN,
             Level.CRITICAL,
         ),
         follows=(
@@ -54,23 +62,30 @@ CHECK_INFOS = (
             "redis.node.answers",
             "redis.member.reachable",
         ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.aof.enabled",
         "the append-only file is written",
         "A power cut loses more than a second of writes.",
         "kbz drift redis --limit HOST",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows_here=(
             "base.disk.space",
             "base.disk.read-only",
         ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.memory.limit",
         "maxmemory is set",
         "Redis grows until the host has no memory.",
         "The owner decides: redis.maxmemory in site.yaml.",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.sentinel.answers",
@@ -92,6 +107,7 @@ CHECK_INFOS = (
         "kbz status; stopped Sentinels are started by kbz run redis",
         levels=(
             Level.WARN,
+            Level.UNKNOWN,
             Level.CRITICAL,
         ),
         follows=(
@@ -100,13 +116,18 @@ CHECK_INFOS = (
             "redis.member.reachable",
             "redis.master.single",
         ),
+        read_by=("redis.sentinel.answers",),
     ),
     CheckInfo(
         "redis.sentinel.name",
         "Sentinel monitors one name only",
         "Something else is monitored too: a leftover, or a second cluster.",
         "redis-cli -p 26379 SENTINEL MASTERS on the host; remove it by hand.",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("redis.sentinel.answers",),
     ),
     CheckInfo(
         "redis.units.none",
@@ -123,29 +144,44 @@ CHECK_INFOS = (
         "all nodes run one version",
         "A failover changes the version.",
         "kbz plan redis",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.takeover",
         "a replica could take over now",
         "The master is lost one day, and Sentinel finds no replica to promote: writes stop.",
         "kbz health redis names what each replica lacks.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("redis.node.answers", "redis.member.reachable", "redis.replica.link"),
         lasting=True,
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.replica.priority",
         "no replica is kept from promotion",
         "Sentinel never promotes this replica.",
         "CONFIG SET replica-priority 100 on it.",
-        levels=(Level.WARN,),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.users.described",
         "only the described user is let in",
         "An account that no file describes may read and write.",
         "ACL DELUSER NAME, by its owner.",
-        levels=(Level.WARN, Level.CRITICAL),
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+            Level.CRITICAL,
+        ),
+        read_by=("redis.node.answers",),
     ),
     CheckInfo(
         "redis.probe",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from tasks.redis import switches
-from tasks.redis.members import RedisMember, master_name, masters, members
+from tasks.redis.members import RedisMember, master_name, masters, members, unasked
 from tasks.redis.values import SENTINEL
 
 _SETTINGS = "redis-settings:live"
+_FROM_REDIS = ("redis.replica.link", "redis.aof.enabled", "redis.memory.limit")
+_FROM_SENTINEL = ("redis.sentinel.quorum", "redis.sentinel.name")
+"""What is not known of a node, or of a Sentinel, that does not answer."""
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -33,7 +36,11 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def _member(live: Live, view: HostView, member: RedisMember) -> tuple[Finding, ...]:
     if not member.redis.role:
-        redis: tuple[Finding, ...] = (_silent("redis.node.answers", member, member.redis.problem),)
+        why = member.redis.problem or "Redis does not say its role"
+        redis: tuple[Finding, ...] = (
+            _silent("redis.node.answers", member, member.redis.problem),
+            *all_unknown(_FROM_REDIS, why, member.host),
+        )
     else:
         redis = (
             Finding("redis.node.answers", Level.OK, "answers", member.host),
@@ -44,6 +51,7 @@ def _member(live: Live, view: HostView, member: RedisMember) -> tuple[Finding, .
     if not member.sentinel.answers:
         sentinel: tuple[Finding, ...] = (
             _silent("redis.sentinel.answers", member, member.sentinel.problem),
+            *all_unknown(_FROM_SENTINEL, member.sentinel.problem, member.host),
         )
     else:
         sentinel = (
@@ -131,6 +139,8 @@ def _reachable(live: Live, host: str) -> Finding:
 def _single_master(live: Live) -> Finding:
     leading = masters(live)
     if len(leading) == 1:
+        if (away := unasked(members(live).values())) is not None:
+            return unknown("redis.master.single", f"{leading[0]} is master; {away.why}")
         return Finding("redis.master.single", Level.OK, f"{leading[0]} is master")
     return Finding(
         "redis.master.single",
@@ -156,6 +166,11 @@ def _same_answer(live: Live) -> Finding:
     if address != _master_address(live):
         text = f"Sentinels name {address}; of the nodes {_who(masters(live))} master"
         return Finding("redis.sentinel.agree", Level.CRITICAL, text)
+    found = members(live).values()
+    silent = [(m.host, m.sentinel.problem) for m in found if not m.sentinel.answers]
+    away = of_hosts(silent) if silent else unasked(found)
+    if away is not None:
+        return unknown("redis.sentinel.agree", f"those that answer name {address}; {away.why}")
     return Finding("redis.sentinel.agree", Level.OK, f"all name {address}")
 
 
@@ -190,6 +205,8 @@ def _aof(member: RedisMember) -> Finding:
 
 def _memory(view: HostView, host: str) -> Finding:
     limit = view.attribute(_SETTINGS, "maxmemory")
+    if why := view.unread(_SETTINGS):
+        return unknown("redis.memory.limit", why, host)
     if limit in (None, "0"):
         text = (
             "no maxmemory: allkeys-lru never evicts, and Redis grows until the host has no memory"
@@ -218,6 +235,8 @@ def _quorum(live: Live, member: RedisMember) -> Finding:
 def _names(view: HostView, member: RedisMember) -> Finding:
     """One name for the master (contradiction 30): what else is monitored is reported and left alone."""
     wanted = master_name(view)
+    if isinstance(member.sentinel.names, Unread):
+        return unknown("redis.sentinel.name", member.sentinel.names.why, member.host)
     others = [name for name in member.sentinel.names if name != wanted]
     if not others:
         return Finding("redis.sentinel.name", Level.OK, wanted, member.host)
@@ -229,7 +248,7 @@ def _units(view: HostView, host: str) -> Finding:
     """No units for containers (RED-4, contradiction 16): what legacy left is reported."""
     answer = view.answer("redis.units")
     if not answer.known:
-        return Finding("redis.units.none", Level.UNKNOWN, answer.problem, host)
+        return unknown("redis.units.none", answer.problem, host)
     found = [name for name in answer.value["names"] if "redis" in name and "." in name]
     if found:
         text = f"{', '.join(found)} in /etc/systemd/system: Docker restarts the containers"
@@ -237,10 +256,13 @@ def _units(view: HostView, host: str) -> Finding:
     return Finding("redis.units.none", Level.OK, "none", host)
 
 
-def _same_version(found: Iterable[RedisMember]) -> Finding:
+def _same_version(found: Collection[RedisMember]) -> Finding:
     versions = sorted({member.redis.version for member in found} - {""})
     if len(versions) <= 1:
-        return Finding("redis.version.same", Level.OK, versions[0] if versions else "unknown")
+        mute = ((m.host, m.redis.problem or "says none") for m in found if not m.redis.version)
+        if (away := of_hosts(mute)) is not None:
+            return unknown("redis.version.same", away.why)
+        return Finding("redis.version.same", Level.OK, versions[0] if versions else "no member")
     return Finding("redis.version.same", Level.WARN, f"{' and '.join(versions)} run")
 
 

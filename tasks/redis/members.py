@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis import values
@@ -36,9 +37,9 @@ class RedisNode:
     version: str
     aof: str
     """`on`, or why the append-only file does not keep every write."""
-    priority: str
-    """As Sentinel weighs it when it promotes a replica; 0: never. Empty when it does not say."""
-    users: tuple[str, ...]
+    priority: str | Unread
+    """As Sentinel weighs it when it promotes a replica; 0: never."""
+    users: tuple[str, ...] | Unread
     """Each user's rules, as `ACL LIST` says them, without passwords."""
 
     @property
@@ -61,7 +62,7 @@ class SentinelNode:
     flags: frozenset[str]
     quorum: str
     """Empty when the quorum is reachable, else Sentinel's words."""
-    names: tuple[str, ...]
+    names: tuple[str, ...] | Unread
     """Every master that it monitors."""
     known: tuple[str, ...]
     """Addresses of the replicas that it knows, gone ones too."""
@@ -88,6 +89,12 @@ def members(live: Live) -> dict[str, RedisMember]:
 def masters(live: Live) -> tuple[str, ...]:
     """Return every host whose Redis says that it is the master: in health exactly one."""
     return tuple(host for host, member in members(live).items() if member.redis.leads)
+
+
+def unasked(found: Iterable[RedisMember]) -> Unread | None:
+    """Return which Redis nodes do not say their role; None when all do."""
+    mute = (member for member in found if not member.redis.role)
+    return of_hosts((member.host, member.redis.problem or "says no role") for member in mute)
 
 
 def up(live: Live) -> frozenset[str]:
@@ -179,13 +186,21 @@ def _redis(view: HostView) -> RedisNode:
         offset=_number(offset),
         version=_fields(replies.get("INFO server")).get("redis_version", ""),
         aof=_aof(persistence),
-        priority=_fields(replies.get(" ".join(PRIORITY))).get("replica-priority", ""),
-        users=_texts(replies.get(" ".join(USERS))),
+        priority=_priority(replies.get(" ".join(PRIORITY)), answer.problem),
+        users=_users(replies.get(" ".join(USERS)), answer.problem),
     )
 
 
-def _texts(found: object) -> tuple[str, ...]:
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+def _priority(found: object, problem: str) -> str | Unread:
+    text = _fields(found).get("replica-priority", "")
+    return text or Unread(problem or _error(found) or "Redis does not say it")
+
+
+def _users(found: object, problem: str) -> tuple[str, ...] | Unread:
+    """Return the rules as they are told; there is always one user, so that none is no answer."""
+    listed = found if isinstance(found, list) else []
+    texts = tuple(item for item in listed if isinstance(item, str))
+    return texts or Unread(problem or _error(found) or "Redis names no user")
 
 
 def _aof(persistence: Mapping[str, str]) -> str:
@@ -225,7 +240,9 @@ def _sentinel(view: HostView) -> SentinelNode:
         replicas=_number(mine.get("num-slaves")),
         flags=frozenset(mine.get("flags", "").split(",")),
         quorum="" if usable else _error(quorum) or "nobody knows",
-        names=tuple(item.get("name", "") for item in known),
+        names=tuple(item.get("name", "") for item in known)
+        if isinstance(listed, list)
+        else Unread(answer.problem or _error(listed) or "Sentinel names no master"),
         known=_addresses(replies.get(f"SENTINEL REPLICAS {name}")),
     )
 

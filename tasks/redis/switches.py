@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import proposed
 from tasks.redis.members import RedisMember, able, masters, members
@@ -15,8 +15,8 @@ def checks(live: Live) -> tuple[Finding, ...]:
     found = members(live)
     return (
         _takeover(live),
-        *(_priority(member) for member in found.values() if member.redis.role),
-        *(_users(member) for member in found.values() if member.redis.users),
+        *(_priority(member) for member in found.values()),
+        *(_users(member) for member in found.values()),
     )
 
 
@@ -28,16 +28,20 @@ def _takeover(live: Live) -> Finding:
         text = "no replica can take over: each has replica-priority 0"
         hint = "CONFIG SET replica-priority 100 on each"
         return Finding(check, Level.CRITICAL, text, hint=hint)
+    found = members(live).values()
+    mute = ((m.host, m.redis.priority.why) for m in found if isinstance(m.redis.priority, Unread))
+    if not ready and (away := of_hosts(mute)) is not None:
+        return unknown(check, away.why)
     # A replica that gets no writes is told by a check of its own.
     return Finding(check, Level.OK, f"{', '.join(ready) or 'no replica'} could take over")
 
 
 def _priority(member: RedisMember) -> Finding:
     check = "redis.replica.priority"
+    if isinstance(member.redis.priority, Unread):
+        return unknown(check, member.redis.priority.why, member.host)
     if member.redis.priority != "0":
-        return Finding(
-            check, Level.OK, f"priority {member.redis.priority or 'not told'}", member.host
-        )
+        return Finding(check, Level.OK, f"priority {member.redis.priority}", member.host)
     text = "replica-priority is 0 by hand: Sentinel never promotes it"
     hint = f"CONFIG SET replica-priority 100 on it, or {proposed('kbz', 'restart', 'redis', '--limit', member.host)}"
     return Finding(check, Level.WARN, text, member.host, hint)
@@ -46,6 +50,8 @@ def _priority(member: RedisMember) -> Finding:
 def _users(member: RedisMember) -> Finding:
     """One user is described: any other that may log in was made by hand, and one without a password is an open door."""
     check = "redis.users.described"
+    if isinstance(member.redis.users, Unread):
+        return unknown(check, member.redis.users.why, member.host)
     rules = {
         line.split()[1]: line.split()[2:] for line in member.redis.users if len(line.split()) > 2
     }

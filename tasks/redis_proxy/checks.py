@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.entries import first_reason
@@ -143,8 +143,9 @@ def _loaded(proxy: Proxy) -> Finding:
 def _listens(proxy: Proxy) -> Finding:
     """On every address: one host's own, or a load balancer's, would be a bind that fails or is never reached."""
     check = "redis-proxy.listens"
-    if proxy.listeners is None:
-        return Finding(check, Level.UNKNOWN, "its listeners cannot be read", proxy.host)
+    if isinstance(proxy.listeners, Unread):
+        hint = on_host(proxy.host, "ss", "-ltn")
+        return unknown(check, proxy.listeners.why, proxy.host, hint)
     if set(proxy.listeners) & set(_EVERYWHERE):
         return Finding(check, Level.OK, f"0.0.0.0, port {REDIS_PORT}", proxy.host)
     found = ", ".join(proxy.listeners) or "nobody listens"
@@ -182,6 +183,14 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 def _parity(live: Live) -> Finding:
     """All hosts have the same files: whoever comes by the other one must find the same."""
     check = "redis-proxy.parity"
+    unread = of_hosts(
+        (host, why)
+        for host, view in live.hosts.items()
+        for identity in _ALIKE
+        if (why := view.unread(identity))
+    )
+    if unread is not None:
+        return unknown(check, unread.why, hint="kbz plan redis-proxy")
     differing = [
         identity.rpartition(":")[2].rpartition("/")[2]
         for identity in _ALIKE

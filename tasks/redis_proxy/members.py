@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keybuzz.model.core.content import Template
+from keybuzz.model.core.finding import Unread
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
@@ -46,7 +47,7 @@ class Proxy:
     """Each Sentinel's host, and the master that it names; empty for one that says nothing."""
     mark: str
     described_mark: str
-    listeners: tuple[str, ...] | None
+    listeners: tuple[str, ...] | Unread
     clients: int | None
     heartbeat: Heartbeat
     watches: bool
@@ -115,13 +116,13 @@ def _way(view: HostView, name: str) -> Way:
 
 def _proxy(host: str, view: HostView) -> Proxy:
     ports = view.answer("redis-proxy.ports")
-    listeners = tuple(ports.value["listeners"]) if ports.known else None
+    listeners = tuple(ports.value["listeners"]) if ports.known else Unread(ports.problem)
     info, stat = view.answer("redis-proxy.info"), view.answer("redis-proxy.stat")
     known = information(info.value["text"]) if info.known else {}
     return Proxy(
         host=host,
         started=view.attribute(CONTAINER, "running") is True,
-        answers=bool(known) and bool(listeners),
+        answers=bool(known) and not isinstance(listeners, Unread) and bool(listeners),
         routes=addresses_up(stat.value["text"], BACKEND) if stat.known else None,
         named=tuple(
             (name.removeprefix("named-by."), _named(answer))

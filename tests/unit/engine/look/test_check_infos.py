@@ -17,7 +17,7 @@ TASKS = Path(__file__).resolve().parents[4] / "tasks"
 MODULES = {module.name: module for module in all_modules()}
 INFOS = {info.id: info for module in MODULES.values() for info in module.check_infos}
 
-_SAYERS = ("Finding", "_none", "_silent", "_full", "_same", "_same_of_each_system")
+_SAYERS = ("Finding", "unknown", "_none", "_silent", "_full", "_same", "_same_of_each_system")
 """What makes a finding, with the id as its first argument."""
 
 
@@ -65,7 +65,8 @@ def test_an_explanation_is_whole(info: CheckInfo) -> None:
     assert info.next_step
     assert info.levels
     assert Level.OK not in info.levels
-    assert {*info.follows_here, *info.follows} <= set(INFOS) - {info.id}
+    assert {*info.follows_here, *info.follows, *info.read_by} <= set(INFOS) - {info.id}
+    assert Level.UNKNOWN in info.levels or not info.read_by
 
 
 def test_no_check_follows_from_itself_over_others() -> None:
@@ -76,6 +77,23 @@ def test_no_check_follows_from_itself_over_others() -> None:
 
     for name in INFOS:
         causes(name, ())
+
+
+def test_what_cannot_be_read_is_followed_to_an_end() -> None:
+    """`read_by` explains an unknown only, and no verdict follows from what is unknown for it."""
+
+    def causes(name: str, unknown: bool, seen: tuple[tuple[str, bool], ...]) -> None:
+        assert (name, unknown) not in seen, f"{seen}: checks explain each other"
+        info = INFOS[name]
+        for cause in (*info.follows_here, *info.follows, *(info.read_by if unknown else ())):
+            other = INFOS[cause]
+            if other.levels != (Level.UNKNOWN,):
+                causes(cause, False, (*seen, (name, unknown)))
+            if Level.UNKNOWN in other.levels and (unknown or not other.read_by):
+                causes(cause, True, (*seen, (name, unknown)))
+
+    for name in INFOS:
+        causes(name, True, ())
 
 
 def test_the_page_has_every_check_as_the_code_has_it() -> None:

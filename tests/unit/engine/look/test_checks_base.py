@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.engine.change.proof import require_healthy
+from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
 from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
 from tasks.base import MODULE
 from tasks.base.alike import alike
@@ -44,11 +46,16 @@ def descriptions() -> dict[str, HostDescription]:
     return described(SITE, MODULE)
 
 
+def _docker() -> dict[str, State]:
+    identity = "docker-daemon:docker"
+    return {identity: State(identity, True, {"running": True, "version": "27.1.1"})}
+
+
 def live(facts: Mapping[str, Mapping[str, Any]], seconds: float = 0.2) -> Live:
     """Return hosts that say this of themselves, each within that many seconds."""
     seen = {
         host: Observation(
-            {}, {"base.system": Answer("base.system", said, between=(NOW, NOW + seconds))}
+            _docker(), {"base.system": Answer("base.system", said, between=(NOW, NOW + seconds))}
         )
         for host, said in facts.items()
     }
@@ -152,8 +159,10 @@ def test_a_host_that_can_not_say_how_it_is_is_unknown_and_never_ok() -> None:
         live({"db-1": WELL}).hosts["db-1"],
         answers={"base.system": Answer("base.system", problem="no /proc")},
     )
-    (found,) = system("db-1", view)
-    assert (found.check, found.level) == ("base.system.read", Level.UNKNOWN)
+    found = explained(system("db-1", view), (MODULE,))
+    assert {finding.level for finding in found} == {Level.UNKNOWN}
+    assert {finding.check for finding in found} == set(alone())
+    assert [finding.check for finding in found if not finding.cause] == ["base.system.read"]
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.floats(0, 10), st.floats(-1e6, 1e6))

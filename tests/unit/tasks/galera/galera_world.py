@@ -315,6 +315,9 @@ class World:
         host = next(name for name, other in self.nodes.items() if other is node)
         settled = values.settings(site(), site().server(host))
         variables = [[key, value] for key, value in settled if key in values.LIVE]
+        provider = dict(settled)["wsrep_provider_options"].strip('"')
+        modes = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO"
+        variables += [["wsrep_provider_options", provider], ["sql_mode", modes]]
         return Answer(
             "galera.node",
             {"denied": "", "rows": {STATUS: status, VARIABLES: variables, OPEN_ACCOUNTS: []}},

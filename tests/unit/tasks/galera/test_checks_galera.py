@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from keybuzz.engine.look.causes import explained
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
@@ -19,8 +20,10 @@ from tests.unit.tasks.patroni.cluster_world import damaged
 
 
 def worst(live: Live) -> dict[str, Finding]:
-    """Return the findings that are not ok, by check and host."""
-    return {f"{f.check} {f.host}".strip(): f for f in checks(live) if f.level > Level.OK}
+    """Return what is wrong, by check and host; what cannot be read for that is told under it."""
+    found = (f for f in explained(checks(live), (MODULE,)) if f.level > Level.OK)
+    told = (f for f in found if not (f.level is Level.UNKNOWN and f.cause))
+    return {f"{f.check} {f.host}".strip(): f for f in told}
 
 
 def answered(live: Live, host: str, statement: str, **changed: str) -> Live:

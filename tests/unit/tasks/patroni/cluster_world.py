@@ -20,7 +20,7 @@ from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.postgres import PatroniIdentity, PatroniLeader
+from keybuzz.model.services.postgres import PatroniIdentity, PatroniLeader, Role
 from keybuzz.site.site import Site
 from tasks.patroni import MODULE as PATRONI
 from tests.unit.support.resource_values import applied
@@ -189,7 +189,22 @@ class World:
             if not node.running:
                 answer = Answer(f"patroni.{name}", problem="Connection refused")
             found[answer.name] = answer
-        return found
+        return {**found, **self._inside(host)}
+
+    def _inside(self, host: str) -> dict[str, Answer]:
+        """Return what PostgreSQL and Patroni's store say of themselves."""
+        if not self.nodes[host].running:
+            names = ("patroni.server", "patroni.config")
+            return {name: Answer(name, problem="Connection refused") for name in names}
+        superusers = [
+            item.role for item in _inside(self.size) if isinstance(item, Role) and item.superuser
+        ]
+        row = ["false" if host == self.leader else "true", "", "", ", ".join(superusers)]
+        server = {"accepted": True, "reason": "", "row": row}
+        return {
+            "patroni.server": Answer("patroni.server", server),
+            "patroni.config": Answer("patroni.config", {"status": 200, "json": {"pause": None}}),
+        }
 
     def _own(self, host: str) -> dict[str, Any]:
         settled = self.nodes[host].settled and self.leader is not None

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keybuzz.engine.look.causes import explained
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
+from tasks.patroni import MODULE
 from tasks.patroni.checks import checks, not_ready, topology
 from tasks.patroni.members import leader, leaders, members, up
 from tasks.patroni.values import MAXIMUM_LAG
@@ -93,17 +95,26 @@ class Cluster:
     def _answers(self, host: str) -> Mapping[str, Answer]:
         document = self.own[host]
         if document is None:
-            problem = Answer("patroni.self", problem="Connection refused")
-            return {"patroni.self": problem, "patroni.cluster": problem}
+            names = ("self", "cluster", "server", "config")
+            whole = [f"patroni.{name}" for name in names]
+            return {name: Answer(name, problem="Connection refused") for name in whole}
         cluster = {"members": self.views.get(host, [*self.members.values()]), "scope": "keybuzz-pg"}
         return {
             "patroni.self": Answer("patroni.self", {"status": 200, "json": document}),
             "patroni.cluster": Answer("patroni.cluster", {"status": 200, "json": cluster}),
+            "patroni.server": Answer("patroni.server", self._server(host)),
+            "patroni.config": Answer("patroni.config", {"status": 200, "json": {"ttl": 30}}),
         }
+
+    def _server(self, host: str) -> Json:
+        recovery = "false" if host == "db-1" else "true"
+        return {"accepted": True, "reason": "", "row": [recovery, "", "", "postgres"]}
 
 
 def bad(live: Live) -> list[Finding]:
-    return [finding for finding in checks(live) if finding.level > Level.OK]
+    """Return what is wrong; what cannot be read for that is told under it."""
+    found = explained(checks(live), (MODULE,))
+    return [f for f in found if f.level > Level.OK and not (f.level is Level.UNKNOWN and f.cause)]
 
 
 def only(live: Live) -> Finding:
@@ -128,6 +139,9 @@ def test_a_healthy_cluster_is_healthy_in_every_version(version: str) -> None:
         "patroni.paused",
         "patroni.writer.single",
         "patroni.settings.undescribed",
+        "patroni.settings.by-hand",
+        "patroni.slots.inactive",
+        "patroni.superusers.described",
         "patroni.member.tags",
     }
     member = members(live)["db-2"]

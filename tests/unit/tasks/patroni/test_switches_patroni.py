@@ -130,9 +130,16 @@ class TestServers:
         [found] = told(bad, "patroni.superusers.described")
         assert (found.level, "evil" in found.message) == (Level.CRITICAL, True)
 
-    def test_what_a_server_does_not_say_is_no_finding(self) -> None:
+    def test_what_a_server_does_not_say_is_unknown(self) -> None:
         live = answering(Cluster().live(), db_1=["false"])
-        assert {item.level for item in checks(live)} == {Level.OK}
+        found = [item for item in checks(live) if item.level > Level.OK]
+        assert {item.level for item in found} == {Level.UNKNOWN}
+        assert {item.check: item.host for item in found} == {
+            "patroni.writer.single": "",
+            "patroni.settings.by-hand": "db-1",
+            "patroni.slots.inactive": "db-1",
+            "patroni.superusers.described": "db-1",
+        }
 
 
 class TestStore:

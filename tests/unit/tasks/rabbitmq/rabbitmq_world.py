@@ -197,7 +197,10 @@ class World:
             "running": sorted(self.running(host)),
             "critical": list(node.critical),
             "partitions": list(node.partitions),
-            "users": {user: [] for user in node.users},
+            "users": {
+                user: ["administrator"] if user == USER else [] for user in sorted(node.users)
+            },
+            **{field: [] for field in ("alarms", "apart", "drained", "classic")},
             "queues": node.queues,
             "lacking": list(node.lacking),
             "cluster_name": "keybuzz-queue",

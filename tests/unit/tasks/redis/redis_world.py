@@ -22,6 +22,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.redis import RedisMaster, RedisRuntime
 from keybuzz.site.site import Site
 from tasks.redis import MODULE as REDIS
+from tasks.redis.desired import PRIORITY, USERS
 from tasks.redis.members import CONTAINERS, PASSWORD, RUNTIME, SENTINEL_RUNTIME
 from tasks.redis.rotation import LOGIN
 from tests.unit.support.resource_values import applied
@@ -248,6 +249,8 @@ class World:
             "INFO server": {"redis_version": "7.2.5"},
             "INFO replication": self._replication(host),
             "INFO persistence": {"aof_enabled": "1", "aof_last_write_status": "ok"},
+            " ".join(PRIORITY): {"replica-priority": "100"},
+            " ".join(USERS): ["user default on #… sanitize-payload ~* &* +@all"],
         }
         return Answer("redis.node", {"denied": "", "replies": replies})
 
