@@ -6,9 +6,8 @@ refused until somebody has looked at it.
 
 from __future__ import annotations
 
-import re
-
 from keybuzz.agent.guard.access import PROBE
+from keybuzz.agent.wire.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ READ_ONLY = "BEGIN READ ONLY;"
 """How everything begins that is asked of PostgreSQL: no row, and no transaction id, is written for it."""
 READ_ONLY_PSQL = ("env", "PGOPTIONS=-c default_transaction_read_only=on", "psql")
 """How a command in PostgreSQL's container begins that only asks."""
-_READ_ONLY_SELECT = re.compile(re.escape(READ_ONLY) + r" select [^;]+; COMMIT", re.IGNORECASE)
-_BURNS = re.compile(r"(?i)\b(?:txid_current|pg_current_xact_id)\s*\(")
+_READ_ONLY_SELECT = Pattern(rf"(?i){READ_ONLY} select [^;]+; COMMIT")
+_BURNS = Pattern(r"(?i)\b(?:txid_current|pg_current_xact_id)\s*\(")
 """Functions that take a new transaction id, in a transaction that only reads too."""
 _PSQL = ("psql", "-h", "/var/run/postgresql")
 _RABBITMQ = frozenset(
@@ -52,9 +51,9 @@ _RABBITMQ = frozenset(
         ("rabbitmqctl", "-q", "export_definitions", "-", "--format", "json"),
     }
 )
-_DOCKER_EXEC = re.compile(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
+_DOCKER_EXEC = Pattern(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
 """Where Docker runs a program in a container: the program itself is judged before."""
-_PATRONI_LOGIN = re.compile(r"/config")
+_PATRONI_LOGIN = Pattern(r"/config")
 _REDIS = frozenset(
     {("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER"), ("ACL", "LIST")}
 )
@@ -62,7 +61,7 @@ _SENTINEL = frozenset({"MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM",
 _PROBE_KEY = "kbz:probe:"
 _SQL = ("SELECT ", "SHOW ", "CHECKSUM TABLE ")
 _SQL_WRITES = (" INTO ", " FOR UPDATE", " FOR SHARE", " LOCK IN ")
-_SOCKET = re.compile(r"show [a-z ]+")
+_SOCKET = Pattern(r"show [a-z ]+")
 
 
 def judges(access: str) -> dict[str, Judge]:

@@ -11,6 +11,8 @@ import fcntl
 import os
 import struct
 
+from keybuzz.agent.wire.sha256 import sha256
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +46,12 @@ def addresses() -> list[str]:
 
 def machine_id(path: str = MACHINE_ID) -> str:
     """Return a digest of the machine id, which is not for other machines to know; empty without one."""
-    import hashlib
-
     try:
         with open(path, "rb") as file:
             found = file.read(64).strip()
     except OSError:
         return ""
-    return hashlib.sha256(found).hexdigest()[:32] if found else ""
+    return sha256(found).hexdigest()[:32] if found else ""
 
 
 def _configured() -> Iterator[tuple[bytes, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
 import time
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 _DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "vfat", "xfs", "zfs")
 """Others are made by the kernel, are read-only by nature, or hang when their server is away."""
-_NOT_OURS = re.compile(
-    r"^/(?:proc|sys|dev)(?:/|$)"
-    r"|^/run/(?:host|user|credentials|systemd|docker|containerd|k3s|netns|lock)(?:/|$)"
-    r"|^/var/lib/(?:docker|containerd|kubelet|rancher)/."
+_KERNELS = frozenset({"proc", "sys", "dev"})
+_RUNS = frozenset(
+    {"host", "user", "credentials", "systemd", "docker", "containerd", "k3s", "netns", "lock"}
 )
-"""Mounts of the system itself and of single containers; /run and /var/lib/docker themselves are looked at."""
-_OOM = re.compile(r"Killed process \d+ \(([^)]*)\)")
+_CONTAINERS = frozenset({"docker", "containerd", "kubelet", "rancher"})
+_KILLED = "Killed process "
+_OOM = Pattern(rf"{_KILLED}\d+ \(([^)]*)\)")
+_OCTAL = Pattern(r"\\([0-7]{3})")
 _LONGEST_LOG = 200_000
 """Messages of the kernel; its ring never holds as many."""
 _TIME_FILES = (
@@ -41,7 +42,9 @@ _TIME_FILES = (
 _MAXERROR = slice(24, 32)
 """Of struct timex where a long has 8 bytes, in microseconds."""
 _LARGEST_ERROR = 16_000_000
-_ASKED = re.compile(r"(?m)^\s*(?:(?:Fallback)?NTP\s*=|(?:server|pool|peer)\s)\s*(.*)$")
+_NAMES = ("NTP", "FallbackNTP", "server", "pool", "peer")
+"""How a line begins that names time servers."""
+_ASKED = Pattern(r"(?m)^\s*(?:(?:Fallback)?NTP\s*=|(?:server|pool|peer)\s)\s*(.*)$")
 
 
 def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -91,8 +94,18 @@ def mounts(text: str) -> Iterator[tuple[str, bool]]:
         left, _, right = line.partition(" - ")
         point, options = _plain(left.split()[4]), left.split()[5]
         kind, _, whole = right.split()[:3]
-        if kind in _DISKS and not _NOT_OURS.match(point):
+        if kind in _DISKS and not _is_the_systems(point):
             yield point, "ro" in options.split(",") or "ro" in whole.split(",")
+
+
+def _is_the_systems(point: str) -> bool:
+    """Return whether a mount is of the system itself or of single containers; /run and /var/lib/docker are not."""
+    _, first, second, third, inside = (*point.split("/", 4), "", "", "", "")[:5]
+    if first == "run":
+        return second in _RUNS
+    return first in _KERNELS or (
+        (first, second) == ("var", "lib") and third in _CONTAINERS and inside != ""
+    )
 
 
 def share(used: int, free: int) -> float:
@@ -101,7 +114,9 @@ def share(used: int, free: int) -> float:
 
 
 def _plain(point: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)
+    if "\\" not in point:
+        return point
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), point)
 
 
 def memory(text: str) -> dict[str, int]:
@@ -145,7 +160,7 @@ def killed(messages: Iterator[str], since: float) -> list[str]:
     names = []
     for message in messages:
         head, _, text = message.partition(";")
-        found = _OOM.search(text)
+        found = _OOM.search(text) if _KILLED in text else None
         if found and int(head.split(",")[2]) / 1e6 >= since:
             names.append(found[1])
     return names
@@ -156,7 +171,10 @@ def time_servers(paths: tuple[str, ...] = _TIME_FILES) -> list[str]:
     named: set[str] = set()
     for path in paths:
         for file in sorted(_files(path)):
-            for line in _ASKED.findall(_read_if_there(file)):
+            text = _read_if_there(file)
+            if not any(line.lstrip().startswith(_NAMES) for line in text.splitlines()):
+                continue
+            for line in _ASKED.findall(text):
                 named |= {word for word in line.split() if "." in word or ":" in word}
     return sorted(named)
 

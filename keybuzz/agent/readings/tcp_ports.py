@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import _socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ def address_of(text: str) -> str:
     """Return an address: the kernel writes words of 32 bits in the machine's own order."""
     words = [bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8)]
     if len(words) == 1:
-        return str(ipaddress.IPv4Address(words[0]))
-    address = ipaddress.IPv6Address(b"".join(words))
+        return _socket.inet_ntoa(words[0])
+    packed = b"".join(words)
+    if not any(packed):
+        return "*"
+    from ipaddress import IPv6Address  # few hosts have such a one
+
+    address = IPv6Address(packed)
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
-    return "*" if int(address) == 0 else f"[{address}]"
+    return f"[{address}]"

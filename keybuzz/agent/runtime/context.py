@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from keybuzz.agent.guard import marks, opener
+from keybuzz.agent.wire.sha256 import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,5 +76,5 @@ class Context:
         if secret:
             import hmac
 
-            return "hmac-sha256:" + hmac.new(self._key, content, hashlib.sha256).hexdigest()
-        return "sha256:" + hashlib.sha256(content).hexdigest()
+            return "hmac-sha256:" + hmac.new(self._key, content, "sha256").hexdigest()
+        return "sha256:" + sha256(content).hexdigest()

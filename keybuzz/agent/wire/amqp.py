@@ -10,7 +10,6 @@ from keybuzz.agent.wire import http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
 
 _HEADER = b"AMQP\0\0\x09\x01"
@@ -45,7 +44,7 @@ class _ClosedError(Exception):
 class _Login:
     """One connection, until the server says yes or no."""
 
-    def __init__(self, connection: socket.socket, until: float) -> None:
+    def __init__(self, connection: http.Connection, until: float) -> None:
         self._connection = connection
         self._until = until
         self._data = b""

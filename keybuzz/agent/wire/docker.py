@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import socket
+import _socket
 import struct
 import sys
 import time
 
 from keybuzz.agent.runtime.ending import CLEANUPS
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire import http
+from keybuzz.agent.wire import http, json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class Docker:
     ) -> http.Response:
         """Send JSON, return the answer, whatever its status. `timeout` is in seconds, for all of it."""
         until = time.monotonic() + timeout
-        data = b"" if body is None else json.dumps(body).encode()
+        data = b"" if body is None else json_text.dumps(body).encode()
         with self._connect(timeout) as connection:
             http.send_request(connection, method, path, {"Content-Type": "application/json"}, data)
             return http.read_response(connection, until)
@@ -174,7 +172,7 @@ class Docker:
         }
         created = self.act("POST", f"/containers/{quote(container)}/exec", options)
         with self._connect(timeout) as connection:
-            body = json.dumps({"Detach": False, "Tty": False}).encode()
+            body = json_text.dumps({"Detach": False, "Tty": False}).encode()
             http.send_request(
                 connection,
                 "POST",
@@ -186,9 +184,11 @@ class Docker:
             if status not in (101, 200):
                 body = http.read_body(connection, deadline, headers, rest)
                 self._expect(http.Response(status, body), f"run {argv[0]} in {container}")
-            with contextlib.suppress(OSError):  # it ended without reading: its exit code will tell
+            try:
                 connection.sendall(stdin)
-                connection.shutdown(socket.SHUT_WR)
+                connection.shutdown(_socket.SHUT_WR)
+            except OSError:
+                pass  # it ended without reading: its exit code will tell
             try:
                 stdout, stderr = _split_streams(connection, rest, deadline)
             except http.LateAnswerError:
@@ -227,7 +227,7 @@ class Docker:
             CLEANUPS.forget(ticket)
         return int(status), _join_log(logs)
 
-    def _connect(self, timeout: float) -> socket.socket:
+    def _connect(self, timeout: float) -> http.Connection:
         if self._hangs:
             raise DockerUnavailableError(self._hangs, "systemctl restart docker")
         try:
@@ -262,15 +262,18 @@ def _frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return frames, data
 
 
-def _split_streams(connection: socket.socket, rest: bytes, deadline: float) -> tuple[bytes, bytes]:
+def _split_streams(
+    connection: http.Connection, rest: bytes, deadline: float
+) -> tuple[bytes, bytes]:
     outputs: dict[int, list[bytes]] = {1: [], 2: []}
     while True:
         frames, rest = _frames(rest)
         for stream, payload in frames:
             outputs.setdefault(stream, []).append(payload)
-        block = b""
-        with contextlib.suppress(http.BrokenConnectionError):  # it left some of its input unread
+        try:
             block = http.receive(connection, deadline)
+        except http.BrokenConnectionError:  # it left some of its input unread
+            block = b""
         if not block:
             return b"".join(outputs[1]), b"".join(outputs[2])
         rest += block

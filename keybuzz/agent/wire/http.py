@@ -6,12 +6,12 @@ requests together. HTTP/1.0 means: no chunks, the answer ends with the connectio
 
 from __future__ import annotations
 
-import json
-import socket
+import _socket
 import sys
 import time
 
 from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,14 +43,24 @@ class Response:
     def json(self) -> object:
         """Return the parsed body, or None when it is empty or not JSON."""
         try:
-            return json.loads(self.body)
+            return json_text.parse(self.body)
         except ValueError:
             return None
 
 
-def connect_unix(path: str, timeout: float) -> socket.socket:
+class Connection(_socket.socket):
+    """A socket that a `with` closes: the one of `socket`, whose import brings `enum` and `selectors`, can do more."""
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def connect_unix(path: str, timeout: float) -> Connection:
     """Return a connected unix socket."""
-    connection = socket.socket(socket.AF_UNIX)
+    connection = Connection(_socket.AF_UNIX)
     try:
         connection.settimeout(timeout)
         connection.connect(path)
@@ -60,13 +70,24 @@ def connect_unix(path: str, timeout: float) -> socket.socket:
     return connection
 
 
-def connect_tcp(host: str, port: int, timeout: float) -> socket.socket:
+def connect_tcp(host: str, port: int, timeout: float) -> Connection:
     """Return a connected TCP socket."""
-    return socket.create_connection((host, port), timeout)
+    failure = OSError(f"{host} has no address")
+    for family, kind, protocol, _, place in _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM):
+        connection = Connection(family, kind, protocol)
+        try:
+            connection.settimeout(timeout)
+            connection.connect(place)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
 
 
 def send_request(
-    connection: socket.socket,
+    connection: Connection,
     method: str,
     path: str,
     headers: dict[str, str],
@@ -91,7 +112,7 @@ def send_request(
     connection.sendall(b"0\r\n\r\n")
 
 
-def receive(connection: socket.socket, until: float) -> bytes:
+def receive(connection: Connection, until: float) -> bytes:
     """Return the next bytes, or nothing at the end. `until` is monotonic: a slow trickle is late as well."""
     left = until - time.monotonic()
     if left > 0:
@@ -106,7 +127,7 @@ def receive(connection: socket.socket, until: float) -> bytes:
     raise LateAnswerError("the answer did not come in time")
 
 
-def read_head(connection: socket.socket, until: float) -> tuple[int, dict[str, str], bytes]:
+def read_head(connection: Connection, until: float) -> tuple[int, dict[str, str], bytes]:
     """Read status and headers; return them with the bytes of the body that came along."""
     data = b""
     while b"\r\n\r\n" not in data:
@@ -128,15 +149,13 @@ def read_head(connection: socket.socket, until: float) -> tuple[int, dict[str, s
     return int(status), headers, rest
 
 
-def read_response(connection: socket.socket, until: float) -> Response:
+def read_response(connection: Connection, until: float) -> Response:
     """Read the whole answer; AgentError when it is late, too long, or was cut short."""
     status, headers, rest = read_head(connection, until)
     return Response(status, read_body(connection, until, headers, rest))
 
 
-def read_body(
-    connection: socket.socket, until: float, headers: dict[str, str], rest: bytes
-) -> bytes:
+def read_body(connection: Connection, until: float, headers: dict[str, str], rest: bytes) -> bytes:
     """Read the body after its head: as long as it says, in chunks, or until the connection ends."""
     length = headers.get("content-length", "")
     expected = int(length) if length.isdecimal() else None

@@ -37,6 +37,15 @@ def well_formed(value: Any) -> Any:
     return value
 
 
+def parse(data: bytes) -> Any:
+    """Return what JSON of any program holds, as `json.loads` does; ValueError when it is none."""
+    if not data[:1].isascii() or b"\0" in data[:4]:
+        import json  # it begins with a byte order mark, or is in UTF-16
+
+        return json.loads(data)
+    return loads(data.decode("utf-8", "surrogatepass").strip(" \t\n\r"))
+
+
 def _refuse(value: object) -> NoReturn:
     raise TypeError(f"JSON cannot hold a {type(value).__name__}")
 

@@ -11,7 +11,6 @@ from keybuzz.agent.wire import http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from types import TracebackType
     from typing import Any, TypeAlias
 
@@ -70,7 +69,7 @@ class Connection:
         self._sequence = 0
         self._begin(timeout)
         try:
-            self._socket: socket.socket = http.connect_tcp(address, port, timeout)
+            self._socket: http.Connection = http.connect_tcp(address, port, timeout)
         except OSError as error:
             reason = error.strerror or error
             raise AgentError(f"nothing answers on {self._where}: {reason}") from None

@@ -19,7 +19,6 @@ from keybuzz.agent.wire import http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
 
 _PROTOCOL = 196608
@@ -40,7 +39,7 @@ def attempt(query: dict[str, Any]) -> dict[str, object]:
 class _Login:
     """One connection, until the server says yes or no."""
 
-    def __init__(self, connection: socket.socket, until: float) -> None:
+    def __init__(self, connection: http.Connection, until: float) -> None:
         self._connection = connection
         self._until = until
         self._data = b""

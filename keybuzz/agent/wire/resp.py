@@ -10,7 +10,6 @@ from keybuzz.agent.wire import http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from types import TracebackType
     from typing import TypeAlias
 
@@ -39,7 +38,7 @@ class Connection:
         """Connect, and authenticate by the password; by the former one where a rotation has not come yet."""
         self._where = f"{address}:{port}"
         try:
-            self._socket: socket.socket = http.connect_tcp(address, port, TIMEOUT)
+            self._socket: http.Connection = http.connect_tcp(address, port, TIMEOUT)
         except OSError as error:
             reason = error.strerror or error
             raise AgentError(f"nothing answers on {self._where}: {reason}") from None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from keybuzz.agent.kinds.host import reach
-from keybuzz.agent.readings import tcp_ports, udp_ports
+from keybuzz.agent.readings import strays, tcp_ports, udp_ports
 
 NETWORK = ["10.0.0.0/16"]
 
@@ -82,7 +82,7 @@ def test_what_listens_for_any_address_is_named_with_its_program(
     monkeypatch.setattr(udp_ports, "servers", lambda: datagrams)
     names = {"3": "master", "8": "dovecot", "13": "caddy"}
     monkeypatch.setattr(
-        reach, "programs", lambda inodes: {i: names[i] for i in inodes & names.keys()}
+        strays, "programs", lambda inodes: {i: names[i] for i in inodes & names.keys()}
     )
     assert reach.served(["22/tcp", "22/udp"]) == [
         "25/tcp (master)",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.guard.marks import is_secret_file
@@ -118,8 +117,11 @@ def _clear_the_way(path: str) -> None:
             detail = ""
             if stat.S_ISDIR(status.st_mode):
                 detail = " with something in it"
-                with suppress(OSError):
+                try:
                     os.rmdir(found.name, dir_fd=found.folder)
+                except OSError:
+                    pass
+                else:
                     return
     except FileNotFoundError:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
@@ -41,8 +40,10 @@ def read_directory(query: Query, context: Context) -> State:
 def write_directory(order: Query, context: Context) -> None:
     """Make the directory, and parents as 0755 root; then owner and mode of itself only."""
     with opener.place(order["name"], make=True) as found:
-        with suppress(FileExistsError):
+        try:
             os.mkdir(found.name, 0o700, dir_fd=found.folder)
+        except FileExistsError:
+            pass
         descriptor = os.open(found.name, _FOLDER, dir_fd=found.folder)
     try:
         os.fchown(descriptor, order["owner"], order["group"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from keybuzz.agent.guard import opener
@@ -11,10 +10,11 @@ from keybuzz.agent.runtime import undo
 from keybuzz.agent.runtime.atomic import discard, replace, replacing
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from keybuzz.agent.kinds import Query, State
@@ -36,20 +36,16 @@ _JUMPS = tuple(
     for name in ("before-logging", "before", "after", "after-logging", "reject", "track")
 )
 """What leads to ufw's chains."""
-_POLICY = re.compile(r'^DEFAULT_(?P<direction>INPUT|OUTPUT)_POLICY="?(?P<word>\w+)"?$', re.M)
 _POLICIES = {"DROP": "deny", "REJECT": "reject", "ACCEPT": "allow"}
-_ENABLED = re.compile(r"^ENABLED=yes$", re.M)
-_RULE = re.compile(
-    r"^### tuple ### allow (?P<protocol>\S+) (?P<port>\S+) (?P<to>\S+) any (?P<source>\S+) in"
-    r" comment=(?P<comment>[0-9a-f]+)$",
-    re.M,
-)
-"""A rule as ufw writes it above the line for the kernel; the comment in hexadecimal digits."""
-_UFWS = re.compile(r"^-N (ufw-\S+)$", re.M)
+_ENABLED = "\nENABLED=yes\n"
+_RULE = "### tuple ### allow "
+_COMMENT = "comment="
+_HEXADECIMAL = frozenset("0123456789abcdef")
+_UFWS = Pattern(r"(?m)^-N (ufw-\S+)$")
 _MARK = "kbz:"
 _ANY = "any"
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
-_ADDED = re.compile(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
+_ADDED = Pattern(r"^ufw (?P<rule>allow .*?) comment '(?P<comment>kbz:[^']*)'$")
 
 
 _NO_LOCK = {"XTABLES_LOCKFILE": "/dev/null"}
@@ -82,7 +78,7 @@ def read_firewall(query: Query, context: Context) -> State:
     """
     rules, defaults, settings = (_text(path) for path in (_FILES[0], _FILES[2], _FILES[3]))
     confirmed = not undo.armed("firewall")
-    active = bool(_ENABLED.search(settings)) and _in_force(_kernel(), rules)
+    active = _ENABLED in f"\n{settings}\n" and _in_force(_kernel(), rules)
     found: dict[str, Any] = {"active": active, "incoming": "", "outgoing": "", "rules": []}
     if active:
         found.update(_policies(defaults))
@@ -111,7 +107,25 @@ def _of_ipv6_only(rules: str) -> set[str]:
 
 
 def _rule_texts(rules: str) -> set[str]:
-    return set(filter(None, map(_rule_text, _RULE.finditer(rules))))
+    return set(filter(None, map(_rule_text, _rules(rules))))
+
+
+def _rules(text: str) -> Iterator[dict[str, str]]:
+    """Yield what a file has of each rule that lets in and has a comment, in hexadecimal digits.
+
+    ufw writes `### tuple ### allow tcp 22 0.0.0.0/0 any 10.0.0.0/16 in comment=6b627a` above the line for the kernel.
+    """
+    for line in text.split("\n"):
+        words = line.split(" ")
+        if not line.startswith(_RULE) or len(words) != 11 or words != line.split():
+            continue
+        protocol, port, to, between, source, way, comment = words[4:]
+        digits = comment.removeprefix(_COMMENT)
+        if (between, way) != ("any", "in") or digits == comment or not digits:
+            continue
+        if _HEXADECIMAL.issuperset(digits):
+            names = ("protocol", "port", "to", "source", "comment")
+            yield dict(zip(names, (protocol, port, to, source, digits), strict=True))
 
 
 def _text(path: str) -> str:
@@ -125,8 +139,17 @@ def _text(path: str) -> str:
 
 def _policies(defaults: str) -> dict[str, str]:
     """Return the words of `ufw default` for what comes in and goes out; "" for what is not known."""
-    words = {m["direction"]: _POLICIES.get(m["word"], "") for m in _POLICY.finditer(defaults)}
-    return {"incoming": words.get("INPUT", ""), "outgoing": words.get("OUTPUT", "")}
+    return {"incoming": _policy(defaults, "INPUT"), "outgoing": _policy(defaults, "OUTPUT")}
+
+
+def _policy(defaults: str, chain: str) -> str:
+    """Return the word of the last line that sets the policy of a chain, as `DEFAULT_INPUT_POLICY="DROP"` does."""
+    name, found = f"DEFAULT_{chain}_POLICY=", ""
+    for line in defaults.split("\n"):
+        word = line.removeprefix(name).removeprefix('"').removesuffix('"')
+        if line.startswith(name) and word.replace("_", "a").isalnum():
+            found = _POLICIES.get(word, "")
+    return found
 
 
 def _kernel() -> str:
@@ -143,21 +166,21 @@ def _led_to(kernel: str) -> bool:
     return all(jump in kernel for jump in _JUMPS)
 
 
-def _rule_text(match: re.Match[str]) -> str:
+def _rule_text(rule: dict[str, str]) -> str:
     """Return one of our rules as keybuzz.model.host.system.FirewallRule writes it; "" for a rule of somebody else."""
-    comment = _comment(match)
+    comment = _comment(rule)
     if not comment.startswith(_MARK):
         return ""
-    port, protocol = (match[name].replace("any", "") for name in ("port", "protocol"))
+    port, protocol = (rule[name].replace("any", "") for name in ("port", "protocol"))
     where = f"{port}/{protocol}" if protocol else port or "anywhere"
-    if match["to"] not in _EVERYWHERE:
-        where = f"{match['to']} {where}"
-    source = _ANY if match["source"] in _EVERYWHERE else match["source"]
+    if rule["to"] not in _EVERYWHERE:
+        where = f"{rule['to']} {where}"
+    source = _ANY if rule["source"] in _EVERYWHERE else rule["source"]
     return f"allow {where} from {source} ({comment})"
 
 
-def _comment(match: re.Match[str]) -> str:
-    return bytes.fromhex(match["comment"]).decode(errors="replace")
+def _comment(rule: dict[str, str]) -> str:
+    return bytes.fromhex(rule["comment"]).decode(errors="replace")
 
 
 def write_firewall(order: Query, context: Context) -> None:
@@ -192,8 +215,7 @@ def write_firewall(order: Query, context: Context) -> None:
 
 def _ours(path: str) -> set[tuple[str, ...]]:
     """Return the identities of the rules in one of ufw's files that carry our mark."""
-    found = _RULE.finditer(_text(path))
-    return {_identity(m.groupdict()) for m in found if _comment(m).startswith(_MARK)}
+    return {_identity(r) for r in _rules(_text(path)) if _comment(r).startswith(_MARK)}
 
 
 def _of(rule: dict[str, str]) -> dict[str, str]:

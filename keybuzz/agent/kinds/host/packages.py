@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.children import run as run_child
@@ -21,28 +20,38 @@ _SOURCES = "/etc/apt/sources.list"
 _DAY = 86400.0
 
 
-def _installed() -> dict[str, dict[str, object]]:
-    """Return version and hold of every package that dpkg has completely installed."""
-    found: dict[str, dict[str, object]] = {}
-    name, status = "", ""
-    with os.fdopen(opener.opened(_STATUS), encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line.startswith("Package: "):
-                name, status = line[9:].strip(), ""
-            elif line.startswith("Status: "):
-                status = line[8:].strip()
-            elif line.startswith("Version: ") and status.endswith(" installed"):
-                found[name] = {
-                    "installed": True,
-                    "version": line[9:].strip(),
-                    "held": status.startswith("hold "),
-                }
+def _status() -> bytes:
+    """Return dpkg's file: a paragraph for each package, between empty lines."""
+    with os.fdopen(opener.opened(_STATUS), "rb") as file:
+        return b"\n" + file.read()
+
+
+def _installed(name: str, status: bytes) -> dict[str, object] | None:
+    """Return version and hold of a package that dpkg has completely installed; of the last one, for two architectures.
+
+    The names are searched for as a whole: most of the file is about packages that nobody asks for.
+    """
+    found: dict[str, object] | None = None
+    wanted = f"\nPackage: {name}\n".encode()
+    start = status.find(wanted)
+    while start >= 0:
+        end = status.find(b"\n\n", start)
+        paragraph = status[start : end if end >= 0 else len(status)]
+        state = _field(paragraph, b"\nStatus: ")
+        version = _field(paragraph, b"\nVersion: ")
+        if version and state.endswith(" installed"):
+            found = {"installed": True, "version": version, "held": state.startswith("hold ")}
+        start = status.find(wanted, start + 1)
     return found
+
+
+def _field(paragraph: bytes, name: bytes) -> str:
+    return paragraph.partition(name)[2].partition(b"\n")[0].decode("utf-8", "replace").strip()
 
 
 def read_package(query: Query, context: Context) -> State:
     """Say what dpkg has completely installed under that name."""
-    found = context.once("packages", _installed).get(query["name"])
+    found = _installed(query["name"], context.once("packages", _status))
     if found is None:
         return {"present": False, "attributes": {}}
     newer = bool(query["version"]) and _is_newer(str(found["version"]), query["version"])
@@ -60,7 +69,7 @@ def _is_newer(installed: str, wanted: str) -> bool:
 def write_package(order: Query, context: Context) -> None:
     """Install one package, and hold it when it shall be held."""
     name, version = order["name"], order["version"]
-    found = _installed().get(name)
+    found = _installed(name, _status())
     if found is None or (version and found["version"] != version):
         there = str(found["version"]) if found else version
         older = _is_newer(there, version)
@@ -134,6 +143,8 @@ def _sources_changed() -> float:
     """Return when a source of packages was last added or changed."""
     folder, single = f"{_SOURCES}.d", _SOURCES
     paths = [single, folder]
-    with suppress(FileNotFoundError):
+    try:
         paths += [os.path.join(folder, name) for name in opener.names(folder)]
+    except FileNotFoundError:
+        pass
     return max((opener.status(p).st_mtime for p in paths if opener.is_there(p)), default=0.0)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from contextlib import suppress
 
 from keybuzz.agent.readings import tcp_ports, udp_ports
-from keybuzz.agent.readings.strays import programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from ipaddress import IPv4Network, IPv6Network
 
 _SSH = 22
 _SESSION = b"SSH_CONNECTION="
 _WILDCARDS = ("0.0.0.0", "*")
+_OURS = ("127.", "10.")
+"""How addresses begin that no other network reaches."""
 
 
 def shut_out(networks: Iterable[str]) -> list[str]:
@@ -24,6 +24,8 @@ def shut_out(networks: Iterable[str]) -> list[str]:
     A connection that only knocks at the port is no login: public servers have some at any time. A login is a process
     that knows where its session comes from, also where it is our own (install-01, without SSH in between).
     """
+    import ipaddress
+
     allowed = [ipaddress.ip_network(network) for network in networks]
     peers = {peer for peer in tcp_ports.peers(_SSH) if not _is_in(peer, allowed)}
     return sorted(peers & _logged_in()) if peers else []
@@ -39,6 +41,8 @@ def served(known: Iterable[str]) -> list[str]:
                 found[port, protocol] = inode
     names = {udp_ports.KERNEL: "the kernel"}
     if found:
+        from keybuzz.agent.readings.strays import programs  # with what it needs: half of drift
+
         names.update(programs(set(found.values()) - names.keys()))
     return [
         f"{port}/{protocol} ({names.get(inode) or 'not known'})"
@@ -46,22 +50,33 @@ def served(known: Iterable[str]) -> list[str]:
     ]
 
 
-def _is_in(peer: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    address = ipaddress.ip_address(peer)
+def _is_in(peer: str, networks: list[IPv4Network | IPv6Network]) -> bool:
+    from ipaddress import ip_address
+
+    address = ip_address(peer)
     return address.is_loopback or any(address in network for network in networks)
 
 
 def _is_public(address: str) -> bool:
-    return address in _WILDCARDS or ipaddress.ip_address(address.strip("[]")).is_global
+    if address in _WILDCARDS or address.startswith(_OURS):
+        return address in _WILDCARDS
+    from ipaddress import ip_address  # few hosts have such a one
+
+    return ip_address(address.strip("[]")).is_global
 
 
 def _logged_in() -> set[str]:
     """Return the addresses that any process's environment names as the other end of its session."""
     found: set[str] = set()
     for process in filter(str.isdigit, os.listdir("/proc")):
-        with suppress(OSError):
+        try:
             with open(f"/proc/{process}/environ", "rb") as file:
-                variables = file.read().split(b"\0")
-            sessions = (v[len(_SESSION) :] for v in variables if v.startswith(_SESSION))
-            found.update(s.decode("ascii", "replace").partition(" ")[0] for s in sessions if s)
+                environment = file.read()
+        except OSError:
+            continue
+        if _SESSION not in environment:
+            continue
+        variables = environment.split(b"\0")
+        sessions = (v[len(_SESSION) :] for v in variables if v.startswith(_SESSION))
+        found.update(s.decode("ascii", "replace").partition(" ")[0] for s in sessions if s)
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from keybuzz.agent.guard import opener
 from keybuzz.agent.guard.questions import PRIVATE_SSHD
 from keybuzz.agent.runtime import undo
@@ -78,6 +76,8 @@ def _keep(path: str) -> None:
 
 def _undo_script(path: str) -> str:
     """Return the commands that bring back what was kept, which may be that there was no drop-in."""
-    quoted = shlex.quote(path)
+    from shlex import quote  # only a change needs it, and it loads `re`
+
+    quoted = quote(path)
     restore = f"cp {_KEPT} {quoted}" if opener.is_there(_KEPT) else f"rm -f {quoted}"
     return f"{restore}; {_TELL}"
