@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from keybuzz.agent.guard.marks import unmarked
+from keybuzz.model.core.content import Content
 from keybuzz.model.core.plan import Action, Change, Difference, NotApplicable, State
 from keybuzz.model.core.resource import Attributes, Resource
 from keybuzz.model.core.secret import DigestKey
@@ -82,12 +84,17 @@ def _text_diff(resource: Resource, state: State, veil: Veil) -> str:
     if not isinstance(resource, File):
         return ""
     old = (state.text or "").splitlines(keepends=True)
-    described = veil.file(resource.path, resource.text.marked(veil.seal))
-    new = described.splitlines(keepends=True)
+    new = _described(resource.path, resource.text, veil).splitlines(keepends=True)
     name = resource.path
     before = name if state.present else "/dev/null"
     lines = difflib.unified_diff(old, new, fromfile=before, tofile=name, n=2)
     return unmarked("".join(line if line.endswith("\n") else f"{line}\n" for line in lines))
+
+
+@lru_cache(maxsize=256)
+def _described(path: str, text: Content, veil: Veil) -> str:
+    """Return what a file should hold, masked; remembered, since a run plans again after each of its stages."""
+    return veil.file(path, text.marked(veil.seal))
 
 
 def applicable(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from hmac import compare_digest
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -163,6 +164,12 @@ class Veil:
 
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Veil) and compare_digest(self._key, other._key)
+
+    def __hash__(self) -> int:
+        return hash(Veil)
 
     def value(self, item: Any, name: str = "") -> Any:
         """Return a value of JSON, called by `name`, without secrets; its shape stays."""

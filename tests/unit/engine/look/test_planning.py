@@ -161,6 +161,23 @@ def test_a_file_whose_secret_differs_shows_where() -> None:
     assert change.diff == f"--- /x\n+++ /x\n@@ -1 +1 @@\n-p={MASK}\n+p={MASK}\n"
 
 
+def test_a_diff_follows_a_secret_and_a_key_that_are_replaced_between_two_plans() -> None:
+    def diff(value: str, key: DigestKey) -> str:
+        now, then = (
+            File("/app.conf", Content(("x ", Secret("WORD", secret), "\n")), owner=owner)
+            for secret, owner in ((value, "root"), ("the-first-one", "other"))
+        )
+        seen = then.text.marked(Veil(key.key).seal)
+        state = State(now.identity, True, dict(then.wanted(key)), seen)
+        [change] = plan_host("host", "module", [now], {now.identity: state}, key)
+        return change.diff
+
+    other = DigestKey(b"o" * 32)
+    assert diff("the-first-one", KEY) == ""
+    assert f"+x {MASK}\n" in diff("the-other-one", KEY)
+    assert diff("the-first-one", KEY) == diff("the-first-one", other) == ""
+
+
 def test_both_sides_of_a_file_are_masked_by_one_rule() -> None:
     """`pgpass` was masked on one side only; and a line that is the same on both sides is no difference."""
     text = "pgpass: /tmp/pgpass\ntoken: open\nport: 1\n"

@@ -260,7 +260,7 @@ def mixtures(draw: st.DrawFn) -> States:
     return states
 
 
-@settings(max_examples=60, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=30, phases=(Phase.explicit, Phase.generate))
 @given(mixtures())
 def test_any_mixture_of_damages_ends_with_nothing_left(states: States) -> None:
     trail = roll(states)

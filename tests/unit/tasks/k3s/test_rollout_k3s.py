@@ -55,7 +55,7 @@ class TestBirth:
         assert all(h.states[start_of(n)].attributes["by"] == "" for n, h in world.hosts.items())
 
     @given(st.integers(0, 9), st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_an_install_that_was_cut_off_anywhere_goes_on_and_makes_one_cluster(
         self, stages: int, data: st.DataObject
     ) -> None:

@@ -20,7 +20,7 @@ from tests.unit.tasks.redis_proxy.redis_proxy_world import (
     roll,
 )
 
-RARELY = settings(max_examples=80, phases=(Phase.explicit, Phase.generate))
+RARELY = settings(max_examples=40, phases=(Phase.explicit, Phase.generate))
 JSON = f"file:{WATCHER}/watcher.json"
 
 
