@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.site.module import Module
+
+Bad = Mapping[str, list[Finding]]
+"""What is not good, by its check: on a bare fleet each finding would else be compared with every other one."""
 
 
 def explained(findings: Iterable[Finding], modules: Iterable[Module]) -> tuple[Finding, ...]:
     """Return the findings, each with the check that is at its root. None is left out."""
     infos = {info.id: info for module in modules for info in module.check_infos}
     found = tuple(findings)
-    bad = [finding for finding in found if finding.level > Level.OK]
+    bad: dict[str, list[Finding]] = {}
+    for finding in found:
+        if finding.level > Level.OK:
+            bad.setdefault(finding.check, []).append(finding)
     return tuple(
         replace(finding, cause=_root(finding, bad, infos)) if finding.level > Level.OK else finding
         for finding in found
     )
 
 
-def _root(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -> str:
+def _root(finding: Finding, bad: Bad, infos: dict[str, CheckInfo]) -> str:
     """Follow the causes upwards; the registry has no circle (tests/unit/engine/look/test_check_infos.py)."""
     cause = next(_causes(finding, bad, infos), None)
     if cause is None:
@@ -28,19 +34,19 @@ def _root(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -> 
     return _root(cause, bad, infos) or cause.check
 
 
-def _causes(finding: Finding, bad: list[Finding], infos: dict[str, CheckInfo]) -> Iterator[Finding]:
+def _causes(finding: Finding, bad: Bad, infos: dict[str, CheckInfo]) -> Iterator[Finding]:
     """Yield what explains it: by the registry, and as serious. A warning explains a warning only."""
     info = infos.get(finding.check)
     if info is None:
         return
     unread = info.read_by if finding.level is Level.UNKNOWN else ()
     for check in (*unread, *info.follows_here, *info.follows):
-        for other in bad:
+        for other in bad.get(check, ()):
             near = check in info.follows or other.host == finding.host
             if check in unread:
                 near = near or not finding.host or not other.host
             serious = other.level > Level.WARN or finding.level is Level.WARN
-            if other.check == check and near and serious and not _unread(other, finding, infos):
+            if near and serious and not _unread(other, finding, infos):
                 yield other
 
 
