@@ -112,6 +112,8 @@ def _killed(facts: Facts, host: str) -> Finding:
 
 
 def _load(facts: Facts, limits: SystemLimits, host: str) -> Finding:
+    if not facts["cpus"]:
+        return unknown("base.load.average", "the host names no processor", host)
     share = facts["load"][2] / max(1, facts["cpus"])
     text = f"{share:.1f} for each of {facts['cpus']} processors over 15 minutes"
     if share > limits.load_per_cpu:

@@ -113,7 +113,8 @@ def _same_version(found: dict[str, Node]) -> Finding:
     versions = sorted({node.version for node in found.values()} - {""})
     if len(versions) > 1:
         return Finding(check, Level.CRITICAL, f"{' and '.join(versions)} run beside each other")
-    if (mute := _mute(found)) is not None:
+    silent = ((host, n.silent or "says none") for host, n in found.items() if not n.version)
+    if (mute := of_hosts(silent)) is not None:
         return unknown(check, mute.why)
     return Finding(check, Level.OK, versions[0] if versions else "no node")
 

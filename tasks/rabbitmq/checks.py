@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, unknown
+from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
@@ -212,6 +212,8 @@ def _listens(view: HostView, node: Node) -> Finding:
 
 
 def _guest(node: Node) -> Finding:
+    if isinstance(node.users, Unread):
+        return unknown("rabbitmq.guest.none", node.users.why, node.host)
     level = Level.CRITICAL if "guest" in node.users else Level.OK
     text = "guest is there, with a password that everybody knows"
     return Finding("rabbitmq.guest.none", level, text if level else "none", node.host)

@@ -36,7 +36,7 @@ class Node:
     alarms: tuple[str, ...]
     critical: tuple[str, ...]
     """Quorum queues that lose their majority when this node stops."""
-    users: frozenset[str]
+    users: frozenset[str] | Unread
     queues: int
     lacking: tuple[str, ...]
     apart: frozenset[str]
@@ -180,7 +180,8 @@ def _node(host: str, view: HostView) -> Node:
         partitions=tuple(said.get("partitions", ())),
         alarms=tuple(said.get("alarms", ())),
         critical=tuple(said.get("critical", ())),
-        users=frozenset(said.get("users", ())),
+        # Who asks is one of them: none is no answer.
+        users=frozenset(said.get("users", ())) or Unread(answer.problem or "it names no user"),
         queues=said.get("queues", 0),
         lacking=tuple(said.get("lacking", ())),
         apart=frozenset(said.get("apart", ())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.finding import Finding, Level, Unread, unknown
+from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.services.rabbitmq import RabbitmqMembership
@@ -51,6 +51,9 @@ def _administrators(live: Live, answering: list[Node] | Unread) -> Finding:
     check = "rabbitmq.administrators.described"
     if isinstance(answering, Unread):
         return unknown(check, answering.why)
+    mute = ((node.host, node.users.why) for node in answering if isinstance(node.users, Unread))
+    if (away := of_hosts(mute)) is not None:
+        return unknown(check, away.why)
     described = {name for view in live.hosts.values() for name in _ours(view)}
     foreign = sorted({name for node in answering for name in node.administrators} - described)
     # The rollout takes guest away, and a check of its own tells of it.

@@ -64,7 +64,7 @@ def refusal(answer: Answer) -> str:
     if not answer.known:
         return answer.problem
     if not answer.value["accepted"]:
-        return str(answer.value["reason"])
+        return str(answer.value["reason"] or "it was refused without a reason")
     cluster = answer.value["cluster"]
     return "" if cluster == values.CLUSTER else f"it leads to the cluster {cluster or 'of no name'}"
 

@@ -103,7 +103,8 @@ def wrong(answer: Answer) -> str:
 def _heard(value: Mapping[str, Any]) -> tuple[str, str]:
     """Return why the node did not do what it was asked, and what it says it is."""
     if "replies" not in value:
-        return "" if value["accepted"] else str(value["reason"]), str(value["role"])
+        refused = str(value["reason"] or "it was refused without a reason")
+        return "" if value["accepted"] else refused, str(value["role"])
     found = value["replies"].get(" ".join(REPLICATION), {})
     return str(value["denied"] or found.get("error", "")), str(found.get("role", ""))
 

@@ -117,7 +117,11 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     report = replace(
         report_of(workspace, VERB, found, hosts, time.monotonic() - started),
         drift=DriftReport(items, before.number if before else 0),
-        warnings=(*sorted(busy), *_problems(found, ground)),
+        warnings=(
+            *sorted(busy),
+            *_problems(found, ground),
+            *inside.problems(workspace.site, found),
+        ),
     )
     return remember(workspace, number, report, _records(report))
 

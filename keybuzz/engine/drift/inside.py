@@ -50,6 +50,29 @@ def looked(site: Site, found: Survey) -> Iterator[str]:
             yield from (f"stray/{_place(module, inside, host)}/{kind}:" for kind in inside.kinds)
 
 
+def problems(site: Site, found: Survey) -> Iterator[str]:
+    """Yield what was not looked at, in sentences: one member of a cluster tells it for all."""
+    seen = set(looked(site, found))
+    told: set[str] = set()
+    for module, inside, host in _members(site, found):
+        place = _place(module, inside, host)
+        if place in told or any(name.startswith(f"stray/{place}/") for name in seen):
+            continue
+        told.add(place)
+        answers = found.snapshot.observations[host].answers
+        if inside.undescribed(site, answers) is not None:
+            yield f"{place}: more {_kinds(inside)} than are listed"
+            continue
+        asked = (reading.name for reading in inside.ask(site, site.server(host)))
+        reasons = (answers[name].problem for name in asked if name in answers)
+        why = next((reason for reason in reasons if reason), "the answer says nothing of them")
+        yield f"{place}: {_kinds(inside)} were not looked for: {why}"
+
+
+def _kinds(inside: Inside) -> str:
+    return " and ".join(f"stray {kind}s" for kind in inside.kinds)
+
+
 def _members(site: Site, found: Survey) -> Iterator[tuple[Module, Inside, str]]:
     for module in found.modules:
         for host in sorted(found.selected & set(found.snapshot.observations)):

@@ -16,5 +16,7 @@ def refusal(answer: Answer) -> str:
     if "exit_code" in found:
         return str(found["stdout"] or found["stderr"]).strip()
     if "accepted" in found:
-        return "" if found["accepted"] else str(found["reason"])
+        return (
+            "" if found["accepted"] else str(found["reason"] or "it was refused without a reason")
+        )
     return str(found["denied"])

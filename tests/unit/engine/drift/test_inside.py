@@ -50,6 +50,25 @@ def test_where_no_member_says_nothing_was_looked_at() -> None:
     asked = survey("rabbitmq", {host: Answer(RABBITMQ, problem="refused") for host in QUEUES})
     assert found(asked) == {}
     assert list(inside.looked(memory_site(), asked)) == []
+    assert list(inside.problems(memory_site(), asked)) == [
+        "rabbitmq: stray users and stray vhosts were not looked for: refused"
+    ]
+
+
+def test_one_member_that_says_is_enough_for_a_cluster() -> None:
+    silent = {host: Answer(RABBITMQ, problem="refused") for host in QUEUES[1:]}
+    asked = survey("rabbitmq", {QUEUES[0]: names("kb_rmq"), **silent})
+    assert list(inside.problems(memory_site(), asked)) == []
+
+
+def test_a_statement_that_was_refused_is_not_looked_at() -> None:
+    rows = {f"SELECT DISTINCT username FROM {place}": {"error": "denied"} for place in LAYERS}
+    answer = Answer("proxysql.inside", {"denied": "", "rows": rows})
+    asked = survey("proxysql", dict.fromkeys(PROXIES, answer))
+    assert list(inside.problems(memory_site(), asked)) == [
+        f"{host}: stray users were not looked for: the answer says nothing of them"
+        for host in PROXIES
+    ]
 
 
 def test_each_host_of_proxysql_has_its_own() -> None:
@@ -65,6 +84,9 @@ def test_what_a_host_says_is_made_visible_and_has_an_end() -> None:
     many = survey("rabbitmq", {"queue-01": names(*(f"u{n}" for n in range(5000)))})
     assert len(found(many)) == 200
     assert list(inside.looked(memory_site(), many)) == [], "who is not listed is not gone"
+    assert list(inside.problems(memory_site(), many)) == [
+        "rabbitmq: more stray users and stray vhosts than are listed"
+    ]
 
 
 @pytest.mark.parametrize("name", ["patroni", "galera", "proxysql", "rabbitmq", "minio"])
