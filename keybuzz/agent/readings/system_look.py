@@ -143,6 +143,7 @@ def oom_kills(seconds: float, path: str = "/dev/kmsg") -> list[str] | None:
 
 
 def _messages(source: int) -> Iterator[str]:
+    """Yield those of the kernel's messages that may tell of a killed process."""
     for _ in range(_LONGEST_LOG):
         try:
             block = os.read(source, 8192)
@@ -152,7 +153,8 @@ def _messages(source: int) -> Iterator[str]:
             return
         if not block:
             return
-        yield block.decode(errors="replace")
+        if _KILLED.encode() in block:  # few have it, of some thousands
+            yield block.decode(errors="replace")
 
 
 def killed(messages: Iterator[str], since: float) -> list[str]:

@@ -247,9 +247,9 @@ def _socket(query: dict[str, Any], context: Context) -> Any:
 
 
 def _tcp_ports(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings.tcp_ports import find_ports
+    from keybuzz.agent.readings.tcp_ports import find_ports, tally
 
-    return find_ports(query)
+    return find_ports(query, context.once("tcp ports", tally))
 
 
 def _system(query: dict[str, Any], context: Context) -> Any:

@@ -9,23 +9,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    Tally = tuple[dict[str, set[str]], dict[str, int]]
+
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _ESTABLISHED, _LISTEN = "01", "0A"
 
 
-def find_ports(query: dict[str, Any], tables: tuple[str, ...] = _TABLES) -> dict[str, object]:
-    """Return who listens on these ports, and how many connections came in on each."""
-    listeners: set[str] = set()
-    connections = {str(port): 0 for port in query["ports"]}
+def tally(tables: tuple[str, ...] = _TABLES) -> Tally:
+    """Return who listens on every port, and how many connections came in on it.
+
+    The kernel walks all sockets of the machine for each table that is read, however few are there: some milliseconds.
+    """
+    listeners: dict[str, set[str]] = {}
+    connections: dict[str, int] = {}
     for line in lines(tables):
         address, port, state = entry(line)
-        if port not in connections:
-            continue
         if state == _LISTEN:
-            listeners.add(f"{address_of(address)}:{port}")
+            listeners.setdefault(port, set()).add(f"{address_of(address)}:{port}")
         elif state == _ESTABLISHED:
-            connections[port] += 1
-    return {"listeners": sorted(listeners), "connections": connections}
+            connections[port] = connections.get(port, 0) + 1
+    return listeners, connections
+
+
+def find_ports(query: dict[str, Any], tallied: Tally) -> dict[str, object]:
+    """Return who listens on these ports, and how many connections came in on each."""
+    listeners, connections = tallied
+    ports = [str(port) for port in query["ports"]]
+    return {
+        "listeners": sorted(set().union(*(listeners.get(port, ()) for port in ports))),
+        "connections": {port: connections.get(port, 0) for port in ports},
+    }
 
 
 def listeners(tables: tuple[str, ...] = _TABLES) -> list[tuple[str, int, str]]:

@@ -15,7 +15,7 @@ import pytest
 from keybuzz.agent.kinds.services.postgres import verifier
 from keybuzz.agent.readings import udp_ports
 from keybuzz.agent.readings.table import answer
-from keybuzz.agent.readings.tcp_ports import find_ports
+from keybuzz.agent.readings.tcp_ports import find_ports, tally
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.postgres_login import attempt
 from keybuzz.model.core.reading import PostgresLogin, SocketQuestion, TcpPorts
@@ -84,7 +84,7 @@ def test_listeners_and_connections_are_those_of_the_kernel() -> None:
         with closing(socket.create_connection(one.getsockname())):
             accepted, _ = one.accept()
             with accepted:
-                found = find_ports(TcpPorts("x", ports).query())
+                found = find_ports(TcpPorts("x", ports).query(), tally())
     assert found["listeners"] == sorted([f"127.0.0.1:{ports[0]}", f"*:{ports[1]}"])
     assert found["connections"] == {str(ports[0]): 1, str(ports[1]): 0}
 
@@ -103,7 +103,7 @@ def test_a_host_without_ipv6_has_listeners_too(tmp_path: Path) -> None:
         f"   2: 0B00000A:1538 FA00000A:C001 01 {rest}\n"
     )
     query = TcpPorts("x", (5432, 6432)).query()
-    found = find_ports(query, (str(table), str(tmp_path / "tcp6")))
+    found = find_ports(query, tally((str(table), str(tmp_path / "tcp6"))))
     assert found == {
         "listeners": ["0.0.0.0:5432", "10.0.0.10:6432"],
         "connections": {"5432": 1, "6432": 0},

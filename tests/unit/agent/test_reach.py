@@ -59,6 +59,20 @@ def test_a_session_of_this_machine_with_itself_is_nobody_outside(
     assert reach.shut_out(NETWORK) == []
 
 
+def test_what_a_process_makes_up_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected(monkeypatch, "198.51.100.7")
+    monkeypatch.setattr(reach, "_logged_in", lambda: {"", "somewhere", "198.51.100.7\x1b"})
+    assert reach.shut_out(NETWORK) == []
+
+
+def test_where_all_come_from_inside_no_table_of_sockets_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reach, "_logged_in", lambda: {"10.0.0.250", "127.0.0.1"})
+    monkeypatch.setattr(tcp_ports, "peers", lambda port: pytest.fail("the kernel was asked"))
+    assert reach.shut_out(NETWORK) == []
+
+
 def test_what_listens_for_any_address_is_named_with_its_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -24,11 +24,11 @@ def shut_out(networks: Iterable[str]) -> list[str]:
     A connection that only knocks at the port is no login: public servers have some at any time. A login is a process
     that knows where its session comes from, also where it is our own (install-01, without SSH in between).
     """
-    import ipaddress
+    from ipaddress import ip_network
 
-    allowed = [ipaddress.ip_network(network) for network in networks]
-    peers = {peer for peer in tcp_ports.peers(_SSH) if not _is_in(peer, allowed)}
-    return sorted(peers & _logged_in()) if peers else []
+    allowed = [ip_network(network) for network in networks]
+    outside = {peer for peer in _logged_in() if _is_outside(peer, allowed)}
+    return sorted(outside & tcp_ports.peers(_SSH)) if outside else []
 
 
 def served(known: Iterable[str]) -> list[str]:
@@ -50,11 +50,14 @@ def served(known: Iterable[str]) -> list[str]:
     ]
 
 
-def _is_in(peer: str, networks: list[IPv4Network | IPv6Network]) -> bool:
+def _is_outside(peer: str, networks: list[IPv4Network | IPv6Network]) -> bool:
     from ipaddress import ip_address
 
-    address = ip_address(peer)
-    return address.is_loopback or any(address in network for network in networks)
+    try:
+        address = ip_address(peer)
+    except ValueError:  # a process may have anything in its environment; nobody connects from there
+        return False
+    return not address.is_loopback and all(address not in network for network in networks)
 
 
 def _is_public(address: str) -> bool:
