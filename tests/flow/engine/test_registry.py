@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from keybuzz.site.versions import parse_versions
 from tests.flow.servers.registry_server import Tags, serving_registry
 from tests.flow.support.agent_host import ROOT
 from tests.flow.support.unix_server import respond, serving
+from tests.support import warm
 
 INVENTORY = ROOT / "inventory"
 
@@ -53,11 +52,10 @@ class Versions:
         return self.folder / "versions.yaml"
 
     def __call__(self, *words: str) -> tuple[int, str]:
-        argv = [sys.executable, "-m", "keybuzz.cli.main", "--config"]
-        argv += [str(self.folder / "nornir_config.yaml"), "versions", *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout + done.stderr
+        configuration = str(self.folder / "nornir_config.yaml")
+        code, stdout, stderr = warm.call(("--config", configuration, "versions", *words), 60)
+        assert "Traceback" not in stderr
+        return code, stdout + stderr
 
     def json(self, *words: str) -> tuple[int, dict[str, Any]]:
         code, text = self(*words, "--format", "json")
