@@ -1,4 +1,4 @@
-"""kbz as a process of its own that need not load kbz first: the tests call it a thousand times.
+"""kbz, or a program of the tests, as a process of its own that need not load kbz first: there are a thousand of them.
 
 A process with everything imported is forked for each call (multiprocessing's forkserver). What is about the start of
 the program, its signals or its terminal is tested with a process from the command line.
@@ -10,7 +10,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -27,10 +27,17 @@ def call(argv: Sequence[str], seconds: float, folder: Path | None = None) -> tup
 
     Raises subprocess.TimeoutExpired after that many seconds, with the process killed.
     """
+    return run(_kbz, argv, seconds, folder)
+
+
+def run(
+    program: Callable[[], object], argv: Sequence[str], seconds: float, folder: Path | None = None
+) -> tuple[int, str, str]:
+    """Run a function of a module in the same way; the code is negative when a signal has ended the process."""
     _FORKING.set_forkserver_preload([_PRELOADED])
     with TemporaryDirectory() as kept:
         outputs = (Path(kept, "stdout"), Path(kept, "stderr"))
-        words = (tuple(argv), str(folder or Path.cwd()), *map(str, outputs))
+        words = (program, tuple(argv), str(folder or Path.cwd()), *map(str, outputs))
         process = _FORKING.Process(target=_become, args=words)
         process.start()
         process.join(seconds)
@@ -57,9 +64,16 @@ def end_with_caller() -> None:
         os.kill(os.getpid(), SIGKILL)
 
 
-def _become(argv: tuple[str, ...], folder: str, stdout: str, stderr: str) -> NoReturn:
+def _kbz() -> NoReturn:
     from keybuzz.cli.main import main
 
+    main()
+    raise AssertionError("kbz's main never returns")
+
+
+def _become(
+    program: Callable[[], object], argv: tuple[str, ...], folder: str, stdout: str, stderr: str
+) -> None:
     end_with_caller()
     os.chdir(folder)
     for descriptor, path in ((1, stdout), (2, stderr)):
@@ -67,5 +81,4 @@ def _become(argv: tuple[str, ...], folder: str, stdout: str, stderr: str) -> NoR
         os.dup2(opened, descriptor)
         os.close(opened)
     sys.argv = ["kbz", *argv]
-    main()
-    raise AssertionError("kbz's main never returns")
+    program()

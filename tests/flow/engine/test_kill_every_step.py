@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,25 +15,21 @@ from keybuzz.engine.memory.lock import leases
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.reports.report import Report
 from tests.flow.support import eight_steps
-from tests.flow.support.agent_host import NAME, ROOT, ScratchHost
+from tests.flow.support.agent_host import NAME, ScratchHost
 from tests.flow.support.eight_steps import FILES, NEW, OLD
 from tests.flow.support.fleet import Fleet, command
 from tests.flow.support.sshd import until
+from tests.support import warm
 
 EVENTS = range(1, 24)
 """Reading, planned, two stages and eight steps that begin and end, judged."""
 STEP_EVENTS = range(1, 17)
-PROGRAM = Path(eight_steps.__file__)
 
 
-def die_at(folder: Path, event: int) -> subprocess.CompletedProcess[str]:
-    """Run the program on a fresh host until it kills itself at an event."""
+def die_at(folder: Path, event: int) -> tuple[int, str, str]:
+    """Run the program on a fresh host until it kills itself at an event; return exit code and both streams."""
     eight_steps.prepare(folder)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, str(PROGRAM), str(folder), str(event)]
-    return subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return warm.run(eight_steps.main, (str(folder), str(event)), 60)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +39,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, in
     with ThreadPoolExecutor(2) as pool:
         done = pool.map(die_at, folders.values(), folders)
         return {
-            event: (folders[event], process.returncode)
-            for event, process in zip(folders, done, strict=True)
+            event: (folders[event], code) for event, (code, *_) in zip(folders, done, strict=True)
         }
 
 
@@ -56,7 +49,7 @@ def opened(folder: Path) -> Iterator[Fleet]:
 
 
 def test_a_run_that_nobody_kills_has_these_events(tmp_path: Path) -> None:
-    assert die_at(tmp_path, 0).stdout.split() == [str(len(EVENTS)), "0"]
+    assert die_at(tmp_path, 0)[1].split() == [str(len(EVENTS)), "0"]
 
 
 @pytest.mark.parametrize("event", EVENTS)

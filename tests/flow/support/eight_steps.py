@@ -1,6 +1,6 @@
 """A run of eight changes on one host, as a program of its own that kills itself at one of its events.
 
-python eight_steps.py FOLDER EVENT      EVENT counts from 1; 0 never comes
+Its words are a folder and the number of the event, which counts from 1; 0 never comes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,3 @@ def main() -> None:
         fleet: Fleet = made.listening(listen)
         report = fleet.run(module(hosts), only=(NAME,))
     print(count, int(report.exit_code))
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.policy.load import load_context
+from tests.support import warm
 from tests.unit.support.policy_values import EXAMPLE
 from tests.unit.support.site_values import (
     PASSWORDS,
@@ -28,17 +29,9 @@ ROOT = Path(__file__).parents[3]
 
 def kbz(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run kbz in a folder; return exit code, stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "keybuzz.cli.main", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
+    code, stdout, stderr = warm.call(arguments, 60, folder)
+    assert "Traceback" not in stderr
+    return code, stdout, stderr
 
 
 @pytest.fixture
