@@ -16,6 +16,7 @@ from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.change.run import ended, planned, with_error
+from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
@@ -23,7 +24,6 @@ from keybuzz.engine.memory.journal import Marks
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.core.proposed import proposed
@@ -215,8 +215,8 @@ def whole(module: Module, timeout: float) -> Gate:
     cured = {info.id for info in module.check_infos if info.restart}
 
     def reason(live: Live) -> str | None:
-        for finding in module.checks(live):
-            if finding.level >= Level.UNKNOWN and finding.check not in cured:
+        for finding in stopping(module.checks(live)):
+            if finding.check not in cured:
                 where = f"{finding.host}: " if finding.host else ""
                 return f"{where}{finding.check}: {finding.message}"
         return None

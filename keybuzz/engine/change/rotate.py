@@ -19,6 +19,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.rotation_proof import prove
 from keybuzz.engine.change.run import RunRequest, conducted
+from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -249,13 +250,12 @@ def _require_quiet(found: Survey) -> None:
             where=module,
             hint=f"{proposed('kbz', 'plan', *names)}, then {proposed('kbz', 'run', *names)}",
         )
-    for finding in found.findings:
-        if finding.level >= Level.UNKNOWN:
-            raise RefusedError(
-                f"{finding.check}: {finding.message}",
-                where=finding.host or module,
-                hint=finding.hint or proposed("kbz", "health", module),
-            )
+    for finding in stopping(found.findings):
+        raise RefusedError(
+            f"{finding.check}: {finding.message}",
+            where=finding.host or module,
+            hint=finding.hint or proposed("kbz", "health", module),
+        )
 
 
 def _unfinished(done: Report, job: _Job, state: str) -> Report:

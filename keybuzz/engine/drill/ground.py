@@ -17,11 +17,11 @@ from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ledger import Writer
 from keybuzz.engine.drill.trial import Sight
 from keybuzz.engine.look.describe import HostDescription, describe_all
+from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError
-from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change, Difference
@@ -225,10 +225,9 @@ def not_green(module: Module, live: Live) -> str:
         return (
             f"{', '.join(absent)} not up; {len(cluster.up)} of {len(cluster.members)} members are"
         )
-    for finding in module.checks(live):
-        if finding.level >= Level.UNKNOWN:
-            place = f"{finding.host}: " if finding.host else ""
-            return f"{place}{finding.check}: {finding.message}"
+    for finding in stopping(module.checks(live)):
+        place = f"{finding.host}: " if finding.host else ""
+        return f"{place}{finding.check}: {finding.message}"
     return ""
 
 

@@ -6,6 +6,7 @@ member's words never end a look at the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from keybuzz.model.core.errors import sentence_of
@@ -25,6 +26,12 @@ def judged(module: Module, live: Live) -> tuple[Live, tuple[Finding, ...]]:
     except Exception as error:  # only together: then no member is believed
         nothing = _without(live, dict.fromkeys(live.hosts, _why(error)))
         return nothing, module.checks(nothing)
+
+
+def stopping(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield what stops a gate or a drill: verdicts first, because what is not known may follow from one."""
+    found = [finding for finding in findings if not finding.good]
+    yield from sorted(found, key=lambda finding: -finding.level)
 
 
 def topology_of(module: Module, live: Live) -> Topology | None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.causes import explained
+from keybuzz.engine.look.judging import stopping
 from keybuzz.model.core.finding import Finding, Level
 
 MODULES = all_modules()
@@ -57,6 +58,13 @@ def test_a_warning_explains_no_failure() -> None:
     assert len(roots(warning, bad("redis.node.answers", "db-1"))) == 2
     full = replace(warning, level=Level.CRITICAL)
     assert roots(full, bad("redis.node.answers", "db-1")) == [("base.disk.space", "db-1")]
+
+
+def test_a_gate_names_the_verdict_and_not_what_cannot_be_read_for_it() -> None:
+    unknown = bad("redis.master.single", level=Level.UNKNOWN)
+    silent = bad("redis.node.answers", "redis-1")
+    warning = bad("redis.memory.limit", "redis-1", Level.WARN)
+    assert list(stopping((warning, unknown, silent))) == [silent, unknown]
 
 
 def test_what_is_well_explains_nothing_and_needs_no_explanation() -> None:
