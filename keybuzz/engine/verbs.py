@@ -61,11 +61,13 @@ def healths(
 ) -> dict[str, HostRecord]:
     """Return how each host is: `--limit @unhealthy` means those that are critical, unknown or not reached.
 
-    A finding about a whole cluster is one about each of its members.
+    A finding about a whole cluster is one about each of its members, but not what is unknown of it for one's silence.
     """
     groups = {module.name: module.group for module in modules}
     worst: dict[str, Finding] = {}
     for finding in report.findings:
+        if not finding.host and finding.level is Level.UNKNOWN and finding.cause:
+            continue  # one member is silent: that is its own finding, and none of the others'
         group = groups.get(finding.check.partition(".")[0], "")
         members = workspace.site.members(group) if group and not finding.host else ()
         for host in [finding.host] if finding.host else [member.name for member in members]:

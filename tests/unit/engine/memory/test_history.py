@@ -210,6 +210,19 @@ def test_a_host_is_remembered_with_its_worst_finding(journal: Journal) -> None:
     assert journal.sets()["unhealthy"] == frozenset()
 
 
+def test_what_is_unknown_of_a_cluster_for_one_silent_member_is_that_member_s(
+    journal: Journal,
+) -> None:
+    silent = Finding("redis.node.answers", Level.CRITICAL, "", "redis-02")
+    follows = Finding("redis.master.single", Level.UNKNOWN, "", cause="redis.node.answers")
+    alone = Finding("redis.version.same", Level.UNKNOWN, "")
+    hosts = {"redis_01": Outcome.OK, "redis_02": Outcome.OK}
+    outcomes = [item.outcome for item in kept(journal, report(silent, follows, **hosts)).values()]
+    assert outcomes == [Outcome.OK, Outcome.FAILED]
+    outcomes = [item.outcome for item in kept(journal, report(silent, alone, **hosts)).values()]
+    assert outcomes == [Outcome.UNKNOWN, Outcome.FAILED]
+
+
 def test_a_finding_about_a_cluster_is_one_about_each_member(journal: Journal) -> None:
     lost = Finding("redis-proxy.backend.single", Level.CRITICAL, "no master")
     fine: dict[str, Any] = {"redis_01": Outcome.OK, "haproxy_02": Outcome.OK}
