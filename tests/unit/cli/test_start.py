@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -21,29 +25,95 @@ HEAVY = {"netmiko", "nornir", "nornir_jinja2", "nornir_netmiko", "paramiko", "ji
 ROOT = Path(__file__).parents[3]
 
 
-def kbz(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]:
-    """Run kbz in a folder; return exit code, both streams, and the packages that it has imported."""
+_LIGHT = """\
+import json, os, sys
+sys.path.insert(0, ROOT)
+from keybuzz.cli.main import main
+print(json.dumps(sorted(sys.modules)), flush=True)
+for line in sys.stdin:
+    folder, outputs, words = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        for descriptor, path in enumerate(outputs[:2], 1):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
+        sys.argv = ["kbz", *words]
+        try:
+            main()
+        finally:
+            with open(outputs[2], "w") as file:
+                json.dump(sorted(sys.modules), file)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Forks for each line, before it has loaded more than the start of kbz does: what a command loads is its own."""
+
+
+@pytest.fixture(scope="module")
+def light() -> Iterator[subprocess.Popen[str]]:
+    code = f"ROOT = {str(ROOT)!r}\n{_LIGHT}"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as made:
+        assert made.stdin is not None
+        assert made.stdout is not None
+        assert not packages(json.loads(made.stdout.readline())) & HEAVY
+        yield made
+        made.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """kbz in a folder of its own, in processes that have loaded nothing for another one."""
+
+    light: subprocess.Popen[str]
+    folder: Path
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str, set[str]]:
+        """Run kbz; return exit code, both streams, and the packages that it has imported."""
+        assert self.light.stdin is not None
+        assert self.light.stdout is not None
+        outputs = [self.folder / name for name in ("stdout", "stderr", "modules")]
+        for path in outputs:
+            path.touch()
+        told = [str(self.folder), [str(path) for path in outputs], arguments]
+        print(json.dumps(told), file=self.light.stdin, flush=True)
+        assert select.select([self.light.stdout], [], [], 60)[0], "it has not ended"
+        code = int(self.light.stdout.readline())
+        out, said, modules = (path.read_text() for path in outputs)
+        loaded = packages(json.loads(modules))
+        assert "keybuzz" in loaded
+        return code, out, said, loaded
+
+
+@pytest.fixture
+def kbz(light: subprocess.Popen[str], tmp_path: Path) -> Started:
+    return Started(light, tmp_path)
+
+
+def packages(modules: list[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_a_start_from_the_command_line_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code, *arguments],
-        cwd=folder,
+        [sys.executable, "-X", "importtime", "-c", code, "run", "--help"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     lines = done.stderr.splitlines()
-    times = [line for line in lines if line.startswith("import time:")]
-    said = "\n".join(line for line in lines if not line.startswith("import time:"))
-    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in times}
+    assert (done.returncode, {line.partition(":")[0] for line in lines}) == (0, {"import time"})
+    loaded = packages([line.rpartition("|")[2].strip() for line in lines])
     assert "keybuzz" in loaded
-    return done.returncode, done.stdout, said, loaded
+    assert not loaded & HEAVY
 
 
-def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
-    code, out, said, loaded = kbz(tmp_path, "--help")
+def test_help_loads_nothing_heavy(kbz: Started) -> None:
+    code, out, said, loaded = kbz("--help")
     assert code == ExitCode.GOOD
     assert said == ""
     for verb in VERBS:
@@ -52,8 +122,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
-    code, out, said, loaded = kbz(tmp_path, verb, "--help")
+def test_help_of_a_verb_loads_nothing_heavy(kbz: Started, verb: str) -> None:
+    code, out, said, loaded = kbz(verb, "--help")
     assert (code, said) == (ExitCode.GOOD, "")
     assert f"Usage: kbz {verb}" in out
     assert not loaded & HEAVY
@@ -71,9 +141,9 @@ def test_help_of_a_verb_loads_nothing_heavy(tmp_path: Path, verb: str) -> None:
     ],
 )
 def test_a_refused_command_loads_nothing_heavy(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+    kbz: Started, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    ended, out, said, loaded = kbz(tmp_path, *arguments)
+    ended, out, said, loaded = kbz(*arguments)
     assert ended == code
     assert out == ""
     assert words in said
@@ -81,12 +151,14 @@ def test_a_refused_command_loads_nothing_heavy(
     assert not loaded & HEAVY
 
 
-def test_a_wrong_word_of_limit_is_refused_before_anything_heavy(tmp_path: Path) -> None:
+def test_a_wrong_word_of_limit_is_refused_before_anything_heavy(
+    kbz: Started, tmp_path: Path
+) -> None:
     (tmp_path / "overlay.yaml").write_text(
         f"paths: {{state: {tmp_path}, credentials: {tmp_path}}}\n"
     )
     (tmp_path / "nornir_config.yaml").write_text(configuration_text(tmp_path))
-    code, out, said, loaded = kbz(tmp_path, "inventory", "--limit", "db-master-1")
+    code, out, said, loaded = kbz("inventory", "--limit", "db-master-1")
     assert code == ExitCode.USAGE
     assert out == ""
     assert "did you mean db-master-01" in said
