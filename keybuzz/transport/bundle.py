@@ -37,7 +37,7 @@ def take(size):
 def number():
     return int.from_bytes(take(4), "big")
 magic, packed = take(4), take(number())
-if compiled := magic == MAGIC_NUMBER:
+if magic == MAGIC_NUMBER:
     read = lambda name, content: loads(content)
 else:
     read = lambda name, content: compile(bytes(content), name, "exec", dont_inherit=True)
