@@ -27,6 +27,9 @@ _SETTINGS = frozenset(
 )
 """Keys of CONFIG GET that an answer may hold: none of them is a secret."""
 
+_NO_PERMISSION = "NOPERM"
+"""How Redis refuses one command to a user that it has let in (ACL)."""
+
 
 def answer(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "replies": {command: parsed answer}}.
@@ -41,7 +44,16 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
                 replies[" ".join(words)] = _one(connection, words)
     except DeniedError as error:
         return {"denied": error.what, "replies": {}}
+    refused = [_refused(reply) for reply in replies.values()]
+    if refused and all(refused):
+        return {"denied": refused[0], "replies": {}}
     return {"denied": "", "replies": replies}
+
+
+def _refused(reply: Any) -> str:
+    """Return why Redis does not let us give a command, while it lets us in; empty when it does."""
+    error = reply.get("error", "") if isinstance(reply, dict) else ""
+    return error if isinstance(error, str) and error.startswith(_NO_PERMISSION) else ""
 
 
 def write(query: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +75,10 @@ def _one(connection: Connection, words: list[str]) -> Any:
     try:
         return parse(connection.call(*words))
     except RedisError as error:
+        return {"error": error.what}
+    except DeniedError as error:
+        if not error.what.startswith(_NO_PERMISSION):
+            raise
         return {"error": error.what}
 
 
@@ -88,9 +104,13 @@ def _parser(words: list[str]) -> Any:
 
 def _rules(reply: Reply) -> list[str]:
     """Return the rules of each user; of a password only that there is one."""
-    lines = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
+    if not isinstance(reply, list):
+        raise RedisError("the answer is no list")
+    lines = [line for line in reply if isinstance(line, str)]
     return [" ".join("#…" if w[:1] in "#>" else w for w in line.split()) for line in lines]
 
 
 def _several(reply: Reply) -> list[dict[str, str]]:
-    return [pairs(item) for item in reply] if isinstance(reply, list) else []
+    if not isinstance(reply, list):
+        raise RedisError("the answer is no list")
+    return [pairs(item) for item in reply]

@@ -173,6 +173,29 @@ class TestReading:
                 answer(query(server.port, words))
             assert [said[0] for said in server.said] == ["AUTH"]
 
+    def test_one_command_that_is_not_permitted_is_its_own_error_and_no_wrong_password(self) -> None:
+        """As Redis 7 says it to a user whose rules have `-acl|list`."""
+
+        def daemon(words: list[str]) -> Reply:
+            if words[0] == "ACL":
+                raise FaultError(
+                    "NOPERM this user has no permissions to run the 'acl|list' command"
+                )
+            return "role:master\r\n"
+
+        with fake_redis(daemon, PASSWORD) as server:
+            found = answer(query(server.port, ("INFO", "replication"), ("ACL", "LIST")))
+            alone = answer(query(server.port, ("ACL", "LIST")))
+        assert (found["denied"], found["replies"]["INFO replication"]) == ("", {"role": "master"})
+        assert found["replies"]["ACL LIST"]["error"].startswith("NOPERM")
+        assert (alone["denied"][:6], alone["replies"]) == ("NOPERM", {})
+
+    @pytest.mark.parametrize("words", [("ACL", "LIST"), ("SENTINEL", "MASTERS")])
+    def test_what_is_no_list_is_not_an_empty_one(self, words: tuple[str, ...]) -> None:
+        with fake_redis(lambda said: "something else", PASSWORD) as server:
+            found = answer(query(server.port, words))
+        assert found["replies"] == {" ".join(words): {"error": "the answer is no list"}}
+
     def test_another_password_is_an_answer_and_silence_is_a_problem(self) -> None:
         with fake_redis(lambda words: "x", "another-password") as server:
             found = answer(query(server.port, ("ROLE",)))
