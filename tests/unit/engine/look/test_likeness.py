@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +72,11 @@ class TestReplicated:
         tables = {"erp.a": {"engine": "InnoDB", "rows": 3, "checksum": "1"}}
         [found] = alone("maria-01", Answer("x", {"denied": "", "tables": tables}))
         assert found.level is Level.OK
+
+    @pytest.mark.parametrize(
+        "answer",
+        [Answer("x", problem="refused"), Answer("x", {"denied": "refused", "tables": {}})],
+    )
+    def test_tables_that_cannot_be_read_are_unknown(self, answer: Answer) -> None:
+        [found] = alone("maria-01", answer)
+        assert (found.level, found.message) == (Level.UNKNOWN, "could not be read: refused")
