@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.visible import visible
@@ -17,6 +18,9 @@ from keybuzz.report.page import plots
 from keybuzz.report.page.past import Past, TrialPoint
 from keybuzz.report.page.sheet import finding_of, module_of
 from keybuzz.report.text.drift_news import drift_groups
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _WORST = tuple(level.word for level in sorted(Level, reverse=True))
@@ -76,11 +80,12 @@ def _shown(value: object) -> object:
     return visible(value) if type(value) is str else value
 
 
-def page_text(facts: Facts) -> str:
-    """Return the page. Everything that comes from hosts is escaped."""
+@cache
+def _environment() -> Environment:
+    """Return the one environment of the page's templates: `kbz serve` makes a page after each look."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         finalize=_shown,
@@ -89,6 +94,10 @@ def page_text(facts: Facts) -> str:
         lstrip_blocks=True,
     )
 
+
+def page_text(facts: Facts) -> str:
+    """Return the page. Everything that comes from hosts is escaped."""
+
     def moment(seconds: float | None) -> str:
         if seconds is None:
             return "–"
@@ -96,28 +105,32 @@ def page_text(facts: Facts) -> str:
 
     findings = list(facts.health["findings"]) if facts.health else []
     plan = facts.health["plan"] if facts.health else facts.past.plan
-    return environment.get_template("page.html.j2").render(
-        facts=facts,
-        health=facts.health,
-        counts=Counter(finding["level"] for finding in findings),
-        total=len(findings),
-        rows=rows(findings, facts.means),
-        good=_good(findings),
-        fleet=[(title, _chips(hosts, facts.health)) for title, hosts in facts.groups],
-        differences=_folded_changes(plan["changes"] if plan else ()),
-        compared=plan is not None,
-        drift=_drift_lines(facts.past, moment),
-        moved=_drift_bars(facts.past, moment),
-        news=facts.past.news,
-        groups=drift_groups(facts.past.news, moment) if facts.past.news else (),
-        plots=plots,
-        strips=strips(facts.past.trials, moment),
-        measured=_measured(facts.past.trials),
-        scale=_scale(facts.past.trials),
-        verdict=verdict(facts),
-        levels=_WORST,
-        moment=moment,
-        policy=POLICY,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            facts=facts,
+            health=facts.health,
+            counts=Counter(finding["level"] for finding in findings),
+            total=len(findings),
+            rows=rows(findings, facts.means),
+            good=_good(findings),
+            fleet=[(title, _chips(hosts, facts.health)) for title, hosts in facts.groups],
+            differences=_folded_changes(plan["changes"] if plan else ()),
+            compared=plan is not None,
+            drift=_drift_lines(facts.past, moment),
+            moved=_drift_bars(facts.past, moment),
+            news=facts.past.news,
+            groups=drift_groups(facts.past.news, moment) if facts.past.news else (),
+            plots=plots,
+            strips=strips(facts.past.trials, moment),
+            measured=_measured(facts.past.trials),
+            scale=_scale(facts.past.trials),
+            verdict=verdict(facts),
+            levels=_WORST,
+            moment=moment,
+            policy=POLICY,
+        )
     )
 
 
