@@ -246,6 +246,23 @@ class TestBadStates:
         command(ledger, HOSTS[0], "ACL", "DELUSER", "x")
         assert "redis.users.described" not in findings(kbz, "redis", "redis")
 
+    def test_users_that_may_not_be_read_are_unknown_and_never_ok(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        """Redis refuses the one command to whom kbz logs in as: `-acl|list` is a rule of Redis 7."""
+        command(ledger, HOSTS[0], "ACL", "SETUSER", "default", "-acl|list")
+        try:
+            done = kbz("health", "redis", "--limit", "redis", "--format", "json")
+            told = [f for f in done.json()["findings"] if f["check"] == "redis.users.described"]
+            unknown = [f for f in told if f["level"] == "unknown"]
+            assert [(f["host"], f["cause"]) for f in unknown] == [(HOSTS[0], None)]
+            assert "NOPERM" in unknown[0]["message"]
+            assert unknown[0]["hint"] == "kbz explain redis.users.described"
+            assert [f["level"] for f in told if f["host"] != HOSTS[0]] == ["ok", "ok"]
+            assert done.code == 2
+        finally:
+            command(ledger, HOSTS[0], "ACL", "SETUSER", "default", "+@all")
+
 
 class TestHandOver:
     def test_the_master_is_replaced_last_and_no_acknowledged_write_is_lost(
