@@ -133,11 +133,23 @@ def test_no_text_of_a_host_becomes_markup(shown: Facts) -> None:
     assert HOSTILE in words(shown)
 
 
-@given(
-    text=st.text(
-        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40
-    )
+_MARKUP = (
+    "<b>",
+    "</div>",
+    "<script>",
+    "</style>",
+    "<!--",
+    "-->",
+    '" onload="x',
+    "' x='",
+    "&lt;b&gt;",
 )
+_anything = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40
+)
+
+
+@given(text=st.lists(st.sampled_from(_MARKUP) | _anything, min_size=1, max_size=4).map("".join))
 def test_any_text_leaves_the_page_as_it_is(text: str) -> None:
     """In each place that takes texts of hosts: message, hint, state, role, detail, difference, reason."""
     document = json.loads(json.dumps(_document()).replace("PLACE", json.dumps(text)[1:-1]))
