@@ -218,9 +218,10 @@ def test_findings_say_who_does_not_answer_and_what_has_failed() -> None:
     del states["db-3"]
     states["db-2"] = damaged(states["db-2"], DOCKER, running=False)
     seen = live(states)
+    told = {"db-1": "a.service loaded failed failed A\n", "db-2": ""}
     answers = {
-        "db-1": Answer("base.failed-units", {"stdout": "a.service loaded failed failed A\n"}),
-        "db-2": Answer("base.failed-units", {"stdout": ""}),
+        host: Answer("base.failed-units", {"exit_code": 0, "stdout": stdout, "stderr": ""})
+        for host, stdout in told.items()
     }
     hosts = {
         host: replace(view, answers={"base.failed-units": answers[host]})
