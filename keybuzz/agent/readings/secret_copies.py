@@ -28,25 +28,32 @@ _ATTACHED = re.compile(r"(?:^|\s)-[a-zA-Z]([^\s'\"]{8,})")
 
 
 def find_copies(query: dict[str, Any], context: Context) -> dict[str, object]:
-    """Answer {"copies": [{"path", "uid", "gid", "mode", "names", "current"}], "truncated": bool}.
+    """Answer {"copies": [{"path", "uid", "gid", "mode", "names", "current"}], "unread": […], "truncated": bool}.
 
-    `names` are variables of the schema that stand there; `current` are those whose live value stands there.
+    `names` are variables of the schema that stand there; `current` are those whose live value stands there; `unread`
+    are {"path", "why"} of regular files that may hold some, for they could not be read.
     """
     key = bytes.fromhex(query["key"])
     paths = sorted({path for pattern in query["patterns"] for path in glob(pattern)})
-    found = [_look(path, query, key) for path in paths[:_MOST_FILES]]
-    copies = [copy for copy in found if copy is not None]
-    return {"copies": copies, "truncated": len(paths) > _MOST_FILES}
+    copies, unread = [], []
+    for path in paths[:_MOST_FILES]:
+        try:
+            copy = _look(path, query, key)
+        except (FileNotFoundError, opener.UnsafeFileError):
+            continue  # it has gone since, or is no regular file: links and pipes are never followed
+        except OSError as error:
+            unread.append({"path": path, "why": error.strerror or type(error).__name__})
+            continue
+        if copy is not None:
+            copies.append(copy)
+    return {"copies": copies, "unread": unread, "truncated": len(paths) > _MOST_FILES}
 
 
 def _look(path: str, query: dict[str, Any], key: bytes) -> dict[str, object] | None:
-    """Return what a regular file holds, or None when it is no copy; links and pipes are never followed."""
-    try:
-        with os.fdopen(opener.opened(path), "rb") as file:
-            status = os.fstat(file.fileno())
-            text = file.read(_LARGEST).decode("utf-8", "replace")
-    except (OSError, opener.UnsafeFileError):
-        return None
+    """Return what a regular file holds, or None when it is no copy."""
+    with os.fdopen(opener.opened(path), "rb") as file:
+        status = os.fstat(file.fileno())
+        text = file.read(_LARGEST).decode("utf-8", "replace")
     assigned = _ASSIGNED.findall(text)
     names = {name for name, _ in assigned} & set(query["names"])
     words = [value.strip("'\"") for _, value in assigned] + _WORD.findall(text)[:_MOST_WORDS]

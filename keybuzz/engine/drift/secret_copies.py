@@ -12,7 +12,7 @@ from typing import Any
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.core.reading import Answer, SecretCopies
@@ -86,8 +86,8 @@ class CopiesReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """2 when a copy was found, 4 when a host could not be asked."""
-        if any(finding.level is Level.CRITICAL for finding in self.findings):
+        """2 when a copy was found, or a file could not be read; 4 when a host could not be asked."""
+        if not all(finding.good for finding in self.findings):
             return ExitCode.DIFFERENT
         return ExitCode.UNREACHABLE if self.unreachable else ExitCode.GOOD
 
@@ -110,6 +110,7 @@ def find_copies(workspace: Workspace, limit: tuple[str, ...]) -> CopiesReport:
             unreachable[host] = f"could not look: {answer.problem}"
             continue
         findings += judge(site.server(host), copies(answer), site)
+        findings += unread(host, answer)
         if answer.value["truncated"]:
             message = "too many files lie in those places; some were not looked at"
             findings.append(Finding(CHECK, Level.WARN, message, host))
@@ -133,6 +134,19 @@ def reading(site: Site) -> SecretCopies:
 def copies(answer: Answer) -> tuple[Copy, ...]:
     """Return the answer as values."""
     return tuple(_copy(item) for item in answer.value["copies"])
+
+
+def unread(host: str, answer: Answer) -> tuple[Finding, ...]:
+    """Return a finding for each file that could not be read: it may be a copy."""
+    return tuple(
+        unknown(
+            CHECK,
+            f"{item['path']}: {item['why']}",
+            host,
+            f"look: {on_host(host, 'ls', '-l', item['path'])}",
+        )
+        for item in answer.value["unread"]
+    )
 
 
 def _copy(item: Mapping[str, Any]) -> Copy:

@@ -55,10 +55,18 @@ class CopyAnswer(TypedDict):
     current: list[str]
 
 
+class UnreadFileAnswer(TypedDict):
+    """A file that is there and could not be read."""
+
+    path: str
+    why: str
+
+
 class CopiesAnswer(TypedDict):
     """Of SecretCopies."""
 
     copies: list[CopyAnswer]
+    unread: list[UnreadFileAnswer]
     truncated: bool
 
 

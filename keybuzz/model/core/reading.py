@@ -122,7 +122,7 @@ class FileText(Looks):
 
 @dataclass(frozen=True, slots=True)
 class SecretCopies(Looks):
-    """Copies of credentials in files; the answer is {"copies": [{path, uid, gid, mode, names, current}], "truncated"}.
+    """Copies of credentials in files; the answer is {"copies": [{path, uid, gid, mode, names, current}], …}.
 
     The host compares: digests go there, and paths and names of variables come back, never content. The key is
     made for one command, so that a digest says nothing to whoever has an older one.

@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from keybuzz.engine.drift.secret_copies import PATTERNS, Copy, copies, judge, reading
+from keybuzz.engine.drift.secret_copies import (
+    PATTERNS,
+    CopiesReport,
+    Copy,
+    copies,
+    judge,
+    reading,
+    unread,
+)
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.finding import Level
-from keybuzz.model.core.reading import SecretCopies
+from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.reading import Answer, SecretCopies
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.site.module import Description
 from tests.flow.support.agent_host import NAME, OneHost, one_host
@@ -32,19 +41,25 @@ def host(tmp_path: Path) -> Iterator[OneHost]:
         yield made
 
 
-def question(host: OneHost) -> SecretCopies:
+def question(host: OneHost, *more: str) -> SecretCopies:
     names = ("POSTGRES_APP_PASS", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD")
     values = tuple(Secret(name, value) for name, value in VALUES.items())
     key = DigestKey(secrets.token_bytes(32))
-    patterns = (f"{host.files}/*", f"{host.files}/.*")
+    patterns = (f"{host.files}/*", f"{host.files}/.*", *more)
     return SecretCopies("copies", patterns, names, ("stripe.env",), key, values)
+
+
+def answer_of(host: OneHost, *more: str) -> Answer:
+    described = {NAME: HostDescription({"t": Description((), (question(host, *more),))}, ())}
+    answer = observe(host.nornir, described).observations[NAME].answers["copies"]
+    assert answer.known, answer.problem
+    return answer
 
 
 def asked(host: OneHost) -> dict[str, Copy]:
     """Ask the host, and make sure that no content came back."""
-    described = {NAME: HostDescription({"t": Description((), (question(host),))}, ())}
-    answer = observe(host.nornir, described).observations[NAME].answers["copies"]
-    assert answer.known, answer.problem
+    answer = answer_of(host)
+    assert unread(NAME, answer) == ()
     text = json.dumps(answer.value)
     assert "PlantedNeedle" not in text
     assert "older-value" not in text
@@ -115,6 +130,16 @@ def test_links_pipes_folders_and_bytes_are_nothing_to_wait_for(host: OneHost) ->
     write(host, "bytes.env", b"\xff\xfe\0" * 1000 + b"\nREDIS_PASSWORD=\xff\n")
     found = asked(host)
     assert set(found) == {"..target", "bytes.env"}
+
+
+def test_a_file_that_could_not_be_read_is_told_and_is_no_good_answer(host: OneHost) -> None:
+    """Once it was passed over, and the host had no copy."""
+    memory = f"/proc/{os.getpid()}/mem"  # a regular file; reading its first byte is an I/O error
+    [finding] = unread(NAME, answer_of(host, memory))
+    assert (finding.level, finding.host) == (Level.UNKNOWN, NAME)
+    assert f"{memory}: Input/output error" in finding.message
+    assert memory in finding.hint
+    assert CopiesReport((NAME,), (finding,), {}).exit_code is ExitCode.DIFFERENT
 
 
 def test_nothing_is_written_and_nothing_deleted(host: OneHost) -> None:

@@ -74,6 +74,7 @@ class Ground:
         if host in self.away:
             raise ContactError(self.away[host], where=host)
         result = good(host, request)
+        reading(disks=disk())(request, result)
         if host in self.spoils:
             self.spoils[host](request, result)
         return [json_frame({"id": request["id"], "result": result})]
