@@ -94,7 +94,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     On a new machine the first lab makes the base and the images that the others wait for; the unit ring needs neither.
     """
     if not config.getoption("--long"):
-        left_out = [item for item in items if item.get_closest_marker("long")]
+        named = tuple(word for word in config.args if "::" in word)
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("long") and not (named and item.nodeid.startswith(named))
+        ]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     items.sort(key=_turn)

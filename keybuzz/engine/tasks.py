@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.steps import StepResult, apply_host
+from keybuzz.engine.look.causes import explained, of_another
 from keybuzz.engine.look.describe import describe_host
 from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import Snapshot, View, ask
@@ -74,8 +75,10 @@ def judging(module: Module, *checks: str) -> HostTask:
         from nornir.core.task import Result
 
         host = task.host.name
-        _, found = judged(module, together.live(task))
-        findings = tuple(f for f in found if f.check in checks and f.host in ("", host))
+        _, judgements = judged(module, together.live(task))
+        found = explained(judgements, (module,))
+        about = (f for f in found if f.check in checks and f.host in ("", host))
+        findings = tuple(finding for finding in about if not of_another(finding))
         failed = any(finding.level >= Level.UNKNOWN for finding in findings) or not findings
         return Result(host=task.host, result=findings, failed=failed)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from keybuzz.engine.look.causes import of_another
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -66,8 +67,8 @@ def healths(
     groups = {module.name: module.group for module in modules}
     worst: dict[str, Finding] = {}
     for finding in report.findings:
-        if not finding.host and finding.level is Level.UNKNOWN and finding.cause:
-            continue  # one member is silent: that is its own finding, and none of the others'
+        if of_another(finding):
+            continue
         group = groups.get(finding.check.partition(".")[0], "")
         members = workspace.site.members(group) if group and not finding.host else ()
         for host in [finding.host] if finding.host else [member.name for member in members]:

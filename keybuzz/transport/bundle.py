@@ -60,7 +60,7 @@ class Agent:
         pass
     def exec_module(module):
         name = module.__spec__.origin
-        exec(read(name, modules.pop(name)), module.__dict__)
+        exec(read(name, modules[name]), module.__dict__)
 sys.meta_path.insert(0, Agent)
 from keybuzz.agent.main import serve
 serve()

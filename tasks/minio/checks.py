@@ -96,11 +96,11 @@ def _one_set(live: Live, found: dict[str, Node]) -> Finding:
         count = len(found) - len(bare)
         text = f"{count} of {len(live.members)} drives have their format.json"
         return Finding(check, Level.CRITICAL, text, hint="kbz run minio")
-    if (mute := _mute(found)) is not None:
-        return unknown(check, mute.why)
     sets = {node.sets for node in found.values() if node.answers and not node.denied}
     if sets - {(values.NODES,)}:
         return Finding(check, Level.CRITICAL, f"a node sees sets of {sorted(sets)} drives")
+    if (mute := _mute(found)) is not None:
+        return unknown(check, mute.why)
     return Finding(check, Level.OK, f"one set of {values.NODES} drives")
 
 

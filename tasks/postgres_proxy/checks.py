@@ -171,6 +171,17 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 def _parity(live: Live) -> Finding:
     """All hosts have the same files: whoever comes by the other one must find the same."""
     check = "postgres-proxy.parity"
+    differing = [
+        identity.rpartition("/")[2]
+        for identity in _ALIKE
+        if len(
+            {v.attribute(identity, "digest") for v in live.hosts.values() if not v.unread(identity)}
+        )
+        > 1
+    ]
+    if differing:
+        text = f"not the same on all hosts: {', '.join(differing)}"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run postgres-proxy")
     unread = of_hosts(
         (host, why)
         for host, view in live.hosts.items()
@@ -179,14 +190,6 @@ def _parity(live: Live) -> Finding:
     )
     if unread is not None:
         return unknown(check, unread.why, hint="kbz plan postgres-proxy")
-    differing = [
-        identity.rpartition("/")[2]
-        for identity in _ALIKE
-        if len({view.attribute(identity, "digest") for view in live.hosts.values()}) > 1
-    ]
-    if differing:
-        text = f"not the same on all hosts: {', '.join(differing)}"
-        return Finding(check, Level.CRITICAL, text, hint="kbz run postgres-proxy")
     if len(live.hosts) < len(live.members):
         seen = f"{len(live.hosts)} of {len(live.members)} hosts"
         return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")

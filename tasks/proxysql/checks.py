@@ -166,6 +166,12 @@ def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
 def _parity(live: Live) -> Finding:
     check = "proxysql.parity"
     sums = {host: checksums(view) for host, view in live.hosts.items()}
+    told = [found for found in sums.values() if found]
+    names = {name for found in told for name in found}
+    differing = sorted(n for n in names if len({found.get(n) for found in told}) > 1)
+    if differing:
+        text = f"not the same on all hosts: {', '.join(differing)}"
+        return Finding(check, Level.CRITICAL, text, hint="kbz run proxysql")
     away = of_hosts(
         (host, admin_problem(view))
         for host, view in live.hosts.items()
@@ -175,11 +181,6 @@ def _parity(live: Live) -> Finding:
         return unknown(check, away.why)
     if len(live.hosts) < len(live.members):
         return Finding(check, Level.UNKNOWN, "not all hosts can be compared")
-    names = {name for found in sums.values() for name in found}
-    differing = sorted(n for n in names if len({found.get(n) for found in sums.values()}) > 1)
-    if differing:
-        text = f"not the same on all hosts: {', '.join(differing)}"
-        return Finding(check, Level.CRITICAL, text, hint="kbz run proxysql")
     chosen = {tuple(writers(view) or ()) for view in live.hosts.values()}
     if len(chosen) > 1:
         return Finding(check, Level.CRITICAL, "the hosts do not lead to the same writer")

@@ -51,13 +51,13 @@ def _administrators(live: Live, answering: list[Node] | Unread) -> Finding:
     check = "rabbitmq.administrators.described"
     if isinstance(answering, Unread):
         return unknown(check, answering.why)
-    mute = ((node.host, node.users.why) for node in answering if isinstance(node.users, Unread))
-    if (away := of_hosts(mute)) is not None:
-        return unknown(check, away.why)
     described = {name for view in live.hosts.values() for name in _ours(view)}
     foreign = sorted({name for node in answering for name in node.administrators} - described)
     # The rollout takes guest away, and a check of its own tells of it.
     foreign = [name for name in foreign if name != "guest"] if described else []
+    mute = ((node.host, node.users.why) for node in answering if isinstance(node.users, Unread))
+    if not foreign and (away := of_hosts(mute)) is not None:
+        return unknown(check, away.why)
     if not foreign:
         return Finding(check, Level.OK, "only described administrators")
     text = f"administrators that no file describes: {', '.join(foreign)}"

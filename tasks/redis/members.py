@@ -186,8 +186,8 @@ def _redis(view: HostView) -> RedisNode:
         offset=_number(offset),
         version=_fields(replies.get("INFO server")).get("redis_version", ""),
         aof=_aof(persistence),
-        priority=_priority(replies.get(" ".join(PRIORITY)), answer.problem),
-        users=_users(replies.get(" ".join(USERS)), answer.problem),
+        priority=_priority(replies.get(" ".join(PRIORITY)), answer.problem or denied),
+        users=_users(replies.get(" ".join(USERS)), answer.problem or denied),
     )
 
 

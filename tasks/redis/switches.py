@@ -22,13 +22,14 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 def _takeover(live: Live) -> Finding:
     check, leading = "redis.takeover", masters(live)
-    ready = sorted(able(live) - set(leading))
-    replicas = [member for member in members(live).values() if member.redis.role == "slave"]
+    found = members(live).values()
+    told = {member.host for member in found if not isinstance(member.redis.priority, Unread)}
+    ready = sorted((able(live) & told) - set(leading))
+    replicas = [member for member in found if member.redis.role == "slave"]
     if replicas and all(member.redis.priority == "0" for member in replicas):
         text = "no replica can take over: each has replica-priority 0"
         hint = "CONFIG SET replica-priority 100 on each"
         return Finding(check, Level.CRITICAL, text, hint=hint)
-    found = members(live).values()
     mute = ((m.host, m.redis.priority.why) for m in found if isinstance(m.redis.priority, Unread))
     if not ready and (away := of_hosts(mute)) is not None:
         return unknown(check, away.why)

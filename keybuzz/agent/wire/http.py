@@ -74,7 +74,11 @@ def connect_tcp(host: str, port: int, timeout: float) -> Connection:
     """Return a connected TCP socket."""
     failure = OSError(f"{host} has no address")
     for family, kind, protocol, _, place in _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM):
-        connection = Connection(family, kind, protocol)
+        try:
+            connection = Connection(family, kind, protocol)
+        except OSError as error:  # a family that this kernel does not speak
+            failure = error
+            continue
         try:
             connection.settimeout(timeout)
             connection.connect(place)

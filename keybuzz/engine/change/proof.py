@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from keybuzz.engine.look.causes import explained, of_another
+from keybuzz.engine.look.judging import stopping
 from keybuzz.model.core.errors import RefusedError, StepError
-from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
@@ -12,14 +13,15 @@ from keybuzz.site.module import Module
 def require_healthy(module: Module, live: Live) -> None:
     """Raise RefusedError when a required module is not healthy on the selected hosts (ORD-2).
 
-    A host that cannot be reached is reported as such by the run and stops nobody else.
+    A host that cannot be reached is reported as such by the run and stops nobody else; nor does a member that was not
+    selected, nor what is not known of the cluster for its silence.
     """
     told_only = {info.id for info in module.check_infos if not info.gates}
-    for finding in module.checks(live):
-        if finding.check in told_only:
+    for finding in stopping(explained(module.checks(live), (module,))):
+        if finding.check in told_only or of_another(finding):
             continue
         elsewhere = finding.host and finding.host not in live.selected
-        if finding.level < Level.UNKNOWN or elsewhere or finding.host in live.unreachable:
+        if elsewhere or finding.host in live.unreachable:
             continue
         raise RefusedError(
             f"module {module.name} is required first and is not healthy: "

@@ -26,6 +26,14 @@ def explained(findings: Iterable[Finding], modules: Iterable[Module]) -> tuple[F
     )
 
 
+def of_another(finding: Finding) -> bool:
+    """Return whether it says no more than that a cluster cannot be judged whole, for one member is silent.
+
+    That is the member's own finding, and none of the others'. The finding must have been explained.
+    """
+    return not finding.host and finding.level is Level.UNKNOWN and bool(finding.cause)
+
+
 def _root(finding: Finding, bad: Bad, infos: dict[str, CheckInfo]) -> str:
     """Follow the causes upwards; the registry has no circle (tests/unit/engine/look/test_check_infos.py)."""
     cause = next(_causes(finding, bad, infos), None)

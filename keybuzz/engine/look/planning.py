@@ -91,7 +91,7 @@ def _text_diff(resource: Resource, state: State, veil: Veil) -> str:
     return unmarked("".join(line if line.endswith("\n") else f"{line}\n" for line in lines))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _described(path: str, text: Content, veil: Veil) -> str:
     """Return what a file should hold, masked; remembered, since a run plans again after each of its stages."""
     return veil.file(path, text.marked(veil.seal))

@@ -57,6 +57,15 @@ class TestPriority:
         with pytest.raises(QuorumError, match="no other member of redis could take over"):
             guard_quorum(stage, [counted])
 
+    def test_priorities_that_nobody_may_read_are_no_promise(self) -> None:
+        """`ACL SETUSER default -config` on all: each may have 0."""
+        live = healthy()
+        for host in HOSTS:
+            live = saying(live, host, "CONFIG GET replica-priority", {"error": "NOPERM no access"})
+        [found] = told(live, "redis.takeover")
+        assert found.level is Level.UNKNOWN
+        assert "NOPERM" in found.message
+
     def test_one_of_two_is_a_warning(self) -> None:
         other = next(host for host in HOSTS if host != MASTER)
         live = saying(healthy(), other, "CONFIG GET replica-priority", {"replica-priority": "0"})
