@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keybuzz.model.core.finding import Finding, Level
@@ -66,6 +68,20 @@ def test_haproxy_02_left_with_a_stale_configuration_is_part_of_each_check() -> N
     world = World.healthy()
     world.damage("haproxy-01", USERS, digest="other")
     assert "userlist.txt" in finding(world.live(), "postgres-proxy.parity").message
+
+
+def test_a_file_that_cannot_be_read_hides_no_other_that_differs() -> None:
+    world = World.healthy()
+    world.damage("haproxy-02", CFG, digest="other")
+    live = world.live()
+    view = live.hosts["haproxy-01"]
+    unread = replace(view.states[USERS], problem="Input/output error", attributes={})
+    view = replace(view, states={**view.states, USERS: unread})
+    found = finding(
+        replace(live, hosts={**live.hosts, "haproxy-01": view}), "postgres-proxy.parity"
+    )
+    assert found.level is Level.CRITICAL
+    assert found.message == "not the same on all hosts: haproxy.cfg"
 
 
 def test_parity_with_one_host_out_of_sight_is_unknown() -> None:
