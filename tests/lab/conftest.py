@@ -104,7 +104,7 @@ class Kbz:
 def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
     """Poll until the condition holds; return how long that took.
 
-    Between two looks is as much rest as one took: a look at all hosts must not take the cores from what it waits for.
+    Between two looks is twice as much rest as one took: looks must not take the cores from what is waited for.
     """
     started = time.monotonic()
     while True:
@@ -113,7 +113,7 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
             return time.monotonic() - started
         now = time.monotonic()
         assert now - started < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(min(max(0.25, now - before), 5.0))
+        time.sleep(min(max(0.25, 2 * (now - before)), 6.0))
 
 
 def write_site(folder: Path, name: str) -> Kbz:

@@ -136,8 +136,16 @@ class TestRestart:
 
 
 class TestReplaced:
+    @pytest.mark.long
     def test_a_replica(self, kbz: Kbz) -> None:
         host = next(host for host in DB if host != leader(kbz))
+        with writing(kbz):
+            put_new_machine(kbz, host, "patroni")
+            joined(kbz, host)
+
+    def test_the_former_leader(self, kbz: Kbz) -> None:
+        host = leader(kbz)
+        assert host is not None
         with writing(kbz):
             put_new_machine(kbz, host, "patroni")
             log = f"{RAFT}/10.0.0.120:7000.journal"
@@ -146,13 +154,6 @@ class TestReplaced:
             assert refused.code == 3, refused.stdout + refused.stderr
             assert "holds the RAFT log of an earlier life" in refused.stdout
             kbz.on(host, f"rm {log}")
-            joined(kbz, host)
-
-    def test_the_former_leader(self, kbz: Kbz) -> None:
-        host = leader(kbz)
-        assert host is not None
-        with writing(kbz):
-            put_new_machine(kbz, host, "patroni")
             joined(kbz, host)
 
     def test_data_of_another_cluster_on_a_kept_volume_is_refused(self, kbz: Kbz) -> None:

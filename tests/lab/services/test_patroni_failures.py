@@ -43,6 +43,7 @@ class TestFailover:
         assert leader(kbz) == new
         print(f"another member led after {took:.0f} s")
 
+    @pytest.mark.long
     def test_leader_host_loses_power(self, kbz: Kbz) -> None:
         old = leader(kbz)
         assert old is not None
