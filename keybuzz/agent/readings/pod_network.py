@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _VXLAN = "flannel.1"
 _ROUTES = "/proc/net/route"
-_PATIENCE = 2.0
-"""Seconds for one connection; all are tried at once."""
+_PATIENCE = 4.0
+"""Seconds for one connection; all are tried at once. Linux sends a lost SYN again after 1 and after 3 s: a node that is
+just being started again may miss the first."""
 _RTM_GETLINK, _NLM_F_REQUEST = 18, 1
 _NLMSG_ERROR = 2
 _IFLA_MTU, _IFLA_LINK = 4, 5
