@@ -31,16 +31,16 @@ CHAINS = (
     ),
     ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
-    ("test_k3s",),
-    ("test_redis", "test_redis_proxy"),
     ("test_galera", "test_galera_trouble", "test_proxysql"),
     ("test_rabbitmq",),
+    ("test_redis", "test_redis_proxy"),
+    ("test_k3s",),
     ("test_minio",),
 )
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
 
-The longest chain comes first, so that no worker is alone with it at the end; what mostly waits, as K3s does, comes
-before what keeps the cores busy. A file that is not here has a lab of its own, and comes after them.
+The longer a chain, the earlier it comes, so that no worker is alone with it at the end. A file that is not here has a
+lab of its own, and comes after them.
 """
 _PLACES = {
     name: (turn, place) for turn, chain in enumerate(CHAINS) for place, name in enumerate(chain)
@@ -89,9 +89,9 @@ def in_full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest chain first, then the unit ring, the other labs, and the rest.
+    """Put the longest chain first, then what needs no lab, then the other labs.
 
-    On a new machine the first lab makes the base and the images that the others wait for; the unit ring needs neither.
+    On a new machine the first lab makes the base and the images that the others wait for.
     """
     if not config.getoption("--long"):
         named = tuple(word for word in config.args if "::" in word)
@@ -109,6 +109,6 @@ def _turn(item: pytest.Item) -> tuple[int, int, int]:
     place = _place(item.nodeid)
     if place is not None:
         return (0 if place[0] == 0 else 2, *place)
-    if item.nodeid.startswith(_UNIT):
-        return (1, 0, 0)
-    return (3 if item.nodeid.startswith(_LABS) else 4, 0, 0)
+    if item.nodeid.startswith(_LABS):
+        return (3, 0, 0)
+    return (1, 0 if item.nodeid.startswith(_UNIT) else 1, 0)
