@@ -230,9 +230,17 @@ class TestFailures:
         kbz.good("lab", "fault", "kill-container", "minio-02", "minio")
         ledger.put()
         assert ledger.lost("minio-03") == []
-        found = kbz("health", "minio", "--limit", "minio").stdout
-        assert "critical minio.node.serves  minio-02" in found
-        assert "so also: minio.drives.online  minio-01, minio-03" in found
+        document = kbz("health", "minio", "--limit", "minio", "--format", "json").json()
+        bad = {
+            (found["check"], found["host"]): found["cause"]
+            for found in document["findings"]
+            if found["level"] != "ok"
+        }
+        assert {place for place, cause in bad.items() if not cause} == {
+            ("minio.node.serves", "minio-02")
+        }
+        assert bad["minio.drives.online", "minio-01"] == "minio.node.serves"
+        assert bad["minio.drives.online", "minio-03"] == "minio.node.serves"
         kbz.good(*RUN, *LIFT)
         assert green(kbz)
         assert ledger.lost("minio-02") == []
