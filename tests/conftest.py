@@ -36,11 +36,16 @@ CHAINS = (
     ("test_redis", "test_redis_proxy"),
     ("test_k3s",),
     ("test_minio",),
+    ("test_digests",),
+    ("test_host_traits",),
+    ("test_lab_services",),
+    ("test_upstream",),
+    ("test_contract_galera",),
 )
 """Files of the lab ring that share a lab, one after the other: the first finds bare servers.
 
-The longer a chain, the earlier it comes, so that no worker is alone with it at the end. A file that is not here has a
-lab of its own, and comes after them.
+The longer a chain, the earlier it comes, so that no worker is alone with it at the end. A file that is not here is
+short, has a lab of its own, and comes after them.
 """
 _PLACES = {
     name: (turn, place) for turn, chain in enumerate(CHAINS) for place, name in enumerate(chain)
