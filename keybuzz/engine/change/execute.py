@@ -11,11 +11,10 @@ from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, UsageError, sentence_of
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
-from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.site.limit import parse_limit
 from keybuzz.transport.kept import KEPT, share
-from keybuzz.transport.link import commands
+from keybuzz.transport.link import commands, hide_of
 from keybuzz.transport.meeting import HeldError
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ def _execute(
 ) -> tuple[HostExecution, ...]:
     argv = ("/bin/sh", "-c", command[0]) if len(command) == 1 else command
     nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
-    redactor: Redactor = nornir.config.user_defined.get("redactor", Redactor(()))
-    line = redactor.text(workspace.command)
+    line = str(hide_of(nornir.config.user_defined)(workspace.command))
     with in_history(workspace.journal.path, "exec", line, workspace.site.root) as deed:
         results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
         ended = tuple(_result(host, results[host][0]) for host in sorted(results))

@@ -104,7 +104,8 @@ def _asked(workspace: Workspace, live: Live) -> Callable[[int], bool]:
     members = {server.name for server in live.members}
 
     def asked(run: int) -> bool:
-        hosts = {record.host for record in workspace.journal.hosts(run)}
+        journal = workspace.journal
+        hosts = {record.host for record in read_or(journal, lambda: journal.hosts(run), ())}
         return not hosts or bool(hosts & members)
 
     return asked

@@ -149,7 +149,7 @@ def _append(database: sqlite3.Connection, run: int, kind: str, content: str) -> 
 
 def _content(database: sqlite3.Connection, run: int) -> str:
     rows = [database.execute(query, (run,)).fetchall() for query in _ROWS]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(rows, default=repr).encode()).hexdigest()
 
 
 def _digest(before: str, number: int, run: int, kind: str, content: str) -> str:

@@ -17,7 +17,7 @@ from keybuzz.engine.memory.who import this_caller
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.site.module import Module
-from keybuzz.transport.link import session
+from keybuzz.transport.link import hide_of, session
 from keybuzz.transport.machine_pins import pins_file, write_pins
 from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back
 
@@ -88,7 +88,9 @@ def meeting_of(workspace: Workspace) -> Meeting:
 def _leases_here(workspace: Workspace, selected: frozenset[str], wait: float) -> Iterator[None]:
     folder = workspace.site.settings.state / "leases"
     names = workspace.lease_names(selected)
-    with leases(folder, names, workspace.command, wait, workspace.stop):
+    # What follows `--` of exec may hold a secret that the store does not know.
+    command = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
+    with leases(folder, names, command, wait, workspace.stop):
         yield
 
 

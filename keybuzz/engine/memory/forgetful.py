@@ -15,8 +15,8 @@ from keybuzz.engine.memory.journal import SCHEMA, Journal
 from keybuzz.model.core.visible import one_line
 
 T = TypeVar("T")
-UNUSABLE = (sqlite3.Error, OSError)
-"""What a call of the journal raises when its file cannot be used."""
+UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, IndexError)
+"""What a call of the journal raises when its file cannot be used, or a damaged cell holds what no command wrote."""
 LOOK_WAIT = 5.0
 """Seconds that a look waits for another process to let go of the journal."""
 

@@ -13,7 +13,7 @@ import pytest
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.drift.drift import DriftRequest
 from keybuzz.engine.drift.drift import drift as look_for_drift
-from keybuzz.engine.memory.forgetful import open_journal
+from keybuzz.engine.memory.forgetful import open_journal, read_or
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.verbs import look, recorded
 from keybuzz.engine.workspace import Workspace
@@ -116,6 +116,32 @@ def test_looks_go_on_and_say_that_they_are_not_remembered(path: Path, kind: str)
     assert_looked(recorded(work, "health", REDIS, lambda: look(work, "health", REDIS, HOSTS)))
     assert_looked(look_for_drift(work, DriftRequest(REDIS, HOSTS, all_modules())))
     assert not any(work.host_sets().values())
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "runs set arguments = '[cut'",
+        "runs set modules = '[cut'",
+        "runs set started = 'soon'",
+        "outcomes set outcome = 'flipped'",
+    ],
+)
+def test_a_damaged_cell_stops_no_look(path: Path, cell: str) -> None:
+    """SQLite finds nothing wrong with it, and no command wrote it."""
+    before = workspace(path)
+    with in_journal(before, "run", REDIS) as number:
+        remember(before, number, a_report())
+    with before.journal._open() as database:
+        database.execute(f"update {cell}")
+    work = workspace(path)
+    report = recorded(work, "health", REDIS, lambda: look(work, "health", REDIS, HOSTS))
+    assert report.checked == (3, 3)
+    assert look_for_drift(work, DriftRequest(REDIS, HOSTS, all_modules())).checked == (3, 3)
+    journal = open_journal(path, 0.2)
+    for read in (lambda: journal.runs(5), lambda: journal.hosts(number), journal.sets):
+        read_or(journal, read, None)
+    assert "not remembered" in journal.trouble
 
 
 def test_a_journal_that_another_process_holds_stops_no_look(path: Path) -> None:
