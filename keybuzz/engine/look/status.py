@@ -11,7 +11,7 @@ from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.scope import concerned, proven_virgin
 from keybuzz.engine.look.survey import Survey, placed, survey
 from keybuzz.engine.memory.forgetful import read_or
-from keybuzz.engine.memory.journal import RunRecord
+from keybuzz.engine.memory.journal import HostRecord, RunRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Topology
@@ -105,7 +105,8 @@ def _asked(workspace: Workspace, live: Live) -> Callable[[int], bool]:
 
     def asked(run: int) -> bool:
         journal = workspace.journal
-        hosts = {record.host for record in read_or(journal, lambda: journal.hosts(run), ())}
+        nobody: tuple[HostRecord, ...] = ()
+        hosts = {record.host for record in read_or(journal, lambda: journal.hosts(run), nobody)}
         return not hosts or bool(hosts & members)
 
     return asked
