@@ -55,7 +55,8 @@ def up(live: Live) -> frozenset[str]:
 def virgin(live: Live) -> bool:
     """Return whether every host proves that it has neither the container nor its configuration (FRZ-1)."""
     return len(live.hosts) == len(live.members) and not any(
-        view.present(identity) for view in live.hosts.values() for identity in (CONTAINER, CFG)
+        view.present(CONTAINER) or view.present(CFG) or view.unread(CFG)
+        for view in live.hosts.values()
     )
 
 

@@ -1,8 +1,8 @@
 """FRZ-1: a frozen module on a deployed cluster is reported and not changed, unless this run lifts the freeze.
 
-A virgin cluster may be installed; that it is virgin is proven from its hosts. While a first install is under way
-a mark in the state folder says so: an install that was cut off is neither virgin nor deployed, and its next run
-may finish it.
+A virgin cluster may be installed; that it is virgin is proven from its hosts: what could not be read on a host that
+the run would change proves nothing. While a first install is under way a mark in the state folder says so: an install
+that was cut off is neither virgin nor deployed, and its next run may finish it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.model.core.errors import RefusedError, UsageError
-from keybuzz.model.core.live import Live
+from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.files import File
+from keybuzz.model.host.system import SystemdUnit
 from keybuzz.site.module import Module
 
 _SHORTEST_REASON = 10
+_PROOFS = (Container, File, SystemdUnit)
+"""Kinds that are read before a service has started: what is there of them was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Freeze:
             return
         if (self.marks / module.name).exists():
             return
-        if module.virgin is not None and module.virgin(live):
+        if _virgin(module, live):
             self.begin(module)
             return
         changes = len(tuple(live.changes()))
@@ -83,6 +88,21 @@ class Freeze:
     def converged(self, module: Module) -> None:
         """The module is as described: a first install has ended."""
         (self.marks / module.name).unlink(missing_ok=True)
+
+
+def _virgin(module: Module, live: Live) -> bool:
+    """Return whether the module calls it virgin, and every host that the run would change could be read."""
+    touched = {change.host for change in live.changes()}
+    return (
+        module.virgin is not None
+        and all(_read(live.hosts[host]) for host in touched)
+        and module.virgin(live)
+    )
+
+
+def _read(view: HostView) -> bool:
+    proofs = (resource for resource in view.resources if isinstance(resource, _PROOFS))
+    return not any(view.unread(resource.identity) for resource in proofs)
 
 
 def _additions(live: Live) -> str:
