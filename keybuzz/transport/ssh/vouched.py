@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,8 +31,7 @@ class KeyFile:
     @property
     def empty(self) -> bool:
         """True when no line of it is of either form."""
-        lines = (line.strip() for line in self.text.splitlines())
-        return not any(line and not line.startswith("#") and _useful(line) for line in lines)
+        return not any(_useful(line) for line in self._lines())
 
     def says(self, key: ShownKey, address: str, names: Iterable[str]) -> Vouched:
         """Compare the key that a host shows with what the file has for its address or one of its names."""
@@ -47,11 +46,17 @@ class KeyFile:
             return Vouched.NONE
         return Vouched.SAME if key.fingerprint in listed else Vouched.OTHER
 
+    def _lines(self) -> Iterator[str]:
+        """Return the lines that are no comments: a comment vouches for nothing."""
+        for line in self.text.splitlines():
+            if not line.lstrip().startswith("#"):
+                yield line
+
     def _listed(self, places: Iterable[str]) -> set[str]:
         """Return the fingerprints of lines that have one of these names or addresses as a word."""
         wanted = {place.lower() for place in places}
         found: set[str] = set()
-        for line in self.text.splitlines():
+        for line in self._lines():
             match = _FINGERPRINT.search(line)
             if match and wanted & set(re.split(r"[\s,()]+", line.lower())):
                 found.add(match[0])

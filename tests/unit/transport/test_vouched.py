@@ -50,6 +50,10 @@ NAMES = ("redis-01", "redis-01.example.org")
         (f"redis-010 {KEY.fingerprint}", Vouched.NONE),
         (f"10.0.0.12 {KEY.fingerprint}", Vouched.NONE),
         (f"# redis-02 {KEY.fingerprint}", Vouched.NONE),
+        (f"# STOLEN, do not trust: redis-01 {KEY.fingerprint}", Vouched.NONE),
+        (f"#redis-01 {KEY.fingerprint}", Vouched.NONE),
+        (f" \t# {ADDRESS} {KEY.fingerprint}", Vouched.NONE),
+        (f"# redis-01 {KEY.fingerprint}\nredis-01 {OTHER.fingerprint}", Vouched.OTHER),
         ("", Vouched.NONE),
     ],
 )
