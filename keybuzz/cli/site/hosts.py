@@ -98,6 +98,12 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
     text = read_text(path)
     key = ask_key(server.name, str(server.address))
     pinned = pinned_keys(text, str(server.address), 22)
+    if key.blob in pinned.revoked:
+        raise RefusedError(
+            f"the host shows {key.fingerprint}, which {path} revokes; nothing was pinned",
+            where=server.name,
+            hint="give the host a new key; a revoked one stays refused, whoever else vouches for it",
+        )
     if pinned.accepts(key.blob):
         click.echo(f"{server.name}: {key.fingerprint} is pinned already")
         pin_machine(site, server, lambda: _confirm(server, key, fingerprint))
