@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
 from keybuzz.cli.support.common import WAIT
 from keybuzz.cli.support.context import format_option, print_document, workspace
 from keybuzz.cli.support.offers import drill_words, host_words
+from keybuzz.cli.support.typed_name import at_terminal
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.visible import visible
@@ -85,7 +85,7 @@ def drill(
 def _require_confirmed(name: str, typed: str) -> None:
     """A drill breaks something on purpose: its name is typed twice, by --confirm or at a terminal."""
     if not typed:
-        if not sys.stdin.isatty():
+        if not at_terminal():
             raise RefusedError(
                 f"a drill of {name} breaks a member of it on purpose",
                 where="kbz drill",

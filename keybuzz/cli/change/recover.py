@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, show, stoppable_workspace
 from keybuzz.cli.support.offers import recovery_words
+from keybuzz.cli.support.typed_name import at_terminal
 from keybuzz.model.core.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _asking(typed: str) -> Callable[[str, str], str]:
     def ask(cluster: str, host: str) -> str:
         if typed:
             return typed
-        if not sys.stdin.isatty():
+        if not at_terminal():
             raise RefusedError(
                 "the name of the cluster must be typed, and nobody is at the terminal",
                 where="recover",

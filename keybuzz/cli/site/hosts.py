@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from keybuzz.cli.support.context import enter_lab, holding, limit_option, pass_i
 from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.output import document_format, show_document
-from keybuzz.cli.support.typed_name import confirm_option, require_typed
+from keybuzz.cli.support.typed_name import at_terminal, confirm_option, require_typed
 from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 
@@ -174,7 +173,7 @@ def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
             hint="another machine may be answering at its address; nothing was pinned",
         )
     click.echo(f"{server.name} at {server.address} shows {key.kind} {key.fingerprint}", err=True)
-    if not sys.stdin.isatty():
+    if not at_terminal():
         raise RefusedError(
             "a key is pinned only after somebody compared it",
             where=server.name,

@@ -13,12 +13,17 @@ confirm_option = click.option(
 )
 
 
+def at_terminal() -> bool:
+    """Return whether somebody can be asked; a closed standard input is nobody's."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
 def require_typed(name: str, given: str | None, loss: str) -> None:
     """Return when the name was typed, as --confirm or at the terminal; RefusedError otherwise.
 
     `loss` says what is gone afterwards, such as "the disks of lab kbz-lab are deleted".
     """
-    if given is None and sys.stdin.isatty():
+    if given is None and at_terminal():
         click.echo(f"{loss}.", err=True)
         given = click.prompt(f"Type {name} to go on", err=True)
     if given == name:
