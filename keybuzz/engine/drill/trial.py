@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -105,7 +106,7 @@ class TrialRun:
         since = self.clock()
         try:
             try:
-                self.say(f"{self.scenario.value}: {self.victim}")
+                self._tell(f"{self.scenario.value}: {self.victim}")
                 self.ground.inject(self.scenario, self.victim)
                 leader = self._until_recovered(writer, since)
                 isolated, allowed = self._isolated()
@@ -158,7 +159,7 @@ class TrialRun:
 
     def _baseline(self, writer: Writer) -> None:
         """Nothing is broken before the endpoint has acknowledged writes: else the drill would measure its own fault."""
-        self.say(f"writing through {self.workload.address}:{self.workload.port}")
+        self._tell(f"writing through {self.workload.address}:{self.workload.port}")
         try:
             writer.start()
         except KbzError as error:
@@ -210,8 +211,7 @@ class TrialRun:
         return accepted, bool(expectation)
 
     def _restore(self) -> bool:
-        """Take the fault back and wait for green, whatever the operator wants; say what did not work."""
-        self.say(f"restoring {self.victim}")
+        """Take the fault back and wait for green, whatever the operator wants; say afterwards what did not work."""
         deadline = self.clock() + GREEN_TIMEOUT
         taken_back, healed, told = False, False, ""
         while True:
@@ -219,6 +219,7 @@ class TrialRun:
                 if not taken_back:
                     self.ground.restore(self.scenario, self.victim)
                     taken_back = True
+                    self._tell(f"restored {self.victim}; waiting for green")
                 sight = self.ground.look(self.victim)
                 reason = sight.not_green
                 if sight.unhealed and not healed:
@@ -229,7 +230,7 @@ class TrialRun:
             if not reason:
                 return True
             if reason != told:
-                self.say(f"not green yet: {reason}")
+                self._tell(f"not green yet: {reason}")
                 told = reason
             if self.clock() > deadline:
                 self.messages.append(
@@ -241,7 +242,7 @@ class TrialRun:
     def _heal(self, reason: str) -> None:
         """Do what an operator must do here, and let the report say so; KbzError when that did not work."""
         what = f"{self.drill.container} on {self.victim}"
-        self.say(f"restarting {what}: {reason}")
+        self._tell(f"restarting {what}: {reason}")
         self.ground.heal(self.victim)
         self.messages.append(f"{what} was restarted to heal the cluster: {reason}")
 
@@ -249,7 +250,12 @@ class TrialRun:
         try:
             writer.remove()
         except KbzError as error:
-            self.say(f"the probe could not be removed: {error.what}")
+            self._tell(f"the probe could not be removed: {error.what}")
+
+    def _tell(self, sentence: str) -> None:
+        """Say it; that it cannot be said, for whatever reason, keeps nothing from being restored."""
+        with suppress(Exception):
+            self.say(sentence)
 
     def _wait(self) -> None:
         if self.stop.wait(self.poll):

@@ -71,6 +71,7 @@ class Stage:
     """Number of looks since the restoration."""
     heals_fail: int = 0
     isolated: tuple[bool | None, str] = (None, "")
+    on_say: Callable[[], None] = lambda: None
     loses: frozenset[int] = frozenset()
     unreadable: bool = False
     now: float = 100.0
@@ -118,6 +119,11 @@ class Stage:
             raise KbzError("the host does not start")
         self.did.append("restored")
 
+    def say(self, sentence: str) -> None:
+        self.on_say()
+        self.said.append(sentence)
+        self.did.append(f"say {sentence}")
+
     def heal(self, victim: str) -> None:
         self.heals_fail -= 1
         if self.heals_fail >= 0:
@@ -142,7 +148,7 @@ class Stage:
             scenario,
             VICTIM,
             stop or threading.Event(),
-            self.said.append,
+            self.say,
             lambda: self.now,
             poll=0.0,
         ).run()

@@ -148,6 +148,37 @@ class TestRestoration:
         assert stage.did.count("restore failed") == 3
         assert stage.did.count("restored") == 1
 
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            OSError("no space left"),
+            RuntimeError("reentrant call inside <_io.BufferedWriter>"),
+            ValueError("I/O operation on closed file"),
+        ],
+        ids=lambda fault: type(fault).__name__,
+    )
+    def test_that_nothing_can_be_said_keeps_nothing_from_it(self, fault: Exception) -> None:
+        def fail() -> None:
+            raise fault
+
+        stage = Stage(
+            on_say=fail,
+            restores_fail=3,
+            green=lambda look: "partitioned" if 0 < look < 9 else "",
+            unhealed=lambda look: "db-2 sees a partition",
+        )
+        trial = stage.run(Scenario.LINK_CUT)
+        assert trial.restored
+        assert stage.did.count("restored") == stage.did.count("healed") == 1
+        assert stage.said == []
+
+    def test_what_was_broken_is_restored_first_and_told_afterwards(self) -> None:
+        stage = Stage()
+        stage.run()
+        place = stage.did.index("restored")
+        assert not stage.did[place - 1].startswith("say")
+        assert stage.did[place + 1] == f"say restored {VICTIM}; waiting for green"
+
     def test_it_waits_for_every_member(self) -> None:
         stage = Stage(green=lambda look: "db-1 is starting" if 0 < look < 30 else "")
         trial = stage.run()
