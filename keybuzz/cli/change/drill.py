@@ -56,6 +56,7 @@ def drill(
     after Ctrl-C. Exit 0 when every trial recovered.
     """
     from keybuzz.cli.lab.lab_faults import faults_of, home_network
+    from keybuzz.cli.support.endings import tell
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.drill.drill import DrillRequest, choose_drill
     from keybuzz.engine.drill.drill import drill as run_drill
@@ -73,7 +74,7 @@ def drill(
     with (
         home_network() as home,
         workspace(Access.CHANGE, quiet=form == "json") as work,
-        stop_on_signals(work.stop, lambda text: click.echo(text, err=True)),
+        stop_on_signals(work.stop, tell),
     ):
         report = run_drill(work, request, faults_of(work.site, home))
         text = json.dumps(drill_document(report), ensure_ascii=False)

@@ -136,7 +136,7 @@ def stoppable_workspace(*, quiet: bool) -> Iterator[Workspace]:
 
     with (
         workspace(Access.CHANGE, quiet=quiet) as made,
-        first_one_stops(made.stop, _said_by(made)),
+        first_one_stops(made.stop),
     ):
         yield made
 
@@ -200,15 +200,6 @@ def _absent(site: Site) -> frozenset[str]:
     return never_made(site.settings.lab, site.servers)
 
 
-def _said_by(made: Workspace) -> Callable[[str], object]:
-    """Return what says a sentence between the lines of progress, on a line of its own."""
-    return made.listen.say if isinstance(made.listen, _Progress) else _echo
-
-
-def _echo(sentence: str) -> None:
-    click.echo(sentence, err=True)
-
-
 class _Progress:
     """Loads what shows progress when there is some. Events come from any thread."""
 
@@ -225,13 +216,6 @@ class _Progress:
 
                 self._shown = listener(quiet=self._quiet, detail=self._detail)
         self._shown(event)
-
-    def say(self, sentence: str) -> None:
-        """Tell what the operator must know now, whatever is told or painted at this moment."""
-        if self._shown is None or self._quiet:
-            _echo(sentence)
-        else:
-            self._shown.say(sentence)
 
     def close(self) -> None:
         if self._shown is not None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import select
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event
 from types import FrameType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STDERR = 2
 
 
 def no_core_dumps() -> None:
@@ -30,11 +33,26 @@ def heard() -> tuple[signal.Signals, ...]:
     return tuple(n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN)
 
 
+def tell(sentence: str, descriptor: int = _STDERR) -> None:
+    """Tell a sentence out of a signal handler, or drop it where nobody takes it at once: this neither waits nor raises.
+
+    The thread that a signal interrupts may be writing to stderr, whose buffer refuses a second write by the same
+    thread. So this goes past the buffer. At a terminal the sentence begins below what is painted there.
+    """
+    with suppress(OSError, ValueError):
+        poller = select.poll()
+        poller.register(descriptor, select.POLLOUT)
+        if any(seen == select.POLLOUT for _, seen in poller.poll(0)):
+            before = "\n" if os.isatty(descriptor) else ""
+            os.write(descriptor, f"{before}{sentence}\n".encode())
+
+
 @contextmanager
-def first_one_stops(stop: Event, say: Callable[[str], object]) -> Iterator[None]:
+def first_one_stops(stop: Event, say: Callable[[str], object] = tell) -> Iterator[None]:
     """The first signal lets the steps at work end and stops there; a second Ctrl-C or TERM cuts the connections.
 
-    A terminal that is closed sends HUP more than once, so that HUP cuts nothing.
+    A terminal that is closed sends HUP more than once, so that HUP cuts nothing. `say` is called by a signal
+    handler: it must not write to a buffered stream.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:

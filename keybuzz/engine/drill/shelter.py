@@ -12,7 +12,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def stop_on_signals(stop: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
-    """During the block every Ctrl-C, TERM and HUP only sets `stop`: the drill restores, and then ends."""
+    """During the block every Ctrl-C, TERM and HUP only sets `stop`: the drill restores, and then ends.
+
+    `say` is called by a signal handler: it must not write to a buffered stream.
+    """
 
     def handle(number: int, frame: object) -> None:
         del number, frame

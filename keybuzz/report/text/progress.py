@@ -97,7 +97,7 @@ class Lines:
     def __init__(self, stream: TextIO, detail: Detail = Detail.STAGES) -> None:
         self._stream = stream
         self._detail = detail
-        # A signal is told by the thread that may be telling something at that moment.
+        # A live line holds it while it calls the plain line, which takes it again.
         self._lock = threading.RLock()
         self._started = time.monotonic()
         self._waits: dict[str, float] = {}
@@ -108,11 +108,6 @@ class Lines:
             text = self._told(event)
             if text is not None:
                 self._print(f"{time.monotonic() - self._started:6.1f}s {text}")
-
-    def say(self, text: str) -> None:
-        """Tell something that is no event, on a line of its own."""
-        with self._lock:
-            self._print(one_line(text))
 
     def _told(self, event: events.Event) -> str | None:
         """Return the sentence of an event, if it is told in this detail."""

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from keybuzz.cli.support.endings import end_alike, first_one_stops, heard
+from keybuzz.cli.support.endings import end_alike, first_one_stops, heard, tell
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.load import load_site
 from tests.unit.support.site_values import planted_configuration
@@ -162,3 +163,42 @@ def act(*words, **names):
     return plain(*words, **names)
 main.cli.main = act"""
     assert run(GOOD, before).stdout.startswith("0\n")
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_sentence_goes_to_a_descriptor_that_takes_it(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    tell("stopping", writing)
+    assert os.read(reading, 100) == b"stopping\n"
+
+
+def fill(writing: int) -> None:
+    """Write to a pipe until it takes no more; it blocks its writer again afterwards."""
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"." * 4096)
+    os.set_blocking(writing, True)
+
+
+def test_a_full_pipe_is_not_waited_for(pipe: tuple[int, int]) -> None:
+    """Were it, this test would not end: nobody reads."""
+    reading, writing = pipe
+    fill(writing)
+    tell("stopping", writing)
+    assert b"stopping" not in os.read(reading, 1 << 20)
+
+
+def test_a_sentence_that_nobody_can_take_raises_nothing() -> None:
+    unread = gone()
+    tell("stopping", unread)
+    os.close(unread)
+    tell("stopping", unread)
+    tell("stopping", -1)

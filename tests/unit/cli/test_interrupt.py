@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from keybuzz.cli import main
+from keybuzz.engine import events
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import StoppedError
 from keybuzz.model.core.outcome import ExitCode
 from tests.unit.support.site_values import planted_configuration
 
@@ -25,6 +28,10 @@ GENTLE = {
         ("secrets", "rotate", "postgres-app", "--confirm", "postgres-app"),
         "keybuzz.engine.change.rotate.rotate",
     ),
+}
+CHANGING = {
+    **GENTLE,
+    "drill": (("drill", "patroni", "--confirm", "patroni"), "keybuzz.engine.drill.drill.drill"),
 }
 LOOKING = {
     "plan": (("plan", "patroni"), "keybuzz.engine.verbs.look"),
@@ -66,14 +73,56 @@ def test_a_verb_that_looks_ends_at_the_first(
 
 @pytest.mark.parametrize("verb", GENTLE)
 def test_a_verb_that_changes_hosts_is_asked_to_stop(
-    folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words, engine = GENTLE[verb]
     monkeypatch.setattr(engine, interrupted)
     assert main._main(list(words)) == ExitCode.FAILED
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert "stopping after the steps at work; Ctrl-C again cuts them off" in said
     assert "Reached: True" in said
+
+
+class Interrupting(io.RawIOBase):
+    """A stderr whose writer gets one signal while it writes, that is, while it holds the lock of the buffer."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.numbers = [number]
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object, /) -> int:
+        written = memoryview(data).nbytes  # type: ignore[arg-type]  # what a buffer writes
+        if self.numbers:
+            os.kill(os.getpid(), self.numbers.pop())
+        return written
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("verb", CHANGING)
+def test_a_signal_while_a_line_is_written_is_a_request_to_stop(
+    folder: Path,
+    verb: str,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    words, engine = CHANGING[verb]
+    seen: list[bool] = []
+
+    def tells(workspace: Workspace, *_: object) -> None:
+        workspace.listen(events.Drilled("gate"))
+        seen.append(workspace.stop.is_set())
+        raise StoppedError("stopped on request")
+
+    monkeypatch.setattr(engine, tells)
+    stderr = io.TextIOWrapper(io.BufferedWriter(Interrupting(number)), line_buffering=True)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert main._main(list(words)) == ExitCode.INTERRUPTED
+    assert seen == [True]
+    assert "stopping" in capfd.readouterr().err
 
 
 def test_the_first_ends_the_wait_for_a_lease(folder: Path) -> None:
