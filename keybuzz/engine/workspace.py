@@ -12,7 +12,6 @@ from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.lock import lease_names
 from keybuzz.model.core.errors import ContactError, UsageError
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.redact import Redactor
 from keybuzz.site.limit import parse_limit
 
 if TYPE_CHECKING:
@@ -36,18 +35,13 @@ class Workspace:
     journal: Journal
     listen: Listener
     command: str
-    """The command line, for the lease and the journal; no secret of the store is in it."""
+    """The command line, for the lease and the journal, without secrets of the store."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: no further stage begins."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch, for what is remembered."""
     absent: frozenset[str] = frozenset()
     """Servers that were never started in this lab; none in production. They are never asked."""
-
-    def __post_init__(self) -> None:
-        known = self.nornir.config.user_defined
-        redactor: Redactor = known.get("redactor", Redactor(()))
-        object.__setattr__(self, "command", redactor.text(self.command))
 
     def present(self, selected: frozenset[str]) -> frozenset[str]:
         """Return the selected hosts that are in this lab; KbzError when none is. In production: all."""

@@ -174,12 +174,13 @@ def _workspace(
     site = settled(load_site(configuration))
     enter(site)
     progress = _Progress(quiet or is_quiet(), detail())
+    nornir = make_nornir(configuration, site, access)
     made = Workspace(
         site,
-        make_nornir(configuration, site, access),
+        nornir,
         open_journal(site.settings.state / "journal.sqlite", LOOK_WAIT),
         progress,
-        _command(),
+        nornir.config.user_defined["redactor"].text(_command()),
         absent=_absent(site),
     )
     try:
