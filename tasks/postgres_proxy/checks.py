@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
+from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
-from keybuzz.model.services.entries import first_reason
+from keybuzz.model.services.entries import first_reason, parity
 from tasks.postgres_proxy.members import PORTS, Proxy, proxies
 from tasks.postgres_proxy.values import HAPROXY_CONFIGURATION, PGBOUNCER_CONFIGURATION
 
@@ -169,31 +169,7 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 
 
 def _parity(live: Live) -> Finding:
-    """All hosts have the same files: whoever comes by the other one must find the same."""
-    check = "postgres-proxy.parity"
-    differing = [
-        identity.rpartition("/")[2]
-        for identity in _ALIKE
-        if len(
-            {v.attribute(identity, "digest") for v in live.hosts.values() if not v.unread(identity)}
-        )
-        > 1
-    ]
-    if differing:
-        text = f"not the same on all hosts: {', '.join(differing)}"
-        return Finding(check, Level.CRITICAL, text, hint="kbz run postgres-proxy")
-    unread = of_hosts(
-        (host, why)
-        for host, view in live.hosts.items()
-        for identity in _ALIKE
-        if (why := view.unread(identity))
-    )
-    if unread is not None:
-        return unknown(check, unread.why, hint="kbz plan postgres-proxy")
-    if len(live.hosts) < len(live.members):
-        seen = f"{len(live.hosts)} of {len(live.members)} hosts"
-        return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")
-    return Finding(check, Level.OK, "all hosts have the same configuration")
+    return parity("postgres-proxy.parity", live, _ALIKE, "kbz run postgres-proxy")
 
 
 def _number(found: int | None) -> str:

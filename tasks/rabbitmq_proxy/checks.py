@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
+from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
-from keybuzz.model.services.entries import first_reason
+from keybuzz.model.services.entries import first_reason, parity
 from tasks.rabbitmq_proxy.members import CFG, Proxy, proxies, refusal
 from tasks.rabbitmq_proxy.values import PORT
 
@@ -120,19 +120,4 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 
 
 def _parity(live: Live) -> Finding:
-    check = "rabbitmq-proxy.parity"
-    unread = of_hosts(
-        (host, why)
-        for host, view in live.hosts.items()
-        for identity in (CFG,)
-        if (why := view.unread(identity))
-    )
-    if unread is not None:
-        return unknown(check, unread.why, hint="kbz plan rabbitmq-proxy")
-    if len({view.attribute(CFG, "digest") for view in live.hosts.values()}) > 1:
-        hint = "kbz run rabbitmq-proxy"
-        return Finding(check, Level.CRITICAL, "haproxy.cfg is not the same on all hosts", hint=hint)
-    if len(live.hosts) < len(live.members):
-        text = f"only {len(live.hosts)} of {len(live.members)} hosts can be compared"
-        return Finding(check, Level.UNKNOWN, text)
-    return Finding(check, Level.OK, "all hosts have the same configuration")
+    return parity("rabbitmq-proxy.parity", live, (CFG,), "kbz run rabbitmq-proxy")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
+from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
-from keybuzz.model.services.entries import first_reason
+from keybuzz.model.services.entries import first_reason, parity
 from tasks.redis_proxy.members import CFG, Proxy, Way, proxies
 from tasks.redis_proxy.values import PROGRAM, REDIS_PORT, STALE_AFTER, UNIT, WATCHER
 
@@ -181,28 +181,4 @@ def _balancers(proxy: Proxy) -> tuple[Finding, ...]:
 
 
 def _parity(live: Live) -> Finding:
-    """All hosts have the same files: whoever comes by the other one must find the same."""
-    check = "redis-proxy.parity"
-    differing = [
-        identity.rpartition(":")[2].rpartition("/")[2]
-        for identity in _ALIKE
-        if len(
-            {v.attribute(identity, "digest") for v in live.hosts.values() if not v.unread(identity)}
-        )
-        > 1
-    ]
-    if differing:
-        text = f"not the same on all hosts: {', '.join(differing)}"
-        return Finding(check, Level.CRITICAL, text, hint="kbz drift redis-proxy")
-    unread = of_hosts(
-        (host, why)
-        for host, view in live.hosts.items()
-        for identity in _ALIKE
-        if (why := view.unread(identity))
-    )
-    if unread is not None:
-        return unknown(check, unread.why, hint="kbz plan redis-proxy")
-    if len(live.hosts) < len(live.members):
-        seen = f"{len(live.hosts)} of {len(live.members)} hosts"
-        return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")
-    return Finding(check, Level.OK, "all hosts have the same files")
+    return parity("redis-proxy.parity", live, _ALIKE, "kbz drift redis-proxy")

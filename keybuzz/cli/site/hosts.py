@@ -101,7 +101,7 @@ def _trust(site: Site, server: Server, fingerprint: str | None) -> None:
         raise RefusedError(
             f"the host shows {key.fingerprint}, which {path} revokes; nothing was pinned",
             where=server.name,
-            hint="give the host a new key; a revoked one stays refused, whoever else vouches for it",
+            hint="give the host a new key; a revoked one stays refused, whatever else vouches for it",
         )
     if pinned.accepts(key.blob):
         click.echo(f"{server.name}: {key.fingerprint} is pinned already")

@@ -34,7 +34,7 @@ def heard() -> tuple[signal.Signals, ...]:
 
 
 def tell(sentence: str, descriptor: int = _STDERR) -> None:
-    """Tell a sentence out of a signal handler, or drop it where nobody takes it at once: this neither waits nor raises.
+    """Tell a sentence out of a signal handler, or drop it where it is not taken at once: this neither waits nor raises.
 
     The thread that a signal interrupts may be writing to stderr, whose buffer refuses a second write by the same
     thread. So this goes past the buffer. At a terminal the sentence begins below what is painted there.

@@ -14,7 +14,7 @@ confirm_option = click.option(
 
 
 def at_terminal() -> bool:
-    """Return whether somebody can be asked; a closed standard input is nobody's."""
+    """Return whether there is a terminal to ask at; a closed standard input is none."""
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 

@@ -13,7 +13,7 @@ from keybuzz.site.module import Module
 def require_healthy(module: Module, live: Live) -> None:
     """Raise RefusedError when a required module is not healthy on the selected hosts (ORD-2).
 
-    A host that cannot be reached is reported as such by the run and stops nobody else; nor does a member that was not
+    A host that cannot be reached is reported as such by the run and stops no other host; nor does a member that was not
     selected, nor what is not known of the cluster for its silence.
     """
     told_only = {info.id for info in module.check_infos if not info.gates}

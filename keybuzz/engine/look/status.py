@@ -105,8 +105,8 @@ def _asked(workspace: Workspace, live: Live) -> Callable[[int], bool]:
 
     def asked(run: int) -> bool:
         journal = workspace.journal
-        nobody: tuple[HostRecord, ...] = ()
-        hosts = {record.host for record in read_or(journal, lambda: journal.hosts(run), nobody)}
+        none: tuple[HostRecord, ...] = ()
+        hosts = {record.host for record in read_or(journal, lambda: journal.hosts(run), none)}
         return not hosts or bool(hosts & members)
 
     return asked

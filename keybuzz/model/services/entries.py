@@ -6,13 +6,14 @@ rolled does not depend on the protocol; what "good" means does, and is the modul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.finding import Finding, Level, of_hosts, unknown
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Directory
 
@@ -119,3 +120,32 @@ def first_reason(
             if not finding.good:
                 return f"{host}: {finding.message}"
     return None
+
+
+def parity(check: str, live: Live, identities: Sequence[str], cure: str) -> Finding:
+    """Return whether all hosts have the same files: a client that comes by another host must find the same.
+
+    Files that were read and differ are told first, whatever could not be read; `cure` is the command that mends them.
+    """
+    differing = [identity for identity in identities if len(_digests(live, identity)) > 1]
+    if differing:
+        names = (identity.rpartition(":")[2].rpartition("/")[2] for identity in differing)
+        text = f"not the same on all hosts: {', '.join(names)}"
+        return Finding(check, Level.CRITICAL, text, hint=cure)
+    unread = of_hosts(
+        (host, why)
+        for host, view in live.hosts.items()
+        for identity in identities
+        if (why := view.unread(identity))
+    )
+    if unread is not None:
+        return unknown(check, unread.why, hint=proposed("kbz", "plan", check.rpartition(".")[0]))
+    if len(live.hosts) < len(live.members):
+        seen = f"{len(live.hosts)} of {len(live.members)} hosts"
+        return Finding(check, Level.UNKNOWN, f"only {seen} can be compared")
+    return Finding(check, Level.OK, "all hosts have the same files")
+
+
+def _digests(live: Live, identity: str) -> set[object]:
+    views = (view for view in live.hosts.values() if not view.unread(identity))
+    return {view.attribute(identity, "digest") for view in views}

@@ -88,7 +88,7 @@ def revoked_key(target: Target, shown: str) -> ContactError:
     return ContactError(
         f"the host key {shown} of {target.address}:{target.port} is revoked in known_hosts",
         where=target.name,
-        hint="give the host a new key; a revoked one stays refused, whoever else vouches for it",
+        hint="give the host a new key; a revoked one stays refused, whatever else vouches for it",
     )
 
 

@@ -29,7 +29,7 @@ def _status() -> bytes:
 def _installed(name: str, status: bytes) -> dict[str, object] | None:
     """Return version and hold of a package that dpkg has completely installed; of the last one, for two architectures.
 
-    The names are searched for as a whole: most of the file is about packages that nobody asks for.
+    The names are searched for as a whole: most of the file is about packages that are not asked for.
     """
     found: dict[str, object] | None = None
     wanted = f"\nPackage: {name}\n".encode()
