@@ -8,13 +8,30 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-_MAKERS = ("Finding", "CheckInfo", "unknown")
-_GIVEN = ROOT / "keybuzz" / "model" / "core" / "finding.py"
-"""Makes findings of ids that modules give it."""
+_FIRST = "check"
+"""The name of the parameter for an id: a function whose first parameter it is makes findings of ids given to it."""
 
 
 class UnreadableIdError(Exception):
     """An id is made in a way that this reader does not follow."""
+
+
+def givers(folder: Path) -> dict[str, Path]:
+    """Return the public functions below a folder that make findings of the id they are given, and their files."""
+    return {
+        node.name: path
+        for path in folder.rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and node.args.args
+        and node.args.args[0].arg == _FIRST
+    }
+
+
+_GIVERS = givers(ROOT / "keybuzz" / "model")
+MAKERS = ("Finding", "CheckInfo", *_GIVERS)
+"""What makes a finding, with the id as its first argument."""
 
 
 def check_ids() -> dict[str, set[Path]]:
@@ -23,7 +40,7 @@ def check_ids() -> dict[str, set[Path]]:
     for folder in ("tasks", "keybuzz"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             source = path.read_text(encoding="utf-8")
-            if path != _GIVEN and any(f"{maker}(" in source for maker in _MAKERS):
+            if path not in _GIVERS.values() and any(f"{maker}(" in source for maker in MAKERS):
                 for name in ids_of(source, str(path)):
                     found[name].add(path)
     return dict(found)
@@ -34,7 +51,7 @@ def ids_of(source: str, where: str) -> set[str]:
     tree = ast.parse(source)
     found: set[str] = set()
     for scope, node in _walk(tree, tree):
-        if isinstance(node, ast.Call) and _name(node.func) in _MAKERS:
+        if isinstance(node, ast.Call) and _name(node.func) in MAKERS:
             value = _first(node)
             if value is not None:
                 found |= set(_resolve(value, scope, tree, where))

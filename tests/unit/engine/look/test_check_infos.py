@@ -12,12 +12,13 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.finding import CheckInfo, Level
 from keybuzz.report.check_list import check_table
 from keybuzz.site.module import Module
+from tests.unit.support.check_ids import MAKERS
 
 TASKS = Path(__file__).resolve().parents[4] / "tasks"
 MODULES = {module.name: module for module in all_modules()}
 INFOS = {info.id: info for module in MODULES.values() for info in module.check_infos}
 
-_SAYERS = ("Finding", "unknown", "_none", "_silent", "_full", "_same", "_same_of_each_system")
+_SAYERS = (*MAKERS, "_none", "_silent", "_full", "_same", "_same_of_each_system")
 """What makes a finding, with the id as its first argument."""
 
 
