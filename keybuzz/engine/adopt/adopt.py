@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from keybuzz.engine.adopt.credentials import is_another, require_same
 from keybuzz.engine.adopt.ground import require_own_ground
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.workspace import Workspace
@@ -37,13 +38,15 @@ def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset
 
 def _module(workspace: Workspace, found: Survey, module: Module, live: Live) -> ModuleAdoption:
     changes = tuple(live.changes())
-    frozen = (module.frozen_as or module.group) in workspace.site.policies.freeze
+    site = workspace.site
+    marks = site.settings.state / "first-installs"
+    freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, marks)
     return ModuleAdoption(
         module.name,
         tuple(_running(found, module)),
         tuple(_difference(change) for change in changes),
         tuple(_refusals(workspace, module, live)),
-        frozen and bool(changes) and not (module.virgin is not None and module.virgin(live)),
+        bool(changes) and freeze.refuses(module, live),
         sum(isinstance(change.resource, File) for change in changes),
         sum(change.disrupts for change in changes),
     )

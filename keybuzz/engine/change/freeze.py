@@ -11,17 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from keybuzz.engine.look.scope import was_read
 from keybuzz.model.core.errors import RefusedError, UsageError
-from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.host.docker import Container
-from keybuzz.model.host.files import File
-from keybuzz.model.host.system import SystemdUnit
 from keybuzz.site.module import Module
 
 _SHORTEST_REASON = 10
-_PROOFS = (Container, File, SystemdUnit)
-"""Kinds that are read before a service has started: what is there of them was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +56,21 @@ class Freeze:
     marks: Path
     """Folder with one empty file for each first install that has begun and not ended."""
 
+    def refuses(self, module: Module, live: Live) -> bool:
+        """Return whether the module is frozen and the cluster is not virgin. Nothing is written."""
+        return self._holds(module) and not _virgin(module, live)
+
+    def _holds(self, module: Module) -> bool:
+        """Return whether only virgin ground may be changed: neither lifted, nor in the middle of a first install."""
+        frozen = (module.frozen_as or module.group) in self.groups
+        begun = (self.marks / module.name).exists()
+        return frozen and module.name not in self.lifted.modules and not begun
+
     def require_free(self, module: Module, live: Live) -> None:
         """Raise RefusedError before the first change of a frozen module on a deployed cluster."""
-        if (module.frozen_as or module.group) not in self.groups:
-            return
-        if module.name in self.lifted.modules:
-            return
-        if (self.marks / module.name).exists():
-            return
-        if _virgin(module, live):
-            self.begin(module)
+        if not self.refuses(module, live):
+            if self._holds(module):
+                self.begin(module)
             return
         changes = len(tuple(live.changes()))
         raise RefusedError(
@@ -95,14 +96,9 @@ def _virgin(module: Module, live: Live) -> bool:
     touched = {change.host for change in live.changes()}
     return (
         module.virgin is not None
-        and all(_read(live.hosts[host]) for host in touched)
+        and all(was_read(live.hosts[host]) for host in touched)
         and module.virgin(live)
     )
-
-
-def _read(view: HostView) -> bool:
-    proofs = (resource for resource in view.resources if isinstance(resource, _PROOFS))
-    return not any(view.unread(resource.identity) for resource in proofs)
 
 
 def _additions(live: Live) -> str:

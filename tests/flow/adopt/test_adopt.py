@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.agent.guard import opener
 from keybuzz.engine.adopt.adopt import adopt
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError
@@ -106,3 +107,24 @@ def test_data_elsewhere_and_the_rollouts_own_refusal_are_both_told(three: Fleet)
     (item,) = looked(three, module).modules
     assert [refusal.hint for refusal in item.refusals][-1] == "ask"
     assert f"data of another installation is there: redis in {old}" in item.refusals[0].what
+
+
+def test_what_cannot_be_read_is_foretold_as_frozen_as_the_run_refuses_it(three: Fleet) -> None:
+    module = replace(Demo(three.hosts, described).module(), virgin=lambda live: True)
+    with (three.hosts[FIRST].files / "app.conf").open("wb") as file:
+        file.truncate(opener.LARGE + 1)
+    (item,) = looked(three, module).modules
+    assert item.frozen
+    done = three.run(module)
+    assert done.exit_code == ExitCode.REFUSED
+    assert "is frozen" in done.error
+
+
+def test_a_first_install_that_was_cut_off_is_not_foretold_as_frozen(three: Fleet) -> None:
+    module = replace(Demo(three.hosts, described).module(), virgin=lambda live: False)
+    assert looked(three, module).modules[0].frozen
+    marks = three.site.settings.state / "first-installs"
+    marks.mkdir(parents=True)
+    (marks / module.name).touch()
+    assert not looked(three, module).modules[0].frozen
+    assert three.run(module).exit_code == ExitCode.GOOD

@@ -28,6 +28,10 @@ from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.docker import Container
+from keybuzz.model.host.files import File
+from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.reports.status import Frozen
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
@@ -209,22 +213,30 @@ def test_what_does_not_answer_is_never_called_virgin(
         assert cluster.frozen is not Frozen.VIRGIN
 
 
-@pytest.mark.parametrize("module", CLUSTERS, ids=lambda module: module.name)
-def test_what_cannot_be_read_is_never_called_virgin(module: Module) -> None:
-    site = memory_site()
-    members = site.members(module.group)
-    hosts = {
-        server.name: HostView(
-            server,
-            {
-                resource.identity: State(resource.identity, False, problem="input/output error")
-                for resource in everything()[server.name].modules[module.name].resources
-            },
-            {},
-            (),
-            everything()[server.name].modules[module.name].resources,
-        )
-        for server in members
-    }
+PROOFS = [
+    pytest.param(module, kind, id=f"{module.name}-{kind.__name__}")
+    for module in CLUSTERS
+    for kind in (Container, File, SystemdUnit)
+    if any(
+        isinstance(resource, kind)
+        for server in memory_site().members(module.group)
+        for resource in everything()[server.name].modules[module.name].resources
+    )
+]
+
+
+@pytest.mark.parametrize(("module", "kind"), PROOFS)
+def test_what_cannot_be_read_is_never_called_virgin(module: Module, kind: type[Resource]) -> None:
+    def seen(resource: Resource) -> State:
+        problem = "input/output error" if isinstance(resource, kind) else ""
+        return State(resource.identity, False, problem=problem)
+
+    members = memory_site().members(module.group)
+    hosts: dict[str, HostView] = {}
+    for server in members:
+        resources = everything()[server.name].modules[module.name].resources
+        states = {resource.identity: seen(resource) for resource in resources}
+        hosts[server.name] = HostView(server, states, {}, (), resources)
     selected = frozenset(server.name for server in members)
-    assert not proven_virgin(module, Live(module.name, members, hosts, {}, selected))
+    green = replace(module, virgin=lambda live: True)
+    assert not proven_virgin(green, Live(module.name, members, hosts, {}, selected))
