@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from click.core import ParameterSource
 
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.proposed import proposed
+from keybuzz.report.screen.fit import LEAST, WIDTH
 
 if TYPE_CHECKING:
     from keybuzz.report.text.progress import Detail
@@ -25,8 +27,10 @@ _VERBOSE = "keybuzz.verbose"
 _QUIET = "keybuzz.quiet"
 _JSON = "keybuzz.json"
 _SECTIONS = ("run", "restart", "recover", "drill", "resume")
-_PLAIN = 100
-_LEAST = 40
+OUTPUT = "keybuzz.output"
+"""The file of `--output`, in the context of the verb."""
+UNBROKEN = sys.maxsize
+"""Columns of what is no screen."""
 
 
 def verbosity_options(*, hidden: bool) -> tuple[click.Option, ...]:
@@ -150,10 +154,16 @@ def detail() -> Detail:
 
 
 def columns() -> int:
-    """Return the columns of the screen; 100 where stdout is none."""
-    if not sys.stdout.isatty():
-        return _PLAIN
-    return max(_LEAST, shutil.get_terminal_size((_PLAIN, 24)).columns)
+    """Return the columns that lines are broken at: what COLUMNS says, or else what the terminal has.
+
+    A pipe and a file have no end of a line: `kbz health | grep` finds whole sentences.
+    """
+    asked = os.environ.get("COLUMNS", "")
+    if not (asked.isdecimal() and int(asked)):
+        to_file = click.get_current_context().meta.get(OUTPUT) is not None
+        if to_file or not sys.stdout.isatty():
+            return UNBROKEN
+    return max(LEAST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 class Seconds(click.FloatRange):

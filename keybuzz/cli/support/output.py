@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from keybuzz.cli.support.common import columns, form, json_option
+from keybuzz.cli.support.common import OUTPUT, columns, form, json_option
 from keybuzz.model.core.errors import InputError, KbzError, NothingToDoError
 from keybuzz.model.core.visible import json_visible, visible
 from keybuzz.model.reports.report import Report
@@ -23,7 +23,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FORMS = ("text", "json", "junit", "prometheus", "nagios")
 """Of a verb that gives a verdict. One that only tells something has the first two."""
-_OUTPUT = "keybuzz.output"
 _AT_ONCE = 1000
 """Lines that are printed together."""
 
@@ -95,12 +94,12 @@ def _options(function: Callable[P, R], forms: tuple[str, ...], text: str) -> Cal
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
-    context.meta[_OUTPUT] = value
+    context.meta[OUTPUT] = value
 
 
 def output_place() -> Path | None:
     """Return what `--output` names; None for stdout."""
-    found = click.get_current_context().meta.get(_OUTPUT)
+    found = click.get_current_context().meta.get(OUTPUT)
     return found if isinstance(found, Path) else None
 
 

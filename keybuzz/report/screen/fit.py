@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 WIDTH = 100
-"""Columns where no terminal says how many it has: for pipes, files and mail."""
+"""Columns where a terminal does not say how many it has, and of pages of prose."""
 LEAST = 40
 _DEEPEST = 24
 

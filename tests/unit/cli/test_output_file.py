@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import termios
 import threading
 from pathlib import Path
 
+import click
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from keybuzz.cli.support.common import OUTPUT, UNBROKEN, columns
 from keybuzz.cli.support.output import write_whole
 from keybuzz.model.core.errors import InputError
 from tests.unit.cli.test_every_verb import Place, place
@@ -111,3 +115,35 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     with pytest.raises(InputError, match="nothing can be written there"):
         write_whole(target, "new")
     assert list(tmp_path.iterdir()) == [target]
+
+
+def longest(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def test_a_line_is_broken_for_a_screen_and_never_in_a_pipe_or_a_file(
+    look: Kbz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    piped = look("health").stdout
+    assert longest(piped) > 100
+    target = tmp_path / "kbz.txt"
+    look("health", "--output", str(target))
+    assert longest(target.read_text()) == longest(piped)
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = look("health").stdout
+    assert longest(asked) <= 80
+    assert len(asked.splitlines()) > len(piped.splitlines())
+
+
+def test_a_terminal_has_its_own_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "w") as screen:
+        termios.tcsetwinsize(theirs, (24, 132))
+        monkeypatch.setattr("sys.stdout", screen)
+        monkeypatch.setattr("sys.__stdout__", screen)
+        with click.Context(click.Command("health")) as context:
+            assert columns() == 132
+            context.meta[OUTPUT] = Path("kbz.txt")
+            assert columns() == UNBROKEN
