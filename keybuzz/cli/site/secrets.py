@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -25,6 +25,7 @@ from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
+    from keybuzz.engine.rotations import Known
     from keybuzz.site.credentials.file import StoreProblem
     from keybuzz.site.site import Site
 
@@ -167,6 +168,48 @@ def stray(limit: tuple[str, ...], form: str) -> int:
 
 
 @secrets.command()
+@document_format
+def rotations(form: str) -> None:
+    """List what can be rotated here: what each rotation changes, and which freezes must be lifted for it.
+
+    It reads the site's files and asks no server; no value is read.
+    """
+    from keybuzz.engine.catalogue import settled
+    from keybuzz.engine.rotations import offered
+
+    known = offered(settled(load_inventory()))
+    show_document(
+        form, text=lambda: _rotations_text(known), document=lambda: _rotations_document(known)
+    )
+
+
+def _rotations_text(known: Sequence[Known]) -> str:
+    lines: list[str] = []
+    for item in known:
+        needs = f"{item.lifts} --reason '…'" if item.frozen else "no lift"
+        kept = "; can keep the old value" if item.rotation.keeps_old else ""
+        lines += [
+            item.rotation.service,
+            f"  changes  {', then '.join(item.changes)}{kept}",
+            f"  needs    {needs}",
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rotations_document(known: Sequence[Known]) -> dict[str, Any]:
+    found = [
+        {
+            "service": item.rotation.service,
+            "changes": list(item.changes),
+            "lifts": list(item.frozen),
+            "keeps_old": item.rotation.keeps_old,
+        }
+        for item in known
+    ]
+    return {"format_version": 1, "verb": "secrets rotations", "rotations": found}
+
+
+@secrets.command()
 @click.argument("service", shell_complete=rotation_words)
 @confirm_option
 @click.option("--keep-old", is_flag=True, help="Stop before the old value is dropped.")
@@ -194,11 +237,15 @@ def rotate(service: str, confirm: str | None, form: str, **words: Unpack[_Words]
     applications can be given the new one; the same command without it ends the rotation. After an
     interruption the same command goes on. The service's name must be typed, because the old value is gone
     afterwards.
+
+    Every frozen module that it changes must be lifted: `kbz secrets rotations` says which. Without the lifts
+    a rotation is refused before anything is asked or made.
     """
     from keybuzz.engine.change.rotate import RotateWords, require_service
     from keybuzz.engine.change.rotate import rotate as rotate_service
 
-    require_service(load_inventory(), service, keep_old=words["keep_old"])
+    site = load_inventory()
+    require_service(site, service, words["lifted"], keep_old=words["keep_old"])
     require_typed(
         service, confirm, f"the value of {service} that is in use now would be no good any more"
     )

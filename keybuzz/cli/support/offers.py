@@ -159,14 +159,13 @@ def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
 
 def _rotations(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield what can be rotated; what is always refused is not offered."""
-    from keybuzz.engine.catalogue import all_modules, settled
+    from keybuzz.engine.catalogue import settled
+    from keybuzz.engine.rotations import offered
     from keybuzz.site.load import load_inventory_site, read_configuration
 
     site = settled(load_inventory_site(read_configuration(_configuration(context))))
-    for module in all_modules():
-        for rotation in (*module.rotations, *module.account_rotations(site)):
-            if not rotation.refused:
-                yield rotation.service, rotation.credential
+    for item in offered(site):
+        yield item.rotation.service, item.rotation.credential
 
 
 def _images(context: click.Context) -> Iterator[tuple[str, str]]:

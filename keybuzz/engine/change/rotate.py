@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.rotation_proof import prove
 from keybuzz.engine.change.run import RunRequest, conducted
@@ -23,6 +22,7 @@ from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.rotations import find_rotation, require_lifted
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import InputError, RefusedError, StepError, UsageError
 from keybuzz.model.core.finding import Finding, Level
@@ -37,7 +37,6 @@ from keybuzz.site.credentials.accounts import find
 from keybuzz.site.credentials.pending import begin, forget, pending, switch
 from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.credentials.store import hidden, load_credentials
-from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Description, Module, Rotation
 from keybuzz.site.site import Site
 from keybuzz.transport.link import hide_of
@@ -86,62 +85,33 @@ def rotate(workspace: Workspace, words: RotateWords) -> Report:
         return remember(workspace, number, _rotate(workspace, job))
 
 
-def require_service(site: Site, service: str, *, keep_old: bool = False) -> None:
-    """Raise UsageError when nothing of that name can be rotated, or not like that. Needs no secrets."""
-    _, rotation = _choose(site, service)
-    if keep_old and not rotation.keeps_old:
+def require_service(
+    site: Site, service: str, lifted: Iterable[str], *, keep_old: bool = False
+) -> None:
+    """Raise UsageError or RefusedError for a rotation that could not begin with these words. Needs no secrets."""
+    found = find_rotation(site, service)
+    if keep_old and not found.rotation.keeps_old:
         raise UsageError(
             f"{service} has one value at a time, so that the old one cannot be kept",
             hint="docs/credentials.md says what its applications see",
         )
+    require_lifted(found, lifted)
 
 
 def _job(workspace: Workspace, words: RotateWords) -> _Job:
-    require_service(workspace.site, words.service, keep_old=words.keep_old)
-    module, rotation = _choose(workspace.site, words.service)
+    found = find_rotation(workspace.site, words.service)
+    module, rotation = found.module, found.rotation
     item = find(rotation.credential)
     if item is None:
         raise InputError(f"{rotation.credential} is not in the schema", where=words.service)
-    known = {found.name: found for found in all_modules()}
-    chain = (_rotating(module, rotation), *(known[name] for name in rotation.followers))
+    chain = (_rotating(module, rotation), *found.followers)
     selected = frozenset(
-        server.name for found in chain for server in workspace.site.members(found.group)
+        server.name for one in chain for server in workspace.site.members(one.group)
     )
     lifted = lift(words.lifted, words.reason, chain)
-    _require_free(workspace.site, chain, lifted.modules)
+    require_service(workspace.site, words.service, lifted.modules, keep_old=words.keep_old)
     request = RunRequest(chain, selected, timeout=words.timeout, lifted=lifted)
     return _Job(module, rotation, item, request, words.keep_old)
-
-
-def _require_free(site: Site, chain: tuple[Module, ...], lifted: frozenset[str]) -> None:
-    """Ask for the lift of all at once, before a value is begun with: half a rotation is worse than none (FRZ-1)."""
-    frozen = [m.name for m in chain if (m.frozen_as or m.group) in site.policies.freeze]
-    if set(frozen) <= lifted:
-        return
-    words = " ".join(f"--lift-freeze {name}" for name in frozen)
-    raise RefusedError(
-        f"{' and '.join(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen (FRZ-1), and a rotation changes them",
-        where=chain[0].name,
-        hint=f"for this one: {words} --reason 'who decided it, and why'",
-    )
-
-
-def _choose(site: Site, service: str) -> tuple[Module, Rotation]:
-    known = {
-        found.service: (module, found)
-        for module in all_modules()
-        for found in (*module.rotations, *module.account_rotations(site))
-    }
-    if service not in known:
-        raise UsageError(f"there is no rotation {service}", hint=nearest(service, known))
-    module, rotation = known[service]
-    if rotation.refused:
-        raise RefusedError(
-            f"{service} is not rotated by kbz: {rotation.refused}",
-            where=service,
-            hint="nothing was changed; docs/credentials.md says why",
-        )
-    return module, rotation
 
 
 def _rotating(module: Module, rotation: Rotation) -> Module:

@@ -24,6 +24,7 @@ COMMANDS = {
     "policy check": (3, "policy", "check", "{application}"),
     "policy check, junit": (3, "policy", "check", "{application}", "--format", "junit"),
     "policy check, nagios": (2, "policy", "check", "{application}", "--format", "nagios"),
+    "rotations": (0, "secrets", "rotations"),
     "vault-plan": (0, "secrets", "vault-plan"),
     "vault-plan, json": (0, "secrets", "vault-plan", "--format", "json"),
     "rotate, unknown": (64, "secrets", "rotate", PLANTED[:4]),

@@ -50,6 +50,7 @@ LOOKS = {
     "report",
     "serve",
     "secrets check",
+    "secrets rotations",
     "secrets vault-plan",
     "secrets stray",
     "versions check",

@@ -76,6 +76,7 @@ OF_VERB = {
     "policy rules": "policy-rules",
     "secrets check": "secrets-check",
     "secrets stray": "secrets-stray",
+    "secrets rotations": "secrets-rotations",
     "secrets vault-plan": "secrets-vault-plan",
     "versions check": "versions-check",
     "versions verify": "versions-verify",
@@ -104,6 +105,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "policy explain": ("policy", "explain", "EP-1"),
     "policy rules": ("policy", "rules"),
     "secrets check": ("secrets", "check"),
+    "secrets rotations": ("secrets", "rotations"),
     "secrets vault-plan": ("secrets", "vault-plan"),
     "versions check": ("versions", "check"),
 }

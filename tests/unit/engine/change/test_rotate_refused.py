@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +12,14 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.rotate import RotateWords, require_service, rotate
+from keybuzz.engine.rotations import offered
 from keybuzz.model.core.errors import RefusedError, UsageError
-from keybuzz.site.policies import Policies
+from keybuzz.site.policies import Policies, parse_policies
+from keybuzz.site.site import Site
 from tests.unit.support.application_values import with_applications
 from tests.unit.support.site_values import memory_site
 
+ROOT = Path(__file__).parents[4]
 REASON = "the owner said so on the phone"
 ROTATIONS = tuple((module, found) for module in all_modules() for found in module.rotations)
 
@@ -46,24 +50,24 @@ def test_a_value_that_is_alone_can_not_be_kept() -> None:
     for _, rotation in ROTATIONS:
         if rotation.refused:
             with pytest.raises(RefusedError, match="is not rotated by kbz"):
-                require_service(memory_site(), rotation.service, keep_old=True)
+                require_service(memory_site(), rotation.service, (), keep_old=True)
         elif rotation.keeps_old:
-            require_service(memory_site(), rotation.service, keep_old=True)
+            require_service(memory_site(), rotation.service, (), keep_old=True)
         else:
             with pytest.raises(UsageError, match="one value at a time"):
-                require_service(memory_site(), rotation.service, keep_old=True)
+                require_service(memory_site(), rotation.service, (), keep_old=True)
 
 
 def test_an_account_of_an_application_is_a_service_of_its_own() -> None:
     site = with_applications()
-    require_service(site, "mariadb-user-erp_b", keep_old=True)
+    require_service(site, "mariadb-user-erp_b", (), keep_old=True)
     with pytest.raises(UsageError, match="one value at a time"):
-        require_service(site, "postgres-user-shop", keep_old=True)
+        require_service(site, "postgres-user-shop", (), keep_old=True)
     with pytest.raises(UsageError, match="did you mean") as caught:
-        require_service(site, "postgres-user-shp")
+        require_service(site, "postgres-user-shp", ())
     assert "postgres-user-shop" in str(caught.value)
     with pytest.raises(UsageError, match="there is no rotation"):
-        require_service(memory_site(), "postgres-user-shop")
+        require_service(memory_site(), "postgres-user-shop", ())
 
 
 def test_every_service_has_a_name_and_a_credential_of_its_own() -> None:
@@ -74,5 +78,41 @@ def test_every_service_has_a_name_and_a_credential_of_its_own() -> None:
 
 
 def test_the_page_says_of_every_service_what_becomes_of_it() -> None:
-    page = (Path(__file__).parents[4] / "docs/credentials.md").read_text()
+    page = (ROOT / "docs/credentials.md").read_text()
     assert [r.service for _, r in ROTATIONS if f"`{r.service}`" not in page] == []
+
+
+def frozen_site(site: Site) -> Site:
+    """Return the site with the freezes of the real policies.yaml."""
+    catalogue = tuple(group.name for group in site.catalogue.groups)
+    text = (ROOT / "inventory/policies.yaml").read_bytes()
+    return replace(site, policies=parse_policies(text, "policies.yaml", catalogue))
+
+
+def test_the_page_names_the_lifts_of_every_rotation() -> None:
+    table = {}
+    for line in (ROOT / "docs/credentials.md").read_text().splitlines():
+        cells = line.strip("|").split(" | ")
+        if line.startswith("| `") and len(cells) == 5:
+            for service in re.findall(r"`([\w-]+)`", cells[0]):
+                table[service] = tuple(re.findall(r"`([\w-]+)`", cells[1]))
+    site = frozen_site(with_applications())
+    told = {re.sub(r"-user-\w+", "-user-NAME", k.rotation.service): k.frozen for k in offered(site)}
+    assert table == told
+
+
+def test_what_is_always_refused_is_never_offered() -> None:
+    refused = {rotation.service for _, rotation in ROTATIONS if rotation.refused}
+    assert refused
+    assert {known.rotation.service for known in offered(memory_site())}.isdisjoint(refused)
+    with pytest.raises(UsageError) as caught:
+        require_service(memory_site(), "mariadb", ())
+    assert not any(name in str(caught.value) for name in refused)
+
+
+def test_a_lift_is_asked_for_before_the_name_and_before_any_value() -> None:
+    site = frozen_site(memory_site())
+    with pytest.raises(RefusedError, match="redis and redis-proxy are frozen"):
+        require_service(site, "redis", ())
+    require_service(site, "redis", ("redis", "redis-proxy"))
+    require_service(site, "postgres-app", ())
