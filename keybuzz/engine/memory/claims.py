@@ -40,9 +40,11 @@ def claimed(
 ) -> Iterator[None]:
     """Hold the leases of the clusters that these hosts are members of, here and on every member that answers.
 
-    RefusedError that says who holds one, after `wait` seconds. All are taken at once; where another controller holds
+    No host is touched for a command that could not be remembered. RefusedError that says who holds a lease, after
+    `wait` seconds. All are taken at once; where another controller holds
     one, all are given back and taken in the order of their names, so that of two controllers one always gets all.
     """
+    workspace.journal.require_room()
     deadline = time.monotonic() + wait
     names = set(workspace.lease_names(selected))
     held = {s.name for s in workspace.site.servers if names & set(lease_names([s]))}

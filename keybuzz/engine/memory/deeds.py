@@ -34,6 +34,7 @@ class Deed:
 def in_history(path: Path, verb: str, command: str, root: Path) -> Iterator[Deed]:
     """Keep a command in the journal at `path`, from before it does anything; `root` holds the site's files."""
     journal = Journal(path)
+    journal.require_room()
     number = journal.begin(verb, (command,), (), time.time(), root)
     deed = Deed()
     try:

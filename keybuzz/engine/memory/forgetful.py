@@ -33,6 +33,14 @@ class ForgetfulJournal(Journal):
         """Raise why nothing can be remembered: who must be remembered does not begin."""
         raise self._error
 
+    def require_room(self) -> NoReturn:
+        """Raise why nothing can be remembered."""
+        raise self._error
+
+    def sets(self) -> NoReturn:
+        """Raise why no set is known: an empty one would be what all hosts are not in."""
+        raise self._error
+
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(":memory:")
         database.executescript(SCHEMA)

@@ -63,7 +63,10 @@ create table if not exists origins (
     run integer primary key references runs(id),
     who text not null
 );
+create table if not exists room (content blob not null);
 """
+_ROOM = 64 << 10
+"""Bytes that the beginning and the end of a run need at most, but for its plan."""
 LOOKED = (int(ExitCode.GOOD), int(ExitCode.DIFFERENT), int(ExitCode.UNREACHABLE))
 """How a run that looks ends when it has looked: not refused, not failed, not cut off."""
 _RUNS = (
@@ -161,6 +164,15 @@ class Journal:
             if keep_after is not None:
                 retention.prune(database, now, now - keep_after)
             return number
+
+    def require_room(self) -> None:
+        """Write what takes as much room as a run, and take it back; sqlite3.Error or OSError where that fails.
+
+        For a command that touches a host before its run begins.
+        """
+        with closing(self._open()) as database, database:
+            database.execute("insert into room values (zeroblob(?))", (_ROOM,))
+            database.execute("delete from room")
 
     def end(
         self,
@@ -286,21 +298,23 @@ class Journal:
         return None if row is None else json.loads(str(row[0]))
 
     def sets(self) -> dict[str, frozenset[str]]:
-        """Return the host sets that --limit knows: @failed, @drifted and @unhealthy, from the newest runs."""
+        """Return the host sets that --limit knows: @failed, @drifted and @unhealthy, from the newest runs.
+
+        A run that ended before it knew anything of a host leaves the sets as they were.
+        """
         bad = ("failed", "refused", "unreachable", "unknown", "skipped")
-        with closing(self._open()) as database:
-            row = database.execute(
-                "select max(id) from runs where verb = 'run' and ended is not null"
-            ).fetchone()
-        looks = {verb: self.last_look(verb) for verb in ("drift", "health")}
-        numbers = {verb: look.number if look else None for verb, look in looks.items()}
+        looked = f"and exit_code in {LOOKED}"
         return {
-            "failed": self._of_run(row[0], bad),
-            "drifted": self._of_run(numbers["drift"], ("changed",)),
-            "unhealthy": self._of_run(numbers["health"], bad),
+            "failed": self._of_newest("verb = 'run' and ended is not null", bad),
+            "drifted": self._of_newest(f"verb = 'drift' {looked}", ("changed",)),
+            "unhealthy": self._of_newest(f"verb = 'health' {looked}", bad),
         }
 
-    def _of_run(self, number: int | None, outcomes: tuple[str, ...]) -> frozenset[str]:
+    def _of_newest(self, which: str, outcomes: tuple[str, ...]) -> frozenset[str]:
+        """Return the hosts that ended so in the newest of these runs that has any host."""
+        newest = f"select max(id) from runs where {which} and id in (select run from outcomes)"
+        with closing(self._open()) as database:
+            (number,) = database.execute(newest).fetchone()
         marks = ",".join("?" * len(outcomes))
         query = f"select host from outcomes where run = ? and outcome in ({marks})"
         with closing(self._open()) as database:

@@ -22,8 +22,9 @@ def prune(database: sqlite3.Connection, now: float, keep: float) -> None:
     Their age is the time that the journal has seen pass, from run to run, where a step of more than _LONGEST_GAP counts
     nothing. So a clock that is years ahead, today or when a run was written, forgets nothing.
 
-    Kept however old they are: the newest run of each verb, the newest that ended, the newest of each verb and modules
-    that has looked (the next drift compares with it), and the runs that these name as what they go on with.
+    Kept however old they are: the newest run of each verb, the newest that ended, the newest that knows its hosts
+    (`--limit @failed`), the newest of each verb and modules that has looked (the next drift compares with it), and the
+    runs that these name as what they go on with.
     """
     query = "select id from runs where started < ?"
     candidates = {row[0] for row in database.execute(query, (now - keep,))}
@@ -51,9 +52,12 @@ def _aged(database: sqlite3.Connection, keep: float) -> set[int]:
 
 
 def _needed(database: sqlite3.Connection) -> set[int]:
+    hosts = "id in (select run from outcomes)"
     queries = (
         "select max(id) from runs group by verb",
         "select max(id) from runs where ended is not null group by verb",
+        f"select max(id) from runs where {hosts} group by verb",
+        f"select max(id) from runs where {hosts} and exit_code in (0, 2, 4) group by verb",
         "select max(id) from runs where exit_code in (0, 2, 4) group by verb, modules",
     )
     kept = {row[0] for query in queries for row in database.execute(query)}

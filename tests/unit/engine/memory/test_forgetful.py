@@ -17,6 +17,7 @@ from keybuzz.engine.memory.forgetful import open_journal, read_or
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.verbs import look, recorded
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.reports.report import HostReport, Report
@@ -115,7 +116,8 @@ def test_looks_go_on_and_say_that_they_are_not_remembered(path: Path, kind: str)
     work = workspace(path)
     assert_looked(recorded(work, "health", REDIS, lambda: look(work, "health", REDIS, HOSTS)))
     assert_looked(look_for_drift(work, DriftRequest(REDIS, HOSTS, all_modules())))
-    assert not any(work.host_sets().values())
+    with pytest.raises(UsageError, match="no set is named @failed"):
+        work.select(REDIS, ("all,!@failed",))
 
 
 @pytest.mark.parametrize(

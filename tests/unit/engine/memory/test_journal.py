@@ -105,6 +105,18 @@ def test_a_good_run_empties_the_set(journal: Journal) -> None:
     assert journal.sets()["failed"] == frozenset()
 
 
+@pytest.mark.parametrize(("verb", "name"), [("run", "failed"), ("drift", "drifted")])
+@pytest.mark.parametrize("code", [0, 2, 3, 4, 130])
+def test_a_run_that_ended_before_it_knew_a_host_leaves_the_set(
+    journal: Journal, verb: str, name: str, code: int
+) -> None:
+    """Such as one that a hook refused: what is to be repaired is as before."""
+    outcome = Outcome.FAILED if verb == "run" else Outcome.CHANGED
+    ended(journal, verb, {"a": outcome}, 2)
+    ended(journal, verb, {}, code)
+    assert journal.sets()[name] == {"a"}
+
+
 def test_a_run_that_still_goes_on_does_not_hide_the_one_before(journal: Journal) -> None:
     ended(journal, "run", {"a": Outcome.FAILED})
     journal.begin("run", ("kbz run base",), ("base",), 200.0, Path("/"))

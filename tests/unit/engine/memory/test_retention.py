@@ -48,6 +48,15 @@ def test_of_each_verb_the_newest_stays_and_the_newest_that_ended(journal: Journa
     assert pruned(journal) == {*numbers[1:], other}
 
 
+def test_the_newest_run_that_knows_its_hosts_stays(journal: Journal) -> None:
+    """`--limit @failed` names its hosts, until another one knows better."""
+    known = ended(journal, "run", 1)
+    refused = [journal.begin("run", (), (), 100.0, ROOT) for _ in range(2)]
+    for number in refused:
+        journal.end(number, 101.0, 3, {}, "", "a hook refuses")
+    assert pruned(journal) == {known, refused[-1]}
+
+
 def test_the_next_drift_has_something_to_compare_with(journal: Journal) -> None:
     looked = ended(journal, "drift", 2, "base")
     elsewhere = ended(journal, "drift", 0, "base", "redis")
