@@ -10,6 +10,7 @@ from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage, Topology
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.candidates import Places
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
@@ -184,6 +185,8 @@ class Module:
     """Members that must stay up where that is no majority: one of a pair of proxies."""
     ground: Ground | None = None
     """How data of its service is recognised anywhere on a host: looked for before the first change."""
+    places: tuple[Places, ...] = ()
+    """Where older installations keep its credentials: looked at by `kbz adopt --take-credentials`."""
     virgin: Callable[[Live], bool] | None = None
     """True when every member proves that it holds no data and no container of this module (FRZ-1)."""
     writer: Callable[[Live], str | None] = lambda live: None

@@ -14,6 +14,7 @@ from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import able, up, virgin, writer
 from tasks.galera.parameters import PARAMETERS
+from tasks.galera.places import PLACES
 from tasks.galera.rollout import next_stage
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
@@ -34,6 +35,7 @@ MODULE = Module(
     members_up=up,
     able=able,
     ground=GROUND,
+    places=PLACES,
     virgin=virgin,
     writer=writer,
     topology=topology,

@@ -143,7 +143,7 @@ def _way_in(denied: str) -> str:
         return (
             "wait until sessions have ended, or raise galera.max_connections; nothing was written"
         )
-    return "adopt it: put the live password into mariadb.env; nothing was written"
+    return "nothing was written; kbz adopt galera --take-credentials finds the live one for mariadb.env"
 
 
 def _has_two(live: Live, change: Change) -> bool:

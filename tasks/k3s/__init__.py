@@ -10,6 +10,7 @@ from tasks.k3s.desired import describe
 from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
 from tasks.k3s.parameters import PARAMETERS
+from tasks.k3s.places import PLACES
 from tasks.k3s.rollout import next_stage
 from tasks.k3s.turns import regain, release
 
@@ -24,6 +25,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     voters=voters,
+    places=PLACES,
     virgin=virgin,
     writer=writer,
     release=release,

@@ -14,6 +14,7 @@ from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.members import up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
+from tasks.minio.places import PLACES
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import account_rotations
 
@@ -35,6 +36,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     ground=GROUND,
+    places=PLACES,
     virgin=virgin,
     writer=writer,
     release=release,

@@ -34,7 +34,7 @@ def refuse_foreign(live: Live) -> None:
             raise RefusedError(
                 "MinIO does not take the root user and password of minio.env",
                 where=host,
-                hint="adopt it: put the live ones into minio.env; nothing was written",
+                hint="nothing was written; kbz adopt minio --take-credentials finds the live ones for minio.env",
             )
     _refuse_another_cluster(live)
 

@@ -14,6 +14,7 @@ from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
 from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
+from tasks.patroni.places import PLACES
 from tasks.patroni.rollout import next_stage, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
 
@@ -33,6 +34,7 @@ MODULE = Module(
     members_up=up,
     able=able,
     ground=GROUND,
+    places=PLACES,
     virgin=virgin,
     writer=leader,
     release=release,

@@ -10,6 +10,7 @@ from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
 from tasks.proxysql.members import login_problem, up, virgin
+from tasks.proxysql.places import PLACES
 from tasks.proxysql.rollout import next_stage
 from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.values import PORT
@@ -26,6 +27,7 @@ MODULE = Module(
     frozen_as="galera",
     members_up=up,
     least_up=1,
+    places=PLACES,
     virgin=virgin,
     topology=topology,
     rotations=ROTATIONS,

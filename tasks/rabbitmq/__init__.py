@@ -13,6 +13,7 @@ from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
+from tasks.rabbitmq.places import PLACES
 from tasks.rabbitmq.rollout import next_stage, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
@@ -32,6 +33,7 @@ MODULE = Module(
     members_up=up,
     able=able,
     ground=GROUND,
+    places=PLACES,
     virgin=virgin,
     writer=writer,
     release=release,

@@ -13,6 +13,7 @@ from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import able, up, virgin
 from tasks.redis.parameters import PARAMETERS
+from tasks.redis.places import PLACES
 from tasks.redis.rollout import next_stage, release
 from tasks.redis.rotation import ROTATIONS
 
@@ -32,6 +33,7 @@ MODULE = Module(
     members_up=up,
     able=able,
     ground=GROUND,
+    places=PLACES,
     virgin=virgin,
     release=release,
     topology=topology,

@@ -177,7 +177,7 @@ def _same_answer(live: Live) -> Finding:
 def _silent(check: str, member: RedisMember, problem: str) -> Finding:
     hint = on_host(member.host, "docker", "ps", "-a")
     if member.redis.denied and check == "redis.node.answers":
-        hint = "the live password is not the one of redis.env: put the live one there"
+        hint = "the live password is not the one of redis.env: kbz adopt redis --take-credentials finds it"
     return Finding(check, Level.CRITICAL, problem or "does not say its role", member.host, hint)
 
 

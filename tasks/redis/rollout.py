@@ -72,7 +72,7 @@ def _refuse_foreign(live: Live) -> None:
             raise RefusedError(
                 f"Redis does not take the password of redis.env ({_first_word(member.redis.denied)})",
                 where=host,
-                hint="adopt it: put the live password into redis.env; nothing was written",
+                hint="nothing was written; kbz adopt redis --take-credentials finds the live one for redis.env",
             )
     for change in live.changes():
         taken = live.hosts[change.host].attribute(change.identity, "taken")

@@ -270,6 +270,12 @@ def _data_sweep(query: dict[str, Any], context: Context) -> Any:
     return data_sweep.sweep(query, context)
 
 
+def _candidates(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.host import candidates  # only `kbz adopt --take-credentials` asks
+
+    return candidates.find(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.readings.galera import position
 
@@ -306,6 +312,7 @@ _HOST = {
     "system": _system,
     "strays": _strays,
     "data-sweep": _data_sweep,
+    "credential-candidates": _candidates,
     "k3s": _k3s,
     "pod-network": _pod_network,
 }

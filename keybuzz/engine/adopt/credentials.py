@@ -32,7 +32,7 @@ def require_same(module: Module, live: Live, site: Site) -> None:
         f"{first.identity}: the live service has another credential than the store's {name}, and a run never "
         f"changes one{''.join(f'; {other} too' for other in others)}",
         where=first.host or module.name,
-        hint=_way_out(site, known.get(name)),
+        hint=_way_out(site, module, known.get(name)),
     )
 
 
@@ -44,10 +44,12 @@ def is_another(change: Change) -> bool:
     return change.action is Action.UPDATE and bool(wrong & set(proofs)) and "enabled" not in wrong
 
 
-def _way_out(site: Site, item: Credential | None) -> str:
+def _way_out(site: Site, module: Module, item: Credential | None) -> str:
     if item is None:
         return "nothing was changed; put the live value into the credential store"
-    return (
-        f"nothing was changed; put the live value into {site.settings.credentials / item.file} as {item.name}; "
-        f"to replace it then: {proposed('kbz', 'secrets', 'rotate', item.service)}"
-    )
+    there = f"{site.settings.credentials / item.file} as {item.name}"
+    taken = f"put the live value into {there}"
+    if any(place.credential == item.name for place in module.places):
+        taken += f" ({proposed('kbz', 'adopt', module.name, '--take-credentials')} finds it)"
+    rotate = proposed("kbz", "secrets", "rotate", item.service)
+    return f"nothing was changed; {taken}; to replace it then: {rotate}"

@@ -9,6 +9,7 @@ from keybuzz.model.core import answers as shapes
 from keybuzz.model.core.access import Changes, Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
+from keybuzz.model.host.candidates import CredentialCandidates
 from keybuzz.model.host.ground import DataSweep
 from keybuzz.model.host.strays import StraySweep
 from keybuzz.model.host.system_look import SystemLook
@@ -375,6 +376,7 @@ Reading = (
     | SystemLook
     | StraySweep
     | DataSweep
+    | CredentialCandidates
     | K3sLook
     | PodNetwork
 )

@@ -20,7 +20,8 @@ _LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 """Names of roles, databases and clusters: they stand in files and statements where nothing can be quoted."""
 _NUMBER = re.compile(r"[1-9][0-9]?")
-_LIMIT = 1 << 16
+LIMIT = 1 << 16
+"""Bytes that a file of the store may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _not_data(line: str) -> str:
 
 
 def _text(path: Path) -> str:
-    content = read_file(path, _LIMIT)
+    content = read_file(path, LIMIT)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -143,6 +144,14 @@ def _text(path: Path) -> str:
             where=f"{path}:{line}",
             hint="save the file as UTF-8",
         ) from error
+
+
+def why_not(item: Credential, clear: str) -> str:
+    """Return why the store does not take a value for a variable, in words that do not show it; empty when it does."""
+    if not clear.isprintable():
+        return "it holds characters that are not printable"
+    wrong = _wrong_value(item, clear)
+    return wrong[0] if wrong else ""
 
 
 def _wrong_value(item: Credential, clear: str) -> tuple[str, str] | None:

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.credentials.file import mode_problems
+from keybuzz.site.credentials.file import LIMIT, mode_problems
 from keybuzz.site.credentials.schema import Credential
-from keybuzz.site.credentials.store import generate, write_private
+from keybuzz.site.credentials.store import generate, put_values, write_private
 from keybuzz.site.files.problems import read_file
 
 NEXT = ".next"
 """Suffix of the file beside a file of the store."""
-_LIMIT = 1 << 16
 _LINE = re.compile(r"([A-Z][A-Z0-9_]*)__NEXT=([ -~]+)")
 
 
@@ -51,7 +50,8 @@ def begin(folder: Path, item: Credential) -> Secret:
 
 def switch(folder: Path, item: Credential) -> None:
     """Put the pending value into the store, at once. All other lines stay as they are."""
-    _replace(folder / item.file, item, _read(_path(folder, item))[item.name])
+    clear = _read(_path(folder, item))[item.name]
+    put_values(folder, {item: Secret(item.name, clear)})
 
 
 def forget(folder: Path, item: Credential) -> None:
@@ -76,7 +76,7 @@ def _read(path: Path) -> dict[str, str]:
         raise InputError(problem.what, where=str(path), hint=problem.hint)
     values: dict[str, str] = {}
     for number, line in enumerate(
-        read_file(path, _LIMIT).decode("ascii", "replace").splitlines(), 1
+        read_file(path, LIMIT).decode("ascii", "replace").splitlines(), 1
     ):
         match = _LINE.fullmatch(line)
         if match is None:
@@ -90,18 +90,3 @@ def _read(path: Path) -> dict[str, str]:
 def _write(path: Path, values: dict[str, str]) -> None:
     lines = "".join(f"{name}__NEXT={clear}\n" for name, clear in sorted(values.items()))
     write_private(path, lines.encode())
-
-
-def _replace(path: Path, item: Credential, clear: str) -> None:
-    """Replace the line of the variable, whichever of its names stands there; write the canonical one."""
-    names = "|".join((item.name, *item.aliases))
-    text, count = re.subn(
-        rf"(?m)^(?:{names})=.*$",
-        lambda match: f"{item.name}={clear}",
-        read_file(path, _LIMIT).decode("utf-8"),
-    )
-    if count != 1:
-        raise InputError(
-            f"{item.name} does not stand there once", where=str(path), hint="kbz secrets check"
-        )
-    write_private(path, text.encode())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.credentials.file import read_store_file
+from keybuzz.site.credentials.file import LIMIT, read_store_file
 from keybuzz.site.credentials.schema import SCHEMA, Credential
-from keybuzz.site.files.problems import Problems
+from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.whole import put
 
 __all__ = ["SCHEMA", "Credential", "create_missing", "hidden", "load_credentials"]
@@ -63,6 +66,33 @@ def _append(path: Path, created: list[Credential]) -> None:
         old += b"\n"
     lines = "".join(f"{item.name}={item.default or generate(item)}\n" for item in created)
     write_private(path, old + lines.encode())
+
+
+def put_values(folder: Path, values: Mapping[Credential, Secret]) -> None:
+    """Put values into their files, each file at once; all other lines stay as they are.
+
+    InputError when a variable stands in its file twice, before anything is written.
+    """
+    files: dict[str, bytes] = {}
+    for item, secret in values.items():
+        path = folder / item.file
+        old = files.get(item.file) or (read_file(path, LIMIT) if path.exists() else b"")
+        files[item.file] = _with_value(path, old, item, secret.reveal())
+    for file, content in files.items():
+        write_private(folder / file, content)
+
+
+def _with_value(path: Path, old: bytes, item: Credential, clear: str) -> bytes:
+    """Return a file with one line of a variable replaced, whichever of its names stands there, or added."""
+    names = "|".join((item.name, *item.aliases))
+    text, line = old.decode("utf-8"), f"{item.name}={clear}"
+    found = re.subn(rf"(?m)^(?:{names})=.*$", lambda match: line, text)
+    if found[1] > 1:
+        hint = proposed("kbz", "secrets", "check")
+        raise InputError(f"{item.name} does not stand there once", where=str(path), hint=hint)
+    if found[1]:
+        return found[0].encode()
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n".encode()
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER, RedisLedger
 from tests.lab.support.states import findings, spare
@@ -164,6 +165,23 @@ class TestFirstInstall:
 
 class TestFreeze:
     """FRZ-1 on a deployed cluster, with three kinds of hand edits at once."""
+
+    def test_a_store_with_another_password_takes_the_live_one_over(self, kbz: Kbz) -> None:
+        store = kbz.root / "credentials" / "redis.env"
+        before, live = store.read_text(), load_credentials(store.parent)["REDIS_PASSWORD"].reveal()
+        store.write_text(before.replace(live, "of-another-installation"))
+        refused = kbz(*RUN)
+        assert refused.code == 3
+        assert "kbz adopt redis --take-credentials" in refused.json()["error"] + refused.stdout
+        untyped = kbz("adopt", "redis", "--take-credentials")
+        assert untyped.code == 3
+        assert "of-another-installation" in store.read_text()
+        taken = kbz.good("adopt", "redis", "--take-credentials", "--confirm", "redis").stdout
+        assert "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken
+        assert f"file {CONF}" in taken
+        assert store.read_text() == before
+        assert live not in untyped.stdout + untyped.stderr + taken
+        assert kbz(*RUN).json()["plan"]["size"] == 0
 
     def test_hand_edits_are_reported_and_nothing_is_changed(
         self, kbz: Kbz, ledger: RedisLedger

@@ -112,7 +112,7 @@ DESTROYS = {
     "lab replace": (("lab", "replace", HOST), LAB),
 }
 """What they take away, no other command brings back; and the name that must be typed."""
-DELIBERATE = {"drill", "recover"}
+DELIBERATE = {"drill", "recover", "adopt"}
 """They take nothing away, and still nobody may start them by mistake."""
 DESTRUCTIVE_WORD = re.compile(
     r"\b(?:delete|destroy|drop|erase|forget|purge|remove|replace|reset|rotate|wipe)\b"

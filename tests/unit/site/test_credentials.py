@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 
 from keybuzz.model.core.errors import InputError
-from keybuzz.site.credentials.store import SCHEMA, Credential, create_missing, load_credentials
+from keybuzz.model.core.secret import Secret
+from keybuzz.site.credentials.schema import find
+from keybuzz.site.credentials.store import (
+    SCHEMA,
+    Credential,
+    create_missing,
+    load_credentials,
+    put_values,
+)
 from tests.unit.support.site_values import NAMES, PASSWORDS, hostile_secrets
 
 GOOD = "POSTGRES_SUPERPASS=0123456789abcdef"
@@ -204,3 +212,35 @@ def test_each_file_of_the_schema_is_made(tmp_path: Path) -> None:
     assert create_missing(tmp_path, schema) == ("A_PASS", "B_USER")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.env", "b.env"]
     assert (tmp_path / "b.env").read_text() == "B_USER=me\n"
+
+
+def values(**clear: str) -> dict[Credential, Secret]:
+    found = {name: find(name) for name in clear}
+    return {item: Secret(name, clear[name]) for name, item in found.items() if item is not None}
+
+
+def test_values_are_put_in_their_line_and_all_others_stay(tmp_path: Path) -> None:
+    kept = written(tmp_path, f"# mine\n{GOOD}\nPOSTGRES_APP_PASS=old-old-old-old-old\n\n# end")
+    old = "RABBITMQ_DEFAULT_PASS=old-old-old-old-old\nRABBITMQ_USER=kb\n"
+    alias = written(tmp_path, old, file="rabbitmq.env")
+    new = "new\\1&new-new-new"
+    put_values(
+        tmp_path,
+        values(
+            POSTGRES_APP_PASS=new, PATRONI_API_PASSWORD=new, RABBITMQ_PASSWORD=new, K3S_TOKEN=new
+        ),
+    )
+    end = f"PATRONI_API_PASSWORD={new}\n"
+    assert kept.read_text() == f"# mine\n{GOOD}\nPOSTGRES_APP_PASS={new}\n\n# end\n{end}"
+    assert alias.read_text() == f"RABBITMQ_PASSWORD={new}\nRABBITMQ_USER=kb\n"
+    assert (tmp_path / "k3s.env").read_text() == f"K3S_TOKEN={new}\n"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_variable_that_stands_there_twice_leaves_every_file_as_it_was(tmp_path: Path) -> None:
+    twice = written(tmp_path, "RABBITMQ_PASSWORD=a\nRABBITMQ_DEFAULT_PASS=b\n", file="rabbitmq.env")
+    other = written(tmp_path, f"{GOOD}\n")
+    before = (twice.read_bytes(), other.read_bytes())
+    with pytest.raises(InputError, match="once"):
+        put_values(tmp_path, values(POSTGRES_SUPERPASS="x" * 16, RABBITMQ_PASSWORD="y" * 16))
+    assert (twice.read_bytes(), other.read_bytes()) == before

@@ -287,7 +287,7 @@ class TestLife:
         world.nodes["maria-2"].denied = "Access denied for user 'root'"
         end = roll(world)
         assert end.word == "refused"
-        assert "put the live password into mariadb.env" in end.why
+        assert "kbz adopt galera --take-credentials" in end.why
 
     @pytest.mark.parametrize(
         ("attributes", "said"),

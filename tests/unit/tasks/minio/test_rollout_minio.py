@@ -165,7 +165,7 @@ class TestIdentity:
         world.nodes["minio-02"].denied = True
         end = roll(world)
         assert end.word == "refused"
-        assert "put the live ones into minio.env" in end.why
+        assert "kbz adopt minio --take-credentials" in end.why
 
     def test_a_described_list_that_no_node_has_is_never_rolled_out(self) -> None:
         """Another order, or another address, is another cluster: MIN-1."""
