@@ -14,6 +14,7 @@ from keybuzz.policy.registry import check_waivers
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.applications.uses import endpoints_of
 from keybuzz.site.credentials.store import load_credentials
+from keybuzz.site.digest_key import known_digest_key
 from keybuzz.site.files.problems import read_file
 from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.groups import load_groups
@@ -57,7 +58,7 @@ def load_context(configuration: Configuration, today: date, application: str = "
 def _secrets(settings: Settings) -> tuple[KnownSecrets | None, str]:
     """Return the store's values as digests, or why there are none.
 
-    The key is the site's, or one that ends with this process where the site has none yet.
+    The key is the site's, or one that ends with this process where the site has none yet, or none that may be used.
     """
     try:
         credentials = load_credentials(settings.credentials)
@@ -66,7 +67,8 @@ def _secrets(settings: Settings) -> tuple[KnownSecrets | None, str]:
     except InputError as error:
         return None, str(error).partition("\n")[0]
     try:
-        key = (settings.state / "digest.key").read_bytes()
-    except OSError:
-        key = secrets.token_bytes(32)
-    return known_secrets(DigestKey(key), credentials), f"{settings.credentials} holds nothing"
+        key = known_digest_key(settings.state)
+    except InputError:
+        key = None
+    key = key or DigestKey(secrets.token_bytes(32))
+    return known_secrets(key, credentials), f"{settings.credentials} holds nothing"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
-from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import DigestKey, sha256
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.site.applications.credentials import require_free, schema_with
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.credentials.store import load_credentials
+from keybuzz.site.digest_key import digest_key
 from keybuzz.site.files.plugins import RunnerChoice, read_inventory_plugin, read_runner
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.tsv import read_servers
@@ -108,7 +105,7 @@ def load_site(configuration: Configuration) -> Site:
     return replace(
         site,
         credentials=credentials,
-        digest_key=_digest_key(site.settings.state),
+        digest_key=digest_key(site.settings.state),
     )
 
 
@@ -151,39 +148,3 @@ def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:
     """Return policies.yaml; InputError with file:line for each thing that is wrong in it."""
     names = tuple(group.name for group in catalogue.groups)
     return parse_policies(read_file(path, _LIMIT), str(path), names)
-
-
-def require_private(state: Path) -> None:
-    """Raise InputError for a state folder in which another user could plant a file, a plan or a lease."""
-    status = state.stat()
-    if status.st_uid not in (0, os.geteuid()):
-        what = f"belongs to the user {status.st_uid}"
-    elif status.st_mode & 0o022:
-        what = f"may be written by other users (mode {status.st_mode & 0o7777:04o})"
-    else:
-        return
-    owned = proposed("chown", "-R", os.geteuid(), state)
-    raise InputError(
-        f"the state folder {what}: kbz keeps keys, leases and its journal there",
-        where=str(state),
-        hint=f"look what is in it, then: {owned} && {proposed('chmod', '0700', state)}",
-    )
-
-
-def _digest_key(state: Path) -> DigestKey:
-    """Return the site's key for secret digests; made once, 0600, so that saved plans stay comparable."""
-    path = state / "digest.key"
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    require_private(state)
-    if not path.exists():
-        descriptor, name = tempfile.mkstemp(prefix=".digest.", dir=state)
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(32))
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
-    return DigestKey(path.read_bytes())

@@ -26,6 +26,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.strays import Explained
 from keybuzz.model.reports.drift import DriftItem, DriftReport, compare
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.files.private import StateError
 from keybuzz.site.module import Description, Module
 
 VERB = "drift"
@@ -69,7 +70,9 @@ def drift(workspace: Workspace, request: DriftRequest) -> Report:
             held.enter_context(leases(folder, (LEASE,), workspace.command))
         except RefusedError as refused:
             return _skipped(workspace, request, refused)
-        except OSError as error:  # a look needs no state folder; two at once are better than none
+        except (
+            StateError
+        ) as error:  # a look needs no state folder; two at once are better than none
             workspace.journal.trouble = trouble(workspace.journal.path, error)
         number = held.enter_context(in_journal(workspace, VERB, request.modules))
         report = _drift(workspace, request, number)

@@ -14,6 +14,7 @@ from keybuzz.engine.events import ImageWork, Listener
 from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.live import Stage
 from keybuzz.model.host.docker import Image
+from keybuzz.site.files.private import private_subfolder, require_private_file
 from keybuzz.site.module import ImageBuild, Module
 from keybuzz.site.site import Site
 
@@ -46,9 +47,10 @@ def archive_of(build: ImageBuild, socket: Path, folder: Path, listen: Listener) 
     The reference is made from the content of the build, so that an archive of that name is the image.
     """
     path = folder / f"{build.reference.replace('/', '_').replace(':', '_')}.tar"
+    private_subfolder(folder)
+    require_private_file(path)
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     docker = Docker(str(socket))
     try:
         if docker.image_id(build.reference) is None:

@@ -19,6 +19,7 @@ from keybuzz.model.core.live import Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.host.docker import Image
+from keybuzz.site.files.private import private_subfolder
 from keybuzz.transport.link import session
 from keybuzz.transport.replies import ImageReply
 
@@ -69,7 +70,7 @@ def hand_over(
         host, identity = min(holders(snapshot, reference).items())
         listen(ImageWork(reference, f"comes from {host}, which holds it"))
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_subfolder(folder)
             with TemporaryDirectory(prefix="member-", dir=folder) as place:
                 archive = Path(place) / "image.tar"
                 fetch(nornir, host, reference, identity, archive)

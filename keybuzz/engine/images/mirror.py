@@ -29,6 +29,7 @@ from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Action, Change, Plan
 from keybuzz.model.host.docker import Image
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.files.private import private_subfolder
 from keybuzz.site.module import Description, Module
 from keybuzz.site.parameters.own import NO_DIGESTS
 from keybuzz.site.site import Site
@@ -100,8 +101,8 @@ def _mirror(workspace: Workspace, request: MirrorRequest) -> Report:
         images[request.host] = _asking(wanted)
     snapshot = observe(workspace.nornir, images)
     settings = workspace.site.settings
-    (settings.state / "images").mkdir(parents=True, exist_ok=True, mode=0o700)
-    with TemporaryDirectory(prefix="mirror-", dir=settings.state / "images") as folder:
+    images_folder = private_subfolder(settings.state / "images")
+    with TemporaryDirectory(prefix="mirror-", dir=images_folder) as folder:
         source = _source(workspace, request.host, snapshot)
         work = _Work(workspace, needs, snapshot, source, Path(folder))
         for reference in wanted:

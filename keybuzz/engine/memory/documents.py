@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from keybuzz.engine.memory.database import open_database
+
 _SCHEMA = """
 create table if not exists documents (
     run integer primary key,
@@ -49,4 +51,4 @@ class Documents:
             database.executemany("delete from documents where run = ?", [(run,) for run in runs])
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=30)
+        return open_database(self._path, 30.0)

@@ -12,6 +12,7 @@ import keybuzz
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.redact import Redactor
 from keybuzz.model.core.visible import one_line
+from keybuzz.site.files.private import StateError, open_private
 
 _CODE = Path(keybuzz.__file__).parents[1]
 
@@ -43,8 +44,8 @@ def _keep(error: Exception, state: Path | None, redactor: Redactor) -> Path | No
         return None
     path = state / f"fault-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     text = redactor.text("".join(traceback.format_exception(error)))
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with suppress(OSError, StateError):
+        descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
         return path

@@ -13,9 +13,10 @@ from typing import NoReturn, TypeVar
 
 from keybuzz.engine.memory.journal import SCHEMA, Journal
 from keybuzz.model.core.visible import one_line
+from keybuzz.site.files.private import StateError
 
 T = TypeVar("T")
-UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, IndexError)
+UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, IndexError, StateError)
 """What a call of the journal raises when its file cannot be used, or a damaged cell holds what no command wrote."""
 LOOK_WAIT = 5.0
 """Seconds that a look waits for another process to let go of the journal."""

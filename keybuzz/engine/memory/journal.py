@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.engine.memory import chain, retention
+from keybuzz.engine.memory.database import open_database
 from keybuzz.engine.memory.who import Who, this_caller
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import in_one_line
@@ -123,7 +124,6 @@ class Journal:
 
     def __init__(self, path: Path, wait: float = _wait) -> None:
         """Open the file, or make it. `wait` is in seconds: for another process to let go of it."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._wait = wait
         with closing(self._open()) as database, database:
@@ -321,9 +321,7 @@ class Journal:
             return frozenset(row[0] for row in database.execute(query, (number, *outcomes)))
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=self._wait)
-        database.execute("pragma journal_mode = wal")
-        return database
+        return open_database(self.path, self._wait)
 
 
 def _record(row: tuple[object, ...]) -> RunRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from keybuzz.engine.memory.database import require_database
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import Journal
 
@@ -33,4 +34,5 @@ class DocumentsReader(Documents):
 
 
 def _reading(path: Path) -> sqlite3.Connection:
+    require_database(path)
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT)

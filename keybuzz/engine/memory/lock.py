@@ -7,10 +7,8 @@ hand. The file beside it says who holds it, since when, and when that process la
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -18,11 +16,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from keybuzz.engine.memory.who import this_caller
 from keybuzz.model.core.errors import RefusedError, StoppedError
 from keybuzz.model.inventory.server import Server
+from keybuzz.site.files.private import StateError, open_private, private_subfolder, read_private
 
 _HEARTBEAT = 5.0
 _POLL = 0.2
+_LARGEST = 65536
+"""Bytes that are read of a lease: it holds one record of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,7 @@ def leases(
 
     `wait` is in seconds; StoppedError when `stop` is set while it waits.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
+    private_subfolder(folder)
     deadline = time.monotonic() + wait
     stop = stop or threading.Event()
     stopped = threading.Event()
@@ -96,43 +97,96 @@ def leases(
 
 @contextmanager
 def _lease(path: Path, command: str, deadline: float, stop: threading.Event) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _take(path, deadline, stop)
     try:
-        _take(descriptor, path, deadline, stop)
-        now = time.time()
         record = {
-            "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+            "owner": this_caller().owner,
             "pid": os.getpid(),
             "command": command,
-            "since": now,
+            "since": time.time(),
         }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(record).encode(), 0)
+        # The kernel holds the lease: what is written only says who has it, and a full disk takes no lease away.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(record).encode(), 0)
         yield descriptor
-        os.ftruncate(descriptor, 0)
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: Path, deadline: float, stop: threading.Event) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise _refusal(path) from None
-            if stop.wait(_POLL):
-                raise StoppedError(
-                    f"stopped on request, while it waited for the lease on {path.stem}; "
-                    "nothing was changed"
-                ) from None
-            continue
-        return
+def _take(path: Path, deadline: float, stop: threading.Event) -> int:
+    """Return the descriptor that holds the lease, which is on the file that has the name now."""
+    while (descriptor := _try(path)) is None:
+        if time.monotonic() >= deadline:
+            raise _refusal(path)
+        if stop.wait(_POLL):
+            raise StoppedError(
+                f"stopped on request, while it waited for the lease on {path.stem}; "
+                "nothing was changed"
+            )
+    return descriptor
+
+
+def _try(path: Path) -> int | None:
+    """Return a descriptor that holds the lease, or None while another process has it."""
+    descriptor, new = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(descriptor, path):
+            if not new or removed_holder(path) is None:
+                return descriptor
+            path.unlink()  # the next process makes it, and looks for that holder again
+    except BlockingIOError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """Return a descriptor of a lease's file, and whether it was made now."""
+    try:
+        return open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL), True
+    except FileExistsError:
+        return open_private(path, os.O_RDWR | os.O_CREAT), False
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether the open file is the one that has the name now: another process may have removed it."""
+    mine = os.fstat(descriptor)
+    try:
+        named = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino)
+
+
+def removed_holder(path: Path) -> int | None:
+    """Return the process that holds the lease by a file that was removed from the folder, or None.
+
+    A file that was removed and made again would be free, while the run that has the old one open is still at work.
+    The kernel says so: the open file of a process keeps its old name, and is marked as deleted.
+    """
+    gone = f"{path.parent.resolve() / path.name} (deleted)"
+    for opened in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            for descriptor in opened.iterdir():
+                with suppress(OSError):
+                    if str(descriptor.readlink()) == gone:
+                        return int(opened.parent.name)
+    return None
 
 
 def _refusal(path: Path) -> RefusedError:
-    holder = read_holder(path)
-    who = holder.sentence(time.time()) if holder else "a run that has just begun"
+    holder, gone = read_holder(path), removed_holder(path)
+    if gone is not None:
+        who = f"pid {gone}, by a file that was removed from {path.parent}"
+    else:
+        who = holder.sentence(time.time()) if holder else "a run that has just begun"
     return RefusedError(
         f"the lease on {path.stem} is held by {who}",
         hint="wait for it, or give --wait SECONDS; it ends with that process",
@@ -141,14 +195,14 @@ def _refusal(path: Path) -> RefusedError:
 
 def read_holder(path: Path) -> Holder | None:
     """Return who is written in a lease file, or None."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads(path.read_bytes())
+    with suppress(OSError, StateError, ValueError, KeyError, TypeError):
+        record = json.loads(read_private(path, _LARGEST))
         return Holder(
-            record["owner"],
-            record["pid"],
-            record["command"],
-            record["since"],
-            path.stat().st_mtime,
+            str(record["owner"]),
+            int(record["pid"]),
+            str(record["command"]),
+            float(record["since"]),
+            path.lstat().st_mtime,
         )
     return None
 
@@ -173,4 +227,7 @@ def at_work(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
 def _beat(descriptors: list[int], stopped: threading.Event) -> None:
     while not stopped.wait(_HEARTBEAT):
         for descriptor in descriptors:
-            os.utime(descriptor)
+            with suppress(
+                OSError
+            ):  # a disk that is read-only now takes the sign of life, and no lease
+                os.utime(descriptor)

@@ -16,11 +16,12 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.policy.files import read_paths
 from keybuzz.policy.team.baseline import read_baseline
 from keybuzz.site.credentials.store import write_private
+from keybuzz.site.files.private import private_folder
 from keybuzz.site.files.problems import read_file
 from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.files.whole import put
 from keybuzz.site.groups import load_groups
-from keybuzz.site.load import read_configuration, require_private
+from keybuzz.site.load import read_configuration
 from keybuzz.site.versions import lock_file
 from keybuzz.transport.ssh.pinning import read_text, rewrite
 from tests.unit.support.inventory_files import real_catalogue
@@ -90,10 +91,10 @@ def test_a_state_folder_that_others_may_write_is_refused(tmp_path: Path, mode: i
     state.mkdir()
     state.chmod(mode)
     with pytest.raises(InputError, match="may be written by other users") as caught:
-        require_private(state)
+        private_folder(state)
     assert f"chmod 0700 '{state}'" in caught.value.hint, "safe to paste"
     state.chmod(0o755)
-    require_private(state)
+    private_folder(state)
 
 
 def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
         pytest.skip("only root gives a folder away")
     os.chown(tmp_path, 999, 999)
     with pytest.raises(InputError, match="belongs to the user 999"):
-        require_private(tmp_path)
+        private_folder(tmp_path)
 
 
 def test_a_new_file_has_its_mode_from_the_first_moment(tmp_path: Path) -> None:

@@ -33,12 +33,10 @@ REASONS = {
     "engine/images/images.py": "an archive of the builder, in a folder that was made for it",
     "engine/images/members.py": "an archive of a host, in a folder that was made for it",
     "engine/memory/journal.py": "/proc",
-    "engine/memory/lock.py": "the state folder, which no other user may write to",
     "engine/memory/who.py": "/proc",
-    "policy/load.py": "the state folder, which no other user may write to",
     "report/runbooks.py": "a page of the product itself",
     "site/credentials/store.py": "the store, of which each file was read and judged before",
-    "site/load.py": "the state folder, and programs that are regular files by its own question",
+    "site/load.py": "programs that are regular files by its own question",
     "transport/bundle.py": "the product itself",
     "transport/ssh/host_keys.py": "a regular file by its own question before",
     "transport/ssh/pinning.py": "a regular file by its own question before",
@@ -66,6 +64,41 @@ def test_every_other_file_is_opened_by_what_refuses_pipes_devices_and_links() ->
         if path.relative_to(ROOT).parts[0] not in BY_ITSELF and (opens := raw_opens(path))
     }
     assert found.keys() == REASONS.keys()
+
+
+BY_PATH = {
+    "os.open": {
+        "cli/lab/lab_faults.py": "a namespace of /proc",
+        "cli/support/lasting.py": "/dev/null",
+        "engine/change/saved_plan.py": "a new file, which must not be there",
+        "engine/memory/who.py": "sshd's file of this session, judged as the opener does",
+        "policy/files.py": "the opener of an application's files",
+        "site/files/private.py": "the opener of the state folder",
+        "site/files/problems.py": "the opener of a site's files",
+        "site/files/whole.py": "a new file, which must not be there, and its folder",
+        "transport/ssh/pinning.py": "a new file, which must not be there, and its folder",
+    },
+    "sqlite3.connect": {
+        "engine/memory/database.py": "the opener of the journal",
+        "engine/memory/forgetful.py": "in memory",
+        "engine/memory/journal_reader.py": "judged by the opener of the journal before",
+    },
+}
+"""Calls that open what lies at a path, the files that may make them, and why."""
+
+
+@pytest.mark.parametrize("call", BY_PATH)
+def test_only_an_opener_opens_by_a_path(call: str) -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if path.relative_to(ROOT).parts[0] not in BY_ITSELF
+        and any(
+            isinstance(node, ast.Call) and ast.unparse(node.func) == call
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    }
+    assert found == BY_PATH[call].keys()
 
 
 PLANTED: dict[str, Callable[[Path, Path], object]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.site.files.private import StateError
 from tests.unit.support.scripted_hosts import SITE, Script, scripted
 
 REDIS = tuple(module for module in all_modules() if module.name == "redis")
@@ -47,7 +49,20 @@ def no_folder(path: Path) -> None:
     path.parent.write_text("in its place")
 
 
+def a_link(path: Path) -> None:
+    path.with_name("elsewhere").write_bytes(b"")
+    path.symlink_to("elsewhere")
+
+
+def of_all(path: Path) -> None:
+    path.touch()
+    path.chmod(0o666)
+
+
 BREAKS: dict[str, Break] = {
+    "a link": a_link,
+    "a pipe": os.mkfifo,
+    "writable by all": of_all,
     "damaged": damaged,
     "damaged inside": damaged_inside,
     "a folder": a_folder,
@@ -170,7 +185,7 @@ def test_a_full_disk_stops_no_look(path: Path) -> None:
 def test_a_change_says_so_before_it_asks_a_host(path: Path, kind: str) -> None:
     BREAKS[kind](path)
     work = workspace(path)
-    with pytest.raises((sqlite3.Error, OSError)), in_journal(work, "run", REDIS):
+    with pytest.raises((sqlite3.Error, StateError)), in_journal(work, "run", REDIS):
         raise AssertionError("it began")
 
 
