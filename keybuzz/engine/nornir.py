@@ -18,6 +18,7 @@ from keybuzz.site.site import Site
 from keybuzz.transport.identity import Identities, identities
 from keybuzz.transport.machine_pins import pins_file, read_pins
 from keybuzz.transport.meeting import Meeting
+from keybuzz.transport.ssh.pinning import read_text
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
@@ -91,6 +92,9 @@ def _runner(choice: RunnerChoice) -> RunnerPlugin:
 
 def identities_of(site: Site, here: Here) -> Identities:
     """Return what the servers are known by: the inventory, and what was pinned of each machine."""
+    read_text(
+        site.settings.known_hosts
+    )  # what cannot be used is refused here, and not once for each host
     pins = read_pins(pins_file(site.settings.known_hosts))
     servers = (
         (server.name, str(server.address), (server.fqdn, server.fqdn.partition(".")[0]))

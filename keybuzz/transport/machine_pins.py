@@ -2,7 +2,8 @@
 
     10.0.0.121 5d41402abc4b2a76b9719d911017c592 redis-01
 
-Address, digest of the machine id, and what the machine called itself when it was pinned. Other lines are skipped.
+Address, digest of the machine id, and what the machine called itself when it was pinned. Empty lines and comments are
+skipped; any other line is an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from keybuzz.model.core.errors import InputError
+from keybuzz.transport.ssh.known_hosts import lines_of, words_of
 from keybuzz.transport.ssh.pinning import read_text, rewrite
 
 FILE = "known_machines"
@@ -34,9 +37,32 @@ def pins_file(known_hosts: Path) -> Path:
 
 
 def read_pins(path: Path) -> dict[str, Pin]:
-    """Return the pins by address; no file is like an empty one."""
-    found = (_LINE.fullmatch(line.strip()) for line in read_text(path).splitlines())
-    return {match[1]: Pin(match[2], match[3]) for match in found if match}
+    """Return the pins by address; no file is like an empty one.
+
+    InputError with file:line for a line that is no pin, or the second of an address: a pin that cannot be read is not
+    the same as none, which any machine would satisfy.
+    """
+    pins: dict[str, Pin] = {}
+    for number, line in enumerate(lines_of(read_text(path)), 1):
+        text = line.strip(" \t\r\n")
+        if not text or text.startswith("#"):
+            continue
+        match = _LINE.fullmatch(text)
+        if match is None:
+            raise _damaged(path, number, "is no pin: address, digest of 32 digits, name")
+        if match[1] in pins:
+            raise _damaged(path, number, f"pins a second machine for {match[1]}")
+        pins[match[1]] = Pin(match[2], match[3])
+    return pins
+
+
+def _damaged(path: Path, number: int, what: str) -> InputError:
+    return InputError(
+        what,
+        where=f"{path}:{number}",
+        hint="put the line back from a backup; or delete it, and after a comparison with the host's console: "
+        "kbz hosts trust HOST",
+    )
 
 
 def write_pins(path: Path, pins: Mapping[str, Pin]) -> None:
@@ -63,5 +89,4 @@ def forget_machine(path: Path, address: str) -> bool:
 
 
 def _without(text: str, address: str) -> str:
-    lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if line.split()[:1] != [address])
+    return "".join(line for line in lines_of(text) if words_of(line)[:1] != [address])

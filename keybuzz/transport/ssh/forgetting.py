@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from keybuzz.transport.ssh.known_hosts import names_match
+from keybuzz.transport.ssh.known_hosts import lines_of, names_match, words_of
 
 _PATTERN = frozenset("*?!")
 
@@ -33,7 +33,7 @@ def forgotten(text: str, address: str, names: Collection[str], port: int = 22) -
     lines: list[str] = []
     patterns: list[int] = []
     found = 0
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
+    for number, line in enumerate(lines_of(text), 1):
         kept = _without(line, {address.lower(), *(name.lower() for name in names)}, port)
         found += kept != line
         if kept:
@@ -45,7 +45,7 @@ def forgotten(text: str, address: str, names: Collection[str], port: int = 22) -
 
 def _without(line: str, names: Collection[str], port: int) -> str:
     """Return the line without these names; empty when it has no other."""
-    words = line.split()
+    words = words_of(line)
     if len(words) < 3 or words[0].startswith(("#", "@")):
         return line
     field = words[0]
@@ -69,7 +69,7 @@ def _host(part: str) -> str:
 
 
 def _pins(line: str, address: str) -> bool:
-    words = line.split()
+    words = words_of(line)
     return (
         len(words) >= 3
         and not words[0].startswith(("#", "@"))

@@ -10,6 +10,7 @@ from keybuzz.model.core.errors import ContactError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.transport.link import Target
 from keybuzz.transport.ssh.known_hosts import PinnedKeys, fingerprint, pinned_keys
+from keybuzz.transport.ssh.pinning import read_text
 
 if TYPE_CHECKING:
     from paramiko import PKey
@@ -23,8 +24,7 @@ _CERTIFICATE = "-cert-v01@openssh.com"
 
 def pins_of(target: Target) -> PinnedKeys:
     """Read the keys pinned for a target; no file is like an empty one."""
-    path = Path(target.options.known_hosts)
-    text = path.read_text(errors="replace") if path.is_file() else ""
+    text = read_text(Path(target.options.known_hosts))
     return pinned_keys(text, target.address, target.port)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from keybuzz.transport.shared import shared
 
+_BLANKS = re.compile(r"[ \t]+")
 _SPECIAL = frozenset(",*?!|")
 """Characters of a field that is more than one plain name."""
 
@@ -93,13 +95,24 @@ def _known(text: str) -> _Known:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    for line in text.splitlines():
-        words = line.split()
+    for line in lines_of(text):
+        words = words_of(line)
         if not words or words[0].startswith("#"):
             continue
         marker = words.pop(0) if words[0].startswith("@") else ""
         if len(words) >= 3:
             yield _Line(marker, *words[:3])
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a file with their ends, as OpenSSH sees them: only LF ends one, and no other character."""
+    *whole, last = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *([last] if last else [])]
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a line as OpenSSH sees them: spaces and tabs part them, and nothing else."""
+    return [word for word in _BLANKS.split(line.rstrip("\r\n")) if word]
 
 
 def names_match(names: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from keybuzz.transport.ssh.known_hosts import fingerprint, pinned_keys
+from keybuzz.transport.ssh.known_hosts import fingerprint, lines_of, pinned_keys
 from keybuzz.transport.ssh.pinning import ShownKey
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}(?![A-Za-z0-9+/])")
@@ -48,7 +48,7 @@ class KeyFile:
 
     def _lines(self) -> Iterator[str]:
         """Return the lines that are no comments: a comment vouches for nothing."""
-        for line in self.text.splitlines():
+        for line in lines_of(self.text):
             if not line.lstrip().startswith("#"):
                 yield line
 

@@ -38,8 +38,6 @@ REASONS = {
     "site/credentials/store.py": "the store, of which each file was read and judged before",
     "site/load.py": "programs that are regular files by its own question",
     "transport/bundle.py": "the product itself",
-    "transport/ssh/host_keys.py": "a regular file by its own question before",
-    "transport/ssh/pinning.py": "a regular file by its own question before",
 }
 """Each place that opens a file by itself, and why nobody can put something else there."""
 
@@ -76,7 +74,7 @@ BY_PATH = {
         "site/files/private.py": "the opener of the state folder",
         "site/files/problems.py": "the opener of a site's files",
         "site/files/whole.py": "a new file, which must not be there, and its folder",
-        "transport/ssh/pinning.py": "a new file, which must not be there, and its folder",
+        "transport/ssh/pinning.py": "the opener of pinned keys, and a new file, which must not be there",
     },
     "sqlite3.connect": {
         "engine/memory/database.py": "the opener of the journal",
