@@ -24,6 +24,7 @@ from keybuzz.site.credentials.store import hidden
 from keybuzz.site.parameters.own import HOOK_SECONDS
 
 if TYPE_CHECKING:
+    from keybuzz.engine.cuts import Cuts
     from keybuzz.site.site import Site
 
 FOLDER = "hooks"
@@ -85,14 +86,30 @@ def run_before(site: Site, document: Mapping[str, Any]) -> None:
             )
 
 
-def run_after(site: Site, document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Call the hooks after a run; return a warning for each that did not end well."""
+def run_after(site: Site, document: Mapping[str, Any], cuts: Cuts) -> tuple[str, ...]:
+    """Call the hooks after a run; return a warning for each that did not end well.
+
+    A signal cuts off the hook at work and those that would follow, and nothing else.
+    """
     try:
         found = hooks(site.root, AFTER)
     except RefusedError as error:
         return (f"no hook was called after the run: {error.where}: {error.what}",)
-    called = ((path, _call(site, path, {"moment": AFTER, **document})) for path in found)
-    return tuple(f"the hook {path.name} failed: {problem}" for path, problem in called if problem)
+    warnings: list[str] = []
+    told = {"moment": AFTER, **document}
+    for place, path in enumerate(found):
+        problem = ""
+        try:
+            cuts.allow_from_now()
+            problem = _call(site, path, told)
+            cuts.forbid()
+        except KeyboardInterrupt:
+            left = len(found) - place - 1
+            more = f"; {left} more {'was' if left == 1 else 'were'} not called" if left else ""
+            return (*warnings, f"the hook {path.name} was cut off by a signal{more}")
+        if problem:
+            warnings.append(f"the hook {path.name} failed: {problem}")
+    return tuple(warnings)
 
 
 def _seconds(site: Site) -> float:

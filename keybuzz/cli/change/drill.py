@@ -9,7 +9,7 @@ import click
 from keybuzz.cli.support.common import WAIT
 from keybuzz.cli.support.context import format_option, print_document, workspace
 from keybuzz.cli.support.offers import drill_words, host_words
-from keybuzz.cli.support.typed_name import at_terminal
+from keybuzz.cli.support.typed_name import ask_typed, at_terminal
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.visible import visible
@@ -92,7 +92,7 @@ def _require_confirmed(name: str, typed: str) -> None:
                 where="kbz drill",
                 hint=f"--confirm {name} says that you mean it",
             )
-        typed = click.prompt(f"This breaks a member of {name} on purpose. Type its name", err=True)
+        typed = ask_typed(f"This breaks a member of {name} on purpose. Type its name")
     if typed != name:
         raise UsageError(f"{typed!r} is not {name}", hint="nothing was broken")
 

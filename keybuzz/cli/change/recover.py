@@ -9,7 +9,7 @@ import click
 from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, show, stoppable_workspace
 from keybuzz.cli.support.offers import recovery_words
-from keybuzz.cli.support.typed_name import at_terminal
+from keybuzz.cli.support.typed_name import ask_typed, at_terminal
 from keybuzz.model.core.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -75,9 +75,6 @@ def _asking(typed: str) -> Callable[[str, str], str]:
                 where="recover",
                 hint=f"look at the table, then: --confirm {cluster}",
             )
-        answer: str = click.prompt(
-            f"Type the name of the cluster to start it from {host}", err=True
-        )
-        return answer.strip()
+        return ask_typed(f"Type the name of the cluster to start it from {host}")
 
     return ask

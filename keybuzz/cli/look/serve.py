@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support.context import pass_inventory_site
-from keybuzz.cli.support.endings import heard
+from keybuzz.engine.cuts import heard
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.visible import visible
 from keybuzz.report.web.address import DEFAULT, Address, parse_address

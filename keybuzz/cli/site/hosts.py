@@ -11,7 +11,7 @@ from keybuzz.cli.support.context import enter_lab, holding, limit_option, pass_i
 from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import host_words
 from keybuzz.cli.support.output import document_format, show_document
-from keybuzz.cli.support.typed_name import at_terminal, confirm_option, require_typed
+from keybuzz.cli.support.typed_name import ask_typed, at_terminal, confirm_option, require_typed
 from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 
@@ -179,5 +179,5 @@ def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
             where=server.name,
             hint=proposed("kbz", "hosts", "trust", server.name, "--fingerprint", key.fingerprint),
         )
-    if click.prompt("Type the host's name to pin this key", err=True) != server.name:
+    if ask_typed("Type the host's name to pin this key") != server.name:
         raise RefusedError("the name was not typed; nothing was pinned", where=server.name)

@@ -7,7 +7,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -186,8 +186,11 @@ def _workspace(
     try:
         yield made
     finally:
-        progress.close()
-        _close(made)
+        with suppress(
+            KeyboardInterrupt
+        ):  # the verb has its answer: a signal cuts off what is closed, not that
+            progress.close()
+            _close(made)
         if made.journal.trouble:
             click.echo(f"kbz: {made.journal.trouble}", err=True)
 

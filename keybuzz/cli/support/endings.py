@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from threading import Event
 from types import FrameType
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from keybuzz.engine.cuts import heard
+
 _STDERR = 2
 
 
@@ -26,11 +27,6 @@ def end_alike() -> None:
     for number in heard():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-
-
-def heard() -> tuple[signal.Signals, ...]:
-    """Return the signals that end a verb, but for those that whoever started it has it ignore."""
-    return tuple(n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN)
 
 
 def tell(sentence: str, descriptor: int = _STDERR) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
 
+from keybuzz.engine.cuts import heard
 from keybuzz.model.core.errors import RefusedError
 
 confirm_option = click.option(
@@ -18,6 +20,22 @@ def at_terminal() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
+def ask_typed(question: str) -> str:
+    """Return what is typed at the terminal; KeyboardInterrupt at once for a signal or the end of the input.
+
+    No step is at work while it is asked: there is nothing that a first Ctrl-C should wait for.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard()}
+    try:
+        answer: str = click.prompt(question, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return answer.strip()
+
+
 def require_typed(name: str, given: str | None, loss: str) -> None:
     """Return when the name was typed, as --confirm or at the terminal; RefusedError otherwise.
 
@@ -25,7 +43,7 @@ def require_typed(name: str, given: str | None, loss: str) -> None:
     """
     if given is None and at_terminal():
         click.echo(f"{loss}.", err=True)
-        given = click.prompt(f"Type {name} to go on", err=True)
+        given = ask_typed(f"Type {name} to go on")
     if given == name:
         return
     typed = "its name was not typed" if given is None else f"{given!r} was typed, not {name}"

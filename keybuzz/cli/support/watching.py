@@ -14,6 +14,7 @@ import click
 from keybuzz.cli.support.common import SPAN
 from keybuzz.cli.support.lasting import lost
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.visible import one_line, visible
 
 _TOP = "\x1b[H"
@@ -59,7 +60,7 @@ def watch(
     every: float,
     rest: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Show what each look finds until Ctrl-C, and return the last code.
+    """Show what each look finds until Ctrl-C, and return the last code; 130 when no look was finished.
 
     On a terminal the screen is painted over itself, without a moment of emptiness, and what came or went stands
     under it. Elsewhere the first screen is printed whole, and then one line for each fact that came or went.
@@ -67,7 +68,7 @@ def watch(
     screen = sys.stdout.isatty()
     before: frozenset[str] | None = None
     changes: list[str] = []
-    code = 0
+    code = int(ExitCode.INTERRUPTED)
     try:
         while True:
             seen = look()

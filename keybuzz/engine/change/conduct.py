@@ -16,6 +16,7 @@ from keybuzz.engine import events
 from keybuzz.engine.adopt.credentials import require_same
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.change import proof
+from keybuzz.engine.change.ends import ended_by
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import (
     Cluster,
@@ -27,12 +28,12 @@ from keybuzz.engine.change.guard import (
     guard_quorum,
 )
 from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
+from keybuzz.engine.cuts import Cuts
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.images.members import hand_over
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
-from keybuzz.engine.memory.fault import of_a_fault
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, StepError, StoppedError, sentence_of
 from keybuzz.model.core.finding import Level
@@ -40,8 +41,6 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.redact import Redactor
-from keybuzz.site.credentials.store import hidden
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -77,6 +76,8 @@ class Conductor:
     """Changes by host that were handed out and have not come back."""
     last: Snapshot | None = None
     """The newest reading of the hosts."""
+    cuts: Cuts = field(default_factory=Cuts)
+    """Whether a signal may cut off what is at work."""
 
     def view(self, snapshot: Snapshot) -> View:
         """Return a snapshot seen through this run's descriptions and selection."""
@@ -114,17 +115,10 @@ class Conductor:
 
         Whatever that is, a report comes first: what was changed must be told, and remembered.
         """
-        try:
-            act()
-        except KbzError as error:
-            return error
-        except KeyboardInterrupt:
+        error = ended_by(self.site, self.cuts, act, "kbz resume")
+        if error is not None:
             self._cut_off()
-            return StoppedError("interrupted: the steps at work were cut off", hint="kbz resume")
-        except Exception as fault:
-            redactor = Redactor(hidden(self.site.credentials))
-            return of_a_fault(fault, self.site.settings.state, redactor)
-        return None
+        return error
 
     def _cut_off(self) -> None:
         """Note that the first change of each host at work may or may not have been made."""

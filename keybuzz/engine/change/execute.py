@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SIGNALLED = 128
 """Added to a signal's number, as shells do: the agent tells them apart, a shell does not."""
+_CUT_OFF = "it was cut off, and may have taken effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,48 @@ def _execute(
     nornir = workspace.nornir.filter(filter_func=lambda host: host.name in chosen)
     line = str(hide_of(nornir.config.user_defined)(workspace.command))
     with in_history(workspace.journal.path, "exec", line, workspace.site.root) as deed:
-        results = nornir.run(task=execute, argv=argv, timeout=timeout, keep=share(len(chosen)))
+        followed = _Followed(dict.fromkeys(sorted(chosen)))
+        try:
+            results = nornir.run(
+                task=followed.execute, argv=argv, timeout=timeout, keep=share(len(chosen))
+            )
+        except BaseException:
+            deed.hosts.update({item.host: _record(item) for item in followed.cut_off()})
+            raise
         ended = tuple(_result(host, results[host][0]) for host in sorted(results))
         deed.ended({item.host: _record(item) for item in ended}, int(worst(ended)))
     workspace.journal.trouble = deed.trouble
     return ended
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """What became of the command on each host so far; None before it began there."""
+
+    ended: dict[str, HostExecution | None]
+
+    def execute(self, task: Task, argv: tuple[str, ...], timeout: float, keep: int) -> Result:
+        """Nornir task: `execute`, followed."""
+        from nornir.core.task import Result
+
+        host = task.host.name
+        self.ended[host] = HostExecution(host, Outcome.UNKNOWN, what=_CUT_OFF)
+        try:
+            result = execute(task, argv, timeout, keep)
+        except Exception as error:
+            lost = isinstance(error, ContactError) and error.inside_step
+            if not lost:  # the cut itself loses the contact with those at work
+                self.ended[host] = _result(host, Result(host=task.host, exception=error))
+            raise
+        self.ended[host] = _result(host, result)
+        return result
+
+    def cut_off(self) -> tuple[HostExecution, ...]:
+        """Return how each host ended when the command was cut off everywhere."""
+        return tuple(
+            item or HostExecution(host, Outcome.SKIPPED, what="it was not begun")
+            for host, item in tuple(self.ended.items())
+        )
 
 
 def _record(item: HostExecution) -> HostRecord:

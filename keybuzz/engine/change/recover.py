@@ -59,11 +59,18 @@ def recover(
         started = time.monotonic()
         before = survey(workspace, (module,), selected)
         conductor = _conductor(workspace, before, module, started + timeout)
-        host = _decide(workspace, conductor, before, recovery, operator)
+
+        def carry_out() -> None:
+            host = _decide(workspace, conductor, before, recovery, operator)
+            _bring_back(workspace, conductor, before, host, named=operator.source)
+
+        error = conductor.ending(carry_out)
+        if error is not None and not conductor.results:
+            raise error  # no member was stopped, and none started
+        seconds = time.monotonic() - started
+        done = report_of_run(workspace, conductor, before, error, seconds)
         return remember(
-            workspace,
-            number,
-            _bring_back(workspace, conductor, before, host, named=operator.source),
+            workspace, number, _with_likeness(workspace, replace(done, verb="recover"), module)
         )
 
 
@@ -91,6 +98,7 @@ def _conductor(workspace: Workspace, before: Survey, module: Module, deadline: f
         workspace.stop,
         Freeze(frozenset(site.policies.freeze), NO_LIFT, marks),
         last=before.snapshot,
+        cuts=workspace.cuts,
     )
 
 
@@ -139,26 +147,20 @@ def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Re
 
 def _bring_back(
     workspace: Workspace, conductor: Conductor, before: Survey, host: str, named: str
-) -> Report:
+) -> None:
+    """Start from a member, and let the module's own rollout bring the others."""
     module = conductor.modules[0]
     assert module.recovery is not None
     assert conductor.last is not None
-    started = time.monotonic()
     workspace.listen(planned(before))
     # From here on a run that goes on from a recovery that was cut off is no change of a frozen cluster.
     conductor.freeze.begin(module)
     recovery, last = module.recovery, conductor.last
-
-    def start() -> None:
-        live = conductor.view(last).live(module, workspace.site)
-        forgetting = recovery.forget(live, host) if named else None
-        newest = conductor.stage(module, forgetting, last) if forgetting else last
-        live = conductor.view(newest).live(module, workspace.site)
-        conductor.run(conductor.stage(module, recovery.start(live, host), newest))
-
-    error = conductor.ending(start)
-    done = report_of_run(workspace, conductor, before, error, time.monotonic() - started)
-    return _with_likeness(workspace, replace(done, verb="recover"), module)
+    live = conductor.view(last).live(module, workspace.site)
+    forgetting = recovery.forget(live, host) if named else None
+    newest = conductor.stage(module, forgetting, last) if forgetting else last
+    live = conductor.view(newest).live(module, workspace.site)
+    conductor.run(conductor.stage(module, recovery.start(live, host), newest))
 
 
 def _with_likeness(workspace: Workspace, report: Report, module: Module) -> Report:

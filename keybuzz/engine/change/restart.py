@@ -242,6 +242,7 @@ def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> R
         started + request.timeout,
         workspace.stop,
         Freeze(frozenset(), NO_LIFT, workspace.site.settings.state / "first-installs"),
+        cuts=workspace.cuts,
     )
     error = conductor.ending(lambda: _roll(conductor, module, clusters, before.snapshot))
     snapshot = conductor.last or before.snapshot

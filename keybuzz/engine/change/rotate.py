@@ -12,19 +12,20 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.change.ends import ended_by
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.rotation_proof import prove
-from keybuzz.engine.change.run import RunRequest, conducted
+from keybuzz.engine.change.run import RunRequest, conducted, with_error
 from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.rotations import find_rotation, require_lifted
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import InputError, RefusedError, StepError, UsageError
+from keybuzz.model.core.errors import InputError, RefusedError, StepError, StoppedError, UsageError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.proposed import proposed
@@ -70,6 +71,17 @@ class _Job:
     item: Credential
     request: RunRequest
     keep_old: bool
+
+
+@dataclass
+class _Progress:
+    """How far a rotation came."""
+
+    done: list[Report] = field(default_factory=list)
+    """Of each part that changed hosts."""
+    state: str = "the store still holds the old value"
+    report: Report | None = None
+    """Of the whole, once it came to its end."""
 
 
 def rotate(workspace: Workspace, words: RotateWords) -> Report:
@@ -125,29 +137,53 @@ def _rotating(module: Module, rotation: Rotation) -> Module:
 
 
 def _rotate(workspace: Workspace, job: _Job) -> Report:
+    """Rotate; once hosts were changed, whatever ends it is in a report that says where it stands."""
+    progress = _Progress()
+    error = ended_by(
+        workspace.site,
+        workspace.cuts,
+        lambda: _steps(workspace, job, progress),
+        proposed("kbz", "secrets", "rotate", job.rotation.service),
+    )
+    if error is None:
+        assert progress.report is not None
+        return progress.report
+    if not progress.done:
+        raise error
+    last = replace(progress.done[-1], hosts=_together(job, progress.done))
+    return _unfinished(with_error(last, error), job, progress.state)
+
+
+def _steps(workspace: Workspace, job: _Job, progress: _Progress) -> None:
+    """Take each step that is still to be done; `progress` tells at any time how far it came."""
     started = time.monotonic()
-    store, item = workspace.site.settings.credentials, job.item
+    store, item, done = workspace.site.settings.credentials, job.item, progress.done
     if pending(store, item) is None:
         _require_quiet(survey(workspace, job.request.modules, job.request.selected))
-    done: list[Report] = []
     if begin(store, item) != workspace.site.secret(item.name):
         target = with_secret(workspace, begin(store, item))
         done.append(conducted(target, job.request))
         if done[-1].exit_code is not ExitCode.GOOD:
-            return _unfinished(done[-1], job, "the store still holds the old value")
+            progress.report = _unfinished(done[-1], job, progress.state)
+            return
+        _go_on(workspace)
         prove(target, job.module, job.rotation)
         switch(store, item)
+    progress.state = "the store holds the new value"
     now = with_credentials(
         workspace, load_credentials(store, schema_with(workspace.site.applications))
     )
     if job.rotation.keeps_old and job.keep_old:
-        return _with_both(now, job, done, time.monotonic() - started)
+        progress.report = _with_both(now, job, done, time.monotonic() - started)
+        return
     if job.rotation.keeps_old:
+        progress.state = "the store holds the new value, the old one is good too"
+        _go_on(workspace)
         done.append(conducted(now, job.request))
         if done[-1].exit_code is not ExitCode.GOOD:
-            return _unfinished(
-                done[-1], job, "the store holds the new value, the old one is good too"
-            )
+            progress.report = _unfinished(done[-1], job, progress.state)
+            return
+    _go_on(workspace)
     after = survey(now, job.request.modules, job.request.selected)
     if after.plan.size or after.snapshot.unreachable:
         raise StepError(
@@ -156,7 +192,14 @@ def _rotate(workspace: Workspace, job: _Job) -> Report:
             hint=f"{proposed('kbz', 'plan', job.module.name)}; the same command goes on from here",
         )
     forget(store, item)
-    return _report(now, job, after, done, time.monotonic() - started)
+    progress.report = _report(now, job, after, done, time.monotonic() - started)
+
+
+def _go_on(workspace: Workspace) -> None:
+    """Begin another step, unless the operator has asked to stop."""
+    workspace.cuts.allow()
+    if workspace.stop.is_set():
+        raise StoppedError("stopped on request")
 
 
 def _report(

@@ -54,6 +54,7 @@ def run(workspace: Workspace, request: RunRequest) -> Report:
 def conducted(workspace: Workspace, request: RunRequest) -> Report:
     """Do what a request asks for; the caller holds the leases and keeps the journal."""
     started = time.monotonic()
+    workspace.cuts.allow()
     before = survey(workspace, request.modules, request.selected)
     workspace.listen(planned(before))
     conductor = Conductor(
@@ -71,6 +72,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
             request.lifted,
             workspace.site.settings.state / "first-installs",
         ),
+        cuts=workspace.cuts,
     )
 
     def carry_out() -> None:

@@ -18,7 +18,7 @@ from keybuzz.engine.drill.trial import TrialRun, require_green
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
-from keybuzz.engine.memory.outcomes import in_journal, tell
+from keybuzz.engine.memory.outcomes import in_journal, know_end, tell
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.live import Live
@@ -148,6 +148,7 @@ def not_available(ground: HostGround, scenario: Scenario, victim: str, live: Liv
 
 def _remember(workspace: Workspace, report: DrillReport) -> None:
     """End the entry of the journal: for each victim its worst trial."""
+    know_end(workspace)
     hosts: dict[str, HostRecord] = {}
     for trial in report.trials:
         outcome = _OUTCOMES[trial.verdict]

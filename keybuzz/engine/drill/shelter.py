@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from keybuzz.engine.cuts import heard
 
 
 @contextmanager
 def stop_on_signals(stop: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
     """During the block every Ctrl-C, TERM and HUP only sets `stop`: the drill restores, and then ends.
+
+    What was ignored when kbz was started (nohup) stays ignored.
 
     `say` is called by a signal handler: it must not write to a buffered stream.
     """
@@ -25,7 +27,7 @@ def stop_on_signals(stop: threading.Event, say: Callable[[str], None]) -> Iterat
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in heard()}
     try:
         yield
     finally:

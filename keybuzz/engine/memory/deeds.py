@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keybuzz.engine.cuts import Cuts
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.model.core.errors import KbzError
@@ -29,25 +30,33 @@ class Deed:
         self.hosts.update(records)
         self.exit_code = exit_code
 
+    def failed(self, error: BaseException) -> None:
+        """Say what ended the command before it could say so itself."""
+        code = error.code if isinstance(error, KbzError) else ExitCode.FAILED
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            code = ExitCode.INTERRUPTED
+        self.exit_code, self.note = int(code), str(error) or type(error).__name__
+
 
 @contextmanager
 def in_history(path: Path, verb: str, command: str, root: Path) -> Iterator[Deed]:
     """Keep a command in the journal at `path`, from before it does anything; `root` holds the site's files."""
     journal = Journal(path)
     journal.require_room()
-    number = journal.begin(verb, (command,), (), time.time(), root)
-    deed = Deed()
-    try:
-        yield deed
-    except BaseException as error:
-        code = error.code if isinstance(error, KbzError) else ExitCode.FAILED
-        if isinstance(error, KeyboardInterrupt):
-            code = ExitCode.INTERRUPTED
-        deed.exit_code, deed.note = int(code), str(error) or type(error).__name__
-        raise
-    finally:
-        if path.exists():  # `lab down --wipe` takes the journal along
-            # What was done is shown first: a journal that takes no end is said, and hides nothing.
-            end = (number, time.time(), deed.exit_code, deed.hosts, "", deed.note)
-            read_or(journal, lambda: journal.end(*end), None)
-            deed.trouble = journal.trouble
+    deed, cuts = Deed(), Cuts()
+    with cuts.during():
+        number = journal.begin(verb, (command,), (), time.time(), root)
+        try:
+            cuts.allow()
+            yield deed
+            cuts.forbid()
+        except BaseException as error:
+            cuts.forbid()
+            deed.failed(error)
+            raise
+        finally:
+            if path.exists():  # `lab down --wipe` takes the journal along
+                # What was done is shown first: a journal that takes no end is said, and hides nothing.
+                end = (number, time.time(), deed.exit_code, deed.hosts, "", deed.note)
+                read_or(journal, lambda: journal.end(*end), None)
+                deed.trouble = journal.trouble

@@ -56,27 +56,35 @@ def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> It
     that cannot be remembered is 0; any other verb does not begin then.
     """
     names = tuple(module.name for module in modules)
-    number = _begun(workspace, verb, names)
-    begun = {
-        "format_version": FORMAT_VERSION,
-        "verb": verb,
-        "run": number,
-        "modules": list(names),
-        "command": workspace.command,
-    }
-    try:
-        if verb not in QUIET:
-            run_before(workspace.site, begun)
-        yield number
-    except KbzError as error:
-        _end_badly(workspace, begun, int(error.code), str(error))
-        raise
-    except KeyboardInterrupt:
-        _end_badly(workspace, begun, int(ExitCode.INTERRUPTED), "interrupted")
-        raise
-    except Exception as error:
-        _end_badly(workspace, begun, int(ExitCode.FAILED), sentence_of(error))
-        raise
+    cuts = workspace.cuts
+    with cuts.during():
+        number = _begun(workspace, verb, names)
+        begun = {
+            "format_version": FORMAT_VERSION,
+            "verb": verb,
+            "run": number,
+            "modules": list(names),
+            "command": workspace.command,
+        }
+        try:
+            cuts.allow()
+            if verb not in QUIET:
+                run_before(workspace.site, begun)
+            yield number
+        except BaseException as error:
+            cuts.forbid()
+            if not cuts.end_is_known:
+                _end_badly(workspace, begun, *_words(error))
+            raise
+
+
+def _words(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the note of a run that leaves no report."""
+    if isinstance(error, KbzError):
+        return int(error.code), str(error)
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return int(ExitCode.INTERRUPTED), "interrupted"
+    return int(ExitCode.FAILED), sentence_of(error)
 
 
 def _begun(workspace: Workspace, verb: str, names: tuple[str, ...]) -> int:
@@ -108,7 +116,7 @@ def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[s
     """Tell the hooks how a run ended; return their warnings, which the journal keeps too."""
     if document["verb"] in QUIET:
         return ()
-    warnings = run_after(workspace.site, document)
+    warnings = run_after(workspace.site, document, workspace.cuts)
     if warnings and number:
         journal = workspace.journal
         read_or(journal, lambda: journal.add_note(number, "\n".join(warnings)), None)
@@ -124,8 +132,9 @@ def remember(
     """Write a report into the journal, a look with its whole answer, and tell the hooks; return it with its number.
 
     `hosts` says how they ended, where that is not what the report says of them. The report comes first: what cannot
-    be written, or told, is a warning in it.
+    be written, or told, is a warning in it, and a signal that comes from here on changes nothing of it.
     """
+    know_end(workspace)
     records = hosts or {
         host: HostRecord(host, item.outcome, item.changed, item.what)
         for host, item in report.hosts.items()
@@ -137,6 +146,12 @@ def remember(
     warnings = (*ended.warnings, *tell(workspace, number, document))
     trouble = workspace.journal.trouble
     return replace(ended, warnings=(*warnings, trouble) if trouble else warnings)
+
+
+def know_end(workspace: Workspace) -> None:
+    """Say that how the run ended is known: it is written and told as it is, whatever signal comes."""
+    workspace.cuts.forbid()
+    workspace.cuts.end_is_known = True
 
 
 def _write(workspace: Workspace, report: Report, records: Mapping[str, HostRecord]) -> None:

@@ -7,17 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from keybuzz.cli import main
+from keybuzz.cli.support import context
+from keybuzz.cli.support.endings import first_one_stops
+from keybuzz.cli.support.typed_name import ask_typed
 from keybuzz.engine import events
 from keybuzz.engine.memory.lock import leases
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import StoppedError
-from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.plan import Plan
+from keybuzz.model.reports.report import HostReport, Report
 from tests.unit.support.site_values import planted_configuration
 
 ROOT = Path(__file__).parents[3]
@@ -123,6 +130,63 @@ def test_a_signal_while_a_line_is_written_is_a_request_to_stop(
     assert main._main(list(words)) == ExitCode.INTERRUPTED
     assert seen == [True]
     assert "stopping" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [*CHANGING, *LOOKING])
+def test_a_signal_that_is_ignored_from_the_start_stops_no_verb(
+    folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`nohup kbz drill …` outlives its terminal."""
+    words, engine = {**CHANGING, **LOOKING}[verb]
+    seen: list[bool] = []
+
+    def hung_up(workspace: Workspace, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        seen.append(workspace.stop.is_set())
+        raise StoppedError("stopped by the test")
+
+    monkeypatch.setattr(engine, hung_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main._main(list(words)) == ExitCode.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert seen == [False]
+
+
+def test_a_signal_while_connections_are_closed_keeps_no_report_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hosts = {"db-master-01": HostReport("db-master-01", Outcome.CHANGED, 1)}
+    report = Report("run", ("patroni",), hosts, Plan({}), (), (), 1.0)
+    monkeypatch.setattr("keybuzz.engine.change.run.run", lambda *words: report)
+    monkeypatch.setattr(context, "_close", lambda made: os.kill(os.getpid(), signal.SIGINT))
+    assert main._main(["run", "patroni", "--limit", "db"]) == ExitCode.GOOD
+    assert "1 change made" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, click.Abort, None])
+def test_one_signal_at_a_question_ends_the_verb(
+    ends: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked while no step is at work: nothing is waited for. The end of the input is the same."""
+
+    def prompt(*words: object, **named: object) -> str:
+        if ends is not None:
+            raise ends
+        os.kill(os.getpid(), signal.SIGINT)
+        return "typed"
+
+    monkeypatch.setattr("click.prompt", prompt)
+    with first_one_stops(threading.Event()), pytest.raises(KeyboardInterrupt):
+        ask_typed("Type its name")
+
+
+def test_questions_are_asked_in_one_way() -> None:
+    for path in (ROOT / "keybuzz").rglob("*.py"):
+        if path.name != "typed_name.py":
+            assert "click.prompt" not in path.read_text(), path
+            assert "click.confirm" not in path.read_text(), path
 
 
 def test_the_first_ends_the_wait_for_a_lease(folder: Path) -> None:

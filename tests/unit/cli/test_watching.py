@@ -10,6 +10,7 @@ import pytest
 
 from keybuzz.cli.support.watching import Look, news, require_screen, watch
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.outcome import ExitCode
 
 NOW = datetime(2026, 11, 26, 18, 0, 5, tzinfo=UTC)
 
@@ -40,6 +41,13 @@ def test_without_a_terminal_only_the_first_look_is_whole(
     assert code == 2
     assert lines[0] == "all is well"
     assert [line[9:] for line in lines[1:]] == ["+ b", "- a"]
+
+
+def test_a_watch_that_is_ended_before_its_first_look_has_seen_nothing_good() -> None:
+    def look() -> Look:
+        raise KeyboardInterrupt
+
+    assert watch(look, 2.0) == ExitCode.INTERRUPTED
 
 
 def test_on_a_terminal_each_look_is_painted_over_the_one_before(

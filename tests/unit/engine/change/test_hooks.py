@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from keybuzz.engine.cuts import Cuts
 from keybuzz.engine.hooks import hooks, run_after, run_before
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.memory.outcomes import in_journal, remember
@@ -127,7 +128,7 @@ def test_one_that_does_not_end_is_ended(site: Site) -> None:
     with pytest.raises(RefusedError, match=r"it did not end within 0\.2 s"):
         run_before(short, {})
     hook(site, "after", "10-hang", "exec sleep 600")
-    assert run_after(short, {}) == ("the hook 10-hang failed: it did not end within 0.2 s",)
+    assert run_after(short, {}, Cuts()) == ("the hook 10-hang failed: it did not end within 0.2 s",)
 
 
 def test_a_time_that_is_none_stops_a_run_before_it_begins(site: Site) -> None:
@@ -157,7 +158,7 @@ def test_what_can_not_be_called_afterwards_is_said_before(site: Site) -> None:
     hook(site, "after", "10-tell", "exit 0", mode=0o722)
     with pytest.raises(RefusedError, match="others may write it"):
         run_before(site, {})
-    assert run_after(site, {})[0].startswith("no hook was called after the run: ")
+    assert run_after(site, {}, Cuts())[0].startswith("no hook was called after the run: ")
 
 
 def test_one_of_another_user_is_refused(site: Site) -> None:
@@ -180,4 +181,4 @@ def test_what_is_no_program_is_refused_and_hidden_files_are_none(site: Site) -> 
 
 def test_without_a_folder_nobody_is_told(site: Site) -> None:
     run_before(site, {})
-    assert run_after(site, {}) == ()
+    assert run_after(site, {}, Cuts()) == ()
