@@ -15,7 +15,10 @@ from keybuzz.site.site import Binary, ImageVersion
 _LIMIT = 1 << 20
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_WHOLE = re.compile(r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?")
+_WHOLE = re.compile(
+    r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?|RELEASE\.\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z"
+)
+"""A release by numbers, or by the moment it was made, as MinIO counts."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"(?<![0-9.])\d+(?:\.\d+)*")
 _PARTS = 3

@@ -1,4 +1,4 @@
-"""Programs that are no image, made by the lab where none can be fetched: K3s' stand-in, one file."""
+"""Programs that are no image, made by the lab where none can be fetched: stand-ins of K3s and mc, a file each."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ PROGRAMS = (
         "of the servers, nodes, DaemonSets, Deployments, flannel's VXLAN for real; no containers, "
         "no images, no kube-proxy, no webhooks, and etcd is a file on each server",
         ("k3s",),
+    ),
+    Program(
+        "mc",
+        "mc RELEASE.2024-10-02T08-27-28Z",
+        "a program of kbz in Python: mc's own config.json (version 10), alias set, list and remove, "
+        "ls of buckets and objects, signed as S3 wants it; no other command",
+        ("controller",),
     ),
 )
 

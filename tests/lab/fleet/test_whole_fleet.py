@@ -46,7 +46,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(in_full: bool) -> Fleet:
     if in_full:
-        return Fleet(("--all",), SERVERS, {*MODULES, "k3s"})
+        return Fleet(("--all",), SERVERS, {*MODULES, "k3s", "minio-client"})
     return Fleet(SERVICES, SERVICE_HOSTS, MODULES)
 
 

@@ -55,6 +55,7 @@ from keybuzz.model.services.mariadb import (
 )
 from keybuzz.model.services.minio import (
     MinioAccess,
+    MinioAlias,
     MinioAliases,
     MinioBucket,
     MinioDrive,
@@ -198,6 +199,9 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     ),
     "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "minio-alias": st.builds(
+        MinioAlias, _paths, _words, _url, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
+    ),
     "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
     "minio-bucket": st.builds(MinioBucket, _minio, _words),
     "minio-no-user": st.builds(MinioNoUser, _minio, _words),

@@ -106,7 +106,10 @@ def memory_site() -> Site:
         servers=real_servers(),
         catalogue=real_catalogue(),
         versions=parse_versions(versions.read_bytes(), "versions.yaml"),
-        binaries={"k3s": Binary("k3s", "v1.33.5+k3s1", f"sha256:{'3' * 64}", 1)},
+        binaries={
+            "k3s": Binary("k3s", "v1.33.5+k3s1", f"sha256:{'3' * 64}", 1),
+            "mc": Binary("mc", "RELEASE.2024-10-02T08-27-28Z", f"sha256:{'5' * 64}", 2),
+        },
         settings=load_settings(root, INVENTORY / "site.yaml", None),
         credentials={name: Secret(name, value) for name, value in credentials.items()},
         digest_key=DigestKey(b"k" * 32),

@@ -17,6 +17,7 @@ from tests.unit.support.system_values import NOW, WELL
 from tests.unit.tasks.galera import galera_world
 from tests.unit.tasks.k3s import k3s_world
 from tests.unit.tasks.minio import minio_world
+from tests.unit.tasks.minio_client import client_world
 from tests.unit.tasks.patroni import cluster_world
 from tests.unit.tasks.postgres_proxy import proxy_world
 from tests.unit.tasks.proxysql import proxysql_world
@@ -81,6 +82,7 @@ _LIVES: Mapping[str, Callable[[], Live]] = {
     "rabbitmq": lambda: rabbitmq_world.World.healthy().live(),
     "rabbitmq-proxy": lambda: rabbitmq_proxy_world.World.healthy().live(),
     "minio": lambda: minio_world.World.healthy().live(),
+    "minio-client": client_world.healthy,
     "galera": lambda: galera_world.World.healthy().live(),
     "proxysql": lambda: proxysql_world.World.healthy().live(),
     "k3s": lambda: k3s_world.World.healthy().live(),

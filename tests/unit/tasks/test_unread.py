@@ -101,8 +101,8 @@ def asked(live: Live, host: str) -> Iterator[tuple[Reading, Answer]]:
 
 def every_part(name: str) -> Iterator[tuple[str, Reading, Part, Answer]]:
     live = healthy(name)
-    first, *more, last = live.hosts
-    for host in (first, *more[:1], last):  # of each role one
+    hosts = tuple(live.hosts)
+    for host in dict.fromkeys((*hosts[:2], hosts[-1])):  # of each role one
         for reading, answer in asked(live, host):
             for part in parts(reading, answer.value):
                 yield host, reading, part, answer
