@@ -39,6 +39,8 @@ class Node:
     healing: tuple[str, ...]
     """Nodes whose drive has not got everything yet."""
     sets: tuple[int, ...]
+    parity: int
+    """Drives of the set that may be lost without a loss of data, for new objects."""
     version: str
     empty: bool
     """Proven: nothing lies on its drive."""
@@ -133,6 +135,7 @@ def _node(host: str, view: HostView) -> Node:
         drives=said.get("drives", {}),
         healing=tuple(said.get("healing", ())),
         sets=tuple(said.get("sets", ())),
+        parity=said.get("parity", 0),
         version=said.get("version", ""),
         empty=known and view.attribute(DRIVE_ID, "found") == "empty",
         deployment=deployment,

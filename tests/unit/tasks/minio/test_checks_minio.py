@@ -96,6 +96,16 @@ def test_two_deployments_are_critical() -> None:
     assert "the drive of minio-03" in worst(world.live())["minio.deployment.one"].message
 
 
+def test_objects_without_parity_are_critical() -> None:
+    live = World.healthy().live()
+    said = live.hosts["minio-02"].answer("minio.node")
+    found = worst(
+        answered(live, "minio-02", "minio.node", replace(said, value={**said.value, "parity": 0}))
+    )
+    assert set(found) == {"minio.deployment.one"}
+    assert "minio-02 stores objects without parity" in found["minio.deployment.one"].message
+
+
 @pytest.mark.parametrize("address", ["*", "203.0.113.33", "0.0.0.0"])
 def test_a_listener_outside_the_private_network_is_critical(address: str) -> None:
     world = World.healthy()
