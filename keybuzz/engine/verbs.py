@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from keybuzz.engine.look.causes import of_another
-from keybuzz.engine.look.observe import outcome_of_silence
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -33,23 +32,19 @@ def look(
     modules: tuple[Module, ...],
     selected: frozenset[str],
     access: Access = Access.LOOK,
-    deadline: float | None = None,
 ) -> Report:
-    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be.
-
-    Hosts that have not answered `deadline` seconds after the start are unknown.
-    """
+    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be."""
     started = time.monotonic()
     present = workspace.present(selected)
-    found = survey(workspace, modules, present, access, deadline)
+    found = survey(workspace, modules, present, access)
     hosts = {host: _seen(host, found) for host in sorted(present)}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
     return replace(report, absent=tuple(sorted(selected - present)))
 
 
 def _seen(host: str, found: Survey) -> HostReport:
-    if (reason := found.snapshot.unreachable.get(host)) is not None:
-        return HostReport(host, outcome_of_silence(reason), what=reason)
+    if host in found.snapshot.unreachable:
+        return HostReport(host, Outcome.UNREACHABLE, what=found.snapshot.unreachable[host])
     return HostReport(host, Outcome.OK, remaining=len(found.plan.of(host)))
 
 

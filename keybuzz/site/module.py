@@ -62,6 +62,8 @@ class Rotation:
 
     Without `Site.former` the same stages drop it.
     """
+    outage: str = ""
+    """What it interrupts, in a sentence that is shown before the name is typed; empty when nothing stops."""
     refused: str = ""
     """Why kbz does not do it; empty when it does."""
 

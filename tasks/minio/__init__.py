@@ -16,7 +16,7 @@ from tasks.minio.members import up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.places import PLACES
 from tasks.minio.rollout import next_stage, release
-from tasks.minio.rotation import account_rotations
+from tasks.minio.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
     ("minio",),
@@ -42,6 +42,7 @@ MODULE = Module(
     release=release,
     topology=topology,
     inside=applications.INSIDE,
+    rotations=ROTATIONS,
     account_rotations=account_rotations,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,

@@ -192,6 +192,7 @@ def _rotations_text(known: Sequence[Known]) -> str:
             item.rotation.service,
             f"  changes  {', then '.join(item.changes)}{kept}",
             f"  needs    {needs}",
+            *([f"  stops    {item.rotation.outage}"] if item.rotation.outage else []),
         ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -203,6 +204,7 @@ def _rotations_document(known: Sequence[Known]) -> dict[str, Any]:
             "changes": list(item.changes),
             "lifts": list(item.frozen),
             "keeps_old": item.rotation.keeps_old,
+            "outage": item.rotation.outage,
         }
         for item in known
     ]
@@ -243,12 +245,13 @@ def rotate(service: str, confirm: str | None, form: str, **words: Unpack[_Words]
     """
     from keybuzz.engine.change.rotate import RotateWords, require_service
     from keybuzz.engine.change.rotate import rotate as rotate_service
+    from keybuzz.engine.rotations import find_rotation
 
     site = load_inventory()
     require_service(site, service, words["lifted"], keep_old=words["keep_old"])
-    require_typed(
-        service, confirm, f"the value of {service} that is in use now would be no good any more"
-    )
+    stops = f"{outage}; " if (outage := find_rotation(site, service).rotation.outage) else ""
+    lost = f"the value of {service} that is in use now would be no good any more"
+    require_typed(service, confirm, f"{stops}{lost}")
     with stoppable_workspace(quiet=form == "json") as work:
         report = rotate_service(work, RotateWords(service, **words))
     return show(report, form)

@@ -95,9 +95,11 @@ def _trouble(module: Module, live: Live) -> str | None:
 
 
 def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
-    """Raise QuorumError when a cluster would lose its quorum by this stage."""
+    """Raise QuorumError when a cluster would lose its quorum by this stage, unless the stage says that it must."""
     stopping = disrupted(stage)
     for cluster in clusters:
+        if cluster.name == stage.interrupts:
+            continue
         if cluster.unled(stopping):
             raise QuorumError(
                 f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.members))}, and no other "

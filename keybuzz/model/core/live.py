@@ -87,6 +87,8 @@ class Stage:
     changes: tuple[Change, ...]
     before: Gate | None = None
     after: Gate | None = None
+    interrupts: str = ""
+    """Name of the module whose whole cluster this stage stops on purpose, which the operator was told and confirmed."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

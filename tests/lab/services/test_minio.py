@@ -309,3 +309,35 @@ class TestDrill:
         }
         assert trials["link-cut"]["isolated_write_accepted"] is False
         assert green(kbz)
+
+
+class TestController:
+    """The last of this file: install-01 comes into the lab, has mc and its alias, and a rotation reaches both."""
+
+    MC = ("--limit", "install-01")
+
+    def test_mc_reaches_minio_by_its_one_alias_and_other_aliases_stay(self, kbz: Kbz) -> None:
+        kbz.good("lab", "up", *self.MC, timeout=600)
+        mine = '{"version": "10", "aliases": {"mine": {"url": "https://files.example.com"}}}'
+        kbz.on("install-01", f"mkdir -p /root/.mc && echo '{mine}' > /root/.mc/config.json")
+        kbz.good("run", "base", "minio-client", *self.MC)
+        assert "keybuzz-backups/" in kbz.on("install-01", "mc ls minio/")
+        shown = kbz.on("install-01", "mc alias list")
+        assert "http://10.0.0.134:9000" in shown
+        assert "https://files.example.com" in shown
+        assert kbz.on("install-01", "stat -c %a /root/.mc/config.json").strip() == "600"
+        assert kbz("plan", "minio-client", *self.MC).code == 0
+
+    def test_a_new_root_password_is_taken_by_all_nodes_at_once_and_by_mc(self, kbz: Kbz) -> None:
+        before, old = containers(kbz), kbz.on("install-01", "cat /root/.mc/config.json")
+        done = kbz("secrets", "rotate", "minio-root", "--confirm", "minio-root")
+        assert done.code == 3
+        assert "--lift-freeze minio" in done.stderr
+        assert containers(kbz) == before
+        kbz.good("secrets", "rotate", "minio-root", "--confirm", "minio-root", *LIFT)
+        assert all(before[host] != now for host, now in containers(kbz).items())
+        assert "keybuzz-backups/" in kbz.on("install-01", "mc ls minio/")
+        assert kbz.on("install-01", "cat /root/.mc/config.json") != old
+        with ObjectLedger(kbz).node() as client:
+            assert client.bucket_exists("keybuzz-backups")
+        assert kbz("plan", "minio", "minio-client", "--limit", "minio,install-01").code == 0

@@ -41,8 +41,7 @@ __all__ = ["kbz", "place"]  # the fixtures
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schema"
 REPORT = "report"
 OF_VERB = {
-    "health look": REPORT,
-    "health status": "drift-status",
+    "health": REPORT,
     "drift look": REPORT,
     "drift status": "drift-status",
     "status": "status",
@@ -84,8 +83,7 @@ OF_VERB = {
 }
 """Each verb that has `--format json`, and the file in docs/schema that describes it."""
 SAID: dict[str, tuple[str, ...]] = {
-    "health look": ("health", "--limit", HOST),
-    "health status": ("health", "status"),
+    "health": ("health", "--limit", HOST),
     "drift look": ("drift", "redis", "--limit", HOST),
     "plan": ("plan", "redis", "--limit", HOST),
     "run": ("run", "redis", "--limit", HOST),
