@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from keybuzz.engine.look.causes import of_another
+from keybuzz.engine.look.observe import outcome_of_silence
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -32,19 +33,23 @@ def look(
     modules: tuple[Module, ...],
     selected: frozenset[str],
     access: Access = Access.LOOK,
+    deadline: float | None = None,
 ) -> Report:
-    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be."""
+    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be.
+
+    Hosts that have not answered `deadline` seconds after the start are unknown.
+    """
     started = time.monotonic()
     present = workspace.present(selected)
-    found = survey(workspace, modules, present, access)
+    found = survey(workspace, modules, present, access, deadline)
     hosts = {host: _seen(host, found) for host in sorted(present)}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
     return replace(report, absent=tuple(sorted(selected - present)))
 
 
 def _seen(host: str, found: Survey) -> HostReport:
-    if host in found.snapshot.unreachable:
-        return HostReport(host, Outcome.UNREACHABLE, what=found.snapshot.unreachable[host])
+    if (reason := found.snapshot.unreachable.get(host)) is not None:
+        return HostReport(host, outcome_of_silence(reason), what=reason)
     return HostReport(host, Outcome.OK, remaining=len(found.plan.of(host)))
 
 

@@ -28,6 +28,8 @@ class DefaultGroup(click.Group):
         found = super().shell_complete(ctx, incomplete)
         command = self.commands[self.default]
         inner = click.Context(command, info_name=self.default, parent=ctx, resilient_parsing=True)
+        if incomplete.startswith("-"):
+            return found + command.shell_complete(inner, incomplete)
         for parameter in command.params:
             if isinstance(parameter, click.Argument):
                 found += parameter.shell_complete(inner, incomplete)

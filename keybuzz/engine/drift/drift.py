@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -10,8 +9,7 @@ from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.drift import inside, strays
-from keybuzz.engine.look.describe import HostDescription
-from keybuzz.engine.look.observe import Snapshot, observe
+from keybuzz.engine.look.observe import observe_within, outcome_of_silence
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, heard, judge
 from keybuzz.engine.memory.forgetful import read_or, trouble
@@ -19,6 +17,7 @@ from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.lock import at_work, leases
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, RefusedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Action, Change, Plan
@@ -167,54 +166,16 @@ def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Surv
     names = ", ".join(module.name for module in chain)
     workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
     here = {h: found for h, found in descriptions.items() if h not in workspace.absent}
-    snapshot = heard(workspace, descriptions, _heard(workspace, here, request.deadline))
+    answered = observe_within(workspace.nornir, here, Access.LOOK, request.deadline)
+    snapshot = heard(workspace, descriptions, answered)
     return judge(workspace, request.modules, request.selected, descriptions, snapshot)
-
-
-def _heard(
-    workspace: Workspace, descriptions: Mapping[str, HostDescription], deadline: float | None
-) -> Snapshot:
-    """Return what hosts say, at the deadline at the latest: who has not answered by then is unheard."""
-    if deadline is None:
-        return observe(workspace.nornir, descriptions)
-    answered = Snapshot({}, {})
-    ended = threading.Condition()
-    waiting = set(descriptions)
-    failures: list[BaseException] = []
-
-    def ask(host: str) -> None:
-        nonlocal answered
-        try:
-            answer = observe(workspace.nornir, {host: descriptions[host]})
-            with ended:
-                answered = answered.with_newer(answer)
-        except BaseException as failure:
-            failures.append(failure)
-        with ended:
-            waiting.discard(host)
-            ended.notify()
-
-    for host in sorted(descriptions):
-        threading.Thread(target=ask, args=(host,), name=f"unheard-{host}", daemon=True).start()
-    with ended:
-        ended.wait_for(lambda: not waiting, timeout=deadline)
-        unheard = dict.fromkeys(sorted(waiting), f"{UNHEARD} {deadline:g} s")
-        found = Snapshot(dict(answered.observations), {**answered.unreachable, **unheard})
-    if failures:
-        raise failures[0]
-    return found
-
-
-UNHEARD = "was not heard within"
-"""How the reason of a host begins that had no time to answer."""
 
 
 def _host(host: str, found: Survey) -> HostReport:
     reason = found.snapshot.unreachable.get(host)
     if reason is None:
         return HostReport(host, Outcome.OK, remaining=len(found.plan.of(host)))
-    unknown = reason.startswith(UNHEARD)
-    return HostReport(host, Outcome.UNKNOWN if unknown else Outcome.UNREACHABLE, what=reason)
+    return HostReport(host, outcome_of_silence(reason), what=reason)
 
 
 def _items(found: Survey, ground: Ground) -> Iterator[DriftItem]:

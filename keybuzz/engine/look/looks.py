@@ -10,8 +10,9 @@ from typing import Any
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import LOOKED, Journal
 from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.finding import Finding
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.record import FORMAT_VERSION
+from keybuzz.model.core.record import FORMAT_VERSION, finding_of
 
 VERBS = ("health", "drift")
 """Whose answers are kept."""
@@ -69,6 +70,27 @@ def last_look(
         default=None,
     )
     return None if widest is None else _read(journal, documents, widest)
+
+
+def findings_before(
+    journal: Journal,
+    documents: Documents,
+    verb: str,
+    modules: frozenset[str],
+    hosts: frozenset[str],
+) -> tuple[Finding, ...] | None:
+    """Return what the newest answer found of these modules that asked at least this much; None when none is kept."""
+    asked = _Scope(modules, hosts)
+    for run in documents.runs(verb):
+        if not _scope(journal, run).covers(asked):
+            continue
+        try:
+            answer = _read(journal, documents, run)
+        except InputError:  # of another version: nothing can be compared with it
+            return None
+        found = () if answer is None else map(finding_of, answer.document["findings"])
+        return tuple(f for f in found if f.check.partition(".")[0] in modules)
+    return None
 
 
 def _scope(journal: Journal, run: int) -> _Scope:

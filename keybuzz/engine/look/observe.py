@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from keybuzz.engine.look.planning import plan_host
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, sentence_of
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change, Plan, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import DigestKey
@@ -141,6 +143,52 @@ def observe(
             unreachable[host] = f"could not be read: {sentence_of(error)}"
     chosen.data.reset_failed_hosts()
     return Snapshot(observations, unreachable)
+
+
+def observe_within(
+    nornir: Nornir,
+    descriptions: Mapping[str, HostDescription],
+    access: Access,
+    deadline: float | None,
+) -> Snapshot:
+    """Return what hosts say after this many seconds at the latest: those that have not answered by then are unheard."""
+    if deadline is None:
+        return observe(nornir, descriptions, access)
+    answered = Snapshot({}, {})
+    ended = threading.Condition()
+    waiting = set(descriptions)
+    failures: list[BaseException] = []
+
+    def ask(host: str) -> None:
+        nonlocal answered
+        try:
+            answer = observe(nornir, {host: descriptions[host]}, access)
+            with ended:
+                answered = answered.with_newer(answer)
+        except BaseException as failure:
+            failures.append(failure)
+        with ended:
+            waiting.discard(host)
+            ended.notify()
+
+    for host in sorted(descriptions):
+        threading.Thread(target=ask, args=(host,), name=f"unheard-{host}", daemon=True).start()
+    with ended:
+        ended.wait_for(lambda: not waiting, timeout=deadline)
+        unheard = dict.fromkeys(sorted(waiting), f"{_UNHEARD} {deadline:g} s")
+        found = Snapshot(dict(answered.observations), {**answered.unreachable, **unheard})
+    if failures:
+        raise failures[0]
+    return found
+
+
+_UNHEARD = "was not heard within"
+"""How the reason of a host begins that had no time to answer."""
+
+
+def outcome_of_silence(reason: str) -> Outcome:
+    """Return how a host ended that said nothing: one that had no time may still be reached."""
+    return Outcome.UNKNOWN if reason.startswith(_UNHEARD) else Outcome.UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)

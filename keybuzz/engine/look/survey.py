@@ -9,7 +9,7 @@ from keybuzz.engine import events
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import judged, topology_of
-from keybuzz.engine.look.observe import Snapshot, View, observe
+from keybuzz.engine.look.observe import Snapshot, View, observe_within
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import NOT_HERE, Workspace
 from keybuzz.model.core.access import Access
@@ -58,8 +58,9 @@ def survey(
     modules: tuple[Module, ...],
     selected: frozenset[str],
     access: Access = Access.LOOK,
+    deadline: float | None = None,
 ) -> Survey:
-    """Ask every host once and judge: plan, findings and topologies of the modules.
+    """Ask every host once and judge: plan, findings and topologies of the modules. `deadline` is in seconds.
 
     Nothing is written for it, not even by a verb that changes hosts afterwards, unless `access` goes further.
     """
@@ -67,7 +68,8 @@ def survey(
     names = ", ".join(module.name for module in concerned(modules, workspace.site, selected))
     workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
     asked = {h: found for h, found in descriptions.items() if h not in workspace.absent}
-    snapshot = heard(workspace, descriptions, observe(workspace.nornir, asked, access))
+    answered = observe_within(workspace.nornir, asked, access, deadline)
+    snapshot = heard(workspace, descriptions, answered)
     return judge(workspace, modules, selected, descriptions, snapshot)
 
 

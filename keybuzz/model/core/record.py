@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keybuzz.model.core.finding import Finding
+from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.reports.drift import DriftReport
@@ -107,6 +107,12 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "hint": finding.hint or None,
         "cause": finding.cause or None,
     }
+
+
+def finding_of(item: Mapping[str, Any]) -> Finding:
+    """Return a finding that was kept as a document."""
+    texts = {name: item.get(name) or "" for name in ("check", "message", "host", "hint", "cause")}
+    return Finding(level=Level[item["level"].upper()], **texts)
 
 
 def summary_document(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.core.finding import Level
+from keybuzz.model.core.record import finding_of
 from keybuzz.model.core.visible import visible
 from keybuzz.model.reports.folding import folded
 from keybuzz.report.page import plots
 from keybuzz.report.page.past import Past, TrialPoint
-from keybuzz.report.page.sheet import finding_of, module_of
+from keybuzz.report.page.sheet import module_of
 from keybuzz.report.text.drift_news import drift_groups
 
 if TYPE_CHECKING:

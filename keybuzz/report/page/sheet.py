@@ -8,6 +8,7 @@ from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.record import finding_of
 from keybuzz.model.reports.report import Report
 
 
@@ -99,12 +100,6 @@ def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
         error=document["error"] or "",
         number=document["run"] or 0,
     )
-
-
-def finding_of(item: Mapping[str, Any]) -> Finding:
-    """Return a finding that was kept as a document."""
-    texts = {name: item.get(name) or "" for name in ("check", "message", "host", "hint", "cause")}
-    return Finding(level=Level[item["level"].upper()], **texts)
 
 
 def module_of(check: str) -> str:

@@ -12,8 +12,8 @@ from keybuzz.model.services.load_balancer import Probe, Verdict
 from keybuzz.report.page.sheet import Quorum, Sheet
 
 if TYPE_CHECKING:
-    from keybuzz.engine.drift.schedule import ScheduleStatus
     from keybuzz.engine.drift.secret_copies import CopiesReport
+    from keybuzz.engine.schedule.standing import ScheduleStatus
     from keybuzz.model.reports.status import ClusterStatus
     from keybuzz.model.reports.status import Status as FleetStatus
     from keybuzz.policy.violation import Verdict as PolicyVerdict
@@ -49,18 +49,23 @@ def _of_cluster(cluster: ClusterStatus) -> Finding:
 
 
 def sheet_of_schedule(status: ScheduleStatus) -> Sheet:
-    """Return the sheet of `kbz drift status`: one finding, critical when nobody looks."""
+    """Return the sheet of `kbz drift status` or `kbz health status`: one finding, critical when nobody looks."""
     if not status.program:
-        level, words, hint = Level.CRITICAL, "nothing is scheduled", "kbz drift install"
+        level, words, hint = (
+            Level.CRITICAL,
+            "nothing is scheduled",
+            proposed("kbz", status.verb, "install"),
+        )
     elif status.overdue:
         level, words = Level.CRITICAL, "nothing has looked for more than twice its time"
-        hint = "kbz drift status says how the last run ended"
+        hint = f"{proposed('kbz', status.verb, 'status')} says how the last run ended"
     else:
         level, words, hint = Level.OK, f"{status.every} by {status.program}", ""
     if status.last_look is not None:
         words += f"; run {status.last_look.number} found {status.present}"
-    finding = Finding("drift.schedule", level, words, hint=hint)
-    return Sheet("drift status", 0 if status.good else 2, findings=(finding,))
+    check = "drift.schedule" if status.verb == "drift" else "health.schedule"
+    finding = Finding(check, level, words, hint=hint)
+    return Sheet(f"{status.verb} status", 0 if status.good else 2, findings=(finding,))
 
 
 def sheet_of_list(problems: Iterable[str], exit_code: int, warnings: Iterable[str] = ()) -> Sheet:

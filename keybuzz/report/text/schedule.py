@@ -1,4 +1,4 @@
-"""The status of the drift schedule as text and as a document. Pure."""
+"""The status of a schedule as text and as a document. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from keybuzz.engine.drift.schedule import ScheduleStatus
     from keybuzz.engine.memory.journal import RunRecord
+    from keybuzz.engine.schedule.standing import ScheduleStatus
 
 
 def moment(seconds: float) -> str:
@@ -28,7 +28,7 @@ def ending(record: RunRecord) -> str:
 
 def status_text(status: ScheduleStatus) -> str:
     """Return the status, one line for each question."""
-    lines = ["scheduled  no → kbz drift install"]
+    lines = [f"scheduled  no → {proposed('kbz', status.verb, 'install')}"]
     if status.program and status.since is not None and status.due is not None:
         lines = [
             f"scheduled  {status.every} by {status.program}, since {moment(status.since)}",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keybuzz.engine.drift.schedule import SERVICE, TIMER
+from keybuzz.engine.schedule.schedule import DRIFT
 from tests.flow.support.agent_host import ROOT
 
 _MOUNTS = {"units": "/etc/systemd/system", "programs": "/usr/local/sbin"}
@@ -35,8 +35,11 @@ class Machine:
         return {path.name: path.read_text() for path in sorted((self.root / "units").iterdir())}
 
     def systemctl(self, script: str = "exit 0") -> None:
-        program = self.root / "programs" / "systemctl"
-        program.write_text(f'#!/bin/sh\necho "$@" >> {self.root}/calls\n{script}\n')
+        self.program("systemctl", f'echo "$@" >> {self.root}/calls\n{script}')
+
+    def program(self, name: str, script: str) -> None:
+        program = self.root / "programs" / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -79,6 +82,7 @@ def machine(tmp_path: Path) -> Machine:
     (tmp_path / "site.config").write_text(config.replace("inventory/", f"{ROOT}/inventory/"))
     made = Machine(tmp_path)
     made.systemctl()
+    made.program("sendmail", "exit 0")
     return made
 
 
@@ -87,13 +91,13 @@ def test_it_is_written_started_left_alone_and_taken_away(machine: Machine) -> No
     done = machine(*install)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        f"/{SERVICE} is written",
-        f"/{TIMER} is written",
+        f"/{DRIFT.service} is written",
+        f"/{DRIFT.timer} is written",
         "kbz-drift.timer is enabled and waits",
     ]
     assert machine.calls == ["daemon-reload", "enable --now kbz-drift.timer"]
     before = machine.units
-    assert set(before) == {SERVICE.name, TIMER.name}
+    assert set(before) == {DRIFT.service.name, DRIFT.timer.name}
     again = machine(*install)
     assert [line.rpartition(" is ")[2] for line in again.stdout.splitlines()] == [
         *("as wanted", "as wanted"),
@@ -103,7 +107,7 @@ def test_it_is_written_started_left_alone_and_taken_away(machine: Machine) -> No
     assert machine.units == before
     assert machine("status").returncode == 0
     gone = machine("uninstall")
-    assert gone.stdout.splitlines() == [f"/{TIMER} is gone", f"/{SERVICE} is gone"]
+    assert gone.stdout.splitlines() == [f"/{DRIFT.timer} is gone", f"/{DRIFT.service} is gone"]
     assert machine.calls == ["disable --now kbz-drift.timer", "daemon-reload"]
     assert machine.units == {}
     assert machine("uninstall").stdout == "nothing is scheduled\n"
@@ -120,3 +124,15 @@ def test_what_systemd_refuses_is_told_and_can_be_repeated(machine: Machine) -> N
     machine.systemctl()
     assert machine("install", "--by", "systemd").returncode == 0
     assert machine.calls == ["daemon-reload", "enable --now kbz-drift.timer"]
+
+
+def test_where_nothing_can_mail_it_is_said_where_to_look(machine: Machine) -> None:
+    if any(Path(folder, "sendmail").exists() for folder in ("/usr/sbin", "/usr/bin", "/usr/lib")):
+        pytest.skip("this machine has a program that takes mail")
+    (machine.root / "programs" / "sendmail").unlink()
+    done = machine("install", "--by", "systemd")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == (
+        "there is no sendmail on this machine, so nothing is mailed"
+        " → journalctl --unit kbz-drift.service"
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keybuzz.engine.drift.schedule import CRON
+from keybuzz.engine.schedule.schedule import DRIFT
 from tests.lab.conftest import Done, Kbz, until
 
 pytestmark = pytest.mark.lab
@@ -107,7 +107,7 @@ def test_they_are_still_there_and_that_is_no_news(kbz: Kbz) -> None:
 def test_the_line_of_cron_runs_as_it_stands(kbz: Kbz, tmp_path: Path) -> None:
     into = ("--into", str(tmp_path))
     kbz.good("drift", "install", *MODULES, *LIMIT, "--by", "cron", "--jitter", "1", *into)
-    line = (tmp_path / CRON).read_text().splitlines()[-1].partition(" root ")[2]
+    line = (tmp_path / DRIFT.cron).read_text().splitlines()[-1].partition(" root ")[2]
     number = drift(kbz).json()["run"]
     argv = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", line]
     ran = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=300, check=False)

@@ -53,7 +53,15 @@ def test_a_verdict_has_every_form() -> None:
     for words in JUDGING:
         assert OFFERED[words][: len(FORMS)] == FORMS
     assert {
-        *("health", "status", "plan", "drift look", "drift status", "lb check"),
+        *(
+            "health look",
+            "health status",
+            "status",
+            "plan",
+            "drift look",
+            "drift status",
+            "lb check",
+        ),
         *("versions check", "versions verify", "policy check", "secrets check", "secrets stray"),
     } == JUDGING
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
-from keybuzz.engine.drift.schedule import ScheduleStatus
 from keybuzz.engine.drift.secret_copies import CopiesReport
 from keybuzz.engine.images.versions import ImageVerdict
 from keybuzz.engine.images.versions import Status as ImageStatus
+from keybuzz.engine.schedule.standing import ScheduleStatus
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.record import report_document
@@ -321,19 +321,24 @@ VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
             "versions check: 1 critical; versions.list: versions.yaml:3: redis:latest moves",
         ),
         (
-            sheet_of_schedule(ScheduleStatus("", "", None, None, None, 0, None, overdue=False)),
+            sheet_of_schedule(ScheduleStatus("drift", "", "", None, None, None, 0, None, overdue=False)),
             Status.CRITICAL,
             "drift status: 1 critical; drift.schedule: nothing is scheduled",
         ),
         (
-            sheet_of_schedule(ScheduleStatus("cron", "6h", NOW, None, None, 0, NOW, overdue=True)),
+            sheet_of_schedule(ScheduleStatus("drift", "cron", "6h", NOW, None, None, 0, NOW, overdue=True)),
             Status.CRITICAL,
             "drift status: 1 critical; drift.schedule: nothing has looked for more than twice its time",
         ),
         (
-            sheet_of_schedule(ScheduleStatus("cron", "6h", NOW, None, None, 0, NOW, overdue=False)),
+            sheet_of_schedule(ScheduleStatus("drift", "cron", "6h", NOW, None, None, 0, NOW, overdue=False)),
             Status.OK,
             "drift status: 1 check ok",
+        ),
+        (
+            sheet_of_schedule(ScheduleStatus("health", "", "", None, None, None, 0, None, False)),
+            Status.CRITICAL,
+            "health status: 1 critical; health.schedule: nothing is scheduled",
         ),
         (
             sheet_of_policy(broken(), 3),

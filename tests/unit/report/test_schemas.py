@@ -41,7 +41,8 @@ __all__ = ["kbz", "place"]  # the fixtures
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schema"
 REPORT = "report"
 OF_VERB = {
-    "health": REPORT,
+    "health look": REPORT,
+    "health status": "drift-status",
     "drift look": REPORT,
     "drift status": "drift-status",
     "status": "status",
@@ -83,7 +84,8 @@ OF_VERB = {
 }
 """Each verb that has `--format json`, and the file in docs/schema that describes it."""
 SAID: dict[str, tuple[str, ...]] = {
-    "health": ("health", "--limit", HOST),
+    "health look": ("health", "--limit", HOST),
+    "health status": ("health", "status"),
     "drift look": ("drift", "redis", "--limit", HOST),
     "plan": ("plan", "redis", "--limit", HOST),
     "run": ("run", "redis", "--limit", HOST),

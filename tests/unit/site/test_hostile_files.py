@@ -11,7 +11,7 @@ import pytest
 
 from keybuzz.cli.look.report import _read as read_health
 from keybuzz.engine.change.saved_plan import load as load_plan
-from keybuzz.engine.drift.schedule import _write as write_schedule
+from keybuzz.engine.schedule.placing import _write as write_schedule
 from keybuzz.model.core.errors import InputError
 from keybuzz.policy.files import read_paths
 from keybuzz.policy.team.baseline import read_baseline

@@ -77,9 +77,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     def observe(
-        nornir: object, descriptions: Mapping[str, HostDescription], access: object = None
+        nornir: object, descriptions: Mapping[str, HostDescription], *rest: object
     ) -> Snapshot:
-        del nornir, access
+        del nornir, rest
         found.extend(f"{host}/{name}" for host, one in descriptions.items() for name in one.modules)
         return scripted(descriptions)
 
@@ -94,7 +94,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             for host in hosts
         }
 
-    monkeypatch.setattr(look, "observe", observe)
+    monkeypatch.setattr(look, "observe_within", observe)
     monkeypatch.setattr(look, "describe_all", describe)
     monkeypatch.setattr(conduct, "observe", observe)
     return found
@@ -206,8 +206,8 @@ def test_what_does_not_answer_is_never_called_virgin(
     for silent in ([members[0]], members):
         monkeypatch.setattr(
             look,
-            "observe",
-            lambda nornir, found, access=None, away=tuple(silent): scripted(found, away),
+            "observe_within",
+            lambda nornir, found, *rest, away=tuple(silent): scripted(found, away),
         )
         (cluster,) = status(workspace, (module,), frozenset(members)).clusters
         assert cluster.frozen is not Frozen.VIRGIN

@@ -1,4 +1,4 @@
-"""The schedule of drift: what is written, that nothing is written twice, and whether it works."""
+"""The schedules of drift and health: what is written, that nothing is written twice, and whether it works."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from pathlib import Path
 import pytest
 
 from keybuzz.cli import main
-from keybuzz.engine.drift.schedule import (
-    CRON,
-    EVERY,
-    SERVICE,
-    TIMER,
-    Schedule,
-    files,
-    next_due,
-    place,
-    schedule_status,
-    take_away,
-)
-from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.memory.journal import HostRecord, Journal
+from keybuzz.engine.schedule.placing import place, take_away
+from keybuzz.engine.schedule.schedule import DRIFT, EVERY, HEALTH, Schedule, Watch, files
+from keybuzz.engine.schedule.standing import ScheduleStatus, next_due
+from keybuzz.engine.schedule.standing import schedule_status as status_of
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.outcome import Outcome
 from keybuzz.report.text.schedule import status_text
 from tests.unit.support.site_values import planted_configuration
 
 CONFIG = Path("/srv/50% of $all/nornir_config.yaml")
-SCHEDULE = Schedule(CONFIG, ("redis",), ("redis,!redis-03", "db-*"), "hourly", 120, 240)
+SCHEDULE = Schedule(DRIFT, CONFIG, ("redis",), ("redis,!redis-03", "db-*"), "hourly", 120, 240)
+
+each_watch = pytest.mark.parametrize("watch", [DRIFT, HEALTH], ids=["drift", "health"])
+
+
+def schedule_status(journal: Journal, into: Path, now: float) -> ScheduleStatus:
+    return status_of(DRIFT, journal, into, now)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +56,7 @@ def below(folder: Path) -> dict[str, str]:
 
 def test_the_line_of_cron_is_the_command_as_it_was_meant() -> None:
     [(path, text)] = files(SCHEDULE, "cron").items()
-    assert path == CRON
+    assert path == DRIFT.cron
     assert text.endswith("\n")
     line = text.splitlines()[-1]
     times, rest = line.split(" root ", 1)
@@ -75,8 +74,8 @@ def test_the_line_of_cron_is_the_command_as_it_was_meant() -> None:
 
 def test_the_units_say_deadline_jitter_and_that_findings_are_no_failure() -> None:
     units = files(SCHEDULE, "systemd")
-    assert set(units) == {SERVICE, TIMER}
-    service, timer = units[SERVICE], units[TIMER]
+    assert set(units) == {DRIFT.service, DRIFT.timer}
+    service, timer = units[DRIFT.service], units[DRIFT.timer]
     assert "TimeoutStartSec=300\n" in service
     assert "SuccessExitStatus=2 3 4\n" in service
     assert '--config "/srv/50%% of $$all/nornir_config.yaml" drift look redis' in service
@@ -85,26 +84,27 @@ def test_the_units_say_deadline_jitter_and_that_findings_are_no_failure() -> Non
     assert "Persistent=true\n" in timer
 
 
-def test_systemd_reads_the_units_as_they_are(tmp_path: Path) -> None:
+@each_watch
+def test_systemd_reads_the_units_as_they_are(tmp_path: Path, watch: Watch) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not on this machine")
     script = tmp_path / "50% of $all" / "nornir_config.yaml"
     script.parent.mkdir()
-    list(place(Schedule(script, (), (), "daily", 0, 60), "systemd", tmp_path))
-    folder = tmp_path / SERVICE.parent
+    list(place(Schedule(watch, script, (), (), "daily", 0, 60), "systemd", tmp_path))
+    folder = tmp_path / watch.service.parent
     done = subprocess.run(
         [
             "systemd-analyze",
             "verify",
             "--man=no",
-            str(folder / SERVICE.name),
-            str(folder / TIMER.name),
+            str(folder / watch.service.name),
+            str(folder / watch.timer.name),
         ],
         capture_output=True,
         text=True,
         check=False,
     )
-    ours = [line for line in done.stderr.splitlines() if "kbz-drift" in line]
+    ours = [line for line in done.stderr.splitlines() if f"kbz-{watch.verb}" in line]
     assert ours == []
 
 
@@ -128,19 +128,19 @@ def test_both_programs_mean_the_same_moments(every: str) -> None:
 
 def test_it_is_written_once_and_the_other_program_gives_way(tmp_path: Path) -> None:
     assert [line.rpartition(" is ")[2] for line in place(SCHEDULE, "cron", tmp_path)] == ["written"]
-    before = (tmp_path / CRON).stat()
+    before = (tmp_path / DRIFT.cron).stat()
     assert [line.rpartition(" is ")[2] for line in place(SCHEDULE, "cron", tmp_path)] == [
         "as wanted"
     ]
-    assert (tmp_path / CRON).stat().st_mtime_ns == before.st_mtime_ns
+    assert (tmp_path / DRIFT.cron).stat().st_mtime_ns == before.st_mtime_ns
     assert before.st_mode & 0o777 == 0o644
     list(place(SCHEDULE, "systemd", tmp_path))
-    assert set(below(tmp_path)) == {str(SERVICE), str(TIMER)}
+    assert set(below(tmp_path)) == {str(DRIFT.service), str(DRIFT.timer)}
     list(place(SCHEDULE, "cron", tmp_path))
-    assert set(below(tmp_path)) == {str(CRON)}
-    assert list(take_away(tmp_path)) == [f"{tmp_path / CRON} is gone"]
+    assert set(below(tmp_path)) == {str(DRIFT.cron)}
+    assert list(take_away(DRIFT, tmp_path)) == [f"{tmp_path / DRIFT.cron} is gone"]
     assert below(tmp_path) == {}
-    assert list(take_away(tmp_path)) == ["nothing is scheduled"]
+    assert list(take_away(DRIFT, tmp_path)) == ["nothing is scheduled"]
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def ran_as(journal: Journal, line: str, started: float, code: int | None) -> int
 
 def written_at(folder: Path, moment: float) -> None:
     list(place(SCHEDULE, "cron", folder))
-    os.utime(folder / CRON, (moment, moment))
+    os.utime(folder / DRIFT.cron, (moment, moment))
 
 
 def test_status_of_nothing(journal: Journal, tmp_path: Path) -> None:
@@ -225,25 +225,26 @@ def kbz(folder: Path, *words: str) -> int:
     return main._main(["--config", str(folder / "nornir_config.yaml"), *words])
 
 
-def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@each_watch
+def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str], watch: Watch) -> None:
     planted_configuration(tmp_path)
     into = tmp_path / "root"
     words = ("redis", "--limit", "redis-01", "--by", "cron", "--every", "6h", "--into", str(into))
-    assert kbz(tmp_path, "drift", "install", *words, "--show") == 0
+    assert kbz(tmp_path, watch.verb, "install", *words, "--show") == 0
     shown = capsys.readouterr().out
     assert below(into) == {}
-    assert kbz(tmp_path, "drift", "install", *words) == 0
-    assert capsys.readouterr().out == f"{into / CRON} is written\n"
-    assert shown == f"{into / CRON}:\n{below(into)[str(CRON)]}\n"
-    line = below(into)[str(CRON)].splitlines()[-1]
+    assert kbz(tmp_path, watch.verb, "install", *words) == 0
+    assert capsys.readouterr().out == f"{into / watch.cron} is written\n"
+    assert shown == f"{into / watch.cron}:\n{below(into)[str(watch.cron)]}\n"
+    line = below(into)[str(watch.cron)].splitlines()[-1]
     assert line.startswith("0 */6 * * * root timeout ")
     assert shlex.quote(str(tmp_path / "nornir_config.yaml")) in line
     assert Path(sys.executable).parent.as_posix() in line
-    assert kbz(tmp_path, "drift", "status", "--into", str(into)) == 0
+    assert kbz(tmp_path, watch.verb, "status", "--into", str(into)) == 0
     assert "scheduled  6h by cron, since " in capsys.readouterr().out
-    assert kbz(tmp_path, "drift", "uninstall", "--into", str(into)) == 0
+    assert kbz(tmp_path, watch.verb, "uninstall", "--into", str(into)) == 0
     assert below(into) == {}
-    assert kbz(tmp_path, "drift", "status", "--into", str(into)) == 2
+    assert kbz(tmp_path, watch.verb, "status", "--into", str(into)) == 2
 
 
 def test_a_module_that_does_not_exist_is_not_scheduled(
@@ -253,3 +254,71 @@ def test_a_module_that_does_not_exist_is_not_scheduled(
     assert kbz(tmp_path, "drift", "install", "reddis", "--into", str(tmp_path / "root")) == 64
     assert "did you mean redis" in capsys.readouterr().err
     assert not (tmp_path / "root").exists()
+
+
+def test_two_schedules_are_two(tmp_path: Path) -> None:
+    list(place(SCHEDULE, "cron", tmp_path))
+    list(place(replace(SCHEDULE, watch=HEALTH), "systemd", tmp_path))
+    assert set(below(tmp_path)) == {str(DRIFT.cron), str(HEALTH.service), str(HEALTH.timer)}
+    list(take_away(HEALTH, tmp_path))
+    assert set(below(tmp_path)) == {str(DRIFT.cron)}
+
+
+def test_the_status_of_health_counts_the_hosts_that_are_not_well(
+    journal: Journal, tmp_path: Path
+) -> None:
+    schedule = replace(SCHEDULE, watch=HEALTH)
+    list(place(schedule, "cron", tmp_path))
+    line = shlex.join(["kbz", *schedule.words("cron")])
+    number = journal.begin("health", (line,), ("base",), 1.7e9, Path("/"))
+    ends = {"redis-01": Outcome.OK, "redis-02": Outcome.FAILED, "redis-03": Outcome.UNKNOWN}
+    hosts = {host: HostRecord(host, outcome, 0, "") for host, outcome in ends.items()}
+    journal.end(number, 1.7e9 + 5, 2, hosts, "", "")
+    found = status_of(HEALTH, journal, tmp_path, 1.7e9 + 60)
+    assert (found.present, found.last_look) == (2, journal.run(number))
+    assert status_of(DRIFT, journal, tmp_path, 1.7e9 + 60).last is None
+
+
+def told(folder: Path, printed: str, result: str, *, mail: bool = True) -> str:
+    """Return what is mailed when the unit has ended: its own line, in a real shell, with the programs it calls."""
+    unit = files(replace(SCHEDULE, watch=HEALTH), "systemd")[HEALTH.service]
+    [line] = re.findall(r'^ExecStopPost=-/bin/sh -c "(.*)"$', unit, re.MULTILINE)
+    # What systemd does with it: quotes and backslashes, then % and $.
+    line = re.sub(r"\\(.)", r"\1", line).replace("%%", "%").replace("$$", "$")
+    (folder / "printed").write_text(printed)
+    (folder / "mail").unlink(missing_ok=True)
+    programs = {
+        "journalctl": f'case "$*" in *_SYSTEMD_INVOCATION_ID=cafe*) cat {folder}/printed;; esac',
+        "hostname": "echo install-01",
+        "sendmail": f'[ "$*" = "-i -t" ] && cat > {folder}/mail',
+    }
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    if not mail:
+        (folder / "sendmail").unlink()
+    for name in ("sh", "cat"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(f"/bin/{name}")
+    environment = {
+        "PATH": str(folder),
+        "INVOCATION_ID": "cafe",
+        "SERVICE_RESULT": result,
+        "EXIT_STATUS": "1",
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return (folder / "mail").read_text() if (folder / "mail").exists() else ""
+
+
+def test_under_systemd_what_was_printed_is_mailed_as_cron_does(tmp_path: Path) -> None:
+    said = "  new    critical redis.quorum: 1 of 3 `rm -rf /` $(id) 100%"
+    assert told(tmp_path, f"{said}\n", "success") == (
+        f"To: root\nSubject: kbz health on install-01\n\n{said}\n"
+    )
+    assert told(tmp_path, "", "success") == ""
+    ended = told(tmp_path, "", "timeout")
+    assert "kbz health could not look: timeout, exit 1\n" in ended
+    assert told(tmp_path, f"{said}\n", "success", mail=False) == ""
