@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from keybuzz.engine.adopt.stages import foretold
 from keybuzz.engine.look.causes import of_another
-from keybuzz.engine.look.observe import outcome_of_silence
+from keybuzz.engine.look.observe import View, outcome_of_silence
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
@@ -35,16 +36,34 @@ def look(
     access: Access = Access.LOOK,
     deadline: float | None = None,
 ) -> Report:
-    """Survey the hosts and report: for plan and health. Nothing is written, unless `access` lets probes be.
+    """Survey the hosts and report: for health. Nothing is written, unless `access` lets probes be.
 
     Hosts that have not answered `deadline` seconds after the start are unknown.
     """
     started = time.monotonic()
     present = workspace.present(selected)
     found = survey(workspace, modules, present, access, deadline)
-    hosts = {host: _seen(host, found) for host in sorted(present)}
+    return _looked(workspace, verb, found, selected - present, started)
+
+
+def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Report:
+    """Survey the hosts and report what would change, and the stages that a run would take. Nothing is written."""
+    started = time.monotonic()
+    present = workspace.present(selected)
+    found = survey(workspace, modules, present)
+    site = workspace.site
+    view = View(found.descriptions, found.snapshot, present, site.digest_key)
+    lives = {module.name: view.live(module, site) for module in found.modules}
+    stages = foretold(site, found.modules, lives)
+    return replace(_looked(workspace, "plan", found, selected - present, started), stages=stages)
+
+
+def _looked(
+    workspace: Workspace, verb: str, found: Survey, absent: frozenset[str], started: float
+) -> Report:
+    hosts = {host: _seen(host, found) for host in sorted(found.selected)}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
-    return replace(report, absent=tuple(sorted(selected - present)))
+    return replace(report, absent=tuple(sorted(absent)))
 
 
 def _seen(host: str, found: Survey) -> HostReport:

@@ -22,10 +22,10 @@ from keybuzz.model.core.access import Access
 )
 @report_format
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
-    """Show what would change, as a diff. Exit 2 when there is something to do."""
+    """Show what would change, as a diff, and the stages that a run would take. Exit 2 when there is something to do."""
     from keybuzz.engine.catalogue import choose, named_only
     from keybuzz.engine.change.saved_plan import require_place, save
-    from keybuzz.engine.verbs import look
+    from keybuzz.engine.verbs import planned
 
     names = modules or ("all",)
     chosen, named = choose(names), named_only(names)
@@ -33,7 +33,7 @@ def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, for
         require_place(out)
     with workspace(Access.LOOK, quiet=form != "text") as work:
         selected = work.select(named, limit)
-        report = look(work, "plan", chosen, selected)
+        report = planned(work, chosen, selected)
     if out is not None:
         save(out, report.plan, names, selected)
     return show(report, form)

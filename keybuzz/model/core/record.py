@@ -12,6 +12,7 @@ from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.reports.drift import DriftReport
 from keybuzz.model.reports.folding import folded
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.model.reports.stages import PlannedStage
 
 FORMAT_VERSION = 1
 
@@ -36,6 +37,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "not_in_this_lab": list(report.absent),
         "topologies": [topology_document(topology) for topology in report.topologies],
         "warnings": list(report.warnings),
+        "stages": [stage_document(stage) for stage in report.stages],
         "drift": None if report.drift is None else drift_document(report.drift),
     }
 
@@ -53,6 +55,25 @@ def drift_document(drift: DriftReport) -> dict[str, Any]:
                 "what": item.what,
             }
             for item in drift.items
+        ],
+    }
+
+
+def stage_document(stage: PlannedStage) -> dict[str, Any]:
+    """Return one stage that a run would take."""
+    return {
+        "module": stage.module,
+        "name": stage.name,
+        "refused": stage.refused or None,
+        "open": stage.open,
+        "hosts": [
+            {
+                "host": work.host,
+                "roles": list(work.roles),
+                "changes": work.changes,
+                "interrupts": list(work.interrupts),
+            }
+            for work in stage.work
         ],
     }
 

@@ -11,6 +11,7 @@ from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftReport
+from keybuzz.model.reports.stages import PlannedStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Report:
     """What went wrong beside the verb itself, such as a hook after it. It changes no exit code."""
     drift: DriftReport | None = None
     """For drift: everything by its id, against the run before."""
+    stages: tuple[PlannedStage, ...] = ()
+    """For plan: the stages that a run would take, in order."""
     absent: tuple[str, ...] = ()
     """Selected, and never started in this lab: neither asked nor judged."""
 

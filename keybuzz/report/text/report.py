@@ -13,6 +13,7 @@ from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.screen.fit import WIDTH, broken, fit, table
 from keybuzz.report.screen.hosts import MOST, count, shown_hosts
 from keybuzz.report.screen.plan import plan_text
+from keybuzz.report.screen.stages import stages_text
 from keybuzz.report.text.drift import drift_text, drift_words
 from keybuzz.report.text.findings import findings_text
 
@@ -24,6 +25,7 @@ def report_text(report: Report, width: int = WIDTH) -> str:
     sections: list[str] = []
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan, report.topologies, report.checked[0], width))
+        sections.append(stages_text(report.stages, width))
     away: set[str] = set()
     sections.append(fit(drift_text(report), width))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())

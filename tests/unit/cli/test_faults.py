@@ -41,7 +41,7 @@ def refuse_to_ask(*_: object) -> None:
 def test_a_folder_of_out_that_is_missing_is_known_before_any_host_is_asked(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keybuzz.engine.verbs.look", refuse_to_ask)
+    monkeypatch.setattr("keybuzz.engine.verbs.planned", refuse_to_ask)
     for place in (folder / "missing", Path("/proc")):
         said = failed(capsys, "plan", "patroni", "--out", str(place / "x"))
         assert said.startswith(f"kbz: {place}: no plan can be written there: ")

@@ -41,7 +41,7 @@ CHANGING = {
     "drill": (("drill", "patroni", "--confirm", "patroni"), "keybuzz.engine.drill.drill.drill"),
 }
 LOOKING = {
-    "plan": (("plan", "patroni"), "keybuzz.engine.verbs.look"),
+    "plan": (("plan", "patroni"), "keybuzz.engine.verbs.planned"),
     "drift": (("drift", "patroni"), "keybuzz.engine.drift.drift.drift"),
     "exec": (("exec", "--limit", "db", "true"), "keybuzz.engine.change.execute.execute_everywhere"),
     "stray": (

@@ -23,6 +23,7 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.system import Sysctl
 from keybuzz.model.reports.drift import DriftItem, DriftReport, Standing
 from keybuzz.model.reports.report import HostReport, Report
+from keybuzz.model.reports.stages import PlannedStage, StageWork
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
 from tests.unit.support.scripted_hosts import SITE, Json, Script, scripted
 
@@ -157,7 +158,7 @@ def _fleet(
     return Fleet(
         Status(clusters, HOSTS, (), wrong, 1.2),
         report,
-        replace(report, verb="plan"),
+        replace(report, verb="plan", stages=_stages(plan)),
         run,
         replace(report, verb="drift", number=11, drift=DriftReport(items, 10)),
         _history(0 if not made else 2),
@@ -165,6 +166,30 @@ def _fleet(
             events.Reading(48, "base, patroni, k3s"),
             events.Planned(plan, 48),
             *((_stage(plan)) if made else ()),
+        ),
+    )
+
+
+def _stages(plan: Plan) -> tuple[PlannedStage, ...]:
+    """Return the stages of base, and of Patroni as its rollout chooses them: the leader last."""
+    if not plan.size:
+        return ()
+
+    def of(host: str, role: str) -> tuple[StageWork, ...]:
+        return (StageWork(host, (role,), 1, ("container:patroni",)),)
+
+    hosts = [c.host for found in plan.changes.values() for c in found if c.module == "base"]
+    handing = (StageWork("db-master-01", ("leader",), 1, ()),)
+    return (
+        PlannedStage("base", "settings", tuple(StageWork(host, (), 1, ()) for host in hosts)),
+        PlannedStage("patroni", "replace db-slave-01", of("db-slave-01", "replica")),
+        PlannedStage("patroni", "replace db-slave-02", of("db-slave-02", "replica")),
+        PlannedStage("patroni", "hand over from db-master-01", handing),
+        PlannedStage(
+            "patroni",
+            "then what is left, from what the hosts are by then",
+            of("db-master-01", "leader"),
+            open=True,
         ),
     )
 

@@ -1,0 +1,149 @@
+"""The stages of a run before it begins: the modules' own rollouts, each asked again as if its stage had been applied.
+
+A rollout decides on what the hosts say. A stage that was applied changes what they say of the resources, and that is
+foretold; who leads after a switchover is not. So a list ends where a rollout would repeat itself, or only wait, and the
+rest is told as what is left. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from keybuzz.engine.change.guard import carried_by, disrupted
+from keybuzz.engine.look.judging import topology_of
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import HostView, Live, Stage
+from keybuzz.model.core.plan import Action, Change, State
+from keybuzz.model.core.secret import DigestKey
+from keybuzz.model.reports.stages import PlannedStage, StageWork
+from keybuzz.site.module import Module
+from keybuzz.site.site import Site
+
+_MOST = 200
+"""Stages of one module that are foretold: more than the longest roll over all servers has."""
+_LEFT = "then what is left, from what the hosts are by then"
+
+
+def foretold(
+    site: Site,
+    modules: tuple[Module, ...],
+    lives: Mapping[str, Live],
+) -> tuple[PlannedStage, ...]:
+    """Return the stages that a run of these modules would take, in order. `lives`: each module's cluster now."""
+    roles = _roles(modules, lives)
+    found: list[PlannedStage] = []
+    for module in modules:
+        for stage in _stages(module, lives[module.name], site.digest_key):
+            if isinstance(stage, PlannedStage):
+                found.append(stage)
+                continue
+            found += (
+                _planned(other.name, handing, roles)
+                for other, handing in _releases(module, stage, site, modules, lives)
+            )
+            left = stage.name == _LEFT
+            found.append(replace(_planned(module.name, stage, roles), open=left))
+    return tuple(found)
+
+
+def _stages(module: Module, live: Live, key: DigestKey) -> Iterator[Stage | PlannedStage]:
+    """Yield the stages of one module, and at last what is left where they cannot be foretold any further."""
+    done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    while len(done) < _MOST:
+        try:
+            stage = module.next_stage(live)
+        except RefusedError as refused:
+            if any(change.action is Action.LATER for change in live.changes()):
+                break  # what cannot be read yet may be as it should
+            where = f"{refused.where}: " if refused.where else ""
+            yield PlannedStage(module.name, "refused", (), refused=f"{where}{refused.what}")
+            return
+        except Exception:  # what cannot be judged now is foretold no further
+            break
+        if stage is None or not stage.changes:
+            break
+        mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
+        if mark in done:
+            break
+        done.add(mark)
+        yield stage
+        live = _after(live, stage, key)
+    if left := tuple(live.changes()):
+        yield Stage(_LEFT, left)
+
+
+def _after(live: Live, stage: Stage, key: DigestKey) -> Live:
+    """Return the cluster as it would be after a stage: its resources are as described, and readings as they were."""
+    hosts = {
+        name: _changed(view, stage.of(name), key) if name in stage.hosts else view
+        for name, view in live.hosts.items()
+    }
+    return replace(live, hosts=hosts)
+
+
+def _changed(view: HostView, changes: tuple[Change, ...], key: DigestKey) -> HostView:
+    made = {change.identity: change.resource for change in changes}
+    known = {resource.identity for resource in view.resources}
+    states = {
+        identity: State(identity, True, dict(resource.wanted(key)))
+        for identity, resource in made.items()
+        if identity in known
+    }
+    left = tuple(change for change in view.changes if change.identity not in made)
+    return replace(view, states={**view.states, **states}, changes=left)
+
+
+def _releases(
+    module: Module,
+    stage: Stage,
+    site: Site,
+    modules: tuple[Module, ...],
+    lives: Mapping[str, Live],
+) -> Iterator[tuple[Module, Stage]]:
+    """Yield what other clusters hand over before the stage interrupts their members."""
+    for other in carried_by(stage, modules, site):
+        for host in sorted(disrupted(stage)):
+            if other.name == module.name or host not in lives[other.name].hosts:
+                continue
+            try:
+                handing = other.release(lives[other.name], host)
+            except Exception:  # what cannot be judged now is foretold no further
+                continue
+            if handing is not None:
+                yield other, handing
+
+
+def _planned(module: str, stage: Stage, roles: Mapping[str, Mapping[str, str]]) -> PlannedStage:
+    return PlannedStage(
+        module,
+        stage.name,
+        tuple(_work(module, host, stage.of(host), roles) for host in stage.hosts),
+    )
+
+
+def _work(
+    module: str,
+    host: str,
+    changes: tuple[Change, ...],
+    roles: Mapping[str, Mapping[str, str]],
+) -> StageWork:
+    interrupts = tuple(change.identity for change in changes if change.disrupts)
+    own = roles.get(module, {}).get(host)
+    others = [
+        f"{name} {members[host]}"
+        for name, members in roles.items()
+        if name != module and host in members and interrupts
+    ]
+    # A container of one module interrupts no other; Docker, and the host itself, interrupt them all.
+    return StageWork(host, (own,) if own else tuple(others), len(changes), interrupts)
+
+
+def _roles(modules: Iterable[Module], lives: Mapping[str, Live]) -> dict[str, dict[str, str]]:
+    """Return by module what each host is in its cluster now."""
+    found = ((module.name, topology_of(module, lives[module.name])) for module in modules)
+    return {
+        name: {member.host: member.role for member in topology.members}
+        for name, topology in found
+        if topology is not None
+    }

@@ -1,0 +1,38 @@
+"""The stages that a run would take from what the hosts are now, in order. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keybuzz.model.core.visible import in_one_line
+
+
+@dataclass(frozen=True, slots=True)
+class StageWork:
+    """What a stage does on one host."""
+
+    host: str
+    roles: tuple[str, ...]
+    """What the host is in the clusters that the stage touches there: `replica`, or `redis master` of another module."""
+    changes: int
+    interrupts: tuple[str, ...]
+    """Resources whose running service is interrupted: its connections end."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "host")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """One stage."""
+
+    module: str
+    name: str
+    work: tuple[StageWork, ...]
+    refused: str = ""
+    """Why the run would end here; empty when it would not."""
+    open: bool = False
+    """True for what is left to do in stages that nobody can foretell: the hosts have changed by then."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "name", "refused")
