@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
@@ -20,6 +20,7 @@ from keybuzz.site.groups import load_groups
 from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.settings import load_settings, require_servers
 from keybuzz.site.site import Binary, Settings, Site
+from keybuzz.site.sources import Sources, sources_of
 from keybuzz.site.versions import parse_binaries, parse_versions
 
 _LIMIT = 1 << 18
@@ -45,6 +46,14 @@ class Configuration:
     runner: RunnerChoice
     applications: Path | None = None
     """None: the site describes no applications."""
+    seen: Sources = field(default_factory=Sources)
+    """nornir_config.yaml as it was read."""
+
+    def sources(self) -> Sources:
+        """Return the files of the site, but for its secrets, as they are now."""
+        given = (self.servers, self.groups, self.versions, self.site, self.policies)
+        optional = (self.overlay, self.applications)
+        return self.seen.joined(sources_of((*given, *(path for path in optional if path))))
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -55,6 +64,7 @@ def read_configuration(path: Path) -> Configuration:
             where=str(path),
             hint="run kbz in the folder of nornir_config.yaml, or give --config FILE",
         )
+    seen = sources_of((path.resolve(),))
     problems = Problems(str(path))
     reader = TreeReader(problems)
     top = reader.fields(
@@ -81,6 +91,7 @@ def read_configuration(path: Path) -> Configuration:
         bastion=options.get("bastion", ""),
         runner=runner,
         applications=folder / user["applications"] if "applications" in user else None,
+        seen=seen,
     )
 
 
@@ -100,18 +111,22 @@ def _texts(
 def load_site(configuration: Configuration) -> Site:
     """Read every file of the site; the first that is wrong stops here, with file and line."""
     site = load_inventory_site(configuration)
-    credentials = load_credentials(site.settings.credentials, schema_with(site.applications))
+    folder, schema = site.settings.credentials, schema_with(site.applications)
+    store = sources_of(folder / file for file in sorted({item.file for item in schema}))
+    credentials = load_credentials(folder, schema)
     require_free(site.applications, credentials)
     return replace(
         site,
         credentials=credentials,
         digest_key=digest_key(site.settings.state),
+        sources=site.sources.joined(store),
     )
 
 
 def load_inventory_site(configuration: Configuration) -> Site:
     """Read every file of the site but its secrets: for verbs that describe no host. Writes nothing."""
     root = configuration.path.resolve().parent
+    sources = configuration.sources()
     catalogue = load_groups(configuration.groups)
     versions = read_file(configuration.versions, _LIMIT)
     settings = load_settings(root, configuration.site, configuration.overlay)
@@ -129,6 +144,7 @@ def load_inventory_site(configuration: Configuration) -> Site:
         applications=load_applications(configuration.applications),
         credentials={},
         digest_key=DigestKey(b""),
+        sources=sources,
     )
 
 

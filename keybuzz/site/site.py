@@ -15,6 +15,7 @@ from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.described import Applications
 from keybuzz.site.policies import Policies
+from keybuzz.site.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Site:
     """Programs of versions.yaml that are files."""
     applications: Applications = field(default_factory=Applications)
     """What applications.yaml describes."""
+    sources: Sources = field(default_factory=Sources)
+    """The files that it was read from; none for a site that was made otherwise."""
     versions_text: str = ""
     """versions.yaml as it stands: the same file is placed on the controller (VER-1)."""
 

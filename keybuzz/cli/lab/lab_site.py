@@ -19,6 +19,7 @@ from keybuzz.model.inventory.server import Server
 
 if TYPE_CHECKING:
     from keybuzz.lab.network.balancer import Balancer
+    from keybuzz.site.sources import Sources
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,10 +37,12 @@ class LabSite:
     """Where the leases and the journal are."""
     versions: Path
     """versions.yaml."""
+    sources: Sources
+    """The files that this was read from."""
 
     def changing(self, verb: str, servers: Iterable[Server]) -> AbstractContextManager[None]:
         """Hold the leases of these servers' clusters, and keep the verb in the journal."""
-        return holding(verb, self.state, self.overlay.parent, servers)
+        return holding(verb, self.state, self.overlay.parent, servers, self.sources)
 
     def chosen(self, terms: Sequence[str]) -> tuple[Server, ...]:
         """Return the servers that `--limit` terms choose, in inventory order."""
@@ -82,6 +85,7 @@ def read_lab_site(config: str) -> LabSite:
 
     configuration = read_configuration(Path(config))
     root = configuration.path.resolve().parent
+    sources = configuration.sources()
     settings = load_settings(root, configuration.site, configuration.overlay)
     if settings.lab is None or configuration.overlay is None:
         raise RefusedError(
@@ -98,6 +102,7 @@ def read_lab_site(config: str) -> LabSite:
         configuration.overlay,
         settings.state,
         configuration.versions,
+        sources,
     )
 
 

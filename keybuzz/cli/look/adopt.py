@@ -115,6 +115,6 @@ def _put(found: Taking, known: Mapping[str, Secret]) -> None:
     site = load_inventory()
     schema = {item.name: item for item in schema_with(site.applications)}
     folder = site.settings.credentials
-    with holding("take-credentials", site.settings.state, site.root, site.servers):
+    with holding("take-credentials", site.settings.state, site.root, site.servers, site.sources):
         require_unchanged(folder, load_credentials(folder, schema.values()), known)
         put_values(folder, {schema[item.name]: item.value for item in found.taken})

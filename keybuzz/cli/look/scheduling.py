@@ -101,7 +101,9 @@ def _installer(watch: Watch) -> Verb:
                 click.echo(f"{into / path}:\n{text}")
             return 0
         verb = f"{watch.verb} install"
-        with holding(verb, site.settings.state, site.root, site.members("controller")):
+        with holding(
+            verb, site.settings.state, site.root, site.members("controller"), site.sources
+        ):
             for line in place(wanted, chosen, into):
                 click.echo(line)
         return 0
@@ -163,7 +165,9 @@ def _remover(watch: Watch) -> Verb:
 
         site = load_inventory()
         verb = f"{watch.verb} uninstall"
-        with holding(verb, site.settings.state, site.root, site.members("controller")):
+        with holding(
+            verb, site.settings.state, site.root, site.members("controller"), site.sources
+        ):
             for line in take_away(watch, into):
                 click.echo(line)
         return 0

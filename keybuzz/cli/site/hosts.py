@@ -80,10 +80,10 @@ def trust(
 
         chosen = parse_limit(limit, site.servers, site.catalogue)
         servers = tuple(server for server in site.servers if server.name in chosen)
-        with holding("hosts trust", site.settings.state, site.root, servers):
+        with holding("hosts trust", site.settings.state, site.root, servers, site.sources):
             return trust_from(site, servers, source)
     server = site.server(str(name))
-    with holding("hosts trust", site.settings.state, site.root, [server]):
+    with holding("hosts trust", site.settings.state, site.root, [server], site.sources):
         _trust(site, server, fingerprint)
     return 0
 
@@ -157,7 +157,7 @@ def forget(site: Site, name: str, confirm: str | None) -> None:
         return
     require_typed(gone.name, confirm, f"the pinned keys of {gone.name} would be forgotten")
     servers = [server for server in site.servers if server.name == gone.name]
-    with holding("hosts forget", site.settings.state, site.root, servers):
+    with holding("hosts forget", site.settings.state, site.root, servers, site.sources):
         rewrite(path, lambda now: without(now).text)
         forget_machine(machines, gone.address)
     click.echo(f"{gone.name}: its keys and its machine are forgotten")

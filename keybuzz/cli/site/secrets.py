@@ -53,7 +53,7 @@ def init(site: Site) -> None:
     from keybuzz.site.credentials.store import create_missing
 
     folder = site.settings.credentials
-    with holding("secrets init", site.settings.state, site.root, site.servers):
+    with holding("secrets init", site.settings.state, site.root, site.servers, site.sources):
         created = create_missing(folder, schema_with(site.applications))
     for name in created:
         click.echo(f"created {name}")

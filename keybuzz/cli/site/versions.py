@@ -188,7 +188,7 @@ def lock(images: tuple[str, ...], out: Path | None, *, moved: bool) -> int:
             hint="--out FILE writes a locked copy for this site",
         )
     enter_lab(site)
-    with holding("versions lock", site.settings.state, site.root, site.servers):
+    with holding("versions lock", site.settings.state, site.root, site.servers, site.sources):
         return _lock(site, images, out, moved=moved)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from keybuzz.model.reports.report import Report
     from keybuzz.report.text.progress import Detail, Lines
     from keybuzz.site.site import Site
+    from keybuzz.site.sources import Sources
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,12 +111,19 @@ def _command() -> str:
 
 
 @contextmanager
-def holding(verb: str, state: Path, root: Path, servers: Iterable[Server]) -> Iterator[None]:
-    """Hold the leases of the servers' clusters, and keep the verb in the journal: for verbs without a workspace."""
+def holding(
+    verb: str, state: Path, root: Path, servers: Iterable[Server], sources: Sources
+) -> Iterator[None]:
+    """Hold the leases of the servers' clusters, and keep the verb in the journal: for verbs without a workspace.
+
+    RefusedError when `sources`, from which the servers are known, are others by then.
+    """
     from keybuzz.engine.memory.lock import lease_names, leases
 
-    with leases(state / "leases", lease_names(servers), _command()), recorded(verb, state, root):
-        yield
+    with leases(state / "leases", lease_names(servers), _command()):
+        sources.require_same()
+        with recorded(verb, state, root):
+            yield
 
 
 @contextmanager

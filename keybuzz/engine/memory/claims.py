@@ -55,6 +55,7 @@ def claimed(
                 _take_at_once(workspace, meeting, members)
             except HeldError:
                 _take_in_order(workspace, meeting, members, deadline)
+            workspace.site.sources.require_same()  # this may have waited for another controller
             _pin(workspace, meeting)
             yield
         finally:
@@ -93,6 +94,7 @@ def _leases_here(workspace: Workspace, selected: frozenset[str], wait: float) ->
     # What follows `--` of exec may hold a secret that the store does not know.
     command = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
     with leases(folder, names, command, wait, workspace.stop):
+        workspace.site.sources.require_same()
         yield
 
 

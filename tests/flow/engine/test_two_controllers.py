@@ -20,6 +20,7 @@ from keybuzz.engine.change.execute import execute_everywhere, worst
 from keybuzz.model.core.errors import ContactError, RefusedError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.reports.report import Report
+from keybuzz.site.sources import sources_of
 from keybuzz.transport.meeting import Claim, HeldError, Meeting, Proof, give_back, hold
 from keybuzz.transport.session import Session
 from keybuzz.transport.shell import Shell, guarded
@@ -119,6 +120,26 @@ def test_the_other_can_wait(here: Fleet, there: Fleet, pool: ThreadPoolExecutor)
     assert not second.done()
     first.finish()
     assert second.result(60).exit_code == ExitCode.GOOD
+
+
+def test_a_site_that_changed_while_it_waited_is_read_again_by_another_command(
+    here: Fleet, there: Fleet, pool: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text("old")
+    site = replace(there.site, sources=sources_of([file]))
+    there = replace(there, workspace=replace(there.workspace, site=site))
+    first = AtWork(here, pool)
+    second = pool.submit(there.run, Demo(there.hosts).module(), wait=60)
+    until(lambda: bool(there.nornir.inventory.hosts[FIRST].connections), "the second to connect")
+    file.write_text("new")
+    first.finish()
+    with pytest.raises(RefusedError, match="the site changed") as caught:
+        second.result(60)
+    assert caught.value.where == str(file)
+    assert there.heard.events == []
+    assert there.workspace.journal.runs() == ()
+    here.run(Demo(here.hosts).module())  # its leases are free again
 
 
 def test_a_stop_ends_the_wait(here: Fleet, there: Fleet, pool: ThreadPoolExecutor) -> None:

@@ -207,6 +207,28 @@ def test_the_first_ends_the_wait_for_a_lease(folder: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("name", ["credentials/redis.env", "overlay.yaml"])
+def test_a_run_that_waited_does_not_work_with_what_was_changed_meanwhile(
+    folder: Path, name: str
+) -> None:
+    """Such as a password that the lease's holder rotated."""
+    state, file = folder / "state", folder / name
+    command = [sys.executable, "-c", CODE, "run", "redis", "--limit", "redis", "--wait", "600"]
+    with leases(state / "leases", ("redis",), "kbz secrets rotate redis"):
+        run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_until_open(run, state / "leases" / "redis.lease")
+            file.write_text(file.read_text() + "\n")
+        except BaseException:
+            run.kill()
+            raise
+    with run:
+        _, said = run.communicate(timeout=60)
+    assert run.returncode == ExitCode.REFUSED, said
+    assert f"{file}: the site changed after this command had read it" in said
+    assert "run it again" in said
+
+
 def wait_until_open(process: subprocess.Popen[str], path: Path) -> None:
     """Return when the process has the lease's file open: its handler stands since before that."""
     deadline = time.monotonic() + 30

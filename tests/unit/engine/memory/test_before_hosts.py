@@ -20,6 +20,9 @@ from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
 from keybuzz.engine.memory.forgetful import open_journal
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.site.files.private import StateError
+from keybuzz.site.sources import Sources, sources_of
 from tests.unit.engine.memory.test_forgetful import BREAKS, HOSTS, REDIS, full, locked, workspace
 from tests.unit.support.scripted_hosts import Json, Script, scripted
 
@@ -41,6 +44,9 @@ CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/drill/drill.py": lambda work: drill(work, DrillRequest("redis"), faults()),
 }
 """By the file that takes the leases: one call of each verb that changes hosts."""
+
+
+UNREAD = Sources()
 
 
 def faults() -> Any:
@@ -70,10 +76,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journal.sqlite"
 
 
-def begin(change: str, path: Path) -> tuple[Exception, list[str]]:
+def begin(change: str, path: Path, sources: Sources = UNREAD) -> tuple[Exception, list[str]]:
     """Do a change; return what ended it, and the hosts that were touched."""
     hosts = Listening()
-    work = replace(workspace(path), nornir=scripted(hosts))
+    made = workspace(path)
+    work = replace(made, nornir=scripted(hosts), site=replace(made.site, sources=sources))
     with pytest.raises(Exception) as caught:  # noqa: PT011  # which one, is for the caller
         CHANGES[change](work)
     return caught.value, hosts.asked
@@ -96,7 +103,7 @@ def test_a_journal_that_cannot_be_used_is_told_before_a_host_is_touched(
 ) -> None:
     BREAKS[kind](path)
     error, asked = begin(change, path)
-    assert isinstance(error, (sqlite3.Error, OSError))
+    assert isinstance(error, (sqlite3.Error, OSError, StateError))
     assert asked == []
 
 
@@ -114,6 +121,18 @@ def test_so_is_one_that_another_process_holds(path: Path, change: str) -> None:
         error, asked = begin(change, path)
     assert "locked" in str(error)
     assert asked == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_site_that_changed_is_told_before_a_host_is_touched(path: Path, change: str) -> None:
+    """It was read before the leases were held: their holder may have rotated a password meanwhile."""
+    file = path.parent / "site.yaml"
+    file.write_text("old")
+    sources = sources_of([file])
+    file.write_text("new")
+    error, asked = begin(change, path, sources)
+    assert isinstance(error, RefusedError)
+    assert (error.where, "run it again" in error.hint, asked) == (str(file), True, [])
 
 
 def test_a_sound_journal_is_as_large_after_each_question(path: Path) -> None:
