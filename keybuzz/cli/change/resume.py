@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keybuzz.cli.support.context import pass_inventory_site, set_command
 from keybuzz.model.core.errors import RefusedError, UsageError
-from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.site import Site
 
@@ -30,9 +28,10 @@ if TYPE_CHECKING:
 @pass_inventory_site
 @click.pass_context
 def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: str) -> int:
-    """Repeat the newest run if it did not end well. It reads everything again: no old reading is used.
+    """Go on with the newest run if it did not end well, on its hosts. It reads everything again.
 
-    A freeze that it lifted is not lifted again, unless --lift-freeze says so.
+    Its hosts are those that it began with, whatever its --limit would select now, and a saved plan must be the same
+    file. A freeze that it lifted is not lifted again, unless --lift-freeze says so.
     """
     from keybuzz.engine.memory.journal import Journal
 
@@ -44,13 +43,16 @@ def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: 
     if newest.exit_code == 0:
         click.echo(f"run {newest.number} ended well; there is nothing to resume")
         return 0
+    if newest.at_work:
+        raise RefusedError(
+            f"run {newest.number} is still at work", hint="wait for its end; kbz history shows it"
+        )
     root = context.find_root()
     assert isinstance(root.command, click.Group), "every verb is one of the group's"
     # From the group, which gives each verb the options that all have: they may have been typed.
     again = root.command.get_command(root, newest.verb)
     assert again is not None, "only run and restart are looked for"
-    words = _since(newest) if newest.verb == "restart" else _words(journal, newest)
-    words = _with_lifts(newest, words, lifted, reason)
+    words = _with_lifts(newest, _words(journal, newest), lifted, reason)
     line = shlex.join(["kbz", newest.verb, *words])
     click.echo(f"resuming run {newest.number}: {line}", err=True)
     set_command(f"{line} # resumed from run {newest.number}")
@@ -90,30 +92,24 @@ def _without_lifts(words: list[str]) -> tuple[list[str], list[str]]:
     return kept, lifted
 
 
-def _since(record: RunRecord) -> list[str]:
-    """Return the words after `kbz restart` that go on with a restart: what it has done is not repeated."""
+def _words(journal: Journal, record: RunRecord) -> list[str]:
+    """Return the words that go on with a run or a restart: on its hosts, with its plan, and with no other."""
     typed = shlex.split(record.arguments[0], comments=True)
-    words = typed[typed.index("restart") + 1 :]
+    since = ["--since", str(record.number)]
+    if record.verb not in typed:  # an older kbz wrote only `kbz resume`
+        return [*record.modules, *since]
+    words = typed[typed.index(record.verb) + 1 :]
     if "--since" in words:
         place = words.index("--since")
         del words[place : place + 2]
-    return [*words, "--since", str(record.number)]
-
-
-def _words(journal: Journal, record: RunRecord) -> list[str]:
-    """Return the words after `kbz run` that go on with a run."""
-    typed = shlex.split(record.arguments[0], comments=True)
-    if "run" not in typed:
-        return _by_hosts(record, {item.host for item in journal.hosts(record.number)})
-    words = typed[typed.index("run") + 1 :]
     plan, others = _plan_and_others(words)
     if plan is None:
-        return words
-    hosts = journal.hosts(record.number)
-    if record.exit_code == ExitCode.REFUSED and not any(item.changes for item in hosts):
-        # It did not begin, so that the plan is still what was agreed to.
-        return words
-    return [*_by_hosts(record, {item.host for item in hosts} or _hosts_of(plan)), *others]
+        return [*words, *since]
+    scope = journal.scope(record.number)
+    if scope is None:
+        return [*record.modules, *others, *since]
+    # Its own folder counts, and not the one that this is typed in.
+    return ["--plan", scope.plan, *others, *since]
 
 
 def _plan_and_others(words: list[str]) -> tuple[str | None, list[str]]:
@@ -124,20 +120,3 @@ def _plan_and_others(words: list[str]) -> tuple[str | None, list[str]]:
         if word.startswith("--plan="):
             return word.removeprefix("--plan="), words[:index] + words[index + 1 :]
     return None, words
-
-
-def _hosts_of(plan: str) -> set[str]:
-    """Return the hosts of a saved plan: a run that was cut off has none in the journal."""
-    from keybuzz.engine.change.saved_plan import load
-
-    return set(load(Path(plan)).hosts)
-
-
-def _by_hosts(record: RunRecord, hosts: set[str]) -> list[str]:
-    """Return the words that name a run's modules and hosts; its saved plan fits no more, for the hosts have moved."""
-    if not hosts:
-        raise RefusedError(
-            f"the journal does not say which hosts run {record.number} was for",
-            hint="kbz run MODULE --limit TERMS",
-        )
-    return [*record.modules, "--limit", ",".join(sorted(hosts))]

@@ -23,6 +23,7 @@ class RunWords(TypedDict):
     timeout: float
     lifted: tuple[str, ...]
     reason: str
+    since: int
 
 
 @click.command()
@@ -55,6 +56,7 @@ class RunWords(TypedDict):
     help="Let this run change it (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
+@click.option("--since", default=0, hidden=True, help="Go on with that run of the journal.")
 @format_option
 def run(modules: tuple[str, ...], saved: Path | None, form: str, **words: Unpack[RunWords]) -> int:
     """Bring hosts to their description: stage by stage, behind gates, then prove it.

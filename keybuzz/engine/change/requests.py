@@ -8,9 +8,10 @@ from pathlib import Path
 from keybuzz.engine.catalogue import choose, named_only
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.run import RunRequest
-from keybuzz.engine.change.saved_plan import load
+from keybuzz.engine.change.saved_plan import SavedPlan, load
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.proposed import proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,40 @@ class Words:
     timeout: float
     lifted: tuple[str, ...]
     reason: str
+    since: int = 0
+    """Number in the journal of the run to go on with: on its hosts, whatever --limit would select now."""
 
 
 def from_names(workspace: Workspace, words: Words) -> RunRequest:
     """Return the request for named modules; more than one cluster without --limit needs --all."""
     chain = choose(words.modules)
-    selected = workspace.select(named_only(words.modules), words.limit)
-    require_meant(workspace, selected, words.limit, everything=words.everything)
+    if words.since:
+        selected = hosts_since(workspace, words.since)
+    else:
+        selected = workspace.select(named_only(words.modules), words.limit)
+        require_meant(workspace, selected, words.limit, everything=words.everything)
     lifted = lift(words.lifted, words.reason, chain)
-    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted)
+    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted, since=words.since)
+
+
+def hosts_since(workspace: Workspace, number: int) -> frozenset[str]:
+    """Return the hosts that a run of the journal was for; RefusedError when that is not known, or one is gone."""
+    journal = workspace.journal
+    scope = journal.scope(number)
+    hosts = scope.hosts if scope else frozenset(item.host for item in journal.hosts(number))
+    if not hosts:
+        raise RefusedError(
+            f"the journal does not say which hosts run {number} was for",
+            hint="kbz run MODULE --limit TERMS",
+        )
+    _require_known(workspace, hosts, f"run {number}")
+    return hosts
+
+
+def _require_known(workspace: Workspace, hosts: frozenset[str], where: str) -> None:
+    known = frozenset(server.name for server in workspace.site.servers)
+    if unknown := sorted(hosts - known):
+        raise RefusedError(f"{', '.join(unknown)} are not in servers.tsv any more", where=where)
 
 
 def require_meant(
@@ -52,9 +78,20 @@ def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:
     if words.modules or words.limit:
         raise UsageError("a saved plan names its modules and hosts itself", hint="give only --plan")
     saved = load(path)
-    known = frozenset(server.name for server in workspace.site.servers)
-    if unknown := sorted(saved.hosts - known):
-        raise RefusedError(f"{', '.join(unknown)} are not in servers.tsv any more", where=str(path))
+    _require_known(workspace, saved.hosts, str(path))
+    if words.since:
+        _require_that_plan(workspace, saved, words.since)
     chain = choose(saved.modules)
     lifted = lift(words.lifted, words.reason, chain)
-    return RunRequest(chain, saved.hosts, words.wait, words.timeout, saved, lifted)
+    return RunRequest(chain, saved.hosts, words.wait, words.timeout, saved, lifted, words.since)
+
+
+def _require_that_plan(workspace: Workspace, saved: SavedPlan, number: int) -> None:
+    """Raise RefusedError when the file is not the plan of that run any more: another one was never begun."""
+    scope = workspace.journal.scope(number)
+    if scope is None or scope.digest != saved.digest:
+        raise RefusedError(
+            f"is not the plan that run {number} applied: it was written again since",
+            where=str(saved.path),
+            hint=f"{proposed('kbz', 'run', '--plan', saved.path)} applies what it says now, or nothing",
+        )

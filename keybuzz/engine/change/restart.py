@@ -22,6 +22,7 @@ from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.journal import Marks
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
@@ -76,7 +77,7 @@ def restart(workspace: Workspace, request: RestartRequest) -> Report:
     """Restart every selected member, one at a time; the journal keeps the marks before the first."""
     with (
         claimed(workspace, spoken("restart", (request.module,)), request.selected, request.wait),
-        in_journal(workspace, "restart", (request.module,)) as number,
+        in_journal(workspace, "restart", (request.module,), Scope(request.selected)) as number,
     ):
         marks = workspace.journal.marks(request.since) if request.since else None
         if marks is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.requests import require_meant
+from keybuzz.engine.change.requests import hosts_since, require_meant
 from keybuzz.engine.change.restart import RestartRequest, reboots, restartable
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import UsageError
@@ -49,8 +49,11 @@ def from_words(workspace: Workspace, words: RestartWords) -> RestartRequest:
 
 
 def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> RestartRequest:
-    selected = workspace.select((module,), words.limit)
-    require_meant(workspace, selected, words.limit, everything=words.everything)
+    if words.since:
+        selected = hosts_since(workspace, words.since)
+    else:
+        selected = workspace.select((module,), words.limit)
+        require_meant(workspace, selected, words.limit, everything=words.everything)
     if words.reboot:
         return RestartRequest(reboots(module.group), selected)
     site = workspace.site

@@ -18,6 +18,7 @@ from keybuzz.engine.images.versions import require_pullable
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
+from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.outcome import Outcome
@@ -40,13 +41,22 @@ class RunRequest:
     """Apply exactly this, or nothing."""
     lifted: Lift = NO_LIFT
     """Frozen modules that this run may change (FRZ-1)."""
+    since: int = 0
+    """Number in the journal of the run that this one goes on with: a part of its plan is done."""
+
+    @property
+    def scope(self) -> Scope:
+        """What a run that goes on with this one acts on, and nothing else."""
+        if self.saved is None:
+            return Scope(self.selected)
+        return Scope(self.selected, str(self.saved.path), self.saved.digest)
 
 
 def run(workspace: Workspace, request: RunRequest) -> Report:
     """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
     with (
         claimed(workspace, spoken("run", request.modules), request.selected, request.wait),
-        in_journal(workspace, "run", request.modules) as number,
+        in_journal(workspace, "run", request.modules, request.scope) as number,
     ):
         return remember(workspace, number, conducted(workspace, request))
 
@@ -77,7 +87,9 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
 
     def carry_out() -> None:
         if request.saved is not None:
-            request.saved.require_same(before.plan)
+            (request.saved.require_part if request.since else request.saved.require_same)(
+                before.plan
+            )
         require_pullable(workspace.site, before.plan, held=held(before.snapshot))
         conductor.run(before.snapshot)
 

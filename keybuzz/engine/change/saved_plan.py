@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keybuzz.model.core.errors import InputError, RefusedError
-from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.plan import Action, Plan
 from keybuzz.model.core.record import FORMAT_VERSION, plan_document
+from keybuzz.model.core.secret import sha256
 from keybuzz.site.files.problems import read_file
 
 _LARGEST = 64 << 20
@@ -29,6 +31,10 @@ class SavedPlan:
     hosts: frozenset[str]
     fingerprint: str
     size: int
+    digest: str
+    """Of the whole file."""
+    wanted: Mapping[tuple[str, str, str], Mapping[str, str]]
+    """By host, module and resource: what each attribute that differs is to become."""
 
     def require_same(self, plan: Plan) -> None:
         """Raise RefusedError when the hosts now need something else than when the plan was saved."""
@@ -39,6 +45,39 @@ class SavedPlan:
                 where=str(self.path),
                 hint="kbz plan shows what is needed now; save it again with --out",
             )
+
+    def require_part(self, plan: Plan) -> None:
+        """Raise RefusedError when the hosts need something that is not in this plan, of which a part is done."""
+        for change in plan_document(plan)["changes"]:
+            if not self._says(change):
+                raise RefusedError(
+                    f"{change['resource']} on {change['host']} needs what this plan does not say",
+                    where=str(self.path),
+                    hint="kbz plan shows what is needed now; save it again with --out",
+                )
+
+    def _says(self, change: Mapping[str, Any]) -> bool:
+        """Return whether a change is one of this plan's; what was cut off while it was replaced is made whole."""
+        known = self.wanted.get(_place(change))
+        if known is None:
+            return False
+        again = change["action"] == Action.CREATE.value
+        return all(
+            known.get(name, value if again else None) == value
+            for name, value in _wanted(change).items()
+        )
+
+
+def _place(change: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(change["host"]), str(change["module"]), str(change["resource"])
+
+
+def _wanted(change: Mapping[str, Any]) -> dict[str, str]:
+    """Return what each attribute is to become, as JSON."""
+    return {
+        str(item["attribute"]): json.dumps(item["wanted"], sort_keys=True)
+        for item in change["differences"]
+    }
 
 
 def fingerprint(document: dict[str, Any]) -> str:
@@ -85,15 +124,18 @@ def load(path: Path) -> SavedPlan:
             hint="--plan takes the FILE that kbz plan MODULE --out FILE wrote",
         )
     try:
-        document: Any = json.loads(read_file(path, _LARGEST).decode("utf-8"))
+        content = read_file(path, _LARGEST)
+        document: Any = json.loads(content.decode("utf-8"))
         if document["format_version"] != FORMAT_VERSION:
             raise InputError("was saved by another version of kbz", where=str(path))
         return SavedPlan(
-            path,
+            path.absolute(),
             tuple(map(str, document["modules"])),
             frozenset(map(str, document["hosts"])),
             fingerprint(document["plan"]),
             int(document["plan"]["size"]),
+            sha256(content),
+            {_place(change): _wanted(change) for change in document["plan"]["changes"]},
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(

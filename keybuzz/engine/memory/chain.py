@@ -34,6 +34,8 @@ _ROWS = (
     "select who from origins where run = ?",
 )
 
+_SCOPE = "select scope from scopes where run = ?"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -149,6 +151,8 @@ def _append(database: sqlite3.Connection, run: int, kind: str, content: str) -> 
 
 def _content(database: sqlite3.Connection, run: int) -> str:
     rows = [database.execute(query, (run,)).fetchall() for query in _ROWS]
+    # Entries that an older kbz wrote knew no scope, and must stay what they were.
+    rows += filter(None, [database.execute(_SCOPE, (run,)).fetchall()])
     return hashlib.sha256(json.dumps(rows, default=repr).encode()).hexdigest()
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keybuzz.engine.memory import chain, retention
+from keybuzz.engine.memory import scope as scopes
 from keybuzz.engine.memory.database import open_database
+from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.memory.who import Who, this_caller
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import in_one_line
@@ -21,7 +23,7 @@ from keybuzz.model.reports.drift import DriftItem, Standing
 Marks = Mapping[str, Mapping[str, str]]
 """By host: identity of what is to restart, and which start of it was seen."""
 
-SCHEMA = f"""{chain.SCHEMA}
+SCHEMA = f"""{chain.SCHEMA}{scopes.SCHEMA}
 create table if not exists runs (
     id integer primary key,
     verb text not null,
@@ -138,8 +140,9 @@ class Journal:
         now: float,
         root: Path,
         keep_after: float | None = None,
+        scope: Scope | None = None,
     ) -> int:
-        """Record that a run starts, before it does anything; return its number.
+        """Record that a run starts, before it does anything, and what it is for; return its number.
 
         With `keep_after`, runs that started before it are forgotten in the same transaction, but for what
         keybuzz.engine.memory.retention keeps.
@@ -160,6 +163,8 @@ class Journal:
             number = int(cursor.lastrowid or 0)
             database.execute("insert into processes values (?,?)", (number, _this_process()))
             database.execute("insert into origins values (?,?)", (number, who.text()))
+            if scope is not None:
+                scopes.keep(database, number, scope)
             chain.append(database, number, chain.BEGUN)
             if keep_after is not None:
                 retention.prune(database, now, now - keep_after)
@@ -271,6 +276,11 @@ class Journal:
                 HostRecord(host, Outcome(outcome), changes, what)
                 for host, outcome, changes, what in database.execute(query, (number,))
             )
+
+    def scope(self, number: int) -> Scope | None:
+        """Return what a run was for; None where that was not written."""
+        with closing(self._open()) as database:
+            return scopes.kept(database, number)
 
     def plan(self, number: int) -> str:
         """Return the plan of a run as JSON text; empty when it never came so far."""

@@ -13,6 +13,7 @@ from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, sentence_of
 from keybuzz.model.core.outcome import ExitCode
@@ -49,7 +50,9 @@ def report_of(
 
 
 @contextmanager
-def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> Iterator[int]:
+def in_journal(
+    workspace: Workspace, verb: str, modules: Iterable[Module], scope: Scope | None = None
+) -> Iterator[int]:
     """Begin an entry of the journal and yield its number; what leaves no report ends it in its own words.
 
     Hooks are told before the block, and can refuse it; `remember` tells those that come after. The number of a look
@@ -58,7 +61,7 @@ def in_journal(workspace: Workspace, verb: str, modules: Iterable[Module]) -> It
     names = tuple(module.name for module in modules)
     cuts = workspace.cuts
     with cuts.during():
-        number = _begun(workspace, verb, names)
+        number = _begun(workspace, verb, names, scope)
         begun = {
             "format_version": FORMAT_VERSION,
             "verb": verb,
@@ -87,12 +90,12 @@ def _words(error: BaseException) -> tuple[int, str]:
     return int(ExitCode.FAILED), sentence_of(error)
 
 
-def _begun(workspace: Workspace, verb: str, names: tuple[str, ...]) -> int:
+def _begun(workspace: Workspace, verb: str, names: tuple[str, ...], scope: Scope | None) -> int:
     journal, root, now = workspace.journal, workspace.site.root, workspace.clock()
     keep_after = forgotten_before(workspace, now)
 
     def begin() -> int:
-        return journal.begin(verb, (workspace.command,), names, now, root, keep_after)
+        return journal.begin(verb, (workspace.command,), names, now, root, keep_after, scope)
 
     return read_or(journal, begin, 0) if verb in LOOKING else begin()
 

@@ -8,7 +8,7 @@ import sqlite3
 
 from keybuzz.engine.memory import chain
 
-_TABLES = ("outcomes", "marks", "drift", "processes", "origins")
+_TABLES = ("outcomes", "marks", "drift", "processes", "origins", "scopes")
 _REFERENCE = re.compile(r"--since[ =](\d+)|resumed from run (\d+)")
 
 

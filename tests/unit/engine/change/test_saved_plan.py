@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,49 @@ def test_hosts_that_have_moved_are_refused(tmp_path: Path, other: Plan) -> None:
     assert str(path) in str(caught.value)
 
 
+def swappiness(wanted: str, host: str = "db-1", observed: str | None = "60") -> Change:
+    action = Action.CREATE if observed is None else Action.UPDATE
+    difference = Difference("value", observed, wanted)
+    return Change(host, "base", Sysctl("vm.swappiness", wanted), action, (difference,))
+
+
+TWO = Plan({"db-1": (swappiness("10"),), "db-2": (swappiness("10", "db-2"),)})
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        Plan({}),
+        Plan({"db-2": (swappiness("10", "db-2"),)}),
+        Plan({"db-2": (swappiness("10", "db-2", "30"),)}),
+        Plan({"db-2": (swappiness("10", "db-2", None),)}),
+        TWO,
+    ],
+)
+def test_what_is_left_of_a_plan_is_gone_on_with(tmp_path: Path, left: Plan) -> None:
+    path = tmp_path / "plan.json"
+    save(path, TWO, ("base",), frozenset({"db-1", "db-2"}))
+    load(path).require_part(left)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        swappiness("20"),
+        swappiness("10", "db-3"),
+        replace(swappiness("10"), resource=Sysctl("vm.overcommit_memory", "10")),
+        replace(swappiness("10"), module="redis"),
+        replace(swappiness("10"), differences=(Difference("mode", "a", "b"),)),
+    ],
+)
+def test_what_the_plan_does_not_say_is_refused(tmp_path: Path, more: Change) -> None:
+    """The inventory was edited since, and nobody has agreed to that."""
+    path = tmp_path / "plan.json"
+    save(path, TWO, ("base",), frozenset({"db-1", "db-2"}))
+    with pytest.raises(RefusedError, match="needs what this plan does not say"):
+        load(path).require_part(Plan({more.host: (more,)}))
+
+
 @given(st.data())
 def test_a_saved_plan_holds_no_secret(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -58,6 +102,7 @@ def test_a_saved_plan_holds_no_secret(
     save(path, plan, ("m",), frozenset({"db-1"}))
     assert PLANTED not in path.read_text(encoding="utf-8")
     load(path).require_same(plan)
+    load(path).require_part(plan)
 
 
 @pytest.mark.parametrize(

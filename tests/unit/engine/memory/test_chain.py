@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.engine.memory import chain
 from keybuzz.engine.memory.journal import HostRecord, Journal
+from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.memory.who import Who
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.drift import DriftItem, Standing
@@ -28,7 +32,8 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def written(journal: Journal, now: float, keep_after: float | None = None) -> int:
-    number = journal.begin("run", ("kbz run redis",), ("redis",), now, Path("/"), keep_after)
+    line, scope = ("kbz run redis",), Scope(frozenset({"redis-01", "redis-02"}))
+    number = journal.begin("run", line, ("redis",), now, Path("/"), keep_after, scope)
     journal.mark(number, {"redis-01": {"container:redis": "1"}})
     hosts = {h: HostRecord(h, Outcome.CHANGED, 2, "why") for h in ("redis-01", "redis-02")}
     journal.end(number, now + 5, 0, hosts, '{"changes": []}', "", (ITEM,))
@@ -45,7 +50,7 @@ def edit(journal: Journal, *statements: str) -> None:
 
 def remove(journal: Journal, run: int) -> None:
     """Delete a run with all that belongs to it."""
-    tables = ("outcomes", "marks", "drift", "processes", "origins")
+    tables = ("outcomes", "marks", "drift", "processes", "origins", "scopes")
     edit(journal, *(f"delete from {table} where run = {run}" for table in tables))
     edit(journal, f"delete from runs where id = {run}")
 
@@ -54,6 +59,17 @@ def test_an_untouched_journal_is_sound(journal: Journal) -> None:
     found = journal.verify()
     assert found.problems == ()
     assert (found.entries, found.runs, found.adopted, len(found.head)) == (12, 3, 0, 64)
+
+
+def test_entries_of_an_older_kbz_which_kept_no_scope_stay_sound(journal: Journal) -> None:
+    number = journal.begin("run", ("kbz run redis",), ("redis",), 400.0, Path("/"))
+    with closing(sqlite3.connect(journal.path)) as database:
+        rows = [database.execute(query, (number,)).fetchall() for query in chain._ROWS]
+        query = "select content from chain where run = ?"
+        (content,) = database.execute(query, (number,)).fetchone()
+    assert content == hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    assert journal.scope(number) is None
+    assert journal.verify().problems == ()
 
 
 def test_an_empty_journal_is_sound(tmp_path: Path) -> None:
@@ -73,6 +89,8 @@ CHANGED = {
     "a removed outcome": "delete from outcomes where run = 2 and host = 'redis-01'",
     "an added outcome": "insert into outcomes values (2, 'redis-03', 'ok', 0, '')",
     "the marks": "update marks set marks = '{}' where run = 2",
+    "its hosts": "update scopes set scope = '{}' where run = 2",
+    "removed hosts": "delete from scopes where run = 2",
     "a drift item": "update drift set what = 'mode' where run = 2",
 }
 
