@@ -13,6 +13,9 @@ PROGRAMS = {
     "/usr/bin/ssh-keygen": "openssh-client",
     # What a look does on a host is watched call by call.
     "/usr/bin/strace": "strace",
+    # Completion is tried in each shell that kbz prints it for.
+    "/usr/bin/zsh": "zsh",
+    "/usr/bin/fish": "fish",
 }
 WISHED = {
     # The page of `kbz report` is looked at in a real browser; without it those tests are skipped, and say so.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.support.context import pass_inventory_site, set_command
+from keybuzz.cli.support.offers import one_module_words
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.site import Site
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="MODULE",
     help="Lift the freeze again (FRZ-1): a lift is for one run, and is not repeated without this.",
+    shell_complete=one_module_words,
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @pass_inventory_site

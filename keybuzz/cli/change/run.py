@@ -10,7 +10,7 @@ import click
 from keybuzz.cli.support.common import SPAN, WAIT
 from keybuzz.cli.support.context import format_option, limit_option, show, stoppable_workspace
 from keybuzz.cli.support.modules import modules_argument
-from keybuzz.cli.support.offers import module_words
+from keybuzz.cli.support.offers import one_module_words
 from keybuzz.model.core.errors import UsageError
 
 
@@ -52,7 +52,7 @@ class RunWords(TypedDict):
     "lifted",
     multiple=True,
     metavar="MODULE",
-    shell_complete=module_words,
+    shell_complete=one_module_words,
     help="Let this run change it (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")

@@ -14,7 +14,7 @@ from keybuzz.cli.support.context import (
     show,
     stoppable_workspace,
 )
-from keybuzz.cli.support.offers import application_words, module_words
+from keybuzz.cli.support.offers import application_words, module_words, one_module_words
 from keybuzz.cli.support.output import document_format, require_place, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.errors import RefusedError
@@ -100,7 +100,12 @@ def env(name: str, form: str, reveal_to: Path | None) -> None:
 @click.option("--wait", default=0.0, metavar="SECONDS", help="Wait for another run's lease.")
 @click.option("--timeout", default=600.0, show_default=True, metavar="SECONDS", help="For all.")
 @click.option(
-    "--lift-freeze", "lifted", multiple=True, metavar="MODULE", help="Let it be changed (FRZ-1)."
+    "--lift-freeze",
+    "lifted",
+    multiple=True,
+    metavar="MODULE",
+    shell_complete=one_module_words,
+    help="Let it be changed (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @format_option

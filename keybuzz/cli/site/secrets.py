@@ -19,7 +19,7 @@ from keybuzz.cli.support.context import (
     stoppable_workspace,
     workspace,
 )
-from keybuzz.cli.support.offers import module_words, rotation_words
+from keybuzz.cli.support.offers import one_module_words, rotation_words
 from keybuzz.cli.support.output import document_format, report_format, show_answer, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.access import Access
@@ -226,7 +226,7 @@ def _rotations_document(known: Sequence[Known]) -> dict[str, Any]:
     "lifted",
     multiple=True,
     metavar="MODULE",
-    shell_complete=module_words,
+    shell_complete=one_module_words,
     help="Let this rotation change it (FRZ-1).",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")

@@ -94,6 +94,10 @@ def _modules(context: click.Context) -> Iterator[tuple[str, str]]:
     yield "all", "every module"
 
 
+def _single_modules(context: click.Context) -> Iterator[tuple[str, str]]:
+    yield from (found for found in _modules(context) if found[0] != "all")
+
+
 def module_names() -> frozenset[str]:
     """Return what can be named as a module."""
     return frozenset(name for name, _ in _modules(click.Context(click.Command(""))))
@@ -154,7 +158,7 @@ def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
     for module in all_modules():
         if module.drills:
             yield module.name, module.title
-        yield from ((drill.name, module.title) for drill in module.drills)
+        yield from ((drill.name, module.title) for drill in module.drills if drill.name)
 
 
 def _rotations(context: click.Context) -> Iterator[tuple[str, str]]:
@@ -196,6 +200,7 @@ image_words = _quietly(_images)
 rule_words = _quietly(_rules)
 host_words = _quietly(_hosts)
 module_words = _quietly(_modules)
+one_module_words = _quietly(_single_modules)
 id_words = _quietly(_ids)
 application_words = _quietly(_applications)
 module_or_host_words = _quietly(_modules_and_hosts)

@@ -66,6 +66,14 @@ def test_verbs_and_their_options_are_offered() -> None:
     assert offered("health", "--format", "j") == ["json", "junit"]
 
 
+def test_what_is_offered_for_a_drill_and_a_lift_is_what_exists() -> None:
+    drills = offered("drill", "")
+    assert "" not in drills
+    assert len(drills) == len(set(drills))
+    lifted = offered("run", "patroni", "--lift-freeze", "")
+    assert set(lifted) == {module.name for module in all_modules()}
+
+
 @pytest.mark.parametrize("text", [None, "{", "inventory: []", "\0"])
 def test_a_site_that_can_not_be_read_offers_nothing_and_says_nothing(
     tmp_path: Path, text: str | None, capfd: pytest.CaptureFixture[str]
@@ -91,7 +99,7 @@ def test_bash_itself_completes_a_line(kbz: Kbz, tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m keybuzz.cli.main "$@"\n')
     program.chmod(0o755)
     script = kbz("completion", "bash").stdout
-    script += "\nCOMP_WORDS=(kbz health --limit db,redis-0); COMP_CWORD=3\n_kbz_completion kbz\n"
+    script += "\nCOMP_LINE='kbz health --limit db,redis-0'; COMP_POINT=${#COMP_LINE}\n_kbz_completion kbz\n"
     script += 'printf "%s\\n" "${COMPREPLY[@]}"\n'
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
