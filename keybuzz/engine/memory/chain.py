@@ -1,7 +1,8 @@
 """The journal as a hash chain: each entry carries the digest of the one before, so that no row changes unseen.
 
-An entry says what the rows of one run were, as a digest, after each change that kbz made to them. To forget old runs
-is an entry too. A program that edits the file can make a new chain; a digest that was noted elsewhere (`--head`) tells.
+An entry says what the rows of one run were, as a digest, after each change that kbz made to them, in every table. To
+forget old runs is an entry too. A program that edits the file can make a new chain; a digest that was noted elsewhere
+(`--head`) tells.
 """
 
 from __future__ import annotations
@@ -22,19 +23,35 @@ create table if not exists chain (
 );
 """
 BEGUN, ENDED, NOTED, MARKED, ADOPTED = "begun", "ended", "noted", "marked", "adopted"
+KEPT, DROPPED = "kept", "dropped"
+"""A document of the run."""
+WIDENED = "widened"
+"""An older kbz wrote the entry before, which said nothing of some tables."""
 FORGOTTEN = "forgotten"
 """Its content is the list of the forgotten runs, as JSON, and not a digest."""
 _START = "0" * 64
 _RUN = "id, verb, arguments, modules, owner, revision, started, ended, exit_code, plan, note"
-_ROWS = (
+_OLDER_ROWS = (
     f"select {_RUN} from runs where id = ?",
     "select host, outcome, changes, what from outcomes where run = ? order by host",
     "select marks from marks where run = ?",
     "select identity, host, what, standing, since from drift where run = ? order by identity",
     "select who from origins where run = ?",
 )
-
+"""What an entry of an older kbz says the digest of."""
 _SCOPE = "select scope from scopes where run = ?"
+_ROWS = (
+    *_OLDER_ROWS,
+    _SCOPE,
+    "select process from processes where run = ?",
+    "select document from documents where run = ?",
+)
+_PREFIX = "2:"
+"""Before the digest of all rows; that of an older kbz has none."""
+_VERSION = 2
+"""`pragma user_version` of a journal whose entries say all."""
+TABLES = ("outcomes", "marks", "drift", "origins", "scopes", "processes", "documents")
+"""Those whose rows belong to a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,34 @@ def adopt(database: sqlite3.Connection) -> None:
     if not _newest(database):  # another process may have been first
         for (run,) in database.execute("select id from runs order by id").fetchall():
             append(database, run, ADOPTED)
+
+
+def widen(database: sqlite3.Connection) -> None:
+    """Add the rows that the entries of an older kbz say nothing of, for each run that is still as they say."""
+    if _version(database) >= _VERSION:
+        return
+    database.execute("begin immediate")
+    if _version(database) < _VERSION:  # another process may have been first
+        for run, content in _last(database).items():
+            older = not content.startswith(_PREFIX)
+            if older and content == _content(database, run, content):
+                append(database, run, WIDENED)
+        database.execute(f"pragma user_version = {_VERSION}")
+    database.commit()
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("pragma user_version").fetchone()[0])
+
+
+def _last(database: sqlite3.Connection) -> dict[int, str]:
+    """Return the newest content of each run that is there."""
+    runs = {int(row[0]) for row in database.execute("select id from runs")}
+    return {
+        run: content
+        for _, run, kind, content, _ in _entries(database)
+        if kind != FORGOTTEN and run in runs
+    }
 
 
 def verify(database: sqlite3.Connection, head: str = "") -> Verdict:
@@ -109,10 +154,15 @@ def _rows(
     for run in runs:
         if run not in last:
             yield f"run {run} was added: no entry knows it"
-        elif _content(database, run) != last[run]:
+        elif _content(database, run, last[run]) != last[run]:
             yield f"run {run} was changed after it was written"
     for run in sorted(set(last) - set(runs) - gone):
         yield f"run {run} was removed"
+    for table in TABLES:
+        query = f"select distinct run from {table} where run not in (select id from runs)"
+        for (run,) in database.execute(query).fetchall():
+            if run not in last:
+                yield f"a row of {table} was added for run {run}, which there never was"
 
 
 def _gap(before: int, number: int) -> list[str]:
@@ -149,11 +199,13 @@ def _append(database: sqlite3.Connection, run: int, kind: str, content: str) -> 
     database.execute("insert into chain values (?,?,?,?,?)", (number, run, kind, content, digest))
 
 
-def _content(database: sqlite3.Connection, run: int) -> str:
-    rows = [database.execute(query, (run,)).fetchall() for query in _ROWS]
-    # Entries that an older kbz wrote knew no scope, and must stay what they were.
-    rows += filter(None, [database.execute(_SCOPE, (run,)).fetchall()])
-    return hashlib.sha256(json.dumps(rows, default=repr).encode()).hexdigest()
+def _content(database: sqlite3.Connection, run: int, like: str = _PREFIX) -> str:
+    """Return the digest of the rows of a run, of as many tables as the content `like` was made of."""
+    prefix, queries = (_PREFIX, _ROWS) if like.startswith(_PREFIX) else ("", _OLDER_ROWS)
+    rows = [database.execute(query, (run,)).fetchall() for query in queries]
+    if not prefix:  # an older kbz told a scope only where there was one
+        rows += filter(None, [database.execute(_SCOPE, (run,)).fetchall()])
+    return prefix + hashlib.sha256(json.dumps(rows, default=repr).encode()).hexdigest()
 
 
 def _digest(before: str, number: int, run: int, kind: str, content: str) -> str:

@@ -7,30 +7,22 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from keybuzz.engine.memory import chain
 from keybuzz.engine.memory.database import open_database
-
-_SCHEMA = """
-create table if not exists documents (
-    run integer primary key,
-    document text not null
-);
-create trigger if not exists documents_of_forgotten_runs after delete on runs
-begin delete from documents where run = old.id; end;
-"""
+from keybuzz.engine.memory.journal import Journal
 
 
 class Documents:
     """In the journal's own file; a run that is forgotten there takes its document along."""
 
     def __init__(self, journal: Path) -> None:
-        self._path = journal
-        with closing(self._open()) as database, database:
-            database.executescript(_SCHEMA)
+        self._path = Journal(journal).path  # which makes the table
 
     def keep(self, run: int, document: str) -> None:
         """Keep the document of a run."""
         with closing(self._open()) as database, database:
             database.execute("insert or replace into documents values (?,?)", (run, document))
+            chain.append(database, run, chain.KEPT)
 
     def of(self, run: int) -> str:
         """Return the document of a run; empty when none was kept."""
@@ -48,7 +40,9 @@ class Documents:
     def forget(self, runs: Iterable[int]) -> None:
         """Keep the documents of these runs no longer; the runs stay."""
         with closing(self._open()) as database, database:
-            database.executemany("delete from documents where run = ?", [(run,) for run in runs])
+            for run in runs:
+                if database.execute("delete from documents where run = ?", (run,)).rowcount:
+                    chain.append(database, run, chain.DROPPED)
 
     def _open(self) -> sqlite3.Connection:
         return open_database(self._path, 30.0)

@@ -66,6 +66,12 @@ create table if not exists origins (
     run integer primary key references runs(id),
     who text not null
 );
+create table if not exists documents (
+    run integer primary key,
+    document text not null
+);
+create trigger if not exists documents_of_forgotten_runs after delete on runs
+begin delete from documents where run = old.id; end;
 create table if not exists room (content blob not null);
 """
 _ROOM = 64 << 10
@@ -131,6 +137,8 @@ class Journal:
         with closing(self._open()) as database, database:
             database.executescript(SCHEMA)
             chain.adopt(database)
+            database.commit()
+            chain.widen(database)
 
     def begin(
         self,

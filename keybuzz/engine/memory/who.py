@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import getpass
 import hashlib
 import json
 import os
@@ -78,10 +77,11 @@ def this_caller() -> Who:
     """Return who runs this process."""
     connection = _of_connection()
     return Who(
-        user=_short(getpass.getuser()),
+        user=_short(_user(os.geteuid())),
         host=_short(socket.gethostname()),
         login=_login(),
-        sudo=_short(os.environ.get("SUDO_USER", "")),
+        # sudo sets it, for root; any other user can write into it what he likes.
+        sudo=_short(os.environ.get("SUDO_USER", "")) if os.geteuid() == 0 else "",
         address=_short(connection.get("SSH_CONNECTION", "").partition(" ")[0]),
         key=_key(connection.get("SSH_USER_AUTH", "")),
         terminal=_terminal(),
@@ -89,11 +89,22 @@ def this_caller() -> Who:
 
 
 def _of_connection() -> Mapping[str, str]:
-    """Return the environment of the SSH session that this process belongs to: sudo and cron pass it to no one."""
-    for environment in (os.environ, *_of_ancestors()):
+    """Return the environment of the SSH session that this process belongs to: sudo and cron pass it to no one.
+
+    That of the oldest process which has one: sshd gave it to that process, and what a shell set later is not in it.
+    """
+    for environment in (*reversed(tuple(_of_ancestors())), os.environ):
         if environment.get("SSH_CONNECTION"):
             return environment
     return {}
+
+
+def _user(number: int) -> str:
+    """Return the name of a user: LOGNAME and USER are words of the environment, and prove nothing."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"
 
 
 def _of_ancestors() -> Iterator[Mapping[str, str]]:
@@ -112,10 +123,10 @@ def _of_ancestors() -> Iterator[Mapping[str, str]]:
 
 
 def _login() -> str:
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError):
         number = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
         if number != _NO_LOGIN:
-            return _short(pwd.getpwuid(number).pw_name)
+            return _short(_user(number))
     return ""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine.memory import chain
+from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.memory.who import Who
@@ -38,6 +37,7 @@ def written(journal: Journal, now: float, keep_after: float | None = None) -> in
     hosts = {h: HostRecord(h, Outcome.CHANGED, 2, "why") for h in ("redis-01", "redis-02")}
     journal.end(number, now + 5, 0, hosts, '{"changes": []}', "", (ITEM,))
     journal.add_note(number, "a hook failed")
+    Documents(journal.path).keep(number, '{"trials": []}')
     return number
 
 
@@ -58,18 +58,7 @@ def remove(journal: Journal, run: int) -> None:
 def test_an_untouched_journal_is_sound(journal: Journal) -> None:
     found = journal.verify()
     assert found.problems == ()
-    assert (found.entries, found.runs, found.adopted, len(found.head)) == (12, 3, 0, 64)
-
-
-def test_entries_of_an_older_kbz_which_kept_no_scope_stay_sound(journal: Journal) -> None:
-    number = journal.begin("run", ("kbz run redis",), ("redis",), 400.0, Path("/"))
-    with closing(sqlite3.connect(journal.path)) as database:
-        rows = [database.execute(query, (number,)).fetchall() for query in chain._ROWS]
-        query = "select content from chain where run = ?"
-        (content,) = database.execute(query, (number,)).fetchone()
-    assert content == hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-    assert journal.scope(number) is None
-    assert journal.verify().problems == ()
+    assert (found.entries, found.runs, found.adopted, len(found.head)) == (15, 3, 0, 64)
 
 
 def test_an_empty_journal_is_sound(tmp_path: Path) -> None:
@@ -91,6 +80,10 @@ CHANGED = {
     "the marks": "update marks set marks = '{}' where run = 2",
     "its hosts": "update scopes set scope = '{}' where run = 2",
     "removed hosts": "delete from scopes where run = 2",
+    "the process": "update processes set process = 'x' where run = 2",
+    "a removed process": "delete from processes where run = 2",
+    "the document": "update documents set document = '{}' where run = 2",
+    "a removed document": "delete from documents where run = 2",
     "a drift item": "update drift set what = 'mode' where run = 2",
 }
 
@@ -126,11 +119,11 @@ def test_the_newest_run_cannot_be_replaced(journal: Journal) -> None:
     [
         ("delete from chain where number = 1", "entry 1 of the chain was removed"),
         ("delete from chain where number in (5, 6)", "entry 5 to 6 of the chain was removed"),
-        ("delete from chain where number > 10", "entry 11 to 12 of the chain was removed"),
-        ("delete from chain", "entry 1 to 12 of the chain was removed"),
+        ("delete from chain where number > 13", "entry 14 to 15 of the chain was removed"),
+        ("delete from chain", "entry 1 to 15 of the chain was removed"),
         ("update chain set content = 'x' where number = 4", "entry 4 "),
         ("update chain set run = 1 where number = 6", "entry 6 "),
-        ("update chain set kind = 'begun' where number = 6", "entry 6 "),
+        ("update chain set kind = 'begun' where number = 7", "entry 7 "),
     ],
 )
 def test_a_changed_chain_is_named(journal: Journal, statement: str, said: str) -> None:
@@ -175,6 +168,64 @@ def test_a_journal_of_an_older_kbz_goes_on_with_a_chain(journal: Journal) -> Non
     edit(again, "update runs set note = 'edited' where id = 1")
     written(again, 500.0)
     assert again.verify().problems == ("run 1 was changed after it was written",)
+
+
+def test_every_table_of_the_journal_is_in_the_chain(journal: Journal) -> None:
+    """A table that a later kbz adds belongs into the digest, or says here why not."""
+    with closing(sqlite3.connect(journal.path)) as database:
+        query = "select name from sqlite_master where type = 'table'"
+        tables = {row[0] for row in database.execute(query)}
+    assert tables - {"sqlite_sequence"} == {*chain.TABLES, "runs", "chain", "room"}
+    for table in chain.TABLES:
+        assert any(f" from {table} where run = ?" in query for query in chain._ROWS)
+
+
+@pytest.mark.parametrize("table", ["documents", "processes"])
+def test_a_row_for_a_run_that_there_never_was_is_named(journal: Journal, table: str) -> None:
+    edit(journal, f"insert into {table} values (77, 'x')")
+    assert journal.verify().problems == (
+        f"a row of {table} was added for run 77, which there never was",
+    )
+
+
+def test_a_document_that_is_kept_no_longer_keeps_the_chain(journal: Journal) -> None:
+    Documents(journal.path).forget([1, 2])
+    assert Documents(journal.path).of(1) == ""
+    assert journal.verify().problems == ()
+
+
+def as_an_older_kbz(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the chain again as a kbz did that knew nothing of documents and processes."""
+    edit(journal, "delete from chain", "delete from sqlite_sequence where name = 'chain'")
+    edit(journal, "pragma user_version = 0")
+    with monkeypatch.context() as before, closing(sqlite3.connect(journal.path)) as database:
+        before.setattr(chain, "_PREFIX", "")
+        before.setattr(chain, "_ROWS", chain._OLDER_ROWS)
+        for run in (1, 2, 3):
+            chain.append(database, run, chain.ENDED)
+        database.commit()
+
+
+def test_a_journal_of_an_older_kbz_is_sound_and_its_documents_are_brought_in(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_an_older_kbz(journal, monkeypatch)
+    assert journal.verify().problems == ()
+    again = Journal(journal.path)
+    assert (again.verify().problems, again.verify().entries) == ((), 6)
+    assert Journal(journal.path).verify().entries == 6
+    edit(again, CHANGED["the document"])
+    assert again.verify().problems == ("run 2 was changed after it was written",)
+
+
+def test_what_was_changed_in_a_journal_of_an_older_kbz_stays_named(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_an_older_kbz(journal, monkeypatch)
+    edit(journal, CHANGED["the exit code"])
+    for _ in range(2):
+        found = Journal(journal.path).verify()
+        assert found.problems == ("run 2 was changed after it was written",)
 
 
 def test_the_journal_knows_who_it_was(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
