@@ -16,6 +16,7 @@ from keybuzz.engine.look.causes import explained, of_another
 from keybuzz.engine.look.describe import describe_host
 from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import Snapshot, View, ask
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.engine.together import Together
 from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.finding import Level
@@ -129,14 +130,14 @@ def _next(task: Task, module: Module, live: Live, names: tuple[str, ...]) -> Sta
             hint=proposed("kbz", "health", module.name),
         )
     site: Site = task.nornir.config.user_defined["site"]
-    marks = site.settings.state / "first-installs"
+    installs = FirstInstalls(site.settings.state / "first-installs")
     stage = module.next_stage(live)
     said = "nothing is left to do" if stage is None else f"the next step is “{stage.name}”"
     if stage is None or not any(stage.name == n or stage.name.startswith(f"{n} ") for n in names):
         raise RefusedError(f"{said}, not {names[-1]}", where=host)
     if stage.changes and stage.hosts != (host,):
         raise RefusedError(f"{said}, and it is for {', '.join(stage.hosts)}", where=host)
-    Freeze(frozenset(site.policies.freeze), NO_LIFT, marks).require_free(module, live)
+    Freeze(frozenset(site.policies.freeze), NO_LIFT, installs).require_free(module, live)
     if stage.before is not None and (reason := stage.before.reason(live)) is not None:
         raise RefusedError(f"{said}, and its gate does not hold: {reason}", where=host)
     return stage

@@ -14,6 +14,7 @@ from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, sentence_of
 from keybuzz.model.core.live import Live
@@ -39,8 +40,7 @@ def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset
 def _module(workspace: Workspace, found: Survey, module: Module, live: Live) -> ModuleAdoption:
     changes = tuple(live.changes())
     site = workspace.site
-    marks = site.settings.state / "first-installs"
-    freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, marks)
+    freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, first_installs(workspace))
     return ModuleAdoption(
         module.name,
         tuple(_running(found, module)),

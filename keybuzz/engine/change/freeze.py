@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from keybuzz.engine.look.scope import was_read
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import proposed
@@ -53,42 +53,48 @@ class Freeze:
     groups: frozenset[str]
     """Groups of policies.yaml."""
     lifted: Lift
-    marks: Path
-    """Folder with one empty file for each first install that has begun and not ended."""
+    installs: FirstInstalls
+    """The first installs that have begun and not ended."""
 
     def refuses(self, module: Module, live: Live) -> bool:
         """Return whether the module is frozen and the cluster is not virgin. Nothing is written."""
-        return self._holds(module) and not _virgin(module, live)
+        return self._holds(module, live) and not _virgin(module, live)
 
-    def _holds(self, module: Module) -> bool:
+    def _holds(self, module: Module, live: Live) -> bool:
         """Return whether only virgin ground may be changed: neither lifted, nor in the middle of a first install."""
         frozen = (module.frozen_as or module.group) in self.groups
-        begun = (self.marks / module.name).exists()
-        return frozen and module.name not in self.lifted.modules and not begun
+        if not frozen or module.name in self.lifted.modules:
+            return False
+        return not self.installs.of(module.name, _members(live)).counts
 
     def require_free(self, module: Module, live: Live) -> None:
         """Raise RefusedError before the first change of a frozen module on a deployed cluster."""
         if not self.refuses(module, live):
-            if self._holds(module):
-                self.begin(module)
+            if self._holds(module, live):
+                self.begin(module, live)
             return
+        told = self.installs.of(module.name, _members(live)).what
+        told = f". Not counted: {told}" if told else ""
         changes = len(tuple(live.changes()))
         raise RefusedError(
             f"module {module.name} is frozen (FRZ-1) and its cluster is deployed: "
-            f"{changes} change{'s' * (changes != 1)} needed, none made{_additions(live)}",
+            f"{changes} change{'s' * (changes != 1)} needed, none made{_additions(live)}{told}",
             where=module.name,
             hint=f"{proposed('kbz', 'drift', module.name)} shows them; for one run: "
             f"--lift-freeze {module.name} --reason 'who decided it, and why'",
         )
 
-    def begin(self, module: Module) -> None:
+    def begin(self, module: Module, live: Live) -> None:
         """A first install, or a recovery whose name was typed, begins: its next run may finish it."""
-        self.marks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self.marks / module.name).touch()
+        self.installs.begin(module.name, _members(live))
 
     def converged(self, module: Module) -> None:
         """The module is as described: a first install has ended."""
-        (self.marks / module.name).unlink(missing_ok=True)
+        self.installs.end(module.name)
+
+
+def _members(live: Live) -> tuple[str, ...]:
+    return tuple(server.name for server in live.members)
 
 
 def _virgin(module: Module, live: Live) -> bool:

@@ -22,6 +22,7 @@ from keybuzz.engine.look.likeness import compared
 from keybuzz.engine.look.observe import observe
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed, spoken
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.outcomes import in_journal, remember
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
@@ -85,7 +86,6 @@ def _choose(name: str) -> tuple[Module, Recovery]:
 
 def _conductor(workspace: Workspace, before: Survey, module: Module, deadline: float) -> Conductor:
     site = workspace.site
-    marks = site.settings.state / "first-installs"
     return Conductor(
         workspace.nornir,
         site,
@@ -96,7 +96,7 @@ def _conductor(workspace: Workspace, before: Survey, module: Module, deadline: f
         workspace.listen,
         deadline,
         workspace.stop,
-        Freeze(frozenset(site.policies.freeze), NO_LIFT, marks),
+        Freeze(frozenset(site.policies.freeze), NO_LIFT, first_installs(workspace)),
         last=before.snapshot,
         cuts=workspace.cuts,
     )
@@ -154,9 +154,9 @@ def _bring_back(
     assert conductor.last is not None
     workspace.listen(planned(before))
     # From here on a run that goes on from a recovery that was cut off is no change of a frozen cluster.
-    conductor.freeze.begin(module)
     recovery, last = module.recovery, conductor.last
     live = conductor.view(last).live(module, workspace.site)
+    conductor.freeze.begin(module, live)
     forgetting = recovery.forget(live, host) if named else None
     newest = conductor.stage(module, forgetting, last) if forgetting else last
     live = conductor.view(newest).live(module, workspace.site)

@@ -20,6 +20,7 @@ from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.journal import Marks
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
@@ -242,7 +243,7 @@ def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> R
         workspace.listen,
         started + request.timeout,
         workspace.stop,
-        Freeze(frozenset(), NO_LIFT, workspace.site.settings.state / "first-installs"),
+        Freeze(frozenset(), NO_LIFT, first_installs(workspace)),
         cuts=workspace.cuts,
     )
     error = conductor.ending(lambda: _roll(conductor, module, clusters, before.snapshot))

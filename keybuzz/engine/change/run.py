@@ -17,6 +17,7 @@ from keybuzz.engine.images.members import held
 from keybuzz.engine.images.versions import require_pullable
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
@@ -80,7 +81,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
         Freeze(
             frozenset(workspace.site.policies.freeze),
             request.lifted,
-            workspace.site.settings.state / "first-installs",
+            first_installs(workspace),
         ),
         cuts=workspace.cuts,
     )

@@ -19,6 +19,7 @@ from keybuzz.engine.drill.trial import Sight
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.observe import Snapshot, View, observe
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import StepError
@@ -171,7 +172,7 @@ class HostGround:
             work.listen,
             time.monotonic() + _STAGE_TIMEOUT,
             work.stop,
-            Freeze(frozenset(), NO_LIFT, work.site.settings.state / "first-installs"),
+            Freeze(frozenset(), NO_LIFT, first_installs(work)),
         )
         conductor.stage(self.module, stage, observe(work.nornir, members, Access.CHANGE))
 

@@ -10,6 +10,7 @@ from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.scope import concerned, proven_virgin
 from keybuzz.engine.look.survey import Survey, placed, survey
+from keybuzz.engine.memory.first_install import NOT_MARKED, first_installs
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord, RunRecord
 from keybuzz.engine.workspace import Workspace
@@ -80,7 +81,9 @@ def _cluster(
 
 
 def _frozen(workspace: Workspace, module: Module, live: Live, *, nobody: bool) -> Frozen:
-    if (workspace.site.settings.state / "first-installs" / module.name).exists():
+    journal, members = workspace.journal, [server.name for server in live.members]
+    installs = first_installs(workspace)
+    if read_or(journal, lambda: installs.of(module.name, members), NOT_MARKED).counts:
         return Frozen.INSTALLING
     if nobody and proven_virgin(module, live):
         return Frozen.VIRGIN

@@ -128,6 +128,8 @@ class Journal:
 
     trouble: str = ""
     """Why something is not remembered, once that is known."""
+    begun: int = 0
+    """The run that this process has begun last, by this journal."""
     _wait: float = 30.0
 
     def __init__(self, path: Path, wait: float = _wait) -> None:
@@ -168,7 +170,7 @@ class Journal:
                     now,
                 ),
             )
-            number = int(cursor.lastrowid or 0)
+            number = self.begun = int(cursor.lastrowid or 0)
             database.execute("insert into processes values (?,?)", (number, _this_process()))
             database.execute("insert into origins values (?,?)", (number, who.text()))
             if scope is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from keybuzz.agent.guard import opener
 from keybuzz.engine.adopt.adopt import adopt
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
@@ -123,8 +124,7 @@ def test_what_cannot_be_read_is_foretold_as_frozen_as_the_run_refuses_it(three: 
 def test_a_first_install_that_was_cut_off_is_not_foretold_as_frozen(three: Fleet) -> None:
     module = replace(Demo(three.hosts, described).module(), virgin=lambda live: False)
     assert looked(three, module).modules[0].frozen
-    marks = three.site.settings.state / "first-installs"
-    marks.mkdir(parents=True)
-    (marks / module.name).touch()
+    three.workspace.journal.begin("run", ("kbz run demo",), ("demo",), 1.0, Path("/"))
+    first_installs(three.workspace).begin(module.name, HOSTS)
     assert not looked(three, module).modules[0].frozen
     assert three.run(module).exit_code == ExitCode.GOOD

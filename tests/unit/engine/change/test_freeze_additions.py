@@ -9,6 +9,7 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import Action, Change
@@ -34,7 +35,7 @@ def refusal(tmp_path: Path, *, only_applications: bool) -> str:
     )
     view = HostView(server, {}, {}, changes)
     live = Live("galera", (server,), {server.name: view}, {}, frozenset({server.name}))
-    freeze = Freeze(frozenset({"galera"}), NO_LIFT, tmp_path)
+    freeze = Freeze(frozenset({"galera"}), NO_LIFT, FirstInstalls(tmp_path))
     with pytest.raises(RefusedError) as caught:
         freeze.require_free(replace(GALERA, virgin=None), live)
     return str(caught.value)

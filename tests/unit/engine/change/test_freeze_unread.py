@@ -11,6 +11,7 @@ import pytest
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import State
@@ -61,7 +62,7 @@ def only(kind: type[Resource]) -> Problem:
 def require(name: str, live: Live, marks: Path) -> None:
     module = MODULES[name]
     groups = frozenset({module.frozen_as or module.group})
-    Freeze(groups, NO_LIFT, marks).require_free(module, live)
+    Freeze(groups, NO_LIFT, FirstInstalls(marks)).require_free(module, live)
 
 
 def require_refused(name: str, live: Live, marks: Path) -> None:

@@ -22,6 +22,7 @@ from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Observation, Snapshot
 from keybuzz.engine.look.scope import concerned, proven_virgin
 from keybuzz.engine.look.status import status
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.finding import Finding, Level
@@ -162,7 +163,7 @@ def test_a_run_on_one_host_needs_no_cluster_that_it_does_not_belong_to(
     modules = spied(workspace.site, selected)
     before = look.survey(workspace, modules, selected)
     assert not before.plan.changes
-    freeze = Freeze(frozenset(), NO_LIFT, tmp_path / "first-installs")
+    freeze = Freeze(frozenset(), NO_LIFT, FirstInstalls(tmp_path / "first-installs"))
     Conductor(
         workspace.nornir,
         workspace.site,
