@@ -30,16 +30,21 @@ class Sources:
         """Raise RefusedError when a file is another one than the command has read."""
         for path, digest in self.digests.items():
             if _digest(path) != digest:
-                raise RefusedError(
-                    "the site changed after this command had read it, before it held its leases",
-                    where=str(path),
-                    hint="nothing was changed; run it again: it reads the site as it is now",
-                )
+                raise changed_since(path)
 
 
 def sources_of(paths: Iterable[Path]) -> Sources:
     """Return what is in these files now; a file that is not there is one that may come."""
     return Sources({path: _digest(path) for path in paths})
+
+
+def changed_since(path: Path) -> RefusedError:
+    """Return the refusal for a file that was changed after it was read."""
+    return RefusedError(
+        "the site changed after this command had read it, before it held its leases",
+        where=str(path),
+        hint="nothing was changed; run it again: it reads the site as it is now",
+    )
 
 
 def _digest(path: Path) -> str:

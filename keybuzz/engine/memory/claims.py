@@ -17,8 +17,9 @@ from keybuzz.engine.memory.who import this_caller
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.site.module import Module
+from keybuzz.site.sources import changed_since
 from keybuzz.transport.link import hide_of, session
-from keybuzz.transport.machine_pins import pins_file, write_pins
+from keybuzz.transport.machine_pins import pins_file, read_pins, write_pins
 from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def claimed(
                 _take_at_once(workspace, meeting, members)
             except HeldError:
                 _take_in_order(workspace, meeting, members, deadline)
-            workspace.site.sources.require_same()  # this may have waited for another controller
+            _require_read(workspace, selected)  # this may have waited for another controller
             _pin(workspace, meeting)
             yield
         finally:
@@ -94,8 +95,20 @@ def _leases_here(workspace: Workspace, selected: frozenset[str], wait: float) ->
     # What follows `--` of exec may hold a secret that the store does not know.
     command = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
     with leases(folder, names, command, wait, workspace.stop):
-        workspace.site.sources.require_same()
+        _require_read(workspace, selected)
         yield
+
+
+def _require_read(workspace: Workspace, selected: frozenset[str]) -> None:
+    """Raise RefusedError when the site, or what is pinned of these hosts, is not what was read any more."""
+    workspace.site.sources.require_same()
+    meeting = meeting_of(workspace)
+    file = pins_file(workspace.site.settings.known_hosts)
+    pins, own = read_pins(file), meeting.new_pins()
+    for name in sorted(selected & set(meeting.identities.known)):
+        known = meeting.identities.known[name]
+        if known.address not in own and pins.get(known.address) != known.pin:
+            raise changed_since(file)
 
 
 @contextmanager

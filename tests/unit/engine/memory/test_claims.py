@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.drift.drift import DriftRequest, drift
-from keybuzz.engine.memory.claims import claimed, claimed_when_met
+from keybuzz.engine.memory.claims import claimed, claimed_when_met, meeting_of
 from keybuzz.engine.memory.forgetful import open_journal
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.errors import KbzError, RefusedError
+from keybuzz.transport.identity import Machine
+from keybuzz.transport.machine_pins import Pin, write_pins
 from tests.unit.engine.memory.test_forgetful import HOSTS, REDIS
 from tests.unit.support.scripted_hosts import SITE, Script, scripted
 from tests.unit.support.site_values import planted
@@ -42,3 +46,25 @@ def test_a_secret_that_was_typed_is_told_to_nobody(tmp_path: Path, secret: str) 
     assert secret not in str(refused.value)
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
     assert secret.encode() not in kept
+
+
+@pytest.mark.parametrize("held", [claimed, claimed_when_met])
+def test_what_was_pinned_meanwhile_of_its_hosts_is_seen(
+    tmp_path: Path, held: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """Its own pin is nothing new, and neither is one of a host of another cluster."""
+    made = workspace(tmp_path, "kbz run redis")
+    settings = replace(made.site.settings, known_hosts=tmp_path / "known_hosts")
+    work = replace(made, site=replace(made.site, settings=settings))
+    addresses = {server.name: str(server.address) for server in SITE.servers}
+    file = tmp_path / "known_machines"
+    write_pins(file, {addresses["db-master-01"]: Pin("b" * 32, "db-master-01")})
+    with held(work, "kbz run", HOSTS):
+        pass
+    write_pins(file, {addresses["redis-02"]: Pin("a" * 32, "redis-02")})
+    with pytest.raises(RefusedError, match="the site changed") as caught, held(work, "x", HOSTS):
+        raise AssertionError("it began")
+    assert caught.value.where == str(file)
+    meeting_of(work).saw("redis-02", Machine("redis-02", id="a" * 32))
+    with held(work, "kbz run", HOSTS):
+        pass

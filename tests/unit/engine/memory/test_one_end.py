@@ -251,6 +251,20 @@ def test_what_ended_a_part_is_told_though_a_signal_comes_after_it(work: Workspac
         remember(work, number, report())
 
 
+def test_a_fault_after_the_report_does_not_rewrite_it(work: Workspace) -> None:
+    hook(work, "after", "10-tell", "(cat; echo) >> told")
+
+    def reported() -> None:
+        with in_journal(work, "run", ()) as number:
+            remember(work, number, report())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reported()
+    assert (newest(work).exit_code, newest(work).note) == (ExitCode.GOOD, "")
+    assert [item["exit_code"] for item in told(work)] == [ExitCode.GOOD]
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     cuts = Cuts()
