@@ -20,6 +20,18 @@ def heard() -> tuple[signal.Signals, ...]:
     return tuple(number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN)
 
 
+class Stop(threading.Event):
+    """An event that a signal handler may set, whatever the thread that it interrupts does with the event.
+
+    The lock of a plain one is taken once: `set` in a handler waits for ever for `wait` or `set` of its own thread. A
+    `wait` that is interrupted just before it sleeps may sleep for its whole time: it must have one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cond = threading.Condition(threading.RLock())
+
+
 class Cuts:
     """Whether a signal may raise KeyboardInterrupt now, for one command. Nothing is cut off twice."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.cuts import Cuts
+from keybuzz.engine.cuts import Cuts, Stop
 from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.lock import lease_names
 from keybuzz.model.core.errors import ContactError, UsageError
@@ -37,7 +37,7 @@ class Workspace:
     listen: Listener
     command: str
     """The command line, for the lease and the journal, without secrets of the store."""
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=Stop)
     """Set by the first Ctrl-C: no further stage begins."""
     cuts: Cuts = field(default_factory=Cuts)
     """Whether a signal may cut off what is at work."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,7 +128,9 @@ def _ended_by_signals(shutdown: Callable[[], None]) -> Iterator[None]:
     """During the block Ctrl-C, TERM and HUP call `shutdown`, in a thread: it waits for the one that serves."""
 
     def handle(number: int, frame: object) -> None:
-        threading.Thread(target=shutdown, name=f"shutdown-{number}").start()
+        _thread.start_new_thread(
+            shutdown, ()
+        )  # it takes no lock that the interrupted thread may hold
 
     before = {number: signal.signal(number, handle) for number in heard()}
     try:

@@ -51,8 +51,11 @@ def first_one_stops(stop: Event, say: Callable[[str], object] = tell) -> Iterato
     handler: it must not write to a buffered stream.
     """
 
+    asked: list[int] = []
+
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        asked.append(number)  # first: another signal may interrupt this
+        if len(asked) > 1:
             if number == signal.SIGHUP:
                 return
             raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -105,7 +104,7 @@ def command(folder: Path, hosts: Mapping[str, ScratchHost], line: str) -> Iterat
     journal = Journal(site.settings.state / "journal.sqlite")
     heard = Recorder()
     try:
-        yield Fleet(hosts, Workspace(site, nornir, journal, heard, line, threading.Event()), heard)
+        yield Fleet(hosts, Workspace(site, nornir, journal, heard, line), heard)
     finally:
         close(nornir)
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pytest
 
 from keybuzz.cli.support.endings import first_one_stops
 from keybuzz.engine.change.ends import ended_by
-from keybuzz.engine.cuts import ENDING, Cuts
+from keybuzz.engine.cuts import ENDING, Cuts, Stop
 from keybuzz.engine.memory.deeds import in_history
 from keybuzz.engine.memory.journal import HostRecord, Journal, RunRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember
@@ -263,6 +264,59 @@ def test_a_fault_after_the_report_does_not_rewrite_it(work: Workspace) -> None:
         reported()
     assert (newest(work).exit_code, newest(work).note) == (ExitCode.GOOD, "")
     assert [item["exit_code"] for item in told(work)] == [ExitCode.GOOD]
+
+
+class InEvent:
+    """Sends a signal before the given one of the lines of threading's events and conditions runs."""
+
+    def __init__(self, place: int) -> None:
+        self.left = place
+        self.sent = False
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename != threading.__file__:
+            return None
+        if event == "line" and not self.sent:
+            self.left -= 1
+            if self.left < 0:
+                self.sent = True
+                hit()
+        return self
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Let a test that waits for ever fail."""
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError("it waits for its own thread")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarm")
+@pytest.mark.parametrize("act", ["set", "wait"])
+def test_a_signal_may_ask_to_stop_while_its_own_thread_holds_the_event(act: str) -> None:
+    """Also while a handler sets it. With a plain event this does not end."""
+    for place in range(1000):
+        stop = Stop()
+        tracer = InEvent(place)
+        before = sys.gettrace()
+        with first_one_stops(stop, lambda sentence: None):
+            sys.settrace(tracer)
+            try:
+                stop.set() if act == "set" else stop.wait(0.01)
+            finally:
+                sys.settrace(before)
+        if not tracer.sent:
+            assert place > 5
+            return
+        assert stop.is_set()
+    pytest.fail("the lines have no end")
 
 
 def test_what_is_ignored_stays_ignored() -> None:
