@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event
@@ -14,6 +15,8 @@ from types import FrameType
 from keybuzz.engine.cuts import heard
 
 _STDERR = 2
+_ONE_WISH = 1.0
+"""Seconds in which signals ask for one cut: what it lets go of is not cut off halfway."""
 
 
 def no_core_dumps() -> None:
@@ -47,17 +50,19 @@ def tell(sentence: str, descriptor: int = _STDERR) -> None:
 def first_one_stops(stop: Event, say: Callable[[str], object] = tell) -> Iterator[None]:
     """The first signal lets the steps at work end and stops there; a second Ctrl-C or TERM cuts the connections.
 
-    A terminal that is closed sends HUP more than once, so that HUP cuts nothing. `say` is called by a signal
-    handler: it must not write to a buffered stream.
+    A terminal that is closed sends HUP more than once, so that HUP cuts nothing. Signals that come together cut once.
+    `say` is called by a signal handler: it must not write to a buffered stream.
     """
-
-    asked: list[int] = []
+    asked: list[float] = []
+    cut: list[float] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        asked.append(number)  # first: another signal may interrupt this
+        now = time.monotonic()
+        asked.append(now)  # first: another signal may interrupt this
         if len(asked) > 1:
-            if number == signal.SIGHUP:
+            if number == signal.SIGHUP or (cut and now - cut[-1] < _ONE_WISH):
                 return
+            cut.append(now)
             raise KeyboardInterrupt
         stop.set()
         say("stopping after the steps at work; Ctrl-C again cuts them off")

@@ -130,7 +130,10 @@ def handlers() -> Iterator[None]:
 
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("first", ENDING)
-def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(first: int) -> None:
+def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keybuzz.cli.support.endings._ONE_WISH", 600.0)
     end_alike()
     stop, said = threading.Event(), []
     with first_one_stops(stop, said.append):
@@ -140,6 +143,7 @@ def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(first: in
         os.kill(os.getpid(), signal.SIGHUP)  # a terminal that is closed sends more than one
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # together with the one before: it is no further wish
     assert {signal.getsignal(number) for number in ENDING} == {signal.default_int_handler}
 
 

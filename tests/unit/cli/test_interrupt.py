@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -28,6 +31,8 @@ from keybuzz.model.reports.report import HostReport, Report
 from tests.unit.support.site_values import planted_configuration
 
 ROOT = Path(__file__).parents[3]
+_OPENED = 0x20
+"""IN_OPEN, of inotify."""
 CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
 GENTLE = {
     "run": (("run", "patroni", "--limit", "db"), "keybuzz.engine.change.run.run"),
@@ -194,10 +199,11 @@ def test_the_first_ends_the_wait_for_a_lease(folder: Path) -> None:
     command = [sys.executable, "-c", CODE, "run", "patroni", "--limit", "db", "--wait", "600"]
     with (
         leases(state / "leases", ("patroni",), "kbz run other"),
+        opening(state / "leases" / "patroni.lease") as opened,
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run,
     ):
         try:
-            wait_until_open(run, state / "leases" / "patroni.lease")
+            opened()  # its handler stands since before that
             run.send_signal(signal.SIGINT)
             _, said = run.communicate(timeout=20)
         finally:
@@ -214,10 +220,13 @@ def test_a_run_that_waited_does_not_work_with_what_was_changed_meanwhile(
     """Such as a password that the lease's holder rotated."""
     state, file = folder / "state", folder / name
     command = [sys.executable, "-c", CODE, "run", "redis", "--limit", "redis", "--wait", "600"]
-    with leases(state / "leases", ("redis",), "kbz secrets rotate redis"):
+    with (
+        leases(state / "leases", ("redis",), "kbz secrets rotate redis"),
+        opening(state / "leases" / "redis.lease") as opened,
+    ):
         run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            wait_until_open(run, state / "leases" / "redis.lease")
+            opened()
             file.write_text(file.read_text() + "\n")
         except BaseException:
             run.kill()
@@ -229,19 +238,19 @@ def test_a_run_that_waited_does_not_work_with_what_was_changed_meanwhile(
     assert "run it again" in said
 
 
-def wait_until_open(process: subprocess.Popen[str], path: Path) -> None:
-    """Return when the process has the lease's file open: its handler stands since before that."""
-    deadline = time.monotonic() + 30
-    folder = Path(f"/proc/{process.pid}/fd")
-    while str(path) not in {target(entry) for entry in folder.iterdir()}:
-        assert process.poll() is None
-        assert time.monotonic() < deadline, "the run did not come to its lease"
-        os.sched_yield()
+@contextmanager
+def opening(path: Path) -> Iterator[Callable[[], None]]:
+    """Yield what returns when another process has opened the file since the block began."""
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = library.inotify_init1(os.O_CLOEXEC)
+    assert library.inotify_add_watch(descriptor, os.fsencode(path), _OPENED) > 0
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
 
+    def wait() -> None:
+        assert poller.poll(120_000), "the run did not come to its lease"
 
-def target(entry: Path) -> str:
-    """Return what a descriptor leads to; it may be closed meanwhile."""
     try:
-        return str(entry.readlink())
-    except FileNotFoundError:
-        return ""
+        yield wait
+    finally:
+        os.close(descriptor)
