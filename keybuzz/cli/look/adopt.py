@@ -13,6 +13,7 @@ from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.proposed import proposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
             lambda: taking_document(found, written=bool(found.taken)),
         )
     elif found.taken:
-        click.echo(f"the store has them now; next: kbz adopt {found.module}")
+        click.echo(f"the store has them now; next: {proposed('kbz', 'adopt', found.module)}")
     return int(ExitCode.DIFFERENT if found.left else ExitCode.GOOD)
 
 
