@@ -12,6 +12,7 @@ from tasks.k3s.members import up, virgin, voters, writer
 from tasks.k3s.parameters import PARAMETERS
 from tasks.k3s.places import PLACES
 from tasks.k3s.rollout import next_stage
+from tasks.k3s.rotation import ROTATIONS
 from tasks.k3s.turns import regain, release
 
 MODULE = Module(
@@ -31,6 +32,7 @@ MODULE = Module(
     release=release,
     regain=regain,
     topology=topology,
+    rotations=ROTATIONS,
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,

@@ -135,7 +135,7 @@ def unit_text(site: Site, server: Server) -> str:
 
 
 def mark(site: Site, server: Server) -> str:
-    """Return what changes with configuration and program. The token is left out: K3s refuses another one anyway."""
+    """Return what changes with configuration and program; of the token a digest under the site's key."""
     values = replace(configuration(site, server), token=Secret("K3S_TOKEN", ""))
     text = (TEMPLATES / f"{command(server)}.yaml.j2").read_text(encoding="utf-8")
     parts = (
@@ -143,6 +143,7 @@ def mark(site: Site, server: Server) -> str:
         repr(values),
         site.binary("k3s").digest,
         parameters.REGISTRY_MIRROR.of(site) or "none",
+        site.digest_key.digest(token(site).reveal().encode()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 

@@ -129,6 +129,28 @@ class K3sToken(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class K3sTokenRotated(Resource):
+    """The wish that the cluster has a new token: told to one master. No description holds it."""
+
+    kind: ClassVar[str] = "k3s-token-rotated"
+    token: Secret
+
+    @property
+    def name(self) -> str:
+        return "live"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"token_matches": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "token": self.token.reveal()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
 class K3sStart(Resource):
     """How K3s is started now. Described as steady; a first start and a join elsewhere are steps that leave nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -102,6 +103,23 @@ def test_another_token_than_the_one_that_sealed_the_data_ends_it(
     (tmp_path / "token").write_text("other\n")
     with pytest.raises(FatalError, match="encrypted with different token"):
         server()._check_token()
+
+
+def test_after_a_rotation_only_the_new_token_opens_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("k3s_stand_in.server.TOKEN", str(tmp_path / "token"))
+    (tmp_path / "token").write_text("old\n")
+    for token in ("old", "new"):
+        started = server(token=token)
+        started.store.data["sealed"] = hashlib.sha256(b"new").hexdigest()
+        if token == "new":
+            started._check_token()
+            assert (tmp_path / "token").read_text() == "new\n"
+        else:
+            with pytest.raises(FatalError, match="encrypted with different token"):
+                started._check_token()
+            assert (tmp_path / "token").read_text() == "old\n"
 
 
 def test_a_configuration_is_read_as_k3s_reads_it(tmp_path: Path) -> None:

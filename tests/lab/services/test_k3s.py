@@ -221,3 +221,21 @@ class TestDrill:
         assert trial["verdict"] == "recovered"
         assert trial["lost"] == 0
         assert ready(kbz) == set(HOSTS)
+
+
+class TestRotation:
+    def test_a_new_token_is_taken_and_every_node_restarts_with_it_one_at_a_time(
+        self, kbz: Kbz
+    ) -> None:
+        before, live = starts(kbz), "cat /var/lib/rancher/k3s/server/token"
+        old = kbz.on(MASTERS[0], live)
+        done = kbz.good(
+            "secrets", "rotate", "k3s-token", "--confirm", "k3s-token", "--format", "json"
+        )
+        assert {host["outcome"] for host in done.json()["hosts"].values()} == {"changed"}
+        assert {kbz.on(host, live) for host in MASTERS} & {old} == set()
+        assert len({kbz.on(host, live) for host in MASTERS}) == 1
+        assert all(before[host] != now for host, now in starts(kbz).items())
+        assert ready(kbz) == set(HOSTS)
+        assert kbz("plan", "k3s", "--limit", "k3s").code == 0
+        assert old.strip() not in done.stdout + done.stderr

@@ -45,6 +45,7 @@ from keybuzz.model.services.k3s import (
     K3sSnapshot,
     K3sStart,
     K3sToken,
+    K3sTokenRotated,
 )
 from keybuzz.model.services.mariadb import (
     MariadbData,
@@ -233,6 +234,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "k3s-manifest": st.builds(K3sManifest, _words, st.lists(_words, max_size=2).map(tuple)),
     "k3s-schedulable": st.builds(K3sSchedulable, _words),
     "k3s-snapshot": st.builds(K3sSnapshot, _words),
+    "k3s-token-rotated": st.builds(K3sTokenRotated, _secrets),
     "k3s-token": st.builds(K3sToken, _secrets),
     "k3s-start": st.builds(K3sStart, _words, st.just("server"), _words),
     "redis-data": st.builds(RedisData, _paths, _numbers),

@@ -21,6 +21,7 @@ from keybuzz.model.services.k3s import (
     K3sSchedulable,
     K3sSnapshot,
     K3sStart,
+    K3sTokenRotated,
 )
 from tasks.k3s import MODULE
 from tasks.k3s.values import unit
@@ -159,6 +160,9 @@ class World:
             case K3sSnapshot():
                 assert change.host in self.serving(), "etcd has no majority"
                 host.snapshots += 1
+            case K3sTokenRotated():
+                assert change.host in self.serving(), "etcd has no majority"
+                self.damage(change.host, "k3s-token:live", token_matches=True)
             case SystemdUnit():
                 host.states = applied(host.states, [change])
                 self._start(change.host)

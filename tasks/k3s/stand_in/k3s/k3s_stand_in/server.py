@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from k3s_stand_in import STATE, VERSION, pki
+from k3s_stand_in import STATE, VERSION, pki, sealed
 from k3s_stand_in.agent import Agent, split
 from k3s_stand_in.api import Api, now, put, status
 from k3s_stand_in.builtin import new_cluster
@@ -44,8 +44,8 @@ class Server:
 
     def run(self) -> None:
         if self.store.initialised():
-            self._check_token()
             self.store.load()
+            self._check_token()
             self._certificates()
         elif self.url:
             self._bootstrap()
@@ -82,9 +82,8 @@ class Server:
     # How it comes to be in a cluster.
 
     def _check_token(self) -> None:
-        with open(TOKEN, encoding="utf-8") as file:
-            if file.read().strip() != self.token:
-                raise FatalError("bootstrap data already found and encrypted with different token")
+        sealed.require(self.store.data, TOKEN, self.token)
+        self._keep_token()
 
     def _make_cluster(self) -> None:
         os.makedirs(f"{STATE}/server", 0o700, exist_ok=True)
@@ -176,17 +175,20 @@ class Server:
 
     def _peer(self, address: str) -> Client:
         context = pki.client_context(f"{pki.TLS}/server-ca.crt")
-        return Client(address, PEER_PORT, context, f"server:{self.token}", timeout=3.0)
+        return Client(address, PEER_PORT, context, f"server:{sealed.peer_secret()}", timeout=3.0)
 
     def answer(self, request: Request) -> Answer:
         user, password = request.login
         if request.path == "/cacerts":
             with open(f"{pki.TLS}/server-ca.crt", encoding="ascii") as file:
                 return 200, file.read()
+        if request.path.startswith("/peer/"):
+            known = user == "server" and password == sealed.peer_secret()
+            return self._peers(request) if known else status(403, "Forbidden", "no peer")
         if user and password != self.token:
             return status(401, "Unauthorized", "not authorized")
-        if request.path.startswith("/peer/"):
-            return self._peers(request) if user == "server" else status(403, "Forbidden", "no peer")
+        if request.path == "/v1-k3s/token" and request.method == "PUT":
+            return self._rotate(request) if user == "server" else status(403, "Forbidden", "no")
         if request.path == "/v1-k3s/server-bootstrap":
             return self._shared() if user == "server" else status(403, "Forbidden", "no server")
         if request.path == "/db/snapshot" and user == "server":
@@ -229,6 +231,8 @@ class Server:
             match request.path:
                 case "/v1-k3s/join":
                     return self._join(request.body)
+                case "/v1-k3s/sealed" if request.login[0] == "server":
+                    return self.store.write(lambda data: sealed.keep(data, request.body["sealed"]))
                 case "/v1-k3s/beat":
                     return self._beat(request.body)
                 case "/v1-k3s/etcd-join" if request.login[0] == "server":
@@ -246,6 +250,17 @@ class Server:
             with open(f"{pki.TLS}/{name}", encoding="ascii") as file:
                 found[name] = file.read()
         return 200, found
+
+    def _rotate(self, request: Request) -> Answer:
+        """Take a new token for the cluster: this server at once, the others when they start with it."""
+        new = str(request.body["newToken"])
+        code, answer = self._by_leader(
+            dataclasses.replace(request, path="/v1-k3s/sealed", body={"sealed": sealed.seal(new)})
+        )
+        if code == 200:
+            self.token = new
+            self._keep_token()
+        return code, answer
 
     def _snapshot(self, name: str) -> Answer:
         if not self.store.has_quorum():

@@ -1,0 +1,37 @@
+"""The token that seals what a server needs to start: kept in the data of the cluster, and changed for all at once."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from k3s_stand_in import pki
+from k3s_stand_in.config import FatalError
+
+_PEER_KEY = "server-ca.key"
+
+
+def seal(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def require(data: dict[str, Any], file: str, token: str) -> None:
+    """FatalError for another token than the cluster's; a server that was not there at a rotation has the old file."""
+    known = data.get("sealed")
+    if known is None:
+        with open(file, encoding="utf-8") as stream:
+            known = seal(stream.read().strip())
+    if known != seal(token):
+        raise FatalError("bootstrap data already found and encrypted with different token")
+
+
+def keep(data: dict[str, Any], sealed: str) -> tuple[int, Any]:
+    """Seal it with another token from now on."""
+    data["sealed"] = sealed
+    return 200, {}
+
+
+def peer_secret() -> str:
+    """What servers of one cluster prove themselves with to each other: etcd has an authority of its own for that."""
+    with open(f"{pki.TLS}/{_PEER_KEY}", "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()

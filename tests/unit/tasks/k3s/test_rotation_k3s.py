@@ -1,0 +1,122 @@
+"""A new token for K3s: the cluster takes it once, every node knows it, then each restarts behind gates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import takewhile
+
+import pytest
+
+from keybuzz.engine.change.guard import disrupted
+from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.live import Stage
+from keybuzz.model.host.system import SystemdUnit
+from tasks.k3s import values
+from tasks.k3s.rotation import TOKEN_ID, next_stage
+from tests.unit.support.site_values import memory_site, with_secrets
+from tests.unit.tasks.k3s.k3s_world import HOSTS, MASTERS, WORKERS, World, unit_of
+
+CONFIG_ID = f"file:{values.CONFIG}"
+
+
+def begun() -> World:
+    """Return a cluster that has the old token, in its data, its files and its units."""
+    world = World.healthy()
+    for host in HOSTS:
+        world.damage(host, CONFIG_ID, digest="old")
+        world.damage(host, unit_of(host), digest="old")
+    for host in MASTERS:
+        world.damage(host, TOKEN_ID, token_matches=False)
+    return world
+
+
+def take(world: World, stage: Stage) -> None:
+    """Do what a stage says; a master that starts with the new token has it from then on."""
+    world.apply(stage)
+    for change in stage.changes:
+        if isinstance(change.resource, SystemdUnit) and change.host in MASTERS:
+            world.damage(change.host, TOKEN_ID, token_matches=True)
+
+
+def follow(world: World) -> list[Stage]:
+    done: list[Stage] = []
+    while (stage := next_stage(world.live())) is not None:
+        assert len(done) < 15, [stage.name for stage in done]
+        assert stage.before is None or stage.before.reason(world.live()) is None
+        assert len(disrupted(stage)) <= 1
+        take(world, stage)
+        assert stage.after is None or stage.after.reason(world.live()) is None
+        done.append(stage)
+    assert list(world.live().changes()) == []
+    return done
+
+
+def test_one_master_is_told_then_all_know_it_then_each_restarts_masters_first() -> None:
+    first, second, *rolls = follow(begun())
+    assert [change.resource.kind for change in first.changes] == [
+        "k3s-snapshot",
+        "k3s-token-rotated",
+    ]
+    assert first.hosts == ("k8s-master-01",)
+    assert set(second.hosts) == set(HOSTS)
+    assert {change.identity for change in second.changes} == {CONFIG_ID}
+    assert [stage.hosts for stage in rolls] == [(host,) for host in (*MASTERS, *WORKERS)]
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_cut_off_anywhere_it_goes_on_and_the_cluster_is_told_once(steps: int) -> None:
+    world = begun()
+    for _ in range(steps):
+        stage = next_stage(world.live())
+        assert stage is not None
+        take(world, stage)
+    follow(world)
+    told = [
+        c for stage in world.trail for c in stage.changes if c.resource.kind == "k3s-token-rotated"
+    ]
+    assert len(told) == 1
+
+
+def test_a_node_that_is_not_ready_holds_the_first_step_up() -> None:
+    world = begun()
+    world.hosts["k8s-worker-03"].sick = True
+    stage = next_stage(world.live())
+    assert stage is not None
+    assert stage.before is not None
+    assert "k8s-worker-03" in str(stage.before.reason(world.live()))
+
+
+def test_a_master_that_does_not_come_back_stops_the_roll() -> None:
+    world = begun()
+    for stage in takewhile(
+        lambda stage: stage is not None, iter(lambda: next_stage(world.live()), None)
+    ):
+        take(world, stage)
+        if stage.hosts == ("k8s-master-01",) and len(world.trail) > 2:
+            break
+    world.hosts["k8s-master-01"].sick = True
+    stage = next_stage(world.live())
+    assert stage is not None
+    assert stage.hosts == ("k8s-master-02",)
+    assert stage.before is not None
+    assert "k8s-master-01" in str(stage.before.reason(world.live()))
+
+
+def test_anything_else_that_differs_is_refused() -> None:
+    world = begun()
+    world.differs = ("Namespace/ingress-nginx is missing",)
+    with pytest.raises(RefusedError, match="changes the token only"):
+        next_stage(world.live())
+
+
+def test_the_unit_restarts_with_another_token_and_does_not_show_it() -> None:
+    site = memory_site()
+    other = with_secrets(site, {"K3S_TOKEN": "another-token-of-some-length"})
+    for server in site.members(values.GROUP):
+        assert values.mark(site, server) != values.mark(other, server)
+        assert "another-token" not in values.unit_text(other, server)
+    stranger = replace(site, digest_key=type(site.digest_key)(b"x" * 32))
+    server = site.members(values.GROUP)[0]
+    assert values.mark(site, server) != values.mark(stranger, server), (
+        "nobody else can test guesses"
+    )
