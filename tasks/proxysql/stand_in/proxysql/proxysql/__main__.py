@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from proxysql import admin, cnf, traffic
+from proxysql.listener import Door
 from proxysql.monitor import Monitor
 from proxysql.store import Store
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="proxysql")
     parser.add_argument("-f", action="store_true")
     parser.add_argument("--idle-threads", action="store_true")
+    parser.add_argument("-M", "--no-version-check", action="store_true")
     parser.add_argument("-c", default="/etc/proxysql.cnf")
     parser.add_argument("-D", default="/var/lib/proxysql")
     options = parser.parse_args()
@@ -32,10 +34,11 @@ def main() -> int:
     store = Store(Path(options.D) / "proxysql.db")
     store.boot(found)
     monitor = Monitor(store)
+    doors: list[Door] = []
     for address in store.runtime_variable("admin-mysql_ifaces").split(";"):
-        admin.listen(address, store, monitor)
+        admin.listen(address, store, monitor, doors)
     for address in (store.runtime_variable("mysql-interfaces") or "0.0.0.0:6033").split(";"):
-        traffic.listen(address, store, monitor)
+        doors.append(traffic.listen(address, store, monitor))
     monitor.start()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -7,15 +7,16 @@ import sqlite3
 import sys
 
 from proxysql import wire
-from proxysql.listener import serve
+from proxysql.listener import Door
 from proxysql.monitor import Monitor
 from proxysql.store import Store
 
-_WHAT = r"(MYSQL SERVERS|MYSQL USERS|MYSQL QUERY RULES|MYSQL VARIABLES|ADMIN VARIABLES)"
+_WHAT = r"(MYSQL SERVERS|MYSQL USERS|MYSQL QUERY RULES|MYSQL VARIABLES|ADMIN VARIABLES|PROXYSQL SERVERS)"
 _LOAD = re.compile(rf"LOAD {_WHAT} (?:TO RUNTIME|TO RUN|FROM MEMORY)", re.IGNORECASE)
 _SAVE = re.compile(rf"SAVE {_WHAT} (?:TO DISK|FROM MEMORY)", re.IGNORECASE)
 _RESTORE = re.compile(rf"LOAD {_WHAT} (?:FROM DISK|TO MEMORY)", re.IGNORECASE)
 _SET = re.compile(r"SET ((?:admin|mysql)-\w+)\s*=\s*(.*)", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"PROXYSQL (PAUSE|RESUME|READONLY|READWRITE)\s*;?$", re.IGNORECASE)
 _NOTHING = re.compile(
     r"(SET (autocommit|names)\b.*|BEGIN|COMMIT|ROLLBACK|START TRANSACTION)", re.IGNORECASE
 )
@@ -23,14 +24,14 @@ _VARIABLES = re.compile(r"SHOW (?:GLOBAL )?VARIABLES(?: LIKE '([^']*)')?", re.IG
 _ONE = re.compile(r"SELECT @@((?:admin|mysql)-\w+)", re.IGNORECASE)
 
 
-def listen(address: str, store: Store, monitor: Monitor) -> None:
-    """Serve administrators at one address."""
-    serve(address, lambda connection: _session(connection, store, monitor))
+def listen(address: str, store: Store, monitor: Monitor, doors: list[Door]) -> None:
+    """Serve administrators at one address; `doors` are where applications come in."""
+    Door(address, lambda connection: _session(connection, store, monitor, doors))
 
 
-def _session(connection: wire.Wire, store: Store, monitor: Monitor) -> None:
+def _session(connection: wire.Wire, store: Store, monitor: Monitor, doors: list[Door]) -> None:
     client = wire.Client(connection, "8.0.11")
-    _let_in(client, store)
+    statistics = _let_in(client, store)
     connection.write(wire.ok())
     while True:
         packet = connection.read()
@@ -41,20 +42,74 @@ def _session(connection: wire.Wire, store: Store, monitor: Monitor) -> None:
             connection.write(wire.ok())
             continue
         try:
-            _answer(connection, packet[1:].decode(errors="replace"), store, monitor)
+            statement = packet[1:].decode(errors="replace")
+            if statistics:
+                _of_statistics(connection, statement, store)
+            elif _COMMAND.match(statement.strip()):
+                _command(connection, statement, store, doors)
+            else:
+                _answer(connection, statement, store, monitor)
+        except wire.RefusedError as refused:
+            connection.write(refused.packet())
         except sqlite3.Error as error:
             connection.write(
                 wire.RefusedError(1045, f"ProxySQL Admin Error: {error}", "28000").packet()
             )
 
 
-def _let_in(client: wire.Client, store: Store) -> None:
-    pairs = store.runtime_variable("admin-admin_credentials").split(";")
-    known = dict(pair.split(":", 1) for pair in pairs if ":" in pair)
-    if client.user not in known or not client.knows(known[client.user]):
-        raise client.denied
-    if client.user == "admin" and client.wire.socket.getpeername()[0] != "127.0.0.1":
-        raise wire.RefusedError(1040, "User 'admin' can only connect locally", "42000")
+def _let_in(client: wire.Client, store: Store) -> bool:
+    """Return whether it is an account of statistics; the same name among both is one of statistics."""
+    pairs = {
+        kind: dict(
+            pair.split(":", 1)
+            for pair in store.runtime_variable(f"admin-{kind}_credentials").split(";")
+            if ":" in pair
+        )
+        for kind in ("stats", "admin")
+    }
+    for kind, known in pairs.items():
+        if client.user not in known:
+            continue
+        if not client.knows(known[client.user]):
+            break
+        local = client.wire.socket.getpeername()[0] == "127.0.0.1"
+        if client.user in ("admin", "stats") and not local:
+            what = f"User '{client.user}' can only connect locally"
+            raise wire.RefusedError(1040, what, "42000")
+        return kind == "stats"
+    print(f"Access denied for user '{client.user}' at the admin port", file=sys.stderr)
+    raise client.denied
+
+
+def _of_statistics(connection: wire.Wire, statement: str, store: Store) -> None:
+    """Answer an account of statistics: what it may not read is not there."""
+    words = statement.strip().rstrip(";").split()
+    first = words[0].upper() if words else ""
+    if first not in ("SELECT", "SHOW"):
+        raise sqlite3.OperationalError(f'near "{words[0] if words else ""}": syntax error')
+    for name in re.findall(r"\b(?:runtime_)?(?:mysql_|global_|proxysql_)\w+", statement):
+        if not re.search(rf"\b(?:stats|monitor)\.{name}\b", statement):
+            raise sqlite3.OperationalError(f"no such table: {name}")
+    _sql(connection, statement, store)
+
+
+def _command(connection: wire.Wire, statement: str, store: Store, doors: list[Door]) -> None:
+    """PROXYSQL PAUSE closes the port of the applications, RESUME opens it; READONLY refuses writes of administrators."""
+    word = statement.strip().rstrip(";").split()[1].upper()
+    paused = all(door.closed for door in doors)
+    if word == "PAUSE":
+        if paused:
+            raise wire.RefusedError(1105, "MySQL traffic is already paused")
+        for door in doors:
+            door.close()
+    elif word == "RESUME":
+        if not paused:
+            raise wire.RefusedError(1105, "MySQL traffic is not paused")
+        for door in doors:
+            door.open()
+    else:
+        store.set_read_only(word == "READONLY")
+    connection.write(wire.ok())
 
 
 def _answer(connection: wire.Wire, statement: str, store: Store, monitor: Monitor) -> None:
@@ -75,6 +130,7 @@ def _answer(connection: wire.Wire, statement: str, store: Store, monitor: Monito
         store.restore(match[1].upper())
         connection.write(wire.ok())
     elif match := _SET.fullmatch(statement):
+        _require_writable(store)
         print(f"Received command {statement}", file=sys.stderr)
         value = match[2].strip().strip("'\"")
         with store.lock:
@@ -105,6 +161,8 @@ def _sql(connection: wire.Wire, statement: str, store: Store) -> None:
     ):
         connection.write(wire.ok())  # they are made anew at each reading
         return
+    if not re.match(r"select\b|show\b|pragma\b", statement, re.IGNORECASE):
+        _require_writable(store)
     with store.lock:
         cursor = store.cursor(_first(statement))
         rows = cursor.fetchall()
@@ -112,6 +170,11 @@ def _sql(connection: wire.Wire, statement: str, store: Store) -> None:
         connection.write(wire.ok(max(0, cursor.rowcount)))
     else:
         wire.result(connection, [column[0] for column in cursor.description], rows)
+
+
+def _require_writable(store: Store) -> None:
+    if store.runtime_variable("admin-read_only") == "true":
+        raise sqlite3.OperationalError("attempt to write a readonly database")
 
 
 def _first(statement: str) -> str:

@@ -26,6 +26,9 @@ class Watched:
     """writer, reader or offline; empty: not checked since the last LOAD."""
     missed: int = 0
     connection: wire.Wire | None = field(default=None, repr=False)
+    failures: list[float] = field(default_factory=list)
+    """When connections of sessions to it came to an error, within the last second."""
+    shunned_until: float = 0.0
 
 
 class Monitor:
@@ -64,12 +67,36 @@ class Monitor:
             " ORDER BY weight DESC, hostname DESC, port DESC",
             hostgroup,
         )
-        return (str(rows[0][0]), int(rows[0][1])) if rows else None
+        found = (str(rows[0][0]), int(rows[0][1])) if rows else None
+        watched = self._nodes.get(found) if found else None
+        return None if watched and time.monotonic() < watched.shunned_until else found
+
+    def most(self, node: Node) -> int:
+        """Return how many connections to a node may be open."""
+        return int(
+            self._store.value(
+                "SELECT max_connections FROM loaded_mysql_servers WHERE hostname=? AND port=?",
+                *node,
+            )
+            or 1000
+        )
+
+    def failed(self, node: Node) -> None:
+        """Count a connection that a node refused (1040 and such): so many in a second, and it is shunned."""
+        with self._lock:
+            watched, now = self._nodes.get(node), time.monotonic()
+            if watched is None:
+                return
+            watched.failures = [*(at for at in watched.failures if now - at < 1), now]
+            if len(watched.failures) >= self._store.number("mysql-shun_on_failures"):
+                watched.shunned_until = now + self._store.number("mysql-shun_recovery_time_sec")
 
     def _run(self) -> None:
         while True:
+            enabled = self._store.runtime_variable("mysql-monitor_enabled") == "true"
             with self._lock:
-                nodes = list(self._nodes.items())
+                # Switched off: what runs stays where it is, whatever becomes of the nodes.
+                nodes = list(self._nodes.items()) if enabled else []
             threads = [
                 threading.Thread(target=self._check, args=item, daemon=True) for item in nodes
             ]

@@ -31,11 +31,21 @@ _GALERA = """(writer_hostgroup INT CHECK (writer_hostgroup>=0) NOT NULL PRIMARY 
  max_transactions_behind INT CHECK (max_transactions_behind>=0) NOT NULL DEFAULT 0, comment VARCHAR)"""
 _VARIABLES = "(variable_name VARCHAR NOT NULL PRIMARY KEY, variable_value VARCHAR NOT NULL)"
 
+_ATTRIBUTES = """(hostgroup_id INT NOT NULL PRIMARY KEY, max_num_online_servers INT NOT NULL DEFAULT 1000000,
+ autocommit INT NOT NULL DEFAULT -1, free_connections_pct INT NOT NULL DEFAULT 10, init_connect VARCHAR NOT NULL DEFAULT '',
+ multiplex INT NOT NULL DEFAULT 1, connection_warming INT NOT NULL DEFAULT 0,
+ throttle_connections_per_sec INT NOT NULL DEFAULT 1000000, ignore_session_variables VARCHAR NOT NULL DEFAULT '',
+ hostgroup_settings VARCHAR NOT NULL DEFAULT '', servers_defaults VARCHAR NOT NULL DEFAULT '', comment VARCHAR NOT NULL DEFAULT '')"""
+_PROXIES = """(hostname VARCHAR NOT NULL, port INT NOT NULL DEFAULT 6032, weight INT NOT NULL DEFAULT 0,
+ comment VARCHAR NOT NULL DEFAULT '', PRIMARY KEY (hostname, port))"""
+
 TABLES = {
     "mysql_servers": _SERVERS,
     "mysql_users": _USERS,
     "mysql_query_rules": _RULES,
     "mysql_galera_hostgroups": _GALERA,
+    "mysql_hostgroup_attributes": _ATTRIBUTES,
+    "proxysql_servers": _PROXIES,
     "global_variables": _VARIABLES,
 }
 GALERA_LOG = """(hostname VARCHAR, port INT, time_start_us INT, success_time_us INT, primary_partition VARCHAR,
@@ -45,15 +55,32 @@ CHECKSUMS = "(name VARCHAR NOT NULL PRIMARY KEY, version INT, epoch INT, checksu
 POOL = """(hostgroup INT, srv_host VARCHAR, srv_port INT, status VARCHAR, ConnUsed INT, ConnFree INT, ConnOK INT,
  ConnERR INT, MaxConnUsed INT, Queries INT, Queries_GTID_sync INT, Bytes_data_sent INT, Bytes_data_recv INT, Latency_us INT)"""
 GROUPS = {
-    "MYSQL SERVERS": ("mysql_servers", "mysql_galera_hostgroups"),
+    "MYSQL SERVERS": ("mysql_servers", "mysql_galera_hostgroups", "mysql_hostgroup_attributes"),
     "MYSQL USERS": ("mysql_users",),
     "MYSQL QUERY RULES": ("mysql_query_rules",),
+    "PROXYSQL SERVERS": ("proxysql_servers",),
 }
+ACTIVE = ("mysql_users", "mysql_query_rules", "mysql_galera_hostgroups")
+"""Only their active rows run."""
 DEFAULTS = {
     "admin-admin_credentials": "admin:admin",
     "admin-stats_credentials": "stats:stats",
     "admin-mysql_ifaces": "0.0.0.0:6032",
+    "admin-read_only": "false",
+    "admin-refresh_interval": "2000",
+    "admin-restapi_enabled": "false",
+    "admin-web_enabled": "false",
     "mysql-threads": "4",
+    "mysql-multiplexing": "true",
+    "mysql-hostgroup_manager_verbose": "1",
+    "mysql-connect_retries_on_failure": "10",
+    "mysql-query_retries_on_failure": "1",
+    "mysql-shun_on_failures": "5",
+    "mysql-shun_recovery_time_sec": "10",
+    "mysql-max_transaction_time": "14400000",
+    "mysql-wait_timeout": "28800000",
+    "mysql-monitor_ping_timeout": "1000",
+    "mysql-monitor_ping_max_failures": "3",
     "mysql-max_connections": "10000",
     "mysql-default_query_timeout": "86400000",
     "mysql-server_version": "8.0.11",

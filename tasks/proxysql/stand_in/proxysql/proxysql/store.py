@@ -100,6 +100,14 @@ class Store:
         """Run a client's statement; the caller holds the lock."""
         return self._base.execute(statement)
 
+    def set_read_only(self, value: bool) -> None:
+        """Refuse or take writes through the admin port: at once, and in no other layer."""
+        with self.lock:
+            self._base.execute(
+                "UPDATE main.runtime_global_variables SET variable_value=? WHERE variable_name='admin-read_only'",
+                ("true" if value else "false",),
+            )
+
     def runtime_variable(self, name: str) -> str:
         """Return the value that is at work."""
         return self.value(
@@ -118,7 +126,8 @@ class Store:
                 if group != "MYSQL SERVERS":
                     self._copy(group, "main.", "main.runtime_")
                 else:
-                    self._replace("mysql_galera_hostgroups", "main.", "main.runtime_")
+                    for table in schema.GROUPS[group][1:]:
+                        self._replace(table, "main.", "main.runtime_")
                 if group == "MYSQL USERS":
                     self._split_users()
                 self._checksum(schema.GROUPS[group][0], "main.loaded_")
@@ -150,7 +159,7 @@ class Store:
 
     def _replace(self, table: str, source: str, target: str) -> None:
         self._base.execute(f"DELETE FROM {target}{table}")
-        where = " WHERE active=1" if target == "main.runtime_" and table != "mysql_servers" else ""
+        where = " WHERE active=1" if target == "main.runtime_" and table in schema.ACTIVE else ""
         self._base.execute(f"INSERT INTO {target}{table} SELECT * FROM {source}{table}{where}")
 
     def _split_users(self) -> None:
@@ -206,11 +215,14 @@ class Store:
             )
         else:
             found = self.rows(f"SELECT * FROM {place}{name} ORDER BY 1,2,3")
+        if name == "proxysql_servers" and not found:
+            self.write_checksum(name, found, "0x0")
+            return
         self.write_checksum("mysql_servers_v2" if name == "mysql_servers" else name, found)
 
-    def write_checksum(self, name: str, found: Rows) -> None:
+    def write_checksum(self, name: str, found: Rows, fixed: str = "") -> None:
         """Keep the checksum of some rows; the version counts the loads."""
-        digest = "0x" + hashlib.sha256(repr(found).encode()).hexdigest()[:16].upper()
+        digest = fixed or "0x" + hashlib.sha256(repr(found).encode()).hexdigest()[:16].upper()
         with self.lock:
             self._base.execute(
                 "INSERT INTO main.runtime_checksums_values VALUES (?,1,?,?) ON CONFLICT(name) DO UPDATE SET "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 
 from proxysql import wire
-from proxysql.listener import serve
+from proxysql.listener import Door
 from proxysql.monitor import Monitor, Node
 from proxysql.store import Store
 
@@ -15,16 +16,38 @@ _LOCAL = re.compile(rb"\s*SET\s+(AUTOCOMMIT|NAMES)\b", re.IGNORECASE)
 _QUIT, _INIT, _QUERY, _PING = 1, 2, 3, 14
 
 
-def listen(address: str, store: Store, monitor: Monitor) -> None:
+def listen(address: str, store: Store, monitor: Monitor) -> Door:
     """Serve applications at one address."""
-    serve(address, lambda connection: Session(connection, store, monitor).run())
+    counts = Counts()
+    return Door(address, lambda connection: Session(connection, store, monitor, counts).run())
+
+
+class Counts:
+    """Sessions of each user, and connections to each node."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._used: dict[object, int] = {}
+
+    def take(self, what: object, most: int) -> bool:
+        """Count one more, unless there are as many as there may be."""
+        with self._lock:
+            if self._used.get(what, 0) >= most:
+                return False
+            self._used[what] = self._used.get(what, 0) + 1
+            return True
+
+    def give(self, what: object) -> None:
+        """Count one less."""
+        with self._lock:
+            self._used[what] -= 1
 
 
 class Session:
     """One application; its backend is the writer, and stays while a transaction is open."""
 
-    def __init__(self, link: wire.Wire, store: Store, monitor: Monitor) -> None:
-        self._link, self._store, self._monitor = link, store, monitor
+    def __init__(self, link: wire.Wire, store: Store, monitor: Monitor, counts: Counts) -> None:
+        self._link, self._store, self._monitor, self._counts = link, store, monitor, counts
         self._client = wire.Client(link, store.runtime_variable("mysql-server_version"))
         self._password, self._hostgroup = self._let_in()
         self._database = self._client.database
@@ -32,15 +55,19 @@ class Session:
         self._backend: wire.Wire | None = None
         self._node: Node | None = None
         self._busy = False
+        if not counts.take(self._client.user, self._most):
+            what = f"User '{self._client.user}' has exceeded the 'max_user_connections' resource"
+            raise wire.RefusedError(1226, f"{what} (current value: {self._most})", "42000")
         link.write(wire.ok())
 
     def _let_in(self) -> tuple[str, int]:
         rows = self._store.rows(
-            "SELECT password, default_hostgroup FROM runtime_mysql_users WHERE username=? AND frontend=1",
+            "SELECT password, default_hostgroup, max_connections FROM runtime_mysql_users WHERE username=? AND frontend=1",
             self._client.user,
         )
         if not rows or not self._client.knows(str(rows[0][0])):
             raise self._client.denied
+        self._most = int(rows[0][2])
         return str(rows[0][0]), int(rows[0][1])
 
     def run(self) -> None:
@@ -60,6 +87,7 @@ class Session:
                     )
         finally:
             self._drop()
+            self._counts.give(self._client.user)
 
     def _forward(self, packet: bytes) -> None:
         if self._backend is None and _LOCAL.match(packet[1:]):
@@ -100,7 +128,7 @@ class Session:
         until = time.monotonic() + limit / 1000
         while time.monotonic() < until:
             node = self._monitor.writer(self._hostgroup)
-            if node is not None and (found := self._open(node)) is not None:
+            if node is not None and (found := self._within(node)) is not None:
                 self._backend, self._node = found, node
                 return found
             time.sleep(0.05)
@@ -108,6 +136,18 @@ class Session:
         raise wire.RefusedError(
             9001, f"Max connect timeout reached while reaching hostgroup {group} after {limit}ms"
         )
+
+    def _within(self, node: Node) -> wire.Wire | None:
+        """Return a connection to a node, unless as many are open as its row allows: then the session waits."""
+        if not self._counts.take(node, self._monitor.most(node)):
+            return None
+        found = None
+        try:
+            found = self._open(node)
+        finally:
+            if found is None:
+                self._counts.give(node)
+        return found
 
     def _open(self, node: Node) -> wire.Wire | None:
         try:
@@ -129,6 +169,7 @@ class Session:
             return None
         except wire.RefusedError as refused:
             if refused.number in (1040, 1047, 1053):
+                self._monitor.failed(node)
                 return None
             raise
         return found
@@ -163,6 +204,7 @@ class Session:
     def _drop(self) -> None:
         if self._backend is not None:
             self._backend.close()
+            self._counts.give(self._node)
         self._backend, self._node, self._busy = None, None, False
 
 
