@@ -10,6 +10,7 @@ from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
 from tasks.proxysql.members import login_problem, up, virgin
+from tasks.proxysql.parameters import PARAMETERS
 from tasks.proxysql.places import PLACES
 from tasks.proxysql.rollout import next_stage
 from tasks.proxysql.rotation import ROTATIONS
@@ -42,6 +43,7 @@ MODULE = Module(
     ),
     drills=(DRILL,),
     check_infos=CHECK_INFOS,
+    parameters=PARAMETERS,
 )
 
 check = checking(MODULE)

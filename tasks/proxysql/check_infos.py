@@ -26,7 +26,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "proxysql.default-login",
-        "admin:admin is refused",
+        "admin:admin and stats:stats are refused",
         "Everybody may change where applications are led.",
         "kbz run proxysql",
         levels=(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keybuzz.model.core.finding import Finding, Level, of_hosts, unknown
+from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from tasks.proxysql.desired import SERVERS
+from tasks.proxysql.desired import DEFAULTS, SERVERS
 from tasks.proxysql.members import (
     admin_problem,
     checked,
-    checksums,
     listeners,
     login_problem,
+    paused,
     table,
+    variables,
     writers,
 )
-from tasks.proxysql.values import ADMIN_PORT, OFFLINE, PORT
+from tasks.proxysql.parity import alike
+from tasks.proxysql.values import ADMIN_PORT, INTERVAL, OFFLINE, PORT
+
+STALE = 3 * INTERVAL
+"""Milliseconds after which a sample of the monitor says nothing of now."""
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -28,7 +33,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
             for host, view in live.hosts.items()
             for f in (*_serving(host, view), *_rest(host, view))
         ),
-        _parity(live),
+        alike(live),
     )
 
 
@@ -85,6 +90,9 @@ def _rest(host: str, view: HostView) -> tuple[Finding, ...]:
 def _listens(host: str, view: HostView) -> Finding:
     check = "proxysql.listens"
     traffic, admin = listeners(view, PORT), listeners(view, ADMIN_PORT)
+    if paused(view):
+        text = f"{PORT} takes no new session: PROXYSQL PAUSE is on"
+        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
     if not set(traffic) & {"0.0.0.0", "*"}:
         text = f"{PORT} is not open on 0.0.0.0: {', '.join(traffic) or 'nobody listens'}"
         return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
@@ -97,12 +105,13 @@ def _listens(host: str, view: HostView) -> Finding:
 
 
 def _default(host: str, view: HostView) -> Finding:
-    check, answer = "proxysql.default-login", view.answer("proxysql.default")
-    if not answer.known:
-        return unknown(check, answer.problem, host)
-    if not answer.value["denied"]:
-        return Finding(check, Level.CRITICAL, "admin:admin is let in", host, "kbz run proxysql")
-    return Finding(check, Level.OK, "admin:admin is refused", host)
+    check, found = "proxysql.default-login", table(view, DEFAULTS)
+    if found is None:
+        return unknown(check, admin_problem(view), host)
+    if found:
+        text = f"a login that everybody knows is let in: {', '.join(row[0] for row in found)}"
+        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
+    return Finding(check, Level.OK, "admin:admin and stats:stats are refused", host)
 
 
 def _writer(host: str, view: HostView) -> Finding:
@@ -136,18 +145,30 @@ def _monitor(host: str, view: HostView) -> Finding:
     servers = table(view, SERVERS)
     if servers is None:
         return unknown(check, admin_problem(view), host)
+    if variables(view).get("mysql-monitor_enabled") == "false":
+        text = "the monitor is switched off: no session is led away from a node that fails"
+        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
+    if late := sorted(node for node, row in found.items() if _old(row[3])):
+        text = f"the monitor has not looked at {', '.join(late)} for more than {STALE / 1000:g} s"
+        return unknown(check, text, host)
     bad = [
         f"{node}: {why or f'state {state}, primary {primary}'}"
-        for node, (primary, state, why) in found.items()
+        for node, (primary, state, why, _) in found.items()
         if why or primary != "YES" or state != "4"
     ]
     away = [row[1] for row in servers if row[0] == OFFLINE]
-    if not found:
-        return Finding(check, Level.CRITICAL, "the monitor has checked no node", host)
+    if unseen := sorted({row[1] for row in servers} - found.keys()):
+        text = f"the monitor has checked no node: {', '.join(unseen)}"
+        return Finding(check, Level.CRITICAL, text, host)
     if bad or away:
         text = "; ".join(bad) or f"offline: {', '.join(away)}"
         return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
     return Finding(check, Level.OK, f"{len(found)} nodes are Synced", host)
+
+
+def _old(age: str) -> bool:
+    """Return whether a sample is too old to say anything; one whose age cannot be read is."""
+    return not age.lstrip("-").isdecimal() or int(age) > STALE
 
 
 def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
@@ -161,27 +182,3 @@ def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
         hint = "kbz lb show, kbz lb check" if problem else ""
         findings.append(Finding("proxysql.balancer", level, text, host, hint))
     return tuple(findings)
-
-
-def _parity(live: Live) -> Finding:
-    check = "proxysql.parity"
-    sums = {host: checksums(view) for host, view in live.hosts.items()}
-    told = [found for found in sums.values() if found]
-    names = {name for found in told for name in found}
-    differing = sorted(n for n in names if len({found.get(n) for found in told}) > 1)
-    if differing:
-        text = f"not the same on all hosts: {', '.join(differing)}"
-        return Finding(check, Level.CRITICAL, text, hint="kbz run proxysql")
-    away = of_hosts(
-        (host, admin_problem(view))
-        for host, view in live.hosts.items()
-        if not sums[host] or writers(view) is None
-    )
-    if away is not None:
-        return unknown(check, away.why)
-    if len(live.hosts) < len(live.members):
-        return Finding(check, Level.UNKNOWN, "not all hosts can be compared")
-    chosen = {tuple(writers(view) or ()) for view in live.hosts.values()}
-    if len(chosen) > 1:
-        return Finding(check, Level.CRITICAL, "the hosts do not lead to the same writer")
-    return Finding(check, Level.OK, "all hosts run the same configuration, with the same writer")

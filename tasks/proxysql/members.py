@@ -6,11 +6,15 @@ from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
-from tasks.proxysql.desired import LOG, SERVERS, SUMS, WHERE
+from keybuzz.model.services.proxysql import ProxysqlStartup, ProxysqlVariables
+from tasks.proxysql.desired import DEFAULTS, LOG, PLACES, SERVERS, SUMS, VARIABLES, WHERE
 from tasks.proxysql.values import CONTAINER, PORT, WRITER
 
-_WIDTHS = {SERVERS: 3, SUMS: 2, LOG: 4}
+_WIDTHS = {SERVERS: 3, PLACES: 5, SUMS: 2, LOG: 5, DEFAULTS: 1, VARIABLES: 2}
 """Columns of what each statement selects."""
+_MOVING = ("mysql_servers", "mysql_servers_v2")
+"""Checksums of servers as they were placed: two hosts that were loaded at different moments differ in them."""
+SESSIONS = "proxysql-open:sessions"
 
 
 def login_problem(answer: Answer) -> str:
@@ -50,13 +54,38 @@ def writers(view: HostView) -> list[str] | None:
 
 
 def checked(view: HostView) -> dict[str, list[str]]:
-    """Return the monitor's newest word about each node: primary component, state, error."""
+    """Return the monitor's newest word about each node: primary component, state, error, age in milliseconds."""
     return {row[0]: row[1:] for row in table(view, LOG) or []}
 
 
 def checksums(view: HostView) -> dict[str, str]:
-    """Return the checksums of the loaded configuration; `mysql_servers` moves with the monitor and is left out."""
-    return {row[0]: row[1] for row in table(view, SUMS) or [] if row[0] != "mysql_servers"}
+    """Return checksums of the loaded configuration, and the servers themselves without where the monitor has them."""
+    found = {row[0]: row[1] for row in table(view, SUMS) or [] if row[0] not in _MOVING}
+    places = table(view, PLACES)
+    if found and places is not None:
+        found["mysql_servers"] = repr(sorted(places))
+    return found
+
+
+def variables(view: HostView) -> dict[str, str]:
+    """Return the variables that run, but for secrets and users' names."""
+    return {row[0]: row[1] for row in table(view, VARIABLES) or []}
+
+
+def described(view: HostView) -> frozenset[str]:
+    """Return the names of the variables that kbz sets."""
+    kinds = (ProxysqlVariables, ProxysqlStartup)
+    return frozenset(
+        name
+        for resource in view.resources
+        if isinstance(resource, kinds)
+        for name, _ in resource.values
+    )
+
+
+def paused(view: HostView) -> bool:
+    """Return whether PROXYSQL PAUSE keeps new sessions out."""
+    return view.attribute(SESSIONS, "takes_sessions") is False
 
 
 def listeners(view: HostView, port: int) -> list[str]:
@@ -74,7 +103,9 @@ def started(view: HostView) -> bool:
 def up(live: Live) -> frozenset[str]:
     """Return the hosts that take sessions now."""
     return frozenset(
-        host for host, view in live.hosts.items() if started(view) and listeners(view, PORT)
+        host
+        for host, view in live.hosts.items()
+        if started(view) and listeners(view, PORT) and not paused(view)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess
-from keybuzz.model.services.proxysql import Row
+from keybuzz.model.services.proxysql import Placement, Row
 from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.site import Site
+from tasks.proxysql import parameters, settled
 
 GROUP, DATABASES = "proxysql", "galera"
 CONTAINER = "proxysql"
@@ -22,6 +24,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 PORT, ADMIN_PORT = 3306, 6032
 LISTEN, ADMIN_LISTEN = f"0.0.0.0:{PORT}", f"127.0.0.1:{ADMIN_PORT}"
 WRITER, BACKUP, READER, OFFLINE = "10", "20", "30", "9999"
+PLACEMENT = Placement("hostgroup_id", WRITER, (BACKUP, READER), OFFLINE)
+COMMAND = ("proxysql", "-f", "--idle-threads", "-D", "/var/lib/proxysql", "--no-version-check")
+"""The image's own command, without its daily question to the vendor, for which it checks no certificate."""
 _UNSAFE = re.compile("[\"'\\\\;\x00-\x1f\x7f]")
 _UNSAFE_NAME = re.compile("[\"'\\\\;:\x00-\x1f\x7f]")
 
@@ -38,7 +43,6 @@ class Cnf:
     users: Rows
     rules: Rows
     hostgroups: Rows
-    interfaces: str = LISTEN
     texts: tuple[str, ...] = ("hostname", "username", "password", "match_pattern")
     """Columns in quotes. A number in quotes would not be read as one, and the row would get its default."""
 
@@ -47,8 +51,8 @@ def cnf(site: Site) -> Cnf:
     """Return the values of the first file: the same as the admin port is told later."""
     return Cnf(
         tuple((name.removeprefix("admin-"), value) for name, value in admin(site)),
-        tuple((name.removeprefix("mysql-"), value) for name, value in mysql(site)),
-        servers(site),
+        tuple((name.removeprefix("mysql-"), value) for name, value in (*STARTUP, *mysql(site))),
+        _first_servers(site),
         users(site),
         rules(),
         hostgroups(),
@@ -60,12 +64,27 @@ def _composed(site: Site) -> Secret:
     return Secret(password.name, f"{user}:{password.reveal()}")
 
 
+def _statistics(site: Site) -> Secret:
+    """Return the account of statistics, which nobody uses: its password is no default, and follows the admin's."""
+    password = secret(site, "PROXYSQL_ADMIN_PASSWORD")
+    derived = hashlib.sha256(b"statistics of ProxySQL:" + password.reveal().encode()).hexdigest()
+    return Secret(password.name, f"stats:{derived[:40]}")
+
+
 def admin(site: Site) -> Row:
     """Return the variables of the admin port: reached from the host itself only, and by no default user."""
     return (
         ("admin-admin_credentials", _composed(site)),
+        ("admin-stats_credentials", _statistics(site)),
         ("admin-mysql_ifaces", ADMIN_LISTEN),
+        *settled.ADMIN,
     )
+
+
+STARTUP: Row = (("mysql-interfaces", LISTEN), ("mysql-threads", "4"))
+"""What only a start reads."""
+INTERVAL = 1000
+"""Milliseconds between two looks of the monitor at a node."""
 
 
 def mysql(site: Site) -> Row:
@@ -76,23 +95,35 @@ def mysql(site: Site) -> Row:
         ("mysql-server_version", "10.11.6"),
         ("mysql-monitor_username", name(site, "MARIADB_MONITOR_USER")),
         ("mysql-monitor_password", secret(site, "MARIADB_MONITOR_PASSWORD")),
-        ("mysql-monitor_galera_healthcheck_interval", "1000"),
+        ("mysql-monitor_galera_healthcheck_interval", str(INTERVAL)),
         ("mysql-monitor_galera_healthcheck_timeout", "600"),
         ("mysql-monitor_galera_healthcheck_max_timeout_count", "3"),
+        *settled.MYSQL,
     )
 
 
 def servers(site: Site) -> Rows:
     """Return the three nodes with the same weight: both proxies choose the same writer by themselves."""
+    limit = parameters.connections_to_a_node(site, len(site.members(GROUP)))
     return tuple(
         (
-            ("hostgroup_id", WRITER),
             ("hostname", str(member.address)),
             ("port", "3306"),
             ("weight", "1000"),
-            ("max_connections", "200"),
+            ("max_connections", str(limit)),
         )
         for member in site.members(DATABASES)
+    )
+
+
+def _first_servers(site: Site) -> Rows:
+    """Return the rows of the first file: the node that the monitor will choose is the only writer from the start."""
+    nodes = servers(site)
+    chosen = max((dict(row)["hostname"] for row in nodes), key=str, default="")
+    return tuple(
+        ((PLACEMENT.column, group), *row)
+        for row in nodes
+        for group in ([WRITER] if dict(row)["hostname"] == chosen else PLACEMENT.others)
     )
 
 

@@ -86,6 +86,8 @@ _MODULES = {
     "rabbitmq-user": "services.rabbitmq",
     "rabbitmq-vhost": "services.rabbitmq_accounts",
     "proxysql-no-user": "services.proxysql",
+    "proxysql-open": "services.proxysql_switches",
+    "proxysql-startup": "services.proxysql_switches",
     "proxysql-tables": "services.proxysql",
     "proxysql-variables": "services.proxysql",
     "redis-data": "services.redis",

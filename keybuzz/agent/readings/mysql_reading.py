@@ -30,11 +30,31 @@ def answer(query: dict[str, Any]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     try:
         with enter(query, query["timeout"]) as connection:
+            if query.get("recheck"):
+                _recheck(connection, *query["recheck"])
             for statement in query["statements"]:
                 rows[statement] = _one(connection, statement)
     except (DeniedError, ShutOutError) as error:
         return {"denied": error.what, "rows": {}}
     return {"denied": "", "rows": rows}
+
+
+def _recheck(connection: Connection, statement: str, patience: float) -> None:
+    """Wait until all that the server's monitor calls bad was found since this question came."""
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < patience:
+        rows = _one(connection, statement)
+        ages = [row[1] for row in rows if len(row) > 1] if isinstance(rows, list) else []
+        if not any(age is not None and _longer(age, elapsed) for age in ages):
+            return
+        time.sleep(0.1)
+
+
+def _longer(age: str, elapsed: float) -> bool:
+    try:
+        return int(age) / 1000 > elapsed
+    except ValueError:
+        return False
 
 
 def _one(connection: Connection, statement: str) -> Any:

@@ -270,6 +270,9 @@ class MysqlQuery(Looks):
     """Seconds for the login, and for each statement."""
     former: Secret | None = None
     """Tried where the password is not taken yet: a rotation is under way."""
+    recheck: tuple[str, float] | None = None
+    """A statement for what the server's monitor calls bad (name, milliseconds ago): asked until each is newer than the
+    question, and for so many seconds at most."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password: only for a host that may know it."""
@@ -283,6 +286,7 @@ class MysqlQuery(Looks):
             "statements": list(self.statements),
             "timeout": self.timeout,
             "former": self.former.reveal() if self.former else "",
+            "recheck": list(self.recheck or ()),
         }
 
 

@@ -16,8 +16,32 @@ Cell = str | Secret
 Row = tuple[tuple[str, Cell], ...]
 """Columns and their values, as ProxySQL answers them."""
 LAYERS = ("memory", "disk", "runtime")
-_MOVED = ("hostgroup_id",)
-"""The Galera monitor decides it at runtime."""
+NULL = "(null)"
+"""A cell without a value."""
+PLACED = "(galera)"
+"""A hostgroup that the Galera monitor moves a node to and fro: any of its group is as described."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the nodes of one Galera cluster go when they are loaded: no moment has two writers (facts/08)."""
+
+    column: str
+    writer: str
+    """Hostgroup of the node that takes writes."""
+    others: tuple[str, ...]
+    """Hostgroups of each other node."""
+    away: str
+    """Hostgroup of nodes that serve no client."""
+
+    def order(self) -> Json:
+        """Return the agent's part of a query."""
+        return {
+            "column": self.column,
+            "writer": self.writer,
+            "others": list(self.others),
+            "groups": [self.writer, *self.others, self.away],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +51,12 @@ class ProxysqlTable:
     table: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    placed: bool = False
-    """True when the monitor places its rows in hostgroups while it runs."""
+    placed: Placement | None = None
+    """Where the monitor places its rows while it runs: each row is one node, without that column."""
     own: str = ""
     """Column by whose values rows are ours: a row with another value there is left alone. Empty: all rows are ours."""
+    left: tuple[str, ...] = ()
+    """Columns that are not compared at runtime, where ProxySQL itself sets them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +103,7 @@ class ProxysqlTables(Resource):
             " ".join(
                 (
                     table.table,
+                    *([f"{table.placed.column}={PLACED}"] if table.placed else ()),
                     *(
                         f"{column}={_shown(value, key)}"
                         for column, value in row
@@ -85,7 +112,7 @@ class ProxysqlTables(Resource):
                 ),
             )
             for table in self.tables
-            for left in [_MOVED if layer == "runtime" and table.placed else ()]
+            for left in [table.left if layer == "runtime" else ()]
             for row in table.rows
         }
         return tuple(sorted(found))
@@ -98,7 +125,8 @@ class ProxysqlTables(Resource):
                 "secret": sorted(
                     {c for row in table.rows for c, v in row if isinstance(v, Secret)}
                 ),
-                "left": list(_MOVED) if table.placed else [],
+                "left": list(table.left),
+                "placed": table.placed.order() if table.placed else None,
                 **_whose(table),
             }
             for table in self.tables
@@ -147,6 +175,74 @@ class ProxysqlVariables(Resource):
 
     def order(self) -> Json:
         return {**self.query(), "values": {name: _clear(value) for name, value in self.values}}
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlStartup(Resource):
+    """Variables that only a start reads, such as mysql-interfaces: the next start reads what is on disk."""
+
+    kind: ClassVar[str] = "proxysql-startup"
+    access: MysqlAccess
+    container: str
+    values: Row
+    stop_timeout: int = 15
+    """Seconds between TERM and KILL."""
+
+    @property
+    def name(self) -> str:
+        return self.container
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        found = tuple(sorted(f"{name}={_shown(value, key)}" for name, value in self.values))
+        return dict.fromkeys(LAYERS, found)
+
+    def query(self) -> Json:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "access": self.access.order(),
+            "names": [name for name, _ in self.values],
+            "secret": [],
+        }
+
+    def order(self) -> Json:
+        return {
+            **self.query(),
+            "values": {name: _clear(value) for name, value in self.values},
+            "stop_timeout": self.stop_timeout,
+        }
+
+    def disrupts(self, observed: Attributes) -> bool:
+        return bool(self.effects(observed))
+
+    def effects(self, observed: Attributes) -> tuple[str, ...]:
+        """Say that what runs is only changed by a restart."""
+        running = tuple(sorted(f"{name}={value}" for name, value in self.values))
+        return () if observed.get("runtime") == running else ("restarts ProxySQL",)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlOpen(Resource):
+    """ProxySQL takes sessions and changes: neither PROXYSQL PAUSE nor PROXYSQL READONLY is on."""
+
+    kind: ClassVar[str] = "proxysql-open"
+    access: MysqlAccess
+    traffic: int
+    """Port of the applications."""
+
+    @property
+    def name(self) -> str:
+        return "sessions"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"takes_sessions": True, "takes_changes": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "access": self.access.order(), "traffic": self.traffic}
+
+    def order(self) -> Json:
+        return self.query()
 
 
 def _whose(table: ProxysqlTable) -> Json:

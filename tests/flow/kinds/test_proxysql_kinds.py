@@ -10,6 +10,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from keybuzz.agent.kinds import reader
 from keybuzz.agent.kinds.services import proxysql as kind
 from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.runtime.errors import AgentError
@@ -18,7 +19,10 @@ from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.services.mariadb import MysqlAccess
 from keybuzz.model.services.proxysql import (
+    Placement,
     ProxysqlNoUser,
+    ProxysqlOpen,
+    ProxysqlStartup,
     ProxysqlTable,
     ProxysqlTables,
     ProxysqlVariables,
@@ -29,6 +33,7 @@ from tests.flow.servers.proxysql_server import ADMIN, ADMIN_PASSWORD, Ports, con
 KEY = DigestKey(b"k" * 32)
 CONTEXT: Any = SimpleNamespace(digest=lambda content, secret: KEY.digest(content))
 NEW = "it's-PlantedNeedle"
+PLACEMENT = Placement("hostgroup_id", "10", ("20", "30"), "9999")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def access(ports: Ports) -> MysqlAccess:
     return MysqlAccess("127.0.0.1", ADMIN, Secret("A", ADMIN_PASSWORD), ports.admin)
 
 
-def table(name: str, *rows: Row, placed: bool = False) -> ProxysqlTable:
+def table(name: str, *rows: Row, placed: Placement | None = None) -> ProxysqlTable:
     return ProxysqlTable(name, tuple(column for column, _ in rows[0]), rows, placed)
 
 
@@ -53,8 +58,7 @@ def users(ports: Ports, password: str = NEW) -> ProxysqlTables:
 def servers(ports: Ports) -> ProxysqlTables:
     """Return three nodes on which nobody listens."""
     rows: list[Row] = [
-        (("hostgroup_id", "10"), ("hostname", f"127.0.0.{last}"), ("port", "1"), ("weight", "1000"))
-        for last in (2, 3, 4)
+        (("hostname", f"127.0.0.{last}"), ("port", "1"), ("weight", "1000")) for last in (2, 3, 4)
     ]
     group: Row = (
         ("writer_hostgroup", "10"),
@@ -63,7 +67,10 @@ def servers(ports: Ports) -> ProxysqlTables:
         ("offline_hostgroup", "9999"),
         ("active", "1"),
     )
-    tables = (table("mysql_servers", *rows, placed=True), table("mysql_galera_hostgroups", group))
+    tables = (
+        table("mysql_servers", *rows, placed=PLACEMENT),
+        table("mysql_galera_hostgroups", group),
+    )
     return ProxysqlTables(access(ports), "MYSQL SERVERS", tables)
 
 
@@ -77,19 +84,22 @@ def variables(ports: Ports, **values: str) -> ProxysqlVariables:
     return ProxysqlVariables(access(ports), "MYSQL VARIABLES", row)
 
 
-def change(resource: ProxysqlTables | ProxysqlVariables) -> Change | None:
+Read = ProxysqlTables | ProxysqlVariables | ProxysqlStartup | ProxysqlOpen
+
+
+def change(resource: Read) -> Change | None:
     """Return what kbz would change now."""
-    if isinstance(resource, ProxysqlTables):
-        found = kind.read_proxysql_tables(resource.query(), CONTEXT)
-    else:
-        found = kind.read_proxysql_variables(resource.query(), CONTEXT)
+    found = reader(resource.kind)(resource.query(), CONTEXT)
     # As it travels: lists become tuples.
-    attributes = {name: tuple(value) for name, value in found["attributes"].items()}
+    attributes = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in found["attributes"].items()
+    }
     state = State(resource.identity, True, attributes)
     return change_of("proxysql-01", "proxysql", resource, state, KEY)
 
 
-def layers(resource: ProxysqlTables | ProxysqlVariables) -> list[str]:
+def layers(resource: Read) -> list[str]:
     found = change(resource)
     return [item.attribute for item in found.differences] if found else []
 

@@ -74,7 +74,10 @@ from keybuzz.model.services.postgres import (
     Role,
 )
 from keybuzz.model.services.proxysql import (
+    Placement,
     ProxysqlNoUser,
+    ProxysqlOpen,
+    ProxysqlStartup,
     ProxysqlTable,
     ProxysqlTables,
     ProxysqlVariables,
@@ -138,7 +141,7 @@ _table = st.lists(_words, min_size=1, max_size=3, unique=True).flatmap(
         st.lists(
             st.tuples(*(st.tuples(st.just(column), _cells) for column in columns)), max_size=3
         ).map(tuple),
-        st.booleans(),
+        st.sampled_from([None, Placement("hostgroup_id", "10", ("20", "30"), "9999")]),
     )
 )
 _variables = st.lists(
@@ -210,6 +213,10 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         MinioUser, _minio, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
     ),
     "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
+    "proxysql-open": st.builds(ProxysqlOpen, _mysql, st.just(3306)),
+    "proxysql-startup": st.builds(
+        ProxysqlStartup, _mysql, _words, st.lists(st.tuples(_words, _words), max_size=2).map(tuple)
+    ),
     "proxysql-tables": st.builds(
         ProxysqlTables, _mysql, _words, st.lists(_table, min_size=1, max_size=2).map(tuple)
     ),

@@ -15,7 +15,15 @@ from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
 from tasks.proxysql import MODULE
-from tasks.proxysql.desired import LOG, SERVERS, SUMS, WHERE
+from tasks.proxysql.desired import (
+    DEFAULTS,
+    LOG,
+    PLACES,
+    SERVERS,
+    SUMS,
+    VARIABLES,
+    WHERE,
+)
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
 
@@ -45,8 +53,13 @@ class Node:
     settled: bool = True
     """False while its monitor has not checked all nodes since the last change."""
     admin_on: str = "127.0.0.1"
-    default: str = "Access denied"
-    """What admin:admin is answered; empty when it is let in."""
+    default: str = ""
+    """The variable whose login everybody knows, if any."""
+    age: int = 400
+    """Milliseconds since its monitor looked."""
+    sums: dict[str, str] = field(default_factory=dict)
+    """Checksums beside those of what is described."""
+    variables: dict[str, str] = field(default_factory=lambda: {"mysql-monitor_enabled": "true"})
 
     @property
     def runs(self) -> bool:
@@ -124,7 +137,6 @@ class World:
         good = node.runs and not _differs(node, USERS)
         found = [
             self._admin(node),
-            Answer("proxysql.default", {"denied": node.default, "rows": {}}),
             Answer("proxysql.data", {"there": True, "names": ["proxysql.db"] * _booted(node)}),
             _ports(node),
             _login("proxysql.through", "" if good and self.writer else "Access denied"),
@@ -132,7 +144,7 @@ class World:
             _login(BALANCER, "" if self._any_serves() else "Access denied"),
         ]
         if not node.runs:
-            for name in ("proxysql.admin", "proxysql.default", "proxysql.through"):
+            for name in ("proxysql.admin", "proxysql.through"):
                 found.append(Answer(name, problem="Connection refused"))
         if self.balancer:
             found.append(Answer(BALANCER, problem=self.balancer))
@@ -145,14 +157,21 @@ class World:
         writers = [self.writer] if node.settled and self.writer else []
         writers = writers if node.settled else list(NODES)
         servers = [["10" if name in writers else "30", name, "ONLINE"] for name in NODES]
-        log = [[name, "YES", "4", None] for name in NODES]
+        log = [[name, "YES", "4", None, str(node.age)] for name in NODES]
+        told: dict[str, list[list[str]]] = {
+            PLACES: [[name, "3306", "1000", "200", "0"] for name in NODES],
+            DEFAULTS: [[node.default]] if node.default else [],
+            VARIABLES: [[name, value] for name, value in node.variables.items()],
+        }
         sums = [
             [identity, repr(state.attributes)]
             for identity, state in node.states.items()
             if identity.startswith(INSIDE)
         ]
+        sums += [["mysql_variables", node.sums.get("mysql_variables", "0x1")]]
         return Answer(
-            "proxysql.admin", {"denied": "", "rows": {SERVERS: servers, SUMS: sums, LOG: log}}
+            "proxysql.admin",
+            {"denied": "", "rows": {SERVERS: servers, SUMS: sums, LOG: log, **told}},
         )
 
 

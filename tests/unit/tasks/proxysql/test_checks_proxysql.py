@@ -7,7 +7,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import LOG, WHERE
-from tasks.proxysql.members import login_problem, up
+from tasks.proxysql.members import SESSIONS, login_problem, up
 from tests.unit.tasks.proxysql.proxysql_world import CONTAINER, HOSTS, MONITOR, NODES, USERS, World
 
 
@@ -70,7 +70,7 @@ def test_a_host_out_of_sight_is_unknown() -> None:
 
 def test_admin_admin_and_an_open_admin_port_are_critical() -> None:
     world = World.healthy()
-    world.nodes["proxysql-01"].default = ""
+    world.nodes["proxysql-01"].default = "admin-admin_credentials"
     world.nodes["proxysql-02"].admin_on = "0.0.0.0"
     assert bad(world.live()) == [
         ("proxysql.default-login", "proxysql-01", Level.CRITICAL),
@@ -90,11 +90,51 @@ def test_a_stopped_one_serves_nobody() -> None:
 def test_a_monitor_that_can_not_log_in_is_critical() -> None:
     live = World.healthy().live()
     answers = live.hosts[HOSTS[0]].answers
-    rows = {**answers["proxysql.admin"].value["rows"], LOG: [[NODES[0], None, None, "denied"]]}
+    rows = {
+        **answers["proxysql.admin"].value["rows"],
+        LOG: [
+            [NODES[0], None, None, "denied", "9"],
+            *([n, "YES", "4", None, "9"] for n in NODES[1:]),
+        ],
+    }
     admin = Answer("proxysql.admin", {"denied": "", "rows": rows})
     object.__setattr__(live.hosts[HOSTS[0]], "answers", {**answers, "proxysql.admin": admin})
     found = finding(live, "proxysql.monitor")
     assert (found.level, found.message) == (Level.CRITICAL, f"{NODES[0]}: denied")
+
+
+def test_a_monitor_that_is_off_or_has_not_looked_says_nothing_of_now() -> None:
+    """P1 of facts/08: a sample of 27 s ago was told as "3 nodes are Synced", and nothing failed over."""
+    world = World.healthy()
+    world.nodes[HOSTS[0]].age = 27_000
+    found = finding(world.live(), "proxysql.monitor")
+    assert found.level is Level.UNKNOWN
+    assert "has not looked at" in found.message
+    world.nodes[HOSTS[0]].variables["mysql-monitor_enabled"] = "false"
+    found = finding(world.live(), "proxysql.monitor")
+    assert (found.level, found.hint) == (Level.CRITICAL, "kbz run proxysql")
+    assert "switched off" in found.message
+
+
+def test_a_paused_proxy_is_told_by_its_name() -> None:
+    world = World.healthy()
+    world.damage(HOSTS[0], SESSIONS, takes_sessions=False)
+    found = finding(world.live(), "proxysql.listens")
+    assert (found.level, found.hint) == (Level.CRITICAL, "kbz run proxysql")
+    assert "PROXYSQL PAUSE" in found.message
+    assert up(world.live()) == {HOSTS[1]}
+
+
+def test_a_variable_that_differs_is_named_with_the_way_out_that_works() -> None:
+    """P4 of facts/08: the hint was `kbz run proxysql`, which changes nothing that kbz does not describe."""
+    world = World.healthy()
+    world.nodes[HOSTS[0]].variables["mysql-hostgroup_manager_verbose"] = "2"
+    world.nodes[HOSTS[0]].sums["mysql_variables"] = "0x2"
+    found = finding(world.live(), "proxysql.parity")
+    assert "mysql-hostgroup_manager_verbose (proxysql-01: 2, proxysql-02: None)" in found.message
+    assert "UPDATE global_variables" in found.hint
+    world.nodes[HOSTS[1]].variables["mysql-monitor_enabled"] = "false"
+    assert finding(world.live(), "proxysql.parity").hint == "kbz run proxysql"
 
 
 def test_an_error_that_holds_a_1_is_no_answer() -> None:

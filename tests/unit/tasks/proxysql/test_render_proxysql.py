@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -17,7 +20,13 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import Directory, File
-from keybuzz.model.services.proxysql import ProxysqlTables, ProxysqlVariables
+from keybuzz.model.services.proxysql import (
+    NULL,
+    ProxysqlStartup,
+    ProxysqlTable,
+    ProxysqlTables,
+    ProxysqlVariables,
+)
 from keybuzz.site.site import Site
 from tasks.proxysql import MODULE
 from tasks.proxysql.values import CNF
@@ -28,12 +37,16 @@ from tests.unit.support.site_values import (
     fleet_of,
     memory_site,
     sites,
+    with_parameters,
     with_secrets,
 )
 
 HEAVY = settings(max_examples=20, phases=(Phase.explicit, Phase.generate))
 HOST = ("db_proxy", "proxysql", "proxysql-docker")
 DATABASE = ("db", "mariadb", "mariadb-galera-docker")
+STAND_IN = Path(__file__).parents[4] / "tasks/proxysql/stand_in/proxysql"
+SCHEMA = runpy.run_path(str(STAND_IN / "proxysql/schema.py"))["TABLES"]
+DEFAULTS = runpy.run_path(str(STAND_IN / "proxysql/schema.py"))["DEFAULTS"]
 GIVEN = ("MARIADB_APP_PASSWORD", "MARIADB_MONITOR_PASSWORD", "PROXYSQL_ADMIN_PASSWORD")
 _FORBIDDEN = "\"'\\;"
 passwords = st.text(
@@ -67,12 +80,11 @@ def cnf(description: HostDescription) -> File:
 @pytest.fixture(scope="module")
 def parse() -> Callable[[str], dict[str, Any]]:
     """Return the stand-in's parser: the part of libconfig that ProxySQL's file is written in."""
-    image = Path(__file__).parents[4] / "tasks/proxysql/stand_in/proxysql"
-    sys.path.insert(0, str(image))
+    sys.path.insert(0, str(STAND_IN))
     try:
         from proxysql.cnf import parse as found  # a program of the lab's image
     finally:
-        sys.path.remove(str(image))
+        sys.path.remove(str(STAND_IN))
     result: Callable[[str], dict[str, Any]] = found
     return result
 
@@ -103,29 +115,53 @@ def test_any_valid_site_renders_the_same_state_as_a_file_and_for_the_admin_port(
     for resource in told(first):
         assert_same(found, resource, site)
     assert PLANTED not in cnf(first).text.masked()
-    assert len(found["mysql_servers"]) == databases
+    groups = [row["hostgroup_id"] for row in found["mysql_servers"]]
+    assert groups.count("10") == 1, "a first boot has one writer, and the others to take over"
+    assert groups.count("20") == groups.count("30") == databases - 1
 
 
-def told(description: HostDescription) -> list[ProxysqlTables | ProxysqlVariables]:
-    kinds = (ProxysqlTables, ProxysqlVariables)
+def told(
+    description: HostDescription,
+) -> list[ProxysqlTables | ProxysqlVariables | ProxysqlStartup]:
+    kinds = (ProxysqlTables, ProxysqlVariables, ProxysqlStartup)
     return [r for r in resources(description) if isinstance(r, kinds)]
 
 
 def assert_same(
-    found: dict[str, Any], resource: ProxysqlTables | ProxysqlVariables, site: Site
+    found: dict[str, Any],
+    resource: ProxysqlTables | ProxysqlVariables | ProxysqlStartup,
+    site: Site,
 ) -> None:
     """What the first boot reads is what the admin port is told afterwards, so a first install changes nothing."""
     order: Any = resource.order()
-    if isinstance(resource, ProxysqlVariables):
+    if not isinstance(resource, ProxysqlTables):
         for name, value in order["values"].items():
             kind, _, short = name.partition("-")
             assert found[f"{kind}_variables"][short] == value
         return
     for table in resource.tables:
         rows = [row["values"] for row in order["rows"] if row["table"] == table.table]
-        assert list(found[table.table]) == rows
+        assert booted(found.get(table.table, ()), table) == sorted(map(sorted_cells, rows))
     shown = " ".join(text for layer in resource.wanted(site.digest_key).values() for text in layer)
     assert PLANTED not in shown
+
+
+def sorted_cells(row: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(row.items())
+
+
+def booted(rows: Any, table: ProxysqlTable) -> list[list[tuple[str, str]]]:
+    """Return the described columns of rows that the file gives to a table of ProxySQL, with its own defaults."""
+    with closing(sqlite3.connect(":memory:")) as base:
+        base.execute(f"CREATE TABLE it {SCHEMA[table.table]}")
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            base.execute(f"INSERT INTO it ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+        chosen = base.execute(f"SELECT DISTINCT {', '.join(table.columns)} FROM it").fetchall()
+    return sorted(
+        sorted((c, NULL if v is None else str(v)) for c, v in zip(table.columns, row, strict=True))
+        for row in chosen
+    )
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -142,19 +178,20 @@ def test_a_password_that_the_file_can_not_hold_is_refused_without_it(name: str, 
 def test_no_variable_is_an_invented_one() -> None:
     """Once mysql-galera_check_* and others that ProxySQL does not know were set."""
     first = next(iter(described(memory_site(), MODULE).values()))
-    names = {name for r in told(first) if isinstance(r, ProxysqlVariables) for name, _ in r.values}
-    assert names == {
-        "admin-admin_credentials",
-        "admin-mysql_ifaces",
-        "mysql-max_connections",
-        "mysql-default_query_timeout",
-        "mysql-server_version",
-        "mysql-monitor_username",
-        "mysql-monitor_password",
-        "mysql-monitor_galera_healthcheck_interval",
-        "mysql-monitor_galera_healthcheck_timeout",
-        "mysql-monitor_galera_healthcheck_max_timeout_count",
-    }
+    kinds = (ProxysqlVariables, ProxysqlStartup)
+    names = {name for r in told(first) if isinstance(r, kinds) for name, _ in r.values}
+    assert names <= DEFAULTS.keys(), "ProxySQL 2.6.4 has each of them (facts/08)"
+    assert {"mysql-monitor_enabled", "mysql-interfaces", "mysql-threads"} <= names
+
+
+def test_both_proxies_fit_into_one_node() -> None:
+    """200 clients of a node with 100 sessions: 1040, the writer shunned, then no writer for any client."""
+    good = with_parameters(memory_site(), {"galera.max_connections": "420"})
+    described(good, MODULE)
+    wrong = with_parameters(memory_site(), {"galera.max_connections": "419"})
+    with pytest.raises(InputError, match="more than the 419 that a node takes") as error:
+        described(wrong, MODULE)
+    assert "lower proxysql.max_connections_to_a_node to 199" in str(error.value.hint)
 
 
 def test_everything_goes_to_one_writer_and_the_admin_port_is_for_the_host_itself(
