@@ -253,7 +253,7 @@ class TcpPorts(Looks):
 
 @dataclass(frozen=True, slots=True)
 class MysqlQuery(Looks):
-    """Ask MariaDB or ProxySQL over MySQL's protocol, with statements that only read (SELECT, SHOW).
+    """Ask MariaDB or ProxySQL by statements that only read (SELECT, SHOW); without any, whether the login works.
 
     The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
     """
@@ -265,14 +265,12 @@ class MysqlQuery(Looks):
     user: str
     password: Secret
     statements: tuple[str, ...] = ()
-    """Without any, the answer is whether the login works."""
     timeout: float = 5.0
     """Seconds for the login, and for each statement."""
     former: Secret | None = None
     """Tried where the password is not taken yet: a rotation is under way."""
     recheck: tuple[str, float] | None = None
-    """A statement for what the server's monitor calls bad (name, milliseconds ago): asked until each is newer than the
-    question, and for so many seconds at most."""
+    """What its monitor calls bad (name, milliseconds ago), and seconds to ask until that is newer than the question."""
 
     def query(self) -> Json:
         """Return the agent's frame, which holds the password: only for a host that may know it."""
