@@ -1,7 +1,8 @@
 """Nornir task functions that any script can run over a filtered group (CARD-2).
 
 `tasks/<module>/__init__.py` makes its own from these: `check = checking(MODULE)`, `converge = converging(MODULE)`.
-They act on one host each and know no order and no gate: the conductor adds those.
+They act on one host each and know no order and no gate: the conductor adds those. What changes a host holds the leases
+and is in the journal, as a verb of the command line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from keybuzz.engine.look.describe import describe_host
 from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import Snapshot, View, ask
 from keybuzz.engine.memory.first_install import FirstInstalls
+from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.scripted import Scripted
 from keybuzz.engine.together import Together
 from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.finding import Level
@@ -96,15 +99,16 @@ def stepping(module: Module, *names: str) -> HostTask:
     together = Together(module)
 
     turn = threading.Lock()
+    scripted = Scripted("step", module)
 
     def step(task: Task) -> Result:
-        with turn:  # each reads all members, and a session is for one at a time
-            return take(task)
+        # Each reads all members, and a session is for one at a time.
+        with scripted.changing(task) as done, turn:
+            return take(task, done)
 
-    def take(task: Task) -> Result:
+    def take(task: Task, done: list[StepResult]) -> Result:
         from nornir.core.task import Result
 
-        done: list[StepResult] = []
         while (stage := _next(task, module, together.read(task.nornir), names)) is not None:
             results = apply_host(task, stage.of(task.host.name), {}, lambda event: None)
             done += results
@@ -130,7 +134,8 @@ def _next(task: Task, module: Module, live: Live, names: tuple[str, ...]) -> Sta
             hint=proposed("kbz", "health", module.name),
         )
     site: Site = task.nornir.config.user_defined["site"]
-    installs = FirstInstalls(site.settings.state / "first-installs")
+    journal = Journal(site.settings.state / "journal.sqlite")
+    installs = FirstInstalls(site.settings.state / "first-installs", journal)
     stage = module.next_stage(live)
     said = "nothing is left to do" if stage is None else f"the next step is “{stage.name}”"
     if stage is None or not any(stage.name == n or stage.name.startswith(f"{n} ") for n in names):
@@ -159,14 +164,19 @@ def planning(module: Module) -> HostTask:
 def converging(module: Module) -> HostTask:
     """Return a Nornir task: apply what interrupts nothing; what would is left to `kbz run` and its gates."""
 
+    scripted = Scripted("converge", module)
+
     def converge(task: Task) -> Result:
         from nornir.core.task import Result
 
-        changes = _changes(task, module)
-        if changes:
-            _refuse_frozen(task, module)
-        safe = tuple(change for change in changes if _alone(change))
-        results = apply_host(task, safe, {}, lambda event: None) if safe else ()
+        with scripted.changing(task) as done:
+            changes = _changes(task, module)
+            if changes:
+                _refuse_frozen(task, module)
+            safe = tuple(change for change in changes if _alone(change))
+            if safe:
+                done.extend(apply_host(task, safe, {}, lambda event: None))
+        results = tuple(done)
         return Result(
             host=task.host,
             result=results,
