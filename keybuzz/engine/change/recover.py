@@ -61,18 +61,23 @@ def recover(
         before = survey(workspace, (module,), selected)
         conductor = _conductor(workspace, before, module, started + timeout)
 
+        decided: list[str] = []
+
         def carry_out() -> None:
-            host = _decide(workspace, conductor, before, recovery, operator)
-            _bring_back(workspace, conductor, before, host, named=operator.source)
+            decided.append(_decide(workspace, conductor, before, recovery, operator))
+            _bring_back(workspace, conductor, before, decided[0], named=operator.source)
 
         error = conductor.ending(carry_out)
         if error is not None and not conductor.results:
             raise error  # no member was stopped, and none started
         seconds = time.monotonic() - started
         done = report_of_run(workspace, conductor, before, error, seconds)
-        return remember(
+        report = remember(
             workspace, number, _with_likeness(workspace, replace(done, verb="recover"), module)
         )
+        if error is not None and not decided:
+            raise error  # what was stopped is remembered; nothing was brought back
+        return report
 
 
 def _choose(name: str) -> tuple[Module, Recovery]:

@@ -20,7 +20,7 @@ from keybuzz.engine.change.execute import execute_everywhere
 from keybuzz.engine.change.recover import Operator, recover
 from keybuzz.engine.change.rotate import RotateWords, rotate
 from keybuzz.engine.change.run import RunRequest
-from keybuzz.model.core.errors import StepError, StoppedError
+from keybuzz.model.core.errors import KbzError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.site.module import Module, Recovery
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, all_at_once, fleet
@@ -90,9 +90,12 @@ def test_what_a_recovery_stopped_is_remembered_when_it_does_not_go_on(
 ) -> None:
     recovery(three, monkeypatch)
     operator = Operator(lambda found, host: None, lambda cluster, host: ask())
-    with first_one_stops(three.workspace.stop, lambda sentence: None):
-        report = recover(three.workspace, "demo", operator, 0.0, 60.0)
-    assert report.exit_code == code
+    with (
+        first_one_stops(three.workspace.stop, lambda sentence: None),
+        pytest.raises(KbzError) as caught,
+    ):
+        recover(three.workspace, "demo", operator, 0.0, 60.0)
+    assert caught.value.code == code
     assert_remembered(three, "recover", code)
 
 
