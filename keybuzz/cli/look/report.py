@@ -16,6 +16,7 @@ from keybuzz.model.core.errors import InputError, UsageError
 from keybuzz.site.files.problems import read_file
 
 if TYPE_CHECKING:
+    from keybuzz.engine.memory.journal import Journal
     from keybuzz.report.page.remembered import Memory
     from keybuzz.site.site import Site
 
@@ -61,18 +62,25 @@ def report(
     It asks the hosts as `kbz health` does, unless it is told not to. Exit codes are those of health; with
     --from-journal nothing is judged now, and it is 0.
     """
+    from keybuzz.engine.memory.forgetful import LOOK_WAIT, open_journal
+    from keybuzz.engine.memory.journal import Journal
+
     if (from_journal or given) and (modules or limit):
         raise UsageError("modules and --limit choose hosts to ask, and no host is asked")
     if from_journal and given:
         raise UsageError("--from-journal and --health exclude each other")
     require_place(page)
     if from_journal:
-        write_whole(page, _memory(load_inventory(), last).page())
+        site = load_inventory()
+        write_whole(page, _memory(site, last, Journal(_path(site))).page())
         code = 0
     elif given is not None:
         health = _read(given)
-        memory = _memory(load_inventory(), last)
-        write_whole(page, memory.page_with(health, given.stat().st_mtime))
+        site = load_inventory()
+        journal = open_journal(_path(site), LOOK_WAIT)
+        write_whole(page, _memory(site, last, journal).page_with(health, given.stat().st_mtime))
+        if journal.trouble:
+            click.echo(f"kbz: {journal.trouble}", err=True)
         code = int(health["exit_code"])
     else:
         code = _ask(page, modules, limit, last)
@@ -89,18 +97,22 @@ def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int
     chosen, named = choose(names), named_only(names)
     with workspace(Access.LOOK, quiet=False) as work:
         found = look(work, "health", chosen, work.select(named, limit))
-        write_whole(page, _memory(work.site, last).page_with(report_document(found), None))
+        write_whole(
+            page, _memory(work.site, last, work.journal).page_with(report_document(found), None)
+        )
     return int(found.exit_code)
 
 
-def _memory(site: Site, last: int) -> Memory:
+def _path(site: Site) -> Path:
+    return site.settings.state / "journal.sqlite"
+
+
+def _memory(site: Site, last: int, journal: Journal) -> Memory:
     from keybuzz.cli.look.explain import meanings
-    from keybuzz.engine.memory.documents import Documents
-    from keybuzz.engine.memory.journal import Journal
+    from keybuzz.engine.memory.journal_reader import DocumentsReader
     from keybuzz.report.page.remembered import Memory
 
-    path = site.settings.state / "journal.sqlite"
-    return Memory(site, Journal(path), Documents(path), meanings(), last)
+    return Memory(site, journal, DocumentsReader(journal.path), meanings(), last)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event
 from types import FrameType
 
@@ -20,9 +21,15 @@ _ONE_WISH = 1.0
 
 
 def no_core_dumps() -> None:
-    """Let neither this process nor what it starts write its memory to a disk when it crashes."""
+    """Let neither this process nor what it starts write its memory to a disk when it crashes.
+
+    The limit alone does not do it: the kernel hands a core to a program (`core_pattern` with a pipe) whatever it is.
+    The filter leaves no memory in such a core, and children inherit it.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+    with suppress(OSError), Path("/proc/self/coredump_filter").open("w", encoding="ascii") as file:
+        file.write("0")
 
 
 def end_alike() -> None:

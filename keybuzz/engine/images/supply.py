@@ -12,13 +12,26 @@ from keybuzz.site.site import ImageVersion, Site
 
 
 def supply_warnings(site: Site, modules: Iterable[Module]) -> tuple[str, ...]:
-    """Return a sentence for each image whose upstream is going, or that no digest fixes where digests count."""
+    """Return a sentence for each image whose upstream is going, and each image or program that no digest fixes."""
     built = built_names(site, modules)
-    return tuple(
+    images = tuple(
         f"versions.yaml:{version.line}: {sentence}"
         for version in site.versions.values()
         for sentence in _of(site, version, built)
     )
+    return (*images, *_of_binaries(site))
+
+
+def _of_binaries(site: Site) -> Iterator[str]:
+    """Yield each program that no sha256 fixes, where digests count."""
+    if NO_DIGESTS.of(site) != "none":
+        return
+    for binary in site.binaries.values():
+        if not binary.digest:
+            yield (
+                f"versions.yaml:{binary.line}: {binary.name} {binary.version} has no sha256: any file would be taken"
+                f" for it → write sha256 under {binary.name}: that of the file of its release"
+            )
 
 
 def _of(site: Site, version: ImageVersion, built: frozenset[str]) -> Iterator[str]:

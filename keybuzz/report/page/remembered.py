@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from keybuzz.engine.look.looks import VERBS, LastLook, last_look
 from keybuzz.engine.memory.documents import Documents
-from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.memory.forgetful import read_or
+from keybuzz.engine.memory.journal import Journal, RunRecord
 from keybuzz.report.machine.prometheus import prometheus_page
 from keybuzz.report.page.page import Facts, Json, page_text
-from keybuzz.report.page.past import past_of
+from keybuzz.report.page.past import Past, past_of
 from keybuzz.report.page.sheet import sheet_of_document
 from keybuzz.report.text.inventory import by_own_group
 from keybuzz.site.site import Site
@@ -41,8 +42,15 @@ class Memory:
         )
 
     def page_with(self, health: Json | None, looked: float | None) -> str:
-        """Return the page with this answer of health, which hosts gave at the moment `looked`; None: just now."""
-        newest = self.journal.runs(1)
+        """Return the page with this answer of health, which hosts gave at the moment `looked`; None: just now.
+
+        A journal that cannot be read leaves the page without a past; its `trouble` says why.
+        """
+        nothing: tuple[RunRecord, ...] = ()
+        newest = read_or(self.journal, lambda: self.journal.runs(1), nothing)
+        past = read_or(
+            self.journal, lambda: past_of(self.journal, self.documents, self.last), Past()
+        )
         lab = self.site.settings.lab
         return page_text(
             Facts(
@@ -51,7 +59,7 @@ class Memory:
                 made=self.clock(),
                 zone=datetime.now(UTC).astimezone().tzinfo or UTC,
                 groups=by_own_group(self.site.servers, self.site.catalogue),
-                past=past_of(self.journal, self.documents, self.last),
+                past=past,
                 health=health,
                 looked=looked,
                 means=self.means,

@@ -344,18 +344,8 @@ class TestCommand:
     ) -> None:
         answer, page = tmp_path / "health.json", tmp_path / "kbz.html"
         config = str(place.folder / "site.config")
-        kbz(
-            "--config",
-            config,
-            "health",
-            "redis",
-            "--limit",
-            "redis-01",
-            "--format",
-            "json",
-            "--output",
-            str(answer),
-        )
+        asked = ("health", "redis", "--limit", "redis-01", "--format", "json")
+        kbz("--config", config, *asked, "--output", str(answer))
         done = kbz("--config", config, "report", "--health", str(answer), "--html", str(page))
         assert done.returncode == 4
         assert "redis.member.reachable" in page.read_text()

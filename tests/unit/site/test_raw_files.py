@@ -25,6 +25,7 @@ REASONS = {
     "cli/lab/lab_site.py": "versions.yaml, which was read as a site's file before",
     "cli/look/explain.py": "a page of the product itself",
     "cli/support/offers.py": "a page of the product itself",
+    "cli/support/endings.py": "/proc",
     "cli/site/policy.py": "a file that the check has read before",
     "engine/change/steps.py": "an artefact: a regular file by its own question before",
     "engine/schedule/placing.py": "a unit or crontab in a folder of root's",

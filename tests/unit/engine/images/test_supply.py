@@ -48,3 +48,17 @@ def test_an_image_whose_upstream_is_gone_is_told_with_its_source_and_the_way_out
         "ingress-nginx",
         "ingress-nginx-certgen",
     }
+
+
+def test_a_program_without_a_sha256_is_told_where_digests_count() -> None:
+    production = with_parameters(memory_site(), {"versions.no_digests": "none"})
+    assert production.binaries
+    for name, binary in production.binaries.items():
+        bare = replace(production, binaries={name: replace(binary, digest="")})
+        told = [w for w in supply_warnings(bare, MODULES) if "has no sha256" in w]
+        assert len(told) == 1
+        assert told[0].startswith(f"versions.yaml:{binary.line}: {name} {binary.version} ")
+        locked = replace(production, binaries={name: replace(binary, digest=f"sha256:{'1' * 64}")})
+        assert not [w for w in supply_warnings(locked, MODULES) if "has no sha256" in w]
+        lab = with_parameters(bare, {"versions.no_digests": "the lab's programs differ"})
+        assert not [w for w in supply_warnings(lab, MODULES) if "has no sha256" in w]
