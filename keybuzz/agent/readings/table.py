@@ -270,6 +270,12 @@ def _data_sweep(query: dict[str, Any], context: Context) -> Any:
     return data_sweep.sweep(query, context)
 
 
+def _readiness(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.host import readiness  # only preflight asks
+
+    return readiness.look(query, context)
+
+
 def _candidates(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.host import candidates  # only `kbz adopt --take-credentials` asks
 
@@ -313,6 +319,7 @@ _HOST = {
     "strays": _strays,
     "data-sweep": _data_sweep,
     "credential-candidates": _candidates,
+    "readiness": _readiness,
     "k3s": _k3s,
     "pod-network": _pod_network,
 }

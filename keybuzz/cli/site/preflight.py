@@ -35,8 +35,9 @@ def preflight(modules: tuple[str, ...], limit: tuple[str, ...], form: str, *, im
     """Look for what would stop the first run: on every host, and on this machine. Changes nothing.
 
     Each obstacle is told once, with where it is and what to do: host keys and logins, what a rollout would refuse
-    (the system's release, ports that the firewall would close, foreign data), clock, disks and memory,
-    credentials, the SSH key, artefacts, images. Exit 0 when the first run would go through, 2 with an obstacle,
+    (the system's release, ports that the firewall would close, data of another installation, ports that are
+    taken), package sources, volumes, clock, disks and memory, load balancers, credentials, the SSH key, artefacts,
+    images. Exit 0 when the first run would go through, 2 with an obstacle,
     4 when a host does not answer.
     """
     from keybuzz.engine.catalogue import choose, named_only

@@ -9,6 +9,7 @@ from dataclasses import replace
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import survey
 from keybuzz.engine.preflight.controller import of_controller
+from keybuzz.engine.preflight.ground import of_ground
 from keybuzz.engine.preflight.hosts import of_hosts
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.secret import Secret
@@ -50,6 +51,7 @@ def preflight(
         obstacles += (
             o for o in of_hosts(found, lives) if o.about != "SSH" or o.where[0] not in unpinned
         )
+        obstacles += of_ground(workspace.nornir, workspace.site, found.modules, lives)
         silent = len(present & set(found.snapshot.unreachable))
     return Preflight(
         together(obstacles),

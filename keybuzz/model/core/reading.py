@@ -9,9 +9,7 @@ from keybuzz.model.core import answers as shapes
 from keybuzz.model.core.access import Changes, Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.host.candidates import CredentialCandidates
-from keybuzz.model.host.ground import DataSweep
-from keybuzz.model.host.strays import StraySweep
+from keybuzz.model.host.seldom import SeldomAsked
 from keybuzz.model.host.system_look import SystemLook
 from keybuzz.model.services.k3s import K3sLook, PodNetwork
 from keybuzz.model.services.minio import MinioBuckets, MinioLogin, MinioLook
@@ -376,9 +374,7 @@ Reading = (
     | RabbitmqLook
     | RabbitmqNames
     | SystemLook
-    | StraySweep
-    | DataSweep
-    | CredentialCandidates
+    | SeldomAsked
     | K3sLook
     | PodNetwork
 )

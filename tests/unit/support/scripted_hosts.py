@@ -20,6 +20,8 @@ from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.reading import Reading
+from keybuzz.model.host.ground import SweepAnswer
+from keybuzz.model.host.readiness import ReadinessAnswer
 from keybuzz.model.host.strays import StraySweep
 from keybuzz.transport.link import AgentLink, Target
 from keybuzz.transport.meeting import Meeting
@@ -134,6 +136,10 @@ def shape_of(query: Json) -> type:
     """Return the shape of what a reading is answered with."""
     if query["kind"] == "strays":
         return StraySweep.answers  # only drift asks
+    if query["kind"] == "readiness":
+        return ReadinessAnswer  # only preflight asks
+    if query["kind"] == "data-sweep":
+        return SweepAnswer  # only before a first change
     return _shapes()[query["kind"], query["name"]]
 
 

@@ -28,6 +28,7 @@ from tests.unit.report.test_schemas import wrong
 from tests.unit.support.scripted_hosts import SITE, Json, Script, fleet, result_of, scripted
 
 HOST = "redis-02"
+QUEUE = "queue-02"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7dYwqVqXhOhkZlv0gqVYkqyqj4nq0wZ0s5m1m2p3q4"
 PROGRAM = b"a program"
 GROUND = {
@@ -69,6 +70,7 @@ class Ground:
     spoils: dict[str, Spoil] = field(default_factory=dict)
     away: dict[str, str] = field(default_factory=dict)
     more: tuple[Obstacle, ...] = ()
+    modules: tuple[str, ...] = ("base",)
 
     def host(self, host: str, request: Json) -> Iterable[bytes]:
         if host in self.away:
@@ -85,7 +87,7 @@ class Ground:
         nornir.config.user_defined["site"] = filled
         journal = Journal(self.folder / "journal.sqlite")
         work = Workspace(filled, nornir, journal, lambda event: None, "kbz preflight")
-        modules = tuple(module for module in all_modules() if module.name == "base")
+        modules = tuple(module for module in all_modules() if module.name in self.modules)
         every = frozenset(server.name for server in SITE.servers)
         return preflight(work, self.site, modules, every, self.more)
 
@@ -199,6 +201,57 @@ def no_image(made: Ground) -> None:
     made.more = (Obstacle((CONTROLLER,), "images", "redis: no such tag", "kbz versions verify"),)
 
 
+def readiness(**values: Any) -> Spoil:
+    """Return what changes the answer about what a first run needs."""
+
+    def spoil(request: Json, result: Json) -> None:
+        for query, answer in zip(request["readings"], result["answers"], strict=True):
+            if query["kind"] == "readiness":
+                answer["value"].update(values)
+
+    return spoil
+
+
+def sweep(**values: Any) -> Spoil:
+    """Return what changes the answer about data and listeners of a service."""
+
+    def spoil(request: Json, result: Json) -> None:
+        for query, answer in zip(request["readings"], result["answers"], strict=True):
+            if query["kind"] == "data-sweep":
+                answer["value"].update(values)
+
+    return spoil
+
+
+def with_rabbitmq(spoil: Spoil, host: str = QUEUE) -> Callable[[Ground], None]:
+    def plant(made: Ground) -> None:
+        made.modules = ("base", "rabbitmq")
+        made.spoils[host] = spoil
+
+    return plant
+
+
+def unreachable_sources(made: Ground) -> None:
+    """One package is missing, and its source is not reached."""
+
+    def spoil(request: Json, result: Json) -> None:
+        packages = [
+            state
+            for query, state in zip(request["resources"], result["states"], strict=True)
+            if query["kind"] == "package"
+        ]
+        if packages:
+            packages[0].update(present=False, attributes={})
+        readiness(sources=[["https://deb.debian.org", "deb.debian.org:443: Connection refused"]])(
+            request, result
+        )
+
+    made.spoils[HOST] = spoil
+
+
+ROOT = ["/", "ext4"]
+DATA = "/opt/keybuzz/rabbitmq"
+BY_ID = ["/dev/disk/by-id/scsi-0HC_Volume_1", DATA]
 BLOCKED = state_of("firewall", active=False, served=["25/tcp (master)"])
 SHUT_OUT = state_of("firewall", active=False, shut_out=["198.18.0.9"])
 HIDDEN = state_of("docker-daemon", running=False, in_containerd=["old"])
@@ -231,6 +284,33 @@ PLANTED: dict[str, tuple[Callable[[Ground], None], str, str]] = {
     "no inodes": (_spoiled(reading(disks=disk(inodes_used=99.0))), HOST, "/ is 99 %"),
     "a disk that takes no writes": (
         _spoiled(reading(disks=disk(read_only=True))), HOST, "takes no writes"
+    ),
+    "package sources that are not reached": (
+        unreachable_sources, HOST, "not reached: deb.debian.org:443"
+    ),
+    "a port that is taken": (
+        with_rabbitmq(sweep(listening=[[5672, "beam.smp"]])), QUEUE, "port 5672 is taken by beam.smp"
+    ),
+    "data of another installation": (
+        with_rabbitmq(sweep(found=[["rabbitmq", "/var/lib/rabbitmq", "", ""]])), QUEUE, "data of another installation"
+    ),
+    "a volume that is not mounted": (
+        with_rabbitmq(readiness(mounts=[ROOT], fstab=[BY_ID])), QUEUE, "is in /etc/fstab and not mounted"
+    ),
+    "a volume that goes with a restart": (
+        with_rabbitmq(readiness(mounts=[ROOT, [DATA, "xfs"]])), QUEUE, "not in /etc/fstab"
+    ),
+    "a volume by a name that moves": (
+        with_rabbitmq(readiness(mounts=[ROOT, [DATA, "xfs"]], fstab=[["/dev/sdb", DATA]])),
+        QUEUE, "may be another disk",
+    ),
+    "a volume that is not XFS": (
+        with_rabbitmq(readiness(mounts=[ROOT, [DATA, "ext4"]], fstab=[BY_ID])), QUEUE, "is ext4"
+    ),
+    "no volume": (with_rabbitmq(readiness(mounts=[ROOT])), QUEUE, "has no volume"),
+    "a load balancer that is not there": (
+        with_rabbitmq(readiness(balancers=[["10.0.0.10", "10.0.0.10:5432: timed out"]]), "install-01"),
+        "install-01", "the load balancer 10.0.0.10 is not there",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,113 @@
+"""What a first run needs of a host and cannot make: package sources, volumes, load balancers."""
+
+from __future__ import annotations
+
+import socket
+
+from keybuzz.agent.guard import opener
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from keybuzz.agent.runtime.context import Context
+
+_APT = "/etc/apt"
+_SECONDS = 3.0
+_MOST = 8
+"""Sources that are tried: more than Debian's and Docker's together are."""
+_PORTS = {"http": 80, "https": 443}
+_ALIVE = (111, 104)
+"""ECONNREFUSED and ECONNRESET: somebody is there."""
+
+
+def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return each package source and load balancer with why it is not reached, the mounts, and what fstab has."""
+    return {
+        "sources": [] if has_proxy() else [[name, _reach(name)] for name in sources()[:_MOST]],
+        "balancers": [[place, _answers(place, ports)] for place, ports in query["balancers"]],
+        "mounts": [list(found) for found in mounts(_text("/proc/self/mountinfo"))],
+        "fstab": [list(found) for found in fstab(_text("/etc/fstab"))],
+    }
+
+
+def sources(folder: str = _APT) -> list[str]:
+    """Return `scheme://host` of each source of packages, once each, in the order of the files."""
+    found: dict[str, None] = {}
+    for path in (
+        f"{folder}/sources.list",
+        *_files(f"{folder}/sources.list.d", ".list", ".sources"),
+    ):
+        for line in _text(path).splitlines():
+            words = line.split()
+            if not words or words[0] not in ("deb", "URIs:"):
+                continue
+            for word in words[1:]:
+                scheme, _, rest = word.partition("://")
+                if scheme in _PORTS and rest:
+                    found[f"{scheme}://{rest.partition('/')[0]}"] = None
+    return list(found)
+
+
+def has_proxy(folder: str = _APT) -> bool:
+    """Return whether apt goes through a proxy: then what this host reaches by itself says nothing."""
+    paths = (f"{folder}/apt.conf", *_files(f"{folder}/apt.conf.d"))
+    lines = (line.strip() for path in paths for line in _text(path).splitlines())
+    return any("Proxy" in line and not line.startswith(("//", "#")) for line in lines)
+
+
+def mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
+    """Yield mount point and type of every file system."""
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        yield left.split()[4], right.split()[0]
+
+
+def fstab(text: str) -> Iterator[tuple[str, str]]:
+    """Yield source and mount point of every line that mounts something."""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 3 and not words[0].startswith("#") and words[1].startswith("/"):
+            yield words[0], words[1]
+
+
+def _reach(source: str) -> str:
+    scheme, _, name = source.partition("://")
+    host, _, port = name.partition(":")
+    return _why_not(host, int(port) if port.isdecimal() else _PORTS[scheme])
+
+
+def _answers(address: str, ports: list[int]) -> str:
+    """Return why a load balancer does not answer on any port; one that refuses is there."""
+    why = ""
+    for port in ports[:2]:
+        why = _why_not(address, port, alive=_ALIVE)
+        if not why:
+            return ""
+    return why
+
+
+def _why_not(host: str, port: int, alive: tuple[int, ...] = ()) -> str:
+    try:
+        socket.create_connection((host, port), _SECONDS).close()
+    except OSError as error:
+        if error.errno in alive:
+            return ""
+        return f"{host}:{port}: {error.strerror or error}"
+    return ""
+
+
+def _files(folder: str, *endings: str) -> list[str]:
+    try:
+        names = sorted(opener.names(folder))
+    except OSError:
+        return []
+    return [f"{folder}/{name}" for name in names if not endings or name.endswith(endings)]
+
+
+def _text(path: str) -> str:
+    try:
+        return opener.text(path, opener.SMALL, final=True)
+    except OSError:
+        return ""
