@@ -116,8 +116,10 @@ def test_the_patroni_image_holds_what_the_notes_name() -> None:
     assert "chown -R postgres:postgres /var/run/postgresql" in text
     words = [line for line in text.splitlines() if line.startswith(("USER", "CMD"))]
     assert words[-2:] == ["USER postgres", 'CMD ["patroni", "/etc/patroni/patroni.yml"]']
-    packages = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert "patroni[raft]==3.3.0" in packages
+    asked = (folder / "requirements.in").read_text(encoding="utf-8").splitlines()
+    assert "patroni[raft]==3.3.0" in asked
+    locked = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith("patroni==3.3.0 ") for line in locked)
 
 
 def test_the_controller_has_versions_yaml_where_the_notes_say() -> None:
