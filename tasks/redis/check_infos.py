@@ -172,6 +172,14 @@ CHECK_INFOS = (
         read_by=("redis.node.answers",),
     ),
     CheckInfo(
+        "redis.sentinel.failover",
+        "Sentinel begins a failover as described",
+        "Sentinel's quorum or times were set by hand: a dead master may stay the master.",
+        "SENTINEL SET, as the finding spells it.",
+        levels=(Level.CRITICAL, Level.UNKNOWN),
+        read_by=("redis.sentinel.answers",),
+    ),
+    CheckInfo(
         "redis.users.described",
         "only the described user is let in",
         "An account that no file describes may read and write.",

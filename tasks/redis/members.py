@@ -13,6 +13,8 @@ from tasks.redis import values
 from tasks.redis.desired import PRIORITY, USERS
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
+WHEN = ("quorum", "down-after-milliseconds", "failover-timeout")
+"""Settings of Sentinel that decide whether a replica is ever promoted."""
 SENTINEL_RUNTIME = f"sentinel-runtime:{values.sentinel_runtime().path}"
 PASSWORD = "redis-password:default"
 CONTAINERS = (f"container:{values.REDIS}", f"container:{values.SENTINEL}")
@@ -66,6 +68,8 @@ class SentinelNode:
     """Every master that it monitors."""
     known: tuple[str, ...]
     """Addresses of the replicas that it knows, gone ones too."""
+    failover: Mapping[str, str] | Unread
+    """When it takes the master for down, and with how many others: as set now, by the names of `WHEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,15 @@ def _error(found: object) -> str:
     return str(found.get("error", "")) if isinstance(found, dict) else ""
 
 
+def when(view: HostView) -> dict[str, str]:
+    """Return the described settings that decide about a failover, by the names of `WHEN`."""
+    found = next((r.watch for r in view.resources if isinstance(r, SentinelMonitor)), None)
+    if found is None:
+        return {}
+    described = {"quorum": str(found.quorum), **dict(found.settings)}
+    return {name: described[name] for name in WHEN if name in described}
+
+
 def master_name(view: HostView) -> str:
     """Return the name that this host's Sentinel must know the master by."""
     found = (item.watch.master for item in view.resources if isinstance(item, SentinelMonitor))
@@ -244,6 +257,9 @@ def _sentinel(view: HostView) -> SentinelNode:
         if isinstance(listed, list)
         else Unread(answer.problem or _error(listed) or "Sentinel names no master"),
         known=_addresses(replies.get(f"SENTINEL REPLICAS {name}")),
+        failover={key: mine[key] for key in WHEN}
+        if all(key in mine for key in WHEN)
+        else Unread(answer.problem or _error(listed) or f"Sentinel does not say it of {name}"),
     )
 
 

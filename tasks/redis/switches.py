@@ -5,7 +5,8 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import proposed
-from tasks.redis.members import RedisMember, able, masters, members
+from keybuzz.model.services.redis import SentinelMonitor
+from tasks.redis.members import RedisMember, able, master_name, masters, members, when
 
 _OWN_USER = "default"
 
@@ -17,6 +18,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
         _takeover(live),
         *(_priority(member) for member in found.values()),
         *(_users(member) for member in found.values()),
+        *(_failover(live, member) for member in found.values() if member.sentinel.answers),
     )
 
 
@@ -46,6 +48,26 @@ def _priority(member: RedisMember) -> Finding:
     text = "replica-priority is 0 by hand: Sentinel never promotes it"
     hint = f"CONFIG SET replica-priority 100 on it, or {proposed('kbz', 'restart', 'redis', '--limit', member.host)}"
     return Finding(check, Level.WARN, text, member.host, hint)
+
+
+def _failover(live: Live, member: RedisMember) -> Finding:
+    """A quorum that is never reached, or a master that never counts as down: all answers are good, and none leads."""
+    check, now = "redis.sentinel.failover", member.sentinel.failover
+    if isinstance(now, Unread):
+        return unknown(check, now.why, member.host)
+    view = live.hosts[member.host]
+    wrong = {name: value for name, value in when(view).items() if now[name] != value}
+    if not wrong:
+        return Finding(check, Level.OK, "a failover begins as described", member.host)
+    text = ", ".join(f"{name} is {now[name]} instead of {value}" for name, value in wrong.items())
+    words = [word for pair in wrong.items() for word in pair]
+    port = next(r.access.sentinel_port for r in view.resources if isinstance(r, SentinelMonitor))
+    hint = proposed(
+        "redis-cli",
+        *("-h", member.address, "-p", str(port)),
+        *("SENTINEL", "SET", master_name(view), *words),
+    )
+    return Finding(check, Level.CRITICAL, f"set by hand: {text}", member.host, hint)
 
 
 def _users(member: RedisMember) -> Finding:

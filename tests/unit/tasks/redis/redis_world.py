@@ -31,6 +31,12 @@ from tests.unit.support.site_values import Row, described, fleet_of, memory_site
 HOSTS = ("redis-1", "redis-2", "redis-3")
 NAME = "kb-redis-master"
 SETTINGS = "redis-settings:live"
+WHEN = (
+    ("quorum", "2"),
+    ("down-after-milliseconds", "5000"),
+    ("failover-timeout", "60000"),
+)
+"""As described."""
 MONITOR = f"sentinel-monitor:{NAME}"
 DATA = "redis-data:/opt/keybuzz/redis/data"
 REDIS_CONTAINER, SENTINEL_CONTAINER = CONTAINERS
@@ -289,6 +295,7 @@ class World:
             "flags": "master" if self._master_runs() else "master,s_down",
             "num-slaves": str(len(self.running(REDIS_CONTAINER)) - 1),
             "num-other-sentinels": str(len(running) - 1 if node.settled else 0),
+            **dict(WHEN),
         }
         enough = len(running) >= 2
         quorum: Any = f"OK {len(running)} usable" if enough else {"error": "NOQUORUM 1 usable"}

@@ -97,6 +97,7 @@ def test_a_healthy_cluster_is_healthy() -> None:
         "redis.sentinel.agree",
         "redis.sentinel.quorum",
         "redis.sentinel.name",
+        "redis.sentinel.failover",
         "redis.units.none",
         "redis.version.same",
         "redis.takeover",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
+from keybuzz.engine.look.judging import stopping
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change
@@ -14,7 +15,7 @@ from keybuzz.model.host.docker import Container
 from tasks.redis import MODULE
 from tasks.redis.checks import checks
 from tasks.redis.members import able
-from tests.unit.tasks.redis.redis_world import HOSTS, NAME
+from tests.unit.tasks.redis.redis_world import HOSTS, NAME, WHEN
 from tests.unit.tasks.redis.test_checks_redis import MASTER, answering, healthy
 
 OWN = "user default on #… sanitize-payload ~* &* +@all"
@@ -108,3 +109,31 @@ def test_a_foreign_replica_is_told_with_its_address_and_the_way_out() -> None:
     [found] = told(live, "redis.sentinel.quorum")
     assert "foreign: 10.0.0.99" in found.message
     assert "SENTINEL RESET" in found.hint
+
+
+class TestFailover:
+    """Sentinel's settings made by hand, so that no failover begins: CKQUORUM may still be good."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("quorum", "9"),
+            ("down-after-milliseconds", "86400000"),
+            ("failover-timeout", "2147483647"),
+        ],
+    )
+    def test_it_is_critical_with_the_command_that_ends_it(self, name: str, value: str) -> None:
+        live = healthy()
+        [master] = (
+            live.hosts[HOSTS[1]].answer("redis.sentinel").value["replies"]["SENTINEL MASTERS"]
+        )
+        masters = [{**master, name: value}]
+        live = saying(live, HOSTS[1], "SENTINEL MASTERS", masters, "redis.sentinel")
+        [found] = told(live, "redis.sentinel.failover")
+        described = dict(WHEN)[name]
+        assert (found.level, found.host) == (Level.CRITICAL, HOSTS[1])
+        assert f"{name} is {value} instead of {described}" in found.message
+        assert found.hint.endswith(f"SENTINEL SET {NAME} {name} {described}")
+        assert [f.host for f in stopping(MODULE.checks(live)) if f.check == found.check] == [
+            HOSTS[1]
+        ]
