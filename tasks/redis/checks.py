@@ -13,7 +13,7 @@ from tasks.redis.values import SENTINEL
 
 _SETTINGS = "redis-settings:live"
 _FROM_REDIS = ("redis.replica.link", "redis.aof.enabled", "redis.memory.limit")
-_FROM_SENTINEL = ("redis.sentinel.quorum", "redis.sentinel.name")
+_FROM_SENTINEL = ("redis.sentinel.quorum", "redis.sentinel.name", "redis.sentinel.failover")
 """What is not known of a node, or of a Sentinel, that does not answer."""
 
 
