@@ -35,6 +35,8 @@ BACKEND = "redis-master"
 SERVER = "master"
 INTERVAL = 1
 """Seconds between two rounds of the watcher."""
+DOWN_AFTER = 5
+"""Seconds after which Sentinel calls a master down (facts/04): as long the route outlives the loss of the majority."""
 STALE_AFTER = 30
 """Seconds after which the watcher's last success is too old."""
 _UNHOLDABLE = re.compile("[\\s\"'\\\\\x00-\x1f\x7f]")
@@ -68,6 +70,7 @@ class WatcherValues:
     server: str = f"{BACKEND}/{SERVER}"
     heartbeat: str = HEARTBEAT
     interval: int = INTERVAL
+    down_after: int = DOWN_AFTER
 
 
 def haproxy_values(site: Site) -> HaproxyValues:

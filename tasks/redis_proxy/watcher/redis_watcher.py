@@ -2,8 +2,10 @@
 
 Each round: every Sentinel is asked; a node that a majority of them names, and that says of itself that it is the
 master, gets the route. Anything less leaves the route as it is, and the heartbeat says why: one Sentinel alone may be
-the one that slept through a failover. Nobody is promoted here. The configuration is read again in each round, so that
-a new password needs no restart.
+the one that slept through a failover. When fewer than a majority of them answer for longer than Sentinel takes to call
+a master down, the route is closed: the other side may have another master by now, and what is written here would be
+lost. It opens again with the next round that succeeds. Nobody is promoted here. The configuration is read again in
+each round, so that a new password needs no restart.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ class Trouble(Exception):
     """Why there is no answer, as one sentence."""
 
 
+class Alone(Trouble):
+    """Fewer than a majority of the Sentinels answer: nobody here would learn of a failover."""
+
+
 class Place(NamedTuple):
     """Where a daemon listens."""
 
@@ -49,6 +55,8 @@ class Configuration(NamedTuple):
     """As HAProxy names it: backend/server."""
     heartbeat: str
     interval: float
+    down_after: float = 5.0
+    """Seconds after which Sentinel calls a master down."""
 
 
 class Route(NamedTuple):
@@ -76,7 +84,10 @@ def agreed(votes: dict[Place, Place | None]) -> Place:
         if named.count(place) > len(votes) // 2:
             return place
     if not named:
-        raise Trouble("no Sentinel answers")
+        raise Alone("no Sentinel answers")
+    if len(named) <= len(votes) // 2:
+        away = ", ".join(str(place.address) for place, said in sorted(votes.items()) if not said)
+        raise Alone(f"no majority of the Sentinels answers: {away}")
     said = ", ".join(f"{s.address} says {m or 'nothing'}" for s, m in sorted(votes.items()))
     raise Trouble(f"no majority of the Sentinels agrees: {said}")
 
@@ -208,6 +219,16 @@ def steer(path: str, server: str, place: Place) -> bool:
     return True
 
 
+def close(path: str, server: str) -> bool:
+    """Let no session through, if one could come; return whether anything was to be done."""
+    show = f"show servers state {server.partition('/')[0]}"
+    if not route_of(command(path, show), server).open:
+        return False
+    command(path, f"set server {server} state maint")
+    command(path, f"shutdown sessions server {server}")
+    return True
+
+
 def attempt(configuration: Configuration) -> tuple[Place, bool]:
     """Do one round; return the master, and whether the route was changed. Trouble leaves the route as it is."""
     votes = {place: named_by(place, configuration.master_name) for place in configuration.sentinels}
@@ -232,15 +253,33 @@ def run_round(path: str, beat: dict[str, Any]) -> tuple[dict[str, Any], float]:
         pause = configuration.interval
         try:
             master, changed = attempt(configuration)
-            beat.update(master=str(master), success=int(time.time()), trouble="")
+            beat.update(master=str(master), success=int(time.time()), trouble="", alone_since=None)
             if changed:
                 print(f"route set to {master}", flush=True)
+        except Alone as trouble:
+            _say(beat, _alone(configuration, beat, str(trouble)))
         except Trouble as trouble:
+            beat["alone_since"] = None
             _say(beat, str(trouble))
         write_heartbeat(configuration.heartbeat, beat)
     except (Trouble, OSError) as trouble:
         _say(beat, str(trouble))
     return beat, pause
+
+
+def _alone(configuration: Configuration, beat: dict[str, Any], trouble: str) -> str:
+    """Close the route when this has lasted; return what to say of it."""
+    # By a clock that nobody sets; it is of this boot only, as is the process.
+    now = time.monotonic()
+    since = beat.get("alone_since")
+    beat["alone_since"] = now if since is None else since
+    if now - beat["alone_since"] <= configuration.down_after:
+        return trouble
+    try:
+        close(configuration.socket, configuration.server)
+    except Trouble as unclosed:
+        return f"{trouble}; {unclosed}"
+    return f"{trouble}; the route is closed until one does"
 
 
 def _say(beat: dict[str, Any], trouble: str) -> None:

@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,11 @@ class World:
     names: list[int | None]
     """Port of the master that each Sentinel names; None: it names nobody."""
     role: list[str]
+
+    def beat(self) -> dict[str, object]:
+        """Return the newest heartbeat."""
+        found: dict[str, object] = json.loads((self.folder / "heartbeat.json").read_text())
+        return found
 
     def once(self) -> tuple[int, dict[str, object], str]:
         """Run one round; return exit code, heartbeat, and all that was printed."""
@@ -159,6 +165,36 @@ def test_sentinels_that_disagree_or_are_silent_leave_the_route_as_it_is(
         True,
         [],
     )
+
+
+def test_without_a_majority_of_sentinels_the_route_closes_and_opens_again(world: World) -> None:
+    """The side of a partition with fewer Sentinels took writes that were lost when it healed."""
+    world.once()
+    assert world.haproxy.open
+    program = [sys.executable, "-I", str(SOURCES / "redis_watcher.py")]
+    path = world.folder / "watcher.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "interval": 0.1, "down_after": 1}))
+    port, world.names[1:] = world.names[0], [None, None]
+    with subprocess.Popen([*program, str(path)], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            until(lambda: not world.haproxy.open)
+            assert world.haproxy.said[-2:] == [
+                "set server redis-master/master state maint",
+                "shutdown sessions server redis-master/master",
+            ]
+            until(lambda: "the route is closed" in str(world.beat()["trouble"]))
+            world.names[:] = [port] * 3
+            until(lambda: world.haproxy.open)
+        finally:
+            running.terminate()
+    assert world.haproxy.place == ("127.0.0.1", port)
+
+
+def until(good: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not good():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_named_node_that_says_slave_of_itself_gets_nothing(world: World) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from redis import ResponseError
 
 from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
@@ -257,24 +256,6 @@ class TestBadStates:
         for host in HOSTS:
             command(ledger, host, "CONFIG", "SET", "replica-priority", "100")
         assert spare(kbz, "redis", "redis") == 1
-
-    def test_a_sentinel_that_never_fails_over_refuses_a_restart(
-        self, kbz: Kbz, ledger: RedisLedger
-    ) -> None:
-        set_when = ("SENTINEL", "SET", "kb-redis-master", "quorum")
-        for host in HOSTS:
-            with ledger.sentinel(host) as sentinel:
-                sentinel.execute_command(*set_when, "9")
-        with ledger.sentinel(HOSTS[0]) as sentinel, pytest.raises(ResponseError):
-            sentinel.execute_command("SENTINEL", "CKQUORUM", "kb-redis-master")
-        told = findings(kbz, "redis", "redis")["redis.sentinel.failover"]
-        assert "quorum is 9 instead of 2" in told
-        refused = kbz("restart", "redis", "--limit", HOSTS[0])
-        assert refused.code != 0
-        for host in HOSTS:
-            with ledger.sentinel(host) as sentinel:
-                sentinel.execute_command(*set_when, "2")
-        assert "redis.sentinel.failover" not in findings(kbz, "redis", "redis")
 
     def test_a_user_without_a_password_is_an_open_door(self, kbz: Kbz, ledger: RedisLedger) -> None:
         command(ledger, HOSTS[0], "ACL", "SETUSER", "x", "on", "nopass", "~*", "+@all")

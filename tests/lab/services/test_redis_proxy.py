@@ -9,12 +9,14 @@ import json
 import time
 
 import pytest
+from redis import ResponseError
 from redis.sentinel import MasterNotFoundError
 
 from tasks.redis_proxy.values import HEARTBEAT, SOCKET, UNIT
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_application import BALANCER, Application
 from tests.lab.ledgers.redis_ledger import ADDRESSES, RedisLedger
+from tests.lab.support.states import findings
 from tests.lab.support.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
@@ -206,6 +208,25 @@ class TestWatcher:
         ]
         kbz.good(*LIFTED)
         assert levels(kbz(*HEALTH)) == {}
+
+
+class TestSentinels:
+    def test_one_that_never_fails_over_refuses_a_restart(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        words = ("SENTINEL", "SET", "kb-redis-master", "quorum")
+        for host in ADDRESSES:
+            with ledger.sentinel(host) as sentinel:
+                sentinel.execute_command(*words, "9")
+        with ledger.sentinel("redis-01") as sentinel, pytest.raises(ResponseError):
+            sentinel.execute_command("SENTINEL", "CKQUORUM", "kb-redis-master")
+        told = findings(kbz, "redis", "redis")["redis.sentinel.failover"]
+        assert "quorum is 9 instead of 2" in told
+        assert kbz("restart", "redis", "--limit", "redis-01").code != 0
+        for host in ADDRESSES:
+            with ledger.sentinel(host) as sentinel:
+                sentinel.execute_command(*words, "2")
+        assert "redis.sentinel.failover" not in findings(kbz, "redis", "redis")
 
 
 class TestPower:
