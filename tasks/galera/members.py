@@ -164,8 +164,12 @@ def _marked(found: Mapping[str, Node]) -> list[str]:
 
 
 def writer(live: Live) -> str | None:
-    """Return the node on which databases and users are written: the first that serves."""
-    return next((host for host, node in sorted(nodes(live).items()) if node.synced), None)
+    """Return the node on which databases and users are written: the last that serves, as ProxySQL chooses its writer.
+
+    With equal weights that is the highest address (facts/08). So planned work takes it last, and moves it once.
+    """
+    served = [live.hosts[host].server for host, node in nodes(live).items() if node.synced]
+    return max(served, key=lambda server: str(server.address)).name if served else None
 
 
 def log(view: HostView) -> str:

@@ -26,7 +26,7 @@ from keybuzz.model.services.mariadb import (
     MysqlUser,
 )
 from tasks.galera import values
-from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn, writer
 from tasks.galera.ready import RECOVER, exited, no_primary, not_synced
 
 BIRTH_TIMEOUT = 660.0
@@ -251,8 +251,10 @@ def _replace(live: Live, containers: list[Change]) -> Stage:
     """Replace one running node: a bootstrap container first, because its next restart would leave the cluster."""
     found = nodes(live)
     flagged = [change for change in containers if found[change.host].flagged]
-    # The first node that serves is the one that clients are likeliest to write on: it comes last.
-    change = flagged[0] if flagged else containers[-1]
+    # ProxySQL's writer comes last: it moves once, when the others have been replaced.
+    change = (
+        flagged[0] if flagged else min(containers, key=lambda c: (c.host == writer(live), c.host))
+    )
     host = change.host
     everybody = list(live.hosts)
     others = [name for name in everybody if name != host]

