@@ -23,7 +23,8 @@ from keybuzz.site.site import Binary, Settings, Site
 from keybuzz.site.sources import Sources, sources_of
 from keybuzz.site.versions import parse_binaries, parse_versions
 
-_LIMIT = 1 << 18
+LIMIT = 1 << 18
+"""Bytes that a file of the site may have."""
 _SECTIONS = ("inventory", "runner", "user_defined")
 _NORNIR_SECTIONS = ("core", "logging", "ssh")
 _OPTIONAL = ("overlay", "applications")
@@ -68,7 +69,7 @@ def read_configuration(path: Path) -> Configuration:
     problems = Problems(str(path))
     reader = TreeReader(problems)
     top = reader.fields(
-        parse_fields(read_file(path, _LIMIT), str(path)), "the file", _SECTIONS, _NORNIR_SECTIONS
+        parse_fields(read_file(path, LIMIT), str(path)), "the file", _SECTIONS, _NORNIR_SECTIONS
     )
     problems.raise_if_any()
     inventory = reader.fields(top["inventory"], "inventory", ("plugin", "options"))
@@ -128,7 +129,7 @@ def load_inventory_site(configuration: Configuration) -> Site:
     root = configuration.path.resolve().parent
     sources = configuration.sources()
     catalogue = load_groups(configuration.groups)
-    versions = read_file(configuration.versions, _LIMIT)
+    versions = read_file(configuration.versions, LIMIT)
     settings = load_settings(root, configuration.site, configuration.overlay)
     servers = read_servers(configuration.servers, catalogue)
     require_servers(settings, (server.name for server in servers))
@@ -163,4 +164,4 @@ def _binaries(found: dict[str, Binary], settings: Settings, root: Path) -> dict[
 def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:
     """Return policies.yaml; InputError with file:line for each thing that is wrong in it."""
     names = tuple(group.name for group in catalogue.groups)
-    return parse_policies(read_file(path, _LIMIT), str(path), names)
+    return parse_policies(read_file(path, LIMIT), str(path), names)

@@ -1,4 +1,4 @@
-"""inventory/policies.yaml: what is frozen (FRZ-1), and which findings of a policy are accepted until when."""
+"""inventory/policies.yaml: what is frozen (FRZ-1), and which findings and differences are accepted until when."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
+from keybuzz.site.accepted import SHORTEST_REASON, Accepted, AcceptedReader
 from keybuzz.site.files.problems import Problems, nearest, shown
 from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 
 _RULE = re.compile(r"[A-Z][A-Z0-9]*-\d+")
-_SHORTEST_REASON = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Policies:
     freeze: tuple[str, ...] = ()
     """Groups whose deployed clusters are final: drift and findings are reported, nothing is changed (FRZ-1)."""
     waivers: tuple[Waiver, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+    """Differences of hosts that stay as they are for now."""
     source: str = "policies.yaml"
     """The file, as messages name it."""
 
@@ -43,11 +45,15 @@ def parse_policies(content: bytes, source: str, groups: Collection[str]) -> Poli
     """Return the policies; InputError names every problem with its line. `groups` may be frozen."""
     problems = Problems(source)
     reader = _PoliciesReader(problems)
-    top = reader.fields(parse_fields(content, source), "the file", ("freeze", "waivers"))
+    tree = parse_fields(content, source)
+    top = reader.fields(tree, "the file", ("freeze", "waivers"), ("accepted",))
     problems.raise_if_any()
+    differences = AcceptedReader(problems)
+    entries = reader.items(top["accepted"], "accepted") if "accepted" in top else ()
     found = Policies(
         freeze=reader.freeze(top["freeze"], groups),
         waivers=tuple(reader.waiver(item) for item in reader.items(top["waivers"], "waivers")),
+        accepted=tuple(differences.accepted(item) for item in entries),
         source=source,
     )
     problems.raise_if_any()
@@ -89,7 +95,7 @@ class _PoliciesReader(TreeReader):
         if texts["path"].strip("*/.") == "" and texts["path"]:
             what = f"path {shown(texts['path'])} waives the rule everywhere"
             self.problems.add(fields["path"].line, what, "name the file or the folder: shop/*")
-        if texts["reason"] and len(texts["reason"].strip()) < _SHORTEST_REASON:
+        if texts["reason"] and len(texts["reason"].strip()) < SHORTEST_REASON:
             what = f"reason {shown(texts['reason'])} explains nothing"
             hint = "write a sentence: why it is accepted, and who decided"
             self.problems.add(fields["reason"].line, what, hint)

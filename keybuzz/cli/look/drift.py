@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.look.accept import accept
 from keybuzz.cli.look.scheduling import add_schedule, scheduled_options, wait_for_turn
 from keybuzz.cli.support.context import limit_option, show, workspace
 from keybuzz.cli.support.default_group import default_group
@@ -26,6 +27,9 @@ def drift() -> None:
     `kbz drift MODULES` is short for `kbz drift look MODULES`. Exit codes: 0 no drift, 2 drift,
     4 a host could not be asked or had no time to answer, 3 another drift run is at work, or a hook refused.
     """
+
+
+drift.add_command(accept)
 
 
 @drift.command()

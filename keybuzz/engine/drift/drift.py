@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from keybuzz.engine import events
 from keybuzz.engine.drift import inside, strays
+from keybuzz.engine.drift.accepted import digest, state_of
+from keybuzz.engine.drift.accepted import judge as accept
 from keybuzz.engine.look.observe import observe_within, outcome_of_silence
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, heard, judge
@@ -22,8 +25,9 @@ from keybuzz.model.core.errors import KbzError, RefusedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Action, Change, Plan
 from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.strays import Explained
-from keybuzz.model.reports.drift import DriftItem, DriftReport, compare
+from keybuzz.model.reports.drift import DriftItem, DriftReport, Standing, compare
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.files.private import StateError
 from keybuzz.site.module import Description, Module
@@ -78,6 +82,24 @@ def drift(workspace: Workspace, request: DriftRequest) -> Report:
         return replace(report, absent=tuple(sorted(asked - request.selected)))
 
 
+def items_now(workspace: Workspace, request: DriftRequest) -> tuple[DriftItem, ...]:
+    """Return all that is not as described now, compared with nothing; the journal is neither read nor written."""
+    ground = _ground(workspace, request)
+    found = _survey(workspace, request, ground)
+    key = workspace.site.digest_key
+    return compare(_found(workspace, found, ground, key), (), (), 0)
+
+
+def _found(
+    workspace: Workspace, found: Survey, ground: Ground, key: DigestKey
+) -> tuple[DriftItem, ...]:
+    """Return all that is there now; the state of what no description explains is what is told about it."""
+    items = (*_items(found, ground, key), *inside.items(workspace.site, found))
+    return tuple(
+        replace(item, state=digest((item.what,), key)) if item.stray else item for item in items
+    )
+
+
 def _skipped(workspace: Workspace, request: DriftRequest, refused: RefusedError) -> Report:
     error = f"skipped: {refused.what}"
     hosts = {host: HostReport(host, Outcome.SKIPPED) for host in sorted(request.selected)}
@@ -101,7 +123,6 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
     busy = set(_busy(workspace, request))
     found = _survey(workspace, request, ground)
     busy |= set(_busy(workspace, request))
-    hosts = {host: _host(host, found) for host in sorted(request.selected)}
     names = tuple(module.name for module in request.modules)
     journal = workspace.journal
     before = read_or(journal, lambda: journal.last_look(VERB, names), None)
@@ -110,17 +131,23 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
         number_before = before.number
         previous = read_or(journal, lambda: journal.drift(number_before), previous)
     servers = {server.name for server in workspace.site.servers}
+    key = workspace.site.digest_key
     items = compare(
-        (*_items(found, ground), *inside.items(workspace.site, found)),
+        _found(workspace, found, ground, key),
         (item for item in previous if not item.host or item.host in servers),
         (*_looked(found, ground), *inside.looked(workspace.site, found)),
         number,
     )
+    today = datetime.fromtimestamp(workspace.clock(), UTC).date()
+    judged = accept(items, previous, workspace.site.policies, today)
+    found = replace(found, plan=_without_accepted(found, judged.items))
+    hosts = {host: _host(host, found) for host in sorted(request.selected)}
     report = replace(
         report_of(workspace, VERB, found, hosts, time.monotonic() - started),
-        drift=DriftReport(items, before.number if before else 0),
+        drift=DriftReport(judged.items, before.number if before else 0, judged.newly),
         warnings=(
             *sorted(busy),
+            *judged.warnings,
             *_problems(found, ground),
             *inside.problems(workspace.site, found),
         ),
@@ -178,7 +205,17 @@ def _host(host: str, found: Survey) -> HostReport:
     return HostReport(host, outcome_of_silence(reason), what=reason)
 
 
-def _items(found: Survey, ground: Ground) -> Iterator[DriftItem]:
+def _without_accepted(found: Survey, items: tuple[DriftItem, ...]) -> Plan:
+    """Return the plan without what is accepted: it is no difference of this run."""
+    accepted = {item.identity for item in items if item.standing is Standing.ACCEPTED}
+    changes = {
+        host: tuple(change for change in changes if _identity(change, found) not in accepted)
+        for host, changes in found.plan.changes.items()
+    }
+    return replace(found.plan, changes=changes)
+
+
+def _items(found: Survey, ground: Ground, key: DigestKey) -> Iterator[DriftItem]:
     """Yield all that is there now."""
     for host in sorted(found.selected):
         if host in found.snapshot.unreachable:
@@ -188,15 +225,17 @@ def _items(found: Survey, ground: Ground) -> Iterator[DriftItem]:
             yield from strays.strays(host, ground.explained[host], ground.words, answer)
     for changes in found.plan.changes.values():
         for change in changes:
-            yield _item(change, found)
+            yield DriftItem(
+                _identity(change, found), change.host, _what(change), state=state_of(change, key)
+            )
 
 
-def _item(change: Change, found: Survey) -> DriftItem:
+def _identity(change: Change, found: Survey) -> str:
     """A resource inside a cluster is the cluster's: it is the same drift whoever leads today."""
     module = found.descriptions[change.host].modules[change.module]
     inside = any(resource.identity == change.identity for resource in module.cluster)
     place = change.module if inside else change.host
-    return DriftItem(f"drift/{place}/{change.identity}", change.host, _what(change))
+    return f"drift/{place}/{change.identity}"
 
 
 def _what(change: Change) -> str:

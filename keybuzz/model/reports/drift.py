@@ -14,6 +14,8 @@ class Standing(Enum):
 
     NEW = "new"
     STILL = "still"
+    ACCEPTED = "accepted"
+    """It is there, and stays as it is for now: policies.yaml says so, of this very state."""
     GONE = "gone"
     UNSEEN = "unseen"
     """It was there, and this run could not look: neither still there nor gone."""
@@ -40,6 +42,8 @@ class DriftItem:
     standing: Standing = Standing.NEW
     since: int = 0
     """The run that saw it first, without a break since."""
+    state: str = ""
+    """What is there now, to compare only: it is shown to nobody and kept nowhere. Empty when it cannot be read."""
 
     def __post_init__(self) -> None:
         in_one_line(self, "identity", "host", "what")
@@ -72,6 +76,8 @@ class DriftReport:
     items: tuple[DriftItem, ...]
     before: int = 0
     """The run that it is compared with; 0 for the first of its scope."""
+    newly: frozenset[str] = frozenset()
+    """Ids that the run before did not know as accepted: they are told once."""
 
     def of(self, *standings: Standing) -> tuple[DriftItem, ...]:
         """Return the items that stand so."""
@@ -84,8 +90,8 @@ class DriftReport:
 
     @property
     def moved(self) -> bool:
-        """True when something came or went."""
-        return bool(self.of(Standing.NEW, Standing.GONE))
+        """True when something came, went, or was accepted since the run before."""
+        return bool(self.of(Standing.NEW, Standing.GONE) or self.newly)
 
 
 def compare(

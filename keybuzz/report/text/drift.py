@@ -26,7 +26,8 @@ def news_text(report: Report) -> str:
     """Return only what came and went, for mail from a timer; empty when there is nothing to tell."""
     if report.drift is None or not (report.drift.moved or report.warnings):
         return ""
-    lines = list(drift_lines(report.drift.of(Standing.NEW, Standing.GONE)))
+    told = (Standing.NEW, Standing.GONE, Standing.ACCEPTED)
+    lines = list(drift_lines(item for item in _shown(report) if item.standing in told))
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in report.warnings)])
 
 
@@ -58,19 +59,33 @@ def drift_line(item: DriftItem) -> str:
 
 def drift_words(report: Report) -> str:
     """Return the counts, for the last line."""
-    counts = Counter(item.standing for item in _shown(report))
+    counts = Counter(item.standing for item in (*_shown(report), *_quiet(report)))
     strays = sum(item.stray for item in report.drift.present) if report.drift else 0
+    seldom = (Standing.UNSEEN, Standing.ACCEPTED)
     words = [
         f"{counts[standing]} {standing.value}"
         for standing in Standing
-        if counts[standing] or standing is not Standing.UNSEEN
+        if counts[standing] or standing not in seldom
     ]
     return f"{strays} stray{'s' * (strays != 1)}; {', '.join(words)}"
 
 
 def _shown(report: Report) -> tuple[DriftItem, ...]:
-    """Return what concerns the hosts that were asked for: what is known of others is only carried on."""
+    """Return what concerns the hosts that were asked for: what is known of others is only carried on.
+
+    What is accepted is told once.
+    """
+    quiet = frozenset(_quiet(report))
     items = report.drift.items if report.drift else ()
     return tuple(
-        item for item in items if item.standing is not Standing.UNSEEN or item.host in report.hosts
+        item
+        for item in items
+        if item not in quiet and (item.standing is not Standing.UNSEEN or item.host in report.hosts)
     )
+
+
+def _quiet(report: Report) -> Iterator[DriftItem]:
+    """Yield what is accepted and was told before."""
+    for item in report.drift.of(Standing.ACCEPTED) if report.drift else ():
+        if report.drift is not None and item.identity not in report.drift.newly:
+            yield item

@@ -15,6 +15,7 @@ _TONES = {
     Standing.NEW: "warn",
     Standing.STILL: "none",
     Standing.UNSEEN: "unknown",
+    Standing.ACCEPTED: "none",
     Standing.GONE: "ok",
 }
 """In the order in which they are shown, and the colour of each."""
@@ -22,6 +23,7 @@ _MEANS = {
     Standing.NEW: "the run before did not have it",
     Standing.STILL: "it was there before",
     Standing.UNSEEN: "it was there, and this run could not look",
+    Standing.ACCEPTED: "it stays as it is for now: policies.yaml says why",
     Standing.GONE: "it was there, this run looked, and it is not there any more",
 }
 _WORDS = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -205,6 +207,28 @@ class TestFreeze:
         assert (containers(kbz), file_times(kbz)) == before
         with ledger.node("redis-02") as client:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+    def test_an_accepted_edit_is_quiet_until_it_is_another(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        """By a site of its own, whose policies.yaml may be edited."""
+        folder = kbz.config.parent
+        ours = (folder / "nornir_config.yaml").read_text().splitlines()
+        (line,) = [line for line in ours if "policies:" in line]
+        policies = folder / "policies.yaml"
+        policies.write_text(Path(line.split(": ")[1]).read_text())
+        own = folder / "accepting.yaml"
+        own.write_text("\n".join(ours).replace(line, f"  policies: {policies}"))
+        site = replace(kbz, config=own)
+        item = f"drift/redis-01/file:{CONF}"
+        said = site.good("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
+        assert f"+  - difference: {item}" in said.stdout
+        quiet = site("drift", "redis", "--limit", "redis", "--format", "json")
+        assert (quiet.code, ("redis-01", f"file:{CONF}") in changed(quiet)) == (2, False)
+        kbz.on("redis-01", f"sed -i 's/^appendfsync .*/appendfsync always/' {CONF}")
+        again = site("drift", "redis", "--limit", "redis", "--format", "json")
+        assert ("redis-01", f"file:{CONF}") in changed(again)
+        assert any("is not what was accepted" in text for text in again.json()["warnings"])
 
     def test_a_lift_applies_them_and_the_journal_says_who_why_what(
         self, kbz: Kbz, ledger: RedisLedger

@@ -90,6 +90,7 @@ CHANGES = {
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "exec": ("exec", "--limit", HOST, "--", "true"),
     "drift install": ("drift", "install"),
+    "drift accept": ("drift", "accept", f"drift/{HOST}/x", "--reason", "the owner said so"),
     "drift uninstall": ("drift", "uninstall"),
     "health install": ("health", "install"),
     "health uninstall": ("health", "uninstall"),

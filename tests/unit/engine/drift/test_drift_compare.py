@@ -89,6 +89,7 @@ def test_exit_codes() -> None:
     assert report().exit_code == ExitCode.GOOD
     assert report(standing(B, Standing.STILL)).exit_code == ExitCode.DIFFERENT
     assert report(standing(B, Standing.GONE)).exit_code == ExitCode.GOOD
+    assert report(standing(B, Standing.ACCEPTED)).exit_code == ExitCode.GOOD
     lost = report(standing(B, Standing.STILL), outcome=Outcome.UNKNOWN)
     assert lost.exit_code == ExitCode.UNREACHABLE
 

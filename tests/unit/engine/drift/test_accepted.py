@@ -1,0 +1,101 @@
+"""`accepted` of policies.yaml: read strictly, and written so that every other line and comment stays."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybuzz.model.core.errors import InputError
+from keybuzz.site.accepted import Accepted
+from keybuzz.site.accepting import with_accepted
+from keybuzz.site.policies import parse_policies
+
+OURS = Path(__file__).parents[4] / "inventory" / "policies.yaml"
+GROUPS = ("redis", "rabbitmq", "minio", "galera")
+ONE = Accepted(
+    "drift/redis-01/container:redis", "0" * 16, "the owner's word", date(2026, 11, 30), None, 0
+)
+BAD = {
+    "difference: redis": "is no id of drift",
+    "state: abc": "is no digest",
+    "reason: ok": "explains nothing",
+    "decided: soon": "is no day",
+    "until: 2027-02-30": "is no day",
+    "color: red": "unknown key",
+}
+
+
+def read(content: bytes) -> tuple[Accepted, ...]:
+    return parse_policies(content, "policies.yaml", GROUPS).accepted
+
+
+def test_our_own_file_keeps_every_line() -> None:
+    before = OURS.read_bytes()
+    after = with_accepted(before, "policies.yaml", [ONE])
+    kept = [line for line in before.splitlines() if line.strip()]
+    assert [line for line in after.splitlines() if line in kept][: len(kept)] == kept
+    (entry,) = read(after)
+    assert entry.difference == ONE.difference
+
+
+@given(
+    thing=st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=30),
+    reason=st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=40),
+    until=st.none() | st.dates(date(2026, 1, 1), date(2200, 1, 1)),
+)
+def test_what_is_written_is_what_is_read(thing: str, reason: str, until: date | None) -> None:
+    entry = Accepted(
+        f"stray/redis-01/{thing}",
+        "a1" * 8,
+        f"because of {reason}".strip(),
+        date(2026, 1, 1),
+        until,
+        0,
+    )
+    content = with_accepted(b"freeze: [redis]\nwaivers: []\n", "p", [ONE, entry])
+    assert [(e.difference, e.reason, e.until) for e in read(content)] == [
+        (ONE.difference, ONE.reason, None),
+        (entry.difference, entry.reason, until),
+    ]
+
+
+def test_the_same_difference_is_replaced_and_others_stay() -> None:
+    other = Accepted(
+        "stray/redis-02/unit:old.service", "b" * 16, "is removed in May", date(2026, 1, 1), None, 0
+    )
+    first = with_accepted(OURS.read_bytes(), "p", [ONE, other])
+    newer = Accepted(
+        ONE.difference, "c" * 16, "the owner said it again", date(2026, 12, 1), None, 0
+    )
+    found = read(with_accepted(first, "p", [newer]))
+    assert [(e.difference, e.state) for e in found] == [
+        (ONE.difference, "c" * 16),
+        (other.difference, "b" * 16),
+    ]
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_a_bad_entry_is_named_with_its_line(line: str) -> None:
+    fields = {
+        "difference": "drift/redis-01/x",
+        "state": "'0000000000000000'",
+        "reason": "the owner's word",
+        "decided": "2026-11-30",
+    }
+    name, _, value = line.partition(": ")
+    entry = "\n    ".join(f"{key}: {text}" for key, text in {**fields, name: value}.items())
+    with pytest.raises(InputError) as caught:
+        read(f"freeze: []\nwaivers: []\naccepted:\n  - {entry}\n".encode())
+    assert BAD[line] in str(caught.value)
+    assert "policies.yaml:" in str(caught.value)
+
+
+def test_one_difference_twice_is_an_error() -> None:
+    content = with_accepted(b"freeze: []\nwaivers: []\n", "p", [ONE])
+    entry = content[content.index(b"  - difference") :]
+    with pytest.raises(InputError, match="accepted twice"):
+        read(content + entry)
