@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+# pytest loads readline, which gives every process that the tests start a terminal's width (past os.environ).
+for _name in ("COLUMNS", "LINES"):
+    os.unsetenv(_name)
 settings.register_profile(
     "kbz",
     max_examples=50,

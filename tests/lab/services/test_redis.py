@@ -203,7 +203,8 @@ class TestFreeze:
         assert done.code == 3
         assert "frozen (FRZ-1)" in done.json()["error"]
         assert changed(done) == edits
-        assert "3 changes needed, none made" in kbz("run", "redis", "--limit", "redis").stdout
+        told = kbz("run", "redis", "--limit", "redis").stdout
+        assert "3 changes needed, none made" in told, told
         assert (containers(kbz), file_times(kbz)) == before
         with ledger.node("redis-02") as client:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
