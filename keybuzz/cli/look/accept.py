@@ -47,17 +47,18 @@ def accept(
     words = AcceptWords(differences, reason, today, _last_day(until, today))
     site = load_inventory()
     path = read_configuration(Path(click.get_current_context().find_root().obj)).policies
-    held = holding(
-        "drift accept", site.settings.state, site.root, site.members("controller"), site.sources
-    )
-    with nullcontext() if only_show else held:
-        with workspace(Access.LOOK, quiet=False) as work:
+    with workspace(Access.LOOK, quiet=False) as work:
+        # The workspace comes first: it enters the lab's network, before any thread starts.
+        held = holding(
+            "drift accept", site.settings.state, site.root, site.members("controller"), site.sources
+        )
+        with nullcontext() if only_show else held:
             entries = accepting(work, words, all_modules())
-        before, after = _edited(path, entries, site)
-        click.echo(_difference(before, after, path), nl=False)
-        if only_show:
-            return 0
-        put(path, after, path.stat().st_mode & 0o777)
+            before, after = _edited(path, entries, site)
+            click.echo(_difference(before, after, path), nl=False)
+            if only_show:
+                return 0
+            put(path, after, path.stat().st_mode & 0o777)
     click.echo(f"{len(entries)} accepted; commit {path.name}, so that others know")
     return 0
 
