@@ -17,9 +17,9 @@ import click
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.engine.memory.lock import lease_names
-from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.site.load import load_inventory_site, read_configuration
 from tests.support import warm
 from tests.unit.engine.memory.test_lock import holder
@@ -175,7 +175,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (folder / "known_hosts").write_text(f"{site.server(HOST).address} {pinned}\n")
     journal = Journal(folder / "state" / "journal.sqlite")
     modules = tuple(module.name for module in all_modules() if module.name == "redis")
-    journal.begin("run", ("kbz run redis --limit redis-01",), modules, 0.0, folder)
+    number = journal.begin("run", ("kbz run redis --limit redis-01",), modules, 0.0, folder)
+    cut = {HOST: HostRecord(HOST, Outcome.SKIPPED, 0, "")}
+    journal.end(number, 1.0, int(ExitCode.INTERRUPTED), cut, "", "interrupted")
     return made
 
 
