@@ -224,6 +224,7 @@ class TestDrill:
 
 
 class TestRotation:
+    @pytest.mark.long  # two and a half minutes: each node restarts once
     def test_a_new_token_is_taken_and_every_node_restarts_with_it_one_at_a_time(
         self, kbz: Kbz
     ) -> None:
