@@ -8,14 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER, RedisLedger
+from tests.lab.support.adopting import takes_over, with_own_policies
 from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
@@ -169,20 +167,9 @@ class TestFreeze:
     """FRZ-1 on a deployed cluster, with three kinds of hand edits at once."""
 
     def test_a_store_with_another_password_takes_the_live_one_over(self, kbz: Kbz) -> None:
-        store = kbz.root / "credentials" / "redis.env"
-        before, live = store.read_text(), load_credentials(store.parent)["REDIS_PASSWORD"].reveal()
-        store.write_text(before.replace(live, "of-another-installation"))
-        refused = kbz(*RUN)
-        assert refused.code == 3
-        assert "kbz adopt redis --take-credentials" in refused.json()["error"] + refused.stdout
-        untyped = kbz("adopt", "redis", "--take-credentials")
-        assert untyped.code == 3
-        assert "of-another-installation" in store.read_text()
-        taken = kbz.good("adopt", "redis", "--take-credentials", "--confirm", "redis").stdout
+        taken = takes_over(kbz, "redis", "REDIS_PASSWORD", "redis.env")
         assert "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken
         assert f"file {CONF}" in taken
-        assert store.read_text() == before
-        assert live not in untyped.stdout + untyped.stderr + taken
         assert kbz(*RUN).json()["plan"]["size"] == 0
 
     def test_hand_edits_are_reported_and_nothing_is_changed(
@@ -203,24 +190,14 @@ class TestFreeze:
         assert done.code == 3
         assert "frozen (FRZ-1)" in done.json()["error"]
         assert changed(done) == edits
-        told = kbz("run", "redis", "--limit", "redis").stdout
-        assert "3 changes needed, none made" in told, told
+        assert "3 changes needed, none made" in kbz("run", "redis", "--limit", "redis").stdout
         assert (containers(kbz), file_times(kbz)) == before
         with ledger.node("redis-02") as client:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
-    def test_an_accepted_edit_is_quiet_until_it_is_another(
-        self, kbz: Kbz, ledger: RedisLedger
-    ) -> None:
+    def test_an_accepted_edit_is_quiet_until_it_is_another(self, kbz: Kbz) -> None:
         """By a site of its own, whose policies.yaml may be edited."""
-        folder = kbz.config.parent
-        ours = (folder / "nornir_config.yaml").read_text().splitlines()
-        (line,) = [line for line in ours if "policies:" in line]
-        policies = folder / "policies.yaml"
-        policies.write_text(Path(line.split(": ")[1]).read_text())
-        own = folder / "accepting.yaml"
-        own.write_text("\n".join(ours).replace(line, f"  policies: {policies}"))
-        site = replace(kbz, config=own)
+        site = with_own_policies(kbz)
         item = f"drift/redis-01/file:{CONF}"
         said = site.good("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
         assert f"+  - difference: {item}" in said.stdout
