@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nornir.core.processor import Processors
+from nornir.core.task import Task
 
 from keybuzz.engine.change.execute import execute_everywhere
 from keybuzz.engine.change.recover import Operator, recover
@@ -19,6 +21,7 @@ from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
 from keybuzz.engine.memory.forgetful import open_journal
+from keybuzz.engine.scripted import Scripted
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.site.files.private import StateError
@@ -27,6 +30,20 @@ from tests.unit.engine.memory.test_forgetful import BREAKS, HOSTS, REDIS, full, 
 from tests.unit.support.scripted_hosts import Json, Script, scripted
 
 ROOT = Path(__file__).parents[4]
+
+
+def converge(workspace: Workspace) -> None:
+    """Do what a task of a Nornir script does."""
+    nornir = workspace.nornir
+    nornir.config.user_defined["site"] = workspace.site
+    host = nornir.inventory.hosts[min(HOSTS)]
+    alone = nornir.filter(filter_func=lambda one: one.name in HOSTS)
+    task = Task(Scripted, alone, False, Processors())
+    task.host = host
+    with Scripted("converge", REDIS[0]).changing(task):
+        pass
+
+
 CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/change/run.py": lambda work: run(work, RunRequest(REDIS, HOSTS)),
     "keybuzz/engine/change/restart.py": lambda work: restart(work, RestartRequest(REDIS[0], HOSTS)),
@@ -41,6 +58,7 @@ CHANGES: dict[str, Callable[[Workspace], object]] = {
         work, ("redis",), ("true",), 5.0
     ),
     "keybuzz/engine/images/mirror.py": lambda work: mirror(work, MirrorRequest(REDIS, HOSTS)),
+    "keybuzz/engine/scripted.py": converge,
     "keybuzz/engine/drill/drill.py": lambda work: drill(work, DrillRequest("redis"), faults()),
 }
 """By the file that takes the leases: one call of each verb that changes hosts."""
