@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from xdist.scheduler import LoadScopeScheduling
 # pytest loads readline, which gives every process that the tests start a terminal's width (past os.environ).
 for _name in ("COLUMNS", "LINES"):
     os.unsetenv(_name)
+# What a shell starts in the background ignores Ctrl-C, and so would every kbz of the tests: kbz keeps an ignored
+# signal ignored.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, _usual)
 settings.register_profile(
     "kbz",
     max_examples=50,

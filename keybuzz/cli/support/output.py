@@ -188,8 +188,16 @@ def _known(error: Exception) -> KbzError:
     return explain(error, Path(click.get_current_context().find_root().obj))
 
 
+def _verb(context: click.Context) -> str:
+    """Return the verb as reports name it: that of `kbz health look` is `health`."""
+    outer = context.parent
+    if outer is not None and getattr(outer.command, "default", "") == context.info_name:
+        return _verb(outer)
+    return context.command_path.removeprefix("kbz ")
+
+
 def _say_failure(error: KbzError, form: str) -> int:
-    verb = click.get_current_context().command_path.removeprefix("kbz ")
+    verb = _verb(click.get_current_context())
     if form == "prometheus":
         from keybuzz.report.machine.prometheus import prometheus_failure
 

@@ -79,14 +79,18 @@ def test_what_render_writes_is_masked_and_what_the_host_gets_is_not(name: str) -
             assert MASK not in resource.text.reveal(), (host, resource.path)
 
 
+NO_LOGIN = {"k3s-token"}
+"""A node that joins again with the new value is the proof, and its stages wait for that."""
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if of_name(name).rotations])
 def test_the_logins_of_rotations_hide_their_password(name: str) -> None:
     for rotation in of_name(name).rotations:
         for server in SITE.members(of_name(name).group):
             logins = rotation.logins(SITE, server)
-            assert logins
+            assert bool(logins) is (rotation.service not in NO_LOGIN)
             assert_clean(repr(logins), rotation.service)
-            assert PLANTED in str([login.query() for login in logins])
+            assert not logins or PLANTED in str([login.query() for login in logins])
 
 
 def test_the_hunt_finds_a_secret_that_is_shown() -> None:

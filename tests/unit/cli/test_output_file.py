@@ -78,6 +78,13 @@ def test_an_error_is_no_verdict_for_nagios(broken: Kbz) -> None:
     assert "there is no such file → run kbz in the folder" in done.stdout
 
 
+def test_a_verb_that_may_be_left_out_is_not_in_its_name(kbz: Kbz) -> None:
+    """`kbz drift` is `kbz drift look`: monitoring knows it by one name, whatever was typed and however it ended."""
+    for words in (("drift",), ("drift", "look")):
+        done = kbz("--config", "none.config", *words, "--format", "nagios")
+        assert done.stdout.startswith("KBZ UNKNOWN - drift: ")
+
+
 def test_an_error_is_told_to_prometheus_too(broken: Kbz, tmp_path: Path) -> None:
     target = tmp_path / "kbz.prom"
     target.write_text('kbz_check_level{check="old"} 0\n')
