@@ -157,6 +157,47 @@ def _packages(document: Document, command: Command) -> Iterator[Found]:
             yield Found(document.path, word.place, word.text, message, f"write {word.text}==1.2.3")
 
 
+_WITH_VALUE = frozenset(
+    (
+        *(
+            "-C",
+            "-c",
+            "-e",
+            "-f",
+            "-i",
+            "-r",
+            "-t",
+            "--abi",
+            "--build-constraint",
+            "--cache-dir",
+            "--cert",
+        ),
+        *("--client-cert", "--config-settings", "--constraint", "--editable", "--exists-action"),
+        *("--extra-index-url", "--find-links", "--global-option", "--group", "--implementation"),
+        *(
+            "--index-url",
+            "--keyring-provider",
+            "--log",
+            "--no-binary",
+            "--only-binary",
+            "--platform",
+        ),
+        *("--prefix", "--progress-bar", "--proxy", "--python", "--python-version", "--report"),
+        *(
+            "--requirement",
+            "--retries",
+            "--root",
+            "--root-user-action",
+            "--src",
+            "--target",
+            "--timeout",
+        ),
+        *("--trusted-host", "--upgrade-strategy", "--use-deprecated", "--use-feature"),
+    )
+)
+"""Options of `pip install` whose value is the next word (pip's own help)."""
+
+
 def pip_packages(command: Command) -> tuple[Word, ...]:
     """Return the packages that `pip install` names; files and folders are none."""
     texts = command.texts
@@ -164,22 +205,11 @@ def pip_packages(command: Command) -> tuple[Word, ...]:
     if not is_pip or "install" not in texts:
         return ()
     found = []
-    options = (
-        "-r",
-        "-c",
-        "-e",
-        "-i",
-        "-t",
-        "--requirement",
-        "--constraint",
-        "--index-url",
-        "--target",
-    )
     for position, word in enumerate(
         command.words[texts.index("install") + 1 :], texts.index("install")
     ):
         plain = not word.text.startswith(("-", ".", "/", "git+", "http"))
-        if plain and texts[position] not in options:
+        if plain and texts[position] not in _WITH_VALUE:
             found.append(word)
     return tuple(found)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from keybuzz.policy.check import check_text
 from tests.unit.support.policy_values import context
 
@@ -52,3 +54,17 @@ def test_kbz_own_image_passes() -> None:
     folder = Path(__file__).parents[3] / "tasks" / "patroni" / "image"
     text = (folder / "Dockerfile").read_text(encoding="utf-8")
     assert check_text("Dockerfile", text, context()) == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--only-binary :all: --timeout 60 --root-user-action ignore -r locked.txt", []),
+        ("--no-binary psycopg2 --extra-index-url mirror flask", ["flask"]),
+        ("--use-pep517 flask==3.0.0 gunicorn", ["gunicorn"]),
+    ],
+)
+def test_the_value_of_an_option_of_pip_is_no_package(words: str, named: list[str]) -> None:
+    text = f"FROM python@sha256:{'a' * 64}\nRUN pip install {words}\n"
+    found = check_text("Dockerfile", text, context())
+    assert [violation.excerpt for violation in found if violation.rule == "VER-1"] == named
