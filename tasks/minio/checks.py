@@ -99,7 +99,11 @@ def _one_set(live: Live, found: dict[str, Node]) -> Finding:
     sets = {node.sets for node in found.values() if node.answers and not node.denied}
     if sets - {(values.NODES,)}:
         return Finding(check, Level.CRITICAL, f"a node sees sets of {sorted(sets)} drives")
-    bald = [h for h, node in found.items() if node.answers and not node.denied and not node.parity]
+    bald = [
+        h
+        for h, node in found.items()
+        if node.answers and not node.denied and node.sets and not node.parity
+    ]
     if bald:
         text = f"{', '.join(bald)} stores objects without parity: one lost drive would lose them"
         return Finding(check, Level.CRITICAL, text, hint="take MINIO_STORAGE_CLASS_… away (MIN-2)")

@@ -32,8 +32,8 @@ def describe(site: Site, server: Server) -> Description:
 
 def _program(site: Site) -> tuple[Resource, ...]:
     """Return mc, where versions.yaml pins it: a file that could be any is never placed."""
-    digest = site.binary("mc").digest
-    if not digest:
+    pinned = site.binaries.get("mc")
+    if pinned is None or not pinned.digest:
         return ()
     folder = site.root / parameters.ARTEFACTS.of(site)
-    return (Artefact(values.PROGRAM, digest, folder / "mc"),)
+    return (Artefact(values.PROGRAM, pinned.digest, folder / "mc"),)

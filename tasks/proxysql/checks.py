@@ -148,21 +148,24 @@ def _monitor(host: str, view: HostView) -> Finding:
     if variables(view).get("mysql-monitor_enabled") == "false":
         text = "the monitor is switched off: no session is led away from a node that fails"
         return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
-    if late := sorted(node for node, row in found.items() if _old(row[3])):
-        text = f"the monitor has not looked at {', '.join(late)} for more than {STALE / 1000:g} s"
-        return unknown(check, text, host)
+    away = [row[1] for row in servers if row[0] == OFFLINE]
+    # Of a node that was taken out of the servers old samples stay, and one that is offline is asked no more.
+    found = {row[1]: found[row[1]] for row in servers if row[1] in found}
+    late = sorted(node for node, row in found.items() if _old(row[3]) and node not in away)
     bad = [
         f"{node}: {why or f'state {state}, primary {primary}'}"
         for node, (primary, state, why, _) in found.items()
-        if why or primary != "YES" or state != "4"
+        if node not in late and (why or primary != "YES" or state != "4")
     ]
-    away = [row[1] for row in servers if row[0] == OFFLINE]
     if unseen := sorted({row[1] for row in servers} - found.keys()):
         text = f"the monitor has checked no node: {', '.join(unseen)}"
         return Finding(check, Level.CRITICAL, text, host)
     if bad or away:
         text = "; ".join(bad) or f"offline: {', '.join(away)}"
         return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
+    if late:
+        text = f"the monitor has not looked at {', '.join(late)} for more than {STALE / 1000:g} s"
+        return unknown(check, text, host)
     return Finding(check, Level.OK, f"{len(found)} nodes are Synced", host)
 
 

@@ -39,15 +39,26 @@ def sources(folder: str = _APT) -> list[str]:
         f"{folder}/sources.list",
         *_files(f"{folder}/sources.list.d", ".list", ".sources"),
     ):
-        for line in _text(path).splitlines():
-            words = line.split()
-            if not words or words[0] not in ("deb", "URIs:"):
-                continue
-            for word in words[1:]:
-                scheme, _, rest = word.partition("://")
-                if scheme in _PORTS and rest:
-                    found[f"{scheme}://{rest.partition('/')[0]}"] = None
+        for word in _words(_text(path)):
+            scheme, _, rest = word.partition("://")
+            # A login may stand before the host's name: it is a secret, and nobody is asked with it.
+            host = rest.partition("/")[0].rpartition("@")[2]
+            if scheme in _PORTS and host:
+                found[f"{scheme}://{host}"] = None
     return list(found)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield the words of the lines that name a source of binary packages and are in use."""
+    for stanza in text.split("\n\n"):
+        lines = [line.split() for line in stanza.splitlines()]
+        fields = {line[0].lower(): line[1:] for line in lines if line and line[0].endswith(":")}
+        if fields.get("enabled:") == ["no"] or "deb" not in fields.get("types:", ["deb"]):
+            continue
+        yield from fields.get("uris:", ())
+        for line in lines:
+            if line[:1] == ["deb"]:
+                yield from line[1:]
 
 
 def has_proxy(folder: str = _APT) -> bool:
@@ -69,7 +80,7 @@ def fstab(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 3 and not words[0].startswith("#") and words[1].startswith("/"):
-            yield words[0], words[1]
+            yield words[0], words[1].rstrip("/") or "/"
 
 
 def _reach(source: str) -> str:

@@ -30,6 +30,10 @@ class Trouble(Exception):
     """Why there is no answer, as one sentence."""
 
 
+class Refused(Trouble):
+    """The answer is an error: whoever gave it is there."""
+
+
 class Alone(Trouble):
     """Fewer than a majority of the Sentinels answer: nobody here would learn of a failover."""
 
@@ -42,6 +46,10 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.address}:{self.port}"
+
+
+NOBODY = Place("", 0)
+"""What a Sentinel names that answers, and knows no such master or tells it not."""
 
 
 class Configuration(NamedTuple):
@@ -78,9 +86,12 @@ def read_configuration(path: str) -> Configuration:
 
 
 def agreed(votes: dict[Place, Place | None]) -> Place:
-    """Return what a majority of all Sentinels names; Trouble when there is none. None stands for no answer."""
+    """Return what a majority of all Sentinels names; Trouble when there is none. None stands for no answer.
+
+    Alone when fewer than a majority answer at all.
+    """
     named = [place for place in votes.values() if place is not None]
-    for place in set(named):
+    for place in set(named) - {NOBODY}:
         if named.count(place) > len(votes) // 2:
             return place
     if not named:
@@ -88,8 +99,14 @@ def agreed(votes: dict[Place, Place | None]) -> Place:
     if len(named) <= len(votes) // 2:
         away = ", ".join(str(place.address) for place, said in sorted(votes.items()) if not said)
         raise Alone(f"no majority of the Sentinels answers: {away}")
-    said = ", ".join(f"{s.address} says {m or 'nothing'}" for s, m in sorted(votes.items()))
+    said = ", ".join(f"{s.address} says {_word(votes[s])}" for s in sorted(votes))
     raise Trouble(f"no majority of the Sentinels agrees: {said}")
+
+
+def _word(said: Place | None) -> str:
+    if said is None:
+        return "nothing"
+    return "no master" if said == NOBODY else str(said)
 
 
 def encoded(words: tuple[str, ...]) -> bytes:
@@ -124,7 +141,7 @@ class Reader:
         line, self._rest = self._until(b"\r\n").split(b"\r\n", 1)
         kind, text = line[:1], line[1:].decode(errors="replace")
         if kind == b"-":
-            raise Trouble(text)
+            raise Refused(text)
         if kind in (b"+", b":"):
             return text
         size = int(text)
@@ -151,10 +168,12 @@ class Reader:
 
 
 def named_by(sentinel: Place, master_name: str) -> Place | None:
-    """Return the master that one Sentinel names; None when it names none or does not answer."""
+    """Return the master that one Sentinel names, NOBODY when it names none; None when it does not answer."""
     try:
         [found] = ask(sentinel, ("SENTINEL", "get-master-addr-by-name", master_name))
-        return Place(found[0], int(found[1])) if found else None
+        return Place(found[0], int(found[1])) if found else NOBODY
+    except Refused:
+        return NOBODY
     except (Trouble, ValueError, IndexError, TypeError):
         return None
 
@@ -225,7 +244,9 @@ def close(path: str, server: str) -> bool:
     if not route_of(command(path, show), server).open:
         return False
     command(path, f"set server {server} state maint")
-    command(path, f"shutdown sessions server {server}")
+    said = command(path, f"shutdown sessions server {server}")
+    if route_of(command(path, show), server).open:
+        raise Trouble(f"HAProxy does not close the route: {said or 'it says nothing'}")
     return True
 
 

@@ -42,6 +42,17 @@ def test_sources_of_both_forms_are_each_told_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_login_is_not_told_and_what_is_not_in_use_is_no_source(tmp_path: Path) -> None:
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (folder / "private.sources").write_text(
+        "Types: deb\nURIs: https://user:pa55word@apt.example.com/x\nSuites: stable\n\n"
+        "Types: deb\nURIs: https://off.example.com\nEnabled: no\n\n"
+        "Types: deb-src\nURIs: https://source.example.com\n"
+    )
+    assert readiness.sources(str(tmp_path)) == ["https://apt.example.com"]
+
+
 def test_no_source_at_all_and_a_proxy_are_told_apart(tmp_path: Path) -> None:
     assert readiness.sources(str(tmp_path)) == []
     assert not readiness.has_proxy(str(tmp_path))

@@ -58,7 +58,9 @@ def write_k3s_token_rotated(order: Query, context: Context) -> None:
     if status != 200:
         raise AgentError(
             f"K3s takes no new token: {status} {said}",
-            "journalctl -u k3s says why; nothing was changed",
+            # Upstream writes the file before the datastore (pkg/server/handlers/token.go).
+            "the file of the token may be new and the datastore not: restart no master before journalctl -u k3s says "
+            "which; a snapshot of before is in /var/lib/rancher/k3s/server/db/snapshots",
         )
 
 

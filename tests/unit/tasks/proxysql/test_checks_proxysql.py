@@ -6,8 +6,9 @@ from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.proxysql.checks import checks, topology
-from tasks.proxysql.desired import LOG, WHERE
+from tasks.proxysql.desired import LOG, SERVERS, WHERE
 from tasks.proxysql.members import SESSIONS, login_problem, up
+from tasks.proxysql.values import OFFLINE
 from tests.unit.tasks.proxysql.proxysql_world import CONTAINER, HOSTS, MONITOR, NODES, USERS, World
 
 
@@ -114,6 +115,21 @@ def test_a_monitor_that_is_off_or_has_not_looked_says_nothing_of_now() -> None:
     found = finding(world.live(), "proxysql.monitor")
     assert (found.level, found.hint) == (Level.CRITICAL, "kbz run proxysql")
     assert "switched off" in found.message
+
+
+def test_a_node_that_is_offline_is_told_though_its_last_sample_is_old() -> None:
+    """ProxySQL asks a node no more that missed its pings, and samples of a node that was taken out stay."""
+    live = World.healthy().live()
+    answers = live.hosts[HOSTS[0]].answers
+    known = answers["proxysql.admin"].value["rows"]
+    servers = [[OFFLINE, *row[1:]] if row[1] == NODES[0] else row for row in known[SERVERS]]
+    samples = [[NODES[0], "YES", "4", None, "27000"], ["10.0.0.9", "YES", "4", None, "90000"]]
+    samples += [[node, "YES", "4", None, "9"] for node in NODES[1:]]
+    rows = {**known, SERVERS: servers, LOG: samples}
+    admin = Answer("proxysql.admin", {"denied": "", "rows": rows})
+    object.__setattr__(live.hosts[HOSTS[0]], "answers", {**answers, "proxysql.admin": admin})
+    found = finding(live, "proxysql.monitor")
+    assert (found.level, found.message) == (Level.CRITICAL, f"offline: {NODES[0]}")
 
 
 def test_a_paused_proxy_is_told_by_its_name() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from tasks.redis_proxy.values import SOURCES
 from tasks.redis_proxy.watcher import redis_watcher as watcher
-from tasks.redis_proxy.watcher.redis_watcher import Place, Trouble, agreed, route_of
+from tasks.redis_proxy.watcher.redis_watcher import Alone, Place, Trouble, agreed, route_of
 
 A, B = Place("10.0.0.123", 6379), Place("10.0.0.124", 6379)
+N = watcher.NOBODY
 S1, S2, S3 = (Place(f"10.0.0.{n}", 26379) for n in (123, 124, 125))
 STATE = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port\n"
@@ -30,6 +33,48 @@ def test_what_a_majority_of_all_sentinels_names_is_the_master() -> None:
 def test_without_a_majority_nobody_is(votes: dict[Place, Place | None]) -> None:
     with pytest.raises(Trouble, match="no majority"):
         agreed(votes)
+
+
+@pytest.mark.parametrize("votes", [{S1: A, S2: N, S3: N}, {S1: N, S2: N, S3: N}, {S1: A, S2: N}])
+def test_who_answers_and_names_no_master_is_there(votes: dict[Place, Place | None]) -> None:
+    """A password of Sentinel, or another name of the master: nothing is known, and nothing is cut off either."""
+    with pytest.raises(
+        Trouble, match=r"no majority of the Sentinels agrees.* says no master"
+    ) as found:
+        agreed(votes)
+    assert not isinstance(found.value, Alone)
+
+
+@pytest.mark.parametrize("votes", [{S1: N, S2: None, S3: None}, {S1: A, S2: None, S3: None}])
+def test_fewer_answers_than_a_majority_are_alone(votes: dict[Place, Place | None]) -> None:
+    with pytest.raises(Alone):
+        agreed(votes)
+
+
+@pytest.mark.parametrize(
+    ("reply", "named"),
+    [
+        (b"-NOAUTH Authentication required.\r\n", N),
+        (b"*-1\r\n", N),
+        (b"*2\r\n$10\r\n10.0.0.123\r\n$4\r\n6379\r\n", A),
+        (b"", None),
+        (b"*2\r\n$1\r\n", None),
+    ],
+)
+def test_what_one_sentinel_says(reply: bytes, named: Place | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer, args=(server, reply))
+        thread.start()
+        address, port = server.getsockname()
+        assert watcher.named_by(Place(address, port), "kb-redis-master") == named
+        thread.join()
+
+
+def _answer(server: socket.socket, reply: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(reply)
 
 
 def test_silence_is_said_as_such() -> None:
