@@ -11,7 +11,7 @@ from keybuzz.site.files.yaml_tree import Tree, TreeReader
 
 SHORTEST_REASON = 10
 """Characters; what is shorter explains nothing."""
-_STATE = re.compile(r"[0-9a-f]{16}")
+_STATE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{16}")
 _IDENTITY = re.compile(r"(?:drift|stray)/[^/\s]+/\S.*")
 
 
@@ -22,7 +22,7 @@ class Accepted:
     difference: str
     """Id of the drift item, such as `drift/redis-01/container:redis`."""
     state: str
-    """Keyed digest of what was there when it was accepted, as `kbz drift accept` wrote it."""
+    """Id of the site's digest key, and keyed digest of what was there, as `kbz drift accept` wrote it."""
     reason: str
     decided: date
     until: date | None

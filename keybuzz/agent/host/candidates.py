@@ -34,6 +34,8 @@ def find(query: dict[str, Any], context: Context) -> dict[str, Any]:
     problems: list[str] = []
     found = [*_containers(query, context, problems), *_files(query["files"], problems)]
     kept = dict.fromkeys(item for item in found if 0 < len(item[2]) <= _LONGEST)
+    if len(kept) > _MOST:
+        problems.append(f"{len(kept)} values were found; the first {_MOST} are told")
     return {
         "found": [[name, place, value.encode().hex()] for name, place, value in kept][:_MOST],
         "problems": problems[:20],

@@ -14,6 +14,7 @@ from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
         found = take(work, chosen[0])
         known = work.site.credentials
     if found.taken and form == "text":
-        click.echo(taking_text(found))
+        click.echo(visible(taking_text(found)))
     if found.taken:
         files = sorted({item.file for item in found.taken})
         loss = (

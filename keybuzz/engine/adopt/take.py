@@ -58,8 +58,8 @@ def take(workspace: Workspace, module: Module) -> Taking:
         )
     found, problems = _found(workspace, module)
     base = _with_names(workspace, found)
-    missing = frozenset(base.site.credentials) - frozenset(workspace.site.credentials)
-    judged = [_judged(base, module, item, found, missing) for item in _items(module)]
+    stored = workspace.site.credentials
+    judged = [_judged(base, module, item, found, stored.get(item.name)) for item in _items(module)]
     return Taking(
         module.name,
         tuple(
@@ -95,17 +95,26 @@ def _found(workspace: Workspace, module: Module) -> tuple[Found, tuple[str, ...]
     )
     wanted = {place.credential for place in module.places}
     found: dict[str, dict[str, dict[str, list[str]]]] = {}
-    problems = [f"{host}: {why}" for host, why in sorted(seen.unreachable.items())]
+    problems: list[str] = []
+    unread = dict(seen.unreachable)
     for host, observation in sorted(seen.observations.items()):
         answer = observation.answers[_READING]
         if not answer.known:
-            problems.append(f"{host}: {answer.problem}")
+            unread[host] = answer.problem
             continue
         problems += [f"{host}: {problem}" for problem in answer.value["problems"]]
         for name, place, digits in answer.value["found"]:
             if name in wanted and (value := _decoded(digits)):
                 values = found.setdefault(name, {})
                 values.setdefault(value, defaultdict(list))[place].append(host)
+    for server in workspace.site.members(module.group):
+        if server.name in unread:
+            raise ContactError(
+                f"cannot be asked what it holds: {unread[server.name]}",
+                where=server.name,
+                hint="every member must answer before a credential is taken over",
+            )
+    problems += [f"{host}: {why}" for host, why in sorted(unread.items())]
     frozen = {
         name: {
             value: {place: tuple(hosts) for place, hosts in places.items()}
@@ -145,11 +154,12 @@ def _with_names(workspace: Workspace, found: Found) -> Workspace:
 
 
 def _judged(
-    workspace: Workspace, module: Module, item: Credential, found: Found, missing: frozenset[str]
+    workspace: Workspace, module: Module, item: Credential, found: Found, secret: Secret | None
 ) -> _Judged:
+    """Judge one credential; the store has `secret` for it, and the workspace something in any case."""
     values = sorted(found.get(item.name, {}), key=lambda v: -_weight(found[item.name][v]))
-    stored = workspace.site.credentials[item.name].reveal()
-    if not values and item.name not in missing and _proving(workspace, module, item) is None:
+    stored = "" if secret is None else secret.reveal()
+    if not values and stored and _proving(workspace, module, item) is None:
         return _Judged(item)  # nothing contradicts what the store has
     if not item.secret:
         return _by_places(item, values, stored, "every place says the same")
@@ -157,15 +167,21 @@ def _judged(
     if rotation is None:
         return _by_places(item, values, stored, "every place says the same; no login proves it")
     why = _refused(workspace, module, rotation)
-    if not why:
+    if not why and stored:
         return _Judged(item, same=True)
+    if not why:
+        return _Judged(
+            item, why="its members accept any value, so that no login tells the live one"
+        )
     for value in [value for value in values if value != stored][:_MOST]:
         candidate = {**workspace.site.credentials, item.name: Secret(item.name, value)}
         if _refused(with_credentials(workspace, candidate), module, rotation):
             continue
         return _fit(item, value, "a login on every member proved it")
     tried = f"{len(values)} found, and none is accepted" if values else "no value was found"
-    return _Judged(item, why=f"{tried}; with the store's: {why}")
+    if len(values) > _MOST:
+        tried = f"{len(values)} found, and none of the {_MOST} in most places is accepted"
+    return _Judged(item, why=f"{tried}; with the store's: {why}" if stored else tried)
 
 
 def _by_places(item: Credential, values: list[str], stored: str, proof: str) -> _Judged:

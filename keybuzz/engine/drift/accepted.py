@@ -17,7 +17,8 @@ from keybuzz.model.reports.drift import DriftItem, Kind, Standing
 from keybuzz.site.accepted import Accepted
 from keybuzz.site.policies import Policies
 
-_DIGITS = 16
+_KEY_ID = b"\0id of the digest key"
+"""Nothing that is compared begins so."""
 _PRESENT = (Standing.NEW, Standing.STILL)
 
 
@@ -39,9 +40,13 @@ def state_of(change: Change, key: DigestKey) -> str:
 
 
 def digest(parts: Iterable[str], key: DigestKey) -> str:
-    """Return the keyed digest that stands in policies.yaml."""
+    """Return what stands in policies.yaml: an id of this site's key, and the keyed digest."""
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return key.digest(joined).partition(":")[2][:_DIGITS]
+    return f"{_short(key.digest(_KEY_ID), 8)}-{_short(key.digest(joined), 16)}"
+
+
+def _short(digest: str, digits: int) -> str:
+    return digest.partition(":")[2][:digits]
 
 
 def judge(
@@ -73,6 +78,8 @@ def _warnings(items: tuple[DriftItem, ...], policies: Policies, today: date) -> 
             continue
         if item.standing is Standing.GONE:
             yield f"{where} is not there any more: delete the entry"
+        elif item.state.partition("-")[0] != entry.state.partition("-")[0]:
+            yield f"{where} was accepted under another digest key (of another state folder): accept it again"
         elif not entry.counts(today):
             yield f"{where} was accepted until {entry.until}: it is drift again"
         else:

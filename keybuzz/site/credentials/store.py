@@ -73,6 +73,7 @@ def put_values(folder: Path, values: Mapping[Credential, Secret]) -> None:
 
     InputError when a variable stands in its file twice, before anything is written.
     """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     files: dict[str, bytes] = {}
     for item, secret in values.items():
         path = folder / item.file

@@ -97,6 +97,15 @@ def test_another_state_of_it_is_drift_again(three: Fleet) -> None:
     assert standing(look(one))[FIRST] is Standing.ACCEPTED
 
 
+def test_under_another_digest_key_it_says_so(three: Fleet) -> None:
+    """The key is the state folder's: another controller's policies.yaml tells nothing of states here."""
+    (entry,) = accept(three, identity(three, FIRST))
+    other = replace(entry, state="0" * 8 + entry.state[8:])
+    report = look(with_entries(three, (other,)))
+    assert standing(report)[FIRST] is Standing.NEW
+    assert any("accepted under another digest key" in text for text in report.warnings)
+
+
 def test_after_its_last_day_it_is_drift_again(three: Fleet) -> None:
     one = with_entries(three, accept(three, identity(three, FIRST), until=TODAY))
     assert standing(look(one))[FIRST] is Standing.ACCEPTED

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from keybuzz.engine.adopt.take import require_unchanged, take
-from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.reading import Command
 from keybuzz.model.core.secret import Secret
@@ -181,3 +181,49 @@ def test_a_store_that_has_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     require_unchanged(tmp_path, dict(looked), looked)
     with pytest.raises(RefusedError, match="has changed since"):
         require_unchanged(tmp_path, {NAME: Secret(NAME, LIVE)}, looked)
+
+
+def with_store(three: Fleet, **known: str) -> Fleet:
+    credentials = {name: Secret(name, value) for name, value in known.items()}
+    site = replace(three.site, credentials=credentials)
+    three.nornir.config.user_defined["site"] = site
+    return replace(three, workspace=replace(three.workspace, site=site))
+
+
+@pytest.mark.parametrize("known", [{"POSTGRES_APP_USER": "kb_app"}, {}])
+def test_a_name_that_the_store_has_otherwise_or_not_is_taken_with_the_password(
+    three: Fleet, known: dict[str, str]
+) -> None:
+    """The password of another account beside the store's name would be a pair that nobody lets in."""
+    accepting(three, dict.fromkeys(HOSTS, LIVE))
+    module = module_of(
+        three, Places("POSTGRES_APP_USER", ("APP_USER",)), Places(NAME, ("APP_PASSWORD",))
+    )
+    engine = Docker(("APP_USER=chatwoot", f"APP_PASSWORD={LIVE}"), ())
+    with with_containers(three, dict.fromkeys(HOSTS, engine)):
+        found = take(with_store(three, **known, POSTGRES_APP_PASS=STORED).workspace, module)
+    values = {item.name: item.value.reveal() for item in found.taken}
+    assert values == {"POSTGRES_APP_USER": "chatwoot", NAME: LIVE}
+
+
+def test_a_service_that_accepts_anything_proves_nothing(three: Fleet) -> None:
+    module = module_of(three, Places(NAME, ("APP_PASSWORD",)))
+    anything = replace(
+        module.rotations[0],
+        logins=lambda site, server: (Command("a login", ("true", site.secret(NAME).reveal())),),
+    )
+    with with_containers(three, dict.fromkeys(HOSTS, Docker((f"APP_PASSWORD={LIVE}",), ()))):
+        found = take(with_store(three).workspace, replace(module, rotations=(anything,)))
+    assert (found.taken, found.same) == ((), ())
+    assert "accept any value" in found.left[NAME]
+
+
+def test_nothing_is_taken_while_a_member_is_silent(three: Fleet) -> None:
+    """What no login proves must stand in every place, also in those of the one that is down."""
+    three.hosts[THIRD].python.write_text("#!/bin/sh\nexit 1\n")
+    module = module_of(three, Places("RABBITMQ_ERLANG_COOKIE", ("COOKIE",)))
+    with (
+        with_containers(three, dict.fromkeys(HOSTS, Docker((f"COOKIE={LIVE}",), ()))),
+        pytest.raises(ContactError, match="cannot be asked"),
+    ):
+        take(three.workspace, module)

@@ -244,3 +244,9 @@ def test_a_variable_that_stands_there_twice_leaves_every_file_as_it_was(tmp_path
     with pytest.raises(InputError, match="once"):
         put_values(tmp_path, values(POSTGRES_SUPERPASS="x" * 16, RABBITMQ_PASSWORD="y" * 16))
     assert (twice.read_bytes(), other.read_bytes()) == before
+
+
+def test_values_make_a_store_where_there_is_none(tmp_path: Path) -> None:
+    put_values(tmp_path / "store", values(K3S_TOKEN="t" * 48))
+    assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == 0o700
+    assert load_credentials(tmp_path / "store")["K3S_TOKEN"].reveal() == "t" * 48

@@ -17,7 +17,12 @@ from keybuzz.site.policies import parse_policies
 OURS = Path(__file__).parents[4] / "inventory" / "policies.yaml"
 GROUPS = ("redis", "rabbitmq", "minio", "galera")
 ONE = Accepted(
-    "drift/redis-01/container:redis", "0" * 16, "the owner's word", date(2026, 11, 30), None, 0
+    "drift/redis-01/container:redis",
+    "0" * 8 + "-" + "0" * 16,
+    "the owner's word",
+    date(2026, 11, 30),
+    None,
+    0,
 )
 BAD = {
     "difference: redis": "is no id of drift",
@@ -50,7 +55,7 @@ def test_our_own_file_keeps_every_line() -> None:
 def test_what_is_written_is_what_is_read(thing: str, reason: str, until: date | None) -> None:
     entry = Accepted(
         f"stray/redis-01/{thing}",
-        "a1" * 8,
+        "a1" * 4 + "-" + "a1" * 8,
         f"because of {reason}".strip(),
         date(2026, 1, 1),
         until,
@@ -65,16 +70,26 @@ def test_what_is_written_is_what_is_read(thing: str, reason: str, until: date | 
 
 def test_the_same_difference_is_replaced_and_others_stay() -> None:
     other = Accepted(
-        "stray/redis-02/unit:old.service", "b" * 16, "is removed in May", date(2026, 1, 1), None, 0
+        "stray/redis-02/unit:old.service",
+        "b" * 8 + "-" + "b" * 16,
+        "is removed in May",
+        date(2026, 1, 1),
+        None,
+        0,
     )
     first = with_accepted(OURS.read_bytes(), "p", [ONE, other])
     newer = Accepted(
-        ONE.difference, "c" * 16, "the owner said it again", date(2026, 12, 1), None, 0
+        ONE.difference,
+        "c" * 8 + "-" + "c" * 16,
+        "the owner said it again",
+        date(2026, 12, 1),
+        None,
+        0,
     )
     found = read(with_accepted(first, "p", [newer]))
     assert [(e.difference, e.state) for e in found] == [
-        (ONE.difference, "c" * 16),
-        (other.difference, "b" * 16),
+        (ONE.difference, "c" * 8 + "-" + "c" * 16),
+        (other.difference, "b" * 8 + "-" + "b" * 16),
     ]
 
 
@@ -82,7 +97,7 @@ def test_the_same_difference_is_replaced_and_others_stay() -> None:
 def test_a_bad_entry_is_named_with_its_line(line: str) -> None:
     fields = {
         "difference": "drift/redis-01/x",
-        "state": "'0000000000000000'",
+        "state": "'00000000-0000000000000000'",
         "reason": "the owner's word",
         "decided": "2026-11-30",
     }
