@@ -109,7 +109,10 @@ def _words(journal: Journal, record: RunRecord) -> list[str]:
         return [*words, *since]
     scope = journal.scope(record.number)
     if scope is None:
-        return [*record.modules, *others, *since]
+        raise RefusedError(
+            f"run {record.number} was of a saved plan, and the journal does not say what was in it",
+            hint=f"{proposed('kbz', 'plan', *record.modules)} shows what is needed now",
+        )
     # Its own folder counts, and not the one that this is typed in.
     return ["--plan", scope.plan, *others, *since]
 

@@ -18,6 +18,7 @@ from keybuzz.engine.images.versions import require_pullable
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.first_install import first_installs
+from keybuzz.engine.memory.gone_on_with import is_part_done
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
@@ -43,14 +44,14 @@ class RunRequest:
     lifted: Lift = NO_LIFT
     """Frozen modules that this run may change (FRZ-1)."""
     since: int = 0
-    """Number in the journal of the run that this one goes on with: a part of its plan is done."""
+    """Number in the journal of the run that this one goes on with; a part of its plan may be done."""
 
     @property
     def scope(self) -> Scope:
         """What a run that goes on with this one acts on, and nothing else."""
         if self.saved is None:
             return Scope(self.selected)
-        return Scope(self.selected, str(self.saved.path), self.saved.digest)
+        return Scope(self.selected, str(self.saved.path), self.saved.digest, self.since)
 
 
 def run(workspace: Workspace, request: RunRequest) -> Report:
@@ -88,9 +89,8 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
 
     def carry_out() -> None:
         if request.saved is not None:
-            (request.saved.require_part if request.since else request.saved.require_same)(
-                before.plan
-            )
+            part = is_part_done(workspace.journal, request.since)
+            (request.saved.require_part if part else request.saved.require_same)(before.plan)
         require_pullable(workspace.site, before.plan, held=held(before.snapshot))
         conductor.run(before.snapshot)
 

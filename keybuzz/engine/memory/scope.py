@@ -23,11 +23,18 @@ class Scope:
     """Absolute path of the file."""
     digest: str = ""
     """Of the file, as it was read."""
+    since: int = 0
+    """The run of that plan that this one went on with; 0 for none."""
 
 
 def keep(database: sqlite3.Connection, run: int, scope: Scope) -> None:
     """Write the scope of a run, in the caller's transaction."""
-    document = {"hosts": sorted(scope.hosts), "plan": scope.plan, "digest": scope.digest}
+    document = {
+        "hosts": sorted(scope.hosts),
+        "plan": scope.plan,
+        "digest": scope.digest,
+        "since": scope.since,
+    }
     database.execute("insert into scopes values (?,?)", (run, json.dumps(document)))
 
 
@@ -38,5 +45,8 @@ def kept(database: sqlite3.Connection, run: int) -> Scope | None:
         return None
     document = json.loads(str(row[0]))
     return Scope(
-        frozenset(map(str, document["hosts"])), str(document["plan"]), str(document["digest"])
+        frozenset(map(str, document["hosts"])),
+        str(document["plan"]),
+        str(document["digest"]),
+        int(document.get("since", 0)),  # an older kbz did not write it
     )

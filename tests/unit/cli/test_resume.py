@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,20 @@ def test_a_plan_is_gone_on_with_by_its_own_file(
     assert request.timeout == 9
     line = f"kbz run --plan '{path}' --timeout 9 --since {number}"
     assert site.newest.arguments == (f"{line} # resumed from run {number}",)
-    assert site.journal.scope(site.newest.number) == plan_scope(path)
+    assert site.journal.scope(site.newest.number) == replace(plan_scope(path), since=number)
+
+
+@pytest.mark.parametrize("end", [(ExitCode.REFUSED, 0), (ExitCode.FAILED, 1), (None, 0)])
+def test_a_plan_that_an_older_kbz_did_not_keep_is_not_replaced_by_its_modules(
+    site: Site, end: tuple[int | None, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.saved()
+    number = site.ended("kbz run --plan 'a plan.json'", *end)
+    assert site.kbz("resume") == ExitCode.REFUSED
+    assert (site.asked, site.newest.number) == ([], number)
+    said = capsys.readouterr().err
+    assert f"run {number} was of a saved plan" in said
+    assert "kbz plan base patroni" in said
 
 
 def test_a_plan_that_was_written_again_is_refused(
