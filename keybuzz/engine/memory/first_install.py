@@ -122,12 +122,15 @@ def first_installs(workspace: Workspace) -> FirstInstalls:
 
 
 def _green_since(journal: Journal, mark: Mark) -> int:
-    """Return a run since the mark that found the module as it must be; 0 when there is none."""
+    """Return a run since the mark that found the module as it must be on every member; 0 when there is none."""
+    members = set(mark.members)
     for verb in _LOOKS:
         for record in journal.find(_NEWEST, verb=verb):
             if record.number < mark.run:
                 break
-            if record.exit_code == int(ExitCode.GOOD) and mark.module in record.modules:
+            if record.exit_code != int(ExitCode.GOOD) or mark.module not in record.modules:
+                continue
+            if members <= {item.host for item in journal.hosts(record.number)}:
                 return record.number
     return 0
 

@@ -12,8 +12,9 @@ import pytest
 
 from keybuzz.engine import events
 from keybuzz.engine.memory.first_install import first_installs
+from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.model.core.live import Live
-from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies
 from tests.flow.support.fleet import HOSTS, Demo, Fleet, fleet
@@ -76,7 +77,11 @@ def green(three: Fleet) -> None:
     """Another command has found the cluster whole since, as one of another controller may have made it."""
     journal = three.workspace.journal
     number = journal.begin("health", ("kbz health",), ("demo", "redis"), 2e9, Path("/"))
-    journal.end(number, 2e9, 0, {}, "", "")
+    journal.end(number, 2e9, 0, good(*HOSTS, "redis-01"), "", "")
+
+
+def good(*hosts: str) -> dict[str, HostRecord]:
+    return {host: HostRecord(host, Outcome.OK, 0, "") for host in hosts}
 
 
 def of_an_older_kbz(three: Fleet) -> None:
@@ -115,13 +120,16 @@ def test_a_look_that_was_not_good_says_nothing_of_the_cluster(three: Fleet) -> N
     module = frozen(three)
     cut_off(three, module)
     journal = three.workspace.journal
-    for verb, code, modules in (
-        ("health", 2, ("demo",)),
-        ("health", 0, ("redis",)),
-        ("exec", 0, ("demo",)),
+    for verb, code, modules, hosts in (
+        ("health", 2, ("demo",), HOSTS),
+        ("health", 0, ("redis",), HOSTS),
+        ("exec", 0, ("demo",), HOSTS),
+        ("drift", 0, ("demo",), HOSTS[:1]),  # with --limit
+        ("run", 0, ("demo",), HOSTS[1:]),
+        ("health", 0, ("demo",), ()),
     ):
         number = journal.begin(verb, ("kbz",), modules, 2e9, Path("/"))
-        journal.end(number, 2e9, code, {}, "", "")
+        journal.end(number, 2e9, code, good(*hosts), "", "")
     assert three.run(module).exit_code == ExitCode.GOOD
 
 
