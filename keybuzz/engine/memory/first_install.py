@@ -17,7 +17,9 @@ from pathlib import Path
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.files.private import (
+    StateError,
     open_private,
     private_subfolder,
     read_private,
@@ -71,17 +73,23 @@ class FirstInstalls:
         """Return whether a first install of these members is under way. Nothing is written."""
         try:
             content = read_private(self.folder / module, _LARGEST)
+            why = self._why_not(_parsed(content), module, tuple(sorted(members)))
         except FileNotFoundError:
             return NOT_MARKED
-        mark = _parsed(content)
-        why = (
-            "it does not say what it was made for"
-            if mark is None
-            else self._objection(mark, module, tuple(sorted(members)))
-        )
+        except StateError as error:
+            why = error.sentence
         if not why:
             return Marked(True)
         return Marked(False, f"the mark {self.folder / module} of a first install: {why}")
+
+    def _why_not(self, mark: Mark | None, module: str, members: tuple[str, ...]) -> str:
+        if mark is not None:
+            return self._objection(mark, module, members)
+        lifted = proposed("kbz", "resume", "--lift-freeze", module)
+        return (
+            "it does not say what it was made for, as one of an older kbz; if that install was cut off, "
+            f"{lifted} --reason 'who decided it, and why' finishes it"
+        )
 
     def begin(self, module: str, members: Iterable[str]) -> None:
         """Write that a first install begins; one that is under way keeps its mark."""

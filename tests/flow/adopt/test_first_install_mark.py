@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from keybuzz.engine import events
+from keybuzz.engine.adopt.adopt import adopt
 from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.model.core.live import Live
@@ -88,6 +89,10 @@ def of_an_older_kbz(three: Fleet) -> None:
     mark_of(three).write_text("")
 
 
+def writable(three: Fleet) -> None:
+    mark_of(three).chmod(0o664)
+
+
 STALE: dict[str, tuple[Callable[[Fleet], object], str]] = {
     "the cluster was green since": (green, "the cluster has been green since, in run 2"),
     "too old": (edited(since=0.0), "days old"),
@@ -96,6 +101,8 @@ STALE: dict[str, tuple[Callable[[Fleet], object], str]] = {
     "of other members": (edited(members=["db-master-01"]), "it was made for demo on db-master-01"),
     "of another journal": (edited(run=77), "the journal does not know run 77"),
     "empty, of an older kbz": (of_an_older_kbz, "it does not say what it was made for"),
+    "the way out of that": (of_an_older_kbz, "kbz resume --lift-freeze demo --reason"),
+    "of a mode that lets others write": (writable, "may be written by other users (mode 0664)"),
 }
 
 
@@ -114,6 +121,8 @@ def test_a_mark_that_does_not_count_is_told_and_the_freeze_holds(three: Fleet, w
     assert [three.text(host) for host in HOSTS] == ["new\n", None, None]
     assert mark_of(three).read_bytes() == before, "a refused run changes nothing"
     assert not first_installs(three.workspace).of("demo", HOSTS).counts
+    (item,) = adopt(three.workspace, (module,), frozenset(HOSTS)).modules
+    assert item.frozen, "kbz adopt foretells it"
 
 
 def test_a_look_that_was_not_good_says_nothing_of_the_cluster(three: Fleet) -> None:
