@@ -45,6 +45,16 @@ class _Held:
     records: dict[str, HostRecord] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """One host's part of a run."""
+
+    journal: Journal
+    """It knows the run's number."""
+    done: list[StepResult] = field(default_factory=list)
+    """To be filled with what is done on the host."""
+
+
 class Scripted:
     """Holds the leases and the journal's entry of one kind of task for the hosts that run it together."""
 
@@ -55,19 +65,20 @@ class Scripted:
         self._held: WeakKeyDictionary[Nornir, _Held] = WeakKeyDictionary()
 
     @contextmanager
-    def changing(self, task: Task) -> Iterator[list[StepResult]]:
-        """Yield a list for what is done on the task's host, which may be changed inside the block and nowhere else.
+    def changing(self, task: Task) -> Iterator[Changing]:
+        """Yield the part of the task's host, which may be changed inside the block and nowhere else.
 
         RefusedError where another run holds a lease; the journal's own error where the entry cannot be written.
         """
         held = self._enter(task.nornir)
-        done: list[StepResult] = []
+        changing = Changing(held.workspace.journal)
         record = HostRecord(task.host.name, Outcome.OK, 0, "")
         try:
-            yield done
-            record = _record(task.host.name, done)
+            yield changing
+            record = _record(task.host.name, changing.done)
         except BaseException as error:
-            record = HostRecord(task.host.name, _outcome(error), _changed(done), sentence_of(error))
+            changed = _changed(changing.done)
+            record = HostRecord(task.host.name, _outcome(error), changed, sentence_of(error))
             raise
         finally:
             self._leave(task.nornir, held, record)

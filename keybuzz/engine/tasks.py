@@ -12,14 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
-from keybuzz.engine.change.steps import StepResult, apply_host
+from keybuzz.engine.change.steps import apply_host
 from keybuzz.engine.look.causes import explained, of_another
 from keybuzz.engine.look.describe import describe_host
 from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import Snapshot, View, ask
 from keybuzz.engine.memory.first_install import FirstInstalls
-from keybuzz.engine.memory.journal import Journal
-from keybuzz.engine.scripted import Scripted
+from keybuzz.engine.scripted import Changing, Scripted
 from keybuzz.engine.together import Together
 from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.finding import Level
@@ -103,13 +102,18 @@ def stepping(module: Module, *names: str) -> HostTask:
 
     def step(task: Task) -> Result:
         # Each reads all members, and a session is for one at a time.
-        with scripted.changing(task) as done, turn:
-            return take(task, done)
+        with scripted.changing(task) as changing, turn:
+            return take(task, changing)
 
-    def take(task: Task, done: list[StepResult]) -> Result:
+    def take(task: Task, changing: Changing) -> Result:
         from nornir.core.task import Result
 
-        while (stage := _next(task, module, together.read(task.nornir), names)) is not None:
+        done = changing.done
+        site: Site = task.nornir.config.user_defined["site"]
+        installs = FirstInstalls(site.settings.state / "first-installs", changing.journal)
+        while (
+            stage := _next(task, module, together.read(task.nornir), names, installs)
+        ) is not None:
             results = apply_host(task, stage.of(task.host.name), {}, lambda event: None)
             done += results
             if any(r.outcome not in (Outcome.OK, Outcome.CHANGED) for r in results):
@@ -123,7 +127,9 @@ def stepping(module: Module, *names: str) -> HostTask:
     return step
 
 
-def _next(task: Task, module: Module, live: Live, names: tuple[str, ...]) -> Stage | None:
+def _next(
+    task: Task, module: Module, live: Live, names: tuple[str, ...], installs: FirstInstalls
+) -> Stage | None:
     """Return the next step, which must be one of these, and for this host alone."""
     host = task.host.name
     if len(live.hosts) < len(live.members):
@@ -134,8 +140,6 @@ def _next(task: Task, module: Module, live: Live, names: tuple[str, ...]) -> Sta
             hint=proposed("kbz", "health", module.name),
         )
     site: Site = task.nornir.config.user_defined["site"]
-    journal = Journal(site.settings.state / "journal.sqlite")
-    installs = FirstInstalls(site.settings.state / "first-installs", journal)
     stage = module.next_stage(live)
     said = "nothing is left to do" if stage is None else f"the next step is “{stage.name}”"
     if stage is None or not any(stage.name == n or stage.name.startswith(f"{n} ") for n in names):
@@ -169,14 +173,14 @@ def converging(module: Module) -> HostTask:
     def converge(task: Task) -> Result:
         from nornir.core.task import Result
 
-        with scripted.changing(task) as done:
+        with scripted.changing(task) as changing:
             changes = _changes(task, module)
             if changes:
                 _refuse_frozen(task, module)
             safe = tuple(change for change in changes if _alone(change))
             if safe:
-                done.extend(apply_host(task, safe, {}, lambda event: None))
-        results = tuple(done)
+                changing.done.extend(apply_host(task, safe, {}, lambda event: None))
+        results = tuple(changing.done)
         return Result(
             host=task.host,
             result=results,

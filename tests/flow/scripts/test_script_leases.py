@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -148,6 +149,27 @@ def test_a_frozen_module_is_refused_and_that_is_remembered(here: Fleet) -> None:
     items = [item for run in journal.runs() for item in journal.hosts(run.number)]
     assert {item.outcome for item in items} == {Outcome.REFUSED}
     assert {run.exit_code for run in journal.runs()} == {int(ExitCode.REFUSED)}
+
+
+def test_a_first_install_that_a_script_began_is_finished_by_a_run(here: Fleet) -> None:
+    """Its mark names the script's own run, so it counts."""
+    site = replace(here.site, policies=Policies(freeze=("patroni",)))
+    here.nornir.config.user_defined["site"] = site
+    here = replace(here, workspace=replace(here.workspace, site=site))
+
+    def virgin(live: Live) -> bool:
+        return untouched(here)
+
+    module = replace(Demo(here.hosts).module(), virgin=virgin)
+    results = here.nornir.run(task=stepping(module, f"bring {FIRST}"))
+    assert list(results.failed_hosts) == list(HOSTS[1:])
+    here.nornir.data.reset_failed_hosts()
+    mark = json.loads((site.settings.state / "first-installs" / "demo").read_text())
+    journal = here.workspace.journal
+    changed = {item.host: item.outcome for item in journal.hosts(mark["run"])}
+    assert changed[FIRST] is Outcome.CHANGED
+    assert here.run(module).exit_code == ExitCode.GOOD
+    assert [here.text(host) for host in HOSTS] == ["new\n"] * 3
 
 
 def test_a_journal_that_cannot_be_used_stops_a_script_before_a_host_is_changed(
