@@ -1,8 +1,10 @@
 """What a task of a script needs before it changes a host: the leases and the entry in the journal that a verb has.
 
-The first host of a run takes the leases of all hosts that the Nornir object has and begins the entry; the last one to
-end gives them back and ends it. A lease that is held is refused in the words of the command line, because the same
-functions take it.
+Hosts that are at work at the same time share both: the first takes the leases of all hosts that the Nornir object has
+and begins the entry; the last one at work gives them back and ends it. When no host is at work both end, although hosts
+may be still to come (fewer workers than hosts, a serial runner): a task cannot know which hosts its run has, because
+the task of a script may call it on some of them only, and a lease kept for a host that never comes would be held until
+the script ends. A lease that is held is refused in the words of the command line, because the same functions take it.
 """
 
 from __future__ import annotations

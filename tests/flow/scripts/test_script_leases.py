@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nornir.core.task import MultiResult
+from nornir.core.task import MultiResult, Result, Task
 from nornir.plugins.runners import SerialRunner
 
 from keybuzz.engine.memory.claims import claimed
@@ -125,6 +125,24 @@ def test_a_converge_is_in_the_journal_with_who_what_and_how_each_host_ended(
         HOSTS, (Outcome.CHANGED, 1)
     )
     assert journal.verify().problems == ()
+
+
+def test_hosts_that_come_one_after_the_other_each_have_an_entry_of_their_own(
+    here: Fleet, there: Fleet
+) -> None:
+    """docs/nornir-scripts.md says so: between two of them nothing is held."""
+    converge = converging(module_of(here))
+
+    def free_then_converge(task: Task) -> Result:
+        with claimed(there.workspace, "kbz run demo", frozenset(HOSTS)):
+            pass
+        return converge(task)
+
+    results = here.nornir.with_runner(SerialRunner()).run(task=free_then_converge)
+    assert not results.failed, errors(results)
+    journal = here.workspace.journal
+    hosts = [[item.host for item in journal.hosts(run.number)] for run in journal.runs()]
+    assert sorted(hosts) == [[host] for host in HOSTS]
 
 
 def test_a_step_is_in_the_journal_with_its_refusals(here: Fleet) -> None:
