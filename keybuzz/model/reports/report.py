@@ -59,11 +59,15 @@ class Report:
     """Selected, and never started in this lab: neither asked nor judged."""
 
     @property
+    def answered(self) -> frozenset[str]:
+        """Hosts that answered."""
+        silent = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
+        return frozenset(host for host, item in self.hosts.items() if item.outcome not in silent)
+
+    @property
     def checked(self) -> tuple[int, int]:
         """Hosts that answered, and hosts that were selected."""
-        silent = (Outcome.UNREACHABLE, Outcome.UNKNOWN)
-        answered = sum(report.outcome not in silent for report in self.hosts.values())
-        return answered, len(self.hosts)
+        return len(self.answered), len(self.hosts)
 
     @property
     def worst(self) -> Level:

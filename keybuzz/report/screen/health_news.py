@@ -15,14 +15,14 @@ def health_news(before: Iterable[Finding] | None, report: Report) -> str:
     """Return what came and went, equal faults as one line; empty when there is nothing to tell.
 
     `before` is what an earlier look found, of the same modules and hosts; None: everything is new. What only moves
-    its numbers is no news.
+    its numbers is no news, and what is still wrong with a cause, or not known, is not gone.
     """
     earlier, now = _roots(before or ()), _roots(report.findings)
     known = {finding_line(finding) for finding in earlier}
     came = [finding for finding in now if finding_line(finding) not in known]
-    wrong = {(finding.check, finding.host) for finding in now}
+    wrong = {(item.check, item.host) for item in report.findings if item.level > Level.OK}
     judged = {(finding.check, finding.host) for finding in report.findings}
-    looked = {"", *report.hosts}
+    looked = {"", *report.answered}
     went = [
         finding
         for finding in earlier

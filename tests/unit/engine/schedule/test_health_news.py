@@ -67,6 +67,27 @@ def test_what_follows_from_another_fault_is_not_told_twice() -> None:
     assert health_news(None, report(replace(QUORUM, cause="base.disk"))) == ""
 
 
+def test_what_is_still_wrong_with_a_cause_is_not_gone() -> None:
+    link = Finding("redis.replica.link", Level.CRITICAL, "is down", "redis-02")
+    docker = Finding("base.docker", Level.CRITICAL, "does not answer", "redis-02")
+    caused = replace(link, cause="base.docker")
+    assert health_news((link,), report(docker, caused)).splitlines() == [
+        "  new    critical base.docker  redis-02: does not answer"
+    ]
+    unknown = replace(caused, level=Level.UNKNOWN)
+    assert "gone" not in health_news((link,), report(docker, unknown))
+    assert "gone   critical redis.replica.link" in health_news((link,), report(well(link)))
+
+
+def test_a_host_that_did_not_answer_is_not_well_by_that() -> None:
+    for outcome in (Outcome.UNREACHABLE, Outcome.UNKNOWN):
+        silent = HostReport("redis-02", outcome)
+        said = report(well(FULL))
+        said = replace(said, hosts={**said.hosts, "redis-02": silent})
+        assert health_news((replace(FULL, host="redis-02"),), said) == ""
+        assert "gone" in health_news((replace(FULL, check="base.time"),), said), "redis-01 answered"
+
+
 def test_equal_faults_are_one_line_and_warnings_are_told() -> None:
     found = [replace(FULL, host=host) for host in HOSTS]
     said = health_news(None, replace(report(*found), warnings=("the journal is full",)))
