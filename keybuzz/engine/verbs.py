@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from keybuzz.engine.adopt.stages import foretold
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.causes import of_another
 from keybuzz.engine.look.observe import View, outcome_of_silence
 from keybuzz.engine.look.survey import Survey, survey
+from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
@@ -54,7 +56,8 @@ def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozens
     site = workspace.site
     view = View(found.descriptions, found.snapshot, present, site.digest_key)
     lives = {module.name: view.live(module, site) for module in found.modules}
-    stages = foretold(site, found.modules, lives)
+    freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, first_installs(workspace))
+    stages = foretold(site, found.modules, lives, freeze)
     return replace(_looked(workspace, "plan", found, selected - present, started), stages=stages)
 
 

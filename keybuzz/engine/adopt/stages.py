@@ -2,14 +2,18 @@
 
 A rollout decides on what the hosts say. A stage that was applied changes what they say of the resources, and that is
 foretold; who leads after a switchover is not. So a list ends where a rollout would repeat itself, or only wait, and the
-rest is told as what is left. Pure.
+rest is told as what is left. What a run refuses is asked from the functions that it asks, and what comes behind the
+first refusal is told as not reached. Nothing is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
+from keybuzz.engine.adopt.credentials import require_same
+from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import carried_by, disrupted
 from keybuzz.engine.look.judging import topology_of
 from keybuzz.model.core.errors import RefusedError
@@ -29,12 +33,19 @@ def foretold(
     site: Site,
     modules: tuple[Module, ...],
     lives: Mapping[str, Live],
+    freeze: Freeze,
 ) -> tuple[PlannedStage, ...]:
     """Return the stages that a run of these modules would take, in order. `lives`: each module's cluster now."""
     roles = _roles(modules, lives)
-    found: list[PlannedStage] = []
+    found = [*_other_credentials(site, modules, lives)]
     for module in modules:
-        for stage in _stages(module, lives[module.name], site.digest_key):
+        stages = iter(_stages(module, lives[module.name], site.digest_key))
+        first = next(stages, None)
+        if first is None:
+            continue
+        if isinstance(first, Stage):
+            found += _frozen(module, lives[module.name], freeze, found)
+        for stage in chain((first,), stages):
             if isinstance(stage, PlannedStage):
                 found.append(stage)
                 continue
@@ -44,7 +55,46 @@ def foretold(
             )
             left = stage.name == _LEFT
             found.append(replace(_planned(module.name, stage, roles), open=left))
-    return tuple(found)
+    return tuple(_reached(found))
+
+
+def _other_credentials(
+    site: Site, modules: Iterable[Module], lives: Mapping[str, Live]
+) -> Iterator[PlannedStage]:
+    """Yield the modules whose live credentials are not the store's: a run asks for them all before its first stage."""
+    for module in modules:
+        try:
+            require_same(module, lives[module.name], site)
+        except RefusedError as refused:
+            yield _refused(module, refused)
+
+
+def _frozen(
+    module: Module, live: Live, freeze: Freeze, before: Iterable[PlannedStage]
+) -> Iterator[PlannedStage]:
+    """Yield that the module is frozen and its cluster deployed.
+
+    What cannot be read now, and is on a host that an earlier stage changes, may prove virgin by then.
+    """
+    changed = {work.host for stage in before for work in stage.work}
+    later = {change.host for change in live.changes() if change.action is Action.LATER}
+    refusal = freeze.refusal(module, live)
+    if refusal is not None and not later & changed:
+        yield _refused(module, refusal)
+
+
+def _refused(module: Module, refused: RefusedError) -> PlannedStage:
+    where = f"{refused.where}: " if refused.where not in ("", module.name) else ""
+    way_out = f" → {refused.hint}" if refused.hint else ""
+    return PlannedStage(module.name, "refused", (), refused=f"{where}{refused.what}{way_out}")
+
+
+def _reached(stages: Iterable[PlannedStage]) -> Iterator[PlannedStage]:
+    """Yield the stages; those behind the first that is refused are not reached."""
+    reached = True
+    for stage in stages:
+        yield replace(stage, reached=reached)
+        reached = reached and not stage.refused
 
 
 def _stages(module: Module, live: Live, key: DigestKey) -> Iterator[Stage | PlannedStage]:
@@ -56,8 +106,7 @@ def _stages(module: Module, live: Live, key: DigestKey) -> Iterator[Stage | Plan
         except RefusedError as refused:
             if any(change.action is Action.LATER for change in live.changes()):
                 break  # what cannot be read yet may be as it should
-            where = f"{refused.where}: " if refused.where else ""
-            yield PlannedStage(module.name, "refused", (), refused=f"{where}{refused.what}")
+            yield _refused(module, refused)
             return
         except Exception:  # what cannot be judged now is foretold no further
             break

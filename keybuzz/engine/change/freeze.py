@@ -69,14 +69,19 @@ class Freeze:
 
     def require_free(self, module: Module, live: Live) -> None:
         """Raise RefusedError before the first change of a frozen module on a deployed cluster."""
+        if (refusal := self.refusal(module, live)) is not None:
+            raise refusal
+        if self._holds(module, live):
+            self.begin(module, live)
+
+    def refusal(self, module: Module, live: Live) -> RefusedError | None:
+        """Return what a run would refuse the module's changes with; None when it would not. Nothing is written."""
         if not self.refuses(module, live):
-            if self._holds(module, live):
-                self.begin(module, live)
-            return
+            return None
         told = self.installs.of(module.name, _members(live)).what
         told = f". Not counted: {told}" if told else ""
         changes = len(tuple(live.changes()))
-        raise RefusedError(
+        return RefusedError(
             f"module {module.name} is frozen (FRZ-1) and its cluster is deployed: "
             f"{changes} change{'s' * (changes != 1)} needed, none made{_additions(live)}{told}",
             where=module.name,

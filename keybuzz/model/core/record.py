@@ -66,6 +66,7 @@ def stage_document(stage: PlannedStage) -> dict[str, Any]:
         "name": stage.name,
         "refused": stage.refused or None,
         "open": stage.open,
+        "reached": stage.reached,
         "hosts": [
             {
                 "host": work.host,

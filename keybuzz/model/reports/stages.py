@@ -30,9 +30,12 @@ class PlannedStage:
     name: str
     work: tuple[StageWork, ...]
     refused: str = ""
-    """Why the run would end here; empty when it would not."""
+    """Why a run refuses this, and what to do about it; empty when it would not. The first one ends the run."""
     open: bool = False
     """True for what is left to do in stages that nobody can foretell: the hosts have changed by then."""
+
+    reached: bool = True
+    """False behind a refused stage: a run takes this one once nothing before it is refused."""
 
     def __post_init__(self) -> None:
         in_one_line(self, "name", "refused")

@@ -14,12 +14,16 @@ _FEW = 3
 
 
 def stages_text(stages: Iterable[PlannedStage], width: int = WIDTH) -> str:
-    """Return a line for each stage: what it does where, and what it interrupts; empty without any."""
+    """Return a line for each stage: what it does where, and what it interrupts; empty without any.
+
+    What a run does not reach, because it refuses something before, has no number.
+    """
     lines: list[str] = []
     number = 0
     for stage in stages:
-        number += not stage.open
-        head = f"{'':4}  " if stage.open else f"{number:>4}. "
+        numbered = stage.reached and not stage.open
+        number += numbered
+        head = f"{number:>4}. " if numbered else f"{'':4}  "
         lines += broken(f"{head}{stage.module}: {_words(stage)}", width, _INDENT)
     return "\n".join(["stages of a run", *lines]) if lines else ""
 
@@ -30,7 +34,8 @@ def _words(stage: PlannedStage) -> str:
     done = count(sum(work.changes for work in stage.work), "change")
     interrupts = sorted({name for work in stage.work for name in work.interrupts})
     cost = f"; interrupts {', '.join(interrupts)}, whose connections end" if interrupts else ""
-    return f"{_place(stage.name, stage.work)}: {done}{cost}"
+    reached = "" if stage.reached else "not reached: "
+    return f"{reached}{_place(stage.name, stage.work)}: {done}{cost}"
 
 
 def _place(name: str, work: tuple[StageWork, ...]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from keybuzz.agent.guard import opener
 from keybuzz.engine.adopt.adopt import adopt
 from keybuzz.engine.memory.first_install import first_installs
+from keybuzz.engine.verbs import planned
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
@@ -23,6 +24,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.reports.adoption import Adoption, Way
 from keybuzz.model.services.k3s import K3sToken
 from keybuzz.report.screen.adoption import adoption_document, adoption_text
+from keybuzz.report.screen.stages import stages_text
 from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies
 from tests.flow.support.agent_host import ScratchHost
@@ -89,7 +91,12 @@ def test_a_live_credential_and_a_freeze_are_named_and_never_shown(three: Fleet) 
     assert item.frozen
     assert [d.host for d in item.differences if d.way is Way.DECISION] == [SECOND]
     assert "K3S_TOKEN" in item.refusals[0].what
-    text = shown(found)
+    first, second, *others = planned(three.workspace, (module,), frozenset(HOSTS)).stages
+    assert (SECOND in first.refused, "K3S_TOKEN" in first.refused) == (True, True)
+    assert "--lift-freeze demo" in second.refused
+    assert others
+    assert not [stage for stage in others if stage.reached]
+    text = shown(found) + stages_text((first, second, *others))
     assert "k3s.env" in text
     assert not [secret for secret in (LIVE, OURS, "hunter2") if secret in text]
     assert three.run(module).exit_code == ExitCode.REFUSED
@@ -124,7 +131,11 @@ def test_what_cannot_be_read_is_foretold_as_frozen_as_the_run_refuses_it(three: 
 def test_a_first_install_that_was_cut_off_is_not_foretold_as_frozen(three: Fleet) -> None:
     module = replace(Demo(three.hosts, described).module(), virgin=lambda live: False)
     assert looked(three, module).modules[0].frozen
+    assert planned(three.workspace, (module,), frozenset(HOSTS)).stages[0].refused
     three.workspace.journal.begin("run", ("kbz run demo",), ("demo",), 1.0, Path("/"))
     first_installs(three.workspace).begin(module.name, HOSTS)
     assert not looked(three, module).modules[0].frozen
+    stages = planned(three.workspace, (module,), frozenset(HOSTS)).stages
+    assert stages
+    assert not [stage for stage in stages if stage.refused or not stage.reached]
     assert three.run(module).exit_code == ExitCode.GOOD

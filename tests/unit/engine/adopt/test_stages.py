@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from keybuzz.engine.adopt.stages import foretold
+from keybuzz.engine.adopt.stages import foretold as foretold_with
 from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.plan import Action
 from keybuzz.model.core.record import stage_document
 from keybuzz.model.host.docker import Container
 from keybuzz.model.reports.stages import PlannedStage
 from keybuzz.report.screen.stages import stages_text
 from keybuzz.site.module import Module
+from keybuzz.site.site import Site
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.healthy import healthy
 from tests.unit.tasks.patroni.cluster_world import site_of
@@ -23,6 +28,17 @@ from tests.unit.tasks.patroni.cluster_world import site_of
 SITE = memory_site()
 MODULES = {module.name: module for module in all_modules()}
 ROLLED = ("patroni", "postgres-proxy", "redis", "redis-proxy", "rabbitmq", "galera", "proxysql")
+
+
+def freeze_of(*groups: str) -> Freeze:
+    return Freeze(frozenset(groups), NO_LIFT, FirstInstalls(Path("/nonexistent/first-installs")))
+
+
+def foretold(
+    site: Site, modules: tuple[Module, ...], lives: dict[str, Live], freeze: Freeze | None = None
+) -> tuple[PlannedStage, ...]:
+    """Return what is foretold, where nothing is frozen unless that is said."""
+    return foretold_with(site, modules, lives, freeze or freeze_of())
 
 
 def outdated(name: str) -> Live:
@@ -142,3 +158,73 @@ def test_the_text_names_roles_and_what_ends() -> None:
     assert text[-1].startswith("      patroni: then what is left")
     assert stages_text(()) == ""
     assert stage_document(stages("patroni")[0])["hosts"][0]["roles"] == ["replica"]
+
+
+FRZ = "module redis is frozen (FRZ-1) and its cluster is deployed: 6 changes needed, none made → kbz drift redis "
+
+
+def test_a_frozen_module_is_refused_with_the_lift_and_what_a_run_would_do_then() -> None:
+    lives = {"redis": outdated("redis"), "patroni": outdated("patroni")}
+    modules = (MODULES["redis"], MODULES["patroni"])
+    free = foretold(SITE, modules, lives)
+    first, *others = foretold(SITE, modules, lives, freeze_of("redis"))
+    assert first.refused.startswith(FRZ)
+    assert "--lift-freeze redis --reason" in first.refused
+    assert (first.reached, first.work) == (True, ())
+    assert others == [replace(stage, reached=False) for stage in free]
+    text = stages_text((first, *others), 400).splitlines()
+    assert text[1].startswith(f"   1. redis: refused: {FRZ}")
+    assert all(": not reached: " in line and line.startswith("      ") for line in text[2:])
+    assert [stage_document(stage)["reached"] for stage in (first, others[0])] == [True, False]
+
+
+def test_what_comes_before_a_frozen_module_is_reached() -> None:
+    lives = {"redis": outdated("redis"), "patroni": outdated("patroni")}
+    found = foretold(SITE, (MODULES["patroni"], MODULES["redis"]), lives, freeze_of("redis"))
+    assert all(stage.reached for stage in found if stage.module == "patroni")
+    assert [stage.reached for stage in found if stage.module == "redis"][:2] == [True, False]
+
+
+def test_a_frozen_module_that_is_as_described_is_not_refused() -> None:
+    live = healthy("redis")
+    hosts = {host: replace(view, changes=()) for host, view in live.hosts.items()}
+    found = foretold(
+        SITE, (MODULES["redis"],), {"redis": replace(live, hosts=hosts)}, freeze_of("redis")
+    )
+    assert found == ()
+
+
+def unread(name: str) -> Live:
+    live = outdated(name)
+    hosts = {
+        host: replace(
+            view, changes=tuple(replace(c, action=Action.LATER) for c in view.changes), states={}
+        )
+        for host, view in live.hosts.items()
+    }
+    return replace(live, hosts=hosts)
+
+
+def test_what_an_earlier_stage_may_make_readable_is_not_foretold_as_frozen() -> None:
+    redis = unread("redis")
+    alone = foretold(SITE, (MODULES["redis"],), {"redis": redis}, freeze_of("redis"))
+    assert alone[0].refused.startswith("module redis is frozen")
+    base = replace(MODULES["base"], next_stage=lambda live: Stage("all", tuple(live.changes())))
+    lives = {"base": outdated("redis"), "redis": redis}
+    found = foretold(SITE, (base, MODULES["redis"]), lives, freeze_of("redis"))
+    assert not [stage for stage in found if stage.refused]
+
+
+def test_another_live_credential_is_refused_before_any_stage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def differs(module: Module, live: Live, site: Site) -> None:
+        if module.name == "redis":
+            raise RefusedError("another credential", where="redis-01", hint="take it")
+
+    monkeypatch.setattr("keybuzz.engine.adopt.stages.require_same", differs)
+    lives = {"patroni": outdated("patroni"), "redis": outdated("redis")}
+    first, *others = foretold(SITE, (MODULES["patroni"], MODULES["redis"]), lives)
+    assert (first.module, first.refused) == ("redis", "redis-01: another credential → take it")
+    assert others
+    assert not [stage for stage in others if stage.reached]
