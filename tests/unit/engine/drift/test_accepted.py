@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -114,3 +115,54 @@ def test_one_difference_twice_is_an_error() -> None:
     entry = content[content.index(b"  - difference") :]
     with pytest.raises(InputError, match="accepted twice"):
         read(content + entry)
+
+
+FILE = """\
+# head
+---  # start
+freeze: [redis]  # four of them
+waivers: []
+accepted:
+- difference: drift/redis-01/container:redis
+  state: '00000000-0000000000000000'  # of May
+  reason: "of issue #12"  # the owner
+  decided: 2026-11-30
+
+# The other one.
+- difference: drift/redis-02/container:redis
+  state: '00000000-0000000000000000'
+  reason: the owner keeps it
+  decided: 2026-11-30
+  until: 2027-01-01{eol}
+# The end.
+"""
+LATER = replace(ONE, reason="it is decided again", until=date(2027, 3, 31))
+OTHER = replace(ONE, difference="drift/redis-02/container:redis")
+
+
+def edited(entry: Accepted, eol: str = "") -> list[str]:
+    return with_accepted(FILE.format(eol=eol).encode(), "p", [entry]).decode().splitlines()
+
+
+def test_a_replaced_entry_keeps_every_comment_and_the_file_its_form() -> None:
+    before, after = FILE.format(eol="").splitlines(), edited(LATER)
+    assert after[:7] == [*before[:6], before[6]]
+    assert after[7].split("#") == ['  reason: "it is decided again" ', " the owner"]
+    assert after[8:] == [before[8], "  until: 2027-03-31", *before[9:]]
+
+
+def test_what_follows_the_list_stays_behind_a_new_entry_and_one_without_its_last_field() -> None:
+    before = FILE.format(eol="").splitlines()
+    added = edited(replace(ONE, difference="drift/redis-03/container:redis"))
+    assert added[: len(before) - 1] == before[:-1]
+    assert added[len(before) - 1] == "- difference: drift/redis-03/container:redis"
+    assert added[-1] == "# The end."
+    gone = edited(OTHER)
+    assert [line for line in gone if "until" in line] == []
+    assert (gone[10], gone[-1]) == ("# The other one.", "# The end.")
+
+
+def test_a_comment_that_would_be_lost_is_an_error() -> None:
+    with pytest.raises(InputError, match="a comment would be lost: # until then"):
+        edited(OTHER, "  # until then")
+    assert edited(LATER, "  # until then")
