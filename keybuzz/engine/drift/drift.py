@@ -93,7 +93,10 @@ def items_now(workspace: Workspace, request: DriftRequest) -> tuple[DriftItem, .
 def _found(
     workspace: Workspace, found: Survey, ground: Ground, key: DigestKey
 ) -> tuple[DriftItem, ...]:
-    """Return all that is there now; the state of what no description explains is what is told about it."""
+    """Return all that is there now; the state of what no description explains is what is told about it.
+
+    So a file that is a stray has one state, whatever its content.
+    """
     items = (*_items(found, ground, key), *inside.items(workspace.site, found))
     return tuple(
         replace(item, state=digest((item.what,), key)) if item.stray else item for item in items

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.cli.look.accept import accept as accept_command
 from keybuzz.engine.drift.accepting import AcceptWords, accepting
 from keybuzz.engine.drift.drift import DriftRequest, drift
 from keybuzz.model.core.errors import UsageError
@@ -141,3 +142,19 @@ def test_a_reason_that_explains_nothing_is_refused(three: Fleet) -> None:
     words = AcceptWords((identity(three, FIRST),), "ok", TODAY, TODAY + timedelta(days=1))
     with pytest.raises(UsageError, match="explains nothing"):
         accepting(three.workspace, words, (Demo(three.hosts).module(),))
+
+
+def test_of_a_stray_only_what_is_printed_is_compared_as_help_and_page_say(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray = three.hosts[FIRST].files / "left.conf"
+    monkeypatch.setattr("keybuzz.engine.drift.strays.ROOTS", (str(stray.parent),))
+    stray.write_text("one\n")
+    (entry,) = accept(three, f"stray/{FIRST}/file:{stray}")
+    stray.write_text("another\n")
+    assert accept(three, entry.difference) == (entry,)
+    page = Path("docs/how-to/adopt.md").read_text()
+    for text in (accept_command.help or "", page):
+        assert "of a stray, which no description explains, only what" in " ".join(
+            text.lower().split()
+        )
