@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from keybuzz.engine.memory.forgetful import UNUSABLE
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.visible import one_line
 from keybuzz.site.files.private import (
     StateError,
     open_private,
@@ -78,6 +80,8 @@ class FirstInstalls:
             return NOT_MARKED
         except StateError as error:
             why = error.sentence
+        except UNUSABLE as error:
+            why = f"it cannot be checked: {one_line(str(error))}"
         if not why:
             return Marked(True)
         return Marked(False, f"the mark {self.folder / module} of a first install: {why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -139,3 +140,19 @@ def test_a_first_install_that_was_cut_off_is_not_foretold_as_frozen(three: Fleet
     assert stages
     assert not [stage for stage in stages if stage.refused or not stage.reached]
     assert three.run(module).exit_code == ExitCode.GOOD
+
+
+def test_a_plan_goes_on_where_the_journal_behind_a_mark_cannot_be_read(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = replace(Demo(three.hosts, described).module(), virgin=lambda live: False)
+    three.workspace.journal.begin("run", ("kbz run demo",), ("demo",), 1.0, Path("/"))
+    first_installs(three.workspace).begin(module.name, HOSTS)
+
+    def damaged(number: int) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(three.workspace.journal, "run", damaged)
+    report = planned(three.workspace, (module,), frozenset(HOSTS))
+    assert report.plan.size
+    assert "FRZ-1" in report.stages[0].refused
