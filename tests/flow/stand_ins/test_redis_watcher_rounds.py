@@ -20,6 +20,8 @@ from tests.flow.servers.redis_server import FakeRedis, Reply, fake_redis
 
 PASSWORD = "a-password-of-the-store"
 NOBODY = ("192.0.2.1", 6379)
+AWAY = -1
+"""In the place of a port: this Sentinel ends the connection without an answer."""
 
 
 @dataclass
@@ -98,6 +100,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
     def sentinel(number: int) -> Reply:
         port = names[number]
+        if port == AWAY:
+            raise ConnectionResetError
         return ["127.0.0.1", str(port)] if port else None
 
     with ExitStack() as stack:
@@ -146,9 +150,10 @@ def test_sessions_to_the_node_before_end_while_the_route_is_closed(world: World)
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        ((None, None, None), "no Sentinel"),
-        ((1, None, None), "majority"),
-        ((1, 2, None), "majority"),
+        ((AWAY, AWAY, AWAY), "no Sentinel"),
+        ((None, None, None), "says no master"),
+        ((1, AWAY, AWAY), "majority"),
+        ((1, 2, AWAY), "majority"),
     ],
 )
 def test_sentinels_that_disagree_or_are_silent_leave_the_route_as_it_is(
@@ -174,7 +179,7 @@ def test_without_a_majority_of_sentinels_the_route_closes_and_opens_again(world:
     program = [sys.executable, "-I", str(SOURCES / "redis_watcher.py")]
     path = world.folder / "watcher.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "interval": 0.1, "down_after": 1}))
-    port, world.names[1:] = world.names[0], [None, None]
+    port, world.names[1:] = world.names[0], [AWAY, AWAY]
     with subprocess.Popen([*program, str(path)], stdout=subprocess.PIPE, text=True) as running:
         try:
             until(lambda: not world.haproxy.open)
