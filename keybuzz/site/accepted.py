@@ -26,7 +26,7 @@ class Accepted:
     reason: str
     decided: date
     until: date | None
-    """The last day on which it counts; None: until somebody deletes the entry."""
+    """The last day on which it counts; None: until the entry is deleted."""
     line: int
 
     def counts(self, today: date) -> bool:
@@ -49,7 +49,7 @@ class AcceptedReader(TreeReader):
         if fields:
             self._judge(fields, texts)
         days = {
-            name: self.day(fields[name], name) for name in ("decided", "until") if name in fields
+            name: day(self, fields[name], name) for name in ("decided", "until") if name in fields
         }
         return Accepted(
             texts.get("difference", ""),
@@ -59,17 +59,6 @@ class AcceptedReader(TreeReader):
             days.get("until"),
             tree.line,
         )
-
-    def day(self, tree: Tree, name: str) -> date:
-        """Return a day, or the first there is after noting the problem."""
-        text = self.text(tree, name)
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            if text:
-                what = f"{name} is {shown(text)}, which is no day"
-                self.problems.add(tree.line, what, "write it as 2026-01-31")
-            return date.min
 
     def _judge(self, fields: dict[str, Tree], texts: dict[str, str]) -> None:
         identity = texts["difference"]
@@ -88,3 +77,15 @@ class AcceptedReader(TreeReader):
             what = f"reason {shown(texts['reason'])} explains nothing"
             hint = "write a sentence: why it is accepted, and who decided"
             self.problems.add(fields["reason"].line, what, hint)
+
+
+def day(reader: TreeReader, tree: Tree, name: str) -> date:
+    """Return a day, or the first there is after noting the problem."""
+    text = reader.text(tree, name)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        if text:
+            what = f"{name} is {shown(text)}, which is no day"
+            reader.problems.add(tree.line, what, "write it as 2026-01-31")
+        return date.min

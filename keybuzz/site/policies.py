@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from keybuzz.site.accepted import SHORTEST_REASON, Accepted, AcceptedReader
+from keybuzz.site.accepted import SHORTEST_REASON, Accepted, AcceptedReader, day
 from keybuzz.site.files.problems import Problems, nearest, shown
 from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 
@@ -78,7 +78,7 @@ class _PoliciesReader(TreeReader):
         texts = {name: self.text(value, name) for name, value in fields.items()}
         until = date.min
         if fields:
-            until = self._date(fields["until"], texts["until"])
+            until = day(self, fields["until"], "until")
             self._judge(fields, texts)
         return Waiver(
             rule=texts.get("rule", ""),
@@ -99,12 +99,3 @@ class _PoliciesReader(TreeReader):
             what = f"reason {shown(texts['reason'])} explains nothing"
             hint = "write a sentence: why it is accepted, and who decided"
             self.problems.add(fields["reason"].line, what, hint)
-
-    def _date(self, tree: Tree, text: str) -> date:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            if text:
-                what = f"until is {shown(text)}, which is no day"
-                self.problems.add(tree.line, what, "write it as 2026-01-31: the last day it counts")
-            return date.min

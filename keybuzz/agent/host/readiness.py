@@ -19,7 +19,7 @@ _MOST = 8
 """Sources that are tried: more than Debian's and Docker's together are."""
 _PORTS = {"http": 80, "https": 443}
 _ALIVE = (111, 104)
-"""ECONNREFUSED and ECONNRESET: somebody is there."""
+"""ECONNREFUSED and ECONNRESET: a host is there."""
 
 
 def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def sources(folder: str = _APT) -> list[str]:
     ):
         for word in _words(_text(path)):
             scheme, _, rest = word.partition("://")
-            # A login may stand before the host's name: it is a secret, and nobody is asked with it.
+            # A login may stand before the host's name: it is a secret, and no connection uses it.
             host = rest.partition("/")[0].rpartition("@")[2]
             if scheme in _PORTS and host:
                 found[f"{scheme}://{host}"] = None

@@ -52,7 +52,7 @@ def take(workspace: Workspace, module: Module) -> Taking:
     """Return what the store would take over; RefusedError or ContactError when it cannot be told."""
     if not module.places:
         raise RefusedError(
-            f"nobody has said where older installations keep credentials of {module.name}",
+            f"where older installations keep credentials of {module.name} is not described",
             where=module.name,
             hint="put the live values into the credential store",
         )

@@ -69,7 +69,7 @@ def _judged(item: DriftItem, entry: Accepted | None, today: date) -> DriftItem:
 
 
 def _warnings(items: tuple[DriftItem, ...], policies: Policies, today: date) -> Iterator[str]:
-    """Yield what an entry does not do any more: it is said at each run, until somebody edits the file."""
+    """Yield what an entry does not do any more: it is said at each run, until the file is edited."""
     standing = {item.identity: item for item in items}
     for entry in policies.accepted:
         item = standing.get(entry.difference)

@@ -43,7 +43,7 @@ class DriftItem:
     since: int = 0
     """The run that saw it first, without a break since."""
     state: str = ""
-    """What is there now, to compare only: it is shown to nobody and kept nowhere. Empty when it cannot be read."""
+    """What is there now, to compare only: it is neither shown nor kept. Empty when it cannot be read."""
 
     def __post_init__(self) -> None:
         in_one_line(self, "identity", "host", "what")

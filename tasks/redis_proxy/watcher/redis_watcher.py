@@ -4,7 +4,7 @@ Each round: every Sentinel is asked; a node that a majority of them names, and t
 master, gets the route. Anything less leaves the route as it is, and the heartbeat says why: one Sentinel alone may be
 the one that slept through a failover. When fewer than a majority of them answer for longer than Sentinel takes to call
 a master down, the route is closed: the other side may have another master by now, and what is written here would be
-lost. It opens again with the next round that succeeds. Nobody is promoted here. The configuration is read again in
+lost. It opens again with the next round that succeeds. No node is promoted here. The configuration is read again in
 each round, so that a new password needs no restart.
 """
 
@@ -31,11 +31,11 @@ class Trouble(Exception):
 
 
 class Refused(Trouble):
-    """The answer is an error: whoever gave it is there."""
+    """The answer is an error: the Sentinel or node that gave it runs."""
 
 
 class Alone(Trouble):
-    """Fewer than a majority of the Sentinels answer: nobody here would learn of a failover."""
+    """Fewer than a majority of the Sentinels answer: a failover would not be learned of here."""
 
 
 class Place(NamedTuple):
@@ -48,7 +48,7 @@ class Place(NamedTuple):
         return f"{self.address}:{self.port}"
 
 
-NOBODY = Place("", 0)
+NO_MASTER = Place("", 0)
 """What a Sentinel names that answers, and knows no such master or tells it not."""
 
 
@@ -91,7 +91,7 @@ def agreed(votes: dict[Place, Place | None]) -> Place:
     Alone when fewer than a majority answer at all.
     """
     named = [place for place in votes.values() if place is not None]
-    for place in set(named) - {NOBODY}:
+    for place in set(named) - {NO_MASTER}:
         if named.count(place) > len(votes) // 2:
             return place
     if not named:
@@ -106,7 +106,7 @@ def agreed(votes: dict[Place, Place | None]) -> Place:
 def _word(said: Place | None) -> str:
     if said is None:
         return "nothing"
-    return "no master" if said == NOBODY else str(said)
+    return "no master" if said == NO_MASTER else str(said)
 
 
 def encoded(words: tuple[str, ...]) -> bytes:
@@ -168,12 +168,12 @@ class Reader:
 
 
 def named_by(sentinel: Place, master_name: str) -> Place | None:
-    """Return the master that one Sentinel names, NOBODY when it names none; None when it does not answer."""
+    """Return the master that one Sentinel names, NO_MASTER when it names none; None when it does not answer."""
     try:
         [found] = ask(sentinel, ("SENTINEL", "get-master-addr-by-name", master_name))
-        return Place(found[0], int(found[1])) if found else NOBODY
+        return Place(found[0], int(found[1])) if found else NO_MASTER
     except Refused:
-        return NOBODY
+        return NO_MASTER
     except (Trouble, ValueError, IndexError, TypeError):
         return None
 
@@ -290,7 +290,7 @@ def run_round(path: str, beat: dict[str, Any]) -> tuple[dict[str, Any], float]:
 
 def _alone(configuration: Configuration, beat: dict[str, Any], trouble: str) -> str:
     """Close the route when this has lasted; return what to say of it."""
-    # By a clock that nobody sets; it is of this boot only, as is the process.
+    # By a clock that is never set; it is of this boot only, as is the process.
     now = time.monotonic()
     since = beat.get("alone_since")
     beat["alone_since"] = now if since is None else since

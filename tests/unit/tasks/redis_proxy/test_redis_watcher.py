@@ -13,7 +13,7 @@ from tasks.redis_proxy.watcher import redis_watcher as watcher
 from tasks.redis_proxy.watcher.redis_watcher import Alone, Place, Trouble, agreed, route_of
 
 A, B = Place("10.0.0.123", 6379), Place("10.0.0.124", 6379)
-N = watcher.NOBODY
+N = watcher.NO_MASTER
 S1, S2, S3 = (Place(f"10.0.0.{n}", 26379) for n in (123, 124, 125))
 STATE = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port\n"
