@@ -173,6 +173,8 @@ class Module:
     next_stage: Callable[[Live], Stage | None]
     """The next step from the live state, or None when nothing is left. Raises RefusedError."""
     checks: Callable[[Live], tuple[Finding, ...]]
+    require: Callable[[Site], None] = lambda site: None
+    """Raises RefusedError for values that break the service together: no run makes that so, and looks go on."""
     step: int = 1
     """Its place among the modules of one number: the proxies of a cluster come after the cluster."""
     frozen_as: str = ""

@@ -10,7 +10,7 @@ from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
 from tasks.proxysql.members import login_problem, up, virgin
-from tasks.proxysql.parameters import PARAMETERS
+from tasks.proxysql.parameters import PARAMETERS, require_room
 from tasks.proxysql.places import PLACES
 from tasks.proxysql.rollout import next_stage
 from tasks.proxysql.rotation import ROTATIONS
@@ -25,6 +25,7 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
+    require=require_room,
     frozen_as="galera",
     members_up=up,
     least_up=1,

@@ -15,7 +15,7 @@ from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.site import Site
 from tasks.proxysql import parameters, settled
 
-GROUP, DATABASES = "proxysql", "galera"
+GROUP, DATABASES = parameters.GROUP, "galera"
 CONTAINER = "proxysql"
 ROOT = "/opt/keybuzz/proxysql"
 CONF, DATA = f"{ROOT}/conf", f"{ROOT}/data"
@@ -104,7 +104,7 @@ def mysql(site: Site) -> Row:
 
 def servers(site: Site) -> Rows:
     """Return the three nodes with the same weight: both proxies choose the same writer by themselves."""
-    limit = parameters.connections_to_a_node(site, len(site.members(GROUP)))
+    limit = parameters.TO_A_NODE.of(site)
     return tuple(
         (
             ("hostname", str(member.address)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from keybuzz.agent.guard import opener
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from keybuzz.agent.runtime.context import Context
 
 _APT = "/etc/apt"
+_UNITS = "/etc/systemd/system"
 _SECONDS = 3.0
 _MOST = 8
 """Sources that are tried: more than Debian's and Docker's together are."""
@@ -23,12 +25,13 @@ _ALIVE = (111, 104)
 
 
 def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return each package source and load balancer with why it is not reached, the mounts, and what fstab has."""
+    """Return each package source and load balancer with why it is not reached, the mounts, and what a start mounts."""
     return {
         "sources": [] if has_proxy() else [[name, _reach(name)] for name in sources()[:_MOST]],
         "balancers": [[place, _answers(place, ports)] for place, ports in query["balancers"]],
         "mounts": [list(found) for found in mounts(_text("/proc/self/mountinfo"))],
         "fstab": [list(found) for found in fstab(_text("/etc/fstab"))],
+        "units": [list(found) for found in mount_units()],
     }
 
 
@@ -81,6 +84,22 @@ def fstab(text: str) -> Iterator[tuple[str, str]]:
         words = line.split()
         if len(words) >= 3 and not words[0].startswith("#") and words[1].startswith("/"):
             yield words[0], words[1].rstrip("/") or "/"
+
+
+def mount_units(folder: str = _UNITS) -> Iterator[tuple[str, str]]:
+    """Yield source and mount point of every .mount unit of this host that a start of it, or an .automount, pulls in."""
+    enabled = {
+        os.path.basename(path)
+        for wanting in _files(folder, ".wants", ".requires")
+        for path in _files(wanting, ".mount", ".automount")
+    }
+    for path in _files(folder, ".mount"):
+        name = os.path.basename(path)
+        if name in enabled or name.replace(".mount", ".automount") in enabled:
+            lines = (line.partition("=") for line in _text(path).splitlines())
+            options = {name.strip(): value.strip() for name, _, value in lines}
+            if options.get("Where", "").startswith("/"):
+                yield options.get("What", ""), options["Where"].rstrip("/") or "/"
 
 
 def _reach(source: str) -> str:

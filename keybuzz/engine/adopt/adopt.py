@@ -77,6 +77,7 @@ def _difference(change: Change) -> Difference:
 def _refusals(workspace: Workspace, module: Module, live: Live) -> Iterator[Refusal]:
     """Yield what a run would refuse, from the functions that it asks; what cannot be judged is one of them."""
     asks: tuple[Callable[[], object], ...] = (
+        lambda: module.require(workspace.site),
         lambda: require_same(module, live, workspace.site),
         lambda: require_own_ground(workspace.nornir, module, live),
         lambda: module.next_stage(live),

@@ -37,7 +37,7 @@ def foretold(
 ) -> tuple[PlannedStage, ...]:
     """Return the stages that a run of these modules would take, in order. `lives`: each module's cluster now."""
     roles = _roles(modules, lives)
-    found = [*_other_credentials(site, modules, lives)]
+    found = [*_before_all(site, modules, lives)]
     for module in modules:
         stages = iter(_stages(module, lives[module.name], site.digest_key))
         first = next(stages, None)
@@ -58,12 +58,13 @@ def foretold(
     return tuple(_reached(found))
 
 
-def _other_credentials(
+def _before_all(
     site: Site, modules: Iterable[Module], lives: Mapping[str, Live]
 ) -> Iterator[PlannedStage]:
-    """Yield the modules whose live credentials are not the store's: a run asks for them all before its first stage."""
+    """Yield what a run asks of all modules before its first stage: their site's values, and their live credentials."""
     for module in modules:
         try:
+            module.require(site)
             require_same(module, lives[module.name], site)
         except RefusedError as refused:
             yield _refused(module, refused)

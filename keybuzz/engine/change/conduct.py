@@ -94,6 +94,7 @@ class Conductor:
         waiting: list[Module] = []
         chain = concerned(self.modules, self.site, self.selected)
         for module in chain:
+            module.require(self.site)
             require_same(module, self.view(snapshot).live(module, self.site), self.site)
         for module in chain:
             try:

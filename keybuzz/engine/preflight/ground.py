@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 READING = "first-run"
 _LASTING = ("UUID=", "LABEL=", "PARTUUID=", "/dev/disk/by-")
-"""How a source in fstab begins that means the same disk after every start."""
+"""How a source begins that means the same disk after every start."""
 
 
 def of_ground(
@@ -109,28 +109,33 @@ def _volumes(
         for folder in module.ground.own
     }
     types = dict(said["mounts"])
-    entries = {point: source for source, point in said["fstab"]}
+    places = (("/etc/fstab", said["fstab"]), ("a .mount unit", said["units"]))
+    entries = {point: (place, source) for place, found in places for source, point in found}
     for point in sorted(entries):
         if point in types or not any(_is_in(point, f) or _is_in(f, point) for f in folders):
             continue
-        what = f"the volume of {point} is in /etc/fstab and not mounted: data would go to the disk below"
+        what = f"the volume of {point} is in {entries[point][0]} and not mounted: data would go to the disk below"
         yield Obstacle((host,), "volume", what, on_host(host, "mount", point))
     mounted = sorted(p for p in types if p != "/")
     for point in mounted:
         if any(_is_in(folder, point) or _is_in(point, folder) for folder in folders):
-            yield from _mounted(host, point, types[point], entries.get(point, ""))
+            yield from _mounted(host, point, types[point], *entries.get(point, ("", "")))
     for folder in sorted(folders) if types else ():
         if not any(_is_in(folder, p) or _is_in(p, folder) for p in {*mounted, *entries} - {"/"}):
             what = f"{folder} has no volume: its data would be on the disk of the system"
             yield Obstacle((host,), "volume", what, "attach one, and mount it there", stops=False)
 
 
-def _mounted(host: str, point: str, kind: str, source: str) -> Iterator[Obstacle]:
-    if not source:
-        what = f"{point} is mounted and not in /etc/fstab: after a restart data would go to the disk below"
-        yield Obstacle((host,), "volume", what, "write it in /etc/fstab, by UUID")
+def _mounted(host: str, point: str, kind: str, place: str, source: str) -> Iterator[Obstacle]:
+    if not place:
+        what = (
+            f"{point} is mounted, not in /etc/fstab, and no .mount unit that is enabled mounts it: "
+            "after a restart data would go to the disk below"
+        )
+        todo = "write it in /etc/fstab, by UUID; or enable its unit"
+        yield Obstacle((host,), "volume", what, todo)
     elif not source.startswith(_LASTING):
-        what = f"{point} is in /etc/fstab as {source}, which may be another disk after a restart"
+        what = f"{point} is in {place} as {source}, which may be another disk after a restart"
         yield Obstacle((host,), "volume", what, "write its UUID there: blkid says it", stops=False)
     if kind != "xfs":
         what = f"{point} is {kind}, and volumes of data are XFS"

@@ -10,11 +10,12 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.reports.preflight import Obstacle
+from keybuzz.model.reports.preflight import CONTROLLER, Obstacle
 from keybuzz.site.module import Module
+from keybuzz.site.site import Site
 
 
-def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
+def of_hosts(found: Survey, site: Site, lives: dict[str, Live]) -> Iterator[Obstacle]:
     """Yield every obstacle of the hosts that were asked, one for each host."""
     for host in sorted(found.selected & set(found.snapshot.unreachable)):
         reason = found.snapshot.unreachable[host]
@@ -28,7 +29,16 @@ def of_hosts(found: Survey, lives: dict[str, Live]) -> Iterator[Obstacle]:
             stops = finding.level is Level.CRITICAL
             yield Obstacle((finding.host,), finding.check, finding.message, todo, stops)
     for module in found.modules:
+        yield from _of_site(module, site)
         yield from _refusals(module, lives[module.name], found.selected)
+
+
+def _of_site(module: Module, site: Site) -> Iterator[Obstacle]:
+    """Yield the site's values that a run refuses."""
+    try:
+        module.require(site)
+    except RefusedError as refused:
+        yield Obstacle((CONTROLLER,), refused.where, refused.what, refused.hint)
 
 
 def _refusals(module: Module, live: Live, selected: frozenset[str]) -> Iterator[Obstacle]:

@@ -49,7 +49,9 @@ def preflight(
         lives = {module.name: view.live(module, workspace.site) for module in found.modules}
         # Without a pinned key nothing else can be said of a host: the cause is told once.
         obstacles += (
-            o for o in of_hosts(found, lives) if o.about != "SSH" or o.where[0] not in unpinned
+            o
+            for o in of_hosts(found, workspace.site, lives)
+            if o.about != "SSH" or o.where[0] not in unpinned
         )
         obstacles += of_ground(workspace.nornir, workspace.site, found.modules, lives)
         silent = len(present & set(found.snapshot.unreachable))

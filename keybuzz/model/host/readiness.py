@@ -20,6 +20,8 @@ class ReadinessAnswer(TypedDict):
     """Mount point and type of file system."""
     fstab: list[tuple[str, str]]
     """Source and mount point."""
+    units: list[tuple[str, str]]
+    """Alike, of the .mount units that are enabled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,23 @@ def test_mounts_and_fstab() -> None:
     ]
 
 
+def test_mount_units_that_a_start_pulls_in(tmp_path: Path) -> None:
+    wanted = tmp_path / "multi-user.target.wants"
+    wanted.mkdir()
+    for name, where in (("a", "/opt/a"), ("b", "/opt/b/"), ("off", "/opt/off"), ("odd", "opt")):
+        text = (
+            f"[Unit]\nAfter=x\n[Mount]\nWhat=/dev/disk/by-uuid/{name}\nWhere = {where}\nType=xfs\n"
+        )
+        (tmp_path / f"{name}.mount").write_text(text)
+    for link in ("a.mount", "b.automount", "odd.mount"):
+        (wanted / link).symlink_to(tmp_path / "a.mount")
+    assert list(readiness.mount_units(str(tmp_path))) == [
+        ("/dev/disk/by-uuid/a", "/opt/a"),
+        ("/dev/disk/by-uuid/b", "/opt/b"),
+    ]
+    assert list(readiness.mount_units(str(tmp_path / "none"))) == []
+
+
 @pytest.fixture
 def closed() -> int:
     """Return a port of loopback where nobody listens."""

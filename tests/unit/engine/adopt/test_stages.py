@@ -21,7 +21,7 @@ from keybuzz.model.reports.stages import PlannedStage
 from keybuzz.report.screen.stages import stages_text
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
-from tests.unit.support.site_values import memory_site
+from tests.unit.support.site_values import memory_site, with_parameters
 from tests.unit.tasks.healthy import healthy
 from tests.unit.tasks.patroni.cluster_world import site_of
 
@@ -107,6 +107,13 @@ def test_a_cluster_that_is_as_described_has_no_stage(name: str) -> None:
     live = healthy(name)
     hosts = {host: replace(view, changes=()) for host, view in live.hosts.items()}
     assert foretold(SITE, (MODULES[name],), {name: replace(live, hosts=hosts)}) == ()
+
+
+def test_values_of_the_site_that_a_run_refuses_are_foretold() -> None:
+    site = with_parameters(SITE, {"galera.max_connections": "419"})
+    found = foretold(site, (MODULES["proxysql"],), {"proxysql": outdated("proxysql")})
+    assert "more than the 419 that a node takes" in found[0].refused
+    assert not any(stage.reached for stage in found[1:])
 
 
 def test_docker_on_a_leader_hands_over_first() -> None:

@@ -300,6 +300,9 @@ PLANTED: dict[str, tuple[Callable[[Ground], None], str, str]] = {
     "a volume that goes with a restart": (
         with_rabbitmq(readiness(mounts=[ROOT, [DATA, "xfs"]])), QUEUE, "not in /etc/fstab"
     ),
+    "a volume of a mount unit that is not mounted": (
+        with_rabbitmq(readiness(mounts=[ROOT], units=[BY_ID])), QUEUE, "is in a .mount unit and not mounted"
+    ),
     "a volume by a name that moves": (
         with_rabbitmq(readiness(mounts=[ROOT, [DATA, "xfs"]], fstab=[["/dev/sdb", DATA]])),
         QUEUE, "may be another disk",
@@ -320,6 +323,11 @@ def test_a_good_fleet_has_no_obstacle(ground: Ground) -> None:
     assert found.obstacles == ()
     assert found.exit_code is ExitCode.GOOD
     assert "the first run would go through" in preflight_text(found)
+
+
+def test_an_enabled_mount_unit_is_as_good_as_a_line_of_fstab(ground: Ground) -> None:
+    with_rabbitmq(readiness(mounts=[ROOT, [DATA, "xfs"]], units=[BY_ID]))(ground)
+    assert ground.look().obstacles == ()
 
 
 def test_there_are_twenty() -> None:

@@ -17,7 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from keybuzz.engine.look.describe import HostDescription
-from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.services.proxysql import (
@@ -186,12 +186,14 @@ def test_no_variable_is_an_invented_one() -> None:
 
 def test_both_proxies_fit_into_one_node() -> None:
     """200 clients of a node with 100 sessions: 1040, the writer shunned, then no writer for any client."""
-    good = with_parameters(memory_site(), {"galera.max_connections": "420"})
-    described(good, MODULE)
+    MODULE.require(with_parameters(memory_site(), {"galera.max_connections": "420"}))
     wrong = with_parameters(memory_site(), {"galera.max_connections": "419"})
-    with pytest.raises(InputError, match="more than the 419 that a node takes") as error:
-        described(wrong, MODULE)
-    assert "lower proxysql.max_connections_to_a_node to 199" in str(error.value.hint)
+    with pytest.raises(RefusedError, match="more than the 419 that a node takes") as error:
+        MODULE.require(wrong)
+    assert "lower proxysql.max_connections_to_a_node to 199" in error.value.hint
+    place = wrong.settings.places["galera.max_connections"]
+    assert f"{place.file}:{place.line}" in error.value.where
+    assert described(wrong, MODULE).keys() == {"proxysql-01", "proxysql-02"}, "looks go on"
 
 
 def test_everything_goes_to_one_writer_and_the_admin_port_is_for_the_host_itself(
