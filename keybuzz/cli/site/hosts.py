@@ -1,4 +1,7 @@
-"""`kbz hosts`: which host keys and machines are trusted. Nothing else ever writes the file of pinned keys."""
+"""`kbz hosts`: which hosts answer, and which host keys and machines are trusted.
+
+Nothing else ever writes the file of pinned keys.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import enter_lab, holding, limit_option, pass_inventory_site
 from keybuzz.cli.support.default_group import default_group
 from keybuzz.cli.support.offers import host_words
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=default_group("list"))
 def hosts() -> None:
-    """Pin and forget host keys and machines: a host whose key is not pinned is refused.
+    """Reach hosts, and pin and forget their keys and machines: a host whose key is not pinned is refused.
 
     `kbz hosts` is short for `kbz hosts list`.
     """
@@ -38,6 +42,33 @@ def list_hosts(site: Site, form: str) -> None:
 
     rows = trusted(site)
     show_document(form, text=lambda: trusted_text(rows), document=lambda: trusted_document(rows))
+
+
+@hosts.command()
+@limit_option
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=22,
+    show_default=True,
+    help="The TCP port to connect to, from this machine.",
+)
+@document_format
+def ping(limit: tuple[str, ...], port: int, form: str) -> int:
+    """Show which hosts accept a TCP connection. Needs no login, no pinned key and no credentials.
+
+    Exit 4 when one does not.
+    """
+    from keybuzz.cli.site.pinging import asked
+    from keybuzz.report.screen.ping import ping_document, ping_text
+
+    found = asked(limit, port)
+    show_document(
+        form,
+        text=lambda: ping_text(found, columns()),
+        document=lambda: ping_document(found),
+    )
+    return int(found.exit_code)
 
 
 @hosts.command()

@@ -189,7 +189,7 @@ def _workspace(
         open_journal(site.settings.state / "journal.sqlite", LOOK_WAIT),
         progress,
         nornir.config.user_defined["redactor"].text(_command()),
-        absent=_absent(site),
+        absent=absent_of(site),
     )
     try:
         yield made
@@ -203,7 +203,7 @@ def _workspace(
             click.echo(f"kbz: {made.journal.trouble}", err=True)
 
 
-def _absent(site: Site) -> frozenset[str]:
+def absent_of(site: Site) -> frozenset[str]:
     """Return the servers that were never started in the lab; none when the target is no lab."""
     if site.settings.lab is None:
         return frozenset()

@@ -13,6 +13,19 @@ pytestmark = pytest.mark.lab
 HOST = "db-slave-02"
 
 
+def test_a_ping_needs_no_key_and_tells_a_closed_port(kbz: Kbz) -> None:
+    pinned = kbz.root / "ssh" / "known_hosts"
+    before = pinned.read_text()
+    try:
+        pinned.write_text("")
+        assert kbz.good("hosts", "ping", "--limit", "db").code == 0
+        closed = kbz("hosts", "ping", "--limit", HOST, "--port", "9")
+        assert closed.code == 4
+        assert closed.stdout.startswith(f"no connection on port 9: {HOST}\n")
+    finally:
+        pinned.write_text(before)
+
+
 def test_an_unknown_host_is_refused_until_its_key_is_trusted(kbz: Kbz) -> None:
     pinned = kbz.root / "ssh" / "known_hosts"
     before = pinned.read_text()

@@ -45,6 +45,7 @@ LOOKS = {
     "history show",
     "history verify",
     "hosts list",
+    "hosts ping",
     "explain",
     "completion",
     "help",

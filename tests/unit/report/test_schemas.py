@@ -23,8 +23,10 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.record import report_document
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Verdict
+from keybuzz.model.reports.ping import Ping, PingReport
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
+from keybuzz.report.screen.ping import ping_document
 from keybuzz.report.text.drill import drill_document
 from keybuzz.report.text.load_balancer import check_document
 from keybuzz.report.text.policy import verdict_document
@@ -60,6 +62,7 @@ OF_VERB = {
     "history show": "history",
     "history verify": "history-verify",
     "hosts list": "hosts-list",
+    "hosts ping": "hosts-ping",
     "drill": "drill",
     "exec": "exec",
     "apps list": "apps-list",
@@ -141,6 +144,7 @@ MADE: dict[str, dict[str, Any]] = {
         (HostStatus("db-1", ADDRESS, "running", ssh=True, cable=False, processes=9, memory=2**20),),
         (ServiceStatus("lb", ADDRESS, 5432, True, (TargetState(5432, "haproxy-01", True),)),),
     ),
+    "hosts-ping": ping_document(PingReport(22, (Ping("db-1", str(ADDRESS), True),), ("db-2",))),
     "lab-images": lab_shown.images_document(
         (ImageRow("redis:7", "redis of Debian", "sha256:1", 9), ImageRow("x:1", "x", "", 0)),
         frozenset({"sha256:1"}),
