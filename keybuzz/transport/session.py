@@ -36,6 +36,7 @@ from keybuzz.transport.replies import (
     read,
     shaped,
 )
+from keybuzz.transport.said.wire import timed
 from keybuzz.transport.signs import SignsOfLife
 from keybuzz.transport.stream import DeadlineError, Stream, StreamError
 from keybuzz.transport.upload import Upload
@@ -116,8 +117,10 @@ class Session:
         self._turn = Lock()
         self._last_id = 0
         self._signs: SignsOfLife | None = None
+        self._sent = self._received = 0
         try:
-            self.agent = self._start(time.monotonic() + timeout, lease)
+            with timed(where, "start", self._exchanged):
+                self.agent = self._start(time.monotonic() + timeout, lease)
             self.lease = self.agent.lease
         except BaseException:
             self.close()
@@ -157,7 +160,8 @@ class Session:
             head = {"id": self._last_id, "op": op, **({"upload": True} if upload else {})}
             frame = json_frame({**payload, **head})
             call = _Call(op, self._last_id, deadline, on_event, on_bytes, limits)
-            return self._exchange(call, frame, upload, shape)
+            with timed(self.where, op, self._exchanged):
+                return self._exchange(call, frame, upload, shape)
         finally:
             self._turn.release()
 
@@ -227,6 +231,14 @@ class Session:
             self._signs.end()
         self._stream.close()
 
+    def _exchanged(self) -> tuple[int, int]:
+        """Return the bytes of frames that were sent and received; what an upload sends is not counted."""
+        return self._sent, self._received
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        self._stream.write(data, deadline)
+        self._sent += len(data)
+
     def _start(self, deadline: float, lease: Mapping[str, object] | None) -> Greeting:
         terms = {"access": self.access.value, **({"lease": dict(lease)} if lease else {})}
         try:
@@ -253,12 +265,12 @@ class Session:
 
     def _hello(self, opening: bytes, deadline: float) -> dict[str, Any]:
         """Send the agent and the frame that opens the session; once more as sources, when the host asks for those."""
-        self._stream.write(preamble() + opening, deadline)
+        self._write(preamble() + opening, deadline)
         _, payload = self._read_frame(deadline)
         message = read(payload)
         if message != WANTS_SOURCES:
             return message
-        self._stream.write(sources() + opening, deadline)
+        self._write(sources() + opening, deadline)
         _, payload = self._read_frame(deadline)
         return read(payload)
 
@@ -268,7 +280,7 @@ class Session:
         upload: Upload | None = None
         sent = False
         try:
-            self._stream.write(frame, call.deadline)
+            self._write(frame, call.deadline)
             sent = True
             upload = Upload(self._stream, source, call.deadline) if source else None
             result = _result(self._answer(call), shape)
@@ -310,6 +322,7 @@ class Session:
         kind, length = parse_header(header, longest=REPLY_LIMIT)
         if length > longest:
             raise TooLargeError(f"a frame of {length} bytes is longer than {longest}")
+        self._received += HEADER_SIZE + length
         return kind, self._stream.read_exactly(length, deadline)
 
     def _lost(self, call: _Call, error: Exception, *, inside_step: bool) -> ContactError:

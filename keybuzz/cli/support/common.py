@@ -52,6 +52,14 @@ def verbosity_options(*, hidden: bool) -> tuple[click.Option, ...]:
             callback=_keep(_QUIET),
             help="Tell no progress; errors and the answer stay.",
         ),
+        click.Option(
+            ["--debug-log"],
+            metavar="FILE",
+            expose_value=False,
+            hidden=hidden,
+            callback=_debug_log,
+            help="Append each request to a host, step and gate, with its seconds; no content, no secret.",
+        ),
     )
 
 
@@ -125,6 +133,13 @@ def _keep(key: str) -> Answer:
                 raise UsageError("-v and -q exclude each other", hint="leave one of the two out")
 
     return keep
+
+
+def _debug_log(context: click.Context, parameter: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        from keybuzz.transport.said.debug_log import write_to
+
+        context.call_on_close(write_to(Path(given)))
 
 
 def say_version(context: click.Context, parameter: click.Parameter, given: bool) -> None:

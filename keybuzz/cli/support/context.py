@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import shlex
 import sys
 import threading
@@ -30,6 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _COMMAND = "keybuzz.command"
+_LOG = logging.getLogger("keybuzz.events")
 
 limit_option = click.option(
     "--limit",
@@ -228,6 +230,10 @@ class _Progress:
 
                 self._shown = listener(quiet=self._quiet, detail=self._detail)
         self._shown(event)
+        if _LOG.isEnabledFor(logging.DEBUG):
+            from keybuzz.report.text.progress import sentence
+
+            _LOG.debug("%s", sentence(event))
 
     def close(self) -> None:
         if self._shown is not None:

@@ -149,6 +149,7 @@ def test_what_remains_on_the_controller_holds_no_secret(
         "app.conf",
         "digest.key",
         "page.html",
+        "debug.log",
     } <= names
     for path in kept:
         assert_clean(path.read_bytes(), str(path))

@@ -86,7 +86,8 @@ class Talkative:
             "KBZ_HUNT_ENDPOINT": str(endpoint),
         }
         code = "from tests.flow.support.one_machine import main; main()"
-        command = [sys.executable, "-c", code, "--config", "nornir_config.yaml", *arguments]
+        options = ["--config", "nornir_config.yaml", "--debug-log", "debug.log"]
+        command = [sys.executable, "-c", code, *options, *arguments]
         others = _processes()
         process = subprocess.Popen(
             command,
