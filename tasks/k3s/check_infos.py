@@ -64,6 +64,14 @@ CHECK_INFOS = (
         ),
     ),
     CheckInfo(
+        "k3s.token.sealed",
+        "no rotation of the token is left open",
+        "This master may hold another token than the cluster's data is sealed with: when it stops, it does not start.",
+        "kbz secrets rotate k3s-token goes on, and proves it; until then restart no master.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        lasting=True,
+    ),
+    CheckInfo(
         "k3s.version.frozen",
         "the node runs the frozen version",
         "A node of another version was put there by hand, or an upgrade was cut off.",
@@ -94,13 +102,15 @@ CHECK_INFOS = (
     CheckInfo(
         "k3s.node.schedulable",
         "the node takes pods",
-        "Somebody cordoned it, or a restart of kbz was cut off after the drain.",
-        "kbz run k3s takes back what kbz drained; kubectl uncordon NODE is for the one who cordoned it.",
+        "The other nodes carry its share: drills, restarts and rolls of other nodes are refused until it takes pods.",
+        "kubectl uncordon NODE, when whoever cordoned it is done; kbz run k3s takes back what kbz drained (warn).",
         levels=(
             Level.WARN,
             Level.UNKNOWN,
+            Level.CRITICAL,
         ),
         read_by=("k3s.nodes.ready",),
+        lasting=True,
     ),
     CheckInfo(
         "k3s.node.stranger",

@@ -10,7 +10,7 @@ from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, un
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.system import SystemdUnit
-from tasks.k3s.members import Node, Place, look, masters, nodes, places
+from tasks.k3s.members import TOKEN_ID, Node, Place, look, masters, nodes, places
 from tasks.k3s.network import reaches
 from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered
 
@@ -48,7 +48,9 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[Finding, ...]:
-    own = (_ready(live, place), _serves(place)) if place.master else (_ready(live, place),)
+    own: tuple[Finding, ...] = (_ready(live, place),)
+    if place.master:
+        own = (*own, _serves(place), _token(view))
     if node is None and (reason := no_api(live)) is not None:
         return (*own, *all_unknown(_FROM_API, f"no API is ready: {reason}", place.host))
     if node is None:
@@ -126,6 +128,19 @@ def _serves(place: Place) -> Finding:
     return Finding("k3s.api.ready", Level.CRITICAL, text, place.host)
 
 
+def _token(view: HostView) -> Finding:
+    """K3s writes a new token down before its data is sealed with it; a server between the two does not start again."""
+    check, host = "k3s.token.sealed", view.server.name
+    if why := view.unread(TOKEN_ID):
+        return unknown(check, why, host)
+    if view.attribute(TOKEN_ID, "unproven") is True:
+        text = "a new token was written down, and K3s has not confirmed that the cluster's data is sealed with it"
+        todo = proposed("kbz", "secrets", "rotate", "k3s-token")
+        hint = f"{todo} goes on; until then restart no master"
+        return Finding(check, Level.CRITICAL, text, host, hint)
+    return Finding(check, Level.OK, "no rotation is left open", host)
+
+
 def _version(view: HostView, node: Node) -> Finding:
     check = "k3s.version.frozen"
     units = (item.text for item in view.resources if isinstance(item, SystemdUnit))
@@ -157,8 +172,9 @@ def _schedulable(node: Node) -> Finding:
     if node.held:
         text = "kbz has drained it and was cut off"
         return Finding(check, Level.WARN, text, node.name, "kbz run k3s")
-    text = "somebody has cordoned it"
-    return Finding(check, Level.WARN, text, node.name, proposed("kubectl", "uncordon", node.name))
+    text = "it is cordoned, and not by kbz: it takes no pods of a node that is interrupted"
+    hint = proposed("kubectl", "uncordon", node.name)
+    return Finding(check, Level.CRITICAL, text, node.name, hint)
 
 
 def _answers(view: HostView, node: Node) -> Finding:

@@ -59,7 +59,7 @@ def describe(site: Site, server: Server) -> Description:
             File(values.CONFIG, values.template(site, server), mode=0o600),
             InterfaceOption(values.INTERFACE, "flannel-iface", str(server.address)),
             _registries(site),
-            *((K3sToken(values.token(site)),) if master else ()),
+            *((K3sToken(values.token(site), site.former.get("K3S_TOKEN")),) if master else ()),
             K3sStart(values.unit(server), values.command(server)),
             SystemdUnit(values.unit(server), values.unit_text(site, server), serves=True),
         ),

@@ -12,6 +12,9 @@ from tasks.k3s import values
 ACTIVE = ("active", "activating", "reloading")
 
 
+TOKEN_ID = "k3s-token:live"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """What the API says of one node."""
@@ -86,6 +89,15 @@ def virgin(live: Live) -> bool:
     found = places(live)
     return len(found) == len(live.members) and all(
         place.bare and not place.at_work for place in found.values()
+    )
+
+
+def unproven(live: Live) -> tuple[str, ...]:
+    """Return the masters that have not confirmed that the cluster is sealed with the new token that they were told."""
+    return tuple(
+        host
+        for host in masters(live)
+        if host in live.hosts and live.hosts[host].attribute(TOKEN_ID, "unproven") is True
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.files import Artefact
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from keybuzz.model.services.k3s import K3sManifest, K3sSchedulable, K3sStart
@@ -133,7 +134,23 @@ def _with_api(live: Live, units: list[Change]) -> Stage | None:
             return bringing
     # What is not Ready anyway has nothing to lose by a restart, and may get well by it.
     differing = sorted((*servers, *agents), key=lambda c: not_ready(live, [c.host]) is None)
-    return next((roll(live, change) for change in differing), None)
+    if not differing:
+        return None
+    _refuse_cordoned(live, differing[0].host)
+    return roll(live, differing[0])
+
+
+def _refuse_cordoned(live: Live, host: str) -> None:
+    """Refuse to interrupt a node that is Ready while another one takes no pods, by the word of a person."""
+    if not_ready(live, [host]) is not None:
+        return
+    by_hand = sorted(n for n, node in nodes(live).items() if node.cordoned and not node.held)
+    if others := [name for name in by_hand if name != host]:
+        raise RefusedError(
+            f"{', '.join(others)} is cordoned, and not by kbz: the pods of {host} have a node less to go to",
+            where="k3s",
+            hint=proposed("kubectl", "uncordon", *others),
+        )
 
 
 def _masters_in(live: Live, servers: list[Change]) -> Stage | None:

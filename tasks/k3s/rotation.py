@@ -15,11 +15,9 @@ from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.k3s import K3sToken, K3sTokenRotated
 from keybuzz.site.module import Rotation
 from tasks.k3s import values
-from tasks.k3s.members import masters, places, writer
+from tasks.k3s.members import TOKEN_ID, masters, places, unproven, writer
 from tasks.k3s.ready import not_ready
 from tasks.k3s.steps import JOIN_TIMEOUT, roll, snapshot
-
-TOKEN_ID = "k3s-token:live"
 
 
 def next_stage(live: Live) -> Stage | None:
@@ -54,8 +52,8 @@ def _of_token(change: Change) -> bool:
 
 
 def _rotated(live: Live) -> bool:
-    """Return whether any master has the new token: then the cluster has it."""
-    return any(
+    """Return whether any master has the new token, and none waits for a proof: then the cluster has it."""
+    return not unproven(live) and any(
         live.hosts[host].attribute(TOKEN_ID, "token_matches") is True
         for host in masters(live)
         if host in live.hosts
@@ -63,7 +61,7 @@ def _rotated(live: Live) -> bool:
 
 
 def _rotate(live: Live, ready: list[Change]) -> Stage:
-    teller = writer(live)
+    teller = next(iter(unproven(live)), writer(live))
     tokens = [change.resource for change in ready if isinstance(change.resource, K3sToken)]
     if teller is None or not tokens:
         raise RefusedError(
@@ -71,7 +69,7 @@ def _rotate(live: Live, ready: list[Change]) -> Stage:
             where=live.module,
             hint="kbz health k3s",
         )
-    wish = K3sTokenRotated(tokens[0].token)
+    wish = K3sTokenRotated(tokens[0].token, tokens[0].former)
     told = Change(
         teller, live.module, wish, Action.UPDATE, (Difference("token_matches", False, True),)
     )

@@ -108,6 +108,8 @@ class K3sToken(Resource):
     kind: ClassVar[str] = "k3s-token"
     credential_proofs: ClassVar[tuple[str, ...]] = ("token_matches",)
     token: Secret
+    former: Secret | None = None
+    """The token that a rotation is about to replace."""
 
     @property
     def credential(self) -> Secret:
@@ -134,6 +136,8 @@ class K3sTokenRotated(Resource):
 
     kind: ClassVar[str] = "k3s-token-rotated"
     token: Secret
+    former: Secret | None = None
+    """The token before: told again where K3s wrote the new one down and could not seal its data with it."""
 
     @property
     def name(self) -> str:
@@ -144,7 +148,11 @@ class K3sTokenRotated(Resource):
         return {"token_matches": True}
 
     def query(self) -> Json:
-        return {**Resource.query(self), "token": self.token.reveal()}
+        return {
+            **Resource.query(self),
+            "token": self.token.reveal(),
+            "former": self.former.reveal() if self.former else "",
+        }
 
     def order(self) -> Json:
         return self.query()

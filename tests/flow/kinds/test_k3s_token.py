@@ -4,35 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from k3s_stand_in import pki, web
 
 from keybuzz.agent.kinds.services import k3s_token as kind
 from keybuzz.agent.readings import k3s as agent_k3s
+from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.k3s import K3sTokenRotated
+from keybuzz.model.services.k3s import K3sToken, K3sTokenRotated
 
-CONTEXT: Any = SimpleNamespace()
-NEW = K3sTokenRotated(Secret("K3S_TOKEN", "new-token"))
+CONTEXT = Context("aa" * 32, cast("Any", None))
+OLD, TOKEN = (Secret("K3S_TOKEN", f"{word}-token") for word in ("old", "new"))
+NEW = K3sTokenRotated(TOKEN, OLD)
 
 
 class Asked:
-    """A server of one answer, which remembers what it was asked."""
+    """A server that rotates in upstream's order: passwords, file, datastore; it knows who may ask since its start."""
 
     def __init__(self, live: Path) -> None:
         self.live = live
         self.requests: list[web.Request] = []
-        self.code = 200
+        self.passwords = self.sealed = "old-token"
+        self.known = {"old-token"}
+        self.fails: list[str] = []
+        """Where the next requests end: before anything, at the datastore, or when the answer is sent."""
 
     def answer(self, request: web.Request) -> web.Answer:
         self.requests.append(request)
-        if self.code == 200:
-            self.live.write_text(f"K10abc::server:{request.body['newToken']}\n")
-        return self.code, {"message": "no"}
+        if request.login[1] not in self.known:
+            return 401, {"message": "not authorized"}
+        fails = self.fails.pop(0) if self.fails else ""
+        if fails == "before":
+            return 500, {"message": "no"}
+        before, new = self.passwords, str(request.body["newToken"])
+        self.passwords = new
+        self.live.write_text(f"K10abc::server:{new}\n")
+        if fails == "datastore":
+            return 500, {"message": "etcdserver: request timed out"}
+        if self.sealed == before:
+            self.sealed = new
+        if self.sealed != new:
+            return 500, {
+                "message": "bootstrap data already found and encrypted with different token"
+            }
+        return (500, {"message": "lost"}) if fails == "answer" else (200, {})
 
 
 @pytest.fixture
@@ -59,6 +77,10 @@ def matches() -> object:
     return kind.read_k3s_token_rotated(NEW.query(), CONTEXT)["attributes"]["token_matches"]
 
 
+def unproven() -> object:
+    return kind.read_k3s_token_rotated(NEW.query(), CONTEXT)["attributes"]["unproven"]
+
+
 def test_one_request_with_the_token_of_now_brings_the_new_one_and_a_second_is_not_sent(
     asked: Asked,
 ) -> None:
@@ -75,9 +97,46 @@ def test_one_request_with_the_token_of_now_brings_the_new_one_and_a_second_is_no
 
 
 def test_a_refusal_is_told_without_either_token(asked: Asked) -> None:
-    asked.code = 500
+    asked.fails = ["before"]
     with pytest.raises(AgentError, match="takes no new token: 500") as caught:
         kind.write_k3s_token_rotated(NEW.order(), CONTEXT)
     assert "token" not in str(caught.value).replace("no new token", "")
     assert caught.value.hint
     assert matches() is False
+    assert unproven() is False, "its file was not written"
+
+
+@pytest.mark.parametrize(
+    "failures", [["datastore"], ["answer"], ["before", "datastore"], ["datastore"] * 3]
+)
+def test_what_was_written_down_proves_nothing_until_the_datastore_is_sealed_with_it(
+    asked: Asked, failures: list[str]
+) -> None:
+    asked.fails = list(failures)
+    for _ in range(4):
+        try:
+            kind.write_k3s_token_rotated(NEW.order(), CONTEXT)
+        except AgentError:
+            assert (matches(), unproven()) == (False, "new-token" in asked.live.read_text())
+        else:
+            break
+    assert asked.fails == []
+    assert (asked.sealed, asked.passwords) == ("new-token", "new-token")
+    assert (matches(), unproven()) == (True, False)
+
+
+def test_a_server_that_loads_its_passwords_anew_is_told_with_the_former_token(asked: Asked) -> None:
+    asked.fails = ["datastore"]
+    with pytest.raises(AgentError):
+        kind.write_k3s_token_rotated(NEW.order(), CONTEXT)
+    asked.known = {"new-token"}
+    kind.write_k3s_token_rotated(NEW.order(), CONTEXT)
+    assert asked.sealed == "new-token"
+
+
+def test_for_the_store_of_before_an_unproven_token_is_told(asked: Asked) -> None:
+    asked.fails = ["datastore"]
+    with pytest.raises(AgentError):
+        kind.write_k3s_token_rotated(NEW.order(), CONTEXT)
+    found = kind.read_k3s_token(K3sToken(OLD).query(), CONTEXT)["attributes"]
+    assert found == {"token_matches": False, "unproven": True}

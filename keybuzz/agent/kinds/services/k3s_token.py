@@ -7,6 +7,7 @@ import sys
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.readings import k3s
+from keybuzz.agent.runtime import atomic
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from keybuzz.agent.runtime.context import Context
 
 LIVE = "/var/lib/rancher/k3s/server/token"
+_OPEN = "rotating"
+"""Word of the mark that a new token was sent, and K3s has not confirmed it."""
 _LONGEST = 4096
 _PATH = "/v1-k3s/token"
 _PATIENCE = 60.0
@@ -22,14 +25,31 @@ _PATIENCE = 60.0
 
 
 def read_k3s_token(query: Query, context: Context) -> State:
-    """Compare the token of the server on this host; one that has made none yet contradicts nothing."""
-    del context
+    """Compare the token of the server on this host; one that has made none yet contradicts nothing.
+
+    A file that was written by a rotation which K3s has not confirmed says nothing of the cluster.
+    """
     try:
-        live = opener.head(LIVE, _LONGEST, final=True).decode("utf-8", "replace").strip()
+        live = _live()
     except FileNotFoundError:
-        return {"present": True, "attributes": {"token_matches": True}}
-    same = hmac.compare_digest(_own(live).encode(), _own(query["token"]).encode())
-    return {"present": True, "attributes": {"token_matches": same}}
+        return {"present": True, "attributes": {"token_matches": True, "unproven": False}}
+    same = hmac.compare_digest(live.encode(), _own(query["token"]).encode())
+    before = _before()
+    unproven = bool(before) and before != context.digest(live.encode(), secret=True)
+    matches = same and not unproven
+    return {"present": True, "attributes": {"token_matches": matches, "unproven": unproven}}
+
+
+def _before() -> str:
+    """Return the keyed digest of the token before a rotation that is not confirmed; empty without one."""
+    try:
+        return opener.head(atomic.beside(LIVE, _OPEN), _LONGEST).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _live() -> str:
+    return _own(opener.head(LIVE, _LONGEST, final=True).decode("utf-8", "replace").strip())
 
 
 def _own(token: str) -> str:
@@ -50,18 +70,45 @@ def read_k3s_token_rotated(query: Query, context: Context) -> State:
 
 
 def write_k3s_token_rotated(order: Query, context: Context) -> None:
-    """Do what `k3s token rotate` does, by the same request: its new token would stand on a command line."""
-    if read_k3s_token(order, context)["attributes"]["token_matches"]:
+    """Do what `k3s token rotate` does, by the same request: its new token would stand on a command line.
+
+    K3s writes passwords and file before it seals the datastore (pkg/server/handlers/token.go), so that its file proves
+    nothing until it has answered 200. From before the request until then a mark of the old one lies beside the file.
+    """
+    found = read_k3s_token(order, context)["attributes"]
+    if found["token_matches"]:
         return
-    live = _own(opener.head(LIVE, _LONGEST, final=True).decode().strip())
-    status, said = _put(live, _own(order["token"]))
+    again = bool(_before())
+    new, former = _own(order["token"]), _own(order["former"])
+    if not _before():
+        now = context.digest(_live().encode(), secret=True)
+        atomic.replace(atomic.beside(LIVE, _OPEN), now.encode())
+    known = (former, new)
+    status, said = _told(new, known)
+    if again and status not in (200, 401) and former:
+        # The new token a second time is confirmed only where the datastore is sealed with it. Otherwise the former one
+        # makes the file agree with the datastore again, and the change is made anew.
+        status, said = _told(former, known)
+        if status == 200:
+            status, said = _told(new, known)
     if status != 200:
         raise AgentError(
             f"K3s takes no new token: {status} {said}",
-            # Upstream writes the file before the datastore (pkg/server/handlers/token.go).
-            "the file of the token may be new and the datastore not: restart no master before journalctl -u k3s says "
-            "which; a snapshot of before is in /var/lib/rancher/k3s/server/db/snapshots",
+            "the file of the token may be new and the datastore not: restart no master; the same command again tells "
+            "and mends it; a snapshot of before is in /var/lib/rancher/k3s/server/db/snapshots",
         )
+    atomic.discard(atomic.beside(LIVE, _OPEN))
+
+
+def _told(new: str, known: tuple[str, str]) -> tuple[int, str]:
+    """Send a token, with the one of the file; the server may still know the one that it started with only."""
+    logins = dict.fromkeys(login for login in (_live(), *known) if login)
+    status, said = 401, ""
+    for login in logins:
+        status, said = _put(login, new)
+        if status != 401:
+            break
+    return status, said
 
 
 def _put(live: str, new: str) -> tuple[int, str]:

@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keybuzz.engine.change import restart
 from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.system import InterfaceOption
 from tasks.k3s import MODULE
+from tasks.k3s.checks import checks
 from tasks.k3s.members import virgin
 from tasks.k3s.ready import not_ready
+from tasks.k3s.rollout import next_stage
 from tasks.k3s.turns import regain, release
 from tests.unit.tasks.k3s.k3s_world import (
     HOSTS,
@@ -230,6 +233,28 @@ class TestTurns:
         assert back.before.reason(world.live()) is None
         world.apply(back)
         assert not world.nodes["k8s-master-01"].cordoned
+
+    def test_while_a_person_has_cordoned_one_no_other_is_interrupted(self) -> None:
+        world = World.healthy()
+        world.nodes["k8s-worker-01"] = Known(cordoned=True)
+        world.damage("k8s-worker-02", unit_of("k8s-worker-02"), digest="old")
+        end = roll(world)
+        assert (end.word, world.trail) == ("refused", [])
+        assert "k8s-worker-01 is cordoned, and not by kbz" in end.why
+        [found] = [f for f in checks(world.live()) if f.level is Level.CRITICAL]
+        assert (found.check, found.host) == ("k3s.node.schedulable", "k8s-worker-01")
+        assert found.hint == "kubectl uncordon k8s-worker-01"
+        assert "k3s.node.schedulable" in str(restart.whole(MODULE, 1.0).reason(world.live()))
+
+    def test_the_cordoned_node_itself_and_one_that_is_not_ready_are_rolled(self) -> None:
+        for host in ("k8s-worker-01", "k8s-worker-02"):
+            world = World.healthy()
+            world.nodes["k8s-worker-01"] = Known(cordoned=True)
+            world.damage(host, unit_of(host), digest="old")
+            world.hosts["k8s-worker-02"].sick = True
+            stage = next_stage(world.live())
+            assert stage is not None
+            assert stage.hosts == (host,)
 
     def test_what_a_person_has_cordoned_stays_so(self) -> None:
         world = World.healthy()

@@ -9,10 +9,14 @@ import pytest
 
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Stage
 from keybuzz.model.host.system import SystemdUnit
+from keybuzz.model.services.k3s import K3sTokenRotated
 from tasks.k3s import values
-from tasks.k3s.rotation import TOKEN_ID, next_stage
+from tasks.k3s.checks import checks
+from tasks.k3s.members import TOKEN_ID
+from tasks.k3s.rotation import next_stage
 from tests.unit.support.site_values import memory_site, with_secrets
 from tests.unit.tasks.k3s.k3s_world import HOSTS, MASTERS, WORKERS, World, unit_of
 
@@ -75,6 +79,22 @@ def test_cut_off_anywhere_it_goes_on_and_the_cluster_is_told_once(steps: int) ->
         c for stage in world.trail for c in stage.changes if c.resource.kind == "k3s-token-rotated"
     ]
     assert len(told) == 1
+
+
+def test_a_master_whose_new_token_is_not_confirmed_is_told_again_and_nothing_goes_on_before() -> (
+    None
+):
+    world = begun()
+    world.damage("k8s-master-02", TOKEN_ID, token_matches=False, unproven=True)
+    stage = next_stage(world.live())
+    assert stage is not None
+    told = [c.host for c in stage.changes if isinstance(c.resource, K3sTokenRotated)]
+    assert told == ["k8s-master-02"]
+    [found] = [
+        f for f in checks(world.live()) if f.check == "k3s.token.sealed" and f.level is not Level.OK
+    ]
+    assert (found.host, found.level) == ("k8s-master-02", Level.CRITICAL)
+    assert "kbz secrets rotate k3s-token" in found.hint
 
 
 def test_a_node_that_is_not_ready_holds_the_first_step_up() -> None:

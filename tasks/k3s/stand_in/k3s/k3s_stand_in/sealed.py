@@ -25,8 +25,10 @@ def require(data: dict[str, Any], file: str, token: str) -> None:
         raise FatalError("bootstrap data already found and encrypted with different token")
 
 
-def keep(data: dict[str, Any], sealed: str) -> tuple[int, Any]:
-    """Seal it with another token from now on."""
+def keep(data: dict[str, Any], before: str, sealed: str) -> tuple[int, Any]:
+    """Seal it with another token from now on, when it is sealed with the one before, or with this one already."""
+    if data.get("sealed", before) not in (before, sealed):
+        raise FatalError("bootstrap data already found and encrypted with different token")
     data["sealed"] = sealed
     return 200, {}
 

@@ -232,7 +232,7 @@ class Server:
                 case "/v1-k3s/join":
                     return self._join(request.body)
                 case "/v1-k3s/sealed" if request.login[0] == "server":
-                    return self.store.write(lambda data: sealed.keep(data, request.body["sealed"]))
+                    return self.store.write(lambda data: sealed.keep(data, **request.body))
                 case "/v1-k3s/beat":
                     return self._beat(request.body)
                 case "/v1-k3s/etcd-join" if request.login[0] == "server":
@@ -252,15 +252,12 @@ class Server:
         return 200, found
 
     def _rotate(self, request: Request) -> Answer:
-        """Take a new token for the cluster: this server at once, the others when they start with it."""
-        new = str(request.body["newToken"])
-        code, answer = self._by_leader(
-            dataclasses.replace(request, path="/v1-k3s/sealed", body={"sealed": sealed.seal(new)})
-        )
-        if code == 200:
-            self.token = new
-            self._keep_token()
-        return code, answer
+        """Take a new token for the cluster: first this server's file, then the data; the others when they start."""
+        new, before = str(request.body["newToken"]), self.token
+        self.token = new
+        self._keep_token()
+        seals = {"before": sealed.seal(before), "sealed": sealed.seal(new)}
+        return self._by_leader(dataclasses.replace(request, path="/v1-k3s/sealed", body=seals))
 
     def _snapshot(self, name: str) -> Answer:
         if not self.store.has_quorum():
