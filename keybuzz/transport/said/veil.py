@@ -9,13 +9,15 @@ host, and to what is described, so that both sides of a difference are masked al
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from hmac import compare_digest
-from pathlib import PurePosixPath
+from itertools import accumulate
 from typing import Any
 
 from keybuzz.agent.guard.marks import is_secret_file, mark
+from keybuzz.transport.said.patterns import command_rules, rules
 
 _ENDS = (
     "password",
@@ -36,97 +38,24 @@ _ENDS = (
     "privatekey",
     "keyhex",
     "authtoken",
+    "secretkeybase",
 )
 """What the name of a secret ends with, whatever is before it."""
-_WORDS = frozenset({"pass", "pwd", "secret", "token", "cookie", "credential", "credentials"})
+_WORDS = frozenset(
+    {"pass", "pwd", "pw", "secret", "token", "cookie", "credential", "credentials", "salt"}
+)
 """Names of secrets, and last words of such names."""
-_KEYS = frozenset({"secret", "private", "access", "api", "encryption", "signing"})
+_KEYS = frozenset(
+    (
+        *("secret", "private", "access", "api", "encryption", "signing", "master", "service"),
+        *("role", "anon", "crypto", "app", "account", "session", "auth", "jwt", "hmac", "aes"),
+        *("license", "storage"),
+    )
+)
 """Words before `key` that make it a secret."""
-_LETTERS = {"redis-cli": "-a", "redis-benchmark": "-a", "sshpass": "-p", "rabbitmqadmin": "-p"}
-"""Options whose next argument is a secret."""
-_GLUED = dict.fromkeys(("mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin"), "-p")
-"""Options that are followed by a secret in the same argument."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REMEMBERED = 64
 """Characters of a name whose answer is remembered: names come from hosts, and may have any length."""
-_PROGRAM_WITHIN = 6
-"""Arguments among which the program is: one may start another."""
-_NAME = (
-    r"(?:[A-Za-z_][\w.-]*)?"
-    r"(?i:pass|password|passwd|passphrase|pwd|secret|token|cookie|credentials?|(?:master|primary)auth|key|keyhex)"
-)
-"""What may be the name of a secret; `is_secret_name` decides."""
-_VALUE = r"\"(?:\\.|[^\"\\\n])*\"|'(?:[^'\n]|'')*'|[^\s\"',;}\])]+"
-_NAMED = ("pass", "pwd", "secret", "token", "cookie", "credential", "auth", "key")
-_PATTERNS: tuple[tuple[tuple[str, ...], str], ...] = (
-    # a URL with user information
-    (("://",), r"[A-Za-z][\w+.-]*://[^\s:/@\"']*:(?P<v>[^\s\"'@]+)@"),
-    # --option value, --option=value; in JSON the two may be on lines of their own
-    (
-        _NAMED,
-        rf"(?<![\w-])--?(?=[\w.-]++[=\s\"',])(?P<n>{_NAME})(?:=|[\s\"',]+)(?P<v>(?!-){_VALUE})",
-    ),
-    # name: value, NAME=value, "name": "value"
-    (
-        _NAMED,
-        rf"(?<![\w‹.-])(?=[\w.-]++[\"']?[ \t]*+[:=])(?P<n>{_NAME})[\"']?[ \t]*[:=][ \t]*(?P<v>{_VALUE})",
-    ),
-    # a line of a configuration file with a name and a value
-    (
-        _NAMED,
-        rf"(?m)^[ \t]*(?=[\w.-]++[ \t])(?P<n>{_NAME})[ \t]+(?P<v>\"[^\"\n]*\"|'[^'\n]*'|\S+)[ \t]*;?\r?$",
-    ),
-    # statements and files whose positions tell
-    (
-        ("requirepass", "masterauth", "primaryauth", "insecure-password"),
-        rf"(?:requirepass|masterauth|primaryauth|insecure-password)[\"',]*[ \t]+(?P<v>{_VALUE})",
-    ),
-    (("auth-pass",), rf"auth-pass[\"',]*[ \t]+\S+[ \t]+(?P<v>{_VALUE})"),
-    (
-        ("identified",),
-        r"(?i)\bidentified\s+(?:by(?:\s+password)?|via\s+\w+\s+(?:using|as))\s+(?P<v>'(?:[^']|'')*')",
-    ),
-    (("password",), r"(?i)\bpassword\s+(?P<v>'(?:[^']|'')*')"),
-    (("auth",), r"\bAUTH(?:\\?[ \t])+(?P<v>[^\s\"\\]+)"),
-    (("stats",), r"\bstats[ \t]+auth[ \t]+[^\s:]+:(?P<v>\S+)"),
-    (("authorization",), r"(?i)\bauthorization:?[ \t]+(?:bearer|basic|token)[ \t]+(?P<v>\S+)"),
-    (('"',), r"(?m)^[ \t]*\"[^\"\n]+\"[ \t]+(?P<v>\"[^\"\n]+\")[ \t]*$"),
-    (
-        (":*:", *(f":{digit}" for digit in range(10))),
-        r"(?m)^[^\s:#]+:(?:\d+|\*):[^\s:]+:[^\s:]+:(?P<v>[^\n]+)$",
-    ),
-    (("user",), r"\buser[ \t]+\S+[ \t][^\n]*?(?P<v>[>#][^\s~&+]+)"),
-    # options of one letter
-    (("redis-",), r"\b(?:redis-cli|redis-benchmark)\b[^\n|;]*?\s-a[\s\"',]+(?P<v>[^\s\"',]+)"),
-    (
-        ("mysql", "mariadb"),
-        r"\b(?:mysql|mysqladmin|mysqldump|mariadb|mariadb-admin|mariadb-dump)\b[^\n|;]*?\s-p(?P<v>[^\s\"',]+)",
-    ),
-    (
-        ("sshpass", "rabbitmqadmin"),
-        r"\b(?:sshpass|rabbitmqadmin)\b[^\n|;]*?\s-p[\s\"',]*(?P<v>[^\s\"',]+)",
-    ),
-    (("curl",), r"\bcurl\b[^\n|;]*?\s(?:-u|--user)[\s\"',]+[^\s:\"']+:(?P<v>[^\s\"',]+)"),
-    (
-        ("mc",),
-        r"\bmc\s+(?:alias\s+set|config\s+host\s+add)\s+\S+\s+\S+\s+\S+\s+(?P<v>\S+)",
-    ),
-    (
-        ("rabbitmqctl",),
-        r"\brabbitmqctl\b[^\n|;]*?\s(?:add_user|change_password|authenticate_user)\s+\S+\s+(?P<v>\S+)",
-    ),
-    # forms
-    (("scram-",), r"(?P<v>SCRAM-SHA-256\$\d+:[\w+/=$:]+)"),
-    (("md5",), r"(?P<v>\bmd5[0-9a-f]{32}\b)"),
-    (("k10",), r"(?P<v>\bK10[0-9a-f]{16,}::[\w-]+:\S+)"),
-    (
-        ("private key",),
-        r"(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
-    ),
-)
-"""Patterns, each behind what every text that it matches has in it, in small letters: most texts have none of these.
-
-A name ends where its word ends: what follows the word is looked at once, before any beginning of it may be a name.
-"""
 
 
 def is_secret_name(name: str) -> bool:
@@ -149,11 +78,12 @@ def _ends_as_a_secret(name: str) -> bool:
         last in _WORDS
         or "".join(words[-3:]).endswith(_ENDS)
         or (last == "key" and len(words) > 1 and words[-2] in _KEYS)
+        or (last == "auth" and len(words) > 1)
     )
 
 
 def _words(name: str) -> list[str]:
-    spread = "".join(f" {c}" if c.isupper() and not name.isupper() else c for c in name)
+    spread = _CAMEL.sub(" ", name)
     return "".join(c if c.isalnum() else " " for c in spread).lower().split()
 
 
@@ -189,21 +119,38 @@ class Veil:
         return tuple(found) if isinstance(item, tuple) else found
 
     def arguments(self, words: Sequence[str]) -> list[str]:
-        """Return the arguments of a program, or any list of texts; a secret is one by the word before it."""
-        programs = [PurePosixPath(word).name for word in words[:_PROGRAM_WITHIN]]
-        letter = next((_LETTERS[name] for name in programs if name in _LETTERS), "\0")
-        glued = next((_GLUED[name] for name in programs if name in _GLUED), "\0")
+        """Return the arguments of a program, or any list of texts; a secret is one by the words before it."""
+        starts = self._secret_starts(words)
         shown = []
         for place, word in enumerate(words):
             before = words[place - 1] if place else ""
-            named = place > 1 and words[place - 2] == "auth-pass"
-            if word.startswith(glued) and len(word) > len(glued):
-                shown.append(glued + self.seal(word[len(glued) :]))
-            elif (before == letter or _tells(before) or named) and not word.startswith("--"):
+            start = starts.get(place)
+            if _tells(before) and not word.startswith("--"):
                 shown.append(self.seal(word))
+            elif start == 0 or (start and (word.startswith("-") or " " not in word)):
+                shown.append(word[:start] + self.seal(word[start:]))
             else:
                 shown.append(self.word(word))
         return shown
+
+    def _secret_starts(self, words: Sequence[str]) -> dict[int, int]:
+        """Return where in which words a secret begins, as the rules for commands say of all of them together."""
+        line = " ".join(words)
+        small = line.lower()
+        places = [
+            match.start("v")
+            for clues, pattern in command_rules()
+            if any(clue in small for clue in clues)
+            for match in pattern.finditer(line)
+        ]
+        if not places:
+            return {}
+        ends = list(accumulate(len(word) + 1 for word in words))
+        found = {}
+        for at in sorted(places, reverse=True):
+            place = bisect_right(ends, at)
+            found[place] = at - (ends[place - 1] if place else 0)
+        return found
 
     def word(self, text: str) -> str:
         """Return one text; behind `NAME=` it is the whole rest that may be a secret, spaces too."""
@@ -240,8 +187,10 @@ class Veil:
             return match[0]
         start, end = match.start("v") - match.start(), match.end("v") - match.start()
         whole, value = match[0], found["v"]
-        quote = value[0] if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else ""
-        inner = value[1:-1] if quote else value
+        quote = value[: len(value) - len(value.lstrip("\\")) + 1]
+        quoted = quote[-1:] in ("'", '"') and len(value) > len(quote) and value.endswith(quote)
+        quote = quote if quoted else ""
+        inner = value.removeprefix(quote).removesuffix(quote)
         return f"{whole[:start]}{quote}{self.seal(inner)}{quote}{whole[end:]}"
 
 
@@ -254,9 +203,3 @@ def _tells(before: str) -> bool:
 
 def _is_name(text: str) -> bool:
     return bool(text) and text.replace(".", "_").replace("-", "_").isidentifier()
-
-
-@cache
-def rules() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
-    """Return the patterns, each with its clues: one of them is in every text that the pattern matches."""
-    return tuple((clues, re.compile(pattern)) for clues, pattern in _PATTERNS)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.agent.guard.marks import MASK, mark, same, unmarked
-from keybuzz.transport.said.veil import Veil, is_secret_name, rules
+from keybuzz.transport.said.patterns import rules
+from keybuzz.transport.said.veil import Veil, is_secret_name
 
 SECRET = "tIs7kQz0Wm9bX2Lr"
 KEY = b"k" * 32
