@@ -175,6 +175,10 @@ def main() -> None:
 
 
 def _main(arguments: list[str]) -> int:
+    if "_KBZ_COMPLETE" in os.environ:
+        from keybuzz.cli.support.completion import register
+
+        register()
     try:
         result = cli.main(arguments, prog_name="kbz", standalone_mode=False)
     except click.ClickException as error:

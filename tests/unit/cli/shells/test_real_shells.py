@@ -27,6 +27,8 @@ LINES = {
     "a rule": ("policy explain EP", "policy explain EP-1"),
     "a column": ("health --limit role=mon", "health --limit role=monitoring"),
     "a column after a comma": ("plan --limit db,role=mon", "plan --limit db,role=monitoring"),
+    "a column in one word": ("health --limit=role=mon", "health --limit=role=monitoring"),
+    "a host in one word": ("health --limit=db,moni", "health --limit=db,monitor-01"),
     "a set": ("health --limit @drif", "health --limit @drifted"),
     "a set after a comma": ("health --limit db,@drif", "health --limit db,@drifted"),
     "a host after a comma": ("health --limit db,moni", "health --limit db,monitor-01"),
