@@ -161,11 +161,15 @@ def verdict(facts: Facts) -> tuple[str, str]:
     """Return the level of the whole page, and a sentence."""
     if facts.health is None:
         return "none", "No host was asked for this page"
-    found = Counter(finding["level"] for finding in facts.health["findings"])
+    findings = facts.health["findings"]
+    found = Counter(finding["level"] for finding in findings if not finding.get("cause"))
+    following = sum(bool(finding.get("cause")) for finding in findings)
     silent = sum(h["outcome"] in _BAD_OUTCOMES for h in facts.health["hosts"].values())
     for level in _WORST[:-1]:
         if found[level] or (level == "unknown" and silent):
             words = [f"{found[w]} {w}" for w in _WORST[:-1] if found[w]]
+            if following:
+                words.append(f"{following} that follow{'s' * (following == 1)}")
             return level, ", ".join(words) or f"{silent} hosts did not answer"
     return "ok", "All is well"
 

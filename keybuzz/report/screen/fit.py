@@ -42,6 +42,12 @@ def broken(line: str, width: int, indent: int | None = None) -> list[str]:
     return [*lines, line] if line.strip() else lines
 
 
+def ended(line: str, width: int) -> list[str]:
+    """Return the last line broken to a width; its exit code stays with its word."""
+    whole = broken(line.replace("; exit ", "; exit\0"), width, 2)
+    return [part.replace("\0", " ") for part in whole]
+
+
 def table(rows: Sequence[Sequence[str]], width: int, indent: str = "") -> list[str]:
     """Return rows in columns; where they do not fit, each row's cells after the first with their headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

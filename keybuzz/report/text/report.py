@@ -10,7 +10,7 @@ from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import HostReport, Report
-from keybuzz.report.screen.fit import WIDTH, broken, fit, table
+from keybuzz.report.screen.fit import WIDTH, broken, ended, fit, table
 from keybuzz.report.screen.hosts import MOST, count, shown_hosts
 from keybuzz.report.screen.plan import plan_text
 from keybuzz.report.screen.stages import stages_text
@@ -41,7 +41,7 @@ def report_text(report: Report, width: int = WIDTH) -> str:
     sections += [fit(f"warning: {warning}", width) for warning in report.warnings]
     if report.absent:
         sections.append(absent_text(report.absent, width))
-    sections.append("\n".join(broken(last_line(report), width, 2)))
+    sections.append("\n".join(ended(last_line(report), width)))
     return "\n\n".join(section for section in sections if section) + "\n"
 
 

@@ -12,7 +12,7 @@ from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION, finding_document, topology_document
 from keybuzz.model.reports.folding import folded
 from keybuzz.model.reports.status import ClusterStatus, Frozen, Passed, Status
-from keybuzz.report.screen.fit import WIDTH, broken
+from keybuzz.report.screen.fit import WIDTH, broken, ended
 from keybuzz.report.screen.hosts import shown_hosts
 from keybuzz.report.text.findings import finding_line
 
@@ -30,7 +30,7 @@ def status_text(status: Status, width: int = WIDTH) -> str:
         head = f"{'-':<9} {'not in this lab':<14} "
         lines += (*broken(f"{head}{', '.join(status.elsewhere)}", width, 25), "")
     lines += _hosts(status, width)
-    lines += broken(last_line(status), width, 2)
+    lines += ended(last_line(status), width)
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,8 @@ import pytest
 from keybuzz.report.page.page import page_text
 from keybuzz.site.load import load_inventory_site, read_configuration
 from tests.flow.support.browser import PROGRAM, Browser, browser
+from tests.pictures.catalogue import PAGES, PIXELS
+from tests.pictures.fleet_pages import written_pages
 from tests.unit.support.page_values import DRIFT, facts, remembered
 
 ROOT = Path(__file__).parents[3]
@@ -69,6 +71,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def fleet_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return written_pages(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with browser(tmp_path_factory.mktemp("browser")) as found:
         yield found
@@ -88,6 +95,15 @@ def test_it_is_readable_at_every_width_and_in_both_lights(
     assert window.value(f"{small}.map(e => parseFloat(getComputedStyle(e).fontSize)))") >= 12
     background = window.value("getComputedStyle(document.body).backgroundColor")
     assert (int(background.partition("(")[2].partition(",")[0]) < 60) is dark
+
+
+@pytest.mark.parametrize("width", [SMALL, *PIXELS])
+@pytest.mark.parametrize("fleet", PAGES)
+def test_the_page_of_every_fleet_fits(
+    window: Browser, fleet_pages: dict[str, Path], fleet: str, width: int
+) -> None:
+    window.open(fleet_pages[fleet].as_uri(), width)
+    assert window.value("document.documentElement.scrollWidth") == width
 
 
 def test_letters_of_the_plot_are_readable_on_a_phone(window: Browser, page: Path) -> None:

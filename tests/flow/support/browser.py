@@ -98,9 +98,15 @@ class Browser:
             "result"
         ].get("value")
 
-    def picture(self, path: Path) -> None:
-        """Write the whole page as a PNG."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+    def picture(self, path: Path, most: float = 1e6) -> None:
+        """Write the page as a PNG: all of it, or this much of its height in a pixel for each of the page's."""
+        size = self.value("[document.documentElement.scrollWidth, document.body.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], most), "scale": 1}
+        if most < size[1]:
+            clip["scale"] = 1 / self.value("devicePixelRatio")
+        shot = self.call(
+            "Page.captureScreenshot", captureBeyondViewport=True, format="png", clip=clip
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
