@@ -96,6 +96,15 @@ CHECK_INFOS = (
         read_by=("base.system.read",),
     ),
     CheckInfo(
+        "base.mounts.answer",
+        "every mount of another server, or of a program, answers",
+        "Programs that touch a path there hang for ever; kbz leaves out what lies there, and answers all else.",
+        "Bring back what serves it, or detach it: kbz exec --limit HOST -- umount -l PATH.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        gates=False,
+        read_by=("base.system.read",),
+    ),
+    CheckInfo(
         "base.memory.available",
         "memory is left",
         "The kernel will soon kill what is largest: a database.",

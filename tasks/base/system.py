@@ -22,6 +22,7 @@ _FROM_SYSTEM = (
     "base.disk.space",
     "base.disk.inodes",
     "base.disk.read-only",
+    "base.mounts.answer",
     "base.memory.available",
     "base.memory.oom",
     "base.load.average",
@@ -46,6 +47,7 @@ def system(host: str, view: HostView) -> tuple[Finding, ...]:
         _full("base.disk.space", "used", "full", facts, limits, host),
         _full("base.disk.inodes", "inodes_used", "of its inodes used", facts, limits, host),
         _read_only(facts, host),
+        _mounts(facts, host),
         _memory(facts, limits, host),
         _killed(facts, host),
         _load(facts, limits, host),
@@ -86,6 +88,15 @@ def _read_only(facts: Facts, host: str) -> Finding:
         hint = f"{on_host(host, 'dmesg')} says why; restart nothing before"
         return Finding(check, Level.CRITICAL, f"takes no writes: {', '.join(found)}", host, hint)
     return Finding(check, Level.OK, f"{len(facts['disks'])} file systems take writes", host)
+
+
+def _mounts(facts: Facts, host: str) -> Finding:
+    check, found = "base.mounts.answer", facts["sick_mounts"]
+    if not found:
+        return Finding(check, Level.OK, "no mount is left behind", host)
+    ways = [on_host(host, "umount", "-l", point) for point, _ in found]
+    hint = f"bring back what serves it, or detach it: {'; '.join(ways)}"
+    return Finding(check, Level.CRITICAL, "; ".join(why for _, why in found), host, hint)
 
 
 def _memory(facts: Facts, limits: SystemLimits, host: str) -> Finding:

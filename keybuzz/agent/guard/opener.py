@@ -12,6 +12,7 @@ import os
 import stat
 from errno import ELOOP
 
+from keybuzz.agent.guard import mounts
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -125,6 +126,7 @@ def place(path: str, *, make: bool = False, final: bool = False) -> Place:
     """
     if not path.startswith("/"):
         raise UnsafeFileError(path, "is not an absolute path")
+    mounts.refuse(path)
     folder, name = os.path.split(path)
     if folder in _roots_own and name and not final:
         return Place(path, os.open(folder, _KNOWN_FOLDER), name, trusted=True)
@@ -157,6 +159,7 @@ class _Walk:
 
     def _begin(self, path: str) -> None:
         self.close()
+        mounts.refuse(path)
         self._fd = os.open("/", _FOLDER)
         self._real: list[str] = []
         self._left = [part for part in path.split("/") if part not in ("", ".")]

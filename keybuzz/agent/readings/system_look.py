@@ -7,6 +7,7 @@ import stat
 import sys
 import time
 
+from keybuzz.agent.guard import mounts as sick_mounts
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.pattern import Pattern
@@ -52,6 +53,7 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
     return {
         "clock": time.time(),
         "disks": list(disks()),
+        "sick_mounts": sorted(sick_mounts.sick().items()),
         "memory": memory(_read("/proc/meminfo")),
         "load": [float(number) for number in _read("/proc/loadavg").split()[:3]],
         "cpus": os.cpu_count() or 1,

@@ -32,9 +32,12 @@ def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
             access.require(context.channel.access, needed(kind), f"the reading `{kind}`")
         except AgentError as error:
             return {"problem": error.what}
-    if kind in _NETWORK:
-        return ask(query)
-    return _caught(lambda: _HOST[kind](query, context))
+    if why := context.silence.of(query):
+        return {"problem": why}
+    read = (
+        (lambda: _NETWORK[kind](query)) if kind in _NETWORK else lambda: _HOST[kind](query, context)
+    )
+    return _caught(read, lambda error: context.silence.note(query, error))
 
 
 def needed(kind: str) -> str:
@@ -44,17 +47,19 @@ def needed(kind: str) -> str:
 
 def ask(query: dict[str, Any]) -> dict[str, Any]:
     """Answer a reading that only asks somebody over the network, from wherever this runs."""
-    return _caught(lambda: _NETWORK[query["kind"]](query))
+    return _caught(lambda: _NETWORK[query["kind"]](query), lambda error: None)
 
 
-def _caught(read: Callable[[], Any]) -> dict[str, Any]:
+def _caught(read: Callable[[], Any], note: Callable[[Exception], None]) -> dict[str, Any]:
     """Return what was read; whatever a daemon answers, only this one reading has the problem."""
     try:
         value = read()
         _require_plain(value)
     except AgentError as error:
+        note(error)
         return {"problem": error.what}
     except (OSError, ValueError) as error:
+        note(error)
         return {"problem": str(error)}
     except Exception as error:
         return {"problem": f"the answer is not understood: {type(error).__name__}: {error}"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from keybuzz.agent.guard import marks, opener
+from keybuzz.agent.guard import marks, mounts, opener
+from keybuzz.agent.guard.silence import Silence
 from keybuzz.agent.wire.sha256 import sha256
 
 TYPE_CHECKING = False
@@ -23,6 +24,8 @@ class Context:
         self, key: str, channel: Channel, queries: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         opener.forget()
+        mounts.forget()
+        self.silence = Silence()
         self.channel = channel
         self._queries = queries
         self._key = bytes.fromhex(key)
@@ -61,6 +64,7 @@ class Context:
     def forget(self) -> None:
         """Drop what was read: something has been written."""
         opener.forget()
+        self.silence.forget()
         self._cache.clear()
 
     def mark(self, secret: str) -> str:

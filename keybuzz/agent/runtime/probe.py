@@ -26,11 +26,15 @@ def run(request: dict[str, Any], channel: Channel) -> dict[str, Any]:
 
 def read(query: dict[str, Any], context: Context) -> State:
     """Return the state of one resource; what cannot be read is a problem, not an error of the request."""
+    if why := context.silence.of(query):
+        return {"present": False, "attributes": {}, "problem": why}
     try:
         return reader(query["kind"])(query, context)
     except AgentError as error:
+        context.silence.note(query, error)
         return {"present": False, "attributes": {}, "problem": error.what}
     except OSError as error:
+        context.silence.note(query, error)
         return {"present": False, "attributes": {}, "problem": os_error_text(error)}
     except Exception as error:  # one reader's fault must not make the whole host unreadable
         what = f"the agent failed to read it: {type(error).__name__}: {error}"

@@ -43,6 +43,8 @@ class SystemAnswer(TypedDict):
 
     clock: float
     disks: list[DiskAnswer]
+    sick_mounts: list[tuple[str, str]]
+    """Mount points that do not answer, each with what is wrong."""
     memory: MemoryAnswer
     load: tuple[float, float, float]
     cpus: int

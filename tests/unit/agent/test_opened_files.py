@@ -18,6 +18,7 @@ OF_PATH = {"exists", "lexists", "isfile", "isdir", "islink", "getsize", "getmtim
 RELATIVE = {"dir_fd", "src_dir_fd"}
 """A name that is used relative to an open folder is what the opener is for."""
 REASONS = {
+    ("guard/mounts.py", "open"): "below /proc",
     ("host/candidates.py", "glob"): "names only; what has them is opened by the opener",
     ("host/hold.py", "os.makedirs"): "the lease: below /run, where only root writes",
     ("host/hold.py", "os.open"): "the lease: below /run, where only root writes",

@@ -9,6 +9,7 @@ DISK = {"path": "/", "read_only": False, "bytes": 2**35, "used": 20.0, "inodes_u
 WELL: dict[str, Any] = {
     "clock": NOW,
     "disks": [DISK],
+    "sick_mounts": [],
     "memory": {"total": 2**33, "available": 2**32},
     "load": [0.1, 0.2, 0.3],
     "cpus": 2,

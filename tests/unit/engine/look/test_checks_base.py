@@ -76,7 +76,7 @@ def together(**facts: Mapping[str, Any]) -> dict[tuple[str, str], Finding]:
 
 def test_a_host_that_is_well_has_nothing_above_ok() -> None:
     assert {finding.level for finding in alone().values()} == {Level.OK}
-    assert len(alone()) == 9
+    assert len(alone()) == 10
 
 
 def test_a_paused_container_is_named_with_what_lets_it_go_on() -> None:
@@ -112,6 +112,13 @@ def test_each_file_system_that_is_too_full_is_named_and_the_worst_decides() -> N
 def test_a_file_system_that_takes_no_writes() -> None:
     found = alone(disks=[DISK, {**DISK, "path": "/data", "read_only": True}])["base.disk.read-only"]
     assert (found.level, found.message) == (Level.CRITICAL, "takes no writes: /data")
+
+
+def test_a_mount_that_does_not_answer_is_named_with_what_detaches_it() -> None:
+    sick = [("/mnt/a b", "/mnt/a b (nfs4) does not answer: what asks for it hangs")]
+    found = alone(sick_mounts=sick)["base.mounts.answer"]
+    assert (found.level, found.message) == (Level.CRITICAL, sick[0][1])
+    assert found.hint.endswith("kbz exec --limit db-1 -- umount -l '/mnt/a b'")
 
 
 @pytest.mark.parametrize(
