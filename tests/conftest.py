@@ -44,7 +44,7 @@ CHAINS = (
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
     ("test_galera", "test_galera_trouble", "test_proxysql"),
     ("test_rabbitmq",),
-    ("test_redis", "test_redis_proxy"),
+    ("test_legacy_redis", "test_redis", "test_redis_proxy"),
     ("test_k3s",),
     ("test_minio",),
     ("test_digests",),

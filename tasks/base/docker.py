@@ -7,6 +7,7 @@ import json
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.secret import sha256
 from keybuzz.model.host.docker import DockerDaemon
 from keybuzz.model.host.files import Artefact, Directory, File, HostValidator
 from keybuzz.model.host.system import Package, Service
@@ -38,7 +39,7 @@ def docker(site: Site, server: Server) -> tuple[Resource, ...]:
             validator=HostValidator(tuple(validator)),
         ),
         Service("docker.service"),
-        DockerDaemon(log_driver="json-file", storage_driver="overlay2", cgroup_driver="systemd"),
+        DockerDaemon("json-file", "overlay2", "systemd", sha256(text.encode())),
     )
 
 

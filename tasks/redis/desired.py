@@ -24,6 +24,7 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.formats import newest_rdb
+from tasks.redis.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
@@ -50,6 +51,7 @@ def describe(site: Site, server: Server) -> Description:
                 values.watch(site, server),
                 values.sentinel_runtime().path,
             ),
+            *LEFTOVERS,
         ),
         _readings(site, server),
         traces=Traces(

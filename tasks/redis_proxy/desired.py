@@ -20,6 +20,7 @@ from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis_proxy import values
+from tasks.redis_proxy.leftovers import LEFTOVERS
 
 REPLICATION = ("INFO", "replication")
 """What a node is asked for its role."""
@@ -33,6 +34,7 @@ def describe(site: Site, server: Server) -> Description:
             Directory(values.ROOT),
             *_haproxy(site, server),
             *_watcher(site),
+            *LEFTOVERS,
         ),
         readings=_readings(site, server),
         # The watcher says there how it is; Python keeps its own form of the program beside it.

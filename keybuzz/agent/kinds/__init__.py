@@ -43,6 +43,7 @@ _MODULES = {
     "swap": "host.system",
     "systemd-unit": "host.systemd_unit",
     "ssh-server": "host.ssh_server",
+    "retired": "host.retired",
     "firewall": "host.firewall",
     "image": "docker.images",
     "container": "docker.containers",

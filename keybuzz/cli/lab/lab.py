@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from keybuzz.cli.lab.lab_fault import fault
+from keybuzz.cli.lab.lab_legacy import legacy
 from keybuzz.cli.lab.lab_site import LabSite, pass_lab, say
 from keybuzz.cli.support.context import limit_option, recorded
 from keybuzz.cli.support.offers import host_words
@@ -209,3 +210,4 @@ def diff(site: LabSite, form: str) -> None:
 
 
 lab.add_command(fault)
+lab.add_command(legacy)

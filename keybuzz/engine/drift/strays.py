@@ -11,6 +11,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import Directory
+from keybuzz.model.host.retired import CONTAINER, FILE, FOLDER, UNIT, Retired
 from keybuzz.model.host.strays import Explained, StraySweep
 from keybuzz.model.host.system import Service, SystemdUnit
 from keybuzz.model.inventory.server import Server
@@ -41,11 +42,19 @@ def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explaine
     folders, files = _paths(resources)
     traces = [description.traces for description in found]
     files |= {path for trace in traces for path in trace.files}
+    leaving = [resource for resource in resources if isinstance(resource, Retired)]
+    files |= {item.target for item in leaving if item.part == FILE}
+    folders |= {item.target for item in leaving if item.part == FOLDER}
     folders |= {
         str(parent) for path in (*folders, *files) for parent in PurePosixPath(path).parents
     }
     return Explained(
-        containers=frozenset(r.container for r in resources if isinstance(r, Container)),
+        containers=frozenset(
+            (
+                *(r.container for r in resources if isinstance(r, Container)),
+                *(item.target for item in leaving if item.part == CONTAINER),
+            )
+        ),
         folders=frozenset(folders),
         files=frozenset(files),
         ports=frozenset(port for trace in traces for port in trace.ports),
@@ -53,9 +62,15 @@ def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explaine
             (
                 *(r.unit for r in resources if isinstance(r, Service | SystemdUnit)),
                 *(unit for trace in traces for unit in trace.units),
+                *(item.target for item in leaving if item.part == UNIT),
             )
         ),
-        cron=frozenset(path for trace in traces for path in trace.cron),
+        cron=frozenset(
+            (
+                *(path for trace in traces for path in trace.cron),
+                *(item.target for item in leaving if item.part == FILE),
+            )
+        ),
         programs=frozenset(program for trace in traces for program in trace.programs),
     )
 

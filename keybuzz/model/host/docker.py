@@ -166,10 +166,15 @@ class DockerDaemon(Resource):
     log_driver: str
     storage_driver: str
     cgroup_driver: str
+    configuration: str = ""
+    """Digest of the daemon.json that it must have read; empty: whichever lies there. So a new one is foretold."""
 
     @property
     def name(self) -> str:
         return "docker"
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "configuration": self.configuration}
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key

@@ -104,6 +104,7 @@ CHANGES = {
     "versions mirror": ("versions", "mirror", "--limit", HOST),
     "lab up": ("lab", "up", "--limit", HOST),
     "lab down": ("lab", "down"),
+    "lab legacy": ("lab", "legacy", "redis"),
     "lab reset": ("lab", "reset", HOST, "--confirm", LAB),
     "lab replace": ("lab", "replace", HOST, "--confirm", LAB),
 }

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "health install": "tests/unit/engine/schedule/test_schedule.py::test_the_verbs",
     "drift accept": f"{SERVICES}/test_redis.py::TestFreeze::test_an_accepted_edit_is_quiet_until_it_is_another",
     "lab up": "tests/lab/lab/test_lab_services.py::test_a_second_up_starts_builds_and_stores_nothing",
+    "lab legacy": "tests/lab/legacy/test_legacy_redis.py::TestLook::test_adopt_changes_nothing_and_tells_no_secret",
     "lab down": "tests/lab/lab/test_lab_services.py::test_down_ends_every_service",
 }
 """Commands that change something, and the test that runs them on real servers."""

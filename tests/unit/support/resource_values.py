@@ -25,6 +25,7 @@ from keybuzz.model.host.files import (
 )
 from keybuzz.model.host.power import ContainerKilled, ContainerStarted
 from keybuzz.model.host.restart import ContainerRestart, Reboot, ServiceRestart
+from keybuzz.model.host.retired import Retired
 from keybuzz.model.host.system import (
     Firewall,
     FirewallRule,
@@ -152,6 +153,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
     "symlink": st.builds(Symlink, _paths, _paths),
     "absent": st.builds(Absent, _paths),
+    "retired": st.builds(Retired, st.sampled_from(["unit", "container", "file", "folder"]), _words),
     "file": st.builds(
         File,
         _paths,

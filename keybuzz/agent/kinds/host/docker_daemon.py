@@ -31,7 +31,7 @@ def read_docker_daemon(query: Query, context: Context) -> State:
             "log_driver": info["LoggingDriver"],
             "storage_driver": info["Driver"],
             "cgroup_driver": info["CgroupDriver"],
-            "configuration_loaded": _started_after_configuration(),
+            "configuration_loaded": _has_read(query.get("configuration", ""), context),
             "containers_running": info["ContainersRunning"],
             "version": info["ServerVersion"],
             "in_containerd": _in_containerd(info, context),
@@ -51,11 +51,14 @@ def _in_containerd(info: dict[str, Any], context: Context) -> list[str]:
     return sorted(min(item["Names"], key=len).lstrip("/") for item in listed)
 
 
-def _started_after_configuration() -> bool:
+def _has_read(digest: str, context: Context) -> bool:
+    """Return whether the engine has read the daemon.json that is there, and it is the one of this digest, if any."""
     try:
+        if digest and context.digest(opener.read(_CONFIGURATION, opener.SMALL), False) != digest:
+            return False
         return opener.status(_PID).st_mtime >= opener.status(_CONFIGURATION).st_mtime
     except FileNotFoundError:
-        return True
+        return not digest
 
 
 def write_docker_daemon(order: Query, context: Context) -> None:

@@ -280,7 +280,7 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     key = memory_site().digest_key
     found = {}
     for resource in descriptions()[host].modules["k3s"].resources:
-        there = present or isinstance(resource, K3sStart) or resource.kind == "absent"
+        there = present or isinstance(resource, K3sStart) or resource.kind in ("absent", "retired")
         attributes = dict(resource.wanted(key)) if there else {}
         if present and isinstance(resource, SystemdUnit):
             attributes["state"] = "active"

@@ -255,7 +255,8 @@ def _states(host: str, present: bool) -> dict[str, State]:
     description = descriptions()[host].modules["minio"]
     for resource in description.resources:
         wanted = dict(resource.wanted(site().digest_key))
-        found[resource.identity] = State(resource.identity, present, wanted if present else {})
+        there = present or resource.kind == "retired"
+        found[resource.identity] = State(resource.identity, there, wanted if there else {})
     return found
 
 

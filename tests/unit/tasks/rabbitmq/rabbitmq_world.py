@@ -227,7 +227,11 @@ def _resources(host: str) -> tuple[object, ...]:
 def _states(host: str, *, present: bool) -> dict[str, State]:
     key = memory_site().digest_key
     return {
-        r.identity: State(r.identity, present, dict(r.wanted(key)) if present else {})
+        r.identity: State(
+            r.identity,
+            there := present or r.kind == "retired",
+            dict(r.wanted(key)) if there else {},
+        )
         for r in descriptions()[host].modules["rabbitmq"].resources
     }
 

@@ -312,7 +312,7 @@ def _states(host: str, present: bool) -> dict[str, State]:
         identity = resource.identity
         wanted = dict(resource.wanted(key))
         # Nothing contradicts a format where there is no data; what daemons know is right once they run.
-        kept = present or identity in (DATA, *_LIVE)
+        kept = present or identity in (DATA, *_LIVE) or resource.kind == "retired"
         found[identity] = State(identity, kept, wanted if kept else {})
     return found
 

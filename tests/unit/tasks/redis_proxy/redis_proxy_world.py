@@ -181,7 +181,11 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     key = memory_site().digest_key
     resources = descriptions()[host].modules["redis-proxy"].resources
     return {
-        r.identity: State(r.identity, present, dict(r.wanted(key)) if present else {})
+        r.identity: State(
+            r.identity,
+            there := present or r.kind == "retired",
+            dict(r.wanted(key)) if there else {},
+        )
         for r in resources
     }
 

@@ -1,0 +1,31 @@
+"""`kbz lab legacy`: the fleet as it was before kbz, for trials of `kbz adopt`."""
+
+from __future__ import annotations
+
+import click
+
+from keybuzz.cli.lab.lab_site import LabSite, pass_lab, say
+
+
+@click.command()
+@click.argument("module")
+@click.option("--variant", metavar="NAME", help="Which of its old forms; the first one by default.")
+@pass_lab
+def legacy(site: LabSite, module: str, variant: str | None) -> None:
+    """Build an old deployment of MODULE on bare lab servers, as scripts did before kbz; `all` is every one.
+
+    Old names, images, arguments with secrets in them, directories, units and cron lines, filled with data.
+    The servers must be up and bare (`kbz lab up`, `kbz lab reset`).
+
+    \b
+    Example: kbz lab legacy redis --variant files
+    """
+    from keybuzz.lab.legacy.build import build
+    from keybuzz.lab.legacy.description import deployment, modules
+
+    names = modules() if module == "all" else (module,)
+    chosen = [deployment(name, variant) for name in names]
+    with site.changing("lab legacy", site.chosen([old.group() for old in chosen])):
+        for old in chosen:
+            build(site.settings, old, site.chosen([old.group()]), say)
+    click.echo(f"{len(chosen)} of {len(chosen)} old deployments run in lab {site.settings.name}.")

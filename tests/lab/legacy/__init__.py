@@ -1,0 +1,1 @@
+"""From old deployments to the description, on real servers."""

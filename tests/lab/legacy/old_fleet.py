@@ -1,0 +1,128 @@
+"""An old deployment in the lab: what it is made of, what stands in it, and what a look must leave as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.conftest import Done, Kbz
+
+REASON = "the owner moves this service under kbz"
+_FILES = (
+    "find /opt/keybuzz /etc /usr/local/bin /root -xdev -not -path '/opt/keybuzz/*/data/*' "
+    "-not -path '/opt/keybuzz/*/raft/*' -not -path '*/status/current_master' -not -path '*/__pycache__*' "
+    "-not -name '.#*' -printf '%p %i %T@ %m %U\\n' 2>/dev/null | sort"
+)
+_CONTAINERS = "docker ps -aq --no-trunc | sort | xargs -r docker inspect -f '{{.Name}} {{.Id}} {{.State.StartedAt}}'"
+
+
+@dataclass(frozen=True)
+class OldFleet:
+    """One module's old deployment, on the hosts that a limit chooses."""
+
+    kbz: Kbz
+    hosts: tuple[str, ...]
+    limit: str
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return the secrets that only the hosts know."""
+        lines = (self.kbz.root / "legacy.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def state(self) -> dict[str, str]:
+        """Return ids and starts of all containers, and of each file its inode, its time, mode and owner."""
+        return {host: self.kbz.on(host, f"{_CONTAINERS}; {_FILES}") for host in self.hosts}
+
+    def starts(self) -> dict[tuple[str, str], str]:
+        """Return when each container was last started, by host and name."""
+        shown = {host: self.kbz.on(host, _CONTAINERS).split("\n") for host in self.hosts}
+        return {
+            (host, line.split()[0]): " ".join(line.split()[1:])
+            for host, lines in shown.items()
+            for line in lines
+            if line
+        }
+
+    def looked(self, *words: str, codes: Iterable[int] = (0, 2, 3)) -> Done:
+        """Call a verb that only looks, and see that nothing moved and that no secret is told."""
+        before = self.state()
+        done = self.kbz(*words)
+        assert done.code in codes, done.stdout + done.stderr
+        assert self.state() == before
+        self.untold(done.stdout + done.stderr)
+        return done
+
+    def untold(self, text: str) -> None:
+        """See that no secret of the old deployment, and none of the store, is in a text."""
+        files = sorted((self.kbz.root / "credentials").glob("*.env"))
+        pairs = [line.split("=", 1) for path in files for line in _lines(path)]
+        stored = [value for name, value in pairs if "PASS" in name or "TOKEN" in name]
+        for secret in (*self.secrets().values(), *stored):
+            assert len(secret) < 8 or secret not in text
+
+    def foretold(self, *modules: str) -> dict[str, Any]:
+        """Return what adopt says of these modules, by name."""
+        done = self.looked("adopt", *modules, "--limit", self.limit, "--format", "json")
+        found: dict[str, Any] = {item["module"]: item for item in done.json()["modules"]}
+        return found
+
+    def lifted(self, *modules: str) -> tuple[str, ...]:
+        """Return the words of the run that brings these modules under kbz."""
+        lifts = tuple(word for module in modules for word in ("--lift-freeze", module))
+        return ("run", *modules, "--limit", self.limit, *lifts, "--reason", REASON)
+
+    def strays(self, *modules: str) -> set[str]:
+        """Return what no description explains there now."""
+        done = self.kbz("drift", *modules, "--limit", self.limit, "--format", "json")
+        items = done.json()["drift"]["items"]
+        return {item["id"] for item in items if item["standing"] != "gone"}
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if "=" in line and line[0] != "#"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """Which containers there are, by id, and since when each host's Docker runs."""
+
+    containers: Mapping[tuple[str, str], str]
+    engines: Mapping[str, str]
+
+
+def running(old: OldFleet) -> Running:
+    """Return what runs now."""
+    listed = "docker ps -aq --no-trunc | xargs -r docker inspect -f '{{.Name}} {{.Id}}'"
+    shown = {host: old.kbz.on(host, listed).splitlines() for host in old.hosts}
+    containers = {
+        (host, line.split()[0].lstrip("/")): line.split()[1]
+        for host, lines in shown.items()
+        for line in lines
+    }
+    since = "systemctl show docker -p ActiveEnterTimestampMonotonic"
+    return Running(containers, {host: old.kbz.on(host, since) for host in old.hosts})
+
+
+def interrupted(before: Running, after: Running) -> set[tuple[str, str]]:
+    """Return host and resource of every container that was replaced and every Docker that was restarted."""
+    replaced = {
+        (host, f"container:{name}")
+        for (host, name), identity in before.containers.items()
+        if after.containers.get((host, name), identity) != identity
+    }
+    engines = before.engines.items()
+    return replaced | {
+        (host, "docker-daemon:docker") for host, since in engines if after.engines[host] != since
+    }
+
+
+def foretold_restarts(found: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return host and resource of every restart that adopt foretells."""
+    return {
+        (difference["host"], difference["resource"])
+        for item in found.values()
+        for difference in item["differences"]
+        if difference["way"] == "restart"
+    }

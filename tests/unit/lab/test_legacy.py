@@ -1,0 +1,67 @@
+"""Old deployments as data: each can be filled in, tells nothing of kbz, and keeps its secrets in placeholders."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import tasks
+from keybuzz.lab.legacy.build import _script, remembered
+from keybuzz.lab.legacy.description import OldDeployment, deployment, modules
+from keybuzz.model.core.errors import UsageError
+from keybuzz.model.inventory.lab import LabSettings
+from keybuzz.site.files.tsv import read_servers
+from keybuzz.site.groups import load_groups
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted(Path(tasks.__path__[0]).glob("*/legacy/*.yaml"))
+CATALOGUE = load_groups(ROOT / "inventory/groups.yaml")
+SERVERS = read_servers(ROOT / "inventory/servers.tsv", CATALOGUE)
+
+
+def named(path: Path) -> OldDeployment:
+    return deployment(path.parent.parent.name.replace("_", "-"), path.stem)
+
+
+def test_every_file_is_a_variant_of_a_module() -> None:
+    assert {named(path).path for path in FILES} == set(FILES)
+    assert set(modules()) == {named(path).module for path in FILES}
+    with pytest.raises(UsageError, match="no variant nothing"):
+        deployment("redis", "nothing")
+    with pytest.raises(UsageError, match="no old deployment of mail"):
+        deployment("mail", None)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+def test_it_is_filled_in_for_each_member_and_its_script_is_one(path: Path) -> None:
+    old = named(path)
+    members = [server for server in SERVERS if old.group() in server.groups]
+    secret = {name: f"value-of-{name}" for name in old.secrets()}
+    assert members
+    for member in members:
+        there = old.on(member, members, secret)
+        assert there.containers or there.files
+        assert {one.image for one in there.containers} <= set(there.images)
+        for text in (_script(there), there.ready, there.afterwards, there.fill):
+            assert "{{" not in re.sub(r"\{\{\.[\w.]+\}\}", "", text)
+            assert not re.search(r"\bkbz\b", text)
+            done = subprocess.run(
+                [shutil.which("sh") or "sh", "-n"],
+                input=text,
+                text=True,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def test_secrets_are_made_once_and_readable_by_root_only(tmp_path: Path) -> None:
+    settings = LabSettings("kbz-unit", tmp_path, tmp_path)
+    first = remembered(settings, ("A", "B"))
+    assert remembered(settings, ("A",))["A"] == first["A"]
+    assert len({*first.values()}) == 2
+    assert (tmp_path / "legacy.env").stat().st_mode & 0o777 == 0o600
