@@ -191,6 +191,8 @@ class Module:
     """How data of its service is recognised anywhere on a host: looked for before the first change."""
     places: tuple[Places, ...] = ()
     """Where older installations keep its credentials: looked at by `kbz adopt --take-credentials`."""
+    foreign: Callable[[Live], None] = lambda live: None
+    """Raises RefusedError for a live cluster that is not ours, by password, cookie or data, before any change."""
     virgin: Callable[[Live], bool] | None = None
     """True when every member proves that it holds no data and no container of this module (FRZ-1)."""
     writer: Callable[[Live], str | None] = lambda live: None

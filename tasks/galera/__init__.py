@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning, stepping
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery
 from tasks.galera import applications, recovery, values
@@ -15,7 +16,7 @@ from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import able, up, virgin, writer
 from tasks.galera.parameters import PARAMETERS
 from tasks.galera.places import PLACES
-from tasks.galera.rollout import next_stage
+from tasks.galera.rollout import next_stage, refuse_foreign
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
 
@@ -30,12 +31,13 @@ MODULE = Module(
     group="galera",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
     able=able,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_foreign,
     virgin=virgin,
     writer=writer,
     topology=topology,

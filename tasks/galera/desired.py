@@ -15,6 +15,7 @@ from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUs
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import applications, values
+from tasks.galera.places import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
@@ -45,6 +46,7 @@ def describe(site: Site, server: Server) -> Description:
             _my_cnf(site, server, image),
             File(values.START, Content.plain(values.START_TEXT), mode=0o755),
             values.container(site, server),
+            *LEFTOVERS,
         ),
         _readings(site, server),
         cluster(site, server),

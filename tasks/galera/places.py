@@ -1,8 +1,9 @@
-"""Where older installations keep the credentials of this service (facts/credentials.md). Pure values."""
+"""Where older installations keep the credentials of this service, and what they left beside it. Pure values."""
 
 from __future__ import annotations
 
 from keybuzz.model.host.candidates import Places
+from keybuzz.model.host.retired import retired
 
 _CONF = "/opt/keybuzz/mariadb/con*/*.cnf"
 
@@ -31,4 +32,9 @@ PLACES = (
     ),
     Places("MARIADB_MONITOR_USER", ("MARIADB_REPLICATION_USER",)),
     Places("MARIADB_MONITOR_PASSWORD", ("MARIADB_REPLICATION_PASSWORD",)),
+)
+
+LEFTOVERS = retired(
+    units=("mariadb-docker.service", "mariadb-galera.service"),
+    files=("/tmp/mariadb.env",),
 )

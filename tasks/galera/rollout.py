@@ -40,7 +40,7 @@ _INSIDE = (MysqlDatabase, MysqlUser, MysqlNoUser)
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
-    _refuse_foreign(live)
+    refuse_foreign(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     containers = [change for change in ready if isinstance(change.resource, Container)]
     inside = [change for change in ready if isinstance(change.resource, _INSIDE)]
@@ -96,7 +96,7 @@ def _with_flag(live: Live, host: str, resource: Container) -> Change:
     return Change(host, live.module, resource, Action.UPDATE, differences)
 
 
-def _refuse_foreign(live: Live) -> None:
+def refuse_foreign(live: Live) -> None:
     """Newer or foreign data, another password, and two clusters at once are never touched."""
     found = nodes(live)
     for change in live.changes():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.model.services.minio import PORT
 from keybuzz.site.module import Module
@@ -32,7 +33,7 @@ MODULE = Module(
     group="minio",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
     ground=GROUND,

@@ -11,6 +11,7 @@ from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioD
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
+from tasks.minio.leftovers import LEFTOVERS
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -23,6 +24,7 @@ def describe(site: Site, server: Server) -> Description:
             Directory(values.DATA, mode=0o750),
             Image(site.image("minio")),
             values.container(site, server),
+            *LEFTOVERS,
         ),
         _readings(site, server),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
 from tasks.patroni import applications, values
@@ -29,7 +30,7 @@ MODULE = Module(
     group="patroni",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
     able=able,

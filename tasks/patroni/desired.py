@@ -21,6 +21,7 @@ from keybuzz.model.services.postgres import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.patroni import applications, images, values
+from tasks.patroni.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ABOUT_THE_NETWORK = ("is not reachable", "Failed to obtain address")
@@ -90,6 +91,7 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
             user="postgres",
             shared_memory=values.SHARED_MEMORY,
         ),
+        *LEFTOVERS,
     )
 
 

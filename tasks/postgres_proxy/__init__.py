@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.site.module import Entrance, Module
 from tasks.postgres_proxy.check_infos import CHECK_INFOS
 from tasks.postgres_proxy.checks import checks, topology
@@ -21,7 +22,7 @@ MODULE = Module(
     group="haproxy",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
     least_up=1,

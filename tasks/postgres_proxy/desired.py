@@ -14,6 +14,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.postgres_proxy import values
+from tasks.postgres_proxy.leftovers import LEFTOVERS
 
 PRIMARY = "select pg_is_in_recovery(), current_setting('default_transaction_read_only')"
 """Says where it was answered, and only a primary can answer it: a new transaction number is a write."""
@@ -36,6 +37,7 @@ def describe(site: Site, server: Server) -> Description:
             Directory(values.ROOT),
             *_haproxy(site, server),
             *_pgbouncer(site, server),
+            *LEFTOVERS,
         ),
         readings=_readings(site),
         traces=Traces(

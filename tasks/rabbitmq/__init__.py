@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module
 from tasks.rabbitmq import applications, values
@@ -14,7 +15,7 @@ from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.places import PLACES
-from tasks.rabbitmq.rollout import next_stage, release
+from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
@@ -28,12 +29,13 @@ MODULE = Module(
     group="rabbitmq",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
     able=able,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_foreign,
     virgin=virgin,
     writer=writer,
     release=release,

@@ -20,6 +20,7 @@ from keybuzz.model.services.rabbitmq import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
+from tasks.rabbitmq.leftovers import LEFTOVERS
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -33,6 +34,7 @@ def describe(site: Site, server: Server) -> Description:
             _container(site, server),
             RabbitmqMembership(access, values.node_names(site)),
             RabbitmqReplicas(access),
+            *LEFTOVERS,
         ),
         (
             RabbitmqLook("rabbitmq.node", access),

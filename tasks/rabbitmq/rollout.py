@@ -34,7 +34,7 @@ _INSIDE = (*_USERS, *_ACCOUNTS, RabbitmqMembership, RabbitmqReplicas)
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
-    _refuse_other_cookie(live)
+    refuse_foreign(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     containers = [change for change in ready if isinstance(change.resource, Container)]
     around = [c for c in ready if c not in containers and not isinstance(c.resource, _INSIDE)]
@@ -59,7 +59,7 @@ def next_stage(live: Live) -> Stage | None:
     return Stage("vhosts and users of applications", accounts) if accounts else None
 
 
-def _refuse_other_cookie(live: Live) -> None:
+def refuse_foreign(live: Live) -> None:
     """Another cookie beside data is the one of a live cluster, or a stale one: either way it is not overwritten."""
     found = nodes(live)
     for change in live.changes():

@@ -11,6 +11,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq_proxy import values
+from tasks.rabbitmq_proxy.leftovers import LEFTOVERS
 
 _INSIDE = "/usr/local/etc/haproxy"
 
@@ -44,6 +45,7 @@ def describe(site: Site, server: Server) -> Description:
                 user=f"{values.UID}:{values.UID}",
                 stop_timeout=15,
             ),
+            *LEFTOVERS,
         ),
         (
             SocketQuestion("rabbitmq-proxy.info", values.SOCKET, "show info"),

@@ -15,7 +15,7 @@ from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import able, up, virgin
 from tasks.redis.parameters import PARAMETERS
 from tasks.redis.places import PLACES
-from tasks.redis.rollout import next_stage, release
+from tasks.redis.rollout import next_stage, refuse_foreign, release
 from tasks.redis.rotation import ROTATIONS
 
 GROUND = Ground(
@@ -35,6 +35,7 @@ MODULE = Module(
     able=able,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_foreign,
     virgin=virgin,
     release=release,
     topology=topology,

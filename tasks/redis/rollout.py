@@ -39,7 +39,7 @@ _LIVE = (RedisSettings, RedisPassword, SentinelMonitor)
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
-    _refuse_foreign(live)
+    refuse_foreign(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     containers = [change for change in ready if isinstance(change.resource, Container)]
     inside = [change for change in ready if isinstance(change.resource, _LIVE)]
@@ -65,7 +65,7 @@ def _first_word(text: str) -> str:
     return text.strip().partition(" ")[0]
 
 
-def _refuse_foreign(live: Live) -> None:
+def refuse_foreign(live: Live) -> None:
     """A cluster with another password or newer data is never touched: nothing about it could be told or undone."""
     for host, member in members(live).items():
         if member.redis.denied and host in live.selected:

@@ -61,11 +61,12 @@ def foretold(
 def _before_all(
     site: Site, modules: Iterable[Module], lives: Mapping[str, Live]
 ) -> Iterator[PlannedStage]:
-    """Yield what a run asks of all modules before its first stage: their site's values, and their live credentials."""
+    """Yield what a run asks of all modules before its first stage: their site's values, and whose clusters live."""
     for module in modules:
         try:
             module.require(site)
             require_same(module, lives[module.name], site)
+            module.foreign(lives[module.name])
         except RefusedError as refused:
             yield _refused(module, refused)
 

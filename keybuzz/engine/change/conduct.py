@@ -95,7 +95,9 @@ class Conductor:
         chain = concerned(self.modules, self.site, self.selected)
         for module in chain:
             module.require(self.site)
-            require_same(module, self.view(snapshot).live(module, self.site), self.site)
+            live = self.view(snapshot).live(module, self.site)
+            require_same(module, live, self.site)
+            module.foreign(live)
         for module in chain:
             try:
                 snapshot = self._converge(module, snapshot)

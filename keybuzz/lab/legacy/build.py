@@ -20,6 +20,9 @@ from keybuzz.model.inventory.server import Server
 _READY_SECONDS = 180.0
 _POLL_SECONDS = 0.5
 _LOAD_SECONDS = 300
+_BUILD_SECONDS = 1800
+_BUILD = "build:"
+"""Before the name of a folder with a Dockerfile, where the lab has no image that could stand for the old one."""
 
 
 def build(
@@ -30,6 +33,9 @@ def build(
     described = {one.name: old.on(one, members, known) for one in members}
     for name, there in described.items():
         _require_bare(settings, name, there)
+    made = next(iter(described.values())).images
+    for image, stands in made.items():
+        _make(settings, old, image, stands, report)
     for name, there in described.items():
         _load(settings, name, there.images)
     for name, there in described.items():
@@ -70,9 +76,22 @@ def _require_bare(settings: LabSettings, name: str, there: OldHost) -> None:
             )
 
 
+def _make(
+    settings: LabSettings, old: OldDeployment, image: str, stands: str, report: Report
+) -> None:
+    """Build an image that the scripts built themselves, from the folder beside the description."""
+    if not stands.startswith(_BUILD):
+        return
+    report("", f"Building {image} as the old scripts did.")
+    folder = old.path.parent / stands.removeprefix(_BUILD)
+    words = ["build", "--network", "host", "--force-rm", "--tag", image, str(folder)]
+    builder.docker(settings, words, seconds=_BUILD_SECONDS)
+
+
 def _load(settings: LabSettings, name: str, images: Mapping[str, str]) -> None:
     """Give a host the images that the scripts once pulled; no registry is named on a bare host."""
-    for old, stands in images.items():
+    for old, standing in images.items():
+        stands = old if standing.startswith(_BUILD) else standing
         into = [*host.entry(settings, name), "docker", "load", "--quiet"]
         with subprocess.Popen(
             [*builder.client(settings), "save", stands], stdout=subprocess.PIPE

@@ -66,7 +66,7 @@ class OldHost:
     """Everything that one host gets, in this order."""
 
     images: Mapping[str, str]
-    """Old reference, and the image of this lab that stands for it."""
+    """Old reference, and the image of this lab that stands for it, or `build:` and a folder beside the file."""
     directories: tuple[OldDirectory, ...]
     files: tuple[OldFile, ...]
     containers: tuple[OldContainer, ...]

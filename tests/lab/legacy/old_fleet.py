@@ -31,6 +31,11 @@ class OldFleet:
         lines = (self.kbz.root / "legacy.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
+    def make_bare(self) -> None:
+        """Take it away, and forget its secrets: the next one has others."""
+        self.kbz.good("lab", "reset", *self.hosts, "--confirm", self.kbz.root.name)
+        (self.kbz.root / "legacy.env").unlink()
+
     def state(self) -> dict[str, str]:
         """Return ids and starts of all containers, and of each file its inode, its time, mode and owner."""
         return {host: self.kbz.on(host, f"{_CONTAINERS}; {_FILES}") for host in self.hosts}
@@ -68,10 +73,10 @@ class OldFleet:
         found: dict[str, Any] = {item["module"]: item for item in done.json()["modules"]}
         return found
 
-    def lifted(self, *modules: str) -> tuple[str, ...]:
-        """Return the words of the run that brings these modules under kbz."""
-        lifts = tuple(word for module in modules for word in ("--lift-freeze", module))
-        return ("run", *modules, "--limit", self.limit, *lifts, "--reason", REASON)
+    def lifted(self, module: str) -> tuple[str, ...]:
+        """Return the words of the run that brings a module under kbz, on its own hosts and nowhere else."""
+        group = "haproxy" if module.endswith("-proxy") else self.limit.partition(",")[0]
+        return ("run", module, "--limit", group, "--lift-freeze", module, "--reason", REASON)
 
     def strays(self, *modules: str) -> set[str]:
         """Return what no description explains there now."""

@@ -20,7 +20,7 @@ from tests.lab.legacy.old_fleet import OldFleet, foretold_restarts, interrupted,
 from tests.lab.support.endpoints import REDIS, Applications
 from tests.lab.support.writing import writing
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 HOSTS = (*ADDRESSES, "haproxy-01", "haproxy-02")
 MODULES = ("redis-proxy", "redis")
@@ -34,7 +34,7 @@ def old(request: pytest.FixtureRequest, redis_lab: Kbz) -> Iterator[OldFleet]:
     made.kbz.good("lab", "legacy", "redis", "--variant", request.param)
     made.kbz.good("lab", "legacy", "redis-proxy")
     yield made
-    made.kbz.good("lab", "reset", *HOSTS, "--confirm", made.kbz.root.name)
+    made.make_bare()
 
 
 def content(old: OldFleet, host: str) -> tuple[int, str]:
@@ -85,10 +85,6 @@ class TestLook:
             "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken.stdout
         )
         assert [item["refusals"] for item in old.foretold("redis").values()] == [[], []]
-
-    def test_without_a_lift_a_run_makes_no_change(self, old: OldFleet) -> None:
-        refused = old.looked(*("run", "redis-proxy", "redis", "--limit", old.limit), codes=(3,))
-        assert "frozen (FRZ-1)" in refused.stdout + refused.stderr
 
 
 class TestConverge:

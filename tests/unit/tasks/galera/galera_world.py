@@ -332,7 +332,7 @@ def _states(host: str, present: bool) -> dict[str, State]:
         identity = resource.identity
         wanted = dict(resource.wanted(site().digest_key))
         # Nothing contradicts a format where there is no data.
-        kept = present or identity in (DATA_ID, MARKER_ID, *INSIDE)
+        kept = present or identity in (DATA_ID, MARKER_ID, *INSIDE) or resource.kind == "retired"
         found[identity] = State(identity, kept, wanted if kept else {})
     return found
 

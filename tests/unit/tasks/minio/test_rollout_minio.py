@@ -65,8 +65,8 @@ class TestBirth:
     def test_it_also_goes_on_where_only_one_had_been_started(self, host: str) -> None:
         world = World.empty()
         roll(world, stages=1)
-        wanted = world.live().hosts[host].resources[-2]
-        assert wanted.identity == CONTAINER_ID
+        found = world.live().hosts[host].resources
+        wanted = next(item for item in found if item.identity == CONTAINER_ID)
         attributes = dict(wanted.wanted(site().digest_key))
         world.nodes[host].states[CONTAINER_ID] = State(CONTAINER_ID, True, attributes)
         assert roll(world).word == "done"

@@ -79,7 +79,12 @@ class World:
         """Return servers on which nothing was ever installed."""
         nodes = {}
         for host, found in descriptions_of(size).items():
-            states = {r.identity: State(r.identity, False) for r in _around(found)}
+            states = {
+                r.identity: State(r.identity, True, {"there": False})
+                if r.kind == "retired"
+                else State(r.identity, False)
+                for r in _around(found)
+            }
             nodes[host] = Node({**states, **_identity(found)})
         return cls(size, nodes, {r.identity: State(r.identity, False) for r in _inside(size)})
 
