@@ -17,6 +17,8 @@ from keybuzz.report.text.policy import rule_document, rule_text
 from keybuzz.site.parameters.parameter import Parameter
 
 _INDENT = 10
+_HANGING = "\x1f"
+"""Between the indent of a line's rest and the line, until the width is known."""
 _REQUIREMENT = re.compile(r"(?m)^\| ([A-Z0-9]+-\d+) \| (.+?) \| ")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#]*)(#[^)]*)?\)")
 
@@ -35,17 +37,17 @@ class Explained:
 
 
 def explained_text(word: str, found: Explained, width: int = WIDTH) -> str:
-    """Return what there is to say about one id, as wide as the screen but no wider than one reads easily."""
-    return fit(_explained_text(word, found), width)
+    """Return what there is to say about one id, in lines of this width."""
+    return _fitted(_explained_text(word, found, width), width)
 
 
-def _explained_text(word: str, found: Explained) -> str:
+def _explained_text(word: str, found: Explained, width: int) -> str:
     if word in found.checks:
         return section_text(found.checks[word])
     if found.checks:
         return page_text(f"The checks of {word}", found.checks.values())
     parts = [requirement_text(name, says) for name, says in found.requirements.items()]
-    parts += [rule_text(rule) for rule in found.rules.values()]
+    parts += [rule_text(rule, width) for rule in found.rules.values()]
     parts += [code_text(code) for code in found.codes]
     parts += [parameter_text(parameter) for parameter in found.parameters.values()]
     return "\n".join(parts)
@@ -145,7 +147,7 @@ def requirement_text(name: str, sentence: str) -> str:
 
 def overview(known: Explained, width: int = WIDTH) -> str:
     """Return every id that can be explained."""
-    return fit(_overview(known), width)
+    return _fitted(_overview(known), width)
 
 
 def _overview(known: Explained) -> str:
@@ -165,7 +167,7 @@ def _overview(known: Explained) -> str:
 
 
 def _list(words: str) -> str:
-    return fill(words, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return _filled(f"  {words}", 2)
 
 
 def _steps(steps: Iterable[str]) -> Iterator[str]:
@@ -179,9 +181,22 @@ def _part(word: str, text: str) -> str:
 
 
 def _filled(text: str, indent: int) -> str:
-    return fill(
-        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
-    )
+    """Return a line that is broken, where it is too long, with its rest this far to the right."""
+    return f"{indent}{_HANGING}{text}"
+
+
+def _fitted(text: str, width: int) -> str:
+    lines = []
+    for line in text.split("\n"):
+        indent, hanging, words = line.partition(_HANGING)
+        if not hanging:
+            lines.append(fit(line, width))
+        elif len(words) <= width:
+            lines.append(words)
+        else:
+            margin = " " * min(int(indent), width // 2)
+            lines.append(fill(words, width, subsequent_indent=margin, break_on_hyphens=False))
+    return "\n".join(lines)
 
 
 def _plain(text: str) -> str:

@@ -144,8 +144,9 @@ class Site:
         if name not in self.credentials:
             from keybuzz.site.credentials.schema import SCHEMA
 
-            others = sum(i.name not in self.credentials for i in SCHEMA if i.name != name)
-            more = f", and {others} more" if others else ""
+            missing = (item.name for item in SCHEMA if item.name not in self.credentials)
+            others = ", ".join(other for other in missing if other != name)
+            more = f"; so {'are' if ',' in others else 'is'} {others}" if others else ""
             raise InputError(
                 f"credential {name} is missing{more}",
                 where=str(self.settings.credentials),

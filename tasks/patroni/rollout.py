@@ -22,7 +22,7 @@ from keybuzz.model.services.postgres import (
     Role,
 )
 from tasks.patroni.checks import not_ready
-from tasks.patroni.members import leader, system_identifier, up
+from tasks.patroni.members import able, leader, system_identifier, up
 from tasks.patroni.values import CONTAINER, DATA, RAFT, TTL
 
 START_TIMEOUT = 180.0
@@ -211,6 +211,7 @@ def _hand_over(live: Live, host: str) -> Stage:
     return Stage(
         f"hand over from {host}",
         (_switchover(live, host),),
+        heirs=tuple(sorted(able(live) - {host})),
         before=_gate_ready(live),
         after=Gate(
             "another member leads",

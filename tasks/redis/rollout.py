@@ -27,7 +27,7 @@ from keybuzz.model.services.redis import (
 from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.formats import first_version
-from tasks.redis.members import CONTAINERS, RUNTIME, empty, masters, members, unborn
+from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
 from tasks.redis.truth import decided, master_host
 
 START_TIMEOUT = 120.0
@@ -224,6 +224,7 @@ def _hand_over(live: Live, host: str) -> Stage:
     return Stage(
         f"hand over from {host}",
         (wish,),
+        heirs=tuple(sorted(able(live) - {host})),
         before=Gate(
             "the cluster is whole", lambda now: not_ready(now, everybody), HAND_OVER_TIMEOUT
         ),

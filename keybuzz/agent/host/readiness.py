@@ -1,4 +1,4 @@
-"""What a first run needs of a host and cannot make: package sources, volumes, load balancers."""
+"""What a first run needs of a host and cannot make: package sources, volumes, load balancers, a machine of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import socket
 
 from keybuzz.agent.guard import opener
+from keybuzz.agent.host.machine import machine_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ _SECONDS = 3.0
 _MOST = 8
 """Sources that are tried: more than Debian's and Docker's together are."""
 _PORTS = {"http": 80, "https": 443}
+_FIREWALLS = frozenset(
+    f"{name}.service"
+    for name in (
+        "firewalld",
+        "nftables",
+        "netfilter-persistent",
+        "iptables-persistent",
+        "shorewall",
+    )
+)
 _ALIVE = (111, 104)
 """ECONNREFUSED and ECONNRESET: a host is there."""
 
@@ -32,7 +43,21 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "mounts": [list(found) for found in mounts(_text("/proc/self/mountinfo"))],
         "fstab": [list(found) for found in fstab(_text("/etc/fstab"))],
         "units": [list(found) for found in mount_units()],
+        "architecture": os.uname().machine,
+        "kernel": os.uname().release,
+        "machine": machine_id(),
+        "firewalls": firewalls(),
     }
+
+
+def firewalls(folder: str = _UNITS) -> list[str]:
+    """Return the other firewalls that start with the system: each would load its own rules over those of ufw."""
+    enabled = {
+        os.path.basename(path)
+        for wanting in _files(folder, ".wants")
+        for path in _files(wanting, ".service")
+    }
+    return sorted(enabled & _FIREWALLS)
 
 
 def sources(folder: str = _APT) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.offers import application_words, rule_words
 from keybuzz.cli.support.output import (
     document_format,
@@ -156,7 +157,9 @@ def explain(rule_id: str, form: str) -> None:
     from keybuzz.report.text.policy import rule_text, rules_document
 
     found = rule(rule_id)
-    show_document(form, text=lambda: rule_text(found), document=lambda: rules_document([found]))
+    show_document(
+        form, text=lambda: rule_text(found, columns()), document=lambda: rules_document([found])
+    )
 
 
 @policy.command()

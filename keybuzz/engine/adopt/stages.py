@@ -49,12 +49,12 @@ def foretold(
             if isinstance(stage, PlannedStage):
                 found.append(stage)
                 continue
-            found += (
-                _planned(other.name, handing, roles)
-                for other, handing in _releases(module, stage, site, modules, lives)
-            )
+            for other, handing in _releases(module, stage, site, modules, lives):
+                found.append(_planned(other.name, handing, roles))
+                _hand_over(roles.get(other.name, {}), handing)
             left = stage.name == _LEFT
             found.append(replace(_planned(module.name, stage, roles), open=left))
+            _hand_over(roles.get(module.name, {}), stage)
     return tuple(_reached(found))
 
 
@@ -165,11 +165,23 @@ def _releases(
                 yield other, handing
 
 
+def _hand_over(roles: dict[str, str], stage: Stage) -> None:
+    """Change the roles to what they are after a stage: who led is what its heirs were, and the only heir leads."""
+    if not stage.heirs:
+        return
+    before = roles.get(stage.heirs[0], "")
+    for host in stage.hosts:
+        led, roles[host] = roles.get(host, ""), before
+        if len(stage.heirs) == 1:
+            roles[stage.heirs[0]] = led
+
+
 def _planned(module: str, stage: Stage, roles: Mapping[str, Mapping[str, str]]) -> PlannedStage:
     return PlannedStage(
         module,
         stage.name,
         tuple(_work(module, host, stage.of(host), roles) for host in stage.hosts),
+        heirs=stage.heirs,
     )
 
 

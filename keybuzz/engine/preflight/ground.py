@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
+from keybuzz.engine.preflight.machines import of_copies, of_machine
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
@@ -44,6 +45,7 @@ def of_ground(
         )
         for host in hosts
     }
+    heard: dict[str, ReadinessAnswer] = {}
     for host, seen in sorted(observe(nornir, asked).observations.items()):
         answer = seen.answers[READING]
         if not answer.known:
@@ -51,10 +53,13 @@ def of_ground(
             yield Obstacle((host,), "ground", what, on_host(host, "true"), stops=False)
             continue
         said: ReadinessAnswer = answer.value
+        heard[host] = said
+        yield from of_machine(host, said)
         yield from _sources(host, said, lives)
         yield from _balancers(host, said)
         if site.settings.lab is None:  # a lab has no volumes
             yield from _volumes(host, said, known, lives)
+    yield from of_copies(heard)
 
 
 def _question(site: Site, controls: bool) -> Readiness:

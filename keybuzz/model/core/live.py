@@ -89,6 +89,8 @@ class Stage:
     after: Gate | None = None
     interrupts: str = ""
     """Name of the module whose whole cluster this stage stops on purpose, which the operator was told and confirmed."""
+    heirs: tuple[str, ...] = ()
+    """Of a stage after which another member leads: the members of which one is chosen then."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

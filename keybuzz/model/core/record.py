@@ -67,6 +67,7 @@ def stage_document(stage: PlannedStage) -> dict[str, Any]:
         "refused": stage.refused or None,
         "open": stage.open,
         "reached": stage.reached,
+        "heirs": list(stage.heirs),
         "hosts": [
             {
                 "host": work.host,

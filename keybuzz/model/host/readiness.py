@@ -22,11 +22,18 @@ class ReadinessAnswer(TypedDict):
     """Source and mount point."""
     units: list[tuple[str, str]]
     """Alike, of the .mount units that are enabled."""
+    architecture: str
+    kernel: str
+    """Its release."""
+    machine: str
+    """A digest of the machine id; empty without one."""
+    firewalls: list[str]
+    """Services of other firewalls than ufw that start with the system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness(Looks):
-    """Look at package sources, volumes and, where asked, load balancers."""
+    """Look at package sources, volumes, the machine itself and, where asked, load balancers."""
 
     answers: ClassVar[type] = ReadinessAnswer
 

@@ -36,6 +36,8 @@ class PlannedStage:
 
     reached: bool = True
     """False behind a refused stage: a run takes this one once nothing before it is refused."""
+    heirs: tuple[str, ...] = ()
+    """The members of which one leads after this stage; empty where the leader stays."""
 
     def __post_init__(self) -> None:
         in_one_line(self, "name", "refused")

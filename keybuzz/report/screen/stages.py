@@ -35,7 +35,8 @@ def _words(stage: PlannedStage) -> str:
     interrupts = sorted({name for work in stage.work for name in work.interrupts})
     cost = f"; interrupts {', '.join(interrupts)}, whose connections end" if interrupts else ""
     reached = "" if stage.reached else "not reached: "
-    return f"{reached}{_place(stage.name, stage.work)}: {done}{cost}"
+    then = f"; then {' or '.join(stage.heirs)} leads" if stage.heirs else ""
+    return f"{reached}{_place(stage.name, stage.work)}: {done}{cost}{then}"
 
 
 def _place(name: str, work: tuple[StageWork, ...]) -> str:

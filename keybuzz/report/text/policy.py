@@ -168,12 +168,13 @@ def _sarif_result(violation: Violation, rules: Sequence[Rule]) -> Json:
     }
 
 
-def rule_text(rule: Rule) -> str:
-    """Return everything about one rule."""
+def rule_text(rule: Rule, width: int = _WIDTH) -> str:
+    """Return everything about one rule, in lines of this width."""
     parts = (("Why", rule.why), ("Write", rule.instead), ("Looks at", rule.applies_to))
     lines = [f"{rule.id}: {rule.title}", ""]
     for name, text in parts:
-        lines.append(fill(f"{name + ':':<10}{text}", _WIDTH, subsequent_indent=" " * 10))
+        said = f"{name + ':':<10}{text}"
+        lines.append(fill(said, width, subsequent_indent=" " * 10) if len(said) > width else said)
     return "\n".join(lines) + "\n"
 
 

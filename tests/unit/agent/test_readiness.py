@@ -89,6 +89,18 @@ def test_mount_units_that_a_start_pulls_in(tmp_path: Path) -> None:
     assert list(readiness.mount_units(str(tmp_path / "none"))) == []
 
 
+def test_other_firewalls_that_start_with_the_system(tmp_path: Path) -> None:
+    for place, name in (
+        ("sysinit.target.wants", "nftables.service"),
+        ("multi-user.target.wants", "ufw.service"),
+    ):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / name).symlink_to("/dev/null")
+    (tmp_path / "firewalld.service").write_text("installed, and not enabled")
+    assert readiness.firewalls(str(tmp_path)) == ["nftables.service"]
+    assert readiness.firewalls(str(tmp_path / "none")) == []
+
+
 @pytest.fixture
 def closed() -> int:
     """Return a port of loopback where nobody listens."""

@@ -184,11 +184,13 @@ def _stages(plan: Plan) -> tuple[PlannedStage, ...]:
         PlannedStage("base", "settings", tuple(StageWork(host, (), 1, ()) for host in hosts)),
         PlannedStage("patroni", "replace db-slave-01", of("db-slave-01", "replica")),
         PlannedStage("patroni", "replace db-slave-02", of("db-slave-02", "replica")),
-        PlannedStage("patroni", "hand over from db-master-01", handing),
+        PlannedStage(
+            "patroni", "hand over from db-master-01", handing, heirs=("db-slave-01", "db-slave-02")
+        ),
         PlannedStage(
             "patroni",
             "then what is left, from what the hosts are by then",
-            of("db-master-01", "leader"),
+            of("db-master-01", "replica"),
             open=True,
         ),
     )

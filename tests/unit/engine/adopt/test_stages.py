@@ -79,12 +79,16 @@ def roles(found: tuple[PlannedStage, ...]) -> list[tuple[str, bool]]:
 def test_patroni_replaces_replicas_first_and_the_leader_after_a_switchover() -> None:
     found = stages("patroni")
     assert [stage.name.split()[0] for stage in found] == ["replace", "replace", "hand", "then"]
-    assert roles(found) == [("replica", False), ("replica", False), ("leader", True)]
+    assert roles(found) == [("replica", False), ("replica", False), ("replica", True)]
+    assert found[2].work[0].roles == ("leader",)
+    assert set(found[2].heirs) == {work.host for stage in found[:2] for work in stage.work}
     assert [work.interrupts for work in found[0].work] == [("container:patroni",)]
 
 
 def test_redis_replaces_the_master_last() -> None:
-    assert roles(stages("redis")) == [("replica", False), ("replica", False), ("master", True)]
+    found = stages("redis")
+    assert roles(found) == [("replica", False), ("replica", False), ("replica", True)]
+    assert [stage.work[0].roles for stage in found if stage.heirs] == [("master",)]
 
 
 @pytest.mark.parametrize("name", ROLLED)
@@ -135,7 +139,10 @@ def test_docker_on_a_leader_hands_over_first() -> None:
         ("patroni", f"hand over from {leader}"),
         ("base", "restart"),
     ]
-    assert found[1].work[0].roles == ("patroni leader",)
+    replicas = {member.host for member in topology.members} - {leader}
+    assert set(found[0].heirs) == replicas
+    assert found[1].work[0].roles == ("patroni replica",), "it leads no more by then"
+    assert f"; then {' or '.join(sorted(replicas))} leads" in stages_text(found, 400)
 
 
 def test_a_refusal_is_told_where_a_run_would_end() -> None:

@@ -37,6 +37,8 @@ GROUND = {
     "kernel": "6.1.0",
 }
 
+MACHINE = {"architecture": "x86_64", "kernel": "6.8.0-60-generic"}
+
 
 def good(host: str, request: Json) -> Json:
     """Return what a host of a good fleet says: base is as described, nothing else is there yet."""
@@ -54,6 +56,8 @@ def good(host: str, request: Json) -> Json:
     for answer in result["answers"]:
         if isinstance(answer["value"], dict) and "clock_synchronised" in answer["value"]:
             answer["value"].update(GROUND, clock=time.time())
+        if isinstance(answer["value"], dict) and "fstab" in answer["value"]:
+            answer["value"].update(MACHINE, machine=f"of {host}")
     return result
 
 

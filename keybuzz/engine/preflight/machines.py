@@ -1,0 +1,51 @@
+"""What is wrong with a machine itself: another processor, an old kernel, a second firewall, a copy of another one."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from keybuzz.model.core.proposed import on_host
+from keybuzz.model.host.readiness import ReadinessAnswer
+from keybuzz.model.reports.preflight import Obstacle
+
+ARCHITECTURE = "x86_64"
+"""Of the programs in versions.yaml, and of what the images are pulled for."""
+KERNEL = (5, 8)
+"""The first release whose cgroup v2 does all that K3s asks of it (Kubernetes' documentation)."""
+
+
+def of_machine(host: str, said: ReadinessAnswer) -> Iterator[Obstacle]:
+    """Yield what one machine is not, or has too much of."""
+    if said["architecture"] != ARCHITECTURE:
+        what = (
+            f"its processor is {said['architecture']}; programs and images are for {ARCHITECTURE}"
+        )
+        yield Obstacle((host,), "machine", what, "order another server, and replace this one")
+    numbers = re.match(r"(\d+)\.(\d+)", said["kernel"])
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < KERNEL:
+        least = ".".join(map(str, KERNEL))
+        what = f"its kernel is {said['kernel']}; K3s and Docker need {least} or newer"
+        yield Obstacle((host,), "kernel", what, "upgrade the system, and start it again")
+    for unit in said["firewalls"]:
+        what = f"{unit} starts with the system, and would load its rules over those of ufw"
+        todo = on_host(host, "systemctl", "disable", "--now", unit)
+        yield Obstacle((host,), "another firewall", what, todo)
+
+
+def of_copies(heard: Mapping[str, ReadinessAnswer]) -> Iterator[Obstacle]:
+    """Yield the machines that share a machine id: copies of one disk, which systemd and K3s take for one."""
+    hosts: dict[str, list[str]] = defaultdict(list)
+    for host, said in heard.items():
+        if said["machine"]:
+            hosts[said["machine"]].append(host)
+    for names in hosts.values():
+        if len(names) > 1:
+            shown = ", ".join(sorted(names))
+            yield Obstacle(
+                tuple(sorted(names)),
+                "machine id",
+                f"{shown} have the same: copies of one disk",
+                "on all but one: rm /etc/machine-id, systemd-machine-id-setup, and start it again",
+            )

@@ -1,0 +1,43 @@
+"""What is wrong with a machine itself, each found once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.engine.preflight.test_preflight import HOST, QUEUE, Ground, ground, readiness
+
+__all__ = ["ground"]  # the fixture
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "another processor": ({"architecture": "aarch64"}, "its processor is aarch64"),
+    "an old kernel": ({"kernel": "5.4.0-216-generic"}, "its kernel is 5.4.0-216-generic"),
+    "a kernel that says nothing": ({"kernel": ""}, "its kernel is"),
+    "a second firewall": ({"firewalls": ["nftables.service"]}, "nftables.service starts with"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_it_is_found_once_and_nothing_else(ground: Ground, name: str) -> None:
+    values, words = WRONG[name]
+    ground.spoils[HOST] = readiness(**values)
+    (found,) = ground.look().obstacles
+    assert found.where == (HOST,)
+    assert words in found.what
+    assert found.todo
+    assert found.stops
+
+
+def test_copies_of_one_disk_are_told_together(ground: Ground) -> None:
+    for host in (HOST, QUEUE):
+        ground.spoils[host] = readiness(machine="the same")
+    (found,) = ground.look().obstacles
+    assert found.where == (QUEUE, HOST)
+    assert "copies of one disk" in found.what
+
+
+def test_a_machine_without_an_id_is_no_copy(ground: Ground) -> None:
+    for host in (HOST, QUEUE):
+        ground.spoils[host] = readiness(machine="")
+    assert ground.look().obstacles == ()
