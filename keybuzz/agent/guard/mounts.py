@@ -12,6 +12,7 @@ from _thread import allocate_lock, start_new_thread
 from errno import EHOSTDOWN, EHOSTUNREACH, EIO, ENOTCONN, ESTALE, ETIMEDOUT
 
 from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ MOUNTINFO = "/proc/self/mountinfo"
 PATIENCE = 3.0
 """Seconds for all of them together."""
 _AWAY = ("nfs", "cifs", "smb", "fuse", "9p", "ceph", "gluster", "lustre", "afs", "beegfs", "davfs")
-"""How the types begin of which somebody else than the kernel answers."""
+"""How the types begin of which something else than the kernel answers."""
 _KERNELS = frozenset({"fusectl", "nfsd"})
+_OCTAL = Pattern(r"\\([0-7]{3})")
 _BROKEN = (ESTALE, ENOTCONN, EIO, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH)
 
 _sick: dict[str, str] | None = None
@@ -44,12 +46,12 @@ def sick() -> dict[str, str]:
     """Return each mount point that does not answer, with its type and what is wrong."""
     global _sick
     if _sick is None:
-        _sick = _asked(dict(away(_mountinfo())))
+        _sick = _asked(dict(away(mountinfo())))
     return _sick
 
 
 def refuse(path: str) -> None:
-    """Raise SickMountError for a path that nobody would answer about."""
+    """Raise SickMountError for a path on a mount that does not answer."""
     if not (found := sick()):
         return
     plain = "/".join(["", *(part for part in path.split("/") if part not in ("", "."))])
@@ -60,13 +62,27 @@ def refuse(path: str) -> None:
             )
 
 
-def away(mountinfo: str) -> Iterator[tuple[str, str]]:
-    """Yield mount point and type of each mount of which somebody else than the kernel answers."""
-    for line in mountinfo.splitlines():
+def entries(mountinfo: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield mount point, type, and the options of the mount and of its file system, of each line (proc(5))."""
+    for line in mountinfo.split("\n"):  # a name may hold other ends of a line
         left, _, right = line.partition(" - ")
-        kind = right.partition(" ")[0]
+        fields, others = left.split(" "), right.split(" ")
+        if len(fields) > 5 and len(others) > 2:
+            yield plain(fields[4]), others[0], (*fields[5].split(","), *others[2].split(","))
+
+
+def plain(point: str) -> str:
+    """Return a name as it is: the kernel writes space, tab, line end and backslash as `\\040` and so on."""
+    if "\\" not in point:
+        return point
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), point)
+
+
+def away(mountinfo: str) -> Iterator[tuple[str, str]]:
+    """Yield mount point and type of each mount of which something else than the kernel answers."""
+    for point, kind, _ in entries(mountinfo):
         if kind.startswith(_AWAY) and kind not in _KERNELS:
-            yield left.split()[4].encode().decode("unicode_escape"), kind
+            yield point, kind
 
 
 class _Question:
@@ -103,7 +119,8 @@ def _asked(kinds: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _mountinfo() -> str:
+def mountinfo() -> str:
+    """Return the kernel's table of this process; names that are not UTF-8 have surrogates in them."""
     try:
         with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()

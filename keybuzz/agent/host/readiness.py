@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from keybuzz.agent.guard import opener
+from keybuzz.agent.guard import mounts, opener
 from keybuzz.agent.host.machine import machine_id
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
     return {
         "sources": [] if has_proxy() else [[name, _reach(name)] for name in sources()[:_MOST]],
         "balancers": [[place, _answers(place, ports)] for place, ports in query["balancers"]],
-        "mounts": [list(found) for found in mounts(_text("/proc/self/mountinfo"))],
+        "mounts": [[point, kind] for point, kind, _ in mounts.entries(mounts.mountinfo())],
         "fstab": [list(found) for found in fstab(_text("/etc/fstab"))],
         "units": [list(found) for found in mount_units()],
         "architecture": os.uname().machine,
@@ -96,19 +96,12 @@ def has_proxy(folder: str = _APT) -> bool:
     return any("Proxy" in line and not line.startswith(("//", "#")) for line in lines)
 
 
-def mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
-    """Yield mount point and type of every file system."""
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        yield left.split()[4], right.split()[0]
-
-
 def fstab(text: str) -> Iterator[tuple[str, str]]:
     """Yield source and mount point of every line that mounts something."""
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 3 and not words[0].startswith("#") and words[1].startswith("/"):
-            yield words[0], words[1].rstrip("/") or "/"
+            yield mounts.plain(words[0]), mounts.plain(words[1]).rstrip("/") or "/"
 
 
 def mount_units(folder: str = _UNITS) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,6 @@ _RUNS = frozenset(
 _CONTAINERS = frozenset({"docker", "containerd", "kubelet", "rancher"})
 _KILLED = "Killed process "
 _OOM = Pattern(rf"{_KILLED}\d+ \(([^)]*)\)")
-_OCTAL = Pattern(r"\\([0-7]{3})")
 _LONGEST_LOG = 200_000
 """Messages of the kernel; its ring never holds as many."""
 _TIME_FILES = (
@@ -92,12 +91,9 @@ def disks(mountinfo: str = "/proc/self/mountinfo") -> Iterator[dict[str, Any]]:
 
 def mounts(text: str) -> Iterator[tuple[str, bool]]:
     """Yield mount point and whether it is read-only, of the mounts that matter."""
-    for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        point, options = _plain(left.split()[4]), left.split()[5]
-        kind, _, whole = right.split()[:3]
+    for point, kind, options in sick_mounts.entries(text):
         if kind in _DISKS and not _is_the_systems(point):
-            yield point, "ro" in options.split(",") or "ro" in whole.split(",")
+            yield point, "ro" in options
 
 
 def _is_the_systems(point: str) -> bool:
@@ -113,12 +109,6 @@ def _is_the_systems(point: str) -> bool:
 def share(used: int, free: int) -> float:
     """Return the percentage as df tells it: of what is not kept back for root."""
     return 100.0 * used / (used + free) if used + free > 0 else 0.0
-
-
-def _plain(point: str) -> str:
-    if "\\" not in point:
-        return point
-    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), point)
 
 
 def memory(text: str) -> dict[str, int]:

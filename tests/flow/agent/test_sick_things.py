@@ -180,7 +180,7 @@ class TestMounts:
             str(hung): f"{hung} (fuse) answers with an error: Transport endpoint is not connected"
         }
 
-    def test_only_mounts_that_somebody_else_serves_are_asked(self) -> None:
+    def test_only_mounts_that_another_program_serves_are_asked(self) -> None:
         text = (
             "24 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
             "30 24 0:40 / /sys/fs/fuse/connections rw - fusectl fusectl rw\n"
@@ -188,3 +188,19 @@ class TestMounts:
             "32 24 0:42 / /mnt/f rw shared:3 - fuse.sshfs x rw\n"
         )
         assert list(mounts.away(text)) == [("/mnt/a b", "nfs4"), ("/mnt/f", "fuse.sshfs")]
+
+    @pytest.mark.parametrize(
+        ("written", "point"),
+        [
+            (r"/mnt/a\040b\134c\012d", "/mnt/a b\\c\nd"),
+            ("/mnt/été", "/mnt/été"),
+            ("/mnt/\udcff\\040x", "/mnt/\udcff x"),
+            ("/mnt/line\u2028end", "/mnt/line\u2028end"),
+        ],
+    )
+    def test_a_name_of_any_bytes_is_read_as_it_is(self, written: str, point: str) -> None:
+        line = f"31 24 0:41 / {written} rw - nfs4 10.0.0.9:/x rw\n"
+        assert list(mounts.away(line)) == [(point, "nfs4")]
+
+    def test_a_line_that_is_cut_off_is_left_out(self) -> None:
+        assert list(mounts.entries("31 24 0:41 / /mnt/x rw - nfs4\n\n7 -\n")) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.agent.guard import mounts
 from keybuzz.agent.host import readiness
 
 DEB822 = """Types: deb
@@ -65,7 +66,10 @@ def test_no_source_at_all_and_a_proxy_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_mounts_and_fstab() -> None:
-    assert list(readiness.mounts(MOUNTS)) == [("/", "ext4"), ("/opt/keybuzz/redis", "xfs")]
+    found = [(point, kind) for point, kind, _ in mounts.entries(MOUNTS)]
+    assert found == [("/", "ext4"), ("/opt/keybuzz/redis", "xfs")]
+    spaced = "/dev/sdb\\0401 /opt/with\\040space/ xfs defaults\n"
+    assert list(readiness.fstab(spaced)) == [("/dev/sdb 1", "/opt/with space")]
     assert list(readiness.fstab(FSTAB)) == [
         ("UUID=1", "/"),
         ("/dev/disk/by-id/scsi-0HC_Volume_7", "/opt/keybuzz/redis"),
