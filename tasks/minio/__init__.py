@@ -13,7 +13,7 @@ from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
-from tasks.minio.members import up, virgin, writer
+from tasks.minio.members import able, up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.places import PLACES
 from tasks.minio.rollout import next_stage, release
@@ -36,6 +36,7 @@ MODULE = Module(
     next_stage=retiring_last(next_stage),
     checks=checks,
     members_up=up,
+    able=able,
     ground=GROUND,
     places=PLACES,
     virgin=virgin,

@@ -79,6 +79,15 @@ CHECK_INFOS = (
         read_by=("minio.node.serves",),
     ),
     CheckInfo(
+        "minio.service.frozen",
+        "requests of applications are answered (no mc admin service freeze)",
+        "Every request of an application waits, on all nodes; MinIO's own health stays good.",
+        "mc admin service unfreeze minio, on install-01, when whoever froze it is done.",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("minio.node.serves",),
+        lasting=True,
+    ),
+    CheckInfo(
         "minio.listens.private",
         "it listens on the private address, and there only (MIN-4)",
         "MinIO could be reached from outside of the private network.",

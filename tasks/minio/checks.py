@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from keybuzz.model.core.proposed import on_host
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
@@ -14,10 +14,12 @@ from tasks.minio.ready import not_serving, sees
 _OF_SERVING = (
     "minio.drives.online",
     "minio.drives.healed",
+    "minio.service.frozen",
     "minio.listens.private",
     "minio.console",
 )
 """What is asked of a node that serves."""
+UNFREEZE = proposed("mc", "admin", "service", "unfreeze", values.ALIAS)
 _ALIASES_ID = f"minio-aliases:{values.ALIASES}"
 
 
@@ -33,6 +35,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
             findings += [
                 _sees_all(found, node),
                 _healed(node),
+                _frozen(node),
                 _listens(view, host),
                 _console(view, host),
             ]
@@ -177,6 +180,14 @@ def _healed(node: Node) -> Finding:
         text = f"{', '.join(node.healing)} gets what it missed"
         return Finding(check, Level.CRITICAL, text, node.host, "wait: no other node may be stopped")
     return Finding(check, Level.OK, "nothing is healing", node.host)
+
+
+def _frozen(node: Node) -> Finding:
+    check = "minio.service.frozen"
+    if node.frozen:
+        text = "requests are held back and the administrator is answered: mc admin service freeze is on"
+        return Finding(check, Level.CRITICAL, text, node.host, UNFREEZE)
+    return Finding(check, Level.OK, "requests are answered", node.host)
 
 
 def _listens(view: HostView, host: str) -> Finding:

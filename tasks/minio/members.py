@@ -42,6 +42,8 @@ class Node:
     parity: int
     """Drives of the set that may be lost without a loss of data, for new objects."""
     version: str
+    frozen: bool
+    """Requests of S3 are held back: `mc admin service freeze`."""
     empty: bool
     """Proven: nothing lies on its drive."""
     deployment: str
@@ -70,6 +72,11 @@ def nodes(live: Live) -> dict[str, Node]:
 def up(live: Live) -> frozenset[str]:
     """Return the hosts that count for the quorum. One that does not let us in is up all the same: it serves others."""
     return frozenset(host for host, node in nodes(live).items() if node.serves)
+
+
+def able(live: Live) -> frozenset[str]:
+    """Return the hosts that take writes now."""
+    return frozenset(h for h, node in nodes(live).items() if node.serves and not node.frozen)
 
 
 def serving(live: Live) -> bool:
@@ -137,6 +144,7 @@ def _node(host: str, view: HostView) -> Node:
         sets=tuple(said.get("sets", ())),
         parity=said.get("parity", 0),
         version=said.get("version", ""),
+        frozen=said.get("frozen", False),
         empty=known and view.attribute(DRIVE_ID, "found") == "empty",
         deployment=deployment,
         place=place if isinstance(place, int) else 0,

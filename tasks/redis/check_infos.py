@@ -101,6 +101,15 @@ CHECK_INFOS = (
         ),
     ),
     CheckInfo(
+        "redis.sentinel.login",
+        "Redis lets its Sentinel in",
+        "This Sentinel sees a master that serves as down; with most of them so, failovers begin again and again.",
+        "kbz run redis --limit HOST gives it the store's password (auth-pass).",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        read_by=("redis.sentinel.answers",),
+        lasting=True,
+    ),
+    CheckInfo(
         "redis.sentinel.quorum",
         "Sentinel reaches its quorum and knows all others",
         "A failover may not be decided.",

@@ -6,14 +6,19 @@ from collections.abc import Collection, Iterable
 
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from keybuzz.model.core.proposed import on_host
+from keybuzz.model.core.proposed import on_host, proposed
 from tasks.redis import switches
 from tasks.redis.members import RedisMember, master_name, masters, members, unasked
 from tasks.redis.values import SENTINEL
 
 _SETTINGS = "redis-settings:live"
 _FROM_REDIS = ("redis.replica.link", "redis.aof.enabled", "redis.memory.limit")
-_FROM_SENTINEL = ("redis.sentinel.quorum", "redis.sentinel.name", "redis.sentinel.failover")
+_FROM_SENTINEL = (
+    "redis.sentinel.login",
+    "redis.sentinel.quorum",
+    "redis.sentinel.name",
+    "redis.sentinel.failover",
+)
 """What is not known of a node, or of a Sentinel, that does not answer."""
 
 
@@ -56,10 +61,29 @@ def _member(live: Live, view: HostView, member: RedisMember) -> tuple[Finding, .
     else:
         sentinel = (
             Finding("redis.sentinel.answers", Level.OK, "answers", member.host),
+            _login(view, member),
             _quorum(live, member),
             _names(view, member),
         )
     return (*redis, *sentinel, _units(view, member.host))
+
+
+def _login(view: HostView, member: RedisMember) -> Finding:
+    """A Sentinel with a wrong password sees a master that serves as down, and agrees to every failover."""
+    check, found = "redis.sentinel.login", member.sentinel.let_in
+    identity = f"sentinel-monitor:{master_name(view)}"
+    hint = (
+        f"{proposed('kbz', 'run', 'redis', '--limit', member.host)} gives it the store's password"
+    )
+    if isinstance(found, Unread):
+        return unknown(check, found.why, member.host)
+    if not found:
+        text = f"Redis on {member.sentinel.master} answers its Sentinel, and does not let it in (auth-pass)"
+        return Finding(check, Level.CRITICAL, text, member.host, hint)
+    if view.attribute(identity, "auth_pass_matches") is False:
+        text = "its Sentinel has another password for Redis than the store: its next connection is refused"
+        return Finding(check, Level.CRITICAL, text, member.host, hint)
+    return Finding(check, Level.OK, "Redis lets its Sentinel in", member.host)
 
 
 def not_ready(live: Live, hosts: Iterable[str]) -> str | None:

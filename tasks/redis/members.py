@@ -15,6 +15,8 @@ from tasks.redis.desired import PRIORITY, USERS
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 WHEN = ("quorum", "down-after-milliseconds", "failover-timeout")
 """Settings of Sentinel that decide whether a replica is ever promoted."""
+_REFUSED = 3000
+"""Milliseconds. Sentinel asks every second."""
 SENTINEL_RUNTIME = f"sentinel-runtime:{values.sentinel_runtime().path}"
 PASSWORD = "redis-password:default"
 CONTAINERS = (f"container:{values.REDIS}", f"container:{values.SENTINEL}")
@@ -68,6 +70,8 @@ class SentinelNode:
     """Every master that it monitors."""
     known: tuple[str, ...]
     """Addresses of the replicas that it knows, gone ones too."""
+    let_in: bool | Unread
+    """The master takes its password: its pings are answered with an answer that Sentinel counts."""
     failover: Mapping[str, str] | Unread
     """When it takes the master for down, and with how many others: as set now, by the names of `WHEN`."""
 
@@ -257,10 +261,20 @@ def _sentinel(view: HostView) -> SentinelNode:
         if isinstance(listed, list)
         else Unread(answer.problem or _error(listed) or "Sentinel names no master"),
         known=_addresses(replies.get(f"SENTINEL REPLICAS {name}")),
+        let_in=_let_in(mine) if answer.known else Unread(answer.problem),
         failover={key: mine[key] for key in WHEN}
         if all(key in mine for key in WHEN)
         else Unread(answer.problem or _error(listed) or f"Sentinel does not say it of {name}"),
     )
+
+
+def _let_in(fields: Mapping[str, str]) -> bool | Unread:
+    """Return whether the answers to its pings are good ones: NOAUTH comes at once, and counts for nothing."""
+    said = [fields.get(key, "") for key in ("last-ok-ping-reply", "last-ping-reply")]
+    if not all(map(str.isdecimal, said)):
+        return Unread("Sentinel does not say how its pings were answered")
+    good, any_answer = map(int, said)
+    return good - any_answer < _REFUSED
 
 
 def _addresses(listed: object) -> tuple[str, ...]:

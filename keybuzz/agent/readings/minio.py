@@ -1,8 +1,8 @@
 """A MinIO node over S3 and its admin interface, on its own address.
 
 `look` answers {"denied", "deployment", "servers": {node: state}, "drives": {node: state}, "healing": [node], "sets":
-[drives of each set], "parity", "version"}, where a node is host:port. `denied` is true where the root user is not let
-in, and then the rest is empty.
+[drives of each set], "parity", "version", "frozen"}, where a node is host:port. `denied` is true where the root user
+is not let in, and then the rest is empty.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ANSWER = 5.0
+_HELD_BACK = 3.0
+"""Seconds after which a list of buckets is held back."""
 _ADMIN, _ASSETS = "/minio/admin/v3", "iam-assets"
 _CODE = re.compile(rb"<Code>(\w+)</Code>|\"Code\":\"(\w+)\"")
 _NAME = re.compile(rb"<Bucket>.*?<Name>([^<]+)</Name>", re.DOTALL)
@@ -34,6 +36,8 @@ def call(
     path: str,
     query: dict[str, str] | None = None,
     body: bytes = b"",
+    *,
+    timeout: float = _ANSWER,
 ) -> http.Response:
     """Send one signed request; DeniedError when it is not taken, AgentError when nobody answers."""
     asked = query or {}
@@ -41,7 +45,7 @@ def call(
     headers = sigv4.signed(method, host, path, asked, body, access["user"], access["password"])
     url = f"http://{host}{path}" + (f"?{sigv4.encoded(asked)}" if asked else "")
     try:
-        answer = http.request_url(method, url, _ANSWER, headers, body)
+        answer = http.request_url(method, url, timeout, headers, body)
     except OSError as error:
         reason = error.strerror or error
         raise AgentError(f"MinIO does not answer on {host}: {reason}") from None
@@ -131,6 +135,7 @@ def look(access: dict[str, Any]) -> dict[str, Any]:
         "sets": [],
         "parity": 0,
         "version": "",
+        "frozen": False,
     }
     try:
         answer = call(access, "GET", "/minio/admin/v3/info")
@@ -139,7 +144,22 @@ def look(access: dict[str, Any]) -> dict[str, Any]:
     info = answer.json()
     if answer.status != 200 or not isinstance(info, dict) or "servers" not in info:
         raise AgentError(f"MinIO answers {answer.status} to admin/v3/info")
-    return {**nothing, "denied": False, **_said(info, f"{access['address']}:{access['port']}")}
+    said = _said(info, f"{access['address']}:{access['port']}")
+    return {**nothing, "denied": False, **said, "frozen": _frozen(access)}
+
+
+def _frozen(access: dict[str, Any]) -> bool:
+    """Return whether requests of S3 are held back, though the administrator is answered: a service freeze.
+
+    MinIO tells of it nowhere; its health stays good.
+    """
+    try:
+        call(access, "GET", "/", timeout=_HELD_BACK)
+    except http.LateAnswerError:
+        return True
+    except AgentError:
+        return False
+    return False
 
 
 def _said(info: dict[str, Any], own: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class MinioAnswer(TypedDict):
     sets: list[int]
     parity: int
     version: str
+    frozen: bool
+    """Requests of S3 are held back."""
 
 
 @dataclass(frozen=True, slots=True)

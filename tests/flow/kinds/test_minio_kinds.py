@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.kinds.services import minio as kind
+from keybuzz.agent.readings import minio as agent_minio
 from keybuzz.agent.readings import table as readings
 from keybuzz.agent.readings.minio import DeniedError
 from keybuzz.agent.runtime.errors import AgentError
@@ -101,6 +102,20 @@ class TestLook:
         form = json.loads((nodes.drive(1) / ".minio.sys/format.json").read_text())
         assert found["deployment"] == form["id"]
         assert found["version"] == "2024-10-02T17:50:41Z"
+
+    def test_requests_that_are_held_back_are_told_by_every_node_until_they_go_on(
+        self, nodes: Trio, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`mc admin service freeze`: health stays 200, the administrator is answered, and nobody else."""
+        monkeypatch.setattr(agent_minio, "_HELD_BACK", 0.5)
+        first, third = access(nodes).order(), access(nodes, 3).order()
+        agent_minio.admin(first, "POST", "service", {"action": "freeze"})
+        try:
+            assert agent_minio.look(third)["frozen"] is True
+            assert agent_minio.look(third)["servers"]
+        finally:
+            agent_minio.admin(third, "POST", "service", {"action": "unfreeze"})
+        assert agent_minio.look(first)["frozen"] is False
 
     def test_who_is_not_let_in_is_told_so(self, nodes: Trio) -> None:
         found = look(nodes, "another-password")

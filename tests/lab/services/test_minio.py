@@ -22,6 +22,7 @@ from keybuzz.lab.network.namespace import visiting
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
 from tests.lab.ledgers.object_ledger import ADDRESSES, ObjectLedger
 from tests.lab.support.describing import Environment, describe, environment, strays_inside
+from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
 
@@ -245,6 +246,25 @@ class TestFailures:
         assert green(kbz)
         assert ledger.lost("minio-02") == []
 
+    def test_a_node_that_is_silent_is_waited_for_once_and_all_else_is_answered(
+        self, kbz: Kbz
+    ) -> None:
+        """SIGSTOP: its ports take connections and say nothing."""
+        kbz.on("minio-03", "docker kill --signal=STOP minio")
+        try:
+            document = kbz("health", "base", *HEALTH[1:]).json()
+        finally:
+            kbz.on("minio-03", "docker kill --signal=CONT minio")
+        mine = [found for found in document["findings"] if found["host"] == "minio-03"]
+        told = {found["check"]: found["message"] for found in mine if found["level"] == "critical"}
+        assert "minio.node.serves" in told
+        assert any(
+            f"{ADDRESSES['minio-03']}:9000 is silent" in found["message"] for found in mine
+        ), mine
+        ok = {found["check"] for found in mine if found["level"] == "ok"}
+        assert {"base.system.read", "base.docker.running", "minio.drive.own"} <= ok
+        until(lambda: green(kbz), 60, "all serve again")
+
     def test_a_drive_of_another_deployment_is_refused_and_stays_as_it_is(self, kbz: Kbz) -> None:
         own = form(kbz, "minio-02")
         foreign = json.dumps({**own, "id": "11111111-2222-3333-4444-555555555555"})
@@ -327,6 +347,16 @@ class TestController:
         assert "https://files.example.com" in shown
         assert kbz.on("install-01", "stat -c %a /root/.mc/config.json").strip() == "600"
         assert kbz("plan", "minio-client", *self.MC).code == 0
+
+    def test_a_frozen_service_refuses_a_restart_until_its_hint_was_run(self, kbz: Kbz) -> None:
+        kbz.on("install-01", "mc admin service freeze minio")
+        found = findings(kbz, "minio", "minio")["minio.service.frozen"]
+        assert spare(kbz, "minio", "minio") == 0
+        refused = kbz("restart", "minio", "--limit", "minio-02")
+        assert "minio.service.frozen" in refused.stdout + refused.stderr
+        kbz.on("install-01", found.rpartition(" → ")[2])
+        assert green(kbz)
+        assert spare(kbz, "minio", "minio") == 1
 
     def test_a_new_root_password_is_taken_by_all_nodes_at_once_and_by_mc(self, kbz: Kbz) -> None:
         before, old = containers(kbz), kbz.on("install-01", "cat /root/.mc/config.json")

@@ -228,6 +228,22 @@ class TestSentinels:
                 sentinel.execute_command(*words, "2")
         assert "redis.sentinel.failover" not in findings(kbz, "redis", "redis")
 
+    def test_one_that_its_redis_does_not_let_in_is_named_and_a_run_mends_it(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        with ledger.sentinel("redis-02") as sentinel:
+            sentinel.execute_command("SENTINEL", "SET", "kb-redis-master", "auth-pass", "wrong")
+        not_let_in = "answers its Sentinel, and does not let it in"
+        until(
+            lambda: not_let_in in findings(kbz, "redis", "redis").get("redis.sentinel.login", ""),
+            60,
+            "the Sentinel of redis-02 is named",
+        )
+        refused = kbz("restart", "redis", "--limit", "redis-01")
+        assert "redis.sentinel.login" in refused.stdout + refused.stderr
+        kbz.good("run", "redis", "--limit", "redis-02", "--lift-freeze", "redis", *REASON)
+        until(lambda: "redis.sentinel.login" not in findings(kbz, "redis", "redis"), 60, "it is in")
+
 
 class TestPower:
     def test_an_entry_that_was_off_leads_to_the_true_master_from_its_boot_on(

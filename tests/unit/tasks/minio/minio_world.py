@@ -65,6 +65,7 @@ class Node:
     place: int = 0
     size: int = 3
     healing: bool = False
+    frozen: bool = False
     reachable: bool = True
     denied: bool = False
     mounted: bool = True
@@ -245,6 +246,7 @@ class World:
                 "sets": [3],
                 "parity": 1,
                 "version": "2024-10-02T17:50:41Z",
+                "frozen": node.frozen,
             },
         )
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from keybuzz.engine.change.guard import cluster_of
+from keybuzz.engine.change.restart import whole
 from keybuzz.engine.drill.ground import not_green
 from keybuzz.engine.look.causes import explained
 from keybuzz.model.core.finding import Finding, Level
@@ -78,6 +80,19 @@ def test_a_drive_that_heals_is_not_well_because_no_other_may_stop_now() -> None:
     found = worst(world.live())
     assert {name.split()[0] for name in found} == {"minio.drives.healed"}
     assert "is being healed" in str(not_whole(world.live(), HOSTS))
+
+
+def test_a_frozen_service_is_named_with_what_ends_it_and_nobody_can_take_writes() -> None:
+    world = World.healthy()
+    for host in HOSTS:
+        world.nodes[host].frozen = True
+    found = worst(world.live())
+    assert {name.split()[0] for name in found} == {"minio.service.frozen"}
+    assert found["minio.service.frozen minio-01"].hint == "mc admin service unfreeze minio"
+    cluster = cluster_of(MODULE, world.live())
+    assert (len(cluster.up), cluster.spare) == (3, 0)
+    assert "minio.service.frozen" in str(whole(MODULE, 1.0).reason(world.live()))
+    assert "minio.service.frozen" in not_green(MODULE, world.live())
 
 
 def test_a_drive_that_is_not_mounted_or_foreign_is_critical() -> None:

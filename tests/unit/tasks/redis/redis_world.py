@@ -295,6 +295,8 @@ class World:
             "flags": "master" if self._master_runs() else "master,s_down",
             "num-slaves": str(len(self.running(REDIS_CONTAINER)) - 1),
             "num-other-sentinels": str(len(running) - 1 if node.settled else 0),
+            "last-ok-ping-reply": "412",
+            "last-ping-reply": "412",
             **dict(WHEN),
         }
         enough = len(running) >= 2

@@ -98,6 +98,7 @@ def test_a_healthy_cluster_is_healthy() -> None:
         "redis.sentinel.quorum",
         "redis.sentinel.name",
         "redis.sentinel.failover",
+        "redis.sentinel.login",
         "redis.units.none",
         "redis.version.same",
         "redis.takeover",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
+from keybuzz.engine.change.restart import whole
 from keybuzz.engine.look.judging import stopping
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
@@ -137,3 +139,36 @@ class TestFailover:
         assert [f.host for f in stopping(MODULE.checks(live)) if f.check == found.check] == [
             HOSTS[1]
         ]
+
+
+class TestSentinelsLogin:
+    """`SENTINEL SET … auth-pass wrong`: pings are answered with NOAUTH, at once, and the master counts as down."""
+
+    def live(self, *, good: int, answered: int) -> Live:
+        live = healthy()
+        [master] = (
+            live.hosts[HOSTS[1]].answer("redis.sentinel").value["replies"]["SENTINEL MASTERS"]
+        )
+        told = {**master, "last-ok-ping-reply": str(good), "last-ping-reply": str(answered)}
+        return saying(live, HOSTS[1], "SENTINEL MASTERS", [told], "redis.sentinel")
+
+    def test_one_that_is_not_let_in_is_named_with_what_mends_it(self) -> None:
+        live = self.live(good=61_000, answered=800)
+        [found] = told(live, "redis.sentinel.login")
+        assert (found.level, found.host) == (Level.CRITICAL, HOSTS[1])
+        assert "answers its Sentinel, and does not let it in" in found.message
+        assert f"kbz run redis --limit {HOSTS[1]}" in found.hint
+        assert "redis.sentinel.login" in str(whole(MODULE, 1.0).reason(live))
+
+    def test_a_master_that_is_down_is_no_wrong_password(self) -> None:
+        assert told(self.live(good=61_000, answered=61_000), "redis.sentinel.login") == []
+
+    def test_another_password_than_the_stores_is_told_before_the_next_connection(self) -> None:
+        live = healthy()
+        view = live.hosts[HOSTS[2]]
+        monitor = f"sentinel-monitor:{NAME}"
+        wrong = {**view.states[monitor].attributes, "auth_pass_matches": False}
+        states = {**view.states, monitor: replace(view.states[monitor], attributes=wrong)}
+        live = replace(live, hosts={**live.hosts, HOSTS[2]: replace(view, states=states)})
+        [found] = told(live, "redis.sentinel.login")
+        assert "its next connection is refused" in found.message

@@ -37,6 +37,9 @@ class Cluster:
         self.drive = Drive(arguments.path)
         self.ready = threading.Event()
         self.started = time.time()
+        self.thawed = threading.Event()
+        """While it is not set, requests of S3 wait (mc admin service freeze); a start always sets it."""
+        self.thawed.set()
         self._own = self.drive.format()
         self.peers = tuple(
             Peer(node, place, arguments.token)
@@ -68,6 +71,16 @@ class Cluster:
     def writable(self) -> bool:
         """Say whether enough drives are there."""
         return self.ready.is_set() and 1 + len(self.online()) >= self.arguments.quorum
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Hold requests of S3 back, or let them go on: on this node and, by its word, on the others."""
+        self.take_freeze(frozen=frozen)
+        for peer in self.online():
+            peer.call("freeze" if frozen else "unfreeze")
+
+    def take_freeze(self, *, frozen: bool) -> None:
+        """Hold them back on this node, or let them go on."""
+        (self.thawed.clear if frozen else self.thawed.set)()
 
     # The beginning.
 

@@ -105,6 +105,14 @@ class Door(BaseHTTPRequestHandler):
         cluster = self.cluster
         if not hmac.compare_digest(self.headers.get("X-Peer-Token", ""), cluster.arguments.token):
             return s3.Response(403, b"the nodes have different root credentials")
+        if what in ("freeze", "unfreeze"):
+            cluster.take_freeze(frozen=what == "freeze")
+            return s3.Response(body=b"null")
+        return self._drive(what, body)
+
+    def _drive(self, what: str, body: bytes) -> s3.Response:
+        """Answer what another node asks about this one's drive."""
+        cluster = self.cluster
         query = dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
         result: object = None
         match what:

@@ -95,6 +95,11 @@ class S3:
         self._require_allowed(request)
         if request.path == "/minio/admin/v3/info":
             return Response(body=json.dumps(info(self._cluster)).encode())
+        if request.path == f"{ADMIN}service":
+            self._cluster.freeze(frozen=request.query.get("action") == "freeze")
+            return Response()
+        if not request.path.startswith("/minio/"):
+            self._cluster.thawed.wait(60)
         if request.path.startswith(ADMIN):
             what = request.path.removeprefix(ADMIN)
             return Response(

@@ -1,4 +1,4 @@
-"""The words of the command line: `--version`, `alias set|list|rm`, and `ls ALIAS[/BUCKET]`."""
+"""The words of the command line: `--version`, `alias set|list|rm`, `ls ALIAS[/BUCKET]`, `admin service …`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from mc_stand_in import VERSION, config, s3
 from mc_stand_in.config import FatalError
 
-NAME = f"mc version {VERSION} (stand-in of the kbz lab: aliases and ls, not mc)"
+NAME = f"mc version {VERSION} (stand-in of the kbz lab: aliases, ls and a freeze, not mc)"
 
 
 def main() -> None:
@@ -35,6 +35,9 @@ def _run(words: list[str]) -> None:
             print(f"Removed `{name}` successfully.")
         case ["ls", place]:
             _ls(place)
+        case ["admin", "service", "freeze" | "unfreeze" as action, name]:
+            s3.service(config.alias(name.rstrip("/")), action)
+            print(f"Service {action} request for `{name}` was sent successfully.")
         case _:
             raise FatalError(f"`{' '.join(words)}` is not a recognized command of the stand-in.")
 

@@ -33,14 +33,20 @@ def objects(entry: Mapping[str, str], bucket: str) -> list[tuple[str, int]]:
     ]
 
 
-def _asked(entry: Mapping[str, str], path: str, query: Mapping[str, str]) -> ElementTree.Element:
+def service(entry: Mapping[str, str], action: str) -> None:
+    """Let the cluster hold requests back, or let them go on."""
+    _asked(entry, "/minio/admin/v3/service", {"action": action, "type": "2"}, "POST")
+
+
+def _asked(
+    entry: Mapping[str, str], path: str, query: Mapping[str, str], method: str = "GET"
+) -> ElementTree.Element:
     place = urlsplit(entry["url"]).netloc
     words = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(query.items()))
     connection = http.client.HTTPConnection(place, timeout=_SECONDS)
     try:
-        connection.request(
-            "GET", f"{path}?{words}" if words else path, headers=_signed(entry, place, path, words)
-        )
+        target = f"{path}?{words}" if words else path
+        connection.request(method, target, headers=_signed(entry, place, method, path, words))
         answer = connection.getresponse()
         body = answer.read()
     except OSError as error:
@@ -53,11 +59,13 @@ def _asked(entry: Mapping[str, str], path: str, query: Mapping[str, str]) -> Ele
     return tree
 
 
-def _signed(entry: Mapping[str, str], place: str, path: str, words: str) -> dict[str, str]:
+def _signed(
+    entry: Mapping[str, str], place: str, method: str, path: str, words: str
+) -> dict[str, str]:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     lines = f"host:{place}\nx-amz-content-sha256:{_EMPTY}\nx-amz-date:{stamp}\n"
     names = "host;x-amz-content-sha256;x-amz-date"
-    canonical = f"GET\n{path}\n{words}\n{lines}\n{names}\n{_EMPTY}"
+    canonical = f"{method}\n{path}\n{words}\n{lines}\n{names}\n{_EMPTY}"
     scope = f"{stamp[:8]}/{_REGION}/s3/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     key = f"AWS4{entry['secretKey']}".encode()
