@@ -156,3 +156,23 @@ def test_a_plan_goes_on_where_the_journal_behind_a_mark_cannot_be_read(
     report = planned(three.workspace, (module,), frozenset(HOSTS))
     assert report.plan.size
     assert "FRZ-1" in report.stages[0].refused
+
+
+def test_a_foreign_cluster_is_refused_before_any_change_of_any_module(three: Fleet) -> None:
+    """Base restarted Docker and closed the firewall before a wrong password was refused."""
+    first = Demo(three.hosts, described).module()
+    for host in three.hosts.values():
+        (host.files / "app.conf").write_text("old\n")
+
+    def refuses(live: Live) -> None:
+        raise RefusedError("it does not take the password", where=live.module, hint="take it over")
+
+    second = replace(first, name="second", foreign=refuses, next_stage=lambda live: None)
+    stages = planned(three.workspace, (first, second), frozenset(HOSTS)).stages
+    assert "does not take the password" in stages[0].refused
+    assert not [stage for stage in stages[1:] if stage.reached]
+    done = three.run(first, second)
+    assert done.exit_code == ExitCode.REFUSED
+    assert "does not take the password" in done.error
+    for host in three.hosts.values():
+        assert (host.files / "app.conf").read_text() == "old\n"
