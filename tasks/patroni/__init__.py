@@ -16,7 +16,7 @@ from tasks.patroni.images import build
 from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.places import PLACES
-from tasks.patroni.rollout import next_stage, release
+from tasks.patroni.rollout import next_stage, refuse_known_foreign, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
@@ -36,6 +36,7 @@ MODULE = Module(
     able=able,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_known_foreign,
     virgin=virgin,
     writer=leader,
     release=release,

@@ -56,7 +56,15 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
     reference = images.build(site).reference
     mounted = "/etc/patroni/patroni.yml"
     return (
-        PatroniIdentity(values.rest_url(server), values.scope(site), "16", values.DATA),
+        PatroniIdentity(
+            values.rest_url(server),
+            values.scope(site),
+            "16",
+            values.DATA,
+            values.CONTAINER,
+            values.NAMESPACE,
+            values.RAFT_PORT,
+        ),
         Directory(values.ROOT),
         Directory(f"{values.ROOT}/postgres"),
         Directory(values.DATA, uid, uid, 0o700),

@@ -52,6 +52,14 @@ def next_stage(live: Live) -> Stage | None:
     return _settle(live)
 
 
+def refuse_known_foreign(live: Live) -> None:
+    """Refuse what is known to be another cluster, before any module changes a host; what cannot be read comes later."""
+    if not any(
+        isinstance(c.resource, PatroniIdentity) and c.action is Action.LATER for c in live.changes()
+    ):
+        _refuse_foreign(live)
+
+
 def _refuse_foreign(live: Live) -> None:
     """A cluster that lives under another name, or with newer data, is never overwritten."""
     _refuse_foreign_data(live)
@@ -71,8 +79,18 @@ def _refuse_foreign(live: Live) -> None:
         raise RefusedError(
             f"the live cluster is not the described one: {found}",
             where=change.host,
-            hint="adopt it: put the live values into postgres.env and versions.yaml, then kbz plan",
+            hint=_way_out({item.attribute for item in change.differences}),
         )
+
+
+def _way_out(differing: set[str]) -> str:
+    """Where members look in the store and how they vote is the same on all of them at once: no roll changes it."""
+    if differing & {"namespace", "raft_port"}:
+        return (
+            "nothing was written; a member with another namespace or RAFT port than its partners finds an empty store "
+            "and would lead beside them: stop the whole cluster, then change it on all members by hand"
+        )
+    return "adopt it: put the live values into postgres.env and versions.yaml, then kbz plan"
 
 
 def _refuse_foreign_data(live: Live) -> None:

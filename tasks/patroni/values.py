@@ -19,6 +19,8 @@ RAFT = f"{ROOT}/postgres/raft"
 ARCHIVE = f"{ROOT}/postgres/archive"
 CONFIGURATION = f"{ROOT}/patroni/config"
 REST_USER = "patroni"
+NAMESPACE = "/db/"
+RAFT_PORT = 7000
 
 TTL = 30
 LOOP_WAIT = 10

@@ -198,6 +198,10 @@ class PatroniIdentity(Resource):
     postgres_major: str
     data: str
     """Data directory on the host."""
+    container: str
+    """Whose configuration says where in the store it looks, and by which port the members vote."""
+    namespace: str
+    raft_port: int
 
     @property
     def name(self) -> str:
@@ -205,13 +209,19 @@ class PatroniIdentity(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {"scope": self.scope, "postgres_major": self.postgres_major}
+        return {
+            "scope": self.scope,
+            "postgres_major": self.postgres_major,
+            "namespace": self.namespace,
+            "raft_port": self.raft_port,
+        }
 
     def query(self) -> Json:
         return {
             **Resource.query(self),
             "url": self.url,
             "data": self.data,
+            "container": self.container,
             **self.wanted(DigestKey(b"")),
         }
 

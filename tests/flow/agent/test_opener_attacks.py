@@ -66,7 +66,14 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "minio-drive": (".minio.sys/format.json", {}),
     "patroni-identity": (
         "PG_VERSION",
-        {"scope": "x", "postgres_major": "16", "url": "http://127.0.0.1:9"},
+        {
+            "scope": "x",
+            "postgres_major": "16",
+            "url": "http://127.0.0.1:9",
+            "container": "none",
+            "namespace": "/db/",
+            "raft_port": 7000,
+        },
     ),
     "minio-aliases": ("config.json", {"alias": "x", "url": "y"}),
 }

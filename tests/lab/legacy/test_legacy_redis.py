@@ -14,9 +14,16 @@ import redis
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
-from tests.lab.conftest import Kbz
+from tests.lab.conftest import Done, Kbz
 from tests.lab.ledgers.redis_ledger import ADDRESSES
-from tests.lab.legacy.old_fleet import OldFleet, foretold_restarts, interrupted, running
+from tests.lab.legacy.old_fleet import (
+    REASON,
+    OldFleet,
+    foretold_restarts,
+    interrupted,
+    running,
+)
+from tests.lab.support.adopting import with_own_policies
 from tests.lab.support.endpoints import REDIS, Applications
 from tests.lab.support.writing import writing
 
@@ -64,6 +71,11 @@ def changes(old: OldFleet) -> dict[str, int]:
     return found
 
 
+def told(done: Done) -> set[str]:
+    """Return the resources that a drift tells as different."""
+    return {item["resource"] for item in done.json()["plan"]["changes"]}
+
+
 class TestLook:
     def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
         before = changes(old)
@@ -85,6 +97,17 @@ class TestLook:
             "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken.stdout
         )
         assert [item["refusals"] for item in old.foretold("redis").values()] == [[], []]
+
+    def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
+        """By a site of its own, whose policies.yaml may be edited."""
+        site = OldFleet(with_own_policies(old.kbz), old.hosts, old.limit)
+        look = ("drift", "redis", "--limit", "redis", "--format", "json")
+        item = "drift/redis-*/container:redis"
+        assert "container:redis" in told(site.looked(*look))
+        words = ("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
+        assert item in site.looked(*words, codes=(0,)).stdout
+        assert "container:redis" not in told(site.looked(*look))
+        assert "container:redis-sentinel" in told(site.looked(*look))
 
 
 class TestConverge:

@@ -203,7 +203,9 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "patroni-settings": st.builds(
         PatroniSettings, _url, _settings.map(lambda found: tuple(found.items())), _words, _secrets
     ),
-    "patroni-identity": st.builds(PatroniIdentity, _url, _words, _words, _paths),
+    "patroni-identity": st.builds(
+        PatroniIdentity, _url, _words, _words, _paths, _words, _paths, _numbers
+    ),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
     "minio-alias": st.builds(
         MinioAlias, _paths, _words, _url, _words, _secrets, st.lists(_words, max_size=2).map(tuple)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import time
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http
+from keybuzz.agent.wire.docker import DockerUnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
+
+_CONFIGURATION = "/etc/patroni/patroni.yml"
+_NAMESPACE = re.compile(r"^namespace:\s*[\"']?([^\s\"'#]+)", re.M)
+_VOTING = re.compile(r"^\s+self_addr:\s*[\"']?[^\s\"'#]+:(\d+)", re.M)
 
 
 def _request(order: Query, method: str, path: str, body: object, timeout: float) -> http.Response:
@@ -68,8 +74,11 @@ def write_patroni_settings(order: Query, context: Context) -> None:
 
 
 def read_patroni_identity(query: Query, context: Context) -> State:
-    """Read scope and data version of what lives here; where nothing does, nothing contradicts."""
-    found = {"scope": query["scope"], "postgres_major": query["postgres_major"]}
+    """Read scope, place in the store and data version of what lives here; where nothing does, nothing contradicts."""
+    found = {
+        **{name: query[name] for name in ("scope", "postgres_major", "namespace", "raft_port")},
+        **_place_in_store(query["container"], context),
+    }
     try:
         own = http.request_url("GET", query["url"] + "/patroni", 3.0).json()
     except (OSError, AgentError):
@@ -84,6 +93,48 @@ def read_patroni_identity(query: Query, context: Context) -> State:
     if system := _system_identifier(query["data"]):
         found["system"] = system
     return {"present": True, "attributes": found}
+
+
+def _place_in_store(container: str, context: Context) -> dict[str, object]:
+    """Return namespace and RAFT port by the configuration that a container was made with; nothing where none is.
+
+    A member that is given others than its partners have finds an empty store, and would found a second cluster.
+    """
+    try:
+        made = context.docker.inspect(container)
+    except DockerUnavailableError:
+        return {}
+    if made is None:
+        return {}
+    words = made["Config"]["Cmd"] or []
+    inside = next((word for word in words if word.endswith((".yml", ".yaml"))), _CONFIGURATION)
+    source = _on_host(inside, made["Mounts"])
+    if not source:
+        return {}
+    try:
+        text = opener.text(source, opener.SMALL)
+    except FileNotFoundError:
+        return {}
+    told = dict(item.split("=", 1) for item in made["Config"]["Env"] or [] if "=" in item)
+    namespace = told.get("PATRONI_NAMESPACE") or _first(_NAMESPACE, text) or "service"
+    voting = told.get("PATRONI_RAFT_SELF_ADDR", "").rpartition(":")[2] or _first(_VOTING, text)
+    return {
+        "namespace": f"/{namespace.strip('/')}/",
+        "raft_port": int(voting) if voting.isdecimal() else 0,
+    }
+
+
+def _on_host(inside: str, mounts: list[dict[str, str]]) -> str:
+    """Return where a file of a container lies on the host; empty when it is the image's own."""
+    for mount in mounts:
+        if inside == mount["Destination"] or inside.startswith(f"{mount['Destination']}/"):
+            return mount["Source"] + inside[len(mount["Destination"]) :]
+    return ""
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else ""
 
 
 def _system_identifier(data: str) -> str:

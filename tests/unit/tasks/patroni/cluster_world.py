@@ -19,6 +19,7 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.docker import Container
 from keybuzz.model.services.postgres import PatroniIdentity, PatroniLeader, Role
 from keybuzz.site.site import Site
@@ -242,7 +243,7 @@ def _identity(description: HostDescription) -> dict[str, State]:
     """Where nothing contradicts, the agent answers what it was asked for."""
     resources = description.modules["patroni"].resources
     return {
-        r.identity: State(r.identity, True, {"scope": r.scope, "postgres_major": r.postgres_major})
+        r.identity: State(r.identity, True, dict(r.wanted(DigestKey(b""))))
         for r in resources
         if isinstance(r, PatroniIdentity)
     }

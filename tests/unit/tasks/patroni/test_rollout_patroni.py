@@ -252,13 +252,18 @@ def test_replacing_a_member_while_another_is_away_is_refused_by_the_guard() -> N
 
 
 @pytest.mark.parametrize(
-    ("attributes", "said"),
+    ("attributes", "said", "way"),
     [
-        ({"scope": "other-pg"}, "scope is other-pg, described as keybuzz-pg"),
-        ({"postgres_major": "17"}, "postgres_major is 17, described as 16"),
+        ({"scope": "other-pg"}, "scope is other-pg, described as keybuzz-pg", "adopt it"),
+        ({"postgres_major": "17"}, "postgres_major is 17, described as 16", "adopt it"),
+        # Rolled, its first member would have founded a second cluster under the other name.
+        ({"namespace": "/service/"}, "namespace is /service/, described as /db/", "stop the whole"),
+        ({"raft_port": 5010}, "raft_port is 5010, described as 7000", "stop the whole"),
     ],
 )
-def test_a_foreign_cluster_is_never_touched(attributes: dict[str, str], said: str) -> None:
+def test_a_foreign_cluster_is_never_touched(
+    attributes: dict[str, str | int], said: str, way: str
+) -> None:
     world = World.healthy(3)
     world.nodes["db-2"].states = damaged(
         world.nodes["db-2"].states, "patroni-identity:cluster", **attributes
@@ -267,8 +272,10 @@ def test_a_foreign_cluster_is_never_touched(attributes: dict[str, str], said: st
     end = roll(world)
     assert end.word == "refused"
     assert said in end.why
-    assert "adopt it" in end.why
+    assert way in end.why
     assert world.trail == []
+    with pytest.raises(RefusedError, match=said):
+        MODULE.foreign(world.live())
 
 
 def test_an_identity_that_can_not_be_read_is_refused_with_its_reason() -> None:
