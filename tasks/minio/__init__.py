@@ -13,6 +13,7 @@ from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
 from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
+from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import able, up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.places import PLACES
@@ -39,6 +40,7 @@ MODULE = Module(
     able=able,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_foreign,
     virgin=virgin,
     writer=writer,
     release=release,

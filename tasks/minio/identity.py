@@ -92,7 +92,8 @@ def _refuse_another_cluster(live: Live) -> None:
             raise RefusedError(
                 f"the cluster was made with {what} {own[host]}, and {wanted[host]} is described",
                 where=host,
-                hint="neither is changed on a cluster that is there: put back what it has, or let the owner decide",
+                hint="neither is changed on a cluster that is there: put back what it has, or let the owner decide "
+                "(a release: versions.yaml, as minio)",
             )
 
 
@@ -106,5 +107,20 @@ def _drives(live: Live, found: list[Node]) -> _Identity:
 
 
 def _images(live: Live, found: list[Node]) -> _Identity:
-    own = {node.host: node.image for node in found}
-    return "the image", own, {node.host: described(live, node.host).image for node in found}
+    """By its own word a node may run the described release under another name, such as `latest`."""
+    wanted = {node.host: described(live, node.host).image for node in found}
+    own = {
+        node.host: wanted[node.host] if _runs(node, wanted[node.host]) else _named(node)
+        for node in found
+    }
+    return "the image", own, wanted
+
+
+def _runs(node: Node, image: str) -> bool:
+    """Return whether a node says that it is the release that an image's tag names: 2024-10-02T17:50:41Z."""
+    told = "".join(filter(str.isdigit, node.version))
+    return bool(told) and told == "".join(filter(str.isdigit, image.rpartition(":")[2]))
+
+
+def _named(node: Node) -> str:
+    return f"{node.image}, which is {node.version}," if node.version else node.image

@@ -74,6 +74,7 @@ class Node:
     aliases: tuple[str, ...] = ()
     listens: str = ""
     """Address of its listeners, when that is not its own."""
+    version: str = "2024-10-02T17:50:41Z"
 
     @property
     def running(self) -> bool:
@@ -245,7 +246,7 @@ class World:
                 "healing": [names()[host] for host in serving if self.nodes[host].healing],
                 "sets": [3],
                 "parity": 1,
-                "version": "2024-10-02T17:50:41Z",
+                "version": node.version,
                 "frozen": node.frozen,
             },
         )

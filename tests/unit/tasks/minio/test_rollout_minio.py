@@ -8,6 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.plan import State
 from tasks.minio import MODULE, values
 from tasks.minio.members import CONTAINER_ID, DRIVE_ID, nodes, up, virgin, writer
@@ -178,10 +179,23 @@ class TestIdentity:
 
     def test_another_version_on_all_nodes_is_the_owners_matter(self) -> None:
         world = World.healthy()
-        hurt(world, CONTAINER_ID, *HOSTS, image="minio/minio:RELEASE.2025-01-01T00-00-00Z")
+        hurt(world, CONTAINER_ID, *HOSTS, image="minio/minio:latest (0123456789ab)")
+        for node in world.nodes.values():
+            node.version = "2025-01-01T00:00:00Z"
         end = roll(world)
         assert (end.word, world.trail) == ("refused", [])
-        assert "the image minio/minio:RELEASE.2025-01-01T00-00-00Z" in end.why
+        said = "the image minio/minio:latest (0123456789ab), which is 2025-01-01T00:00:00Z"
+        assert said in end.why
+        with pytest.raises(RefusedError, match="which is 2025"):
+            MODULE.foreign(world.live())
+
+    def test_the_described_release_under_another_name_is_rolled(self) -> None:
+        """Older scripts ran `latest`; what it is, each node says itself."""
+        world = World.healthy()
+        hurt(world, CONTAINER_ID, *HOSTS, image="minio/minio:latest (0123456789ab)")
+        assert roll(world).word == "done"
+        assert names(world)[-1] == "replace minio on minio-01"
+        assert len(names(world)) == len(HOSTS)
 
     def test_one_node_with_another_list_by_hand_is_repaired(self) -> None:
         world = World.healthy()
