@@ -10,20 +10,25 @@ from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.members import masters
+from tasks.redis.parameters import MIN_REPLICAS
 
 ENDPOINT = "10.0.0.10"
 PORT = 6379
 LIMIT = 120.0
 """Seconds (facts/operations: poll to 120 s)."""
 
-_LOST = (
-    "Redis acknowledges before its replicas have the write, so a failover may lose the newest ones "
-    "(min-replicas-to-write is not set: the owner's decision)"
-)
-_SPLIT = (
-    "min-replicas-to-write is not set (the owner's decision), so a cut-off master accepts writes until it hears "
-    "of the new one; they are gone when it follows again"
-)
+_LOST = {
+    0: "Redis acknowledges before its replicas have the write, so a failover may lose the newest ones",
+    1: "Redis acknowledges before its replicas have the write: a failover may lose the newest ones, of the last 10 s "
+    "at most where it was cut off",
+}
+"""What a failover may lose, without and with replicas that must follow (`redis.min_replicas_to_write`)."""
+_SPLIT = {
+    0: "redis.min_replicas_to_write is 0 (the owner's decision), so a cut-off master accepts writes until it hears of "
+    "the new one; they are gone when it follows again",
+    1: "a cut-off master accepts writes until its replicas have been silent for 10 s (min-replicas-max-lag); they are "
+    "gone when it follows again",
+}
 _TRY = (
     "read -r REDISCLI_AUTH; export REDISCLI_AUTH; "
     'exec redis-cli -h "$1" -p 6379 SET kbz_drill_isolated 1 EX 60'
@@ -33,6 +38,7 @@ _TRY = (
 def workload(site: Site, scenario: Scenario) -> Workload:
     """Return an application's writes through the load balancer."""
     del scenario
+    least = MIN_REPLICAS.of(site)
     return Workload(
         WorkloadKind.REDIS,
         ENDPOINT,
@@ -40,7 +46,8 @@ def workload(site: Site, scenario: Scenario) -> Workload:
         "",
         values.password(site),
         promised=False,
-        expectation=_LOST,
+        expectation=_LOST[min(1, least)],
+        setting=f"min-replicas-to-write {least}",
     )
 
 
@@ -68,7 +75,7 @@ def isolated(site: Site, server: Server) -> Isolated:
         Secret(password.name, f"{password.reveal()}\n"),
         "OK",
         promised=False,
-        expectation=_SPLIT,
+        expectation=_SPLIT[min(1, MIN_REPLICAS.of(site))],
     )
 
 

@@ -119,6 +119,7 @@ def _trials(ground: HostGround, request: DrillRequest, members: tuple[str, ...])
         0.0,
         workspace.stop.is_set(),
         error,
+        setting=workload.setting,
     )
 
 

@@ -59,6 +59,8 @@ class Workload:
     """Whether the service promises that an acknowledged write survives this scenario."""
     expectation: str = ""
     """Why acknowledged writes may be lost, when it is not promised."""
+    setting: str = ""
+    """The setting of the service that decides what a failover may lose, such as `min-replicas-to-write 0`."""
     place: str = DRILL_PLACE
     """Table, key or queue that is written; kbz's own."""
 
@@ -157,6 +159,18 @@ class DrillReport:
     error: str = ""
     number: int = 0
     """Number in the journal."""
+    setting: str = ""
+    """As in Workload."""
+
+    @property
+    def written(self) -> int:
+        """Acknowledged writes of all trials."""
+        return sum(trial.tally.acknowledged for trial in self.trials if trial.tally)
+
+    @property
+    def lost(self) -> int:
+        """Of these, the ones that were not there at the end."""
+        return sum(trial.tally.lost for trial in self.trials if trial.tally)
 
     @property
     def exit_code(self) -> ExitCode:

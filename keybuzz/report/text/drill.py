@@ -21,6 +21,9 @@ def drill_text(report: DrillReport) -> str:
     for trial, row in zip(report.trials, rows[1:], strict=True):
         lines.append("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
         lines += [f"    {message}" for message in _messages(trial)]
+    if report.setting:
+        lost = f"{report.lost} of {report.written} acknowledged writes were lost"
+        lines += ["", f"with {report.setting}: {lost}"]
     if report.error:
         lines += ["", report.error]
     return "\n".join([*lines, "", _last_line(report)]) + "\n"
@@ -35,6 +38,7 @@ def drill_document(report: DrillReport) -> dict[str, Any]:
         "drill": report.drill,
         "module": report.module,
         "endpoint": report.endpoint,
+        "setting": report.setting or None,
         "exit_code": int(report.exit_code),
         "interrupted": report.interrupted,
         "error": report.error or None,

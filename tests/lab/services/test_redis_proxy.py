@@ -245,6 +245,29 @@ class TestSentinels:
         until(lambda: "redis.sentinel.login" not in findings(kbz, "redis", "redis"), 60, "it is in")
 
 
+class TestPromise:
+    @pytest.mark.long  # three minutes each: a host killed and a link cut
+    @pytest.mark.parametrize("least", ["0", "1"])
+    def test_the_drill_reports_what_was_lost_with_each_setting(self, kbz: Kbz, least: str) -> None:
+        overlay = kbz.config.parent / "lab.yaml"
+        before = overlay.read_text()
+        line = f"parameters:\n  redis.min_replicas_to_write: {least}\n"
+        overlay.write_text(before.replace("parameters:\n", line, 1))
+        try:
+            kbz.good("run", "redis", "--limit", "redis", "--lift-freeze", "redis", *REASON)
+            words = ("--scenario", "host-killed", "--scenario", "link-cut", "--confirm", "redis")
+            document = kbz.good("drill", "redis", *words, "--format", "json").json()
+        finally:
+            overlay.write_text(before)
+            kbz.good("run", "redis", "--limit", "redis", "--lift-freeze", "redis", *REASON)
+        assert document["setting"] == f"min-replicas-to-write {least}"
+        assert {trial["verdict"] for trial in document["trials"]} == {"recovered"}
+        for trial in document["trials"]:
+            print(least, trial)
+        split = document["trials"][1]
+        assert split["isolated_write_accepted"] is not None
+
+
 class TestPower:
     def test_an_entry_that_was_off_leads_to_the_true_master_from_its_boot_on(
         self, kbz: Kbz, ledger: RedisLedger, application: Application

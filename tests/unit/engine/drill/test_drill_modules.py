@@ -19,7 +19,7 @@ from keybuzz.site.drill import Drill, by_the_other
 from keybuzz.site.module import Module
 from tasks.patroni import MODULE as PATRONI
 from tasks.patroni.drill import DRILL
-from tests.unit.support.site_values import PLANTED, memory_site
+from tests.unit.support.site_values import PLANTED, memory_site, with_parameters
 from tests.unit.tasks.patroni.cluster_world import World
 
 DRILLS = [(module, plan) for module in all_modules() for plan in module.drills]
@@ -174,3 +174,23 @@ def test_the_report_says_everything_in_both_forms() -> None:
     [found] = document["trials"]
     assert (found["acknowledged"], found["lost"], found["unknown"]) == (340, 3, 2)
     assert found["seconds_without_writes"] == 24.91
+
+
+@pytest.mark.parametrize("least", ["0", "1", "2"])
+def test_what_redis_loses_is_told_with_the_setting_that_decides_it(least: str) -> None:
+    site = with_parameters(memory_site(), {"redis.min_replicas_to_write": least})
+    [plan] = next(module for module in all_modules() if module.name == "redis").drills
+    workload = plan.workload(site, Scenario.HOST_KILLED)
+    assert workload.setting == f"min-replicas-to-write {least}"
+    assert plan.isolated is not None
+    told = plan.isolated(site, site.server("redis-01")).expectation
+    assert ("until it hears of the new one" in told) is (least == "0")
+    assert ("silent for 10 s" in told) is (least != "0")
+    trials = (
+        Trial(Scenario.HOST_KILLED, "redis-01", Verdict.RECOVERED, tally=Tally(90, 3, 1, 0)),
+        Trial(Scenario.LINK_CUT, "redis-02", Verdict.RECOVERED, tally=Tally(10, 0, 1, 0)),
+    )
+    report = DrillReport("redis", "redis", "10.0.0.10:6379", trials, 1.0, setting=workload.setting)
+    text = drill_text(report)
+    assert f"with min-replicas-to-write {least}: 3 of 100 acknowledged writes were lost" in text
+    assert drill_document(report)["setting"] == workload.setting
