@@ -21,6 +21,8 @@ from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.visible import visible
 
+_WIDEST = 160
+"""Columns of a help text, where the terminal has as many."""
 _OBJECTS_TO_A_COLLECTION = 50_000
 """Python's 700 would look through all that the imports made again and again: a tenth of a short command's time."""
 UNHEARD_THREAD = "unheard-"
@@ -128,7 +130,10 @@ def _common(words: str, command: click.Command) -> None:
         command.params += [*verbosity_options(hidden=True), *habit_options(words, command)]
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST},
+)
 @click.option(
     "--config",
     metavar="FILE",

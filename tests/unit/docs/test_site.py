@@ -46,3 +46,8 @@ def test_every_page_is_on_it(site: Path) -> None:
 def test_it_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         assert LOADED.findall(page.read_text(encoding="utf-8")) == [], page
+
+
+def test_the_newcomer_s_page_is_short_and_the_readme_is_three_screens() -> None:
+    assert len((ROOT / "docs/quickstart.md").read_text(encoding="utf-8").splitlines()) <= 60
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
