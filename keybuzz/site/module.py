@@ -82,6 +82,8 @@ class Inside:
     """From one member's answers: each thing (`role:bob`) and what it is; None when they do not say."""
     each_host: bool = False
     """True when each host has its own, and there is no cluster."""
+    by_hand: frozenset[str] = frozenset()
+    """Kinds that no file can describe."""
     account: str = ""
     """The kind that is an account, which `kbz apps remove-account` may remove; data never is."""
     removed: Callable[[Site, Server, str], Resource] | None = None

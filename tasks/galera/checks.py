@@ -179,6 +179,12 @@ def _settings(view: HostView, node: Node) -> Finding:
             text = f"{key} is {found}, and {value} is settled"
             hint = f"the server was started with something else: {proposed('docker', 'restart', values.CONTAINER)}"
             return Finding(check, Level.CRITICAL, text, node.host, hint)
+    for key, value in values.DEFAULTS:
+        found = node.variables.get(key, value)
+        if found != value:
+            text = f"{key} is {found} by hand, and {value} is what every node needs"
+            hint = f"SET GLOBAL {key} = {value} on the node, when what it was set for is over"
+            return Finding(check, Level.CRITICAL, text, node.host, hint)
     return Finding(check, Level.OK, f"{len(wanted)} settled values hold", node.host)
 
 

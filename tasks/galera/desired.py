@@ -19,7 +19,7 @@ from tasks.galera.places import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
-VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.LIVE + values.SWITCHES}"
+VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.ASKED}"
 OPEN_ACCOUNTS = (
     # As bytes: the view's own collation and that of the server do not compare with each other.
     "SELECT User, Host, plugin, Super_priv, Grant_priv FROM mysql.user WHERE BINARY is_role = 'N' "

@@ -108,6 +108,14 @@ LIVE = (
     "wsrep_node_address",
 )
 """Keys whose value in the running server is compared (GAL-2): a second block in a file would have changed them."""
+DEFAULTS = (
+    ("wsrep_osu_method", "TOI"),
+    ("wsrep_max_ws_size", "2147483647"),
+    ("wsrep_certify_nonpk", "ON"),
+    ("wsrep_ignore_apply_errors", "7"),
+)
+"""Settings of the server's own, as it spells them: no file describes them, and no node may have them otherwise. With
+another method of schema changes, other limits or other answers to errors it drifts away from the others."""
 SWITCHES = (
     "read_only",
     "super_read_only",
@@ -117,6 +125,7 @@ SWITCHES = (
     "sql_mode",
 )
 """Variables that an operator sets in a running server, and that no file of ours names one by one."""
+ASKED = LIVE + SWITCHES + tuple(name for name, _ in DEFAULTS)
 
 
 def provider_options(site: Site) -> str:

@@ -34,10 +34,20 @@ SERVER = (
     "coalesce((select string_agg(slot_name || '=' || coalesce(pg_wal_lsn_diff(case when pg_is_in_recovery() "
     "then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end, restart_lsn), 0)::bigint, ', ' order by slot_name) "
     "from pg_replication_slots where not active), ''), "
-    "coalesce((select string_agg(rolname, ', ' order by rolname) from pg_roles where rolsuper), '')"
+    "coalesce((select string_agg(rolname, ', ' order by rolname) from pg_roles where rolsuper), ''), "
+    "case when pg_is_in_recovery() then pg_is_wal_replay_paused()::text else 'false' end, "
+    "coalesce((select string_agg(coalesce(rolname, 'every role') || ' in ' || coalesce(datname, 'every database') || "
+    "': ' || (select string_agg(case when split_part(item, '=', 1) like '%.%' then split_part(item, '=', 1) else item "
+    "end, ' ') from unnest(setconfig) item), ', ' order by datname, rolname) from pg_db_role_setting "
+    "left join pg_database d on d.oid = setdatabase left join pg_roles r on r.oid = setrole), ''), "
+    "coalesce((select string_agg(case when error is not null then 'line ' || line_number || ' is not read' else "
+    "concat_ws(' ', type, array_to_string(database, ','), array_to_string(user_name, ','), address, auth_method) end, "
+    "', ' order by line_number) from pg_hba_file_rules where error is not null or (type <> 'local' and "
+    "(auth_method in ('trust', 'password') or address in ('0.0.0.0', '::', 'all')))), '')"
 )
 """What PostgreSQL is asked of itself: in recovery, settings of ALTER SYSTEM, inactive slots with the bytes of WAL that
-they keep, superusers."""
+they keep, superusers, replay that was paused, settings of roles and databases (of an application's own the name only:
+it may hold a secret), lines of pg_hba.conf that let in without a password or from anywhere."""
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -80,8 +80,17 @@ def able(live: Live) -> frozenset[str]:
     return leading | {
         host
         for host, member in found.items()
-        if member.state == "streaming" and member.near and not held_back(member)
+        if member.state == "streaming"
+        and member.near
+        and not held_back(member)
+        and not hangs(live.hosts[host])
     }
+
+
+def hangs(view: HostView) -> bool:
+    """Return whether a node's PostgreSQL takes connections and answers nothing, whatever Patroni remembers of it."""
+    server = postgres(view)
+    return isinstance(server, Unread) and HANGS in server.why
 
 
 def held_back(member: PatroniMember) -> bool:
@@ -99,6 +108,18 @@ class Postgres:
     slots: str
     """Inactive ones, with the bytes of WAL that they keep."""
     superusers: str
+    replay_paused: bool
+    """WAL comes in, and what it says is not carried out: readers see an old state."""
+    of_roles: str
+    """Settings of roles and databases; empty without any."""
+    doors: str
+    """Lines of pg_hba.conf that let in without a password, or from anywhere; empty without any."""
+
+
+HANGS = "did not come in time"
+"""What a login says where PostgreSQL takes connections and answers nothing."""
+UNPROTECTED = "the server did not ask for a password"
+"""What a login says that pg_hba.conf lets in as it is."""
 
 
 def postgres(view: HostView) -> Postgres | Unread:
@@ -107,10 +128,12 @@ def postgres(view: HostView) -> Postgres | Unread:
     if not answer.known:
         return Unread(answer.problem)
     row = answer.value.get("row")
-    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 4:
+    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 7:
         return Unread(answer.value["reason"] or "PostgreSQL answered no row")
-    recovery, settings, slots, superusers = row
-    return Postgres(recovery == "false", settings, slots, superusers)
+    recovery, settings, slots, superusers, replay, of_roles, doors = row
+    return Postgres(
+        recovery == "false", settings, slots, superusers, replay == "true", of_roles, doors
+    )
 
 
 def unasked(live: Live) -> Unread | None:
@@ -160,6 +183,21 @@ def system_identifier(live: Live) -> str:
     """Return which cluster the leader's data belongs to, in PostgreSQL's own number; empty when nobody leads."""
     holder = leader(live)
     return str(_self(live.hosts[holder]).get("database_system_identifier", "")) if holder else ""
+
+
+def cluster_told(view: HostView) -> bool:
+    """Return whether a node's Patroni says who its members are."""
+    return bool(_cluster_seen_by(view))
+
+
+def scheduled(live: Live) -> str:
+    """Return when a switchover was told to begin, and from whom; empty without one."""
+    for view in live.hosts.values():
+        answer = view.answer("patroni.cluster")
+        found = _mapping(answer.value["json"]).get("scheduled_switchover") if answer.known else None
+        if planned := _mapping(found):
+            return f"{_text(planned.get('at'))} from {_text(planned.get('from')) or 'any'}"
+    return ""
 
 
 def _self(view: HostView) -> Mapping[str, Any]:

@@ -8,22 +8,30 @@ from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_h
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.postgres import PatroniSettings, Role
+from tasks.patroni import by_hand
 from tasks.patroni.members import (
     PatroniMember,
     Postgres,
+    cluster_told,
     held_back,
     leaders,
     members,
     paused,
     postgres,
+    scheduled,
     silent,
     unasked,
     undescribed,
 )
 
 _CONFIGURATION = "/etc/patroni/patroni.yml"
-_OF_EACH = ("patroni.settings.by-hand",)
-_OF_ALL = ("patroni.slots.inactive", "patroni.superusers.described")
+_OF_EACH = (
+    "patroni.server.answers",
+    "patroni.settings.by-hand",
+    "patroni.replay.paused",
+    "patroni.hba.open",
+)
+_OF_ALL = ("patroni.slots.inactive", "patroni.superusers.described", "patroni.settings.of-roles")
 """What each PostgreSQL is asked, and what the one that takes writes is asked for all."""
 _RETAINED = 16 << 30
 """Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full."""
@@ -35,6 +43,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
     """Return a finding for every switch, off ones too."""
     return (
         _paused(live),
+        _scheduled(live),
         _writers(live),
         _undescribed(live),
         *(_tags(live.hosts[host], member) for host, member in members(live).items()),
@@ -56,6 +65,20 @@ def _paused(live: Live) -> Finding:
         host, "docker", "exec", "patroni", "patronictl", "-c", _CONFIGURATION, "resume"
     )
     return Finding(check, Level.CRITICAL, text, hint=resume)
+
+
+def _scheduled(live: Live) -> Finding:
+    check = "patroni.switchover.scheduled"
+    if planned := scheduled(live):
+        host = next(iter(live.hosts))
+        words = ("docker", "exec", "patroni", "patronictl", "-c", _CONFIGURATION, "flush")
+        name = next((m.scope for m in members(live).values() if m.scope), "CLUSTER")
+        hint = on_host(host, *words, name, "switchover", "--force")
+        return Finding(check, Level.WARN, f"a switchover will begin: {planned}", hint=hint)
+    if not any(cluster_told(view) for view in live.hosts.values()):
+        problems = [view.answer("patroni.cluster").problem for view in live.hosts.values()]
+        return unknown(check, next(filter(None, problems), "no member tells of the cluster"))
+    return Finding(check, Level.OK, "none waits")
 
 
 def _writers(live: Live) -> Finding:
@@ -123,10 +146,17 @@ def _server(live: Live, host: str, view: HostView) -> tuple[Finding, ...]:
     if isinstance(server, Unread):
         leads = host in leaders(live) or not _writer_read(live)
         checks = (*_OF_EACH, *_OF_ALL) if leads else _OF_EACH
-        return all_unknown(checks, server.why, host)
-    found = [_live_settings(server.settings, host)]
+        named = [
+            finding
+            for finding in (by_hand.unprotected(server, host), by_hand.hung(view, host))
+            if finding is not None
+        ]
+        told = tuple(check for check in checks if check not in {item.check for item in named})
+        return (*all_unknown(told, server.why, host), *named)
+    found = [_live_settings(server.settings, host), *by_hand.checks(server, host)]
     if server.writes:
         found += [_slots(live, server.slots, host), _superusers(view, server.superusers, host)]
+        found += [by_hand.of_roles(server, host)]
     return tuple(found)
 
 

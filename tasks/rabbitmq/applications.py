@@ -62,6 +62,7 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     users, vhosts = answer.value["users"], answer.value["vhosts"]
     things = {f"user:{name}": _user(tags) for name, tags in users.items()}
     things |= {f"vhost:{name}": "vhost" for name in vhosts}
+    things |= answer.value["rules"]
     known = {*_OWN, f"user:{site.secret('RABBITMQ_USER').reveal()}"}
     for _, item in site.applications.vhosts():
         known |= {f"user:{item.user}", f"vhost:{item.name}"}
@@ -76,4 +77,12 @@ def _removed(site: Site, server: Server, name: str) -> RabbitmqNoUser:
     return RabbitmqNoUser(values.access(site, server), name)
 
 
-INSIDE = Inside(("user", "vhost"), _ask, _undescribed, account="user", removed=_removed)
+_BY_HAND = ("policy", "operator-policy", "limit", "tracing")
+INSIDE = Inside(
+    ("user", "vhost", *_BY_HAND),
+    _ask,
+    _undescribed,
+    account="user",
+    removed=_removed,
+    by_hand=frozenset(_BY_HAND),
+)

@@ -201,6 +201,22 @@ CHECK_INFOS = (
         read_by=("redis.node.answers",),
     ),
     CheckInfo(
+        "redis.writes.taken",
+        "nothing holds writes back",
+        "Redis refuses writes, or would as the master: a save failed, or too few replicas keep up.",
+        "Look at the disk and the rights of its folder, and at min-replicas-to-write.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        read_by=("redis.node.answers",),
+    ),
+    CheckInfo(
+        "redis.replica.read-only",
+        "replicas take writes from their master only",
+        "A replica takes writes of its own.",
+        "CONFIG SET replica-read-only yes on it.",
+        levels=(Level.WARN, Level.UNKNOWN),
+        read_by=("redis.node.answers",),
+    ),
+    CheckInfo(
         "redis.probe",
         "a key goes through the official endpoint, is read back and removed (--deep)",
         "An application that writes now gets an error, or does not find what it wrote.",

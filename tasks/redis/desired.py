@@ -31,6 +31,7 @@ REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"
 _SENTINEL_CONF = f"{values.CONFIGURATION}/sentinel-options.conf"
 
 PRIORITY = ("CONFIG", "GET", "replica-priority")
+LEAST = ("CONFIG", "GET", "min-replicas-to-write")
 USERS = ("ACL", "LIST")
 
 
@@ -153,6 +154,7 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
                 ("INFO", "replication"),
                 ("INFO", "persistence"),
                 PRIORITY,
+                LEAST,
                 USERS,
             ),
             reached.password,

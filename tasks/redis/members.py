@@ -10,7 +10,7 @@ from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis import values
-from tasks.redis.desired import PRIORITY, USERS
+from tasks.redis.desired import LEAST, PRIORITY, USERS
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 WHEN = ("quorum", "down-after-milliseconds", "failover-timeout")
@@ -39,6 +39,12 @@ class RedisNode:
     replicas: int
     offset: int
     version: str
+    refuses: str
+    """Why it would refuse writes as the master, or does so now; empty when it takes them."""
+    told: bool
+    """It says how its last save and its replicas are: without that `refuses` is not known."""
+    writable_replica: bool | None
+    """A replica that takes writes of its own, which the next copy from its master loses; None when it does not say."""
     aof: str
     """`on`, or why the append-only file does not keep every write."""
     priority: str | Unread
@@ -125,7 +131,7 @@ def able(live: Live) -> frozenset[str]:
         for host, member in members(live).items()
         if member.redis.denied
         or member.redis.leads
-        or (member.redis.link_up and member.redis.priority != "0")
+        or (member.redis.link_up and member.redis.priority != "0" and not member.redis.refuses)
     )
 
 
@@ -193,10 +199,26 @@ def _redis(view: HostView) -> RedisNode:
         replicas=_number(replication.get("connected_slaves")),
         offset=_number(offset),
         version=_fields(replies.get("INFO server")).get("redis_version", ""),
+        refuses=_refuses(replication, persistence, replies.get(" ".join(LEAST))),
+        told="rdb_last_bgsave_status" in persistence
+        and "min-replicas-to-write" in _fields(replies.get(" ".join(LEAST))),
+        writable_replica={"0": True, "1": False}.get(replication.get("slave_read_only", "")),
         aof=_aof(persistence),
         priority=_priority(replies.get(" ".join(PRIORITY)), answer.problem or denied),
         users=_users(replies.get(" ".join(USERS)), answer.problem or denied),
     )
+
+
+def _refuses(replication: Mapping[str, str], persistence: Mapping[str, str], least: object) -> str:
+    """Return why writes are refused: MISCONF after a save that failed, NOREPLICAS with too few good replicas."""
+    saved = persistence.get("rdb_last_bgsave_status", "ok")
+    if saved != "ok":
+        return f"rdb_last_bgsave_status is {saved}: its disk does not take what it keeps"
+    wanted = _number(_fields(least).get("min-replicas-to-write"))
+    good = _number(replication.get("min_slaves_good_slaves"))
+    if replication.get("role") == "master" and wanted > good:
+        return f"min-replicas-to-write is {wanted}, and {good} replicas keep up"
+    return ""
 
 
 def _priority(found: object, problem: str) -> str | Unread:

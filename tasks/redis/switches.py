@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live
-from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis.members import RedisMember, able, master_name, masters, members, when
 
@@ -17,6 +17,8 @@ def checks(live: Live) -> tuple[Finding, ...]:
     return (
         _takeover(live),
         *(_priority(member) for member in found.values()),
+        *(_writes(member) for member in found.values()),
+        *(_own_writes(member) for member in found.values()),
         *(_users(member) for member in found.values()),
         *(_failover(live, member) for member in found.values() if member.sentinel.answers),
     )
@@ -48,6 +50,30 @@ def _priority(member: RedisMember) -> Finding:
     text = "replica-priority is 0 by hand: Sentinel never promotes it"
     hint = f"CONFIG SET replica-priority 100 on it, or {proposed('kbz', 'restart', 'redis', '--limit', member.host)}"
     return Finding(check, Level.WARN, text, member.host, hint)
+
+
+def _writes(member: RedisMember) -> Finding:
+    check = "redis.writes.taken"
+    if not member.redis.role or not member.redis.told:
+        why = member.redis.problem or "Redis does not say how its disk and its replicas are"
+        return unknown(check, why, member.host)
+    if not member.redis.refuses:
+        return Finding(check, Level.OK, "nothing holds writes back", member.host)
+    leads = member.redis.leads
+    text = f"{'refuses' if leads else 'would refuse'} every write: {member.redis.refuses}"
+    hint = on_host(member.host, "docker", "logs", "--tail", "30", "redis")
+    return Finding(check, Level.CRITICAL if leads else Level.WARN, text, member.host, hint)
+
+
+def _own_writes(member: RedisMember) -> Finding:
+    check = "redis.replica.read-only"
+    if not member.redis.leads and member.redis.writable_replica is None:
+        why = member.redis.problem or "Redis does not say whether it is read-only"
+        return unknown(check, why, member.host)
+    if member.redis.leads or not member.redis.writable_replica:
+        return Finding(check, Level.OK, "takes writes from its master only", member.host)
+    text = "replica-read-only is no by hand: what clients write here is lost with the next copy"
+    return Finding(check, Level.WARN, text, member.host, "CONFIG SET replica-read-only yes on it")
 
 
 def _failover(live: Live, member: RedisMember) -> Finding:

@@ -11,10 +11,12 @@ from keybuzz.agent.wire.docker import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from keybuzz.agent.runtime.context import Context
 
+_SHOWN = 120
 _ANSWER = 10.0
 """Seconds: a new vhost is started on every node before the answer."""
 
@@ -48,10 +50,27 @@ def _inside(access: dict[str, Any]) -> dict[str, Any]:
 
 
 def names(access: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return {"users": {name: [tag]}, "vhosts": [name]}: what a controller may see of it."""
+    """Return what a controller may see: {"users": {name: [tag]}, "vhosts": [name], "rules": {identity: meaning}}."""
     found = inside(access, context)
     users = {name: item["tags"] for name, item in found["users"].items()}
-    return {"users": users, "vhosts": found["vhosts"]}
+    return {"users": users, "vhosts": found["vhosts"], "rules": dict(_rules(access))}
+
+
+def _rules(access: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield policies, limits and tracing: each changes what queues keep, or who gets in."""
+    for kind, path in (("policy", "policies"), ("operator-policy", "operator-policies")):
+        for item in _listed(access, f"/api/{path}"):
+            name, place = item.get("name"), item.get("vhost")
+            what = json.dumps(item.get("definition"), sort_keys=True)[:_SHOWN]
+            yield f"{kind}:{name} in {place}", f"policy for {item.get('pattern')}: {what}"
+    for whose in ("vhost", "user"):
+        for item in _listed(access, f"/api/{whose}-limits"):
+            if item.get("value"):
+                what = json.dumps(item.get("value"), sort_keys=True)[:_SHOWN]
+                yield f"limit:{whose} {item.get(whose)}", f"limit of RabbitMQ: {what}"
+    for item in _listed(access, "/api/vhosts"):
+        if item.get("tracing") is True:
+            yield f"tracing:{item.get('name')}", "each message is copied, content and all"
 
 
 def put(access: dict[str, Any], path: str, body: dict[str, object]) -> None:

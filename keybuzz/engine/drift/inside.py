@@ -70,7 +70,8 @@ def problems(site: Site, found: Survey) -> Iterator[str]:
 
 
 def _kinds(inside: Inside) -> str:
-    return " and ".join(f"stray {kind}s" for kind in inside.kinds)
+    kinds = (kind for kind in inside.kinds if kind not in inside.by_hand)
+    return " and ".join(f"stray {kind}s" for kind in kinds)
 
 
 def _members(site: Site, found: Survey) -> Iterator[tuple[Module, Inside, str]]:
@@ -86,7 +87,7 @@ def _way_out(module: Module, inside: Inside, name: str) -> str:
     by = "remove it by hand: no run does"
     if inside.removed is not None and kind == inside.account:
         by = proposed("kbz", "apps", "remove-account", module.name, own)
-    return f"describe it in applications.yaml, or {by}"
+    return by if kind in inside.by_hand else f"describe it in applications.yaml, or {by}"
 
 
 def _place(module: Module, inside: Inside, host: str) -> str:

@@ -72,10 +72,11 @@ class RabbitmqAccount(Resource):
 
 
 class NamesAnswer(TypedDict):
-    """Of RabbitmqNames: users with their tags, and vhosts."""
+    """Of RabbitmqNames: users with their tags, vhosts, and policies, limits and tracing with what they mean."""
 
     users: dict[str, list[str]]
     vhosts: list[str]
+    rules: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,17 @@ class Broker(BaseHTTPRequestHandler):
             return
         kept: dict[str, list[dict[str, Any]]] = {
             "/api/users": [{"name": name, **item} for name, item in self.users.items()],
-            "/api/vhosts": [{"name": name} for name in self.vhosts],
+            "/api/vhosts": [{"name": name, "tracing": name == "shop"} for name in self.vhosts],
             "/api/permissions": [
                 {"vhost": vhost, "user": user, **item}
                 for (vhost, user), item in self.permissions.items()
             ],
+            "/api/policies": [
+                {"vhost": "/", "name": "cap", "pattern": ".*", "definition": {"max-length": 1}}
+            ],
+            "/api/operator-policies": [],
+            "/api/vhost-limits": [{"vhost": "/", "value": {"max-connections": 0}}],
+            "/api/user-limits": [{"user": "shop", "value": {}}],
         }
         self.answer(200, kept[self.path])
 
@@ -192,7 +198,15 @@ def test_the_names_that_drift_asks_for_hold_no_hash(broker: ThreadingHTTPServer)
     make(broker)
     found = readings.answer(RabbitmqNames("n", access(broker)).query(), context())
     assert found == {
-        "value": {"users": {ADMIN: ["administrator"], "shop": []}, "vhosts": ["/", "shop"]}
+        "value": {
+            "users": {ADMIN: ["administrator"], "shop": []},
+            "vhosts": ["/", "shop"],
+            "rules": {
+                "policy:cap in /": 'policy for .*: {"max-length": 1}',
+                "limit:vhost /": 'limit of RabbitMQ: {"max-connections": 0}',
+                "tracing:shop": "each message is copied, content and all",
+            },
+        }
     }
 
 

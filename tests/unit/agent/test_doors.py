@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.guard.questions import is_a_look
-from keybuzz.agent.host import additions, doors
+from keybuzz.agent.host import additions, doors, ways
 from tests.unit.agent.test_agent_system import KERNEL, RULES
 
 SIX = "-P INPUT DROP\n-N ufw6-user-input\n-A INPUT -j ufw6-before-input\n"
@@ -147,3 +147,54 @@ class TestAdditions:
         with (tmp_path / "passwd").open("a") as file:
             file.write("toor:x:0:0::/root:/bin/sh\n")
         assert additions.additions([]) == [["account toor", "is root under another name"]]
+
+
+HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+PRIVATE = "eth0\t0000000A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+DOCKER = "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+DEFAULT = "eth1\t00000000\t010211AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+
+
+class TestWays:
+    """A neighbour on the host that takes the way to the others: Docker's networks are chosen by chance."""
+
+    def found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *routes: str
+    ) -> list[list[str]]:
+        (tmp_path / "route").write_text(HEAD + "".join(routes))
+        monkeypatch.setattr(ways, "ROUTES", str(tmp_path / "route"))
+        monkeypatch.setattr(ways, "PRELOAD", str(tmp_path / "ld.so.preload"))
+        return ways.ways()
+
+    @pytest.mark.parametrize(
+        ("route", "shown"),
+        [
+            (
+                "br-1\t6000000A\t00000000\t0001\t0\t0\t0\tE0FFFFFF\t0\t0\t0\n",
+                "route 10.0.0.96/27 by br-1",
+            ),
+            (
+                "*\t8300000A\t00000000\t0201\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n",
+                "route 10.0.0.131/32 by nothing",
+            ),
+        ],
+    )
+    def test_a_route_inside_our_network_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str, shown: str
+    ) -> None:
+        found = self.found(tmp_path, monkeypatch, DEFAULT, PRIVATE, DOCKER, route)
+        assert found == [[shown, "leads past eth0: part of its network"]]
+
+    def test_networks_side_by_side_and_ways_over_the_same_interface_are_well(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The provider's router is a host route inside the network, over the same interface."""
+        router = "eth0\t0100000A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n"
+        assert self.found(tmp_path, monkeypatch, DEFAULT, PRIVATE, DOCKER, router) == []
+
+    def test_a_library_that_every_program_loads_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "ld.so.preload").write_text("/usr/lib/x.so\n")
+        [[path, what]] = self.found(tmp_path, monkeypatch, PRIVATE)
+        assert (path, what) == (str(tmp_path / "ld.so.preload"), "is loaded into every program")

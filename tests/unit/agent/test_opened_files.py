@@ -23,6 +23,7 @@ REASONS = {
     ("host/hold.py", "os.makedirs"): "the lease: below /run, where only root writes",
     ("host/hold.py", "os.open"): "the lease: below /run, where only root writes",
     ("host/machine.py", "open"): "/etc/machine-id",
+    ("host/ways.py", "open"): "below /proc",
     ("kinds/docker/restart.py", "open"): "below /proc",
     ("kinds/host/file.py", "os.utime"): "a copy below /var/lib/kbz/previous, which is root's",
     ("kinds/host/packages.py", "os.utime"): "/var/lib/apt/lists, which is root's",

@@ -196,8 +196,10 @@ class TestUndescribed:
 
     def test_rabbitmq(self) -> None:
         users = {"kb_rmq": ["administrator"], "worker": [], "admin": ["administrator"], "guest": []}
-        answer = {"users": users, "vhosts": ["/", "queue", "old"]}
+        rules = {"policy:cap in /": "policy for .*: {}"}
+        answer = {"users": users, "vhosts": ["/", "queue", "old"], "rules": rules}
         assert self.strays("rabbitmq", "rabbitmq.inside", answer) == {
+            **rules,
             "user:admin": "user of RabbitMQ, administrator",
             "vhost:old": "vhost",
         }

@@ -28,7 +28,7 @@ def survey(module: str, answers: Mapping[str, Answer]) -> Survey:
 
 
 def names(*users: str) -> Answer:
-    return Answer(RABBITMQ, {"users": dict.fromkeys(users, ()), "vhosts": ["/"]})
+    return Answer(RABBITMQ, {"users": dict.fromkeys(users, ()), "vhosts": ["/"], "rules": {}})
 
 
 def found(asked: Survey) -> dict[str, str]:
@@ -39,10 +39,8 @@ def test_a_clusters_stray_is_one_whichever_members_name_it() -> None:
     asked = survey("rabbitmq", {host: names("kb_rmq", "bob") for host in QUEUES})
     assert list(found(asked)) == ["stray/rabbitmq/user:bob"]
     assert "describe it in applications.yaml" in found(asked)["stray/rabbitmq/user:bob"]
-    assert set(inside.looked(memory_site(), asked)) == {
-        "stray/rabbitmq/user:",
-        "stray/rabbitmq/vhost:",
-    }
+    kinds = ("user", "vhost", "policy", "operator-policy", "limit", "tracing")
+    assert set(inside.looked(memory_site(), asked)) == {f"stray/rabbitmq/{kind}:" for kind in kinds}
 
 
 def test_where_no_member_says_nothing_was_looked_at() -> None:

@@ -90,6 +90,25 @@ class TestReadOnly:
         assert told(variables(read_only="OFF"), "galera.node.writable") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("wsrep_osu_method", "RSU", "TOI"),
+        ("wsrep_max_ws_size", "2048", "2147483647"),
+        ("wsrep_certify_nonpk", "OFF", "ON"),
+        ("wsrep_ignore_apply_errors", "0", "7"),
+    ],
+)
+def test_a_setting_that_no_file_names_and_that_parts_a_node_from_the_others(
+    name: str, value: str, said: str
+) -> None:
+    [found] = told(variables(**{name: value}), "galera.settings.live")
+    assert (found.host, found.level) == ("maria-2", Level.CRITICAL)
+    assert f"{name} is {value} by hand" in found.message
+    assert f"SET GLOBAL {name} = {said}" in found.hint
+    assert told(variables(**{name: said}), "galera.settings.live") == []
+
+
 def test_desync_by_hand_is_told_by_its_name_and_not_waited_for() -> None:
     """S-32: a donor is desynced too, and its variable is OFF."""
     live = saying(

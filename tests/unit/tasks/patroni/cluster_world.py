@@ -205,7 +205,15 @@ class World:
         superusers = [
             item.role for item in _inside(self.size) if isinstance(item, Role) and item.superuser
         ]
-        row = ["false" if host == self.leader else "true", "", "", ", ".join(superusers)]
+        row = [
+            "false" if host == self.leader else "true",
+            "",
+            "",
+            ", ".join(superusers),
+            "false",
+            "",
+            "",
+        ]
         server = {"accepted": True, "reason": "", "row": row}
         return {
             "patroni.server": Answer("patroni.server", server),

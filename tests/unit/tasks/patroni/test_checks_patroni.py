@@ -108,7 +108,11 @@ class Cluster:
 
     def _server(self, host: str) -> Json:
         recovery = "false" if host == "db-1" else "true"
-        return {"accepted": True, "reason": "", "row": [recovery, "", "", "postgres"]}
+        return {
+            "accepted": True,
+            "reason": "",
+            "row": [recovery, "", "", "postgres", "false", "", ""],
+        }
 
 
 def bad(live: Live) -> list[Finding]:
@@ -143,6 +147,11 @@ def test_a_healthy_cluster_is_healthy_in_every_version(version: str) -> None:
         "patroni.slots.inactive",
         "patroni.superusers.described",
         "patroni.member.tags",
+        "patroni.server.answers",
+        "patroni.switchover.scheduled",
+        "patroni.replay.paused",
+        "patroni.settings.of-roles",
+        "patroni.hba.open",
     }
     member = members(live)["db-2"]
     assert (member.state, member.lag, member.timeline, member.version) == (

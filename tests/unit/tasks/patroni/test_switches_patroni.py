@@ -15,11 +15,11 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
 from tasks.patroni import MODULE
 from tasks.patroni.checks import checks
-from tasks.patroni.members import able
+from tasks.patroni.members import UNPROTECTED, able
 from tests.unit.tasks.patroni.cluster_world import World
 from tests.unit.tasks.patroni.test_checks_patroni import HOSTS, Cluster
 
-WELL = ["true", "", "", "kb_super"]
+WELL = ["true", "", "", "kb_super", "false", "", ""]
 
 
 def told(live: Live, check: str) -> list[Finding]:
@@ -28,11 +28,15 @@ def told(live: Live, check: str) -> list[Finding]:
 
 
 def answering(live: Live, **rows: list[str]) -> Live:
-    """Return the state with what each PostgreSQL says of itself; underscores stand for hyphens in names."""
+    """Return the state with what each PostgreSQL says of itself; underscores stand for hyphens in names.
+
+    Of a row of four columns the others are as in health.
+    """
     hosts = dict(live.hosts)
     for name, row in rows.items():
         host = name.replace("_", "-")
-        answer = Answer("patroni.server", {"accepted": True, "reason": "", "row": row})
+        whole = [*row, *WELL[4:]] if len(row) == 4 else row
+        answer = Answer("patroni.server", {"accepted": True, "reason": "", "row": whole})
         hosts[host] = replace(hosts[host], answers={**hosts[host].answers, answer.name: answer})
     return replace(live, hosts=hosts)
 
@@ -136,9 +140,13 @@ class TestServers:
         assert {item.level for item in found} == {Level.UNKNOWN}
         assert {item.check: item.host for item in found} == {
             "patroni.writer.single": "",
+            "patroni.server.answers": "db-1",
             "patroni.settings.by-hand": "db-1",
+            "patroni.replay.paused": "db-1",
+            "patroni.hba.open": "db-1",
             "patroni.slots.inactive": "db-1",
             "patroni.superusers.described": "db-1",
+            "patroni.settings.of-roles": "db-1",
         }
 
 
@@ -181,3 +189,79 @@ class TestStore:
         assert found.level is Level.CRITICAL
         [off] = told(self.holding(**{key: False}), "patroni.settings.undescribed")
         assert off.level is Level.WARN
+
+
+class TestInside:
+    """What was done inside a server by hand, past its configuration."""
+
+    def test_replay_that_was_paused_is_told_where_it_was(self) -> None:
+        live = answering(Cluster().live(), db_2=["true", "", "", "", "true", "", ""])
+        [found] = told(live, "patroni.replay.paused")
+        assert (found.host, found.level) == ("db-2", Level.WARN)
+        assert "pg_wal_replay_resume" in found.hint
+
+    @pytest.mark.parametrize(
+        ("setting", "level"),
+        [
+            ("every role in keybuzz: default_transaction_read_only=on", Level.CRITICAL),
+            ("kb_app in every database: session_replication_role=replica", Level.CRITICAL),
+            ("kb_app in keybuzz: synchronous_commit=off", Level.CRITICAL),
+            ("kb_app in keybuzz: default_transaction_read_only=off", Level.WARN),
+            ("kb_app in keybuzz: search_path=own, public", Level.WARN),
+        ],
+    )
+    def test_settings_of_roles_and_databases_are_weighed(self, setting: str, level: Level) -> None:
+        row = ["false", "", "", "", "false", setting, ""]
+        [found] = told(answering(Cluster().live(), db_1=row), "patroni.settings.of-roles")
+        assert (found.level, setting in found.message) == (level, True)
+        # The whole cluster has the same: a replica is not asked a second time.
+        live = answering(Cluster().live(), db_2=["true", "", "", "", "false", setting, ""])
+        assert told(live, "patroni.settings.of-roles") == []
+
+    def test_a_line_that_asks_for_no_password_is_an_open_door(self) -> None:
+        row = ["true", "", "", "", "false", "", "host all all 10.0.0.7 trust"]
+        [found] = told(answering(Cluster().live(), db_2=row), "patroni.hba.open")
+        assert (found.host, found.level) == ("db-2", Level.CRITICAL)
+        assert "10.0.0.7 trust" in found.message
+
+    def test_a_login_that_meets_no_question_is_an_open_door_and_the_rest_unknown(self) -> None:
+        live = Cluster().live()
+        refused = {"accepted": False, "reason": UNPROTECTED, "row": None}
+        view = live.hosts["db-2"]
+        answers = {**view.answers, "patroni.server": Answer("patroni.server", refused)}
+        live = replace(live, hosts={**live.hosts, "db-2": replace(view, answers=answers)})
+        [door] = told(live, "patroni.hba.open")
+        assert (door.host, door.level) == ("db-2", Level.CRITICAL)
+        [replay] = told(live, "patroni.replay.paused")
+        assert (replay.host, replay.level) == ("db-2", Level.UNKNOWN)
+
+    def test_a_switchover_that_waits_is_told_with_its_time(self) -> None:
+        live = Cluster().live()
+        answer = live.hosts["db-1"].answers["patroni.cluster"]
+        planned = {"at": "2030-01-01T00:00:00+00:00", "from": "db-1"}
+        document = {**answer.value["json"], "scheduled_switchover": planned}
+        said = replace(answer, value={"status": 200, "json": document})
+        view = live.hosts["db-1"]
+        view = replace(view, answers={**view.answers, "patroni.cluster": said})
+        [found] = told(
+            replace(live, hosts={**live.hosts, "db-1": view}), "patroni.switchover.scheduled"
+        )
+        assert (found.level, "2030-01-01T00:00:00+00:00 from db-1" in found.message) == (
+            Level.WARN,
+            True,
+        )
+        assert found.hint.endswith("switchover --force")
+
+    def test_a_replica_that_hangs_is_named_and_is_no_spare(self) -> None:
+        """SIGSTOP of the postmaster: Patroni goes on calling it streaming."""
+        live = Cluster().live()
+        view = live.hosts["db-2"]
+        late = Answer("patroni.server", problem="the answer did not come in time")
+        view = replace(view, answers={**view.answers, "patroni.server": late})
+        hung = replace(live, hosts={**live.hosts, "db-2": view})
+        [found] = told(hung, "patroni.server.answers")
+        assert (found.host, found.level) == ("db-2", Level.CRITICAL)
+        assert "db-2" in able(live)
+        assert "db-2" not in able(hung)
+        [replay] = told(hung, "patroni.replay.paused")
+        assert replay.level is Level.UNKNOWN

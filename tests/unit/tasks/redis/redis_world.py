@@ -22,7 +22,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.redis import RedisMaster, RedisRuntime
 from keybuzz.site.site import Site
 from tasks.redis import MODULE as REDIS
-from tasks.redis.desired import PRIORITY, USERS
+from tasks.redis.desired import LEAST, PRIORITY, USERS
 from tasks.redis.members import CONTAINERS, PASSWORD, RUNTIME, SENTINEL_RUNTIME
 from tasks.redis.rotation import LOGIN
 from tests.unit.support.resource_values import applied
@@ -254,7 +254,12 @@ class World:
         replies = {
             "INFO server": {"redis_version": "7.2.5"},
             "INFO replication": self._replication(host),
-            "INFO persistence": {"aof_enabled": "1", "aof_last_write_status": "ok"},
+            "INFO persistence": {
+                "aof_enabled": "1",
+                "aof_last_write_status": "ok",
+                "rdb_last_bgsave_status": "ok",
+            },
+            " ".join(LEAST): {"min-replicas-to-write": "0"},
             " ".join(PRIORITY): {"replica-priority": "100"},
             " ".join(USERS): ["user default on #… sanitize-payload ~* &* +@all"],
         }
@@ -281,6 +286,7 @@ class World:
             "master_host": str(self.nodes[host].follows),
             "master_link_status": "up" if up else "down",
             "slave_repl_offset": "890",
+            "slave_read_only": "1",
         }
 
     def _sentinel(self, host: str) -> Answer:

@@ -172,3 +172,45 @@ class TestSentinelsLogin:
         live = replace(live, hosts={**live.hosts, HOSTS[2]: replace(view, states=states)})
         [found] = told(live, "redis.sentinel.login")
         assert "its next connection is refused" in found.message
+
+
+REPLICA = next(host for host in HOSTS if host != MASTER)
+SAVE_FAILED = {"aof_enabled": "1", "aof_last_write_status": "ok", "rdb_last_bgsave_status": "err"}
+
+
+class TestWrites:
+    """MISCONF and NOREPLICAS: Redis answers, Sentinel is content, and no application can write."""
+
+    def test_a_master_whose_save_failed_refuses_every_write(self) -> None:
+        [found] = told(
+            saying(healthy(), MASTER, "INFO persistence", SAVE_FAILED), "redis.writes.taken"
+        )
+        assert (found.host, found.level) == (MASTER, Level.CRITICAL)
+        assert "rdb_last_bgsave_status is err" in found.message
+
+    def test_a_replica_whose_save_failed_would_and_is_no_spare(self) -> None:
+        live = saying(healthy(), REPLICA, "INFO persistence", SAVE_FAILED)
+        [found] = told(live, "redis.writes.taken")
+        assert (found.host, found.level) == (REPLICA, Level.WARN)
+        assert REPLICA not in able(live)
+
+    @pytest.mark.parametrize(("wanted", "good", "refused"), [("3", "2", True), ("2", "2", False)])
+    def test_too_few_replicas_that_keep_up(self, wanted: str, good: str, refused: bool) -> None:
+        command = "CONFIG GET min-replicas-to-write"
+        live = saying(healthy(), MASTER, command, {"min-replicas-to-write": wanted})
+        replication = live.hosts[MASTER].answer("redis.node").value["replies"]["INFO replication"]
+        replication = {**replication, "min_slaves_good_slaves": good}
+        live = saying(live, MASTER, "INFO replication", replication)
+        assert [f.level for f in told(live, "redis.writes.taken")] == [Level.CRITICAL] * refused
+
+    def test_the_setting_on_a_replica_holds_nothing_back_yet(self) -> None:
+        command = "CONFIG GET min-replicas-to-write"
+        live = saying(healthy(), REPLICA, command, {"min-replicas-to-write": "3"})
+        assert told(live, "redis.writes.taken") == []
+
+    def test_a_replica_that_takes_writes_of_its_own(self) -> None:
+        live = healthy()
+        replication = live.hosts[REPLICA].answer("redis.node").value["replies"]["INFO replication"]
+        live = saying(live, REPLICA, "INFO replication", {**replication, "slave_read_only": "0"})
+        [found] = told(live, "redis.replica.read-only")
+        assert (found.host, found.level) == (REPLICA, Level.WARN)
