@@ -1,0 +1,60 @@
+"""The files whose mutants are made, and the tests of each: those of its own module, and no others."""
+
+from __future__ import annotations
+
+_UNIT, _FLOW = "tests/unit", "tests/flow"
+_CHANGE, _TASKS = f"{_UNIT}/engine/change", f"{_UNIT}/tasks"
+_RESTART = f"{_CHANGE}/test_restart.py"
+
+
+def _rollout(name: str, *more: str) -> tuple[str, ...]:
+    return (f"{_TASKS}/{name}/test_rollout_{name}.py", *more)
+
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    "keybuzz/engine/change/guard.py": (
+        f"{_CHANGE}/test_guard.py",
+        f"{_CHANGE}/test_together.py",
+        _RESTART,
+        f"{_TASKS}/patroni/test_switches_patroni.py",
+    ),
+    "keybuzz/engine/change/freeze.py": (
+        f"{_CHANGE}/test_freeze_additions.py",
+        f"{_CHANGE}/test_freeze_unread.py",
+        f"{_FLOW}/engine/test_freeze.py",
+    ),
+    "keybuzz/engine/memory/lock.py": (
+        f"{_UNIT}/engine/memory/test_lock.py",
+        f"{_UNIT}/engine/memory/test_who.py",
+        f"{_UNIT}/hostile/test_state_folder.py",
+    ),
+    "keybuzz/engine/look/planning.py": (
+        f"{_UNIT}/engine/look/test_planning.py",
+        f"{_CHANGE}/test_saved_plan.py",
+    ),
+    "tasks/galera/choice.py": (f"{_TASKS}/galera/test_recover_galera.py",),
+    "tasks/galera/recovery.py": (f"{_TASKS}/galera/test_recover_galera.py",),
+    "keybuzz/engine/change/recover.py": (
+        f"{_UNIT}/cli/test_recover_command.py",
+        f"{_TASKS}/galera/test_recover_galera.py",
+    ),
+    "tasks/galera/rollout.py": _rollout("galera", f"{_TASKS}/galera/test_rotation_galera.py"),
+    "tasks/patroni/rollout.py": _rollout("patroni", f"{_TASKS}/patroni/test_rotation_patroni.py"),
+    "tasks/redis/rollout.py": _rollout("redis", f"{_TASKS}/redis/test_redis_replaced.py"),
+    "tasks/rabbitmq/rollout.py": _rollout("rabbitmq"),
+    "tasks/minio/rollout.py": _rollout("minio"),
+    "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_restart_k3s.py"),
+    "tasks/base/rollout.py": _rollout("base"),
+    "tasks/proxysql/rollout.py": _rollout("proxysql"),
+    "tasks/postgres_proxy/rollout.py": _rollout("postgres_proxy"),
+    "tasks/redis_proxy/rollout.py": _rollout("redis_proxy"),
+    "tasks/rabbitmq_proxy/rollout.py": _rollout("rabbitmq_proxy"),
+    "tasks/minio_client/rollout.py": (f"{_TASKS}/minio_client/test_minio_client.py",),
+    "keybuzz/engine/change/conduct.py": (
+        _RESTART,
+        f"{_CHANGE}/test_outcomes.py",
+        f"{_FLOW}/engine/test_run_control.py",
+        f"{_FLOW}/engine/test_quorum.py",
+    ),
+}
+"""The first is the closest: what is no function is tried against that one alone."""
