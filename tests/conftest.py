@@ -37,6 +37,7 @@ CHAINS = (
         "test_whole_fleet",
         "test_everything",
         "test_faults_seen",
+        "test_bad_states",
         "test_drift_strays",
         "test_applications",
     ),

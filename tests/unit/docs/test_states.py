@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
+from tests.lab.support import bad_states
 from tests.lab.support.faults_seen import ROUNDS
 from tests.unit.docs.test_pains import names
 
@@ -23,7 +24,7 @@ HEAD = [
 ]
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
 _CHECK = re.compile(
-    r"`((?:base|patroni|redis|redis-proxy|postgres-proxy|rabbitmq|galera)\.[a-z.-]+)`"
+    r"`((?:base|patroni|redis|redis-proxy|postgres-proxy|rabbitmq|rabbitmq-proxy|galera|proxysql|minio|k3s)\.[a-z.-]+)`"
 )
 IDS = {info.id for module in all_modules() for info in module.check_infos}
 
@@ -61,3 +62,36 @@ def test_the_checks_that_it_names_are_checks() -> None:
 def test_every_planted_fault_of_the_lab_is_a_row() -> None:
     told = {row[2] for row in ROWS}
     assert {fault.name for faults in ROUNDS.values() for fault in faults} <= told
+
+
+MADE = {bad.id: bad for states in bad_states.ROUNDS.values() for bad in states}
+LAB = Path(__file__).parents[3] / "tests" / "lab"
+TOGETHER = "tests/lab/fleet/test_bad_states.py::test_each_is_told_and_its_daemon_agrees"
+_METHODS = re.compile(r"^class TestBadStates:$(.*?)(?=^\S|\Z)", re.M | re.S)
+
+
+def test_a_state_that_is_made_together_with_others_is_a_row_and_the_row_says_so() -> None:
+    saying = {row[0] for row in ROWS if TOGETHER in row[-1]}
+    assert saying == MADE.keys()
+    assert len(MADE) == sum(map(len, bad_states.ROUNDS.values())), "an id for each"
+
+
+@pytest.mark.parametrize("bad", MADE.values(), ids=MADE)
+def test_what_the_lab_expects_of_it_is_what_the_row_says(bad: bad_states.Bad) -> None:
+    [row] = [row for row in ROWS if row[0] == bad.id]
+    if bad.health is not None:
+        assert f"`{bad.health[0]}`" in row[3]
+        assert bad.health[1] in row[3]
+    assert bad.says, "its daemon's own tool is asked"
+
+
+def test_every_test_of_a_bad_state_in_the_lab_is_named_by_a_row() -> None:
+    named = {f"{path}::{name}" for row in ROWS for path, name in _TEST.findall(row[-1])}
+    found = {
+        f"tests/lab/services/{path.name}::TestBadStates::{name}"
+        for path in (LAB / "services").glob("test_*.py")
+        for body in _METHODS.findall(path.read_text(encoding="utf-8"))
+        for name in re.findall(r"^    def (test_\w+)", body, re.M)
+    }
+    assert len(found) > 10
+    assert found - named == set()
