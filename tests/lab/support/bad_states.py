@@ -46,6 +46,7 @@ class Bad:
     """What is in the id of an item of `kbz drift`; empty where it has nothing to say."""
 
 
+_PATRONI = "/opt/keybuzz/patroni/config/patroni.yml"
 _ADMIN = "/opt/keybuzz/{}/run/admin.sock"
 _HBA = 'F=$(p "show hba_file"); docker exec patroni sh -c "{} $F"; p "select pg_reload_conf()"'
 
@@ -89,12 +90,12 @@ SETTINGS = (
     Bad(
         "K-01",
         "patroni/replica",
-        "sed -i 's/nofailover: false/nofailover: true/' /opt/keybuzz/patroni/config/patroni.yml; docker kill -s HUP patroni",
+        f"sed -i 's/nofailover: false/nofailover: true/' {_PATRONI}; docker kill -s HUP patroni",
         "pc list",
         "nofailover",
-        "sed -i 's/nofailover: true/nofailover: false/' /opt/keybuzz/patroni/config/patroni.yml; docker kill -s HUP patroni",
+        f"sed -i 's/nofailover: true/nofailover: false/' {_PATRONI}; docker kill -s HUP patroni",
         ("patroni.member.tags", "critical", "nofailover"),
-        drift="file:/opt/keybuzz/patroni/config/patroni.yml",
+        drift=f"file:{_PATRONI}",
     ),
     Bad(
         "K-03",
