@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import SERVICES, Kbz, until
-from tests.lab.support.bad_states import REFUSED, ROUNDS, SPARE, TOOLS, Bad
+from tests.lab.fleet.bad_states import REFUSED, ROUNDS, SPARE, TOOLS, Bad
 
 pytestmark = pytest.mark.lab
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from tests.lab.support import bad_states
+from tests.lab.fleet import bad_states
 from tests.lab.support.faults_seen import ROUNDS
 from tests.unit.docs.test_pains import names
 
