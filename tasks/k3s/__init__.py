@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Module
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
@@ -15,6 +16,13 @@ from tasks.k3s.rollout import next_stage
 from tasks.k3s.rotation import ROTATIONS
 from tasks.k3s.turns import regain, release
 
+GROUND = Ground(
+    ("k3s",),
+    ("/var/lib/rancher/k3s",),
+    (6443, 2379, 10250),
+    ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/etcd"),
+)
+
 MODULE = Module(
     name="k3s",
     number=9,
@@ -26,6 +34,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     voters=voters,
+    ground=GROUND,
     places=PLACES,
     virgin=virgin,
     writer=writer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
+from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module
 from tasks.postgres_proxy.check_infos import CHECK_INFOS
 from tasks.postgres_proxy.checks import checks, topology
@@ -12,7 +13,13 @@ from tasks.postgres_proxy.drill import DRILL, POOL_DRILL
 from tasks.postgres_proxy.members import session_of, up
 from tasks.postgres_proxy.parameters import PARAMETERS
 from tasks.postgres_proxy.rollout import next_stage
-from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT
+from tasks.postgres_proxy.values import POOL_PORT, POSTGRES_PORT, ROOT
+
+GROUND = Ground(
+    ("haproxy", "pgbouncer"),
+    (f"{ROOT}/haproxy", f"{ROOT}/pgbouncer"),
+    (POSTGRES_PORT, POOL_PORT),
+)
 
 MODULE = Module(
     name="postgres-proxy",
@@ -26,6 +33,7 @@ MODULE = Module(
     checks=checks,
     members_up=up,
     least_up=1,
+    ground=GROUND,
     topology=topology,
     entrances=tuple(
         Entrance(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module
-from tasks.proxysql import applications
+from tasks.proxysql import applications, values
 from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
@@ -15,6 +16,13 @@ from tasks.proxysql.places import PLACES
 from tasks.proxysql.rollout import next_stage
 from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.values import PORT
+
+GROUND = Ground(
+    ("proxysql",),
+    (f"{values.ROOT}/data",),
+    (values.PORT, values.ADMIN_PORT),
+    ("/var/lib/proxysql",),
+)
 
 MODULE = Module(
     name="proxysql",
@@ -29,6 +37,7 @@ MODULE = Module(
     frozen_as="galera",
     members_up=up,
     least_up=1,
+    ground=GROUND,
     places=PLACES,
     virgin=virgin,
     topology=topology,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
+from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module
 from tasks.rabbitmq_proxy.check_infos import CHECK_INFOS
 from tasks.rabbitmq_proxy.checks import checks, topology
@@ -12,7 +13,9 @@ from tasks.rabbitmq_proxy.drill import DRILL
 from tasks.rabbitmq_proxy.members import refusal, up, virgin
 from tasks.rabbitmq_proxy.parameters import PARAMETERS
 from tasks.rabbitmq_proxy.rollout import next_stage
-from tasks.rabbitmq_proxy.values import PORT
+from tasks.rabbitmq_proxy.values import PORT, ROOT
+
+GROUND = Ground(("haproxy",), (ROOT,), (PORT,))
 
 MODULE = Module(
     name="rabbitmq-proxy",
@@ -27,6 +30,7 @@ MODULE = Module(
     frozen_as="rabbitmq",
     members_up=up,
     least_up=1,
+    ground=GROUND,
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(PORT, login_at, refusal, "the application gets in by AMQP"),),

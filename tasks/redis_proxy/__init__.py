@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
+from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module
 from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
@@ -12,7 +13,9 @@ from tasks.redis_proxy.drill import DRILL
 from tasks.redis_proxy.members import up, virgin, wrong
 from tasks.redis_proxy.parameters import PARAMETERS
 from tasks.redis_proxy.rollout import next_stage
-from tasks.redis_proxy.values import REDIS_PORT
+from tasks.redis_proxy.values import REDIS_PORT, ROOT
+
+GROUND = Ground(("haproxy",), (ROOT,), (REDIS_PORT,))
 
 MODULE = Module(
     name="redis-proxy",
@@ -27,6 +30,7 @@ MODULE = Module(
     frozen_as="redis",
     members_up=up,
     least_up=1,
+    ground=GROUND,
     virgin=virgin,
     topology=topology,
     entrances=(Entrance(REDIS_PORT, role_at, wrong, "the master answers"),),

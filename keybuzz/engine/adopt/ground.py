@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from keybuzz.agent.host.data_marks import SERVING
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Live
+from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.ground import DataSweep, Ground, SweepAnswer
+from keybuzz.model.host.system import SystemdUnit
 from keybuzz.site.module import Description, Module
 
 if TYPE_CHECKING:
@@ -35,19 +37,23 @@ def require_own_ground(nornir: Nornir, module: Module, live: Live) -> None:
     answers = {host: found.answers[READING] for host, found in seen.observations.items()}
     for host, problem in seen.unreachable.items():
         answers[host] = Answer(READING, problem=problem)
-    containers = {
-        host: [r for r in live.hosts[host].resources if isinstance(r, Container)] for host in hosts
-    }
     judge_ground(
         module.name,
         module.ground,
         dict(sorted(answers.items())),
-        {host: [item.container for item in items] for host, items in containers.items()},
-        {
-            host: [i.container for i in items if live.hosts[host].present(i.identity)]
-            for host, items in containers.items()
-        },
+        {host: [r.name for r in _containers(live.hosts[host])] for host in hosts},
+        {host: _present(live.hosts[host]) for host in hosts},
     )
+
+
+def _containers(view: HostView) -> list[Container]:
+    return [r for r in view.resources if isinstance(r, Container)]
+
+
+def _present(view: HostView) -> list[str]:
+    """Return the module's containers, and units that serve, which are there."""
+    units = [r for r in view.resources if isinstance(r, SystemdUnit) and r.serves]
+    return [r.name for r in (*_containers(view), *units) if view.present(r.identity)]
 
 
 def judge_ground(
@@ -74,8 +80,8 @@ def judge_ground(
             raise RefusedError(
                 f"{why}; nothing was installed",
                 where=host,
-                hint=f"{on_host(host, 'docker', 'ps', '-a')} shows its containers; move the data to where it is "
-                "described, or away, and run again",
+                hint=f"{on_host(host, 'docker', 'ps', '-a')} shows its containers; move data to where it is described, "
+                "or away, stop what has the port, and run again",
             )
 
 
@@ -84,11 +90,17 @@ def _why(
 ) -> str:
     """Return what forbids a change there; empty when all that was found is where it is described."""
     own = [item for item in said["found"] if _is_own(ground, item[1])]
-    elsewhere = [item for item in said["found"] if not _is_own(ground, item[1])]
-    for item in own:
-        kind, _, name = item[3].partition(" ")
-        if kind == "container" and name not in described:
+    foreign = [item for item in said["found"] if _is_another(item, described)]
+    for item in foreign:
+        if item[0] in SERVING:
+            return f"another container has its ports: {_told(item)}"
+        if item in own:
             return f"another container has its data: {_told(item)}"
+    # A configuration is no data: what its own container has is replaced.
+    own = [item for item in own if item[0] not in SERVING]
+    elsewhere = [
+        item for item in said["found"] if item[0] not in SERVING and not _is_own(ground, item[1])
+    ]
     if elsewhere and not own:
         return f"data of another installation is there: {'; '.join(map(_told, elsewhere))}"
     if elsewhere and not served:
@@ -99,6 +111,11 @@ def _why(
     if said["problems"] and not own:
         return f"that it holds no data cannot be proven: {'; '.join(said['problems'][:3])}"
     return ""
+
+
+def _is_another(item: tuple[str, str, str, str], described: Collection[str]) -> bool:
+    holder, _, name = item[3].partition(" ")
+    return holder == "container" and name not in described
 
 
 def _is_own(ground: Ground, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,13 @@ from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
 from tests.flow.support.links import register
 from tests.flow.support.unix_server import Request, respond, serving
 
-KINDS = ("postgresql", "mariadb", "minio", "rabbitmq", "redis", "sentinel")
+KINDS = (
+    *("postgresql", "mariadb", "minio", "rabbitmq", "redis", "sentinel"),
+    *("k3s", "proxysql", "haproxy", "pgbouncer"),
+)
+
+
+AUTHORITY = hashlib.sha256(b"authority").hexdigest()[:12]
 
 
 @pytest.fixture
@@ -46,7 +53,24 @@ def old_data(root: Path) -> dict[str, Path]:
     (places["sentinel"] / "my-sentinel.conf").write_text(
         "port 26379\nsentinel monitor mymaster 10.0.0.123 6379 2\n"
     )
+    _old_cluster(places["k3s"])
+    (places["proxysql"] / "proxysql.db").write_bytes(b"SQLite format 3\0" + bytes(84))
+    (places["haproxy"] / "old.cfg").write_text(
+        "frontend pg\n  bind 10.0.0.11:5432\nlisten x :6379\nserver a 10.0.0.1:9999 check\n"
+    )
+    (places["pgbouncer"] / "pgbouncer.ini").write_text("[pgbouncer]\nlisten_port = 6432\n")
     return places
+
+
+def _old_cluster(place: Path) -> None:
+    """Lay down what a server of K3s has, and next to it a node of another, and etcd without a Kubernetes."""
+    for folder in ("server/db/etcd/member", "server/tls", "agent", "etcd/member/snap", "kine"):
+        (place / folder).mkdir(parents=True)
+    (place / "server/token").write_text("K10secret::server:secret")
+    (place / "server/node-token").symlink_to(place / "server/token")
+    (place / "server/tls/server-ca.crt").write_text("authority")
+    (place / "agent/client-kubelet.crt").write_text("certificate")
+    (place / "kine/state.db").write_bytes(b"SQLite format 3\0" + bytes(84))
 
 
 class Docker:
@@ -87,7 +111,13 @@ def test_each_service_is_known_by_its_files_and_their_identity(three: Fleet) -> 
         ("rabbitmq", str(places["rabbitmq"]), "rabbit@queue-01"),
         ("redis", str(places["redis"]), "RDB 12"),
         ("sentinel", str(places["sentinel"]), "monitors mymaster at 10.0.0.123"),
+        ("k3s", f"{places['k3s']}/server", f"a server, its datastore etcd, authority {AUTHORITY}"),
+        ("k3s", f"{places['k3s']}/agent", "a node's certificates"),
+        ("k3s", f"{places['k3s']}/etcd", "a member of etcd"),
+        ("k3s", f"{places['k3s']}/kine", "a datastore in SQLite"),
+        ("proxysql", str(places["proxysql"]), "its database"),
     }
+    assert "K10secret" not in json.dumps(said)
     assert said["problems"] == []
 
 
@@ -101,6 +131,20 @@ def test_containers_that_do_not_run_and_volumes_of_none_are_looked_into(three: F
         ("postgresql", "volume f00df00df00d"),
         ("redis", "container keybuzz-old"),
     ]
+
+
+def test_a_proxy_is_known_by_the_ports_of_its_containers_configuration(three: Fleet) -> None:
+    """Also when it does not run, and has nothing but a single file."""
+    host = three.hosts[FIRST]
+    places = old_data(host.files)
+    file = places["haproxy"] / "old.cfg"
+    with serving(host.socket, Docker(str(file), str(places["pgbouncer"]))):
+        said = found_on(three, FIRST, Ground(("haproxy", "pgbouncer"), (), (6379,)))
+        other = found_on(three, FIRST, Ground(("haproxy", "pgbouncer"), (), (6432, 9999)))
+    assert said["found"] == [
+        ("haproxy", str(file.parent), "listens on 5432, 6379", "container keybuzz-old")
+    ]
+    assert other["found"] == [], "a backend's port is none of its own, and a volume is no container"
 
 
 def test_nothing_is_installed_beside_the_data_of_a_stopped_cluster(three: Fleet) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keybuzz.agent.host.data_marks import SERVING
 from keybuzz.engine.adopt.ground import READING, judge_ground
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.errors import RefusedError
@@ -80,8 +81,70 @@ def test_a_host_that_does_not_answer_proves_nothing() -> None:
         judge_ground("redis", GROUND, answers, {"a": []}, {"a": []})
 
 
-def test_every_module_with_data_says_how_it_is_recognised() -> None:
-    with_ground = {module.name for module in all_modules() if module.ground is not None}
-    assert with_ground == {"redis", "patroni", "rabbitmq", "minio", "galera"}
-    without = {m.name for m in all_modules() if m.virgin is not None} - with_ground
-    assert without <= {"k3s", "proxysql", "postgres-proxy", "redis-proxy", "rabbitmq-proxy"}
+WITHOUT = {
+    "base": "a server itself: nothing of it is a cluster's",
+    "minio-client": "a program and its alias, on the controller",
+}
+"""Modules that neither hold data nor serve."""
+
+
+def test_every_module_says_how_what_is_there_before_it_is_recognised() -> None:
+    assert {m.name for m in all_modules() if m.ground is None} == set(WITHOUT)
+
+
+GROUNDS = [(m.name, m.ground) for m in all_modules() if m.ground is not None]
+
+
+@pytest.mark.parametrize(("name", "ground"), GROUNDS, ids=[name for name, _ in GROUNDS])
+def test_virgin_means_proven_empty_for_every_module_alike(name: str, ground: Ground) -> None:
+    """The same questions to each module: data elsewhere, another's ports, no proof, no answer, its own."""
+    assert ground.kinds
+    assert ground.own
+    assert ground.ports
+
+    def asked(
+        found: Sequence[Any] = (),
+        listening: Sequence[Any] = (),
+        problems: Sequence[str] = (),
+        described: Sequence[str] = ("ours",),
+        present: Sequence[str] = (),
+    ) -> str:
+        value = {"found": list(found), "listening": list(listening), "problems": list(problems)}
+        with pytest.raises(RefusedError) as error:
+            judge_ground(
+                name, ground, {"a": Answer(READING, value)}, {"a": described}, {"a": present}
+            )
+        assert error.value.where == "a"
+        assert error.value.hint
+        return error.value.what
+
+    for kind in ground.kinds:
+        for holder in (
+            ("container kb-old", "volume 0123") if kind not in SERVING else ("container kb-old",)
+        ):
+            said = asked([(kind, "/srv/old", "identity", holder)])
+            assert f"{kind} in /srv/old (identity, {holder})" in said
+        assert "another container" in asked([(kind, ground.own[0], "x", "container kb-old")])
+    for port in ground.ports:
+        assert f"port {port} is taken by other" in asked([], [(port, "other")])
+    assert "cannot be proven" in asked([], [], ["/srv: no way"])
+    with pytest.raises(RefusedError, match="cannot be told"):
+        judge_ground(name, ground, {"a": Answer(READING, problem="gone")}, {"a": ()}, {"a": ()})
+    mine = (ground.kinds[0], ground.own[0], "x", "container ours")
+    served = [(ground.ports[0], "own")]
+    value = {"found": [mine], "listening": served, "problems": []}
+    judge_ground(name, ground, {"a": Answer(READING, value)}, {"a": ["ours"]}, {"a": ["ours"]})
+
+
+def test_an_old_configuration_of_the_described_container_is_no_hindrance() -> None:
+    """The owner's HAProxy has the described name, and another folder: a run replaces it."""
+    ground = Ground(("haproxy",), ("/opt/own",), (5432,))
+    value = {
+        "found": [("haproxy", "/etc/haproxy", "listens on 5432", "container haproxy")],
+        "listening": [(5432, "haproxy")],
+        "problems": [],
+    }
+    answers = {"a": Answer(READING, value)}
+    judge_ground("x", ground, answers, {"a": ["haproxy"]}, {"a": ["haproxy"]})
+    with pytest.raises(RefusedError, match="another container has its ports: haproxy in /etc"):
+        judge_ground("x", ground, answers, {"a": ["lb"]}, {"a": []})
