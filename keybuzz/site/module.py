@@ -160,6 +160,17 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartCost:
+    """How long clients wait at most while a member is restarted as planned, where no drill of the site has told."""
+
+    seconds: float
+    source: str
+    """What the figure is made of, such as `two health checks of HAProxy`."""
+    once: bool = False
+    """True where a roll over all members makes one wait: the leader is taken last, after it has handed over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """Everything the engine needs to know about a module."""
 
@@ -212,6 +223,8 @@ class Module:
     recovery: Recovery | None = None
     likeness: Likeness | None = None
     """How its members' data is compared; None where they do not hold the same."""
+    restart_cost: RestartCost | None = None
+    """What `kbz adopt` foretells of a restart; None where clients have nothing to wait for."""
     entrances: tuple[Entrance, ...] = ()
     """What `kbz lb check` looks at from outside."""
     drills: tuple[Drill, ...] = ()

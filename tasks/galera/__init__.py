@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning, stepping
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
-from keybuzz.site.module import Module, Recovery
+from keybuzz.site.module import Module, Recovery, RestartCost
 from tasks.galera import applications, recovery, values
 from tasks.galera.alike import LIKENESS
 from tasks.galera.check_infos import CHECK_INFOS
@@ -56,6 +56,9 @@ MODULE = Module(
     ),
     likeness=LIKENESS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    restart_cost=RestartCost(
+        10.0, "ProxySQL's monitor sees within three rounds that the writer has gone", once=True
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

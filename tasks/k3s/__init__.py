@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
-from keybuzz.site.module import Module
+from keybuzz.site.module import Module, RestartCost
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
@@ -43,6 +43,9 @@ MODULE = Module(
     topology=topology,
     rotations=ROTATIONS,
     drills=(DRILL,),
+    restart_cost=RestartCost(
+        6.0, "three checks of the load balancer of the API; pods are moved before"
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

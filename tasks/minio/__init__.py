@@ -7,7 +7,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.model.services.minio import PORT
-from keybuzz.site.module import Module
+from keybuzz.site.module import Module, RestartCost
 from tasks.minio import applications, values
 from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
@@ -49,6 +49,11 @@ MODULE = Module(
     rotations=ROTATIONS,
     account_rotations=account_rotations,
     drills=(DRILL,),
+    restart_cost=RestartCost(
+        values.STOP_TIMEOUT + 10.0,
+        "the entry stops and starts, and there is no other (MIN-5)",
+        once=True,
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),

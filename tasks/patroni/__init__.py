@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
-from keybuzz.site.module import Module
+from keybuzz.site.module import Module, RestartCost
 from tasks.patroni import applications, values
 from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
@@ -47,6 +47,11 @@ MODULE = Module(
     inside=applications.INSIDE,
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    restart_cost=RestartCost(
+        values.LOOP_WAIT + 4.0,
+        "a switchover within loop_wait, and two checks of HAProxy",
+        once=True,
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

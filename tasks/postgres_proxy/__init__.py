@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.host.ground import Ground
-from keybuzz.site.module import Entrance, Module
+from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.postgres_proxy.check_infos import CHECK_INFOS
 from tasks.postgres_proxy.checks import checks, topology
 from tasks.postgres_proxy.desired import describe, login_at
@@ -45,6 +45,7 @@ MODULE = Module(
         for port in (POSTGRES_PORT, POOL_PORT)
     ),
     drills=(DRILL, POOL_DRILL),
+    restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
-from keybuzz.site.module import Entrance, Module
+from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.proxysql import applications, values
 from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
@@ -52,6 +52,7 @@ MODULE = Module(
         ),
     ),
     drills=(DRILL,),
+    restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
-from keybuzz.site.module import Module
+from keybuzz.site.module import Module, RestartCost
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
@@ -45,6 +45,7 @@ MODULE = Module(
     inside=applications.INSIDE,
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    restart_cost=RestartCost(4.0, "two checks of HAProxy, 2 s each; then clients connect again"),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -6,7 +6,7 @@ from keybuzz.engine.tasks import checking, converging, judging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
-from keybuzz.site.module import Module
+from keybuzz.site.module import Module, RestartCost
 from tasks.redis import values
 from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
@@ -42,6 +42,9 @@ MODULE = Module(
     rotations=ROTATIONS,
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
+    restart_cost=RestartCost(
+        20.0, "replicas catch up within 5 s, and Sentinel promotes one within 15 s", once=True
+    ),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.host.ground import Ground
-from keybuzz.site.module import Entrance, Module
+from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, role_at
@@ -35,6 +35,7 @@ MODULE = Module(
     topology=topology,
     entrances=(Entrance(REDIS_PORT, role_at, wrong, "the master answers"),),
     drills=(DRILL,),
+    restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

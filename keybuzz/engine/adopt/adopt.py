@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 
 from keybuzz.engine.adopt.credentials import is_another, require_same
 from keybuzz.engine.adopt.ground import require_own_ground
+from keybuzz.engine.adopt.interruption import Measured, interruptions, measured
+from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import Survey, survey
@@ -31,24 +33,36 @@ def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset
     found = survey(workspace, modules, present)
     site = workspace.site
     view = View(found.descriptions, found.snapshot, present, site.digest_key)
+    times = measured(workspace)
     judged = tuple(
-        _module(workspace, found, module, view.live(module, site)) for module in found.modules
+        _module(workspace, found, module, view.live(module, site), times)
+        for module in found.modules
     )
     return Adoption(judged, found.snapshot.unreachable, time.monotonic() - started)
 
 
-def _module(workspace: Workspace, found: Survey, module: Module, live: Live) -> ModuleAdoption:
+def _module(
+    workspace: Workspace, found: Survey, module: Module, live: Live, times: Measured
+) -> ModuleAdoption:
     changes = tuple(live.changes())
     site = workspace.site
     freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, first_installs(workspace))
+    frozen = bool(changes) and freeze.refuses(module, live)
     return ModuleAdoption(
         module.name,
         tuple(_running(found, module)),
-        tuple(_difference(change) for change in changes),
+        tuple(_difference(change, frozen) for change in changes),
         tuple(_refusals(workspace, module, live)),
-        bool(changes) and freeze.refuses(module, live),
+        frozen,
         sum(isinstance(change.resource, File) for change in changes),
         sum(change.disrupts for change in changes),
+        interruptions(
+            changes,
+            module,
+            {m.name: m for m in (*all_modules(), *found.modules)}.values(),
+            site,
+            times,
+        ),
     )
 
 
@@ -63,7 +77,7 @@ def _running(found: Survey, module: Module) -> Iterator[tuple[str, str]]:
             yield host, members[host]
 
 
-def _difference(change: Change) -> Difference:
+def _difference(change: Change, frozen: bool) -> Difference:
     if is_another(change):
         way = Way.DECISION
     elif change.action is Action.LATER:
@@ -71,7 +85,7 @@ def _difference(change: Change) -> Difference:
     else:
         way = Way.RESTART if change.disrupts else Way.LIVE
     names = tuple(item.attribute for item in change.differences)
-    return Difference(change.host, change.identity, way, names)
+    return Difference(change.host, change.identity, way, names, frozen)
 
 
 def _refusals(workspace: Workspace, module: Module, live: Live) -> Iterator[Refusal]:

@@ -24,6 +24,8 @@ class Difference:
     identity: str
     way: Way
     attributes: tuple[str, ...]
+    frozen: bool = False
+    """A run does not change it before the freeze is lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ class Refusal:
 
     what: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """How long clients of one service wait while a run restarts its members, at most."""
+
+    service: str
+    members: int
+    """Members that are restarted, one at a time."""
+    seconds: float | None
+    """Of all waits together; None where nothing says how long one is."""
+    source: str
+    """Where the figure of one wait comes from: a drill of this site, or the declaration of the module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class ModuleAdoption:
     """A run needs --lift-freeze."""
     files: int
     restarts: int
+    interruptions: tuple[Interruption, ...] = ()
 
     @property
     def counted(self) -> Mapping[Way, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.record import FORMAT_VERSION
-from keybuzz.model.reports.adoption import Adoption, ModuleAdoption, Way
+from keybuzz.model.reports.adoption import Adoption, Interruption, ModuleAdoption, Way
 from keybuzz.report.screen.hosts import shown_hosts
 
 
@@ -17,11 +17,13 @@ def adoption_text(found: Adoption) -> str:
     sections = ["\n".join(_module_lines(item)) for item in found.modules]
     away = [f"unreachable {host}: {why}" for host, why in sorted(found.unreachable.items())]
     decisions = sum(len(item.refusals) for item in found.modules)
+    waits = sum(i.seconds or 0 for item in found.modules for i in item.interruptions)
     last = (
         "everything is as described"
         if found.done
         else f"{sum(item.files for item in found.modules)} files to write, "
-        f"{sum(item.restarts for item in found.modules)} restarts, {decisions} decisions to take"
+        f"{sum(item.restarts for item in found.modules)} restarts, up to {waits:.1f} s of interruption, "
+        f"{decisions} decisions to take"
     )
     return (
         "\n\n".join([*sections, *away, f"{last}; {found.seconds:.1f} s; nothing was changed"])
@@ -39,7 +41,8 @@ def _module_lines(item: ModuleAdoption) -> Iterator[str]:
             if difference.way is way:
                 grouped[difference.identity].append(difference.host)
         if grouped:
-            yield f"  {way.value}:"
+            frozen = "; forbidden by the freeze until it is lifted" if item.frozen else ""
+            yield f"  {way.value}{frozen}:"
         for identity, hosts in grouped.items():
             yield f"    {identity} on {shown_hosts(hosts)}"
     for refusal in item.refusals:
@@ -58,6 +61,17 @@ def _foretold(item: ModuleAdoption) -> str:
     return (
         f"{proposed('kbz', 'run', item.module)}{lift} would write {item.files} of {len(item.differences)} "
         f"differences as files and make {item.restarts} restarts, one member at a time"
+        f"{_waits(item.interruptions)}"
+    )
+
+
+def _waits(found: tuple[Interruption, ...]) -> str:
+    """Return how long clients wait, a line for each service, with where the figure comes from."""
+    return "".join(
+        f"\n    clients of {item.service} wait "
+        f"{'for a time that is not known' if item.seconds is None else f'up to {item.seconds:.1f} s in all'}, "
+        f"{item.members} of its members restart ({item.source})"
+        for item in found
     )
 
 
@@ -81,8 +95,18 @@ def adoption_document(found: Adoption) -> dict[str, Any]:
                         "resource": d.identity,
                         "way": d.way.name.lower(),
                         "attributes": list(d.attributes),
+                        "forbidden_by_freeze": d.frozen,
                     }
                     for d in item.differences
+                ],
+                "interruptions": [
+                    {
+                        "service": i.service,
+                        "members": i.members,
+                        "seconds": None if i.seconds is None else round(i.seconds, 3),
+                        "source": i.source,
+                    }
+                    for i in item.interruptions
                 ],
                 "refusals": [{"what": r.what, "hint": r.hint or None} for r in item.refusals],
             }
