@@ -17,6 +17,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.parameters.parameter import Parameter
+from keybuzz.site.settled import Settled
 from keybuzz.site.site import Site
 
 NO_TRACES = Traces()
@@ -233,6 +234,8 @@ class Module:
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
+    settled: tuple[Settled, ...] = ()
+    """Which of its parameters the live service tells, for `kbz adopt --take-settings`."""
     preflight: tuple[str, ...] = ()
     """Checks about what a run cannot cure, such as the clock: `kbz preflight` tells them before the first run."""
     check_infos: tuple[CheckInfo, ...] = ()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.site.files.problems import Problems, read_file
+from keybuzz.site.files.round_trip import edited, in_one_line, put_last
 from keybuzz.site.files.whole import put
 from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 from keybuzz.site.site import Binary, ImageVersion
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
 
 _LIMIT = 1 << 20
 _REFERENCE = re.compile(r"(?:[a-z0-9._-]+/)*[a-z0-9._-]+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
@@ -132,43 +137,29 @@ class _VersionsReader(TreeReader):
 
 
 def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
-    """Write versions.yaml with digests, at once; InputError when its form does not allow it, and nothing is written."""
-    text = with_digests(read_file(source, _LIMIT).decode("utf-8"), digests)
-    found = parse_versions(text.encode(), str(source))
-    if any(found[name].digest != digest for name, digest in digests.items()):
+    """Write versions.yaml with digests, at once; InputError when a comment would be lost, and nothing is written."""
+    after = with_digests(read_file(source, _LIMIT), digests, str(source))
+    put(target, after, 0o644)
+
+
+def with_digests(
+    content: bytes, digests: Mapping[str, str], source: str = "versions.yaml"
+) -> bytes:
+    """Return versions.yaml with the digest of each named image; every other line and comment stays as it is."""
+    known = parse_versions(content, source)
+
+    def change(tree: CommentedMap) -> None:
+        for name, digest in digests.items():
+            if name in known:
+                entry = tree["images"][name]
+                put_last(entry, "digest", in_one_line(digest) if entry.fa.flow_style() else digest)
+
+    after = edited(content, source, change)
+    found = parse_versions(after, source)
+    if any(found[name].digest != digest for name, digest in digests.items() if name in known):
         raise InputError(
             "cannot take digests in this form",
-            where=str(source),
+            where=source,
             hint="write each image as a block: its name, and its keys below it",
         )
-    put(target, text.encode(), 0o644)
-
-
-def with_digests(text: str, digests: Mapping[str, str]) -> str:
-    """Return versions.yaml with the digest of each named image; every other line and comment stays as it is."""
-    lines = text.splitlines(keepends=True)
-    versions = parse_versions(text.encode(), "versions.yaml")
-    for version in sorted(versions.values(), key=lambda item: -item.line):
-        if version.name in digests:
-            _set_digest(lines, version.line, digests[version.name])
-    return "".join(lines)
-
-
-def _set_digest(lines: list[str], line: int, digest: str) -> None:
-    """Put a digest into the entry whose name stands on this line (counted from 1)."""
-    outer = _indent(lines[line - 1])
-    end = line
-    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > outer):
-        if lines[end].lstrip().startswith("digest:"):
-            lines[end] = f"{' ' * _indent(lines[end])}digest: {digest}\n"
-            return
-        end += 1
-    while not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#"):
-        end -= 1
-    if not lines[end - 1].endswith("\n"):
-        lines[end - 1] += "\n"
-    lines.insert(end, f"{' ' * _indent(lines[line])}digest: {digest}\n")
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
+    return after

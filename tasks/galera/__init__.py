@@ -7,6 +7,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery, RestartCost
+from keybuzz.site.settled import Settled, in_file
 from tasks.galera import applications, recovery, values
 from tasks.galera.alike import LIKENESS
 from tasks.galera.check_infos import CHECK_INFOS
@@ -22,6 +23,19 @@ from tasks.galera.values import cluster_name
 
 GROUND = Ground(
     ("mariadb",), (values.DATA,), (3306, 4567, 4568, 4444), (values.VOLUME, "/var/lib/mysql")
+)
+
+SETTLED = tuple(
+    Settled(parameter, in_file(f"file:{values.MY_CNF}", pattern))
+    for parameter, pattern in (
+        ("galera.max_connections", r"^\s*max[_-]connections\s*=\s*(\d+)"),
+        ("galera.buffer_pool_size", r"^\s*innodb[_-]buffer[_-]pool[_-]size\s*=\s*(\S+)"),
+        ("galera.log_file_size", r"^\s*innodb[_-]log[_-]file[_-]size\s*=\s*(\S+)"),
+        (
+            "galera.gcache_size",
+            r"^\s*wsrep[_-]provider[_-]options\s*=.*\bgcache\.size\s*=\s*([^\s;\"]+)",
+        ),
+    )
 )
 
 MODULE = Module(
@@ -59,6 +73,7 @@ MODULE = Module(
     restart_cost=RestartCost(
         10.0, "ProxySQL's monitor sees within three rounds that the writer has gone", once=True
     ),
+    settled=SETTLED,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

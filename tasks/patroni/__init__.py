@@ -7,6 +7,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, RestartCost
+from keybuzz.site.settled import Settled, in_attribute, in_file
 from tasks.patroni import applications, values
 from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
@@ -21,6 +22,25 @@ from tasks.patroni.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
     ("postgresql",), (f"{values.ROOT}/postgres",), (5432, 8008, 7000), ("/var/lib/postgresql",)
+)
+
+SETTLED = (
+    *(
+        Settled(
+            f"patroni.{name}",
+            in_attribute("patroni-settings:dynamic", f"postgresql.parameters.{name}"),
+        )
+        for name in ("max_connections", "wal_keep_size")
+    ),
+    *(
+        Settled(
+            f"patroni.{name}",
+            in_file(
+                f"file:{values.CONFIGURATION}/patroni.yml", rf"^\s+{name}:\s*['\"]?([^\s'\"#]+)"
+            ),
+        )
+        for name in values.SIZES
+    ),
 )
 
 MODULE = Module(
@@ -52,6 +72,7 @@ MODULE = Module(
         "a switchover within loop_wait, and two checks of HAProxy",
         once=True,
     ),
+    settled=SETTLED,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -57,6 +57,8 @@ _LOCAL = (
     ("max_parallel_workers", "8"),
     ("max_parallel_maintenance_workers", "4"),
 )
+SIZES = tuple(name for name, text in _LOCAL if text == f"{{patroni.{name}}}")
+"""Those of them that site.yaml says."""
 
 Parameters = tuple[tuple[str, str], ...]
 

@@ -7,6 +7,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, RestartCost
+from keybuzz.site.settled import Settled, in_file
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
@@ -20,6 +21,16 @@ from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
     ("rabbitmq",), (values.ROOT,), (values.AMQP_PORT, 15672, 25672, 4369), ("/var/lib/rabbitmq",)
+)
+
+SETTLED = (
+    Settled(
+        "rabbitmq.partition_handling",
+        in_file(
+            f"file:{values.CONFIGURATION}/rabbitmq.conf",
+            r"^\s*cluster_partition_handling\s*=\s*(\S+)",
+        ),
+    ),
 )
 
 MODULE = Module(
@@ -46,6 +57,7 @@ MODULE = Module(
     drills=(DRILL,),
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
     restart_cost=RestartCost(4.0, "two checks of HAProxy, 2 s each; then clients connect again"),
+    settled=SETTLED,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -7,6 +7,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, RestartCost
+from keybuzz.site.settled import Settled, in_attribute
 from tasks.redis import values
 from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
@@ -20,6 +21,12 @@ from tasks.redis.rotation import ROTATIONS
 
 GROUND = Ground(
     ("redis", "sentinel"), (values.ROOT,), (6379, 26379), ("/var/lib/redis", "/etc/redis")
+)
+
+_LIVE = "redis-settings:live"
+SETTLED = (
+    Settled("redis.maxmemory", in_attribute(_LIVE, "maxmemory", values.size_of)),
+    Settled("redis.min_replicas_to_write", in_attribute(_LIVE, "min-replicas-to-write")),
 )
 
 MODULE = Module(
@@ -45,6 +52,7 @@ MODULE = Module(
     restart_cost=RestartCost(
         20.0, "replicas catch up within 5 s, and Sentinel promotes one within 15 s", once=True
     ),
+    settled=SETTLED,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

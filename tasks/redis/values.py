@@ -118,6 +118,13 @@ def sentinel_runtime() -> RuntimeFile:
     return RuntimeFile(f"{SENTINEL_RUNTIME}/sentinel.conf", UID, GID, SENTINEL)
 
 
+def size_of(live: str) -> str:
+    """Return a live number of bytes as site.yaml has sizes: in whole mebibytes where it is of such."""
+    if not live.isdigit() or int(live) == 0 or int(live) % (1 << 20):
+        return live
+    return f"{int(live) >> 20}mb"
+
+
 def _bytes(text: str) -> int:
     number = text.rstrip("kKmMgGbB")
     return int(number) * _UNITS[text[len(number) :].lower()]

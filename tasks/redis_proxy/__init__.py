@@ -6,6 +6,7 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module, RestartCost
+from keybuzz.site.settled import Settled, in_file
 from tasks.redis_proxy.check_infos import CHECK_INFOS
 from tasks.redis_proxy.checks import checks, topology
 from tasks.redis_proxy.desired import describe, role_at
@@ -13,9 +14,16 @@ from tasks.redis_proxy.drill import DRILL
 from tasks.redis_proxy.members import up, virgin, wrong
 from tasks.redis_proxy.parameters import PARAMETERS
 from tasks.redis_proxy.rollout import next_stage
-from tasks.redis_proxy.values import REDIS_PORT, ROOT
+from tasks.redis_proxy.values import CONFIGURATION, REDIS_PORT, ROOT
 
 GROUND = Ground(("haproxy",), (ROOT,), (REDIS_PORT,))
+
+SETTLED = (
+    Settled(
+        "redis_proxy.max_connections",
+        in_file(f"file:{CONFIGURATION}/haproxy.cfg", r"^\s*maxconn\s+(\d+)"),
+    ),
+)
 
 MODULE = Module(
     name="redis-proxy",
@@ -36,6 +44,7 @@ MODULE = Module(
     entrances=(Entrance(REDIS_PORT, role_at, wrong, "the master answers"),),
     drills=(DRILL,),
     restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
+    settled=SETTLED,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
-from difflib import unified_diff
 from pathlib import Path
 
 import click
 
 from keybuzz.cli.support.context import holding, load_inventory, workspace
+from keybuzz.cli.support.edits import difference, put_unchanged
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.accepted import Accepted
@@ -41,7 +41,6 @@ def accept(
     """
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.drift.accepting import AcceptWords, accepting
-    from keybuzz.site.files.whole import put
     from keybuzz.site.load import read_configuration
 
     today = datetime.now(UTC).date()
@@ -56,10 +55,10 @@ def accept(
         with nullcontext() if only_show else held:
             entries = accepting(work, words, all_modules())
             before, after = _edited(path, entries, site)
-            click.echo(_difference(before, after, path), nl=False)
+            click.echo(difference(before, after, path), nl=False)
             if only_show:
                 return 0
-            put(path, after, path.stat().st_mode & 0o777)
+            put_unchanged(path, before, after)
     click.echo(f"{len(entries)} accepted; commit {path.name}, so that others know")
     return 0
 
@@ -85,8 +84,3 @@ def _last_day(until: datetime | None, today: date) -> date | None:
             f"--until {until.date()} is past", hint="name a day to come, or leave it out"
         )
     return until.date()
-
-
-def _difference(before: bytes, after: bytes, path: Path) -> str:
-    old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
-    return "".join(unified_diff(old, new, str(path), str(path)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keybuzz.cli.support.context import holding, limit_option, load_inventory, workspace
+from keybuzz.cli.support.edits import difference, put_unchanged
 from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
@@ -31,12 +33,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Put the credentials that the live service of one MODULE uses into the store; its name must be typed.",
 )
+@click.option(
+    "--take-settings",
+    is_flag=True,
+    help="Put the settled values that the live service of one MODULE has into site.yaml; its name must be typed.",
+)
 @confirm_option
 @document_format
 def adopt(
     modules: tuple[str, ...],
     limit: tuple[str, ...],
     take_credentials: bool,
+    take_settings: bool,
     confirm: str | None,
     form: str,
 ) -> int:
@@ -49,12 +57,20 @@ def adopt(
     With --take-credentials the credentials that an older installation left in arguments, variables and files of its
     containers are tried by real logins on every member. Those that all members accept are put into the credential
     store once the module's name is typed. No value is shown.
+
+    With --take-settings the values that the live service has, such as its max_connections, are put into site.yaml: the
+    change is shown as a diff, and written once the module's name is typed. Comments stay.
     """
+    if take_credentials and take_settings:
+        raise UsageError("take the credentials first, then the settings", hint="two commands")
+    if take_settings:
+        return _settle(modules, limit, confirm, form)
     if take_credentials:
         return _take(modules, limit, confirm, form)
     if confirm is not None:
         raise UsageError(
-            "--confirm types the name for --take-credentials", hint="add it, or leave both out"
+            "--confirm types the name for --take-credentials or --take-settings",
+            hint="add one of them, or leave it out",
         )
     return _look(modules, limit, form)
 
@@ -105,6 +121,49 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
         )
     elif found.taken:
         click.echo(f"the store has them now; next: {proposed('kbz', 'adopt', found.module)}")
+    return int(ExitCode.DIFFERENT if found.left else ExitCode.GOOD)
+
+
+def _settle(
+    modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None, form: str
+) -> int:
+    from keybuzz.engine.adopt.settle import settle
+    from keybuzz.engine.catalogue import named_only
+    from keybuzz.report.screen.settling import settling_document, settling_text
+    from keybuzz.site.files.parameters import with_parameters
+    from keybuzz.site.files.problems import read_file
+    from keybuzz.site.load import LIMIT, read_configuration
+
+    chosen = named_only(modules)
+    if len(chosen) != 1 or limit:
+        raise UsageError(
+            "--take-settings takes one MODULE, and asks all of its members",
+            hint="kbz adopt redis --take-settings",
+        )
+    path = read_configuration(Path(click.get_current_context().find_root().obj)).site
+    before = read_file(path, LIMIT)
+    with workspace(Access.LOOK, quiet=form != "text") as work:
+        found = settle(work, chosen[0], str(path))
+        site = work.site
+    values = {item.name: item.live for item in found.taken}
+    after = with_parameters(before, str(path), values)
+    if found.taken and form == "text":
+        click.echo(visible(settling_text(found)))
+        click.echo(difference(before, after, path), nl=False)
+    if found.taken:
+        require_typed(found.module, confirm, f"{path.name} gets {len(values)} live values")
+        with holding("take-settings", site.settings.state, site.root, site.servers, site.sources):
+            put_unchanged(path, before, after)
+    if form != "text" or not found.taken:
+        show_document(
+            form,
+            lambda: settling_text(found),
+            lambda: settling_document(found, written=bool(found.taken)),
+        )
+    elif found.taken:
+        click.echo(
+            f"{path.name} has them now; commit it. Next: {proposed('kbz', 'adopt', found.module)}"
+        )
     return int(ExitCode.DIFFERENT if found.left else ExitCode.GOOD)
 
 

@@ -104,12 +104,20 @@ def test_digests_go_into_their_own_entries_and_nothing_else_changes(between: lis
     filler = "".join(f"{line}\n" for line in between)
     text = f"# top\nimages:\n  one:\n    frozen: redis:7.2.5\n{filler}  two:\n    frozen: haproxy:2.8.5"
     digests = {"one": f"sha256:{'1' * 64}", "two": f"sha256:{'2' * 64}"}
-    locked = with_digests(text, digests)
-    found = parse_versions(locked.encode(), "versions.yaml")
+    locked = with_digests(text.encode(), digests)
+    found = parse_versions(locked, "versions.yaml")
     assert {name: version.digest for name, version in found.items()} == digests
-    left = [line for line in locked.splitlines() if "digest:" not in line]
+    left = [line for line in locked.decode().splitlines() if "digest:" not in line]
     assert left == text.splitlines()
     assert with_digests(locked, digests) == locked
+
+
+def test_an_entry_in_one_line_takes_its_digest_and_keeps_its_remark() -> None:
+    text = "images:\n  one: {frozen: 'redis:7.2.5'}  # as the owner wrote it\n  two:\n    frozen: haproxy:2.8.5\n"
+    locked = with_digests(text.encode(), {"one": f"sha256:{'1' * 64}"})
+    assert parse_versions(locked, "versions.yaml")["one"].digest == f"sha256:{'1' * 64}"
+    assert b"# as the owner wrote it" in locked
+    assert b"  two:\n    frozen: haproxy:2.8.5\n" in locked
 
 
 @pytest.mark.parametrize("digest", ["sha256:abc", "md5:0", f"sha256:{'G' * 64}", "latest"])

@@ -1,0 +1,29 @@
+"""A change of one of the site's files: shown as a diff first, and written only over what was shown."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from pathlib import Path
+
+from keybuzz.model.core.errors import RefusedError
+
+
+def difference(before: bytes, after: bytes, path: Path) -> str:
+    """Return the change as a diff."""
+    old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
+    return "".join(unified_diff(old, new, str(path), str(path)))
+
+
+def put_unchanged(path: Path, before: bytes, after: bytes) -> None:
+    """Write a file at once; RefusedError when it is not any more what the change was made from."""
+    from keybuzz.site.files.problems import read_file
+    from keybuzz.site.files.whole import put
+    from keybuzz.site.load import LIMIT
+
+    if read_file(path, LIMIT) != before:
+        raise RefusedError(
+            "has changed since it was looked at; nothing was written",
+            where=str(path),
+            hint="run the command again",
+        )
+    put(path, after, path.stat().st_mode & 0o777)

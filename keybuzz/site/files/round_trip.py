@@ -1,0 +1,129 @@
+"""A YAML file by ruamel's round trip: what is not changed stays as it is written, every comment too, or nothing is.
+
+Lists are written with the indentation that ruamel finds in the file (4 and 2 where it finds none); a file that indents
+its lists in several ways gets one of them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from keybuzz.model.core.errors import InputError
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+
+def edited(content: bytes, source: str, change: Callable[[CommentedMap], None]) -> bytes:
+    """Return the file after `change` has been made to its tree; InputError when a comment of it would be lost."""
+    text = content.decode()
+    head, text = _head(text)
+    yaml = _yaml(text)
+    tree = yaml.load(text)
+    change(tree)
+    written = io.StringIO()
+    yaml.dump(tree, written)
+    after = head + written.getvalue()
+    lost = Counter(_comments(content.decode())) - Counter(_comments(after))
+    if lost:
+        raise InputError(
+            f"a comment would be lost: {next(iter(lost))}",
+            where=source,
+            hint="move it to a line of its own above what is changed, and run the command again",
+        )
+    return after.encode()
+
+
+def in_one_line(text: str) -> str:
+    """Return a text as it must be within `{…}`: in quotes, for a colon in it would end a name."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    quoted: str = DoubleQuotedScalarString(text)
+    return quoted
+
+
+def put_last(mapping: CommentedMap, name: str, value: object) -> None:
+    """Set a field; a new one becomes the last, and the lines of comments that follow the mapping stay behind it."""
+    if name in mapping or not mapping:
+        mapping[name] = value
+        return
+    after = take_after(mapping)
+    mapping[name] = value
+    put_after(mapping, after)
+
+
+def take_after(item: CommentedMap) -> str:
+    """Take off, and return, the lines of comments behind a mapping: ruamel keeps them at its last field."""
+    name = list(item)[-1]
+    token = (item.ca.items.get(name) or [None] * 4)[2]
+    if token is None:
+        return ""
+    here, newline, after = token.value.partition("\n")
+    token.value = here + newline
+    if not here:
+        del item.ca.items[name]
+    return str(after)
+
+
+def put_after(item: CommentedMap, after: str) -> None:
+    """Put lines of comments behind a mapping."""
+    from ruamel.yaml.error import CommentMark
+    from ruamel.yaml.tokens import CommentToken
+
+    if not after:
+        return
+    name = list(item)[-1]
+    token = (item.ca.items.get(name) or [None] * 4)[2]
+    if token is None:
+        item.ca.items[name] = [None, None, CommentToken(f"\n{after}", CommentMark(0)), None]
+    else:
+        token.value += after
+
+
+def _head(text: str) -> tuple[str, str]:
+    """Return the comments down to a leading `---`, which ruamel does not keep in place, and the text below it."""
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if line.partition("#")[0].rstrip() == "---":
+            return "".join(lines[: number + 1]), "".join(lines[number + 1 :])
+        if line.strip() and not line.startswith("#"):
+            break
+    return "", text
+
+
+def _yaml(text: str) -> YAML:
+    """Return a round trip that writes as this text is written."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.util import load_yaml_guess_indent
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 12
+    yaml.representer.ignore_aliases = lambda value: True
+    yaml.explicit_start = text.startswith("---")
+    _, sequence, offset = load_yaml_guess_indent(text)
+    found = sequence is not None and offset is not None
+    yaml.indent(mapping=2, sequence=sequence if found else 4, offset=offset if found else 2)
+    return yaml
+
+
+def _comments(text: str) -> Iterator[str]:
+    """Yield the comments, also those at the end of a line: what is between two tokens and no space."""
+    from ruamel.yaml import YAML
+
+    end = 0
+    for token in YAML(typ="safe", pure=True).scan(text):
+        yield from _between(text[end : token.start_mark.index])
+        end = max(end, token.end_mark.index)
+    yield from _between(text[end:])
+
+
+def _between(gap: str) -> Iterator[str]:
+    for line in gap.splitlines():
+        _, mark, words = line.partition("#")
+        if mark:
+            yield f"# {words.strip()}"
