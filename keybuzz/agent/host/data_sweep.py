@@ -107,7 +107,7 @@ def _below(place: str) -> Iterator[tuple[str, str, str]]:
         data = list(identify(folder, names))
         for kind, identity in data:
             yield kind, folder, identity
-        if depth < _DEEPEST and not data:
+        if depth < _DEEPEST and all(kind in SERVING for kind, _ in data):
             inner = (name for name, kind in names.items() if kind == stat.S_IFDIR)
             waiting += [(f"{folder}/{name}", depth + 1) for name in inner]
 

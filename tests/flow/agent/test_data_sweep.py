@@ -147,6 +147,15 @@ def test_a_proxy_is_known_by_the_ports_of_its_containers_configuration(three: Fl
     assert other["found"] == [], "a backend's port is none of its own, and a volume is no container"
 
 
+def test_a_configuration_hides_no_data_below_it(three: Fleet) -> None:
+    place = three.hosts[FIRST].files / "opt"
+    (place / "data").mkdir(parents=True)
+    (place / "old.cfg").write_text("listen x\n  bind :6379\n")
+    (place / "data/dump.rdb").write_bytes(b"REDIS0011")
+    said = found_on(three, FIRST, Ground(KINDS, (), (), (str(place),)))
+    assert [(kind, path) for kind, path, _, _ in said["found"]] == [("redis", f"{place}/data")]
+
+
 def test_nothing_is_installed_beside_the_data_of_a_stopped_cluster(three: Fleet) -> None:
     """It was taken for virgin ground, and an empty cluster was installed next to its data."""
     host = three.hosts[SECOND]
