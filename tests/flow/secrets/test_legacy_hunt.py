@@ -13,6 +13,7 @@ from keybuzz.agent.guard.marks import unmarked
 from keybuzz.model.core.secret import MASK
 from tests.flow.secrets.test_secret_hunt import PLANTED
 from tests.flow.support.agent_host import NAME
+from tests.flow.support.serving import served
 from tests.flow.support.sshd import until
 from tests.flow.support.talkative import Engine, Spoken, Talkative, talkative
 from tests.flow.support.unix_server import Request, respond, serving
@@ -151,6 +152,27 @@ def test_nothing_of_it_stays_on_the_controller(
     }
     for path in kept:
         assert_unknown_is_hidden(path.read_bytes(), str(path))
+
+
+def test_the_served_page_and_metrics_show_nothing_of_it(
+    spoken: Mapping[str, Spoken], site: Talkative
+) -> None:
+    """What `kbz serve` tells comes from the journal that all these commands have filled."""
+    assert spoken
+    journal = site.folder / "state" / "journal.sqlite"
+    argv = [*site.command(), "serve", "--listen", "127.0.0.1:0"]
+    said = site.folder / "serve.err"
+    with served(argv, site.folder, said, journal, site.environment("good")) as server:
+        answers = {target: server.get(target) for target in ("/", "/metrics", "/healthz")}
+    for target, got in answers.items():
+        assert got.status == 200, (target, got.text)
+        assert_unknown_is_hidden(got.text, target)
+        assert_unknown_is_hidden(str(got.headers), target)
+    assert_unknown_is_hidden(said.read_bytes(), "stderr of serve")
+    page = answers["/"].text
+    assert "container:app" in page
+    assert "app.conf" in page
+    assert "kbz_" in answers["/metrics"].text
 
 
 def test_the_hunt_could_have_found_something(spoken: Mapping[str, Spoken]) -> None:

@@ -81,8 +81,27 @@ def serving(folder: Path, *before: str, listen: str = "127.0.0.1:0") -> Iterator
     config, journal = site(folder)
     said = folder / "stderr"
     argv = [*before, *command(config, "--listen", listen)]
+    with served(argv, ROOT, said, journal) as server:
+        yield server
+
+
+@contextmanager
+def served(
+    argv: list[str],
+    folder: Path,
+    said: Path,
+    journal: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Serving]:
+    """Yield a process that serves; `folder` is where it is started, `said` takes its stderr."""
     with said.open("wb") as stream:
-        process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=stream)
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=None if environment is None else dict(environment),
+            stdin=subprocess.DEVNULL,
+            stderr=stream,
+        )
     try:
         yield Serving(process, said, _port(process, said), journal)
     finally:

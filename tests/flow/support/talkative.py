@@ -76,18 +76,27 @@ class Talkative:
     folder: Path
     host: ScratchHost
 
-    def kbz(self, scenario: str, *arguments: str, endpoint: int = 1) -> Spoken:
-        """Run a command line as an operator does; `endpoint` is where the module's drill writes."""
-        environment = {
+    def environment(self, scenario: str, endpoint: int = 1) -> dict[str, str]:
+        """Return what the command line is started with."""
+        return {
             "PATH": f"{self.host.root}/bin:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1] / "leaky"), str(ROOT)]),
             "KBZ_HUNT_FILES": str(self.host.files),
             "KBZ_HUNT_SCENARIO": scenario,
             "KBZ_HUNT_ENDPOINT": str(endpoint),
         }
+
+    @staticmethod
+    def command() -> list[str]:
+        """Return the words before those of a verb."""
         code = "from tests.flow.support.one_machine import main; main()"
         options = ["--config", "nornir_config.yaml", "--debug-log", "debug.log"]
-        command = [sys.executable, "-c", code, *options, *arguments]
+        return [sys.executable, "-c", code, *options]
+
+    def kbz(self, scenario: str, *arguments: str, endpoint: int = 1) -> Spoken:
+        """Run a command line as an operator does; `endpoint` is where the module's drill writes."""
+        environment = self.environment(scenario, endpoint)
+        command = [*self.command(), *arguments]
         others = _processes()
         process = subprocess.Popen(
             command,
