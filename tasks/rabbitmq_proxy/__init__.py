@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
-from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.rabbitmq_proxy.check_infos import CHECK_INFOS
 from tasks.rabbitmq_proxy.checks import checks, topology
