@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from keybuzz.cli.look.edits import difference, put_unchanged
 from keybuzz.cli.support.context import holding, load_inventory, workspace
-from keybuzz.cli.support.edits import difference, put_unchanged
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.accepted import Accepted

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.look.edits import difference, put_unchanged
 from keybuzz.cli.support.context import holding, limit_option, load_inventory, workspace
-from keybuzz.cli.support.edits import difference, put_unchanged
 from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.cli.support.typed_name import confirm_option, require_typed

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybuzz.cli.support.edits import difference, put_unchanged
+from keybuzz.cli.look.edits import difference, put_unchanged
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.site.files.parameters import with_parameters
