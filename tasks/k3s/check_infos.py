@@ -69,7 +69,6 @@ CHECK_INFOS = (
         "This master may hold another token than the cluster's data is sealed with: when it stops, it does not start.",
         "kbz secrets rotate k3s-token goes on, and proves it; until then restart no master.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
-        lasting=True,
     ),
     CheckInfo(
         "k3s.version.frozen",
@@ -110,7 +109,6 @@ CHECK_INFOS = (
             Level.CRITICAL,
         ),
         read_by=("k3s.nodes.ready",),
-        lasting=True,
     ),
     CheckInfo(
         "k3s.node.stranger",

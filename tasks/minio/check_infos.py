@@ -85,7 +85,6 @@ CHECK_INFOS = (
         "mc admin service unfreeze minio, on install-01, when whoever froze it is done.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("minio.node.serves",),
-        lasting=True,
     ),
     CheckInfo(
         "minio.listens.private",

@@ -107,7 +107,6 @@ CHECK_INFOS = (
         "kbz run redis --limit HOST gives it the store's password (auth-pass).",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("redis.sentinel.answers",),
-        lasting=True,
     ),
     CheckInfo(
         "redis.sentinel.quorum",

@@ -35,6 +35,7 @@ _PROGRAMS: dict[tuple[str, ...], frozenset[str]] = {
     ("systemctl", "list-units"): frozenset({"--failed", "--plain", "--no-legend"}),
     ("journalctl", "-u"): frozenset({"-n", "-o", "--no-pager", "-q"}),
     ("dpkg", "--compare-versions"): frozenset(),
+    ("dpkg-deb", "--fsys-tarfile"): frozenset(),
 }
 """Programs with their first word, and the options that may follow it."""
 READ_ONLY = "BEGIN READ ONLY;"

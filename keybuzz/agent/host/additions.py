@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from fnmatch import fnmatchcase
 
 from keybuzz.agent.guard import opener
+from keybuzz.agent.host import packaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,15 +18,13 @@ _DROP_INS = tuple(
 _SUDO = "/etc/sudoers.d"
 _BOOT = "/etc/rc.local"
 _PASSWD = "/etc/passwd"
-_DPKG = "/var/lib/dpkg/status"
-_WATCHED = (" /etc/cron", " /etc/sudoers")
 
 
 def additions(explained: Iterable[str]) -> list[list[str]]:
     """Return path and meaning of each thing that neither a package nor a description explains."""
     patterns = tuple(explained)
-    packaged = _packaged()
-    found = dict(_found(packaged))
+    known = packaged.packaged()
+    found = dict(_found(known))
     return [
         [path, what]
         for path, what in sorted(found.items())
@@ -34,18 +32,16 @@ def additions(explained: Iterable[str]) -> list[list[str]]:
     ]
 
 
-def _found(packaged: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _found(known: dict[str, packaged.Packaged]) -> Iterator[tuple[str, str]]:
     for folder in _DROP_INS:
         for path in _inside(folder):
             yield path, "changes a unit of a package"
     for path in _inside(_SUDO):
-        if path not in packaged:
+        if path not in known:
             yield path, "gives rights of root"
     if opener.is_file(_BOOT):
         yield _BOOT, "is run at each boot"
-    for path, digest in packaged.items():
-        if opener.is_file(path) and _digest(path) != digest:
-            yield path, "was changed since its package was installed"
+    yield from packaged.changed(known)
     for line in _text(_PASSWD).splitlines():
         name, _, rest = line.partition(":")
         if rest.split(":")[1:2] == ["0"] and name != "root":
@@ -57,22 +53,6 @@ def _inside(folder: str) -> list[str]:
         return [os.path.join(folder, name) for name in opener.names(folder)]
     except FileNotFoundError:
         return []
-
-
-def _packaged() -> dict[str, str]:
-    """Return the watched files that packages brought, with the digest of how they came."""
-    found: dict[str, str] = {}
-    for line in _text(_DPKG).splitlines():
-        if line.startswith(_WATCHED):
-            words = line.split()
-            if len(words) == 2:
-                found[words[0]] = words[1]
-    return found
-
-
-def _digest(path: str) -> str:
-    content = opener.read(path, opener.SMALL, final=True)
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _text(path: str) -> str:
