@@ -121,6 +121,7 @@ CHECK_INFOS = (
         "DROP USER, or a password, by its owner.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("galera.node.synced",),
+        stands=True,
     ),
     CheckInfo(
         "galera.data.alike",

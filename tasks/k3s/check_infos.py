@@ -31,6 +31,7 @@ CHECK_INFOS = (
         "The owner decides which one stays; kbz changes neither.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("k3s.api.ready",),
+        stands=True,
     ),
     CheckInfo(
         "k3s.etcd.members",
@@ -69,6 +70,7 @@ CHECK_INFOS = (
         "This master may hold another token than the cluster's data is sealed with: when it stops, it does not start.",
         "kbz secrets rotate k3s-token goes on, and proves it; until then restart no master.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
+        stands=True,
     ),
     CheckInfo(
         "k3s.version.frozen",
@@ -109,6 +111,7 @@ CHECK_INFOS = (
             Level.CRITICAL,
         ),
         read_by=("k3s.nodes.ready",),
+        stands=True,
     ),
     CheckInfo(
         "k3s.node.stranger",

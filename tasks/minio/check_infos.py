@@ -56,6 +56,7 @@ CHECK_INFOS = (
         "Scripts with other aliases fill and test other nodes.",
         "mc alias rm NAME on the host",
         levels=(Level.UNKNOWN, Level.CRITICAL),
+        stands=True,
     ),
     CheckInfo(
         "minio.drives.online",
@@ -85,6 +86,7 @@ CHECK_INFOS = (
         "mc admin service unfreeze minio, on install-01, when whoever froze it is done.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("minio.node.serves",),
+        stands=True,
     ),
     CheckInfo(
         "minio.listens.private",

@@ -136,6 +136,7 @@ CHECK_INFOS = (
         "Its owner takes it away.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("patroni.member.state",),
+        stands=True,
     ),
     CheckInfo(
         "patroni.server.answers",

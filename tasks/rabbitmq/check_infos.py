@@ -64,6 +64,7 @@ CHECK_INFOS = (
         "rabbitmqctl set_user_tags NAME, by its owner.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("rabbitmq.node.answers",),
+        stands=True,
     ),
     CheckInfo(
         "rabbitmq.cluster.members",

@@ -107,6 +107,7 @@ CHECK_INFOS = (
         "kbz run redis --limit HOST gives it the store's password (auth-pass).",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("redis.sentinel.answers",),
+        stands=True,
     ),
     CheckInfo(
         "redis.sentinel.quorum",
@@ -186,6 +187,7 @@ CHECK_INFOS = (
         "SENTINEL SET, as the finding spells it.",
         levels=(Level.CRITICAL, Level.UNKNOWN),
         read_by=("redis.sentinel.answers",),
+        stands=True,
     ),
     CheckInfo(
         "redis.users.described",
@@ -198,6 +200,7 @@ CHECK_INFOS = (
             Level.CRITICAL,
         ),
         read_by=("redis.node.answers",),
+        stands=True,
     ),
     CheckInfo(
         "redis.writes.taken",

@@ -26,6 +26,7 @@ from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.core.proposed import proposed
@@ -226,6 +227,22 @@ def whole(module: Module, timeout: float) -> Gate:
     return Gate(f"{module.name} is whole", reason, timeout)
 
 
+def refuse_standing(module: Module, live: Live) -> None:
+    """Raise RefusedError for what no waiting ends, with its way out: a gate would wait for it in vain."""
+    standing = {info.id for info in module.check_infos if info.stands}
+    try:
+        found = module.checks(live)
+    except Exception:  # what cannot be judged now is told by the gate
+        return
+    for finding in stopping(found):
+        if finding.level is Level.CRITICAL and finding.check in standing:
+            raise RefusedError(
+                f"{finding.check}: {finding.message}",
+                where=finding.host or module.name,
+                hint=finding.hint or proposed("kbz", "explain", finding.check),
+            )
+
+
 def _conducted(workspace: Workspace, request: RestartRequest, marks: Marks) -> Report:
     started = time.monotonic()
     module = marked(request.module, marks)
@@ -285,6 +302,9 @@ def _roll(
         for found in clusters
         if found.members_up is None or found.members_up(conductor.view(snapshot).live(found, site))
     ]
+    if not _apart(conductor, module, installed, snapshot):
+        for found in installed:
+            refuse_standing(found, conductor.view(snapshot).live(found, site))
     while True:
         snapshot = _regained(conductor, module, installed, snapshot)
         apart = _apart(conductor, module, installed, snapshot)

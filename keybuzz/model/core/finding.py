@@ -76,6 +76,8 @@ class CheckInfo:
     """False when `kbz run` may go on to the next module all the same: what it does may be the cure."""
     lasting: bool = False
     """True when waiting does not change it, where it is critical: a gate fails as soon as that is certain."""
+    stands: bool = False
+    """True when waiting does not change it, though a run may: a restart is refused at once where it is critical."""
     restart: bool = False
     """True when a restart of the member is what ends it: `kbz restart` goes on in spite of it."""
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.guard import Cluster, QuorumError, guard_quorum
-from keybuzz.engine.change.restart import left, marked, next_step, whole
+from keybuzz.engine.change.restart import left, marked, next_step, refuse_standing, whole
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
@@ -192,3 +194,29 @@ def test_what_a_restart_ends_does_not_hold_the_restart_back() -> None:
 @pytest.mark.parametrize("check", ["galera.settings.live", "galera.settings.provider"])
 def test_hints_that_name_a_restart_are_of_such_checks(check: str) -> None:
     assert check in {info.id for info in GALERA.check_infos if info.restart}
+
+
+STANDING = [(m, info.id) for m in all_modules() for info in m.check_infos if info.stands]
+
+
+@pytest.mark.parametrize(("module", "check"), STANDING, ids=[check for _, check in STANDING])
+def test_what_no_waiting_ends_refuses_a_restart_at_once_with_its_way_out(
+    module: Module, check: str
+) -> None:
+    def judged(level: Level) -> Module:
+        finding = Finding(check, level, "is so", "a-host", "do that")
+        return replace(module, checks=lambda live: (finding,))
+
+    live = Live(module.name, (), {}, {}, frozenset())
+    with pytest.raises(RefusedError, match=f"{check}: is so") as caught:
+        refuse_standing(judged(Level.CRITICAL), live)
+    assert (caught.value.where, caught.value.hint) == ("a-host", "do that")
+    for level in (Level.OK, Level.WARN, Level.UNKNOWN):
+        refuse_standing(judged(level), live)
+
+
+def test_what_may_get_well_by_itself_is_waited_for() -> None:
+    finding = Finding("redis.replica.link", Level.CRITICAL, "is down", "redis-02")
+    refuse_standing(
+        replace(REDIS, checks=lambda live: (finding,)), Live("redis", (), {}, {}, frozenset())
+    )
