@@ -41,7 +41,7 @@ CHAINS = (
         "test_drift_strays",
         "test_applications",
     ),
-    ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation"),
+    ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation", "test_backup"),
     ("test_hosts", "test_patroni", "test_patroni_failures", "test_quickstart", "test_scripts"),
     ("test_galera", "test_galera_trouble", "test_proxysql"),
     ("test_rabbitmq",),

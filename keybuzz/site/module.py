@@ -172,6 +172,70 @@ class RestartCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """One program that a backup or a restore runs on the archive's host, without a shell."""
+
+    name: str
+    """What it does, for whoever watches."""
+    argv: tuple[str, ...]
+    seconds: float = 3600.0
+    stdin: str = ""
+    needed: bool = True
+    """False where what follows goes on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One backup of a service."""
+
+    id: str
+    good: bool
+    """It was taken whole; what verification says is `wrong`."""
+    state: str
+    """In the words of what took it."""
+    began: float
+    ended: float
+    """Seconds since the epoch."""
+    size: int
+    """Bytes."""
+    verified: float = 0.0
+    """When it was last found whole; 0 when it never was looked at."""
+    wrong: str = ""
+    """Why it must not be restored; empty when nothing is known against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """How the data of one service is backed up, and where that lies."""
+
+    service: str
+    """What the operator names, such as `postgres`."""
+    name: Callable[[Site], str]
+    """What the operator types before a restore: the cluster's name."""
+    image: str
+    """The module whose image holds the programs that read the data."""
+    ask: Callable[[Site], tuple[Reading, ...]]
+    """What backups there are, and of which cluster."""
+    copies: Callable[[Mapping[str, Answer]], tuple[Copy, ...]]
+    """From the answers, the oldest first. Raises ValueError with the reason when they do not say."""
+    take: Callable[[Site], tuple[Work, ...]]
+    verify: Callable[[Site, str, str], tuple[Work, ...]]
+    """By a backup's id and the image."""
+    mark: Callable[[Site, str, str], Work]
+    """Notes what the verification of a backup found, in a few words; nothing when it is whole."""
+    target: str
+    """Folder that a restore makes: it must not be there."""
+    free: Work
+    """Ends well while nothing is in the way; else it prints what is."""
+    restore: Callable[[Site, str, str, str], tuple[Work, ...]]
+    """By a backup's id, the time to reach (empty: the last that there is), and the image."""
+    reached: Callable[[Site], Work]
+    """Prints the last time that the restored data holds."""
+    opened: Callable[[Site], tuple[str, ...]]
+    """How the operator comes in there afterwards: a command on the host."""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """Everything the engine needs to know about a module."""
 
@@ -232,6 +296,8 @@ class Module:
     """How `kbz drill` breaks it on purpose; the first is found by the module's name too."""
     probe: Callable[[Site], Workload] | None = None
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
+    archives: tuple[Archive, ...] = ()
+    """The services whose data its host keeps backups of (`kbz backup`, `kbz restore`)."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
     settled: tuple[Settled, ...] = ()

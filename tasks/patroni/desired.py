@@ -12,6 +12,7 @@ from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageVali
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.postgres import (
+    BackupRights,
     Database,
     Extension,
     PatroniIdentity,
@@ -148,6 +149,8 @@ def _cluster(site: Site, server: Server) -> tuple[Resource, ...]:
             superuser=True,
         ),
         Role(access, replication, site.secret("POSTGRES_REPL_PASS"), replication=True),
+        # Base backups are streamed as this role (module backup).
+        BackupRights(access, replication),
         Role(
             access,
             site.secret("POSTGRES_REWIND_USER").reveal(),

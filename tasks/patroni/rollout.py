@@ -14,6 +14,7 @@ from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
 from keybuzz.model.services.postgres import (
+    BackupRights,
     Database,
     Extension,
     PatroniIdentity,
@@ -29,7 +30,7 @@ START_TIMEOUT = 180.0
 """Seconds: initdb, two base backups, and an election."""
 JOIN_TIMEOUT = 120.0 + 2 * TTL
 _CONTAINER = f"container:{CONTAINER}"
-_CLUSTER = (Role, Database, Extension, PatroniSettings)
+_CLUSTER = (Role, BackupRights, Database, Extension, PatroniSettings)
 
 
 def next_stage(live: Live) -> Stage | None:

@@ -7,7 +7,7 @@ import re
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.postgres import PatroniSettings, Role
+from keybuzz.model.services.postgres import KEPT_FOR_BACKUPS, PatroniSettings, Role
 from tasks.patroni import by_hand
 from tasks.patroni.members import (
     PatroniMember,
@@ -106,7 +106,7 @@ def _undescribed(live: Live) -> Finding:
         if isinstance(item, PatroniSettings)
         for path, _ in item.settings
     )
-    found = undescribed(live, described)
+    found = undescribed(live, described and described | KEPT_FOR_BACKUPS)
     if isinstance(found, Unread):
         return unknown(check, found.why)
     if not found or not described:

@@ -190,8 +190,8 @@ def kbz(bring_up: Callable[..., Kbz]) -> Kbz:
 
 @pytest.fixture(scope="session")
 def postgres_lab(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of three bare database servers and two bare entry servers, with fresh credentials."""
-    return bring_up("kbz-postgres", "--limit", "db,haproxy")
+    """A lab of three bare database servers, two bare entry servers and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-postgres", "--limit", "db,haproxy,backup")
 
 
 @pytest.fixture(scope="session")

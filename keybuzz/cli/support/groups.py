@@ -38,7 +38,7 @@ SECTIONS = (
     ),
     Section(
         "Keep",
-        ("secrets", "versions", "hosts"),
+        ("backup", "restore", "secrets", "versions", "hosts"),
         ("kbz secrets rotate postgres-app", "kbz versions check"),
     ),
     Section(

@@ -161,6 +161,15 @@ def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
         yield from ((drill.name, module.title) for drill in module.drills if drill.name)
 
 
+def _archives(context: click.Context) -> Iterator[tuple[str, str]]:
+    from keybuzz.engine.catalogue import all_modules
+
+    del context
+    for module in all_modules():
+        for archive in module.archives:
+            yield archive.service, f"backups of {archive.service}"
+
+
 def _rotations(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield what can be rotated; what is always refused is not offered."""
     from keybuzz.engine.catalogue import settled
@@ -196,6 +205,7 @@ recovery_words = _quietly(
 )
 drill_words = _quietly(_drills)
 rotation_words = _quietly(_rotations)
+archive_words = _quietly(_archives)
 image_words = _quietly(_images)
 rule_words = _quietly(_rules)
 host_words = _quietly(_hosts)

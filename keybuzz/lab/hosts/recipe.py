@@ -96,6 +96,8 @@ SERVER_13 = replace(
         "docker-cli",
         # What restarts services by night on real servers, for the trait `automatic-updates`.
         *("needrestart", "unattended-upgrades"),
+        # What module backup installs: backup-01 runs this release, whose client programs know PostgreSQL 16.
+        *("barman", "postgresql-client"),
     ),
     disabled=(*SERVER.disabled, "unattended-upgrades.service"),
     files=(

@@ -11,6 +11,7 @@ from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.host.seldom import SeldomAsked
 from keybuzz.model.host.system_look import SystemLook
+from keybuzz.model.services.backups import BackupLook
 from keybuzz.model.services.k3s import K3sLook, PodNetwork
 from keybuzz.model.services.minio import MinioBuckets, MinioLogin, MinioLook
 from keybuzz.model.services.mysql_checksums import MysqlChecksums
@@ -370,6 +371,7 @@ Reading = (
     | AmqpLogin
     | MinioBuckets
     | MinioLogin
+    | BackupLook
     | MinioLook
     | RabbitmqLook
     | RabbitmqNames

@@ -9,6 +9,13 @@ from typing import ClassVar
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
 
+BACKUP_SLOT = "kbz_backup"
+"""The slot that keeps WAL until the backups have it."""
+SLOT_BOUND = "max_slot_wal_keep_size"
+"""PostgreSQL's setting of how much WAL any slot may keep."""
+KEPT_FOR_BACKUPS = frozenset({f"slots.{BACKUP_SLOT}.type", f"postgresql.parameters.{SLOT_BOUND}"})
+"""What a PatroniSlot puts into Patroni's store."""
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresAccess:
@@ -151,6 +158,65 @@ class Extension(Resource):
 
     def order(self) -> Json:
         return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRights(Resource):
+    """What a replication role needs to take base backups: to begin one, close a WAL file, and read the settings."""
+
+    kind: ClassVar[str] = "postgres-backup-rights"
+    access: PostgresAccess
+    role: str
+
+    @property
+    def name(self) -> str:
+        return self.role
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"granted": True}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), **self.access.order()}
+
+    def order(self) -> Json:
+        return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class PatroniSlot(Resource):
+    """A physical slot that Patroni keeps on every member, so that a failover loses no WAL of its reader.
+
+    What all slots together may keep back is bounded: a reader that is away must not fill the leader's disk.
+    """
+
+    kind: ClassVar[str] = "patroni-slot"
+    urls: tuple[str, ...]
+    """REST interfaces of the members; the first that answers is asked."""
+    slot: str
+    most: str
+    """WAL that PostgreSQL keeps for a slot at most, such as 10GB."""
+    username: str
+    password: Secret
+
+    @property
+    def name(self) -> str:
+        return self.slot
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"type": "physical", "most": self.most}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "urls": list(self.urls)}
+
+    def order(self) -> Json:
+        return {
+            **self.query(),
+            "most": self.most,
+            "username": self.username,
+            "password": self.password.reveal(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ class Ledger:
         self._execute("insert into ledger values (%s) on conflict do nothing", (self._next,))
         self._acknowledged.add(self._next)
 
+    def drop(self) -> None:
+        """Drop the table, as nobody means to."""
+        self._execute("drop table ledger")
+
     def rows(self) -> int:
         return int(self.query("select count(*) from ledger"))
 

@@ -41,6 +41,7 @@ LOOKS = {
     "health status",
     "status",
     "render",
+    "backup list",
     "history list",
     "history show",
     "history verify",
@@ -89,6 +90,9 @@ CHANGES = {
     "restart": ("restart", "redis", "--limit", HOST),
     "drill": ("drill", "redis", "--confirm", "redis"),
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
+    "backup run": ("backup", "run", "postgres"),
+    "backup verify": ("backup", "verify", "postgres"),
+    "restore": ("restore", "postgres", "--confirm", "keybuzz-pg"),
     "exec": ("exec", "--limit", HOST, "--", "true"),
     "drift install": ("drift", "install"),
     "drift accept": ("drift", "accept", f"drift/{HOST}/x", "--reason", "the owner said so"),
@@ -118,7 +122,7 @@ DESTROYS = {
     "lab replace": (("lab", "replace", HOST), LAB),
 }
 """What they take away, no other command brings back; and the name that must be typed."""
-DELIBERATE = {"drill", "recover", "adopt"}
+DELIBERATE = {"drill", "recover", "adopt", "restore"}
 """They take nothing away, and still nobody may start them by mistake."""
 DESTRUCTIVE_WORD = re.compile(
     r"\b(?:delete|destroy|drop|erase|forget|purge|remove|replace|reset|rotate|wipe)\b"

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from keybuzz.cli.lab import lab_shown
+from keybuzz.engine.backup.report import BackupReport, Worked
 from keybuzz.engine.drift.secret_copies import CopiesReport
 from keybuzz.engine.images.versions import ImageVerdict, Status
 from keybuzz.lab.deviations import deviations
@@ -26,11 +27,13 @@ from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Ver
 from keybuzz.model.reports.ping import Ping, PingReport
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
+from keybuzz.report.screen.backups import backups_document
 from keybuzz.report.screen.ping import ping_document
 from keybuzz.report.text.drill import drill_document
 from keybuzz.report.text.load_balancer import check_document
 from keybuzz.report.text.policy import verdict_document
 from keybuzz.report.text.secret_copies import copies_document
+from keybuzz.site.module import Copy
 from keybuzz.site.site import ImageVersion
 from tests.unit.cli.test_every_verb import HOST, Place, place
 from tests.unit.policy.test_policy_report import RULES, broken
@@ -65,6 +68,10 @@ OF_VERB = {
     "hosts ping": "hosts-ping",
     "drill": "drill",
     "exec": "exec",
+    "backup list": "backup",
+    "backup run": "backup",
+    "backup verify": "backup",
+    "restore": "backup",
     "apps list": "apps-list",
     "apps remove-account": REPORT,
     "adopt": "adopt",
@@ -133,6 +140,16 @@ MADE: dict[str, dict[str, Any]] = {
                 Trial(Scenario.SWITCHOVER, "a", Verdict.NOT_AVAILABLE),
             ),
             9.0,
+        )
+    ),
+    "backup": backups_document(
+        BackupReport(
+            "restore",
+            "postgres",
+            "backup-01",
+            (Copy("20270114T030000", True, "DONE", 1.0, 2.0, 3, 4.0, "x"),),
+            (Worked("copy", False, 1.5, "no room"),),
+            "copy: no room",
         )
     ),
     "lb-check": check_document((Probe("lb", 5432, "haproxy-01", "10.0.0.11", Word.GOOD, "x"),)),

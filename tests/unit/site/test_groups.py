@@ -56,6 +56,7 @@ def line_of(text: str) -> int:
         ("k3s-masters", 9, [f"k8s-master-0{n}" for n in (1, 2, 3)]),
         ("k3s-workers", 9, [f"k8s-worker-0{n}" for n in (1, 2, 3, 4, 5)]),
         ("controller", 2, ["install-01"]),
+        ("backup", 10, ["backup-01"]),
         ("all", 2, sorted(server.name for server in real_servers())),
     ],
 )
@@ -66,9 +67,9 @@ def test_a_closed_group_has_exactly_its_hosts(name: str, module: int, hosts: lis
     assert [s.name for s in real_servers() if name in s.groups] == sorted(hosts) or name == "all"
 
 
-def test_there_are_twelve_groups_and_nobody_is_in_two_but_all_and_k3s() -> None:
+def test_there_are_thirteen_groups_and_nobody_is_in_two_but_all_and_k3s() -> None:
     """The two halves of K3s are one cluster: it is three masters and five workers, and neither more nor less."""
-    assert len(real_catalogue().groups) == 12
+    assert len(real_catalogue().groups) == 13
     for server in real_servers():
         assert server.groups[0] == "all"
         assert len([name for name in server.groups if name != "k3s"]) <= 2

@@ -65,12 +65,14 @@ from keybuzz.model.services.minio import (
     MinioUser,
 )
 from keybuzz.model.services.postgres import (
+    BackupRights,
     Database,
     Extension,
     NoRole,
     PatroniIdentity,
     PatroniLeader,
     PatroniSettings,
+    PatroniSlot,
     PostgresAccess,
     Role,
 )
@@ -207,6 +209,10 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         PatroniIdentity, _url, _words, _words, _paths, _words, _paths, _numbers
     ),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
+    "patroni-slot": st.builds(
+        PatroniSlot, st.lists(_url, max_size=2).map(tuple), _words, _words, _words, _secrets
+    ),
+    "postgres-backup-rights": st.builds(BackupRights, _access, _words),
     "minio-alias": st.builds(
         MinioAlias, _paths, _words, _url, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
     ),

@@ -14,6 +14,7 @@ from keybuzz.model.core.reading import Answer
 from tasks.base import MODULE as BASE
 from tests.unit.support.site_values import described
 from tests.unit.support.system_values import NOW, WELL
+from tests.unit.tasks.backup import backup_world
 from tests.unit.tasks.galera import galera_world
 from tests.unit.tasks.k3s import k3s_world
 from tests.unit.tasks.minio import minio_world
@@ -85,6 +86,7 @@ _LIVES: Mapping[str, Callable[[], Live]] = {
     "minio-client": client_world.healthy,
     "galera": lambda: galera_world.World.healthy().live(),
     "proxysql": lambda: proxysql_world.World.healthy().live(),
+    "backup": backup_world.healthy,
     "k3s": lambda: k3s_world.World.healthy().live(),
 }
 

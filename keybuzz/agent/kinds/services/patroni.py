@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CONFIGURATION = "/etc/patroni/patroni.yml"
 _NAMESPACE = re.compile(r"^namespace:\s*[\"']?([^\s\"'#]+)", re.M)
 _VOTING = re.compile(r"^\s+self_addr:\s*[\"']?[^\s\"'#]+:(\d+)", re.M)
+_SLOT_BOUND = "max_slot_wal_keep_size"
 
 
 def _request(order: Query, method: str, path: str, body: object, timeout: float) -> http.Response:
@@ -71,6 +72,47 @@ def write_patroni_settings(order: Query, context: Context) -> None:
     response = _request(order, "PATCH", "/config", patch, 15.0)
     if response.status >= 300:
         raise AgentError(f"Patroni refused the settings (status {response.status})", "")
+
+
+def read_patroni_slot(query: Query, context: Context) -> State:
+    """Read the permanent slot in Patroni's store, and what slots may keep, from the first member that answers."""
+    found = _get(_answering(query["urls"]) + "/config")
+    slot = _look_up(found, f"slots.{query['name']}")
+    if not isinstance(slot, dict):
+        return {"present": False, "attributes": {}}
+    most = _look_up(found, f"postgresql.parameters.{_SLOT_BOUND}")
+    kind = slot.get("type")
+    return {
+        "present": True,
+        "attributes": {
+            "type": kind if isinstance(kind, str) else "",
+            "most": most if isinstance(most, str) else "",
+        },
+    }
+
+
+def write_patroni_slot(order: Query, context: Context) -> None:
+    """Ask Patroni to keep the slot, together with the bound of what slots keep; nothing else changes."""
+    body = {
+        "slots": {order["name"]: {"type": "physical"}},
+        "postgresql": {"parameters": {_SLOT_BOUND: order["most"]}},
+    }
+    asked = {**order, "url": _answering(order["urls"])}
+    response = _request(asked, "PATCH", "/config", body, 15.0)
+    if response.status >= 300:
+        raise AgentError(f"Patroni refused the slot (status {response.status})", "")
+
+
+def _answering(urls: list[str]) -> str:
+    """Return the first address behind which Patroni answers; AgentError with the last reason when none does."""
+    reason = "no member is described"
+    for url in urls:
+        try:
+            if http.request_url("GET", url + "/patroni", 3.0).status < 600:
+                return url
+        except OSError as error:
+            reason = error.strerror or str(error)
+    raise AgentError(f"no member's Patroni answers: {reason}", "")
 
 
 def read_patroni_identity(query: Query, context: Context) -> State:

@@ -176,6 +176,35 @@ def write_postgres_extension(order: Query, context: Context) -> None:
     )
 
 
+_BACKUP_ROLES = ("pg_checkpoint", "pg_read_all_settings", "pg_read_all_stats")
+_BACKUP_FUNCTIONS = (
+    "pg_catalog.pg_backup_start(text, boolean)",
+    "pg_catalog.pg_backup_stop(boolean)",
+    "pg_catalog.pg_create_restore_point(text)",
+    "pg_catalog.pg_switch_wal()",
+)
+
+
+def read_postgres_backup_rights(query: Query, context: Context) -> State:
+    """Return whether the role may do all that a base backup needs, as the database `postgres` says."""
+    if query["name"] not in _catalogue(query, context)["roles"]:
+        return {"present": False, "attributes": {}}
+    role = literal(query["name"])
+    asked = [f"pg_has_role({role}, {literal(name)}, 'USAGE')" for name in _BACKUP_ROLES]
+    asked += [
+        f"has_function_privilege({role}, {literal(name)}, 'EXECUTE')" for name in _BACKUP_FUNCTIONS
+    ]
+    rows = _ask(query, context, f"select {' and '.join(asked)}")
+    return {"present": True, "attributes": {"granted": rows == ["t"]}}
+
+
+def write_postgres_backup_rights(order: Query, context: Context) -> None:
+    """Grant them; what the role may do beyond stays."""
+    role = identifier(order["name"])
+    functions = "".join(f"GRANT EXECUTE ON FUNCTION {f} TO {role};\n" for f in _BACKUP_FUNCTIONS)
+    _sql(order, context, f"GRANT {', '.join(_BACKUP_ROLES)} TO {role};\n{functions}")
+
+
 def matches(password: str, stored: str) -> bool:
     """Return whether a SCRAM-SHA-256 verifier of PostgreSQL was made from this password."""
     try:

@@ -12,6 +12,7 @@ import pytest
 from nornir.core.processor import Processors
 from nornir.core.task import Task
 
+from keybuzz.engine.backup.take import run as take_backup
 from keybuzz.engine.change.execute import execute_everywhere
 from keybuzz.engine.change.recover import Operator, recover
 from keybuzz.engine.change.remove_account import RemoveWords, remove_account
@@ -57,6 +58,7 @@ CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/change/execute.py": lambda work: execute_everywhere(
         work, ("redis",), ("true",), 5.0
     ),
+    "keybuzz/engine/backup/take.py": lambda work: take_backup(work, "postgres"),
     "keybuzz/engine/images/mirror.py": lambda work: mirror(work, MirrorRequest(REDIS, HOSTS)),
     "keybuzz/engine/scripted.py": converge,
     "keybuzz/engine/drill/drill.py": lambda work: drill(work, DrillRequest("redis"), faults()),

@@ -1,0 +1,74 @@
+"""`kbz backup`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from keybuzz.cli.support.context import format_option, stoppable_workspace, workspace
+from keybuzz.cli.support.offers import archive_words
+from keybuzz.cli.support.output import document_format, document_text, give_out
+from keybuzz.model.core.access import Access
+
+if TYPE_CHECKING:
+    from keybuzz.engine.backup.report import BackupReport
+
+service_argument = click.argument("service", shell_complete=archive_words)
+
+
+@click.group()
+def backup() -> None:
+    """Backups on backup-01: take one, list them, prove that one is whole. kbz restore brings one back."""
+
+
+@backup.command()
+@service_argument
+@format_option
+def run(service: str, form: str) -> int:
+    """Take a base backup now. WAL is received all the time, by module backup.
+
+    A run that was cut off leaves a backup that is listed as not whole; the same command takes another.
+    """
+    from keybuzz.engine.backup import take
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = take.run(work, service)
+    return shown(report, form)
+
+
+@backup.command("list")
+@service_argument
+@document_format
+def list_(service: str, form: str) -> int:
+    """List the backups of a service: when each ended, its size, when it was verified, and what is wrong with it."""
+    from keybuzz.engine.backup import take
+
+    with workspace(Access.LOOK, quiet=form == "json") as work:
+        report = take.listed(work, service)
+    return shown(report, form)
+
+
+@backup.command()
+@service_argument
+@click.option("--backup", "wanted", default="", metavar="ID", help="This one, not the newest.")
+@format_option
+def verify(service: str, wanted: str, form: str) -> int:
+    """Read a backup again, file by file, against its manifest, and note what was found.
+
+    One that is damaged, half written or of another cluster is refused by kbz restore from then on.
+    """
+    from keybuzz.engine.backup import take
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = take.verify(work, service, wanted)
+    return shown(report, form)
+
+
+def shown(report: BackupReport, form: str) -> int:
+    """Give a report out in its form, and return the exit code."""
+    from keybuzz.report.screen.backups import backups_document, backups_text
+
+    text = document_text(backups_document(report)) if form == "json" else backups_text(report)
+    give_out(text)
+    return int(report.code)

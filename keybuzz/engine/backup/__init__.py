@@ -1,0 +1,1 @@
+"""Backups: what there is, taking one, and proving that it is whole."""

@@ -1,0 +1,73 @@
+"""Which services have an archive, where it lies, and what backups are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.look.asking import Question, ask_each
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import ContactError, RefusedError, UsageError
+from keybuzz.model.core.proposed import proposed
+from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.model.inventory.server import Server
+from keybuzz.site.files.problems import nearest
+from keybuzz.site.module import Archive, Copy, Module
+from keybuzz.site.site import Site
+
+_ASK_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One service's archive, and the host that it lies on."""
+
+    module: Module
+    archive: Archive
+    host: str
+
+
+def archives() -> dict[str, tuple[Module, Archive]]:
+    """Return the archive of each service that has one."""
+    return {
+        archive.service: (module, archive)
+        for module in all_modules()
+        for archive in module.archives
+    }
+
+
+def find(workspace: Workspace, service: str) -> Held:
+    """Return a service's archive; UsageError for a service that has none."""
+    known = archives()
+    if service not in known:
+        raise UsageError(f"there are no backups of {service}", hint=nearest(service, known))
+    module, archive = known[service]
+    hosts = sorted(server.name for server in workspace.site.members(module.group))
+    if len(hosts) != 1 or not archive.ask(workspace.site):
+        raise RefusedError(
+            f"this site has no place for backups of {service}",
+            where=service,
+            hint=proposed("kbz", "inventory", "--limit", module.group),
+        )
+    workspace.present(frozenset(hosts))
+    return Held(module, archive, hosts[0])
+
+
+def copies_of(workspace: Workspace, held: Held) -> tuple[Copy, ...]:
+    """Return the backups of a service, the oldest first; ContactError when its host does not say."""
+    answers: dict[str, Answer] = {}
+    for number, reading in enumerate(held.archive.ask(workspace.site)):
+        found = ask_each(workspace.nornir, (held.host,), _question(held, number), _ASK_TIMEOUT)
+        answers[reading.name] = found[held.host]
+    try:
+        return held.archive.copies(answers)
+    except ValueError as error:
+        raise ContactError(str(error), where=held.host) from None
+
+
+def _question(held: Held, number: int) -> Question:
+    def ask(site: Site, server: Server) -> Reading:
+        del server
+        return held.archive.ask(site)[number]
+
+    return ask

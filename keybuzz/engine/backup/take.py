@@ -1,0 +1,112 @@
+"""`kbz backup run`, `list` and `verify`: each does its work, and ends with what backups there are then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from keybuzz.engine.backup.deliver import ensure_image
+from keybuzz.engine.backup.held import Held, copies_of, find
+from keybuzz.engine.backup.report import BackupReport, Worked
+from keybuzz.engine.backup.work import work_through
+from keybuzz.engine.memory.claims import claimed_when_met
+from keybuzz.engine.memory.deeds import Deed, in_history
+from keybuzz.engine.memory.journal import HostRecord
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.outcome import ExitCode, Outcome
+from keybuzz.model.core.proposed import proposed
+from keybuzz.site.module import Copy
+from keybuzz.transport.link import hide_of
+
+
+def listed(workspace: Workspace, service: str) -> BackupReport:
+    """Return what backups there are; nothing is changed."""
+    held = find(workspace, service)
+    return BackupReport("list", service, held.host, copies_of(workspace, held))
+
+
+def run(workspace: Workspace, service: str) -> BackupReport:
+    """Take a backup. One that was cut off stays listed as not whole, and the next run takes another."""
+    held = find(workspace, service)
+    with at_work(workspace, "run", held) as deed:
+        before = {copy.id for copy in copies_of(workspace, held)}
+        works = tuple(work_through(workspace, held.host, held.archive.take(workspace.site)))
+        copies = copies_of(workspace, held)
+        new = [copy for copy in copies if copy.id not in before]
+        good = bool(new) and not new[-1].wrong and all(work.good for work in works)
+        problem = "" if good else _why(works, new)
+        return remembered(deed, BackupReport("run", service, held.host, copies, works, problem))
+
+
+def _why(works: tuple[Worked, ...], new: list[Copy]) -> str:
+    failed = [work for work in works if not work.good]
+    if failed:
+        return f"{failed[-1].name}: {failed[-1].said}"
+    return f"{new[-1].id}: {new[-1].wrong}" if new else "no new backup is there"
+
+
+def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
+    """Read a backup again, the newest that was taken whole or the one that is named, and note what was found."""
+    held = find(workspace, service)
+    with at_work(workspace, "verify", held) as deed:
+        copy = chosen(copies_of(workspace, held), wanted, service)
+        if not copy.good or _foreign(copy):
+            raise RefusedError(
+                f"{copy.id} must not be restored: {copy.wrong}",
+                where=held.host,
+                hint=proposed("kbz", "backup", "run", service),
+            )
+        image = ensure_image(workspace, held)
+        site, archive = workspace.site, held.archive
+        works = tuple(work_through(workspace, held.host, archive.verify(site, copy.id, image)))
+        problem = "" if all(work.good for work in works) else _why(works, [])
+        works += tuple(work_through(workspace, held.host, (archive.mark(site, copy.id, problem),)))
+        copies = copies_of(workspace, held)
+        return remembered(deed, BackupReport("verify", service, held.host, copies, works, problem))
+
+
+def _foreign(copy: Copy) -> bool:
+    """Return whether something else than an earlier verification speaks against it."""
+    return bool(copy.wrong) and not copy.verified
+
+
+def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:
+    """Return the backup that is named, or the newest that was taken whole; the error says what there is."""
+    if wanted:
+        found = [copy for copy in copies if copy.id == wanted]
+        if not found:
+            known = ", ".join(copy.id for copy in copies[-5:]) or "none"
+            raise UsageError(f"there is no backup {wanted} of {service}", hint=f"there is: {known}")
+        return found[0]
+    good = [copy for copy in copies if copy.good]
+    if not good:
+        raise RefusedError(
+            f"no backup of {service} was taken whole",
+            where=service,
+            hint=proposed("kbz", "backup", "run", service),
+        )
+    return good[-1]
+
+
+@contextmanager
+def at_work(workspace: Workspace, verb: str, held: Held) -> Iterator[Deed]:
+    """Hold the lease of the backups' host, and keep the verb in the journal while it is at work."""
+    words = " ".join(("kbz", "backup", verb, held.archive.service))
+    line = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
+    with (
+        claimed_when_met(workspace, words, frozenset({held.host})),
+        in_history(workspace.journal.path, f"backup {verb}", line, workspace.site.root) as deed,
+    ):
+        yield deed
+    workspace.journal.trouble = deed.trouble
+
+
+def remembered(deed: Deed, report: BackupReport) -> BackupReport:
+    """Return the report after the journal has its end."""
+    good = not report.problem
+    outcome = Outcome.CHANGED if good else Outcome.FAILED
+    code = ExitCode.GOOD if good else ExitCode.FAILED
+    record = HostRecord(report.host, outcome, int(good), report.problem)
+    deed.ended({report.host: record}, int(code))
+    return report

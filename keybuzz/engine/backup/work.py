@@ -1,0 +1,61 @@
+"""Runs the programs of a backup on its host, one after the other, each with its deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from keybuzz.engine.backup.report import Worked
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.visible import one_line
+from keybuzz.site.module import Work
+from keybuzz.transport.link import session
+
+if TYPE_CHECKING:
+    from nornir.core.task import Result, Task
+
+    from keybuzz.transport.session import Execution
+
+_LAST_WORDS = 3
+"""Lines of a program's output that are told when it failed."""
+
+
+def work_through(workspace: Workspace, host: str, works: Iterable[Work]) -> Iterator[Worked]:
+    """Run each program; the first needed one that fails is the last. What loses the contact is raised."""
+    for work in works:
+        started = time.monotonic()
+        done = execution(workspace, host, work)
+        good = done.exit_code == 0 and not done.timed_out
+        said = "" if good else _last_words(done)
+        yield Worked(work.name, good, time.monotonic() - started, said)
+        if not good and work.needed:
+            return
+
+
+def execution(workspace: Workspace, host: str, work: Work) -> Execution:
+    """Run one program and return how it ended; the error of the contact when that is lost."""
+    chosen = workspace.nornir.filter(filter_func=lambda one: one.name == host)
+    chosen.data.reset_failed_hosts()
+    found = chosen.run(task=_run, work=work, on_failed=True)[host][0]
+    chosen.data.reset_failed_hosts()
+    if found.exception is not None:
+        raise found.exception
+    done: Execution = found.result
+    return done
+
+
+def _run(task: Task, work: Work) -> Result:
+    from nornir.core.task import Result
+
+    done = session(task).execute(work.argv, work.stdin, timeout=work.seconds)
+    return Result(host=task.host, result=done)
+
+
+def _last_words(done: Execution) -> str:
+    if done.timed_out:
+        return "it ran out of its time and was ended"
+    lines = [
+        line for line in (*done.stdout.splitlines(), *done.stderr.splitlines()) if line.strip()
+    ]
+    return one_line(" | ".join(lines[-_LAST_WORDS:])) or f"exit {done.exit_code}"

@@ -1,0 +1,199 @@
+"""Whether the backups would bring the data back: their age, their proof, and the WAL between them. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
+from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import on_host, proposed
+from keybuzz.model.services.backups import BackupLimits, BackupLook, BackupsAnswer
+from keybuzz.model.services.postgres import PatroniSlot
+from keybuzz.site.module import Copy
+from tasks.backup import values
+from tasks.backup.copies import copies, newest_good
+from tasks.backup.desired import ARCHIVE
+from tasks.backup.source import Source, source_of
+
+_RUN = proposed("kbz", "backup", "run", "postgres")
+_VERIFY = proposed("kbz", "backup", "verify", "postgres")
+_CONVERGE = proposed("kbz", "run", "backup")
+_HOUR, _DAY = 3600.0, 86400.0
+_OF_ARCHIVE = (
+    "backup.postgres.age",
+    "backup.postgres.wal",
+    "backup.postgres.verified",
+    "backup.postgres.restored",
+    "backup.room",
+)
+_OF_SOURCE = ("backup.postgres.streams", "backup.postgres.slot")
+
+
+def checks(live: Live) -> tuple[Finding, ...]:
+    """Judge backup-01; one that was not asked is never silently left out."""
+    findings: list[Finding] = []
+    for server in live.members:
+        if server.name not in live.hosts:
+            why = live.unreachable.get(server.name, "was not asked")
+            findings.append(unknown("backup.reachable", why, server.name))
+            continue
+        findings.append(Finding("backup.reachable", Level.OK, "answers", server.name))
+        if live.hosts[server.name].resources:
+            findings += _host(live.hosts[server.name])
+    return tuple(findings)
+
+
+def _host(view: HostView) -> tuple[Finding, ...]:
+    return (_receiver(view), *_source(view), _cluster(view), *_archive(view))
+
+
+def _receiver(view: HostView) -> Finding:
+    check, host, identity = "backup.receiver", view.server.name, f"systemd-unit:{values.UNIT}"
+    if why := view.unread(identity):
+        return unknown(check, why, host)
+    if view.present(identity) and view.attribute(identity, "running") is True:
+        return Finding(check, Level.OK, f"{values.UNIT} runs", host)
+    return Finding(check, Level.CRITICAL, f"{values.UNIT} does not run", host, _CONVERGE)
+
+
+def _source(view: HostView) -> tuple[Finding, ...]:
+    host, source = view.server.name, source_of(view)
+    if isinstance(source, str):
+        return all_unknown(_OF_SOURCE, source, host)
+    return _streams(host, source), _slot(view, source)
+
+
+def _streams(host: str, source: Source) -> Finding:
+    check = "backup.postgres.streams"
+    if source.state == "lost":
+        text = "the slot has lost its WAL: what was written since is in no backup"
+        return Finding(check, Level.CRITICAL, text, host, _RUN)
+    if not source.active:
+        what = "nothing reads the slot" if source.there else "the leader has no slot"
+        text = f"{what} {values.SLOT}: no WAL is received"
+        return Finding(check, Level.CRITICAL, text, host, _CONVERGE)
+    return Finding(check, Level.OK, "the leader streams its WAL", host)
+
+
+def _slot(view: HostView, source: Source) -> Finding:
+    """Half of what a slot may keep is a warning: at all of it PostgreSQL gives the slot up."""
+    check, host = "backup.postgres.slot", view.server.name
+    most = next((slot.most for slot in view.resources if isinstance(slot, PatroniSlot)), "")
+    limit = _bytes(most)
+    text = f"the slot keeps {max(source.kept, 0) >> 20} MiB of WAL, of {most} at most"
+    if source.kept < 0:
+        return Finding(check, Level.WARN, "there is no slot to keep WAL", host, _CONVERGE)
+    if 2 * source.kept > limit:
+        hint = on_host(host, "systemctl", "status", values.UNIT)
+        return Finding(check, Level.WARN, text, host, hint)
+    return Finding(check, Level.OK, text, host)
+
+
+def _bytes(size: str) -> int:
+    number, unit = size[:-2], size[-2:]
+    return int(number) << {"MB": 20, "GB": 30}[unit] if number.isdecimal() else 0
+
+
+def _cluster(view: HostView) -> Finding:
+    """A backup of another cluster brings other data back: after a rebuild from zero, the old ones lie there too."""
+    check, host, source = "backup.postgres.cluster", view.server.name, source_of(view)
+    if isinstance(source, str):
+        return unknown(check, source, host)
+    answer = view.answer(ARCHIVE)
+    if not answer.known:
+        return unknown(check, answer.problem, host)
+    found: BackupsAnswer = answer.value
+    systems = {entry["system"] for entry in found["backups"][-1:] if entry["system"]}
+    if not systems:
+        return Finding(check, Level.WARN, "no backup says of which cluster it is", host, _RUN)
+    if systems != {source.system}:
+        text = f"the newest backup is of another cluster than {source.system}"
+        return Finding(check, Level.CRITICAL, text, host, _RUN)
+    return Finding(check, Level.OK, "the newest backup is of the living cluster", host)
+
+
+def _archive(view: HostView) -> tuple[Finding, ...]:
+    host, answer = view.server.name, view.answer(ARCHIVE)
+    if not answer.known:
+        return all_unknown(_OF_ARCHIVE, answer.problem, host)
+    limits = next(asked.limits for asked in view.readings if isinstance(asked, BackupLook))
+    found: BackupsAnswer = answer.value
+    known = copies({ARCHIVE: answer})  # of which cluster they are has a check of its own
+    return (
+        _age(host, found, known, limits),
+        _wal(host, found, known),
+        _verified(host, found, known, limits),
+        _restored(host, found, limits),
+        _room(host, found, limits),
+    )
+
+
+def _age(host: str, found: BackupsAnswer, known: tuple[Copy, ...], limits: BackupLimits) -> Finding:
+    check, newest = "backup.postgres.age", newest_good(known)
+    if newest is None:
+        young = found["now"] - found["since"] < limits.age_hours * _HOUR
+        if young and not known:
+            text = "there is no base backup yet: the first is taken at the time of backup.at"
+            return Finding(check, Level.WARN, text, host, _RUN)
+        last = f": {known[-1].id} {known[-1].wrong}" if known else ""
+        return Finding(check, Level.CRITICAL, f"there is no good base backup{last}", host, _RUN)
+    hours = (found["now"] - newest.ended) / _HOUR
+    text = f"{newest.id} is {hours:.1f} h old"
+    if not 0 <= hours < limits.age_hours:
+        return Finding(check, Level.CRITICAL, text, host, _RUN)
+    return Finding(check, Level.OK, text, host)
+
+
+def _wal(host: str, found: BackupsAnswer, known: tuple[Copy, ...]) -> Finding:
+    check = "backup.postgres.wal"
+    if found["missing"]:
+        names = ", ".join(found["missing"][:3])
+        text = f"WAL is missing: {names}; no time after it can be reached from an older backup"
+        return Finding(check, Level.CRITICAL, text, host, _RUN)
+    if not found["wals"] or newest_good(known) is None:
+        return Finding(check, Level.WARN, "no WAL is filed after a base backup yet", host, _RUN)
+    return Finding(
+        check,
+        Level.OK,
+        f"{found['wals']} files of WAL, none missing, up to {found['last_wal']}",
+        host,
+    )
+
+
+def _verified(
+    host: str, found: BackupsAnswer, known: tuple[Copy, ...], limits: BackupLimits
+) -> Finding:
+    check = "backup.postgres.verified"
+    bad = [copy for copy in known if copy.good and copy.wrong]
+    if bad:
+        newest = newest_good(known)
+        replaced = newest is not None and newest.id > bad[-1].id
+        text = f"{bad[-1].id} must not be restored: {bad[-1].wrong}"
+        return Finding(check, Level.WARN if replaced else Level.CRITICAL, text, host, _RUN)
+    last = max((copy.verified for copy in known if copy.good), default=0.0)
+    if not last:
+        return Finding(check, Level.WARN, "no backup was ever verified", host, _VERIFY)
+    days = (found["now"] - last) / _DAY
+    text = f"a backup was verified {days:.1f} days ago"
+    late = not 0 <= days < limits.verified_days
+    return Finding(check, Level.WARN if late else Level.OK, text, host, _VERIFY if late else "")
+
+
+def _restored(host: str, found: BackupsAnswer, limits: BackupLimits) -> Finding:
+    check, hint = "backup.postgres.restored", proposed("kbz", "restore", "postgres")
+    if not found["restored"]:
+        return Finding(check, Level.WARN, "no backup was ever restored", host, hint)
+    days = (found["now"] - found["restored"]) / _DAY
+    text = f"a backup was restored {days:.1f} days ago"
+    late = not 0 <= days < limits.restored_days
+    return Finding(check, Level.WARN if late else Level.OK, text, host, hint if late else "")
+
+
+def _room(host: str, found: BackupsAnswer, limits: BackupLimits) -> Finding:
+    check = "backup.room"
+    if found["total"] <= 0:
+        return unknown(check, "the file system does not say how large it is", host)
+    used = 100 - 100 * found["free"] // found["total"]
+    text = f"{used} % of the file system of {values.ROOT} is used"
+    level = Level.WARN if used >= limits.room_warn else Level.OK
+    level = Level.CRITICAL if used >= limits.room_critical else level
+    hint = "enlarge the volume, or lower backup.keep_days" if level else ""
+    return Finding(check, level, text, host, hint)

@@ -1,0 +1,75 @@
+"""How PostgreSQL is backed up: what runs on backup-01 for `kbz backup`. Pure."""
+
+from __future__ import annotations
+
+from keybuzz.model.core.reading import Reading
+from keybuzz.site.module import Archive, Work
+from keybuzz.site.site import Site
+from tasks.backup import restored, values
+from tasks.backup.copies import copies
+from tasks.backup.desired import readings
+from tasks.backup.programs import SECONDS, barman, note
+
+_INSIDE = "/backup"
+
+
+def take(site: Site) -> tuple[Work, ...]:
+    """Return the base backup, with the WAL that it needs before it counts as taken."""
+    server = values.server(site)
+    return (
+        # Without any file of WAL that arrived, Barman begins no backup.
+        Work(
+            "close the WAL file, and file it",
+            barman("switch-wal", "--force", "--archive", "--archive-timeout", "120", server),
+            300.0,
+        ),
+        Work(
+            "base backup, until the WAL that it needs is filed",
+            barman("backup", "--wait", "--wait-timeout", "600", server),
+            SECONDS,
+        ),
+    )
+
+
+def verify(site: Site, copy: str, image: str) -> tuple[Work, ...]:
+    """Return how each file of a backup is compared with its manifest, by PostgreSQL's own program."""
+    data = f"{values.BARMAN_HOME}/{values.server(site)}/base/{copy}/data"
+    return (
+        Work(
+            f"every file of {copy} against its manifest",
+            (
+                *("docker", "run", "--rm", "--network", "none", "--user", "0"),
+                *("-v", f"{data}:{_INSIDE}:ro", "--entrypoint", "pg_verifybackup"),
+                *(image, "--no-parse-wal", "--exit-on-error", _INSIDE),
+            ),
+            SECONDS,
+        ),
+    )
+
+
+def mark(site: Site, copy: str, found: str) -> Work:
+    """Return the note of what was found, beside the archive: the checks read it there."""
+    del site
+    return note(f"verified-{copy}", found)
+
+
+def _ask(site: Site) -> tuple[Reading, ...]:
+    entered = values.entry(site)
+    return readings(site, entered) if entered else ()
+
+
+POSTGRES = Archive(
+    service="postgres",
+    name=values.server,
+    image="patroni",
+    ask=_ask,
+    copies=copies,
+    take=take,
+    verify=verify,
+    mark=mark,
+    target=restored.TARGET,
+    free=restored.FREE,
+    restore=restored.restore,
+    reached=restored.reached,
+    opened=restored.opened,
+)

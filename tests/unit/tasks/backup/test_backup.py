@@ -1,0 +1,218 @@
+"""backup-01: what is described, in which order it is made, and what its checks say."""
+
+from __future__ import annotations
+
+import pytest
+
+from keybuzz.model.core.content import Content
+from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Live
+from keybuzz.model.core.reading import Answer
+from keybuzz.model.host.files import File
+from tasks.backup import MODULE, values
+from tasks.backup.desired import ARCHIVE
+from tasks.backup.postgres import POSTGRES
+from tests.unit.support.site_values import PLANTED, described, memory_site, with_secrets
+from tests.unit.tasks.backup.backup_world import (
+    DAY,
+    HOST,
+    HOUR,
+    NOW,
+    SLOT_ID,
+    STREAMING,
+    SYSTEM,
+    UNIT_ID,
+    archive,
+    entry,
+    good,
+    healthy,
+    live,
+)
+
+NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1"]}
+UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0"]}
+
+
+def told(check: str, found: Live) -> Finding:
+    (finding,) = [finding for finding in MODULE.checks(found) if finding.check == check]
+    return finding
+
+
+def text_of(path: str, **secrets: str) -> Content:
+    known = described(with_secrets(memory_site(), secrets), MODULE)[HOST].modules["backup"]
+    (file,) = [r for r in known.resources if isinstance(r, File) and r.path == path]
+    return file.text
+
+
+def test_barman_streams_from_the_official_endpoint_and_its_file_holds_no_password() -> None:
+    assert set(described(memory_site(), MODULE)) == {HOST}
+    text = text_of(values.BARMAN_CONF).reveal()
+    assert "[keybuzz-pg]" in text
+    assert "host=10.0.0.10 port=5432 user=kb_repl" in text
+    assert "slot_name = kbz_backup" in text
+    assert "RECOVERY WINDOW OF 14 DAYS" in text
+    assert PLANTED not in text
+
+
+def test_a_password_with_a_colon_is_one_field_of_libpqs_file() -> None:
+    line = text_of(values.PASSFILE, POSTGRES_REPL_PASS="a:b\\c-and-more-of-it").reveal()
+    assert line == "10.0.0.10:5432:*:kb_repl:a\\:b\\\\c-and-more-of-it\n"
+    assert "b\\" not in str(text_of(values.PASSFILE, POSTGRES_REPL_PASS="a:b\\c-and-more-of-it"))
+
+
+def test_the_daily_backup_is_what_the_verb_runs_and_its_timer_changes_with_it() -> None:
+    daily = text_of(values.DAILY_FILE).reveal()
+    for work in POSTGRES.take(memory_site()):
+        assert f"ExecStart=/usr/bin/{' '.join(work.argv)}\n" in daily
+    site, other = memory_site(), with_secrets(memory_site(), {"PATRONI_CLUSTER_NAME": "other-pg"})
+    assert "OnCalendar=*-*-* 03:00:00" in values.timer_text(site)
+    assert values.timer_text(site) != values.timer_text(other)
+
+
+def test_nothing_is_left_to_do_in_health() -> None:
+    assert MODULE.next_stage(healthy()) is None
+    assert {finding.level for finding in MODULE.checks(healthy())} == {Level.OK}
+    assert len(MODULE.checks(healthy())) == len(MODULE.check_infos)
+
+
+def test_the_slot_is_there_before_the_receiver_begins() -> None:
+    stage = MODULE.next_stage(live(source=NO_SLOT, states={}))
+    assert stage is not None
+    assert stage.after is not None
+    names = {change.identity for change in stage.changes}
+    assert SLOT_ID in names
+    assert UNIT_ID not in names
+    assert stage.after.reason(live(source=NO_SLOT)) == "the leader has no such slot yet"
+    assert stage.after.reason(live(source=UNREAD)) is None
+    rest = {name: state for name, state in good().items() if name != UNIT_ID}
+    stage = MODULE.next_stage(live(source=UNREAD, states=rest))
+    assert stage is not None
+    assert stage.after is not None
+    assert [change.identity for change in stage.changes] == [UNIT_ID]
+    assert stage.after.reason(live(source=UNREAD)) == "nothing reads the slot yet"
+    assert stage.after.reason(healthy()) is None
+
+
+def test_a_receiver_that_does_not_read_is_waited_for() -> None:
+    stage = MODULE.next_stage(live(source=UNREAD))
+    assert stage is not None
+    assert not stage.changes
+
+
+@pytest.mark.parametrize(
+    ("check", "level", "said", "found"),
+    [
+        ("backup.postgres.age", Level.CRITICAL, "no good base backup", archive()),
+        (
+            "backup.postgres.age",
+            Level.WARN,
+            "no base backup yet",
+            archive(since=NOW - HOUR),
+        ),
+        ("backup.postgres.age", Level.CRITICAL, "no good base backup", archive(since=0.0)),
+        (
+            "backup.postgres.age",
+            Level.CRITICAL,
+            "it was not taken whole: STARTED",
+            archive(entry(status="STARTED")),
+        ),
+        (
+            "backup.postgres.age",
+            Level.CRITICAL,
+            "is 27.0 h old",
+            archive(entry(end=NOW - 27 * HOUR)),
+        ),
+        ("backup.postgres.age", Level.CRITICAL, "is -1.0 h old", archive(entry(end=NOW + HOUR))),
+        (
+            "backup.postgres.age",
+            Level.OK,
+            "20270113T030000 is 20.0 h old",
+            archive(entry("20270113T030000", end=NOW - 20 * HOUR), entry(status="FAILED")),
+        ),
+        (
+            "backup.postgres.cluster",
+            Level.CRITICAL,
+            "another cluster",
+            archive(entry(system="7000000000000000000")),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.CRITICAL,
+            "000000010000000000000007",
+            archive(entry(), missing=["000000010000000000000007"]),
+        ),
+        ("backup.postgres.wal", Level.WARN, "no WAL", archive(entry(), wals=0)),
+        (
+            "backup.postgres.verified",
+            Level.WARN,
+            "was ever verified",
+            archive(entry(verified=0.0)),
+        ),
+        (
+            "backup.postgres.verified",
+            Level.WARN,
+            "9.0 days ago",
+            archive(entry(verified=NOW - 9 * DAY)),
+        ),
+        (
+            "backup.postgres.verified",
+            Level.CRITICAL,
+            "must not be restored: a checksum is wrong",
+            archive(entry(wrong="a checksum is wrong")),
+        ),
+        (
+            "backup.postgres.verified",
+            Level.WARN,
+            "20270113T030000 must not be restored",
+            archive(entry("20270113T030000", wrong="a checksum is wrong"), entry()),
+        ),
+        ("backup.postgres.restored", Level.WARN, "ever restored", archive(entry(), restored=0.0)),
+        (
+            "backup.postgres.restored",
+            Level.WARN,
+            "36.0 days ago",
+            archive(entry(), restored=NOW - 36 * DAY),
+        ),
+        ("backup.room", Level.WARN, "80 %", archive(entry(), free=40 << 30)),
+        ("backup.room", Level.CRITICAL, "95 %", archive(entry(), free=10 << 30)),
+        ("backup.room", Level.UNKNOWN, "how large", archive(entry(), total=0)),
+    ],
+)
+def test_each_fault_of_the_archive_is_told(
+    check: str, level: Level, said: str, found: dict[str, object]
+) -> None:
+    finding = told(check, live(found))
+    assert finding.level is level
+    assert said in finding.message
+    assert finding.hint or level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("check", "level", "row"),
+    [
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "none", "none", "-1"]),
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "reserved", "0"]),
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "lost", "0"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", str(6 << 30)]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "none", "none", "-1"]),
+        ("backup.postgres.slot", Level.UNKNOWN, [SYSTEM, "true"]),
+    ],
+)
+def test_what_postgres_says_of_the_slot_is_told(check: str, level: Level, row: list[str]) -> None:
+    assert told(check, live(source={**STREAMING, "row": row})).level is level
+
+
+def test_a_unit_that_stopped_is_critical_and_started_again() -> None:
+    states = good()
+    states[UNIT_ID].attributes["running"] = False  # type: ignore[index]  # made here
+    found = live(states=states)
+    assert told("backup.receiver", found).level is Level.CRITICAL
+    assert [change.identity for change in found.changes()] == [UNIT_ID]
+
+
+def test_what_is_not_known_is_unknown_and_a_host_that_is_away_is_not_left_out() -> None:
+    found = live(Answer(ARCHIVE, problem="Input/output error"))
+    for check in ("backup.postgres.age", "backup.postgres.wal", "backup.room"):
+        assert told(check, found).level is Level.UNKNOWN
+    (finding,) = MODULE.checks(live(away=True))
+    assert (finding.check, finding.level) == ("backup.reachable", Level.UNKNOWN)
