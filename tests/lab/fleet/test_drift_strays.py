@@ -20,7 +20,7 @@ MODULES = ("patroni", "postgres-proxy", "redis", "redis-proxy")
 NEEDLE = "PlantedNeedle-cron-1234"
 PLANTED = {
     "db-slave-01": "docker create --name left-over $(docker images -q | head -n 1) true",
-    "redis-02": "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-docker.service",
+    "redis-02": "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-by-hand.service",
     "haproxy-01": "ln -s /lib/systemd/system/haproxy.service "
     "/etc/systemd/system/multi-user.target.wants/haproxy.service",
     "db-master-01": "mkdir -p /etc/cron.d && printf '%s\\n' 'SHELL=/bin/sh' "
@@ -33,7 +33,7 @@ PLANTED = {
 }
 FOUND = {
     "stray/db-slave-01/container:left-over",
-    "stray/redis-02/unit:redis-docker.service",
+    "stray/redis-02/unit:redis-by-hand.service",
     "stray/haproxy-01/unit:haproxy.service",
     "stray/db-master-01/cron:/etc/cron.d/legacy",
     "stray/redis-01/cron:/var/spool/cron/crontabs/root",
@@ -43,7 +43,7 @@ FOUND = {
 }
 REMOVED = {
     "db-slave-01": "docker rm left-over",
-    "redis-02": "rm /etc/systemd/system/redis-docker.service",
+    "redis-02": "rm /etc/systemd/system/redis-by-hand.service",
     "haproxy-01": "rm /etc/systemd/system/multi-user.target.wants/haproxy.service",
     "db-master-01": "rm /etc/cron.d/legacy",
     "redis-01": "rm /var/spool/cron/crontabs/root /opt/keybuzz/redis/data/made-by-redis",

@@ -111,10 +111,10 @@ HOSTS = (
     Fault(
         "a unit that legacy left",
         "redis-01",
-        "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-docker.service",
-        "rm /etc/systemd/system/redis-docker.service",
+        "printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/redis-by-hand.service",
+        "rm /etc/systemd/system/redis-by-hand.service",
         ("redis.units.none", "warn"),
-        stray="unit:redis-docker.service",
+        stray="unit:redis-by-hand.service",
     ),
     Fault(
         "an edited file",
