@@ -10,7 +10,7 @@ from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, un
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.system import SystemdUnit
-from tasks.k3s.members import TOKEN_ID, Node, Place, look, masters, nodes, places
+from tasks.k3s.members import TOKEN_ID, Node, Place, kubectl, look, masters, nodes, places
 from tasks.k3s.network import reaches
 from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered
 
@@ -59,7 +59,7 @@ def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[
         *own,
         _version(view, node),
         _address(view, node),
-        _schedulable(node),
+        _schedulable(live, node),
         reaches(live, view, node),
         _answers(view, node),
     )
@@ -165,7 +165,7 @@ def _address(view: HostView, node: Node) -> Finding:
     )
 
 
-def _schedulable(node: Node) -> Finding:
+def _schedulable(live: Live, node: Node) -> Finding:
     check = "k3s.node.schedulable"
     if not node.cordoned:
         return Finding(check, Level.OK, "takes pods", node.name)
@@ -173,7 +173,7 @@ def _schedulable(node: Node) -> Finding:
         text = "kbz has drained it and was cut off"
         return Finding(check, Level.WARN, text, node.name, "kbz run k3s")
     text = "it is cordoned, and not by kbz: it takes no pods of a node that is interrupted"
-    hint = proposed("kubectl", "uncordon", node.name)
+    hint = kubectl(live, "uncordon", node.name)
     return Finding(check, Level.CRITICAL, text, node.name, hint)
 
 
@@ -191,7 +191,7 @@ def _strangers(live: Live, known: dict[str, Node]) -> tuple[Finding, ...]:
             "k3s.node.stranger",
             Level.WARN,
             f"the cluster knows {name}, which is no server of the group",
-            hint=f"correct servers.tsv, or let the owner delete it: {proposed('kubectl', 'delete', 'node', name)}",
+            hint=f"correct servers.tsv, or let the owner delete it: {kubectl(live, 'delete', 'node', name)}",
         )
         for name in sorted(set(known) - names)
     )
@@ -214,10 +214,10 @@ def _built_in(live: Live) -> tuple[Finding, ...]:
     found = look(live)
     if not found:
         return all_unknown(_BUILT_IN, f"no API is ready: {no_api(live)}")
-    return (_dns(found), _metrics(found))
+    return (_dns(live, found), _metrics(found))
 
 
-def _dns(found: Mapping[str, Any]) -> Finding:
+def _dns(live: Live, found: Mapping[str, Any]) -> Finding:
     check = "k3s.dns.available"
     if "dns" not in found:
         return unknown(check, "the API does not say it")
@@ -226,7 +226,7 @@ def _dns(found: Mapping[str, Any]) -> Finding:
         check,
         Level.OK if dns else Level.CRITICAL,
         f"{dns} of CoreDNS available",
-        hint="" if dns else "kubectl -n kube-system logs deployment/coredns",
+        hint="" if dns else kubectl(live, "-n", "kube-system", "logs", "deployment/coredns"),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import on_host
 from tasks.k3s import values
 
 ACTIVE = ("active", "activating", "reloading")
@@ -104,6 +105,11 @@ def unproven(live: Live) -> tuple[str, ...]:
 def writer(live: Live) -> str | None:
     """Return the master that is asked and told about the cluster: the first that is ready."""
     return min(up(live), default=None)
+
+
+def kubectl(live: Live, *words: str) -> str:
+    """Return the line that asks the cluster on a master: no host has a kubectl of its own, and k3s brings one."""
+    return on_host(writer(live) or masters(live)[0], "k3s", "kubectl", *words)
 
 
 def look(live: Live) -> Mapping[str, Any]:

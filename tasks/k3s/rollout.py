@@ -12,11 +12,10 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.files import Artefact
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from keybuzz.model.services.k3s import K3sManifest, K3sSchedulable, K3sStart
-from tasks.k3s.members import masters, nodes, places
+from tasks.k3s.members import kubectl, masters, nodes, places
 from tasks.k3s.ready import ingress_silent, no_api, not_ready
 from tasks.k3s.steps import JOIN_TIMEOUT, birth, forget, roll, start
 
@@ -149,7 +148,7 @@ def _refuse_cordoned(live: Live, host: str) -> None:
         raise RefusedError(
             f"{', '.join(others)} is cordoned, and not by kbz: the pods of {host} have a node less to go to",
             where="k3s",
-            hint=proposed("kubectl", "uncordon", *others),
+            hint=kubectl(live, "uncordon", *others),
         )
 
 
