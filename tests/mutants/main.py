@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.mutants.page import PAGE, page
 from tests.mutants.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,14 +141,16 @@ def judged(python: str, target: str) -> list[dict[str, Any]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("python", help="a Python that has cosmic-ray")
+    parser.add_argument("--docs", action="store_true", help="write docs/mutants.md")
     parser.add_argument("files", nargs="*", help="files of tests/mutants/targets.py; without: all")
     asked = parser.parse_args()
     unknown = set(asked.files) - set(TARGETS)
     if unknown:
         parser.error(f"no target: {', '.join(sorted(unknown))}; tests/mutants/targets.py has them")
+    every: dict[str, list[dict[str, Any]]] = {}
     for target in asked.files or TARGETS:
         started = time.monotonic()
-        found = judged(asked.python, target)
+        every[target] = found = judged(asked.python, target)
         ends = Counter(mutant["end"] for mutant in found)
         share = 100 * ends["killed"] / len(found)
         print(
@@ -159,6 +162,8 @@ def main() -> int:
                 print(f"  {mutant['end']} {target}:{mutant['line']} {mutant['operator']}")
                 print(f"    - {mutant['was']}\n    + {mutant['now']}")
         sys.stdout.flush()
+    if asked.docs:
+        PAGE.write_text(page(every), encoding="utf-8")
     return 0
 
 

@@ -152,6 +152,15 @@ def test_a_file_shows_a_diff_with_its_secrets_masked() -> None:
     assert f"+password: {MASK}\n" in created.diff
 
 
+def test_a_diff_shows_two_lines_on_each_side_of_what_differs() -> None:
+    lines = [f"line {number}" for number in range(9)]
+    file = File("/etc/nine", Content(("\n".join(lines) + "\n",)))
+    old = "\n".join("other" if number == 4 else line for number, line in enumerate(lines)) + "\n"
+    [change] = plan([file], {file.identity: State(file.identity, True, {"digest": "other"}, old)})
+    shown = [line for line in change.diff.splitlines() if line.startswith(" ")]
+    assert shown == [" line 2", " line 3", " line 5", " line 6"]
+
+
 def test_a_file_whose_secret_differs_shows_where() -> None:
     one, two = (File("/x", Content(("p=", Secret("P", value)))) for value in ("old", "new"))
     text = f"p={mark('old', KEY.key)}"
