@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tests.mutants.explained import EXPLAINED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
+_PATIENCE = re.compile(r"_?[A-Z_]*(?:TIMEOUT|HEARTBEAT|POLL) = [\d.]+$")
 _HEAD = """# Mutants
 
 Do the tests of the guard, the freeze, the planner, the rollouts and the recoveries notice a changed line?
@@ -29,6 +31,8 @@ def cell(text: str) -> str:
 
 def why(target: str, mutant: dict[str, Any]) -> str:
     """Return why a survivor is one; empty when nobody has said it."""
+    if mutant["operator"] == "NumberReplacer" and _PATIENCE.match(mutant["was"]):
+        return "how long is waited: no test asserts a time"
     return EXPLAINED.get((target, mutant["was"], mutant["now"]), "")
 
 

@@ -38,7 +38,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_UNIT}/cli/test_recover_command.py",
         f"{_TASKS}/galera/test_recover_galera.py",
     ),
-    "tasks/galera/rollout.py": _rollout("galera", f"{_TASKS}/galera/test_rotation_galera.py"),
+    "tasks/galera/rollout.py": _rollout(
+        "galera",
+        f"{_TASKS}/galera/test_stages_galera.py",
+        f"{_TASKS}/galera/test_rotation_galera.py",
+    ),
     "tasks/patroni/rollout.py": _rollout("patroni", f"{_TASKS}/patroni/test_rotation_patroni.py"),
     "tasks/redis/rollout.py": _rollout("redis", f"{_TASKS}/redis/test_redis_replaced.py"),
     "tasks/rabbitmq/rollout.py": _rollout("rabbitmq"),
