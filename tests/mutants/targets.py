@@ -43,7 +43,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_TASKS}/galera/test_stages_galera.py",
         f"{_TASKS}/galera/test_rotation_galera.py",
     ),
-    "tasks/patroni/rollout.py": _rollout("patroni", f"{_TASKS}/patroni/test_rotation_patroni.py"),
+    "tasks/patroni/rollout.py": _rollout(
+        "patroni",
+        f"{_TASKS}/patroni/test_stages_patroni.py",
+        f"{_TASKS}/patroni/test_rotation_patroni.py",
+    ),
     "tasks/redis/rollout.py": _rollout("redis", f"{_TASKS}/redis/test_redis_replaced.py"),
     "tasks/rabbitmq/rollout.py": _rollout("rabbitmq"),
     "tasks/minio/rollout.py": _rollout("minio"),
