@@ -50,7 +50,7 @@ class Cluster:
     def spare(self) -> int:
         """Members that may stop before no member takes writes; negative when too many are away already."""
         spare = len(self.up) - self.majority
-        return spare if self.able is None or spare < 0 else min(spare, max(0, len(self.able) - 1))
+        return spare if self.able is None else min(spare, max(0, len(self.able) - 1))
 
     def unled(self, stopping: Iterable[str]) -> bool:
         """Return whether the last member that serves, or could take over, is among these hosts."""
