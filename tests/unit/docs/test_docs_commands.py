@@ -44,6 +44,7 @@ ELSEWHERE = {
     "secrets rotate": f"{FLEET}/test_rotation.py::test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do",
     "apps remove-account": f"{SERVICES}/test_applications.py::TestByHand"
     "::test_each_is_removed_by_its_typed_name_and_nothing_else_is",
+    "versions lock": f"{FLEET}/test_digests.py::test_the_registrys_digest_is_locked",
     "versions mirror": "tests/flow/engine/test_mirror_images.py::test_pulled_once_handed_out_and_then_only_asked_for",
     "drift install": "tests/flow/engine/test_drift_schedule.py::test_it_is_written_started_left_alone_and_taken_away",
     "health install": "tests/unit/engine/schedule/test_schedule.py::test_the_verbs",
