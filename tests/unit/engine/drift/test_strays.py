@@ -76,7 +76,7 @@ def test_containers() -> None:
 def test_units() -> None:
     rows = [
         ["docker.service", False, True],
-        ["haproxy-docker.service", True, False],
+        ["haproxy-by-hand.service", True, False],
         ["haproxy.service", False, True],
         ["keybuzz-watch.timer", True, True],
         ["pgbouncer.service", False, False],
@@ -85,7 +85,7 @@ def test_units() -> None:
         ["snap.lxd.daemon.service", True, True],
     ]
     assert found("haproxy-01", units=rows) == {
-        "unit:haproxy-docker.service": "made by hand, not enabled",
+        "unit:haproxy-by-hand.service": "made by hand, not enabled",
         "unit:haproxy.service": "of a package, enabled",
         "unit:keybuzz-watch.timer": "made by hand, enabled",
         "unit:redis-server.service": "of a package, enabled",
