@@ -246,6 +246,7 @@ class TestFailures:
         assert green(kbz)
         assert ledger.lost("minio-02") == []
 
+    @pytest.mark.long  # test_bad_states has the state; this one adds what else of the host is answered
     def test_a_node_that_is_silent_is_waited_for_once_and_all_else_is_answered(
         self, kbz: Kbz
     ) -> None:
@@ -348,6 +349,7 @@ class TestController:
         assert kbz.on("install-01", "stat -c %a /root/.mc/config.json").strip() == "600"
         assert kbz("plan", "minio-client", *self.MC).code == 0
 
+    @pytest.mark.long  # the flow ring shows the freeze on the stand-ins themselves
     def test_a_frozen_service_refuses_a_restart_until_its_hint_was_run(self, kbz: Kbz) -> None:
         kbz.on("install-01", "mc admin service freeze minio")
         found = findings(kbz, "minio", "minio")["minio.service.frozen"]
