@@ -6,6 +6,7 @@ The tests of this file build on each other, in the order of the file; test_fault
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -33,12 +34,13 @@ pytestmark = [
 ]
 
 DRILLS: dict[str, tuple[str, ...]] = {
-    "redis": ("switchover", "host-killed"),
+    "redis": ("host-killed",),
     "galera": ("switchover", "link-cut"),
     "rabbitmq": ("container-killed",),
 }
 OTHER_DRILLS: dict[str, tuple[str, ...]] = {
-    "redis": ("container-killed", "container-stopped", "link-cut"),
+    # Its hand-over while an application writes is in the restarts below.
+    "redis": ("switchover", "container-killed", "container-stopped", "link-cut"),
     "galera": ("container-killed", "container-stopped", "host-killed"),
     # A container that was stopped is in test_rabbitmq.py.
     "rabbitmq": ("host-killed", "link-cut"),
@@ -98,7 +100,7 @@ def test_a_blackout_of_all_servers_loses_nothing(kbz: Kbz, applications: Applica
     kbz.good("lab", "up", *SERVICES, timeout=900)
     for endpoint in ENDPOINTS:
         until(
-            lambda endpoint=endpoint: answers(applications, endpoint),
+            partial(answers, applications, endpoint),
             300,
             f"{endpoint.name} to have what it acknowledged",
         )
@@ -165,9 +167,9 @@ def restarted(kbz: Kbz, applications: Applications, module: str) -> None:
             assert started > before[host][name][1], "started again"
     # One at a time: all that a member runs has started before the next one's begins.
     spans = sorted(
-        (min(started), max(started), host)
+        (min(times), max(times), host)
         for host, found in after.items()
-        if (started := [at for _, at in found.values()])
+        if (times := [at for _, at in found.values()])
     )
     assert all(one[1] < other[0] for one, other in pairwise(spans))
     assert not last or spans[-1][2] == last
