@@ -16,8 +16,8 @@ from keybuzz.site.site import Site
 _USES = re.compile(r"^\s*(?:-\s+)?(?:FROM|image:)\s+(?:--\S+\s+)?[\"']?([^\s\"'#]+)", re.I | re.M)
 _FILLED_IN = re.compile(r"[${]|^scratch$")
 """A variable or a template's expression: its value comes from a description, which is looked at by itself."""
-_STAND_IN = "stand_in"
-"""Folders of what only the lab runs, on a Debian of its own that no registry has."""
+_OF_THE_LAB = frozenset({"stand_in", "legacy"})
+"""Folders of what only the lab runs: stand-ins on a Debian of its own, and deployments as they were before kbz."""
 _TEXTS = {".j2", ".yaml", ".yml", ".tmpl"}
 
 
@@ -74,7 +74,7 @@ def _reference(resource: object) -> str | None:
 def _of_folder(site: Site, folder: Path) -> Iterator[Unlisted]:
     listed = {version.reference for version in site.versions.values()}
     for path in sorted(folder.rglob("*")):
-        if _STAND_IN in path.parts:
+        if not _OF_THE_LAB.isdisjoint(path.parts):
             continue
         if path.is_file() and (path.suffix in _TEXTS or path.name.startswith("Dockerfile")):
             text = path.read_text(encoding="utf-8", errors="replace")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import tasks
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.images.image_lint import unlisted
 from keybuzz.engine.images.registry import Registry
@@ -113,3 +115,8 @@ def test_an_image_that_no_host_of_the_site_pulls_is_not_asked_for() -> None:
     assert away == {"ingress-nginx", "ingress-nginx-certgen"}
     assert exit_code(verdicts) is ExitCode.GOOD
     assert exit_code(verify(site, (), Known(others), images)) is ExitCode.REFUSED
+
+
+def test_every_image_of_this_tree_is_listed() -> None:
+    """What the lab alone runs is left out: stand-ins, and deployments as they were before kbz."""
+    assert unlisted(memory_site(), all_modules(), [Path(tasks.__path__[0])]) == ()
