@@ -82,10 +82,11 @@ def test_a_host_that_does_not_answer_proves_nothing() -> None:
 
 
 WITHOUT = {
+    "backup": "copies of what other hosts serve, in a folder of its own",
     "base": "a server itself: nothing of it is a cluster's",
     "minio-client": "a program and its alias, on the controller",
 }
-"""Modules that neither hold data nor serve."""
+"""Modules whose first run can meet no data of an earlier service."""
 
 
 def test_every_module_says_how_what_is_there_before_it_is_recognised() -> None:
