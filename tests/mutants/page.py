@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutants.explained import EXPLAINED
+from tests.mutants.targets import TARGETS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 _PATIENCE = re.compile(r"_?[A-Z_]*(?:TIMEOUT|HEARTBEAT|POLL) = [\d.]+$")
@@ -33,7 +34,7 @@ def why(target: str, mutant: dict[str, Any]) -> str:
     """Return why a survivor is one; empty when nobody has said it."""
     if mutant["operator"] == "NumberReplacer" and _PATIENCE.match(mutant["was"]):
         return "how long is waited: no test asserts a time"
-    return EXPLAINED.get((target, mutant["was"], mutant["now"]), "")
+    return EXPLAINED.get((target, mutant["was"].strip(), mutant["now"].strip()), "")
 
 
 def page(found: dict[str, list[dict[str, Any]]]) -> str:
@@ -59,5 +60,8 @@ def page(found: dict[str, list[dict[str, Any]]]) -> str:
     rows.append(
         f"| together | {len(every)} | {killed} | {100 * killed / max(1, len(every)):.1f} % | |"
     )
+    waiting = [f"`{name}`" for name in TARGETS if name not in found]
+    if waiting:
+        rows.append(f"\nNot run to its end yet: {', '.join(waiting)}.")
     tables = ["\n".join(rows), "## Survivors", "\n".join(survivors)]
     return _HEAD + "\n\n".join(tables) + "\n"
