@@ -14,6 +14,7 @@ from keybuzz.lab.legacy.description import OldDeployment, OldFile, OldHost
 from keybuzz.lab.network import inside
 from keybuzz.lab.supply import builder
 from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -72,7 +73,7 @@ def _require_bare(settings: LabSettings, name: str, there: OldHost) -> None:
             raise KbzError(
                 f"there is a container {container.name} already",
                 where=name,
-                hint=f"kbz lab reset {name}",
+                hint=proposed("kbz", "lab", "reset", name),
             )
 
 
@@ -146,7 +147,7 @@ def _wait(settings: LabSettings, name: str, ready: str) -> None:
             raise KbzError(
                 f"the old deployment does not serve after {_READY_SECONDS:.0f} s: {ready}",
                 where=name,
-                hint=f"kbz lab exec {name} -- docker ps -a",
+                hint=proposed("kbz", "lab", "exec", name, "--", "docker", "ps", "-a"),
             )
         time.sleep(_POLL_SECONDS)
 

@@ -23,7 +23,11 @@ _BEGINS = re.compile(rf"(?:^|[\s:;`(→&])(?:{PROGRAMS}) (?P<words>[a-z0-9 .:=_/
 _SENTENCE = re.compile(
     r" (?:runs|in:|is|never|reads|says|knows|needs|finds|found|cannot|has|and|not|to|wrote|serve:) ?"
 )
-_QUOTED = {"keybuzz/engine/schedule/schedule.py", "keybuzz/agent/kinds/host/ssh_server.py"}
+_QUOTED = {
+    "keybuzz/engine/schedule/schedule.py",
+    "keybuzz/agent/kinds/host/ssh_server.py",
+    "keybuzz/lab/legacy/build.py",
+}
 """Files whose lines of shell are quoted word by word, and run by a shell of ours."""
 
 
