@@ -43,8 +43,9 @@ def place_of(query: dict[str, Any]) -> str:
     """Return whom a question is for, such as `10.0.0.111:5672`; empty when it asks nobody that could be silent."""
     access = query.get("access")
     asked = access if isinstance(access, dict) else query
-    if asked.get("address") and asked.get("port"):
-        return f"{asked['address']}:{asked['port']}"
+    port = "sentinel_port" if query["kind"].startswith("sentinel") else "port"
+    if asked.get("address") and asked.get(port):
+        return f"{asked['address']}:{asked[port]}"
     if isinstance(url := asked.get("url"), str) and "://" in url:
         return url.partition("://")[2].partition("/")[0]
     if isinstance(container := asked.get("container"), str) and container:

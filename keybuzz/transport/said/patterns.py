@@ -30,6 +30,10 @@ _NAMED = ("pass", "pw", "secret", "token", "cookie", "credential", "auth", "key"
 _LOGIN = r"(?:docker|podman|nerdctl|helm|oc)[ \t]+(?:registry[ \t]+)?login"
 _SCHEME = r"(?:bearer|basic|token|digest|apikey)"
 _IS = r"\\*[\"']?[ \t]*[:=][ \t]*"
+_SAID = r"(?!(?:is|and|not|failed|does|differs)\b)"
+"""Behind a word of a configuration that a sentence is about, there is no value."""
+_NO_ADDRESS = r"(?!(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f.]{0,15}(?:[/%\s\"',]|$))"
+"""Not a MAC or IPv6 address, whose parts stand as those of a line of pgpass do."""
 _MYSQL = r"\b(?:mysql|mariadb)[\w-]*"
 
 COMMANDS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -81,8 +85,8 @@ COMMANDS: tuple[tuple[tuple[str, ...], str], ...] = (
 """Patterns for a command too, whose arguments are put behind one another."""
 
 _OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
-    # a URL with user information
-    (("://",), r"[A-Za-z][\w+.-]*://[^\s:/@\"']*:(?P<v>(?:(?!://)[^\s\"'])+)@"),
+    # a URL with user information; a search that began at its scheme would begin at each letter of a long word
+    (("://",), r"://[^\s:/@\"']*:(?P<v>(?:(?!://)[^\s\"'])+)@"),
     (("://",), r"\bhttps?://(?P<v>[^\s:/@\"']{8,})@"),
     (("?", "&"), rf"[?&](?P<n>{_NAME})=(?P<v>[^\s\"'&]+)"),
     # name: with its value on the next line
@@ -125,7 +129,7 @@ _OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
             "sentinel-pass",
             "setcookie",
         ),
-        rf"(?:requirepass|masterauth|primaryauth|insecure-password|sentinel-pass|setcookie){_NEXT}(?P<v>{_VALUE})",
+        rf"(?:requirepass|masterauth|primaryauth|insecure-password|sentinel-pass|setcookie){_NEXT}{_SAID}(?P<v>{_VALUE})",
     ),
     (
         ("identified",),
@@ -140,9 +144,9 @@ _OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("insert",),
-        r"(?i)\binsert\b[^\n;(]*\([^\n;)]*password[^\n;)]*\)\s*values\s*(?P<v>\([^\n]+\))",
+        r"(?i)\binsert\b[^\n;(]{0,200}\([^\n;)]{0,400}?password[^\n;)]{0,400}\)\s*values\s*(?P<v>\([^\n]+\))",
     ),
-    (("auth",), r"\bAUTH(?:\\?[ \t])+(?P<v>[^\s\"\\]+)"),
+    (("auth",), rf"\bAUTH(?:\\?[ \t])+{_SAID}(?P<v>[^\s\"\\]+)"),
     (("stats",), r"\bstats[ \t]+auth[ \t]+[^\s:]+:(?P<v>\S+)"),
     (
         ("authorization",),
@@ -152,7 +156,7 @@ _OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (('\\"',), r"\\+\"[^\"\\\n]+\\+\"[ \t]+(?P<v>\\+\"[^\"\\\n]+\\+\")"),
     (
         (":*:", *(f":{digit}" for digit in range(10))),
-        r"(?m)(?:^|(?<=[\"'])|(?<=\\n))[^\s:#\"']+:(?:\d+|\*):[^\s:\"']+:[^\s:\"']+:(?P<v>[^\n\"]+)",
+        rf"(?m)(?:^|(?<=[\"'])|(?<=\\n)){_NO_ADDRESS}[^\s:#\"']+:(?:\d{{3,}}|\*):[^\s:\"']+:[^\s:\"']+:(?P<v>[^\n\"]+)",
     ),
     # forms
     (("scram-",), r"(?P<v>SCRAM-SHA-256\$\d+:[\w+/=$:]+)"),

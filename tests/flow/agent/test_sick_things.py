@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from keybuzz.agent.guard import mounts, opener
+from keybuzz.agent.guard.silence import Silence
 from keybuzz.agent.readings import system_look
 from keybuzz.agent.readings.table import answer
 from keybuzz.agent.runtime import probe
@@ -22,6 +23,7 @@ from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.wire import resp
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess, MysqlUser
+from keybuzz.model.services.redis import RedisAccess
 from keybuzz.model.services.redis_reading import RedisQuery
 
 KEY = "aa" * 32
@@ -112,6 +114,14 @@ class TestPorts:
         assert "is silent" not in problems[0]
         assert all(f"127.0.0.1:{port} is silent" in why for why in problems[1:]), problems
         assert found["answers"][-1]["value"]["there"] is True
+
+    def test_a_hung_sentinel_does_not_make_its_redis_silent(self) -> None:
+        access = RedisAccess("127.0.0.1", Secret("REDIS_PASSWORD", "x"))
+        monitor = {"kind": "sentinel-monitor", "name": "kb-redis-master", **access.order()}
+        silence = Silence()
+        silence.note(monitor, TimeoutError("timed out"))
+        assert "127.0.0.1:26379 is silent" in silence.of(monitor)
+        assert silence.of(redis(access.port)) == ""
 
     def test_one_that_refuses_is_not_silent_and_the_next_look_asks_again(
         self, silent: socket.socket

@@ -82,6 +82,10 @@ INNOCENT = (
     "requirepass_matches: True",
     "listen_addresses: 0.0.0.0",
     "group: keybuzz",
+    "eth0 has 02:42:ac:11:00:02",
+    '"address": "2001:470:1f0b:1234::1"',
+    "fe80::1:2:3/64",
+    "at 10:20:30:40:50",
 )
 
 
@@ -101,6 +105,22 @@ def test_a_secret_among_arguments_is_masked(words: tuple[str, ...]) -> None:
     assert len(shown) == len(words)
     assert all("and more" not in word and "spaces" not in word for word in shown)
     assert SECRET not in json.dumps(shown)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["masterauth is not set, requirepass does not match", "ERR AUTH failed: no password is set"],
+)
+def test_a_sentence_about_a_setting_keeps_its_words(line: str) -> None:
+    assert VEIL.text(line) == line
+
+
+@pytest.mark.parametrize("size", [2_000, 200_000])
+def test_a_long_word_beside_a_url_is_read_once(size: int) -> None:
+    """A scheme that may begin at each letter took minutes for one line of base64."""
+    text = f"{'a' * size} x1http://user:{SECRET}@host/ 1ftp://user:{SECRET}@host"
+    shown = unmarked(VEIL.text(text))
+    assert shown == f"{'a' * size} x1http://user:{MASK}@host/ 1ftp://user:{MASK}@host"
 
 
 @pytest.mark.parametrize("line", INNOCENT)

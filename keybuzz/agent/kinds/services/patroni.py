@@ -112,6 +112,8 @@ def _answering(urls: list[str]) -> str:
                 return url
         except OSError as error:
             reason = error.strerror or str(error)
+        except AgentError as error:  # it takes connections, and is silent or breaks off
+            reason = error.what
     raise AgentError(f"no member's Patroni answers: {reason}", "")
 
 
