@@ -185,7 +185,10 @@ def _healed(node: Node) -> Finding:
 def _frozen(node: Node) -> Finding:
     check = "minio.service.frozen"
     if node.frozen:
-        text = "requests are held back and the administrator is answered: mc admin service freeze is on"
+        text = (
+            "no request is answered within 3 s, though the administrator is: mc admin service freeze is on, "
+            "or it is overloaded"
+        )
         return Finding(check, Level.CRITICAL, text, node.host, UNFREEZE)
     return Finding(check, Level.OK, "requests are answered", node.host)
 

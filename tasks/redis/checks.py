@@ -68,6 +68,9 @@ def _member(live: Live, view: HostView, member: RedisMember) -> tuple[Finding, .
     return (*redis, *sentinel, _units(view, member.host))
 
 
+_PINGED = "its password is right; redis-cli PING on the master says which error: MISCONF is a failed save (disk)"
+
+
 def _login(view: HostView, member: RedisMember) -> Finding:
     """A Sentinel with a wrong password sees a master that serves as down, and agrees to every failover."""
     check, found = "redis.sentinel.login", member.sentinel.let_in
@@ -77,6 +80,9 @@ def _login(view: HostView, member: RedisMember) -> Finding:
     )
     if isinstance(found, Unread):
         return unknown(check, found.why, member.host)
+    if not found and view.attribute(identity, "auth_pass_matches") is True:
+        text = f"Redis on {member.sentinel.master} answers its Sentinel's pings with an error, such as MISCONF or BUSY"
+        return Finding(check, Level.CRITICAL, text, member.host, _PINGED)
     if not found:
         text = f"Redis on {member.sentinel.master} answers its Sentinel, and does not let it in (auth-pass)"
         return Finding(check, Level.CRITICAL, text, member.host, hint)

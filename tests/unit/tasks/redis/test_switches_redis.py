@@ -152,8 +152,21 @@ class TestSentinelsLogin:
         told = {**master, "last-ok-ping-reply": str(good), "last-ping-reply": str(answered)}
         return saying(live, HOSTS[1], "SENTINEL MASTERS", [told], "redis.sentinel")
 
+    def with_another(self, live: Live, host: str) -> Live:
+        """Give the Sentinel of a host another password than the store's."""
+        view, monitor = live.hosts[host], f"sentinel-monitor:{NAME}"
+        wrong = {**view.states[monitor].attributes, "auth_pass_matches": False}
+        states = {**view.states, monitor: replace(view.states[monitor], attributes=wrong)}
+        return replace(live, hosts={**live.hosts, host: replace(view, states=states)})
+
+    def test_an_error_that_is_not_of_the_password_is_told_as_one(self) -> None:
+        [found] = told(self.live(good=61_000, answered=800), "redis.sentinel.login")
+        assert found.level is Level.CRITICAL
+        assert "MISCONF" in found.message
+        assert "kbz run" not in found.hint
+
     def test_one_that_is_not_let_in_is_named_with_what_mends_it(self) -> None:
-        live = self.live(good=61_000, answered=800)
+        live = self.with_another(self.live(good=61_000, answered=800), HOSTS[1])
         [found] = told(live, "redis.sentinel.login")
         assert (found.level, found.host) == (Level.CRITICAL, HOSTS[1])
         assert "answers its Sentinel, and does not let it in" in found.message
@@ -164,12 +177,7 @@ class TestSentinelsLogin:
         assert told(self.live(good=61_000, answered=61_000), "redis.sentinel.login") == []
 
     def test_another_password_than_the_stores_is_told_before_the_next_connection(self) -> None:
-        live = healthy()
-        view = live.hosts[HOSTS[2]]
-        monitor = f"sentinel-monitor:{NAME}"
-        wrong = {**view.states[monitor].attributes, "auth_pass_matches": False}
-        states = {**view.states, monitor: replace(view.states[monitor], attributes=wrong)}
-        live = replace(live, hosts={**live.hosts, HOSTS[2]: replace(view, states=states)})
+        live = self.with_another(healthy(), HOSTS[2])
         [found] = told(live, "redis.sentinel.login")
         assert "its next connection is refused" in found.message
 
