@@ -377,7 +377,7 @@ TAKEN = (
 
 ROUNDS = {"settings": SETTINGS, "taken away": TAKEN}
 SPARE = {
-    "settings": {"redis": 1},
+    "settings": {},
     "taken away": dict.fromkeys(("rabbitmq", "galera"), 0),
 }
 """What `kbz status` calls spare meanwhile."""
