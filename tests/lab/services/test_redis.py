@@ -354,7 +354,6 @@ class TestFailover:
 
 
 class TestBlackout:
-    @pytest.mark.long  # test_redis_proxy.py pulls the same plugs, with both entries and a writing application
     def test_all_hosts_stop_and_start_and_keep_data_and_one_master(
         self, kbz: Kbz, ledger: RedisLedger
     ) -> None:
