@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER, RedisLedger
-from tests.lab.support.adopting import takes_over, takes_settings, with_own
+from tests.lab.support.adopting import takes_over, takes_settings, with_own_policies
 from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
@@ -200,7 +200,7 @@ class TestFreeze:
 
     def test_an_accepted_edit_is_quiet_until_it_is_another(self, kbz: Kbz) -> None:
         """By a site of its own, whose policies.yaml may be edited."""
-        site = with_own(kbz, "policies")
+        site = with_own_policies(kbz)
         item = f"drift/redis-01/file:{CONF}"
         said = site.good("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
         assert f"+  - difference: {item}" in said.stdout

@@ -23,6 +23,11 @@ def with_own(kbz: Kbz, *names: str) -> Kbz:
     return replace(kbz, config=own)
 
 
+def with_own_policies(kbz: Kbz) -> Kbz:
+    """Return the command line over the same lab, with a copy of policies.yaml."""
+    return with_own(kbz, "policies")
+
+
 def takes_settings(kbz: Kbz, module: str, name: str, live: str) -> None:
     """Let a site that does not say a value take the live one over; nothing is written without the typed name."""
     site = with_own(kbz, "site", "overlay")
