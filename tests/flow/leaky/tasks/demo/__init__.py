@@ -17,6 +17,9 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Description, Module, Position, Recovery
+from keybuzz.site.parameters.forms import Count
+from keybuzz.site.parameters.parameter import Parameter
+from keybuzz.site.settled import Settled, in_file
 from keybuzz.site.site import Site
 
 CONF = str(Path(os.environ["KBZ_HUNT_FILES"]) / "app.conf")
@@ -104,4 +107,6 @@ MODULE = Module(
         choose=lambda found, named: found[0].host,
         start=lambda live, host: Stage("all", tuple(live.changes())),
     ),
+    parameters=(Parameter("demo.sessions", Count(), "Sessions that it takes.", "200"),),
+    settled=(Settled("demo.sessions", in_file(f"file:{CONF}", r"^sessions = (\d+)$")),),
 )
