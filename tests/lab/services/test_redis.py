@@ -166,14 +166,14 @@ class TestFirstInstall:
 class TestFreeze:
     """FRZ-1 on a deployed cluster, with three kinds of hand edits at once."""
 
-    def test_a_store_with_another_password_takes_the_live_one_over(self, kbz: Kbz) -> None:
+    def test_a_site_with_another_password_and_value_takes_the_live_ones_over(
+        self, kbz: Kbz
+    ) -> None:
+        takes_settings(kbz, "redis", "redis.maxmemory", "64mb")
         taken = takes_over(kbz, "redis", "REDIS_PASSWORD", "redis.env")
         assert "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken
         assert f"file {CONF}" in taken
         assert kbz(*RUN).json()["plan"]["size"] == 0
-
-    def test_a_site_without_the_live_value_takes_it_over(self, kbz: Kbz) -> None:
-        takes_settings(kbz, "redis", "redis.maxmemory", "64mb")
 
     def test_hand_edits_are_reported_and_nothing_is_changed(
         self, kbz: Kbz, ledger: RedisLedger
