@@ -166,9 +166,7 @@ class TestFirstInstall:
 class TestFreeze:
     """FRZ-1 on a deployed cluster, with three kinds of hand edits at once."""
 
-    def test_a_site_with_another_password_and_value_takes_the_live_ones_over(
-        self, kbz: Kbz
-    ) -> None:
+    def test_another_password_and_value_are_taken_over(self, kbz: Kbz) -> None:
         takes_settings(kbz, "redis", "redis.maxmemory", "64mb")
         taken = takes_over(kbz, "redis", "REDIS_PASSWORD", "redis.env")
         assert "take REDIS_PASSWORD into redis.env: a login on every member proved it" in taken
