@@ -45,7 +45,9 @@ def place_of(query: dict[str, Any]) -> str:
     asked = access if isinstance(access, dict) else query
     port = "sentinel_port" if query["kind"].startswith("sentinel") else "port"
     if asked.get("address") and asked.get(port):
-        return f"{asked['address']}:{asked[port]}"
+        # MinIO holds requests of S3 back while it is frozen, and goes on answering its administrator.
+        of_s3 = " (S3)" if query["kind"] == "minio-bucket" else ""
+        return f"{asked['address']}:{asked[port]}{of_s3}"
     if isinstance(url := asked.get("url"), str) and "://" in url:
         return url.partition("://")[2].partition("/")[0]
     if isinstance(container := asked.get("container"), str) and container:

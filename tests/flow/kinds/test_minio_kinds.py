@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from keybuzz.agent.kinds.services import minio as kind
 from keybuzz.agent.readings import minio as agent_minio
 from keybuzz.agent.readings import table as readings
 from keybuzz.agent.readings.minio import DeniedError
+from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.drill.clients import NotSentError, UnconfirmedError, client_of
 from keybuzz.model.core.secret import Secret
@@ -113,6 +114,16 @@ class TestLook:
         try:
             assert agent_minio.look(third)["frozen"] is True
             assert agent_minio.look(third)["servers"]
+            bucket, node = (
+                MinioBucket(access(nodes, 3), BUCKET),
+                MinioLook("node", access(nodes, 3)),
+            )
+            request = {"key": "aa", "resources": [bucket.query()], "readings": [node.query()]}
+            said = probe.run(request, cast("Any", None))
+            assert said["states"][0]["problem"]
+            assert said["answers"][0]["value"]["frozen"] is True, (
+                "though its bucket was asked first"
+            )
         finally:
             agent_minio.admin(third, "POST", "service", {"action": "unfreeze"})
         assert agent_minio.look(first)["frozen"] is False
