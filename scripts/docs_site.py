@@ -35,13 +35,20 @@ NAV: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Reference", ("reference/*",)),
 )  # fmt: skip
-"""Tabs, and their pages in order; a page that is in none is a warning, which fails the build."""
+"""Tabs, and their pages in order."""
+REST = "Use"
+"""The tab at whose end a page comes that no tab names."""
 _LINK = re.compile(r"(!?)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: Any) -> Any:
     """Give the site its order."""
-    config["nav"] = [{title: [*_pages(pages)]} for title, pages in NAV]
+    named = {title: _pages(pages) for title, pages in NAV}
+    known = {page for pages in named.values() for page in pages}
+    every = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    new = (page for page in every - known if not page.startswith("examples/"))
+    named[REST] += sorted(new)
+    config["nav"] = [{title: pages} for title, pages in named.items()]
     return config
 
 
