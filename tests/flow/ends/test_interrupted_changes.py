@@ -24,6 +24,7 @@ from keybuzz.model.core.errors import KbzError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.site.module import Module, Recovery
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, all_at_once, fleet
+from tests.support.signals import to_main
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,8 +45,8 @@ def handlers() -> Iterator[None]:
 
 def cut() -> None:
     """Send what a second Ctrl-C sends: the first one has asked to stop."""
-    os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getpid(), signal.SIGINT)
+    to_main(signal.SIGINT)
+    to_main(signal.SIGINT)
 
 
 def assert_remembered(three: Fleet, verb: str, code: ExitCode) -> None:
@@ -159,7 +160,7 @@ def test_a_rotation_that_was_asked_to_stop_proves_nothing_more(
 
     def act(event: events.Event) -> None:
         if isinstance(event, events.Judged):
-            os.kill(os.getpid(), signal.SIGINT)
+            to_main(signal.SIGINT)
 
     with first_one_stops(three.workspace.stop, lambda sentence: None):
         report = rotate(three.listening(act).workspace, RotateWords("demo", 0.0, 60.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from keybuzz.engine.memory.lock import leases
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.reports.report import Report
 from tests.flow.support.fleet import COMMAND, HOSTS, Demo, Fleet, command, fleet
+from tests.support.signals import to_main
 
 HOOK = """#!/bin/sh
 cat >> {told}
@@ -71,7 +71,7 @@ def test_a_signal_lets_the_steps_at_work_end(
     def act(event: events.Event) -> None:
         del event
         if len(three.heard.events) == place + 1:
-            os.kill(os.getpid(), number)
+            to_main(number)
 
     report = stopped(three, act)
     assert report.exit_code in (ExitCode.GOOD, ExitCode.INTERRUPTED)
@@ -92,8 +92,8 @@ def test_a_second_one_cuts_the_steps_at_work_and_the_run_is_reported_all_the_sam
     def act(event: events.Event) -> None:
         if isinstance(event, events.StepStarted) and not cut.is_set():
             cut.set()
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)
+            to_main(signal.SIGTERM)
+            to_main(signal.SIGINT)
 
     report = stopped(three, act)
     assert report.exit_code == ExitCode.INTERRUPTED

@@ -30,6 +30,7 @@ from tests.flow.support.fleet import (
     conf,
     fleet,
 )
+from tests.support.signals import to_main
 
 LEASE = "patroni"
 
@@ -173,7 +174,7 @@ def test_a_second_interrupt_cuts_the_steps_off_and_leaves_nothing_half_done(thre
 
     def interrupt(event: events.Event) -> None:
         if isinstance(event, events.StepStarted):
-            os.kill(os.getpid(), signal.SIGINT)
+            to_main(signal.SIGINT)
 
     report = three.listening(interrupt).run(demo)
     assert report.exit_code == ExitCode.INTERRUPTED

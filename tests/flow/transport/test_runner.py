@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
@@ -13,6 +12,7 @@ from nornir.core.task import Result, Task
 
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.runner import BoundedRunner
+from tests.support.signals import to_main
 
 NAMES = [f"host-{number:02}" for number in range(12)]
 
@@ -101,7 +101,7 @@ def test_control_c_starts_no_further_host_and_closes_the_others() -> None:
         started.append(task.host.name)
         task.host.connections["link"] = link = Link()
         if both.wait(10) == 0:
-            os.kill(os.getpid(), signal.SIGINT)
+            to_main(signal.SIGINT)
         if link.connection.wait(10):
             ended.release()
 

@@ -17,6 +17,7 @@ import pytest
 from keybuzz.cli.support.endings import end_alike, first_one_stops, heard, tell
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.load import load_site
+from tests.support.signals import to_main
 from tests.unit.support.site_values import planted_configuration
 
 ROOT = Path(__file__).parents[3]
@@ -137,13 +138,13 @@ def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(
     end_alike()
     stop, said = threading.Event(), []
     with first_one_stops(stop, said.append):
-        os.kill(os.getpid(), first)
+        to_main(first)
         assert stop.is_set()
         assert len(said) == 1
-        os.kill(os.getpid(), signal.SIGHUP)  # a terminal that is closed sends more than one
+        to_main(signal.SIGHUP)  # a terminal that is closed sends more than one
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGINT)  # together with the one before: it is no further wish
+            to_main(signal.SIGTERM)
+        to_main(signal.SIGINT)  # together with the one before: it is no further wish
     assert {signal.getsignal(number) for number in ENDING} == {signal.default_int_handler}
 
 

@@ -28,6 +28,7 @@ from keybuzz.model.core.errors import StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.reports.report import HostReport, Report
+from tests.support.signals import to_main
 from tests.unit.support.site_values import planted_configuration
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def interrupted(workspace: Workspace, *_: object) -> None:
     """Stand for the engine; get one Ctrl-C."""
-    os.kill(os.getpid(), signal.SIGINT)
+    to_main(signal.SIGINT)
     raise Reached(str(workspace.stop.is_set()))
 
 
@@ -108,7 +109,7 @@ class Interrupting(io.RawIOBase):
     def write(self, data: object, /) -> int:
         written = memoryview(data).nbytes  # type: ignore[arg-type]  # what a buffer writes
         if self.numbers:
-            os.kill(os.getpid(), self.numbers.pop())
+            to_main(self.numbers.pop())
         return written
 
 
@@ -146,7 +147,7 @@ def test_a_signal_that_is_ignored_from_the_start_stops_no_verb(
     seen: list[bool] = []
 
     def hung_up(workspace: Workspace, *_: object) -> None:
-        os.kill(os.getpid(), signal.SIGHUP)
+        to_main(signal.SIGHUP)
         seen.append(workspace.stop.is_set())
         raise StoppedError("stopped by the test")
 
@@ -165,7 +166,7 @@ def test_a_signal_while_connections_are_closed_keeps_no_report_back(
     hosts = {"db-master-01": HostReport("db-master-01", Outcome.CHANGED, 1)}
     report = Report("run", ("patroni",), hosts, Plan({}), (), (), 1.0)
     monkeypatch.setattr("keybuzz.engine.change.run.run", lambda *words: report)
-    monkeypatch.setattr(context, "_close", lambda made: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(context, "_close", lambda made: to_main(signal.SIGINT))
     assert main._main(["run", "patroni", "--limit", "db"]) == ExitCode.GOOD
     assert "1 change made" in capfd.readouterr().out
 
@@ -179,7 +180,7 @@ def test_one_signal_at_a_question_ends_the_verb(
     def prompt(*words: object, **named: object) -> str:
         if ends is not None:
             raise ends
-        os.kill(os.getpid(), signal.SIGINT)
+        to_main(signal.SIGINT)
         return "typed"
 
     monkeypatch.setattr("click.prompt", prompt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -28,6 +27,7 @@ from keybuzz.engine.drill.shelter import stop_on_signals
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload, WorkloadKind
+from tests.support.signals import to_main
 
 
 def workload(kind: WorkloadKind, port: int = 1) -> Workload:
@@ -248,7 +248,7 @@ def test_no_signal_cuts_a_drill_off(number: signal.Signals) -> None:
     before: Callable[..., Any] | int | None = signal.getsignal(number)
     with stop_on_signals(stop, said.append):
         for _ in range(3):
-            os.kill(os.getpid(), number)
+            to_main(number)
     assert stop.is_set()
     assert len(said) == 3
     assert signal.getsignal(number) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -27,6 +26,7 @@ from keybuzz.model.core.errors import KbzError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.reports.report import HostReport, Report
+from tests.support.signals import to_main
 from tests.unit.support.site_values import memory_site
 
 ROOT = Path(__file__).parents[4]
@@ -68,7 +68,7 @@ def report(error: KbzError | None = None) -> Report:
 
 
 def hit(number: int = signal.SIGINT) -> None:
-    os.kill(os.getpid(), number)
+    to_main(number)
 
 
 def newest(work: Workspace) -> RunRecord:
