@@ -202,6 +202,13 @@ class Copy:
     """When it was last found whole; 0 when it never was looked at."""
     wrong: str = ""
     """Why it must not be restored; empty when nothing is known against it."""
+    foreign: str = ""
+    """Of which other cluster than the living one it is; empty for its own. It is restored only when it is named."""
+
+    @property
+    def against(self) -> str:
+        """Why it is not chosen unless it is named; empty when nothing speaks against it."""
+        return "; ".join(filter(None, (self.wrong, self.foreign)))
 
 
 @dataclass(frozen=True, slots=True)

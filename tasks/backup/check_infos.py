@@ -46,7 +46,7 @@ CHECK_INFOS = (
         "backup.postgres.cluster",
         "the newest backup is of the living cluster",
         "After a rebuild from zero the backups are of the cluster before it.",
-        "kbz backup run postgres",
+        "kbz backup run postgres; kbz restore postgres --backup ID brings the data of the cluster before it back.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         follows=(*_REACHABLE, *_LED),
         gates=False,

@@ -106,7 +106,9 @@ def _cluster(view: HostView) -> Finding:
         return Finding(check, Level.WARN, "no backup says of which cluster it is", host, _RUN)
     if systems != {source.system}:
         text = f"the newest backup is of another cluster than {source.system}"
-        return Finding(check, Level.CRITICAL, text, host, _RUN)
+        old = proposed("kbz", "restore", "postgres", "--backup", found["backups"][-1]["id"])
+        hint = f"{_RUN}; {old} brings the other cluster's data back beside this one"
+        return Finding(check, Level.CRITICAL, text, host, hint)
     return Finding(check, Level.OK, "the newest backup is of the living cluster", host)
 
 

@@ -36,16 +36,16 @@ def _copy(entry: BackupEntry, living: str) -> Copy:
         entry["end"],
         entry["size"],
         entry["verified"],
-        _wrong(entry, living),
+        f"it was not taken whole: {entry['status']}" if entry["status"] != DONE else entry["wrong"],
+        _foreign(entry, living),
     )
 
 
-def _wrong(entry: BackupEntry, living: str) -> str:
-    if entry["status"] != DONE:
-        return f"it was not taken whole: {entry['status']}"
+def _foreign(entry: BackupEntry, living: str) -> str:
+    """Return of which other cluster it is: after a rebuild from zero these are the ones with the data."""
     if living and entry["system"] and entry["system"] != living:
         return f"it is of another cluster: {entry['system']}, and the living one is {living}"
-    return entry["wrong"]
+    return ""
 
 
 def _system(answer: Answer | None) -> str:

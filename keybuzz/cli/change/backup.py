@@ -56,7 +56,7 @@ def list_(service: str, form: str) -> int:
 def verify(service: str, wanted: str, form: str) -> int:
     """Read a backup again, file by file, against its manifest, and note what was found.
 
-    One that is damaged, half written or of another cluster is refused by kbz restore from then on.
+    One that is damaged or half written is refused by kbz restore from then on.
     """
     from keybuzz.engine.backup import take
 

@@ -31,6 +31,8 @@ def restore(service: str, until: str, wanted: str, confirm: str | None, form: st
 
     The plan is shown, and the cluster's name must be typed. It goes into an empty place and into nothing else: what
     you need of it you copy from there. Cut off at any step, the same command begins it again.
+
+    After a rebuild from zero the older backups are of another cluster: --backup must name one of those.
     """
     from keybuzz.engine.backup import restore as engine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,15 +80,20 @@ def moment_of(text: str) -> float:
 
 
 def start_from(copies: tuple[Copy, ...], wanted: str, moment: float | None, service: str) -> Copy:
-    """Return the backup to start from: the named one, or the newest that ended before the time."""
-    usable = tuple(
-        copy for copy in copies if not copy.wrong and (moment is None or copy.ended < moment)
-    )
+    """Return the backup to start from: the named one, or the newest of the living cluster that ended before the time.
+
+    One of another cluster must be named: after a rebuild from zero those are the ones that hold the data.
+    """
+    early = [copy for copy in copies if moment is None or copy.ended < moment]
     if wanted:
         copy = chosen(copies, wanted, service)
         if copy.wrong:
-            raise RefusedError(f"{copy.id} must not be restored: {copy.wrong}", where=service)
-        if copy not in usable:
+            raise RefusedError(
+                f"{copy.id} must not be restored: {copy.wrong}",
+                where=service,
+                hint=proposed("kbz", "backup", "list", service),
+            )
+        if copy not in early:
             raise RefusedError(
                 f"{copy.id} ended after that time, and cannot reach it",
                 where=service,
@@ -97,14 +102,23 @@ def start_from(copies: tuple[Copy, ...], wanted: str, moment: float | None, serv
         return copy
     if moment is not None and moment > time.time():
         raise RefusedError("that time has not come yet", where=service)
+    usable = [copy for copy in early if not copy.against]
     if not usable:
-        why = "; ".join(f"{copy.id} {copy.wrong}" for copy in copies[-3:] if copy.wrong)
-        raise RefusedError(
-            f"no good backup ended before that time{f': {why}' if why else ''}",
-            where=service,
-            hint=proposed("kbz", "backup", "list", service),
-        )
+        raise _none_usable(copies, early, service)
     return usable[-1]
+
+
+def _none_usable(copies: Sequence[Copy], early: Sequence[Copy], service: str) -> RefusedError:
+    why = "; ".join(f"{copy.id} {copy.against}" for copy in copies[-3:] if copy.against)
+    foreign = [copy.id for copy in early if copy.foreign and not copy.wrong]
+    named = proposed("kbz", "restore", service, "--backup", foreign[-1]) if foreign else ""
+    return RefusedError(
+        f"no good backup ended before that time{f': {why}' if why else ''}",
+        where=service,
+        hint=f"{named} brings the other cluster's data back, beside the living one"
+        if named
+        else proposed("kbz", "backup", "list", service),
+    )
 
 
 def _require_free(workspace: Workspace, held: Held) -> None:

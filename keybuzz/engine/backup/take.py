@@ -34,7 +34,7 @@ def run(workspace: Workspace, service: str) -> BackupReport:
         works = tuple(work_through(workspace, held.host, held.archive.take(workspace.site)))
         copies = copies_of(workspace, held)
         new = [copy for copy in copies if copy.id not in before]
-        good = bool(new) and not new[-1].wrong and all(work.good for work in works)
+        good = bool(new) and not new[-1].against and all(work.good for work in works)
         problem = "" if good else _why(works, new)
         return remembered(deed, BackupReport("run", service, held.host, copies, works, problem))
 
@@ -43,7 +43,7 @@ def _why(works: tuple[Worked, ...], new: list[Copy]) -> str:
     failed = [work for work in works if not work.good]
     if failed:
         return f"{failed[-1].name}: {failed[-1].said}"
-    return f"{new[-1].id}: {new[-1].wrong}" if new else "no new backup is there"
+    return f"{new[-1].id}: {new[-1].against}" if new else "no new backup is there"
 
 
 def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
@@ -51,7 +51,7 @@ def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
     held = find(workspace, service)
     with at_work(workspace, "verify", held) as deed:
         copy = chosen(copies_of(workspace, held), wanted, service)
-        if not copy.good or _foreign(copy):
+        if not copy.good:
             raise RefusedError(
                 f"{copy.id} must not be restored: {copy.wrong}",
                 where=held.host,
@@ -66,23 +66,19 @@ def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
         return remembered(deed, BackupReport("verify", service, held.host, copies, works, problem))
 
 
-def _foreign(copy: Copy) -> bool:
-    """Return whether something else than an earlier verification speaks against it."""
-    return bool(copy.wrong) and not copy.verified
-
-
 def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:
-    """Return the backup that is named, or the newest that was taken whole; the error says what there is."""
+    """Return the backup that is named, or the newest whole one of the living cluster; the error says what there is."""
     if wanted:
         found = [copy for copy in copies if copy.id == wanted]
         if not found:
             known = ", ".join(copy.id for copy in copies[-5:]) or "none"
             raise UsageError(f"there is no backup {wanted} of {service}", hint=f"there is: {known}")
         return found[0]
-    good = [copy for copy in copies if copy.good]
+    good = [copy for copy in copies if copy.good and not copy.foreign]
     if not good:
+        others = [f"{copy.id} {copy.foreign}" for copy in copies if copy.good]
         raise RefusedError(
-            f"no backup of {service} was taken whole",
+            f"no backup of {service} was taken whole{f': {others[-1]}' if others else ''}",
             where=service,
             hint=proposed("kbz", "backup", "run", service),
         )

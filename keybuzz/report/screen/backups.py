@@ -43,7 +43,7 @@ def _ended(report: BackupReport) -> str:
 
 def _line(copy: Copy) -> str:
     proof = f"verified {_time(copy.verified)}" if copy.verified else "not verified"
-    wrong = f"  {copy.wrong}" if copy.wrong else ""
+    wrong = f"  {copy.against}" if copy.against else ""
     return f"{copy.id}  {_time(copy.ended)}  {copy.size / _MIB:9.1f} MiB  {proof}{wrong}"
 
 
@@ -55,12 +55,13 @@ def _time(moment: float) -> str:
 
 def plan_text(plan: Plan) -> str:
     """Return what a restore would do, for the one who types the name."""
-    until = plan.until or "the last transaction that was received"
+    until, other = plan.until or "the last transaction that was received", plan.copy.foreign
     lines = (
         f"restore {plan.service} ({plan.cluster}) on {plan.host}, from its backups alone",
         f"  backup   {_line(plan.copy)}",
         f"  up to    {until}",
         f"  into     {plan.target}, which is empty",
+        *(("It brings back the data of another cluster than the living one.",) if other else ()),
         "The living cluster is not touched.",
     )
     return "".join(f"{visible(line)}\n" for line in lines)
@@ -95,6 +96,7 @@ def backups_document(report: BackupReport) -> dict[str, Any]:
                 "size": copy.size,
                 "verified": copy.verified or None,
                 "wrong": copy.wrong or None,
+                "foreign": copy.foreign or None,
             }
             for copy in report.copies
         ],

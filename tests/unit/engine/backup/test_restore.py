@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from keybuzz.engine.backup.report import Worked
-from keybuzz.engine.backup.restore import moment_of, problem_of, start_from
+from keybuzz.engine.backup.restore import Plan, moment_of, problem_of, start_from
 from keybuzz.engine.backup.take import chosen
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.reading import Answer
+from keybuzz.report.screen.backups import plan_text
 from keybuzz.site.module import Copy
 from tasks.backup.copies import copies
 from tasks.backup.desired import ARCHIVE, SOURCE
@@ -23,6 +25,8 @@ NEW = Copy("new", True, "DONE", 190.0, 200.0, 1)
 HALF = Copy("half", False, "STARTED", 290.0, 0.0, 0, wrong="it was not taken whole: STARTED")
 BAD = Copy("bad", True, "DONE", 290.0, 300.0, 1, 9.0, "a checksum is wrong")
 ALL = (OLD, NEW, HALF, BAD)
+FOREIGN = Copy("lost", True, "DONE", 190.0, 200.0, 1, foreign="it is of another cluster: 70")
+YOUNG = Copy("young", True, "DONE", 390.0, 400.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +71,43 @@ def test_a_time_has_the_zone_that_it_says_or_this_machines_own() -> None:
         moment_of("noon")
 
 
-def test_a_backup_of_another_cluster_is_wrong_while_the_living_one_answers() -> None:
+def test_after_a_rebuild_from_zero_an_old_backup_is_restored_when_it_is_named() -> None:
+    assert start_from((FOREIGN,), "lost", None, "postgres") is FOREIGN
+    assert start_from((FOREIGN, YOUNG), "lost", 250.0, "postgres") is FOREIGN
+    for found, moment in (((FOREIGN,), None), ((FOREIGN, YOUNG), 250.0)):
+        with pytest.raises(RefusedError, match="lost it is of another cluster: 70") as refused:
+            start_from(found, "", moment, "postgres")
+        assert "kbz restore postgres --backup lost" in refused.value.hint
+    assert start_from((FOREIGN, YOUNG), "", None, "postgres") is YOUNG
+    broken = replace(FOREIGN, wrong="a checksum is wrong")
+    with pytest.raises(RefusedError, match="must not be restored: a checksum is wrong"):
+        start_from((broken,), "lost", None, "postgres")
+    with pytest.raises(RefusedError) as refused:
+        start_from((broken,), "", None, "postgres")
+    assert refused.value.hint == "kbz backup list postgres", "it proposes none that is refused"
+
+
+def test_the_plan_says_that_the_data_is_of_another_cluster() -> None:
+    plan = Plan("postgres", "keybuzz-pg", "backup-01", FOREIGN, "", "/target")
+    assert "the data of another cluster than the living one" in plan_text(plan)
+    assert "another cluster" not in plan_text(replace(plan, copy=YOUNG))
+
+
+def test_verification_takes_one_of_another_cluster_only_by_its_name() -> None:
+    assert chosen((FOREIGN,), "lost", "postgres") is FOREIGN
+    assert chosen((OLD, FOREIGN), "", "postgres") is OLD
+    with pytest.raises(RefusedError, match="taken whole: lost it is of another cluster"):
+        chosen((FOREIGN,), "", "postgres")
+
+
+def test_a_backup_of_another_cluster_is_foreign_while_the_living_one_answers() -> None:
     foreign = archive(entry(system="7000000000000000000"))
     answers = {ARCHIVE: Answer(ARCHIVE, foreign), SOURCE: Answer(SOURCE, STREAMING)}
-    assert "it is of another cluster" in copies(answers)[0].wrong
+    assert "it is of another cluster" in copies(answers)[0].foreign
+    assert copies(answers)[0].wrong == "", "nothing is wrong with it"
+    assert copies({**answers, ARCHIVE: Answer(ARCHIVE, archive(entry()))})[0].against == ""
     alone = {**answers, SOURCE: Answer(SOURCE, problem="no route")}
-    assert copies(alone)[0].wrong == "", "on the worst day there is nothing to compare with"
+    assert copies(alone)[0].against == "", "on the worst day there is nothing to compare with"
     with pytest.raises(ValueError, match="Input/output error"):
         copies({ARCHIVE: Answer(ARCHIVE, problem="Input/output error")})
 

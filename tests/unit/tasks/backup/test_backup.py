@@ -202,6 +202,13 @@ def test_what_postgres_says_of_the_slot_is_told(check: str, level: Level, row: l
     assert told(check, live(source={**STREAMING, "row": row})).level is level
 
 
+def test_of_a_cluster_that_was_rebuilt_the_way_to_the_old_data_is_named() -> None:
+    found = live(archive(entry("20270114T030000", system="7000000000000000000")))
+    assert "kbz backup run postgres" in told("backup.postgres.cluster", found).hint
+    named = "kbz restore postgres --backup 20270114T030000"
+    assert named in told("backup.postgres.cluster", found).hint
+
+
 def test_a_unit_that_stopped_is_critical_and_started_again() -> None:
     states = good()
     states[UNIT_ID].attributes["running"] = False  # type: ignore[index]  # made here
