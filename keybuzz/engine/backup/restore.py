@@ -84,6 +84,12 @@ def start_from(copies: tuple[Copy, ...], wanted: str, moment: float | None, serv
 
     One of another cluster must be named: after a rebuild from zero those are the ones that hold the data.
     """
+    if moment is not None and moment > time.time():
+        raise RefusedError(
+            "that time has not come yet",
+            where=service,
+            hint="leave out --to-time: all that was received is replayed",
+        )
     early = [copy for copy in copies if moment is None or copy.ended < moment]
     if wanted:
         copy = chosen(copies, wanted, service)
@@ -100,8 +106,6 @@ def start_from(copies: tuple[Copy, ...], wanted: str, moment: float | None, serv
                 hint="leave out --backup: the newest before the time is taken",
             )
         return copy
-    if moment is not None and moment > time.time():
-        raise RefusedError("that time has not come yet", where=service)
     usable = [copy for copy in early if not copy.against]
     if not usable:
         raise _none_usable(copies, early, service)

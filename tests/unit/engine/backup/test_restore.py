@@ -44,6 +44,7 @@ def test_the_newest_good_one_that_ended_before_the_time(moment: float | None, fo
         ("half", None, "half must not be restored: it was not taken whole"),
         ("new", 150.0, "new ended after that time"),
         ("", 9e12, "has not come yet"),
+        ("new", 9e12, "has not come yet"),
     ],
 )
 def test_what_would_bring_back_something_else_is_refused(
