@@ -9,7 +9,7 @@ from keybuzz.model.services.backups import BackupLimits, BackupLook, BackupsAnsw
 from keybuzz.model.services.postgres import PatroniSlot
 from keybuzz.site.module import Copy
 from tasks.backup import values
-from tasks.backup.copies import copies, newest_good
+from tasks.backup.copies import DONE, copies, newest_good
 from tasks.backup.desired import ARCHIVE
 from tasks.backup.source import Source, source_of
 
@@ -101,12 +101,14 @@ def _cluster(view: HostView) -> Finding:
     if not answer.known:
         return unknown(check, answer.problem, host)
     found: BackupsAnswer = answer.value
-    systems = {entry["system"] for entry in found["backups"][-1:] if entry["system"]}
-    if not systems:
-        return Finding(check, Level.WARN, "no backup says of which cluster it is", host, _RUN)
-    if systems != {source.system}:
+    whole = [entry for entry in found["backups"] if entry["status"] == DONE]
+    newest = whole[-1] if whole else None
+    if newest is None or not newest["system"]:
+        text = "the newest whole backup does not say" if newest else "no whole backup says"
+        return Finding(check, Level.WARN, f"{text} of which cluster it is", host, _RUN)
+    if newest["system"] != source.system:
         text = f"the newest backup is of another cluster than {source.system}"
-        old = proposed("kbz", "restore", "postgres", "--backup", found["backups"][-1]["id"])
+        old = proposed("kbz", "restore", "postgres", "--backup", newest["id"])
         hint = f"{_RUN}; {old} brings the other cluster's data back beside this one"
         return Finding(check, Level.CRITICAL, text, host, hint)
     return Finding(check, Level.OK, "the newest backup is of the living cluster", host)

@@ -209,6 +209,21 @@ def test_of_a_cluster_that_was_rebuilt_the_way_to_the_old_data_is_named() -> Non
     assert named in told("backup.postgres.cluster", found).hint
 
 
+@pytest.mark.parametrize("status", ["EMPTY", "STARTED", "FAILED", "WAITING_FOR_WALS"])
+@pytest.mark.parametrize(
+    ("whole", "unfinished", "level"),
+    [(SYSTEM, "", Level.OK), ("7000000000000000000", SYSTEM, Level.CRITICAL)],
+)
+def test_a_backup_that_is_not_whole_says_nothing_of_the_cluster(
+    status: str, whole: str, unfinished: str, level: Level
+) -> None:
+    first = entry("20270113T030000", system=whole)
+    found = live(archive(first, entry(status=status, system=unfinished)))
+    assert told("backup.postgres.cluster", found).level is level
+    alone = live(archive(entry(status=status, system=SYSTEM)))
+    assert told("backup.postgres.cluster", alone).level is Level.WARN
+
+
 def test_a_unit_that_stopped_is_critical_and_started_again() -> None:
     states = good()
     states[UNIT_ID].attributes["running"] = False  # type: ignore[index]  # made here
