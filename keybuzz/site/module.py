@@ -234,6 +234,8 @@ class Archive:
     """Folder that a restore makes: it must not be there."""
     free: Work
     """Ends well while nothing is in the way; else it prints what is."""
+    leaves: str
+    """What a restore leaves, in words: all that must be taken away before another."""
     restore: Callable[[Site, str, str, str], tuple[Work, ...]]
     """By a backup's id, the time to reach (empty: the last that there is), and the image."""
     reached: Callable[[Site], Work]

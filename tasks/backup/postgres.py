@@ -69,6 +69,7 @@ POSTGRES = Archive(
     mark=mark,
     target=restored.TARGET,
     free=restored.FREE,
+    leaves=restored.LEAVES,
     restore=restored.restore,
     reached=restored.reached,
     opened=restored.opened,

@@ -11,6 +11,7 @@ CONTAINER = "kbz-restored-postgres"
 TARGET = f"{values.RESTORED}/postgres"
 _BEGUN, _DONE = f"{TARGET}.begun", f"{TARGET}.done"
 """Files that say how far a restore came: what lies in the target without either is somebody's own."""
+LEAVES = f"the container {CONTAINER}, the folder {TARGET} and the file {_DONE}"
 _UID = "999"
 _DATA = "/var/lib/postgresql/data"
 _SOCKETS = "/var/run/postgresql"
@@ -38,16 +39,21 @@ docker logs --tail 20 "$1" 2>&1 | grep -E 'FATAL|PANIC|ERROR' | tail -2
 exit 1
 """
 FREE_SCRIPT = """
+if [ ! -e "$1" ] && ! docker container inspect "$4" >/dev/null 2>&1; then exit 0; fi
 [ ! -e "$3" ] || { echo "a restored server is there since $(date -Is -r "$3")"; exit 1; }
 [ ! -e "$2" ] || exit 0
 [ ! -e "$1" ] || { echo "$1 is there, and is no restore of kbz"; exit 1; }
-! docker container inspect "$4" >/dev/null 2>&1 || { echo "a container $4 is there"; exit 1; }
+echo "a container $4 is there"
+exit 1
 """
+"""The mark of a restore whose folder and container were both taken away is in the way of nothing."""
 AGAIN_SCRIPT = """
 set -eu
-if [ -e "$2" ]; then docker rm --force "$3" >/dev/null 2>&1 || true; rm -rf "$1"; fi
+if [ -e "$2" ]; then docker rm --force "$4" >/dev/null 2>&1 || true; rm -rf "$1"; fi
+[ -e "$1" ] || rm -f "$3"
 touch "$2"
 """
+"""The mark of an earlier restore goes first: a restore that is cut off then is never taken for a complete one."""
 _REACHED = "select coalesce(pg_last_xact_replay_timestamp()::text, 'the end of the backup')"
 
 FREE = Work(
@@ -87,7 +93,7 @@ def restore(site: Site, copy: str, until: str, image: str) -> tuple[Work, ...]:
     return (
         Work(
             "begin, without what a restore that was cut off has left",
-            ("sh", "-c", AGAIN_SCRIPT, "sh", TARGET, _BEGUN, CONTAINER),
+            ("sh", "-c", AGAIN_SCRIPT, "sh", TARGET, _BEGUN, _DONE, CONTAINER),
             3600.0,
         ),
         Work(

@@ -128,11 +128,16 @@ def _none_usable(copies: Sequence[Copy], early: Sequence[Copy], service: str) ->
 def _require_free(workspace: Workspace, held: Held) -> None:
     done = execution(workspace, held.host, held.archive.free)
     if done.exit_code != 0:
-        raise RefusedError(
-            f"a restore goes into an empty place: {one_line(done.stdout.strip())}",
-            where=f"{held.host}:{held.archive.target}",
-            hint="take away what is there, when its owner agrees; nothing was changed",
-        )
+        raise taken(held, one_line(done.stdout.strip()))
+
+
+def taken(held: Held, found: str) -> RefusedError:
+    """Return the refusal of a place that is not empty; it names all that must go, so that one refusal is enough."""
+    return RefusedError(
+        f"a restore goes into an empty place: {found}",
+        where=f"{held.host}:{held.archive.target}",
+        hint=f"when its owner agrees, take away what is there of {held.archive.leaves}; nothing was changed",
+    )
 
 
 def problem_of(works: tuple[Worked, ...]) -> str:

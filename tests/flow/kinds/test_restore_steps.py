@@ -41,6 +41,9 @@ class Place:
     def free(self) -> subprocess.CompletedProcess[str]:
         return self.run(FREE_SCRIPT, self.target, self.begun, self.done, "restored")
 
+    def again(self) -> subprocess.CompletedProcess[str]:
+        return self.run(AGAIN_SCRIPT, self.target, self.begun, self.done, "restored")
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -76,11 +79,40 @@ def test_what_was_begun_is_free_and_what_is_complete_is_not(place: Place) -> Non
     assert "a restored server is there since 20" in done.stdout
 
 
+def test_the_mark_of_a_restore_that_was_taken_away_is_in_the_way_of_nothing(place: Place) -> None:
+    place.done.touch()
+    assert place.free().returncode == 0
+    assert place.done.exists(), "looking never writes"
+    place.docker("exit 0")
+    assert place.free().returncode == 1, "its container is still there"
+    place.docker("exit 1")
+    place.target.mkdir()
+    assert place.free().returncode == 1, "its folder is still there"
+
+
+def test_a_restore_that_is_cut_off_after_one_that_was_taken_away_is_begun_again(
+    place: Place,
+) -> None:
+    place.done.touch()
+    assert place.again().returncode == 0
+    assert (place.begun.exists(), place.done.exists()) == (True, False)
+    place.target.mkdir()
+    assert place.free().returncode == 0
+
+
+def test_a_complete_restore_keeps_its_mark(place: Place) -> None:
+    place.target.mkdir()
+    place.done.touch()
+    assert place.again().returncode == 0
+    assert place.done.exists()
+    assert place.target.exists()
+
+
 def test_only_what_a_restore_began_is_taken_away_before_it_begins_again(place: Place) -> None:
     place.target.mkdir()
     (place.target / "PG_VERSION").touch()
     place.begun.touch()
-    assert place.run(AGAIN_SCRIPT, place.target, place.begun, "restored").returncode == 0
+    assert place.again().returncode == 0
     assert not place.target.exists()
     assert place.begun.exists()
     assert place.calls.read_text() == "rm --force restored\n"
@@ -88,7 +120,7 @@ def test_only_what_a_restore_began_is_taken_away_before_it_begins_again(place: P
 
 def test_without_the_mark_of_its_beginning_nothing_is_taken_away(place: Place) -> None:
     place.target.mkdir()
-    assert place.run(AGAIN_SCRIPT, place.target, place.begun, "restored").returncode == 0
+    assert place.again().returncode == 0
     assert place.target.exists()
     assert not place.calls.exists()
 

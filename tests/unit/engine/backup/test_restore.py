@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from keybuzz.engine.backup.held import Held
 from keybuzz.engine.backup.report import Worked
-from keybuzz.engine.backup.restore import Plan, moment_of, problem_of, start_from
+from keybuzz.engine.backup.restore import Plan, moment_of, problem_of, start_from, taken
 from keybuzz.engine.backup.take import chosen
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.reading import Answer
 from keybuzz.report.screen.backups import plan_text
 from keybuzz.site.module import Copy
+from tasks.backup import MODULE
 from tasks.backup.copies import copies
 from tasks.backup.desired import ARCHIVE, SOURCE
 from tasks.backup.postgres import POSTGRES
@@ -111,6 +113,19 @@ def test_a_backup_of_another_cluster_is_foreign_while_the_living_one_answers() -
     assert copies(alone)[0].against == "", "on the worst day there is nothing to compare with"
     with pytest.raises(ValueError, match="Input/output error"):
         copies({ARCHIVE: Answer(ARCHIVE, problem="Input/output error")})
+
+
+def test_the_refusal_of_a_full_place_names_all_that_a_restore_leaves() -> None:
+    works = POSTGRES.restore(memory_site(), "20270114T030000", "", "image:1")
+    made = next(work.argv for work in works if work.argv[:2] == ("docker", "run"))
+    container = made[made.index("--name") + 1]
+    done = works[-1].argv[-1]
+    refused = taken(Held(MODULE, POSTGRES, "backup-01"), "a restored server is there")
+    assert "a restored server is there" in str(refused)
+    assert all(
+        f"{word}{end}" in refused.hint
+        for word, end in ((container, ","), (POSTGRES.target, " "), (done, ";"))
+    )
 
 
 def test_what_is_optional_may_fail_and_what_is_needed_ends_it() -> None:
