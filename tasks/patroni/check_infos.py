@@ -121,7 +121,7 @@ CHECK_INFOS = (
         "patroni.slots.inactive",
         "no replication slot is without a reader",
         "The leader keeps WAL for a reader that is gone, until its disk is full.",
-        "SELECT pg_drop_replication_slot on the leader, when the reader is gone.",
+        "SELECT pg_drop_replication_slot on the leader, when the reader is gone; never of kbz_backup.",
         levels=(
             Level.WARN,
             Level.UNKNOWN,

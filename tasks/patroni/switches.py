@@ -7,7 +7,7 @@ import re
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.postgres import KEPT_FOR_BACKUPS, PatroniSettings, Role
+from keybuzz.model.services.postgres import BACKUP_SLOT, KEPT_FOR_BACKUPS, PatroniSettings, Role
 from tasks.patroni import by_hand
 from tasks.patroni.members import (
     PatroniMember,
@@ -34,7 +34,10 @@ _OF_EACH = (
 _OF_ALL = ("patroni.slots.inactive", "patroni.superusers.described", "patroni.settings.of-roles")
 """What each PostgreSQL is asked, and what the one that takes writes is asked for all."""
 _RETAINED = 16 << 30
-"""Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full."""
+"""Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full.
+
+Not so kbz's own slot of the backups: PostgreSQL gives it up at `backup.slot_keeps`.
+"""
 _DANGEROUS = re.compile(r"(?:synchronous_mode\w*|standby_cluster[.\w]*) = (?!false)")
 """Settings of Patroni's store that stop writes, or the cluster from leading at all."""
 
@@ -183,8 +186,11 @@ def _slots(live: Live, slots: str, host: str) -> Finding:
     if not foreign:
         return Finding(check, Level.OK, "no slot without a reader", host)
     text = ", ".join(f"{name} keeps {size >> 20} MiB of WAL" for name, size in foreign.items())
-    level = Level.CRITICAL if max(foreign.values()) >= _RETAINED else Level.WARN
-    hint = "when its reader is gone: SELECT pg_drop_replication_slot(…) on the leader"
+    others = [size for name, size in foreign.items() if name != BACKUP_SLOT]
+    level = Level.CRITICAL if max(others, default=0) >= _RETAINED else Level.WARN
+    drop = ("when its reader is gone: SELECT pg_drop_replication_slot(…) on the leader",)
+    keep = (f"never drop {BACKUP_SLOT}: {proposed('kbz', 'health', 'backup')} says why it waits",)
+    hint = "; ".join((*drop * bool(others), *keep * (BACKUP_SLOT in foreign)))
     return Finding(check, level, text, host, hint)
 
 

@@ -123,6 +123,22 @@ class TestServers:
         assert "old_standby" in found.message
         assert "db_2" not in found.message
 
+    @pytest.mark.parametrize("kept", [1 << 20, 64 << 30])
+    def test_the_slot_of_the_backups_is_never_advised_away(self, kept: int) -> None:
+        """While backup-01 is down nothing reads it, and it keeps what the backups still need."""
+        row = ["false", "", f"kbz_backup={kept}", ""]
+        [found] = told(answering(Cluster().live(), db_1=row), "patroni.slots.inactive")
+        assert found.level is Level.WARN
+        assert "pg_drop_replication_slot" not in found.hint
+        assert "kbz health backup" in found.hint
+
+    def test_the_slot_of_the_backups_hides_no_other(self) -> None:
+        row = ["false", "", f"kbz_backup=1, old_standby={16 << 30}", ""]
+        [found] = told(answering(Cluster().live(), db_1=row), "patroni.slots.inactive")
+        assert found.level is Level.CRITICAL
+        assert "pg_drop_replication_slot" in found.hint
+        assert "never drop kbz_backup" in found.hint
+
     def test_a_superuser_that_no_file_describes_is_critical(self) -> None:
         """S-06."""
         live = World.healthy(3).live()
