@@ -14,6 +14,10 @@ ARCHITECTURE = "x86_64"
 """Of the programs in versions.yaml, and of what the images are pulled for."""
 KERNEL = (5, 8)
 """The first release whose cgroup v2 does all that K3s asks of it (Kubernetes' documentation)."""
+OF_ITS_OWN = frozenset({"firewalld.service"})
+"""Firewalls that remove only their own rules when they stop. The others flush the rules of ufw and of Docker too:
+nftables.service ends with `nft flush ruleset`, shorewall.service with `clear`, netfilter-persistent as it is set.
+"""
 
 
 def of_machine(host: str, said: ReadinessAnswer) -> Iterator[Obstacle]:
@@ -30,8 +34,16 @@ def of_machine(host: str, said: ReadinessAnswer) -> Iterator[Obstacle]:
         yield Obstacle((host,), "kernel", what, "upgrade the system, and start it again")
     for unit in said["firewalls"]:
         what = f"{unit} starts with the system, and would load its rules over those of ufw"
-        todo = on_host(host, "systemctl", "disable", "--now", unit)
-        yield Obstacle((host,), "another firewall", what, todo)
+        yield Obstacle((host,), "another firewall", what, _way_out(host, unit))
+
+
+def _way_out(host: str, unit: str) -> str:
+    """Return what takes a firewall out of the next start, and no rule of another one now."""
+    if unit in OF_ITS_OWN:
+        return on_host(host, "systemctl", "disable", "--now", unit)
+    todo = on_host(host, "systemctl", "disable", unit)
+    why = "that can flush the rules of ufw and Docker too"
+    return f"{todo}; do not stop it: {why}. Its own rules stay until the next start"
 
 
 def of_copies(heard: Mapping[str, ReadinessAnswer]) -> Iterator[Obstacle]:

@@ -29,6 +29,31 @@ def test_it_is_found_once_and_nothing_else(ground: Ground, name: str) -> None:
     assert found.stops
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "nftables.service",
+        "netfilter-persistent.service",
+        "iptables-persistent.service",
+        "shorewall.service",
+    ],
+)
+def test_the_way_out_of_a_second_firewall_flushes_no_rules_of_others(
+    ground: Ground, unit: str
+) -> None:
+    """`systemctl stop nftables` runs `nft flush ruleset`: ufw's and Docker's rules would be gone as well."""
+    ground.spoils[HOST] = readiness(firewalls=[unit])
+    (found,) = ground.look().obstacles
+    assert f"-- systemctl disable {unit}; do not stop it" in found.todo
+    assert "--now" not in found.todo
+
+
+def test_a_firewall_that_removes_its_own_rules_only_is_stopped(ground: Ground) -> None:
+    ground.spoils[HOST] = readiness(firewalls=["firewalld.service"])
+    (found,) = ground.look().obstacles
+    assert found.todo.endswith("-- systemctl disable --now firewalld.service")
+
+
 def test_copies_of_one_disk_are_told_together(ground: Ground) -> None:
     for host in (HOST, QUEUE):
         ground.spoils[host] = readiness(machine="the same")
