@@ -141,11 +141,12 @@ def _written(file: OldFile) -> list[str]:
 
 
 def _wait(settings: LabSettings, name: str, ready: str) -> None:
+    """Wait until a condition holds. It is never told: filled in, it holds the secrets of the old deployment."""
     deadline = time.monotonic() + _READY_SECONDS
     while ready and not _answers(settings, name, ready):
         if time.monotonic() > deadline:
             raise KbzError(
-                f"the old deployment does not serve after {_READY_SECONDS:.0f} s: {ready}",
+                f"the old deployment does not serve after {_READY_SECONDS:.0f} s",
                 where=name,
                 hint=proposed("kbz", "lab", "exec", name, "--", "docker", "ps", "-a"),
             )

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import tasks
+from keybuzz.lab.legacy import build
 from keybuzz.lab.legacy.build import _script, remembered
 from keybuzz.lab.legacy.description import OldDeployment, deployment, modules
-from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.site.files.tsv import read_servers
 from keybuzz.site.groups import load_groups
@@ -65,3 +66,19 @@ def test_secrets_are_made_once_and_readable_by_root_only(tmp_path: Path) -> None
     assert remembered(settings, ("A",))["A"] == first["A"]
     assert len({*first.values()}) == 2
     assert (tmp_path / "legacy.env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+def test_one_that_never_serves_tells_no_secret(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is waited for is a command with the old password in it."""
+    old = named(path)
+    members = [server for server in SERVERS if old.group() in server.groups]
+    ready = old.on(members[0], members, dict.fromkeys(old.secrets(), "of-long-ago")).ready
+    monkeypatch.setattr(build, "_answers", lambda *_: False)
+    monkeypatch.setattr(build, "_READY_SECONDS", -1.0)
+    with pytest.raises(KbzError, match="does not serve after") as caught:
+        build._wait(LabSettings("kbz-unit", tmp_path, tmp_path), members[0].name, ready or "false")
+    assert "of-long-ago" not in str(caught.value)
+    assert caught.value.where == members[0].name
