@@ -68,14 +68,38 @@ def test_no_comment_is_lost(between: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"parameters: {a.b: 1}\n", b"parameters:\n  a.b: &x 1\n  c.d: *x\n", b"a: b\n"]
+    "text",
+    [
+        b"parameters: {a.b: 1}\n",
+        b"parameters:\n  a.b: &x 1\n  c.d: *x\n",
+        b"parameters: [a.b]\n",
+        b"parameters: ~\n",
+        b"# only a remark\n",
+        b"- a.b\n",
+    ],
 )
 def test_what_cannot_be_written_as_meant_is_refused_or_right(text: bytes) -> None:
     try:
         after = with_parameters(text, "site.yaml", {"a.b": "2"})
-    except (InputError, KeyError):
+    except InputError:
         return
     assert after == text.replace(b"a.b: 1", b"a.b: 2")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"# top\npaths:\n  state: /x  # why\n", b"{}parameters:\n  a.b: 2\n"),
+        (b"---\n# top\npaths: {}\n", b"{}parameters:\n  a.b: 2\n"),
+        (b"parameters:  # none yet\n", b"{}  a.b: 2\n"),
+    ],
+)
+def test_a_file_without_the_section_gets_it(before: bytes, after: bytes, tmp_path: Path) -> None:
+    """The overlay, or the defaults, may have said everything until now."""
+    path = tmp_path / "site.yaml"
+    path.write_bytes(with_parameters(before, "site.yaml", {"a.b": "2"}))
+    assert path.read_bytes() == after.replace(b"{}", before)
+    assert read_sections(path).values["parameters"] == {"a.b": "2"}
 
 
 def test_a_file_that_has_changed_since_is_not_overwritten(tmp_path: Path) -> None:
