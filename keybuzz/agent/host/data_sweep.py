@@ -33,14 +33,15 @@ _NEVER = ("/proc", "/sys", "/dev", "/run", "/var/run", "/lib", "/usr", "/boot")
 def sweep(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return what was found, who listens on the service's ports, and what could not be looked into."""
     problems: list[str] = []
-    places = dict.fromkeys(query["places"], "")
-    places.update(_mounts(context, problems))
+    places: dict[str, list[str]] = {place: [] for place in query["places"]}
+    for place, holder in _mounts(context, problems):
+        places.setdefault(place, []).append(holder)
     found: dict[tuple[str, str], list[str]] = {}
     ports = set(query["ports"])
-    for place, holder in sorted(places.items()):
+    for place, holders in sorted(places.items()):
         try:
-            for kind, path, identity in _below(place):
-                if kind in query["kinds"] and _counts(kind, identity, holder, ports):
+            for kind, path, identity, holder in _held(place, holders or [""]):
+                if kind in query["kinds"] and _counts(kind, identity, holder, ports, context):
                     known = found.get((kind, path))
                     who = holder or (known[3] if known else "")
                     found[kind, path] = [kind, path, identity, who]
@@ -55,13 +56,31 @@ def sweep(query: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def _counts(kind: str, identity: str, holder: str, ports: set[int]) -> bool:
-    """Return whether it is of the service that is asked for: a configuration is, where a container has these ports."""
+def _held(place: str, holders: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    for kind, path, identity in _below(place):
+        for holder in holders:
+            yield kind, path, identity, holder
+
+
+def _counts(kind: str, identity: str, holder: str, ports: set[int], context: Context) -> bool:
+    """Return whether it is of the service that is asked for.
+
+    A configuration is, where a container has these ports, or would have them as soon as Docker starts it.
+    """
     if kind not in SERVING:
         return True
-    return holder.startswith("container ") and not ports.isdisjoint(
-        map(int, re.findall(r"\d+", identity))
-    )
+    whose, _, name = holder.partition(" ")
+    has_ports = not ports.isdisjoint(map(int, re.findall(r"\d+", identity)))
+    return whose == "container" and has_ports and _may_run(context.docker.inspect(name))
+
+
+def _may_run(found: Any) -> bool:
+    """Return whether a container runs, or has a restart policy; one that was removed meanwhile does neither."""
+    if found is None:
+        return False
+    state, policy = found["State"], (found.get("HostConfig") or {}).get("RestartPolicy") or {}
+    running = bool(state.get("Running") or state.get("Restarting"))
+    return running or policy.get("Name") not in (None, "", "no")
 
 
 def _mounts(context: Context, problems: list[str]) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ of an older one is a second cluster. Nothing is written, and what was found is s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from keybuzz.agent.host.data_marks import SERVING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nornir.core import Nornir
 
 READING = "data.elsewhere"
+Item = tuple[str, str, str, str]
+"""Kind, path, identity and holder, as SweepAnswer has them."""
 
 
 def require_own_ground(nornir: Nornir, module: Module, live: Live) -> None:
@@ -75,6 +77,12 @@ def judge_ground(
                 where=host,
                 hint="nothing was written; run it again when the host answers",
             )
+        if taking := next(_taking(answer.value, described[host]), None):
+            raise RefusedError(
+                f"another container is set up for its ports: {_told(taking)}; nothing was installed",
+                where=host,
+                hint=f"{_taken_away(host, taking)}: it keeps its configuration; then run again",
+            )
         why = _why(ground, answer.value, described[host], bool(present[host]), serving)
         if why:
             raise RefusedError(
@@ -85,15 +93,25 @@ def judge_ground(
             )
 
 
+def _taking(said: SweepAnswer, described: Collection[str]) -> Iterator[Item]:
+    """Yield the configurations of other containers that run, or that Docker would start, with the service's ports."""
+    for item in said["found"]:
+        if item[0] in SERVING and _is_another(item, described):
+            yield item
+
+
+def _taken_away(host: str, item: Item) -> str:
+    name = item[3].partition(" ")[2]
+    stop, remove = (on_host(host, "docker", verb, name) for verb in ("stop", "rm"))
+    return f"move its clients, {stop}, {remove}"
+
+
 def _why(
     ground: Ground, said: SweepAnswer, described: Collection[str], present: bool, served: bool
 ) -> str:
     """Return what forbids a change there; empty when all that was found is where it is described."""
     own = [item for item in said["found"] if _is_own(ground, item[1])]
-    foreign = [item for item in said["found"] if _is_another(item, described)]
-    for item in foreign:
-        if item[0] in SERVING:
-            return f"another container has its ports: {_told(item)}"
+    for item in (item for item in said["found"] if _is_another(item, described)):
         if item in own:
             return f"another container has its data: {_told(item)}"
     # A configuration is no data: what its own container has is replaced.
@@ -113,7 +131,7 @@ def _why(
     return ""
 
 
-def _is_another(item: tuple[str, str, str, str], described: Collection[str]) -> bool:
+def _is_another(item: Item, described: Collection[str]) -> bool:
     holder, _, name = item[3].partition(" ")
     return holder == "container" and name not in described
 
@@ -122,7 +140,7 @@ def _is_own(ground: Ground, path: str) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in ground.own)
 
 
-def _told(item: tuple[str, str, str, str]) -> str:
+def _told(item: Item) -> str:
     kind, path, identity, holder = item
     told = ", ".join(part for part in (identity, holder) if part)
     return f"{kind} in {path}{f' ({told})' if told else ''}"

@@ -74,18 +74,29 @@ def _old_cluster(place: Path) -> None:
 
 
 class Docker:
-    """An engine with one stopped container of another name, and a volume of none."""
+    """An engine with one container of another name, stopped if not told otherwise, and a volume of none."""
 
-    def __init__(self, source: str, volume: str) -> None:
+    def __init__(
+        self, source: str, volume: str, *, state: str = "exited", policy: str = "no"
+    ) -> None:
         self.source, self.volume = source, volume
+        self.state, self.policy = state, policy
 
     def __call__(self, request: Request) -> bytes:
         """Answer one request."""
         answers: dict[str, Any] = {
             "/containers/json": [
-                {"Names": ["/keybuzz-old"], "State": "exited", "Mounts": [{"Source": self.source}]},
+                {
+                    "Names": ["/keybuzz-old"],
+                    "State": self.state,
+                    "Mounts": [{"Source": self.source}],
+                },
                 {"Names": ["/watcher"], "State": "running", "Mounts": [{"Source": "/"}]},
             ],
+            "/containers/keybuzz-old/json": {
+                "State": {"Status": self.state, "Running": self.state == "running"},
+                "HostConfig": {"RestartPolicy": {"Name": self.policy}},
+            },
             "/volumes": {"Volumes": [{"Name": "f00d" * 16, "Mountpoint": self.volume}]},
         }
         found = answers.get(request.path.partition("?")[0])
@@ -134,17 +145,41 @@ def test_containers_that_do_not_run_and_volumes_of_none_are_looked_into(three: F
 
 
 def test_a_proxy_is_known_by_the_ports_of_its_containers_configuration(three: Fleet) -> None:
-    """Also when it does not run, and has nothing but a single file."""
+    """Also when it has nothing but a single file."""
     host = three.hosts[FIRST]
     places = old_data(host.files)
     file = places["haproxy"] / "old.cfg"
-    with serving(host.socket, Docker(str(file), str(places["pgbouncer"]))):
+    with serving(host.socket, Docker(str(file), str(places["pgbouncer"]), state="running")):
         said = found_on(three, FIRST, Ground(("haproxy", "pgbouncer"), (), (6379,)))
         other = found_on(three, FIRST, Ground(("haproxy", "pgbouncer"), (), (6432, 9999)))
     assert said["found"] == [
         ("haproxy", str(file.parent), "listens on 5432, 6379", "container keybuzz-old")
     ]
     assert other["found"] == [], "a backend's port is none of its own, and a volume is no container"
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "counts"),
+    [
+        ("running", "no", True),
+        ("exited", "always", True),
+        ("exited", "unless-stopped", True),
+        ("created", "on-failure", True),
+        ("exited", "no", False),
+        ("exited", "", False),
+    ],
+)
+def test_a_proxy_that_was_stopped_for_good_has_no_ports(
+    three: Fleet, state: str, policy: str, counts: bool
+) -> None:
+    """The old entry, stopped and kept for a while, refused every change of the one that serves."""
+    host = three.hosts[FIRST]
+    places = old_data(host.files)
+    engine = Docker(str(places["haproxy"]), str(places["minio"]), state=state, policy=policy)
+    with serving(host.socket, engine):
+        said = found_on(three, FIRST, Ground(("haproxy",), (), (5432,)))
+    assert [item[3] for item in said["found"]] == ["container keybuzz-old"] * counts
+    assert said["problems"] == []
 
 
 def test_a_configuration_hides_no_data_below_it(three: Fleet) -> None:

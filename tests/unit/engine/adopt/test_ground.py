@@ -147,5 +147,7 @@ def test_an_old_configuration_of_the_described_container_is_no_hindrance() -> No
     }
     answers = {"a": Answer(READING, value)}
     judge_ground("x", ground, answers, {"a": ["haproxy"]}, {"a": ["haproxy"]})
-    with pytest.raises(RefusedError, match="another container has its ports: haproxy in /etc"):
+    with pytest.raises(RefusedError, match="is set up for its ports: haproxy in /etc") as error:
         judge_ground("x", ground, answers, {"a": ["lb"]}, {"a": []})
+    assert "-- docker stop haproxy, " in error.value.hint
+    assert "-- docker rm haproxy: " in error.value.hint
