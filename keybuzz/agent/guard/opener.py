@@ -63,6 +63,17 @@ class Place:
         except OSError as error:
             raise _with_path(error, self.path) from None
 
+    def is_mounted(self) -> bool:
+        """Return whether something is mounted there, also a folder of the same file system."""
+        try:
+            looked = os.open(self.name, _LOOK, dir_fd=self.folder)
+        except OSError as error:
+            raise _with_path(error, self.path) from None
+        try:
+            return _mount_of(looked) != _mount_of(self.folder)
+        finally:
+            os.close(looked)
+
     def open(self) -> int:
         """Return a descriptor of the regular file; nothing else is opened, not even to look at it."""
         try:
@@ -96,6 +107,12 @@ class Place:
         """Return another name of the same folder, whose descriptor it shares."""
         path = os.path.join(os.path.dirname(self.path), name)
         return Place(path, self.folder, name, trusted=self.trusted)
+
+
+def _mount_of(descriptor: int) -> str:
+    """Return the kernel's number of the mount that an open file is in (proc(5))."""
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
+        return next((line.split()[1] for line in file if line.startswith("mnt_id:")), "")
 
 
 def kind_of(status: os.stat_result) -> str:

@@ -27,6 +27,9 @@ class Retired(Resource):
     """`unit`, `container`, `file`, or `folder`, which is only removed when it is empty."""
     target: str
     """A unit's or a container's name, or a path."""
+    service: str = ""
+    """Of a file or a folder: Debian's own service that may have it, by its package and unit. As long as the package is
+    installed, or the unit is enabled or runs, it is that one's."""
 
     @property
     def name(self) -> str:
@@ -37,7 +40,12 @@ class Retired(Resource):
         return {"there": False}
 
     def query(self) -> Json:
-        return {**Resource.query(self), "part": self.part, "target": self.target}
+        return {
+            **Resource.query(self),
+            "part": self.part,
+            "target": self.target,
+            "service": self.service,
+        }
 
     def order(self) -> Json:
         return self.query()
@@ -48,10 +56,18 @@ def retired(
     containers: Iterable[str] = (),
     files: Iterable[str] = (),
     folders: Iterable[str] = (),
+    service: str = "",
 ) -> tuple[Retired, ...]:
-    """Return what a module retires on its hosts; a folder comes after the files in it."""
-    named = ((UNIT, units), (CONTAINER, containers), (FILE, files), (FOLDER, folders))
-    return tuple(Retired(part, target) for part, targets in named for target in targets)
+    """Return what a module retires on its hosts; a folder comes after the files in it.
+
+    `service` is Debian's own, which may have these files and folders.
+    """
+    named = ((UNIT, units, ""), (CONTAINER, containers, ""), (FILE, files, service))
+    return tuple(
+        Retired(part, target, owner)
+        for part, targets, owner in (*named, (FOLDER, folders, service))
+        for target in targets
+    )
 
 
 def retiring_last(

@@ -155,7 +155,12 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
     "symlink": st.builds(Symlink, _paths, _paths),
     "absent": st.builds(Absent, _paths),
-    "retired": st.builds(Retired, st.sampled_from(["unit", "container", "file", "folder"]), _words),
+    "retired": st.builds(
+        Retired,
+        st.sampled_from(["unit", "container", "file", "folder"]),
+        _words,
+        st.one_of(st.just(""), _words),
+    ),
     "file": st.builds(
         File,
         _paths,

@@ -142,7 +142,7 @@ def _differs(path: str, content: bytes, order: Query) -> bool:
 def _replace(path: str, content: bytes, order: Query, context: Context) -> None:
     with replacing(path, content, order["owner"], order["group"], order["mode"]) as temporary:
         _validate(temporary, order["validator"], context)
-        _keep_previous(path)
+        keep_previous(path)
         if order["reload"]:
             _touch(beside(path, "pending"))
 
@@ -177,7 +177,7 @@ def _tail(output: str) -> str:
     return " | ".join(lines[-5:])
 
 
-def _keep_previous(path: str) -> None:
+def keep_previous(path: str) -> None:
     """Keep the version before below PREVIOUS, so that a person can go back to it."""
     if not opener.is_file(path):
         return

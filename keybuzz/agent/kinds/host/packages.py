@@ -26,6 +26,14 @@ def _status() -> bytes:
         return b"\n" + file.read()
 
 
+def _status_if_any() -> bytes:
+    """Return dpkg's file; nothing on a host that has no dpkg."""
+    try:
+        return _status()
+    except FileNotFoundError:
+        return b""
+
+
 def _installed(name: str, status: bytes) -> dict[str, object] | None:
     """Return version and hold of a package that dpkg has completely installed; of the last one, for two architectures.
 
@@ -43,6 +51,20 @@ def _installed(name: str, status: bytes) -> dict[str, object] | None:
             found = {"installed": True, "version": version, "held": state.startswith("hold ")}
         start = status.find(wanted, start + 1)
     return found
+
+
+def owns(path: str, context: Context) -> bool:
+    """Return whether dpkg keeps this file as a configuration file of a package, installed or removed and not purged."""
+    return f"\n {path} ".encode() in context.once("packages", _status_if_any)
+
+
+def has(name: str, context: Context) -> bool:
+    """Return whether dpkg has anything of this package, completely installed or not."""
+    status = context.once("packages", _status_if_any)
+    start = status.find(f"\nPackage: {name}\n".encode())
+    paragraph = status[start:].partition(b"\n\n")[0] if start >= 0 else b""
+    state = _field(paragraph, b"\nStatus: ")
+    return bool(state) and not state.endswith(" not-installed")
 
 
 def _field(paragraph: bytes, name: bytes) -> str:
