@@ -112,6 +112,7 @@ CHECK_INFOS = (
         ),
         read_by=("k3s.nodes.ready",),
         stands=True,
+        of_others=True,
     ),
     CheckInfo(
         "k3s.node.stranger",

@@ -26,7 +26,7 @@ from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.finding import Level
+from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.core.proposed import proposed
@@ -212,14 +212,20 @@ def _restart(host: str, mine: tuple[Change, ...]) -> Stage:
     )
 
 
-def whole(module: Module, timeout: float) -> Gate:
-    """Return the gate that holds when every check of a module is good on every member."""
+def whole(module: Module, timeout: float, waiting: frozenset[str]) -> Gate:
+    """Return the gate that holds when every check of a module is good on every member.
+
+    Args:
+        module: Whose checks are asked.
+        timeout: Seconds.
+        waiting: The hosts that are still to restart.
+    """
 
     cured = {info.id for info in module.check_infos if info.restart}
 
     def reason(live: Live) -> str | None:
         for finding in stopping(module.checks(live)):
-            if finding.check not in cured:
+            if finding.check not in cured and not _own(module, finding, waiting):
                 where = f"{finding.host}: " if finding.host else ""
                 return f"{where}{finding.check}: {finding.message}"
         return None
@@ -227,15 +233,29 @@ def whole(module: Module, timeout: float) -> Gate:
     return Gate(f"{module.name} is whole", reason, timeout)
 
 
-def refuse_standing(module: Module, live: Live) -> None:
-    """Raise RefusedError for what no waiting ends, with its way out: a gate would wait for it in vain."""
+def _own(module: Module, finding: Finding, waiting: frozenset[str]) -> bool:
+    """Return whether it forbids to interrupt others than its own host, and no other is still to restart."""
+    of_others = {info.id for info in module.check_infos if info.of_others}
+    return finding.check in of_others and finding.host != "" and waiting <= {finding.host}
+
+
+def refuse_standing(module: Module, live: Live, waiting: frozenset[str]) -> None:
+    """Raise RefusedError for what no waiting ends, with its way out: a gate would wait for it in vain.
+
+    Args:
+        module: Whose checks are asked.
+        live: Its cluster.
+        waiting: The hosts that are still to restart.
+    """
     standing = {info.id for info in module.check_infos if info.stands}
     try:
         found = module.checks(live)
     except Exception:  # what cannot be judged now is told by the gate
         return
     for finding in stopping(found):
-        if finding.level is Level.CRITICAL and finding.check in standing:
+        if finding.check not in standing or _own(module, finding, waiting):
+            continue
+        if finding.level is Level.CRITICAL:
             raise RefusedError(
                 f"{finding.check}: {finding.message}",
                 where=finding.host or module.name,
@@ -303,14 +323,16 @@ def _roll(
         if found.members_up is None or found.members_up(conductor.view(snapshot).live(found, site))
     ]
     if not _apart(conductor, module, installed, snapshot):
+        waiting = _waiting(conductor, module, snapshot)
         for found in installed:
-            refuse_standing(found, conductor.view(snapshot).live(found, site))
+            refuse_standing(found, conductor.view(snapshot).live(found, site), waiting)
     while True:
         snapshot = _regained(conductor, module, installed, snapshot)
         apart = _apart(conductor, module, installed, snapshot)
         # The member that is wrong may be restarted while it is: the others have their majority without it.
+        waiting = _waiting(conductor, module, snapshot)
         for found in () if apart else installed:
-            gate = Stage("proof", (), after=whole(found, timeout))
+            gate = Stage("proof", (), after=whole(found, timeout, waiting))
             snapshot = conductor.stage(found, gate, snapshot)
         view = conductor.view(snapshot)
         lives = tuple((found, view.live(found, site)) for found in installed)
@@ -321,12 +343,17 @@ def _roll(
         timeout = BACK_TIMEOUT
 
 
+def _waiting(conductor: Conductor, module: Module, snapshot: Snapshot) -> frozenset[str]:
+    """Return the hosts that are still to restart."""
+    return frozenset(left(conductor.view(snapshot).live(module, conductor.site)))
+
+
 def _apart(
     conductor: Conductor, module: Module, clusters: list[Module], snapshot: Snapshot
 ) -> frozenset[str]:
     """Return the hosts still to restart that are no part of what serves, where that has a majority without them."""
     view, site = conductor.view(snapshot), conductor.site
-    waiting = frozenset(left(view.live(module, site)))
+    waiting = _waiting(conductor, module, snapshot)
     quorate = [
         counted
         for found in clusters

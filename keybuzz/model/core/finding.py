@@ -80,6 +80,8 @@ class CheckInfo:
     """True when waiting does not change it, though a run may: a restart is refused at once where it is critical."""
     restart: bool = False
     """True when a restart of the member is what ends it: `kbz restart` goes on in spite of it."""
+    of_others: bool = False
+    """True when it forbids to interrupt other members only: its own member is restarted, where no other is to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from tests.unit.tasks.redis import redis_world
 AnyWorld = World | redis_world.World | galera_world.World | rabbitmq_world.World
 WISH = "container-restart:patroni"
 HOSTS = ("db-1", "db-2", "db-3")
+NONE: frozenset[str] = frozenset()
+"""No host is left to restart."""
 
 
 class Restarting:
@@ -63,7 +65,7 @@ class Restarting:
     def roll(self) -> None:
         while (stage := self.next()) is not None:
             assert len(self.trail) < 2 * len(self.hosts), "it goes round in circles"
-            assert whole(self.module, 1.0).reason(self.world.live()) is None
+            assert whole(self.module, 1.0, NONE).reason(self.world.live()) is None
             if stage.before is not None:
                 assert stage.before.reason(self.world.live()) is None
             [host] = stage.hosts
@@ -120,7 +122,7 @@ def test_what_has_begun_anew_since_the_first_start_is_not_repeated() -> None:
 
 def test_a_group_with_a_red_check_is_not_whole() -> None:
     world = World.healthy(3)
-    gate = whole(PATRONI, 1.0)
+    gate = whole(PATRONI, 1.0, NONE)
     assert gate.reason(world.live()) is None
     world.nodes["db-3"].reachable = False
     reason = gate.reason(world.live())
@@ -186,9 +188,9 @@ def test_what_a_restart_ends_does_not_hold_the_restart_back() -> None:
     finding = Finding("x.settings", Level.CRITICAL, "is 7, and 8 is settled", "db-1")
     cured = CheckInfo("x.settings", "t", "m.", "n", restart=True)
     module = replace(PATRONI, checks=lambda live: (finding,), check_infos=(cured,))
-    assert whole(module, 1.0).reason(World.healthy(3).live()) is None
+    assert whole(module, 1.0, NONE).reason(World.healthy(3).live()) is None
     other = replace(module, check_infos=(replace(cured, restart=False),))
-    assert "is 7" in str(whole(other, 1.0).reason(World.healthy(3).live()))
+    assert "is 7" in str(whole(other, 1.0, NONE).reason(World.healthy(3).live()))
 
 
 @pytest.mark.parametrize("check", ["galera.settings.live", "galera.settings.provider"])
@@ -209,14 +211,14 @@ def test_what_no_waiting_ends_refuses_a_restart_at_once_with_its_way_out(
 
     live = Live(module.name, (), {}, {}, frozenset())
     with pytest.raises(RefusedError, match=f"{check}: is so") as caught:
-        refuse_standing(judged(Level.CRITICAL), live)
+        refuse_standing(judged(Level.CRITICAL), live, frozenset({"another-host"}))
     assert (caught.value.where, caught.value.hint) == ("a-host", "do that")
     for level in (Level.OK, Level.WARN, Level.UNKNOWN):
-        refuse_standing(judged(level), live)
+        refuse_standing(judged(level), live, NONE)
 
 
 def test_what_may_get_well_by_itself_is_waited_for() -> None:
     finding = Finding("redis.replica.link", Level.CRITICAL, "is down", "redis-02")
     refuse_standing(
-        replace(REDIS, checks=lambda live: (finding,)), Live("redis", (), {}, {}, frozenset())
+        replace(REDIS, checks=lambda live: (finding,)), Live("redis", (), {}, {}, frozenset()), NONE
     )

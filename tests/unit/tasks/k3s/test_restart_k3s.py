@@ -11,9 +11,17 @@ import pytest
 from keybuzz.agent.kinds.docker import restart as kind
 from keybuzz.agent.runtime.children import Completed
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.engine.change.restart import marked, next_step, restartable
+from keybuzz.engine.change.restart import (
+    left,
+    marked,
+    next_step,
+    refuse_standing,
+    restartable,
+    whole,
+)
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.memory.lock import lease_names
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.restart import ServiceRestart
@@ -21,7 +29,7 @@ from keybuzz.model.host.system import SystemdUnit
 from tasks.k3s import MODULE
 from tasks.k3s.values import unit
 from tests.unit.support.site_values import memory_site
-from tests.unit.tasks.k3s.k3s_world import MASTERS, World
+from tests.unit.tasks.k3s.k3s_world import MASTERS, Known, World
 
 HOST = "k8s-worker-02"
 
@@ -51,6 +59,33 @@ def test_a_node_is_drained_before_its_unit_begins_anew() -> None:
     assert restart is not None
     assert [change.identity for change in restart.changes] == ["service-restart:k3s-agent.service"]
     assert restart.changes[0].disrupts
+
+
+def test_the_node_that_a_person_has_cordoned_is_restarted_and_no_other_is() -> None:
+    """Cordoned to be serviced: only the other nodes must not be interrupted meanwhile."""
+    world = World.healthy()
+    world.nodes[HOST] = Known(cordoned=True)
+    for hosts in ((HOST,), ()):
+        waiting = frozenset(left(wishing(world, *hosts)))
+        assert waiting == set(hosts)
+        refuse_standing(MODULE, world.live(), waiting)
+        assert whole(MODULE, 1.0, waiting).reason(world.live()) is None
+    first = next_step(wishing(world, HOST), ((MODULE, world.live()),))
+    assert first is not None
+    assert [change.identity for change in first.changes] == ["service-restart:k3s-agent.service"]
+    for other in ((MASTERS[0],), (HOST, MASTERS[0])):
+        waiting = frozenset(left(wishing(world, *other)))
+        with pytest.raises(RefusedError, match=r"k3s\.node\.schedulable"):
+            refuse_standing(MODULE, world.live(), waiting)
+        assert "k3s.node.schedulable" in str(whole(MODULE, 1.0, waiting).reason(world.live()))
+
+
+def test_a_node_that_is_cordoned_holds_itself_back_where_it_is_not_ready() -> None:
+    """Only what is of the others is left out: its other faults count as before."""
+    world = World.healthy()
+    world.nodes[HOST] = Known(cordoned=True)
+    world.hosts[HOST].sick = True
+    assert "k3s.node" in str(whole(MODULE, 1.0, frozenset({HOST})).reason(world.live()))
 
 
 def test_masters_and_workers_are_one_cluster_with_one_lease() -> None:

@@ -244,7 +244,9 @@ class TestTurns:
         [found] = [f for f in checks(world.live()) if f.level is Level.CRITICAL]
         assert (found.check, found.host) == ("k3s.node.schedulable", "k8s-worker-01")
         assert found.hint == "kbz exec --limit k8s-master-01 -- k3s kubectl uncordon k8s-worker-01"
-        assert "k3s.node.schedulable" in str(restart.whole(MODULE, 1.0).reason(world.live()))
+        assert "k3s.node.schedulable" in str(
+            restart.whole(MODULE, 1.0, frozenset(world.nodes)).reason(world.live())
+        )
 
     def test_the_cordoned_node_itself_and_one_that_is_not_ready_are_rolled(self) -> None:
         for host in ("k8s-worker-01", "k8s-worker-02"):

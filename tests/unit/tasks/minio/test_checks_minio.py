@@ -91,7 +91,7 @@ def test_a_frozen_service_is_named_with_what_ends_it_and_nobody_can_take_writes(
     assert found["minio.service.frozen minio-01"].hint == "mc admin service unfreeze minio"
     cluster = cluster_of(MODULE, world.live())
     assert (len(cluster.up), cluster.spare) == (3, 0)
-    assert "minio.service.frozen" in str(whole(MODULE, 1.0).reason(world.live()))
+    assert "minio.service.frozen" in str(whole(MODULE, 1.0, frozenset()).reason(world.live()))
     assert "minio.service.frozen" in not_green(MODULE, world.live())
 
 

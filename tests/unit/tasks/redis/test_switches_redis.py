@@ -171,7 +171,7 @@ class TestSentinelsLogin:
         assert (found.level, found.host) == (Level.CRITICAL, HOSTS[1])
         assert "answers its Sentinel, and does not let it in" in found.message
         assert f"kbz run redis --limit {HOSTS[1]}" in found.hint
-        assert "redis.sentinel.login" in str(whole(MODULE, 1.0).reason(live))
+        assert "redis.sentinel.login" in str(whole(MODULE, 1.0, frozenset()).reason(live))
 
     def test_a_master_that_is_down_is_no_wrong_password(self) -> None:
         assert told(self.live(good=61_000, answered=61_000), "redis.sentinel.login") == []
