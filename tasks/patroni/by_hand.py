@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level, Unread
 from keybuzz.model.core.live import HostView
 from keybuzz.model.core.proposed import on_host
+from keybuzz.model.services.postgres import Role
 from tasks.patroni.members import UNPROTECTED, Postgres, hangs
 
 _STOPS = re.compile(
@@ -45,15 +47,39 @@ def _replay(server: Postgres, host: str) -> Finding:
     return Finding(check, Level.WARN, text, host, "SELECT pg_wal_replay_resume() on it")
 
 
-def of_roles(server: Postgres, host: str) -> Finding:
-    """Return what ALTER ROLE … SET and ALTER DATABASE … SET left; the whole cluster has the same."""
+def of_roles(server: Postgres, view: HostView, host: str) -> Finding:
+    """Return what ALTER ROLE … SET and ALTER DATABASE … SET left; the whole cluster has the same.
+
+    A role that no file describes is its owner's: that a reporting role only reads is told, and stops nothing.
+    """
     check = "patroni.settings.of-roles"
     if not server.of_roles:
         return Finding(check, Level.OK, "no role and no database has settings of its own", host)
-    level = Level.CRITICAL if _STOPS.search(server.of_roles) else Level.WARN
-    text = f"set by ALTER ROLE or ALTER DATABASE: {server.of_roles[:_SHOWN]}"
+    described = {item.role for item in view.resources if isinstance(item, Role)}
+    own, others = _of_whom(server.of_roles, described)
+    stops = [text for text in own if _STOPS.search(text)]
+    shown = ", ".join([*stops, *(text for text in own if text not in stops), *others])
+    text = f"set by ALTER ROLE or ALTER DATABASE: {shown[:_SHOWN]}"
     hint = "its owner takes it away: ALTER ROLE … RESET, or ALTER DATABASE … RESET"
-    return Finding(check, level, text, host, hint)
+    return Finding(check, Level.CRITICAL if stops else Level.WARN, text, host, hint)
+
+
+def _of_whom(told: str, described: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the settings of every role and of the described ones, then those of other roles.
+
+    They are told as `ROLE in DATABASE: SETTINGS, …`. Whatever a setting's value looks like, a described role's begin is
+    found. Without any description all count as described.
+    """
+    names = "|".join(map(re.escape, sorted({"every role", *described})))
+    known = names if described else r"every role|\S+"
+    begins = re.compile(rf"(?:^|, )(?:({known}) in |\S+ in (?:every database|\S+): )")
+    found = [*begins.finditer(told)]
+    ends = [*(match.start() for match in found), len(told)]
+    own: list[str] = []
+    others = [told[: ends[0]]] if ends[0] else []
+    for match, end in zip(found, ends[1:], strict=True):
+        (own if match[1] else others).append(told[match.start() : end].removeprefix(", "))
+    return own, others
 
 
 def _doors(server: Postgres, host: str) -> Finding:

@@ -165,7 +165,8 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.settings.of-roles",
         "no role and no database has settings of its own",
-        "ALTER ROLE or ALTER DATABASE has changed settings for a role or a database.",
+        "ALTER ROLE or ALTER DATABASE has changed settings for a role or a database (of a role that no file describes: "
+        "warn).",
         "Its owner resets it.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         lasting=True,

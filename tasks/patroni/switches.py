@@ -159,7 +159,7 @@ def _server(live: Live, host: str, view: HostView) -> tuple[Finding, ...]:
     found = [_live_settings(server.settings, host), *by_hand.checks(server, host)]
     if server.writes:
         found += [_slots(live, server.slots, host), _superusers(view, server.superusers, host)]
-        found += [by_hand.of_roles(server, host)]
+        found += [by_hand.of_roles(server, view, host)]
     return tuple(found)
 
 

@@ -234,6 +234,45 @@ class TestInside:
         live = answering(Cluster().live(), db_2=["true", "", "", "", "false", setting, ""])
         assert told(live, "patroni.settings.of-roles") == []
 
+    def of_roles(self, *settings: str) -> tuple[Level, str]:
+        """Judge settings of the cluster that describes kb_app and its own roles."""
+        row = ["false", "", "", "kb_admin", "false", ", ".join(settings), ""]
+        live = answering(World.healthy(3).live(), db_1=row)
+        [found] = told(live, "patroni.settings.of-roles")
+        return found.level, found.message
+
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            "grafana_ro in every database: default_transaction_read_only=on",
+            "grafana_ro in keybuzz: search_path=own, public default_transaction_read_only=on",
+            "grafana_ro in my base: synchronous_commit=off",
+            "a reader in keybuzz: session_replication_role=replica",
+        ],
+    )
+    def test_a_reporting_role_that_no_file_describes_stops_nothing(self, setting: str) -> None:
+        """ALTER ROLE … SET default_transaction_read_only is how one is made: it once held back every run."""
+        level, message = self.of_roles(setting)
+        assert (level, setting in message) == (Level.WARN, True)
+
+    @pytest.mark.parametrize("role", ["every role", "kb_app", "kb_admin", "kb_repl"])
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "grafana_ro in every database: work_mem=64MB",
+            "grafana_ro in a: application_name=x, y in z: ",
+            "grafana_ro in a: application_name=x, every role in",
+            f"grafana_ro in a: search_path={'x' * 300}",
+            "a reader in my base: search_path=own, public",
+        ],
+    )
+    def test_what_stops_kbz_own_roles_is_critical_and_shown_first(
+        self, role: str, before: str
+    ) -> None:
+        bad = f"{role} in keybuzz: default_transaction_read_only=on"
+        level, message = self.of_roles(before, bad)
+        assert (level, bad in message) == (Level.CRITICAL, True)
+
     def test_a_line_that_asks_for_no_password_is_an_open_door(self) -> None:
         row = ["true", "", "", "", "false", "", "host all all 10.0.0.7 trust"]
         [found] = told(answering(Cluster().live(), db_2=row), "patroni.hba.open")
