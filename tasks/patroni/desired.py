@@ -11,6 +11,7 @@ from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import (
     BackupRights,
     Database,
@@ -76,6 +77,7 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
             values.NAMESPACE,
             values.RAFT_PORT,
         ),
+        PatroniRestPassword(values.CONTAINER, site.secret("PATRONI_API_PASSWORD")),
         Directory(values.ROOT),
         Directory(f"{values.ROOT}/postgres"),
         Directory(values.DATA, uid, uid, 0o700),

@@ -17,9 +17,11 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.reading import ContainerCommand, PatroniLogin, PostgresLogin
+from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import Role
 from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.module import Rotation
@@ -84,7 +86,7 @@ def superuser(live: Live) -> Stage | None:
 
 def member_by_member(live: Live) -> Stage | None:
     """Return the next stage for a password that only files hold: one member after the other, the leader last."""
-    roles, files = _changes(live)
+    roles, files = _changes(live, (PatroniRestPassword,))
     if roles:
         raise _foreign(roles[0])
     if files:
@@ -93,9 +95,20 @@ def member_by_member(live: Live) -> Stage | None:
     return _settle(live)
 
 
-def _changes(live: Live) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
-    """Return the changes of roles and of patroni.yml; RefusedError when anything else differs."""
-    ready = [change for change in live.changes() if change.action is not Action.LATER]
+def _changes(
+    live: Live, by_file: tuple[type[Resource], ...] = ()
+) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """Return the changes of roles and of patroni.yml; RefusedError when anything else differs.
+
+    Args:
+        live: The cluster.
+        by_file: Kinds of what the file brings by itself: they need no step of their own.
+    """
+    ready = [
+        change
+        for change in live.changes()
+        if change.action is not Action.LATER and not isinstance(change.resource, by_file)
+    ]
     roles = tuple(change for change in ready if isinstance(change.resource, Role))
     files = tuple(
         change

@@ -64,6 +64,7 @@ _MODULES = {
     "patroni-leader": "services.patroni",
     "patroni-slot": "services.patroni",
     "patroni-identity": "services.patroni",
+    "patroni-rest-password": "services.patroni",
     "container-restart": "docker.restart",
     "reboot": "docker.restart",
     "service-restart": "docker.restart",

@@ -64,6 +64,7 @@ from keybuzz.model.services.minio import (
     MinioNoUser,
     MinioUser,
 )
+from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import (
     BackupRights,
     Database,
@@ -213,6 +214,7 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "patroni-identity": st.builds(
         PatroniIdentity, _url, _words, _words, _paths, _words, _paths, _numbers
     ),
+    "patroni-rest-password": st.builds(PatroniRestPassword, _words, _secrets),
     "patroni-leader": st.builds(PatroniLeader, _url, _words, _words, _secrets),
     "patroni-slot": st.builds(
         PatroniSlot, st.lists(_url, max_size=2).map(tuple), _words, _words, _words, _secrets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 _CONFIGURATION = "/etc/patroni/patroni.yml"
 _NAMESPACE = re.compile(r"^namespace:\s*[\"']?([^\s\"'#]+)", re.M)
 _VOTING = re.compile(r"^\s+self_addr:\s*[\"']?[^\s\"'#]+:(\d+)", re.M)
+_REST = re.compile(r"^restapi[ \t]*:.*\n?(?:(?:[ \t#].*)?\n)*(?:[ \t].*)?", re.M)
+"""The interface's own block: up to the next line that begins without a space."""
+_QUOTED = r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'|{})"""
+_REST_PASSWORD = (
+    re.compile(r"^[ \t]+password[ \t]*:[ \t]*" + _QUOTED.format(r"[^\s#].*"), re.M),
+    re.compile(
+        r"""(?<![\w-])["']?password["']?[ \t]*:[ \t]*""" + _QUOTED.format(r"[^\s,}#][^,}\n]*")
+    ),
+)
+"""On a line of its own, or between braces."""
 _SLOT_BOUND = "max_slot_wal_keep_size"
 
 
@@ -144,28 +155,35 @@ def _place_in_store(container: str, context: Context) -> dict[str, object]:
 
     A member that is given others than its partners have finds an empty store, and would found a second cluster.
     """
-    try:
-        made = context.docker.inspect(container)
-    except DockerUnavailableError:
+    text, told = _given(container, context)
+    if text is None:
         return {}
-    if made is None:
-        return {}
-    words = made["Config"]["Cmd"] or []
-    inside = next((word for word in words if word.endswith((".yml", ".yaml"))), _CONFIGURATION)
-    source = _on_host(inside, made["Mounts"])
-    if not source:
-        return {}
-    try:
-        text = opener.text(source, opener.SMALL)
-    except FileNotFoundError:
-        return {}
-    told = dict(item.split("=", 1) for item in made["Config"]["Env"] or [] if "=" in item)
     namespace = told.get("PATRONI_NAMESPACE") or _first(_NAMESPACE, text) or "service"
     voting = told.get("PATRONI_RAFT_SELF_ADDR", "").rpartition(":")[2] or _first(_VOTING, text)
     return {
         "namespace": f"/{namespace.strip('/')}/",
         "raft_port": int(voting) if voting.isdecimal() else 0,
     }
+
+
+def _given(container: str, context: Context) -> tuple[str | None, dict[str, str]]:
+    """Return the configuration that a container was made with, None without one, and its variables."""
+    try:
+        made = context.docker.inspect(container)
+    except DockerUnavailableError:
+        return None, {}
+    if made is None:
+        return None, {}
+    told = dict(item.split("=", 1) for item in made["Config"]["Env"] or [] if "=" in item)
+    words = made["Config"]["Cmd"] or []
+    inside = next((word for word in words if word.endswith((".yml", ".yaml"))), _CONFIGURATION)
+    source = _on_host(inside, made["Mounts"])
+    if not source:
+        return None, told
+    try:
+        return opener.text(source, opener.SMALL), told
+    except FileNotFoundError:
+        return None, told
 
 
 def _on_host(inside: str, mounts: list[dict[str, str]]) -> str:
@@ -193,6 +211,38 @@ def _system_identifier(data: str) -> str:
 def write_patroni_identity(order: Query, context: Context) -> None:
     """Refuse: a cluster's identity is adopted, never written."""
     raise AgentError("the identity of a cluster is never changed", "adopt it", outcome="refused")
+
+
+def read_patroni_rest_password(query: Query, context: Context) -> State:
+    """Compare the password of the member that lives here; where none does, or it asks for none, nothing contradicts."""
+    text, told = _given(query["name"], context)
+    live = told.get("PATRONI_RESTAPI_PASSWORD") or _rest_password(text or "")
+    own = live.encode("utf-8", "surrogatepass")
+    same = not own or hmac.compare_digest(own, query["password"].encode())
+    return {"present": True, "attributes": {"password_matches": same}}
+
+
+def _rest_password(text: str) -> str:
+    """Return the password that a configuration gives the REST interface; empty without one."""
+    block = _REST.search(text)
+    lines = (line for line in (block[0] if block else "").split("\n"))
+    kept = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    found = next(filter(None, (pattern.search(kept) for pattern in _REST_PASSWORD)), None)
+    value = found[1] if found else ""
+    if value.startswith("'"):
+        return value[1:-1].replace("''", "'")
+    if not value.startswith('"'):
+        plain = value.partition(" #")[0].strip()
+        return "" if plain in ("~", "null") else plain
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value[1:-1]
+
+
+def write_patroni_rest_password(order: Query, context: Context) -> None:
+    """Refuse: the members take another one from their file, in a rotation."""
+    raise AgentError("the password of a living member is never changed", "", outcome="refused")
 
 
 def read_patroni_leader(query: Query, context: Context) -> State:

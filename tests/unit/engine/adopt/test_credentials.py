@@ -22,6 +22,7 @@ KINDS = (
     "rabbitmq-account",
     "k3s-token",
     "minio-user",
+    "patroni-rest-password",
 )
 ROTATIONS = {"k3s-token-rotated"}
 """The wish that a live credential changes: what `kbz secrets rotate` asks for is never refused as another one."""

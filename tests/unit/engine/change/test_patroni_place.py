@@ -1,4 +1,4 @@
-"""Where a Patroni looks in its store and how it votes, by the configuration that its container was made with."""
+"""Where a Patroni looks in its store, how it votes and which password its interface asks for, by its configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services.patroni import _place_in_store
+from keybuzz.agent.kinds.services.patroni import _place_in_store, read_patroni_rest_password
+from keybuzz.model.core.secret import Secret
+from keybuzz.model.host.files import File
+from keybuzz.model.services.patroni_rest import PatroniRestPassword
+from tasks.patroni import MODULE
+from tests.unit.support.site_values import described, memory_site
 
 TEXT = "scope: x\nnamespace: {}\nraft:\n  data_dir: /r\n  self_addr: 10.0.0.120:{}\n"
 
@@ -61,3 +66,53 @@ def test_where_no_container_tells_nothing_contradicts(tmp_path: Path) -> None:
     assert place(made(tmp_path, "/etc/patroni", []), "other") == {}
     assert place(made(tmp_path, "/etc/patroni", [])) == {}
     assert place({"Config": {"Cmd": None, "Env": None}, "Mounts": []}) == {}
+
+
+def matches(made: object, password: str = "the-store's") -> object:
+    context: Any = type("Context", (), {"docker": Docker(made)})()
+    query = PatroniRestPassword("patroni", Secret("PATRONI_API_PASSWORD", password)).query()
+    return read_patroni_rest_password(query, context)["attributes"]["password_matches"]
+
+
+REST = "scope: x\n\nrestapi:\n  listen: 0.0.0.0:8008\n"
+SUPERUSER = "\npostgresql:\n  authentication:\n    superuser:\n      password: another\n"
+BLOCK = f"{REST}  # password: old\n\n  authentication:\n    username: patroni\n    password: {{}}\n"
+FLOW = f'{REST}  keyfile_password: key\n  authentication: {{{{"username": p, "password": {{}}}}}}\n'
+
+
+@pytest.mark.parametrize("text", [BLOCK, FLOW], ids=["lines", "braces"])
+@pytest.mark.parametrize(
+    "written", ['"the-store\'s"', "'the-store''s'", "the-store's", '"the-\\u0073tore\'s"']
+)
+def test_the_password_of_the_interface_is_compared_however_it_is_written(
+    tmp_path: Path, text: str, written: str
+) -> None:
+    """A run once wrote the store's over another live one: only a login would have told it."""
+    (tmp_path / "patroni.yml").write_text(text.format(written) + SUPERUSER)
+    found = made(tmp_path, "/etc/patroni", [])
+    assert matches(found) is True
+    assert matches(found, "another") is False
+    assert matches(made(tmp_path, "/etc/patroni", [], "PATRONI_RESTAPI_PASSWORD=x")) is False
+
+
+def test_where_no_member_asks_for_a_password_nothing_contradicts(tmp_path: Path) -> None:
+    assert matches(made(tmp_path, "/etc/patroni", [])) is True
+    assert matches(None) is True
+    for text in ("scope: x\n", REST + SUPERUSER, BLOCK.format("") + SUPERUSER, FLOW.format("~")):
+        (tmp_path / "patroni.yml").write_text(text)
+        assert matches(made(tmp_path, "/etc/patroni", [])) is True
+    environment = made(tmp_path, "/etc/patroni", [], "PATRONI_RESTAPI_PASSWORD=another")
+    (tmp_path / "patroni.yml").unlink()
+    assert matches(environment) is False
+
+
+def test_the_described_file_has_the_described_password(tmp_path: Path) -> None:
+    site = memory_site()
+    for found_here in described(site, MODULE).values():
+        resources = found_here.modules["patroni"].resources
+        [file] = [r for r in resources if isinstance(r, File) and r.path.endswith("patroni.yml")]
+        [wish] = [r for r in resources if isinstance(r, PatroniRestPassword)]
+        (tmp_path / "patroni.yml").write_text(file.text.reveal())
+        found = made(tmp_path, "/etc/patroni", ["patroni", "/etc/patroni/patroni.yml"])
+        assert matches(found, wish.password.reveal()) is True
+        assert matches(found, site.secret("POSTGRES_SUPERPASS").reveal()) is False

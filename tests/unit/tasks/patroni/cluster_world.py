@@ -21,6 +21,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.docker import Container
+from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import PatroniIdentity, PatroniLeader, Role
 from keybuzz.site.site import Site
 from tasks.patroni import MODULE as PATRONI
@@ -38,6 +39,10 @@ def site_of(size: int) -> Site:
     rows = tuple(Row(f"db-{n}", IPv4Address("10.0.0.120") + n, *kind) for n in range(1, size + 1))
     servers, catalogue = fleet_of(rows)
     return replace(memory_site(), servers=servers, catalogue=catalogue)
+
+
+_COMPARED = (PatroniIdentity, PatroniRestPassword)
+"""What is compared and never written."""
 
 
 @lru_cache(maxsize=8)
@@ -244,7 +249,7 @@ class World:
 
 def _around(description: HostDescription) -> list[Resource]:
     resources = description.modules["patroni"].resources
-    return [r for r in resources if not isinstance(r, PatroniIdentity)]
+    return [r for r in resources if not isinstance(r, _COMPARED)]
 
 
 def _identity(description: HostDescription) -> dict[str, State]:
@@ -253,7 +258,7 @@ def _identity(description: HostDescription) -> dict[str, State]:
     return {
         r.identity: State(r.identity, True, dict(r.wanted(DigestKey(b""))))
         for r in resources
-        if isinstance(r, PatroniIdentity)
+        if isinstance(r, _COMPARED)
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keybuzz.engine.adopt.credentials import is_another
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Stage
 from keybuzz.model.core.reading import Answer
@@ -195,6 +196,31 @@ def test_a_rotation_of_the_api_password_touches_no_role() -> None:
     world = proving(role=True, files=frozenset(), leader="db-1", by_role=False)
     with pytest.raises(RefusedError, match="a rotation changes passwords only"):
         member_by_member(world.live())
+
+
+REST = "patroni-rest-password:patroni"
+
+
+def test_the_api_password_of_living_members_is_changed_by_its_own_rotation_only() -> None:
+    """Whoever writes patroni.yml changes it: a run refuses another live one, and each other rotation too."""
+    world = proving(role=False, files=frozenset(HOSTS), leader="db-1", by_role=False)
+    for node in world.nodes.values():
+        node.states = damaged(node.states, REST, password_matches=False)
+    assert {c.identity for c in world.live().changes() if is_another(c)} == {REST}
+    for other in (next_stage, superuser):
+        with pytest.raises(RefusedError, match=f"{REST} is not as described"):
+            other(world.live())
+    while (stage := member_by_member(world.live())) is not None:
+        assert len(world.trail) < 3
+        [change] = stage.changes
+        assert change.identity == FILE
+        world.apply(stage)
+        node = world.nodes[change.host]
+        node.states = damaged(node.states, REST, password_matches=True)
+        assert stage.after is not None
+        assert stage.after.reason(world.live()) is None
+    assert [stage.hosts for stage in world.trail] == [("db-2",), ("db-3",), ("db-1",)]
+    assert list(world.live().changes()) == []
 
 
 def test_a_patroni_that_would_be_shut_out_is_refused_before_the_role_changes() -> None:
