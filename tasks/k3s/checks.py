@@ -50,7 +50,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[Finding, ...]:
     own: tuple[Finding, ...] = (_ready(live, place),)
     if place.master:
-        own = (*own, _serves(place), _token(view))
+        own = (*own, _serves(place), _token(view, place))
     if node is None and (reason := no_api(live)) is not None:
         return (*own, *all_unknown(_FROM_API, f"no API is ready: {reason}", place.host))
     if node is None:
@@ -128,7 +128,7 @@ def _serves(place: Place) -> Finding:
     return Finding("k3s.api.ready", Level.CRITICAL, text, place.host)
 
 
-def _token(view: HostView) -> Finding:
+def _token(view: HostView, place: Place) -> Finding:
     """K3s writes a new token down before its data is sealed with it; a server between the two does not start again."""
     check, host = "k3s.token.sealed", view.server.name
     if why := view.unread(TOKEN_ID):
@@ -137,6 +137,11 @@ def _token(view: HostView) -> Finding:
         text = "a new token was written down, and K3s has not confirmed that the cluster's data is sealed with it"
         todo = proposed("kbz", "secrets", "rotate", "k3s-token")
         hint = f"{todo} goes on; until then restart no master"
+        if place.state != "active":
+            text += f", and K3s is {place.state or 'not there'}"
+            journal = on_host(host, "journalctl", "-u", "k3s", "-n", "50", "--no-pager")
+            way_out = proposed("kbz", "explain", check)
+            hint = f"{journal} says which token the data is sealed with; {way_out} has the way out"
         return Finding(check, Level.CRITICAL, text, host, hint)
     return Finding(check, Level.OK, "no rotation is left open", host)
 

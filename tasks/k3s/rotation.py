@@ -10,6 +10,7 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.k3s import K3sToken, K3sTokenRotated
@@ -60,7 +61,27 @@ def _rotated(live: Live) -> bool:
     )
 
 
+def _refuse_stopped(live: Live) -> None:
+    """Refuse while a master that was told does not run: only its own journal says what the data is sealed with.
+
+    K3s starts with the token of config.yaml, which is still the former one, so that either end of the request may keep
+    it from starting. Another master is not told instead: two of three would be between two tokens.
+    """
+    for host in unproven(live):
+        if places(live)[host].state == "active":
+            continue
+        journal = on_host(host, "journalctl", "-u", "k3s", "-n", "50", "--no-pager")
+        way_out = proposed("kbz", "explain", "k3s.token.sealed")
+        raise RefusedError(
+            f"it was told a new token, which K3s has not confirmed, and does not run: {not_ready(live, [host])}",
+            where=host,
+            hint=f"{journal} says which token the data is sealed with; {way_out} has the way out; "
+            "no other master was told; when it serves, the same command goes on",
+        )
+
+
 def _rotate(live: Live, ready: list[Change]) -> Stage:
+    _refuse_stopped(live)
     teller = next(iter(unproven(live)), writer(live))
     tokens = [change.resource for change in ready if isinstance(change.resource, K3sToken)]
     if teller is None or not tokens:

@@ -7,12 +7,14 @@ from itertools import takewhile
 
 import pytest
 
+from keybuzz.cli.look.explain import DOCS
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Stage
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.k3s import K3sTokenRotated
+from keybuzz.report.runbooks import read_runbooks
 from tasks.k3s import values
 from tasks.k3s.checks import checks
 from tasks.k3s.members import TOKEN_ID
@@ -95,6 +97,46 @@ def test_a_master_whose_new_token_is_not_confirmed_is_told_again_and_nothing_goe
     ]
     assert (found.host, found.level) == ("k8s-master-02", Level.CRITICAL)
     assert "kbz secrets rotate k3s-token" in found.hint
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed", "activating"])
+def test_a_master_that_was_told_and_does_not_run_is_refused_at_once_with_the_way_out(
+    state: str,
+) -> None:
+    """Once all nodes were waited for, that one too: it is the one that does not start by itself."""
+    world = begun()
+    world.damage("k8s-master-02", TOKEN_ID, token_matches=False, unproven=True)
+    world.damage("k8s-master-02", unit_of("k8s-master-02"), running=False, state=state)
+    with pytest.raises(RefusedError, match="does not run") as refused:
+        next_stage(world.live())
+    assert refused.value.where == "k8s-master-02"
+    assert f"K3s is {state}" in refused.value.what
+    [found] = [
+        f for f in checks(world.live()) if f.check == "k3s.token.sealed" and f.level is not Level.OK
+    ]
+    for hint in (refused.value.hint, found.hint):
+        assert "--limit k8s-master-02 -- journalctl -u k3s" in hint
+        assert "kbz explain k3s.token.sealed" in hint
+    world.damage("k8s-master-02", unit_of("k8s-master-02"), running=True, state="active")
+    stage = next_stage(world.live())
+    assert stage is not None
+    assert [c.host for c in stage.changes if isinstance(c.resource, K3sTokenRotated)] == [
+        "k8s-master-02"
+    ]
+
+
+def test_the_way_out_names_each_end_by_what_k3s_says_and_where_the_token_is() -> None:
+    """What K3s starts with is config.yaml; its own file server/token is written from that."""
+    section = read_runbooks(DOCS / "runbooks")["k3s.token.sealed"]
+    steps = "\n".join(section.steps)
+    for word in (
+        "newer than datastore",
+        "encrypted with different token",
+        values.CONFIG,
+        "K3S_TOKEN__NEXT",
+        "/var/lib/rancher/k3s/server/cred/passwd",
+    ):
+        assert word in steps, word
 
 
 def test_a_node_that_is_not_ready_holds_the_first_step_up() -> None:
