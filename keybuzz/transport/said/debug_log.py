@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,13 +33,13 @@ def write_to(path: Path) -> Callable[[], None]:
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        stream = os.fdopen(os.open(path, flags, 0o600), "a", encoding="utf-8")
+        descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        raise InputError(
-            f"the debug log cannot be written: {error.strerror}",
-            where=str(path),
-            hint="name a file in a folder that is yours",
-        ) from None
+        raise _unusable(path, str(error.strerror)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unusable(path, "it is no plain file")
+    stream = os.fdopen(descriptor, "a", encoding="utf-8")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_OneLine("%(asctime)s %(name)s %(message)s"))
     _TOP.addHandler(handler)
@@ -51,3 +52,11 @@ def write_to(path: Path) -> Callable[[], None]:
         stream.close()
 
     return end
+
+
+def _unusable(path: Path, why: str) -> InputError:
+    return InputError(
+        f"the debug log cannot be written: {why}",
+        where=str(path),
+        hint="name a file in a folder that is yours",
+    )

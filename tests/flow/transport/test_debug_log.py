@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,10 +88,13 @@ def test_it_is_appended_to_and_private(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("name", ["no/such/folder.log", ".", "link"])
+@pytest.mark.parametrize("name", ["no/such/folder.log", ".", "link", "pipe"])
 def test_a_place_that_is_no_file_is_an_error_with_its_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(InputError) as refused:
         write_to(tmp_path / name)
     assert name.strip("./") in str(refused.value)
+    os.close(reader)
     assert not (tmp_path / "elsewhere").exists()

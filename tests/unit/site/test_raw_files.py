@@ -76,6 +76,7 @@ BY_PATH = {
         "site/files/private.py": "the opener of the state folder",
         "site/files/problems.py": "the opener of a site's files",
         "site/files/whole.py": "a new file, which must not be there, and its folder",
+        "transport/said/debug_log.py": "the opener of the debug log, which takes a regular file only",
         "transport/ssh/pinning.py": "the opener of pinned keys, and a new file, which must not be there",
     },
     "sqlite3.connect": {
