@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from keybuzz.agent.kinds.services.postgres import verifier
 from keybuzz.agent.readings import udp_ports
 from keybuzz.agent.readings.table import answer
 from keybuzz.agent.readings.tcp_ports import find_ports, tally
+from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.postgres_login import attempt
 from keybuzz.model.core.reading import PostgresLogin, SocketQuestion, TcpPorts
@@ -44,7 +45,7 @@ def program(path: Path, talk: Callable[[socket.socket], None]) -> Iterator[None]
 
 def ask(path: Path, timeout: float = 3.0) -> dict[str, Any]:
     query = SocketQuestion("x", str(path), "show info", timeout).query()
-    return answer(query, None)  # type: ignore[arg-type]  # it needs nothing of the request
+    return answer(query, Context("aa" * 32, cast("Any", None)))  # it asks nothing of the session
 
 
 def test_one_line_goes_in_and_everything_comes_out(tmp_path: Path) -> None:
