@@ -127,13 +127,19 @@ def _job(workspace: Workspace, words: RotateWords) -> _Job:
 
 
 def _rotating(module: Module, rotation: Rotation) -> Module:
-    """Return the module as a rotation runs it: its own stages, and the logins among what each member is asked."""
+    """Return the module as a rotation runs it: its own stages, and the logins among what each member is asked.
+
+    Two passwords at once, or another one than the store's, are what a rotation passes through: its stages refuse what
+    is wrong with the cluster, and not what a run refuses before the first of its own.
+    """
 
     def describe(site: Site, server: Server) -> Description:
         found = module.describe(site, server)
         return replace(found, readings=(*found.readings, *rotation.logins(site, server)))
 
-    return replace(module, next_stage=rotation.next_stage, describe=describe)
+    return replace(
+        module, next_stage=rotation.next_stage, describe=describe, foreign=lambda live: None
+    )
 
 
 def _rotate(workspace: Workspace, job: _Job) -> Report:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.rotate import RotateWords, require_service, rotate
+from keybuzz.engine.change.rotate import RotateWords, _rotating, require_service, rotate
 from keybuzz.engine.rotations import offered
 from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.live import Live
+from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.site import Site
 from tests.unit.support.application_values import with_applications
@@ -116,3 +118,18 @@ def test_a_lift_is_asked_for_before_the_name_and_before_any_value() -> None:
         require_service(site, "redis", ())
     require_service(site, "redis", ("redis", "redis-proxy"))
     require_service(site, "postgres-app", ())
+
+
+@pytest.mark.parametrize(
+    ("module", "rotation"), ROTATIONS, ids=[rotation.service for _, rotation in ROTATIONS]
+)
+def test_two_passwords_at_once_end_no_rotation_on_its_way(module: Module, rotation: Any) -> None:
+    """A run refuses such a cluster before its first stage; a rotation comes through that state by itself."""
+
+    def refuse(live: Live) -> None:
+        raise RefusedError("it has another password beside the one of the store")
+
+    rotating = _rotating(replace(module, foreign=refuse), rotation)
+    live: Any = SimpleNamespace()
+    rotating.foreign(live)
+    assert rotating.next_stage is rotation.next_stage
