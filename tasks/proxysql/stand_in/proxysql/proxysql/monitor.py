@@ -187,13 +187,17 @@ class Monitor:
                 return
             writer, backup, reader, offline, _, most, also, *_ = groups[0]
             raw = [node for node, watched in self._nodes.items() if not watched.role]
+            candidates = [n for n, w in self._nodes.items() if w.role == "writer"]
+            if candidates:
+                # converge_galera_config chooses among all that are in these two, checked since the load or not.
+                candidates += [n for n in raw if self._loaded_in(n, writer, backup)]
+                raw = [n for n in raw if n not in candidates]
             for host, port in raw:
                 self._store.rows(
                     "INSERT INTO runtime_mysql_servers SELECT * FROM loaded_mysql_servers WHERE hostname=? AND port=?",
                     host,
                     port,
                 )
-            candidates = [n for n, w in self._nodes.items() if w.role == "writer"]
             candidates.sort(key=lambda n: (self._weight(n), n[0], n[1]), reverse=True)
             for place, node in enumerate(candidates):
                 first = place < most
@@ -209,6 +213,12 @@ class Monitor:
                 "SELECT hostgroup_id, hostname, port, weight FROM runtime_mysql_servers ORDER BY 1,2,3"
             )
             self._store.write_checksum("mysql_servers", rows)
+
+    def _loaded_in(self, node: Node, *hostgroups: str | int | None) -> bool:
+        rows = self._store.rows(
+            "SELECT hostgroup_id FROM loaded_mysql_servers WHERE hostname=? AND port=?", *node
+        )
+        return any(str(found) in map(str, hostgroups) for (found,) in rows)
 
     def _weight(self, node: Node) -> int:
         return int(
