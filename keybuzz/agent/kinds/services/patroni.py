@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import re
+import stat
 import time
 
 from keybuzz.agent.guard import opener
@@ -181,6 +182,9 @@ def _given(container: str, context: Context) -> tuple[str | None, dict[str, str]
     if not source:
         return None, told
     try:
+        if stat.S_ISDIR(opener.status(source).st_mode):
+            # Docker makes one in the place of a file that is missing: nothing is configured by it.
+            return None, told
         return opener.text(source, opener.SMALL), told
     except FileNotFoundError:
         return None, told

@@ -68,6 +68,13 @@ def test_where_no_container_tells_nothing_contradicts(tmp_path: Path) -> None:
     assert place({"Config": {"Cmd": None, "Env": None}, "Mounts": []}) == {}
 
 
+def test_a_directory_in_its_place_is_none_and_is_repaired(tmp_path: Path) -> None:
+    """Docker makes one for a file that is missing when a container starts."""
+    (tmp_path / "patroni.yml").mkdir()
+    assert place(made(tmp_path / "patroni.yml", "/etc/patroni/patroni.yml", [])) == {}
+    assert place(made(tmp_path, "/etc/patroni", [])) == {}
+
+
 def matches(made: object, password: str = "the-store's") -> object:
     context: Any = type("Context", (), {"docker": Docker(made)})()
     query = PatroniRestPassword("patroni", Secret("PATRONI_API_PASSWORD", password)).query()
