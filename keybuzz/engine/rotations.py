@@ -71,7 +71,8 @@ def _all(site: Site) -> Iterator[Known]:
     modules = {module.name: module for module in all_modules()}
     for module in modules.values():
         for rotation in (*module.rotations, *module.account_rotations(site)):
-            followers = tuple(modules[name] for name in rotation.followers)
+            named = tuple(modules[name] for name in rotation.followers)
+            followers = tuple(found for found in named if site.members(found.group))
             changed = (module, *followers)
             frozen = [m.name for m in changed if (m.frozen_as or m.group) in site.policies.freeze]
             yield Known(module, rotation, followers, tuple(frozen))

@@ -57,7 +57,10 @@ class Rotation:
     logins: Callable[[Site, Server], tuple[Reading, ...]]
     """What each member is asked to prove before the store is switched; the stages see the answers too."""
     followers: tuple[str, ...] = ()
-    """Modules whose hosts use the value too: each takes it by its own rollout, in this order, after the cluster."""
+    """Modules whose hosts use the value too: each takes it by its own rollout, in this order, after the cluster.
+
+    Those without a host on the site are passed over.
+    """
     keeps_old: bool = False
     """The cluster can take two values: the old one (`Site.former`) is good until the store is switched.
 

@@ -25,12 +25,21 @@ CHECK_INFOS = (
         follows=_REACHABLE,
     ),
     CheckInfo(
+        "backup.postgres.password",
+        "Barman logs in with the password of the credential store",
+        "A connection that is open goes on, the next one is refused: no base backup, and no WAL after a failover.",
+        "kbz run backup",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=_REACHABLE,
+        gates=False,
+    ),
+    CheckInfo(
         "backup.postgres.streams",
         "the leader streams its WAL to backup-01",
         "What is written now is in no backup.",
         "kbz run backup",
         levels=(Level.UNKNOWN, Level.CRITICAL),
-        follows=(*_REACHABLE, "backup.receiver", *_LED),
+        follows=(*_REACHABLE, "backup.receiver", "backup.postgres.password", *_LED),
         gates=False,
     ),
     CheckInfo(

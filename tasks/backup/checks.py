@@ -42,7 +42,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(view: HostView) -> tuple[Finding, ...]:
-    return (_receiver(view), *_source(view), _cluster(view), *_archive(view))
+    return (_receiver(view), _password(view), *_source(view), _cluster(view), *_archive(view))
 
 
 def _receiver(view: HostView) -> Finding:
@@ -52,6 +52,17 @@ def _receiver(view: HostView) -> Finding:
     if view.present(identity) and view.attribute(identity, "running") is True:
         return Finding(check, Level.OK, f"{values.UNIT} runs", host)
     return Finding(check, Level.CRITICAL, f"{values.UNIT} does not run", host, _CONVERGE)
+
+
+def _password(view: HostView) -> Finding:
+    """That PostgreSQL takes the store's password is seen by the reading of its slot; Barman has it from a file."""
+    check, host, identity = "backup.postgres.password", view.server.name, f"file:{values.PASSFILE}"
+    if why := view.unread(identity):
+        return unknown(check, why, host)
+    if any(change.identity == identity for change in view.changes):
+        text = f"{values.PASSFILE} is not as described: Barman's next login is refused"
+        return Finding(check, Level.CRITICAL, text, host, _CONVERGE)
+    return Finding(check, Level.OK, "Barman has the password of the credential store", host)
 
 
 def _source(view: HostView) -> tuple[Finding, ...]:

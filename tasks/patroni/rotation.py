@@ -211,6 +211,7 @@ ROTATIONS = (
         "POSTGRES_REPL_PASS",
         next_stage,
         _login("POSTGRES_REPL_USER", "POSTGRES_REPL_PASS", "=postgres", replication=True),
+        followers=("backup",),
     ),
     Rotation(
         "postgres-rewind",

@@ -31,8 +31,10 @@ ROTATIONS = {
 
 @pytest.fixture(scope="module")
 def cluster(postgres_lab: Kbz) -> Kbz:
-    """A Patroni cluster, whatever ran before."""
+    """A Patroni cluster and the backups of it, whatever ran before."""
     postgres_lab.good("run", "patroni", "--limit", "db")
+    postgres_lab.good("run", "postgres-proxy", "--limit", "haproxy")
+    postgres_lab.good("run", "backup")
     return postgres_lab
 
 
@@ -89,6 +91,13 @@ def assert_nothing_to_do(kbz: Kbz) -> None:
     assert not (store(kbz) / "postgres.env.next").exists()
 
 
+def assert_barman_has_it(kbz: Kbz) -> None:
+    """The file on backup-01 holds what the store does; test_backup takes a base backup with it."""
+    password = load_credentials(store(kbz))["POSTGRES_REPL_PASS"].reveal()
+    line = kbz.on("backup-01", "cat /opt/keybuzz/backup/conf/pgpass").strip()
+    assert line == f"10.0.0.10:5432:*:kb_repl:{password}"
+
+
 def assert_taken(kbz: Kbz, service: str, before: Mapping[str, Secret]) -> None:
     """The new password is the one everywhere, and the old one is none any more."""
     user, password = ROTATIONS[service]
@@ -114,6 +123,7 @@ def test_a_rotation_is_taken_by_all_members_and_leaves_nothing_to_do(
         done = cluster.good("secrets", "rotate", service)
     assert_taken(cluster, service, before)
     assert_nothing_to_do(cluster)
+    assert_barman_has_it(cluster)
     now = load_credentials(store(cluster))[ROTATIONS[service][1]].reveal()
     old = before[ROTATIONS[service][1]].reveal()
     journal = (cluster.root / "state" / "journal.sqlite").read_bytes()

@@ -30,6 +30,7 @@ from tests.unit.tasks.backup.backup_world import (
 )
 
 NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1"]}
+PASSFILE_ID = f"file:{values.PASSFILE}"
 UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0"]}
 
 
@@ -230,6 +231,18 @@ def test_a_unit_that_stopped_is_critical_and_started_again() -> None:
     found = live(states=states)
     assert told("backup.receiver", found).level is Level.CRITICAL
     assert [change.identity for change in found.changes()] == [UNIT_ID]
+
+
+def test_a_password_that_the_store_no_longer_holds_is_told_while_wal_still_streams() -> None:
+    states = good()
+    states[PASSFILE_ID].attributes["digest"] = "of another password"  # type: ignore[index]  # made here
+    found = live(states=states)
+    assert told("backup.postgres.streams", found).level is Level.OK
+    finding = told("backup.postgres.password", found)
+    assert (finding.level, finding.hint) == (Level.CRITICAL, "kbz run backup")
+    stage = MODULE.next_stage(found)
+    assert stage is not None
+    assert [change.identity for change in stage.changes] == [PASSFILE_ID]
 
 
 def test_what_is_not_known_is_unknown_and_a_host_that_is_away_is_not_left_out() -> None:
