@@ -231,6 +231,8 @@ class Archive:
     take: Callable[[Site], tuple[Work, ...]]
     verify: Callable[[Site, str, str], tuple[Work, ...]]
     """By a backup's id and the image."""
+    damaged: Callable[[int | None, str], bool]
+    """By the exit code (None: its time ran out) and the last words of a verification that failed: it found damage."""
     mark: Callable[[Site, str, str], Work]
     """Notes what the verification of a backup found, in a few words; nothing when it is whole."""
     target: str

@@ -11,6 +11,7 @@ from tasks.backup.desired import readings
 from tasks.backup.programs import SECONDS, barman, note
 
 _INSIDE = "/backup"
+_FOUND = "pg_verifybackup: error"
 
 
 def take(site: Site) -> tuple[Work, ...]:
@@ -47,6 +48,11 @@ def verify(site: Site, copy: str, image: str) -> tuple[Work, ...]:
     )
 
 
+def damaged(exit_code: int | None, said: str) -> bool:
+    """Return whether the program itself found damage: Docker, the kernel or the time may end it too."""
+    return exit_code == 1 and _FOUND in said
+
+
 def mark(site: Site, copy: str, found: str) -> Work:
     """Return the note of what was found, beside the archive: the checks read it there."""
     del site
@@ -66,6 +72,7 @@ POSTGRES = Archive(
     copies=copies,
     take=take,
     verify=verify,
+    damaged=damaged,
     mark=mark,
     target=restored.TARGET,
     free=restored.FREE,

@@ -17,6 +17,8 @@ class Worked:
     seconds: float
     said: str = ""
     """Its last words where it did not end well."""
+    exit_code: int | None = 0
+    """None where it ran out of its time."""
 
 
 @dataclass(frozen=True, slots=True)

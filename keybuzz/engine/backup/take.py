@@ -16,7 +16,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.proposed import proposed
-from keybuzz.site.module import Copy
+from keybuzz.site.module import Archive, Copy
 from keybuzz.transport.link import hide_of
 
 
@@ -61,9 +61,24 @@ def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
         site, archive = workspace.site, held.archive
         works = tuple(work_through(workspace, held.host, archive.verify(site, copy.id, image)))
         problem = "" if all(work.good for work in works) else _why(works, [])
-        works += tuple(work_through(workspace, held.host, (archive.mark(site, copy.id, problem),)))
+        if judged(archive, works):
+            mark = archive.mark(site, copy.id, problem)
+            noted = tuple(work_through(workspace, held.host, (mark,)))
+            works += noted
+            problem = problem or (_why(noted, []) if not noted[-1].good else "")
+        else:
+            problem += f"; {copy.id} was not judged, and what was noted of it before stays"
         copies = copies_of(workspace, held)
         return remembered(deed, BackupReport("verify", service, held.host, copies, works, problem))
+
+
+def judged(archive: Archive, works: tuple[Worked, ...]) -> bool:
+    """Return whether a verification says something of the backup: that it is whole, or that it is damaged.
+
+    What ended it otherwise (Docker, memory, time) says nothing, and must not condemn the backup.
+    """
+    last = works[-1]  # what fails is the last
+    return last.good or archive.damaged(last.exit_code, last.said)
 
 
 def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:

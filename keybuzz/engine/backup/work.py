@@ -28,7 +28,8 @@ def work_through(workspace: Workspace, host: str, works: Iterable[Work]) -> Iter
         done = execution(workspace, host, work)
         good = done.exit_code == 0 and not done.timed_out
         said = "" if good else _last_words(done)
-        yield Worked(work.name, good, time.monotonic() - started, said)
+        code = None if done.timed_out else done.exit_code
+        yield Worked(work.name, good, time.monotonic() - started, said, code)
         if not good and work.needed:
             return
 
