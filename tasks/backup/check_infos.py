@@ -71,7 +71,7 @@ CHECK_INFOS = (
     ),
     CheckInfo(
         "backup.postgres.wal",
-        "no WAL is missing between the oldest backup and now",
+        "no WAL is missing between the oldest backup and now, and the newest is recent",
         "Times after the gap cannot be reached from a backup before it.",
         "kbz backup run postgres",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),

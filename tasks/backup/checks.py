@@ -134,7 +134,7 @@ def _archive(view: HostView) -> tuple[Finding, ...]:
     known = copies({ARCHIVE: answer})  # of which cluster they are has a check of its own
     return (
         _age(host, found, known, limits),
-        _wal(host, found, known),
+        _wal(host, found, known, limits),
         _verified(host, found, known, limits),
         _restored(host, found, limits),
         _room(host, found, limits),
@@ -157,19 +157,38 @@ def _age(host: str, found: BackupsAnswer, known: tuple[Copy, ...], limits: Backu
     return Finding(check, Level.OK, text, host)
 
 
-def _wal(host: str, found: BackupsAnswer, known: tuple[Copy, ...]) -> Finding:
-    check = "backup.postgres.wal"
-    if found["missing"]:
-        names = ", ".join(found["missing"][:3])
-        text = f"WAL is missing: {names}; no time after it can be reached from an older backup"
-        return Finding(check, Level.CRITICAL, text, host, _RUN)
-    if not found["wals"] or newest_good(known) is None:
+def _wal(host: str, found: BackupsAnswer, known: tuple[Copy, ...], limits: BackupLimits) -> Finding:
+    check, newest = "backup.postgres.wal", newest_good(known)
+    gap = f"WAL is missing: {', '.join(found['missing'][:3])}; no time after it can be reached from an older backup"
+    behind = newest is not None and _begins(found, newest) > found["last_missing"]
+    if found["missing"] and not behind:
+        return Finding(check, Level.CRITICAL, gap, host, _RUN)
+    if not found["wals"] or newest is None:
         return Finding(check, Level.WARN, "no WAL is filed after a base backup yet", host, _RUN)
+    hours = (found["now"] - found["last_wal_at"]) / _HOUR
+    if not 0 <= hours < limits.age_hours:
+        text = (
+            f"the newest WAL, {found['last_wal']}, was filed {hours:.1f} h ago, and nothing since"
+        )
+        return Finding(check, Level.CRITICAL, text, host, _RUN)
+    if found["missing"]:
+        hint = (
+            f"nothing: {newest.id} begins after it, and this ends when retention removes older ones"
+        )
+        return Finding(check, Level.WARN, gap, host, hint)
     return Finding(
         check,
         Level.OK,
         f"{found['wals']} files of WAL, none missing, up to {found['last_wal']}",
         host,
+    )
+
+
+def _begins(found: BackupsAnswer, copy: Copy) -> str:
+    """Return the first file of WAL that a backup needs; empty when it does not say."""
+    return next(
+        (entry["begin_wal"] for entry in found["backups"] if entry["id"] == copy.id),
+        "",
     )
 
 

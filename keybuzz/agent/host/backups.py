@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import time
-from itertools import pairwise
+from itertools import chain, islice
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
@@ -34,11 +34,14 @@ def look(query: dict[str, Any]) -> dict[str, object]:
     segments = sorted(_filed(folder))
     good = [backup for backup in backups if backup["status"] == "DONE"]
     first = str(good[0]["begin_wal"]) if good else ""
+    gaps = list(_gaps(segments, first))
     return {
         "backups": backups,
         "wals": len(segments),
         "last_wal": segments[-1] if segments else "",
-        "missing": _missing(segments, first)[:_MOST_MISSING],
+        "last_wal_at": _written(folder, segments[-1]) if segments else 0.0,
+        "missing": list(islice(chain.from_iterable(map(_names_in, gaps)), _MOST_MISSING)),
+        "last_missing": max((_name(timeline, last) for timeline, _, last in gaps), default=""),
         "restored": _mark(os.path.join(marks, "restored"))[0],
         "since": _made(folder),
         **_room(folder),
@@ -50,7 +53,9 @@ def _nothing() -> dict[str, object]:
         "backups": [],
         "wals": 0,
         "last_wal": "",
+        "last_wal_at": 0.0,
         "missing": [],
+        "last_missing": "",
         "restored": 0.0,
         "since": time.time(),
     }
@@ -142,20 +147,36 @@ def _filed(folder: str) -> Iterator[str]:
                     yield file
 
 
-def _missing(segments: list[str], first: str) -> list[str]:
-    """Return what is missing between the files from `first` on; each timeline is a row of its own."""
-    absent: list[str] = []
+def _gaps(segments: list[str], first: str) -> Iterator[tuple[str, int, int]]:
+    """Yield what is missing between the files from `first` on: a timeline, and the first and last number of a gap.
+
+    A failover begins another timeline, at any place up to the file after the last of the one before. So at a failover
+    a gap is seen only where it goes beyond every file before it, and its files bear the name of the older timeline.
+    """
     if first and segments and first not in segments:
-        absent.append(first)
-    known = [name for name in segments if name >= first]
-    for earlier, later in pairwise(known):
-        if earlier[:8] != later[:8]:
-            continue  # a failover begins another timeline, at any place
-        number = _number(earlier) + 1
-        while number < _number(later) and len(absent) <= _MOST_MISSING:
-            absent.append(_name(earlier[:8], number))
-            number += 1
-    return absent
+        yield first[:8], _number(first), _number(first)
+    highest, before = -1, ""
+    for name in segments:
+        if name < first:
+            continue
+        number, timeline = _number(name), name[:8]
+        seen = highest if timeline != before[:8] else _number(before)
+        if before and number > seen + 1:
+            yield before[:8], seen + 1, number - 1
+        highest, before = max(highest, number), name
+
+
+def _names_in(gap: tuple[str, int, int]) -> Iterator[str]:
+    timeline, first, last = gap
+    return (_name(timeline, number) for number in range(first, last + 1))
+
+
+def _written(folder: str, segment: str) -> float:
+    """Return when the last byte of a filed segment came; 0 where retention has removed it meanwhile."""
+    try:
+        return opener.status(os.path.join(folder, "wals", segment[:16], segment)).st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _number(segment: str) -> int:

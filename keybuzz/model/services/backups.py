@@ -35,8 +35,12 @@ class BackupsAnswer(TypedDict):
     wals: int
     """Files of WAL that are filed."""
     last_wal: str
+    last_wal_at: float
+    """When the last byte of that file came; 0 where none is filed."""
     missing: list[str]
-    """Names of WAL files that are not there and are needed by what follows the oldest backup."""
+    """Names of WAL files that are not there and are needed by what follows the oldest backup: the first of them."""
+    last_missing: str
+    """The last of them; empty when none is missing."""
     restored: float
     """When a backup was last restored and opened; 0 when none was."""
     since: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -108,6 +109,44 @@ def test_the_wal_that_the_oldest_backup_begins_with_is_missed(archive: Archive) 
     archive.described()
     archive.wal(segment(4), segment(5))
     assert archive.read()["missing"] == [segment(3)]
+    assert archive.read()["last_missing"] == segment(3)
+
+
+def test_the_end_of_a_gap_is_told_however_long_it_is(archive: Archive) -> None:
+    archive.described()
+    archive.wal(segment(3), segment(200), segment(201, log=0x00FFFFFF))
+    found = archive.read()
+    assert found["missing"][0] == segment(4)
+    assert len(found["missing"]) == 20
+    assert found["last_missing"] == segment(200, log=0x00FFFFFF)
+
+
+@pytest.mark.parametrize("first", [1, 3, 4, 5])
+def test_another_timeline_begins_at_any_place_up_to_the_next_file(
+    archive: Archive, first: int
+) -> None:
+    archive.described()
+    archive.wal(segment(3), segment(4), segment(first, timeline=2))
+    assert archive.read()["missing"] == []
+    assert archive.read()["last_missing"] == ""
+
+
+def test_a_gap_at_a_failover_that_goes_beyond_every_file_before_it_is_seen(
+    archive: Archive,
+) -> None:
+    archive.described()
+    archive.wal(segment(3), segment(4), segment(3, timeline=2), segment(7, timeline=3))
+    found = archive.read()
+    assert found["missing"] == [segment(5, timeline=2), segment(6, timeline=2)]
+    assert found["last_missing"] == segment(6, timeline=2)
+
+
+def test_when_the_newest_file_came_is_told(archive: Archive) -> None:
+    archive.described()
+    archive.wal(segment(3), segment(4))
+    newest = archive.folder / "wals" / segment(4)[:16] / segment(4)
+    os.utime(newest, (1_700_000_000, 1_700_000_000))
+    assert archive.read()["last_wal_at"] == 1_700_000_000
 
 
 def test_what_kbz_has_noted_is_told_with_its_time(archive: Archive) -> None:

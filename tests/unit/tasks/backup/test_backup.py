@@ -30,6 +30,7 @@ from tests.unit.tasks.backup.backup_world import (
 )
 
 NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1"]}
+GAP = "000000010000000000000007"
 PASSFILE_ID = f"file:{values.PASSFILE}"
 UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0"]}
 
@@ -140,7 +141,52 @@ def test_a_receiver_that_does_not_read_is_waited_for() -> None:
             "backup.postgres.wal",
             Level.CRITICAL,
             "000000010000000000000007",
-            archive(entry(), missing=["000000010000000000000007"]),
+            archive(entry(), missing=[GAP], last_missing=GAP),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.CRITICAL,
+            "000000010000000000000001",
+            archive(entry(begin_wal=GAP), missing=[GAP[:-1] + "1"], last_missing=GAP),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.WARN,
+            "000000010000000000000007",
+            archive(
+                entry("20270113T030000"),
+                entry(begin_wal=GAP[:-1] + "8"),
+                missing=[GAP],
+                last_missing=GAP,
+            ),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.CRITICAL,
+            "000000010000000000000007",
+            archive(
+                entry("20270113T030000"),
+                entry(begin_wal=GAP[:-1] + "8", wrong="a checksum is wrong"),
+                missing=[GAP],
+                last_missing=GAP,
+            ),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.CRITICAL,
+            "was filed 27.0 h ago",
+            archive(entry(), last_wal_at=NOW - 27 * HOUR),
+        ),
+        (
+            "backup.postgres.wal",
+            Level.CRITICAL,
+            "was filed 27.0 h ago",
+            archive(
+                entry(begin_wal=GAP[:-1] + "8"),
+                missing=[GAP],
+                last_missing=GAP,
+                last_wal_at=NOW - 27 * HOUR,
+            ),
         ),
         ("backup.postgres.wal", Level.WARN, "no WAL", archive(entry(), wals=0)),
         (
