@@ -52,6 +52,15 @@ CHECK_INFOS = (
         gates=False,
     ),
     CheckInfo(
+        "backup.postgres.rights",
+        "Barman's role may take base backups",
+        "WAL is received, and the next base backup fails.",
+        "kbz run patroni",
+        levels=(Level.UNKNOWN, Level.CRITICAL),
+        follows=(*_REACHABLE, *_LED),
+        gates=False,
+    ),
+    CheckInfo(
         "backup.postgres.cluster",
         "the newest backup is of the living cluster",
         "After a rebuild from zero the backups are of the cluster before it.",

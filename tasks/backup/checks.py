@@ -24,7 +24,7 @@ _OF_ARCHIVE = (
     "backup.postgres.restored",
     "backup.room",
 )
-_OF_SOURCE = ("backup.postgres.streams", "backup.postgres.slot")
+_OF_SOURCE = ("backup.postgres.streams", "backup.postgres.slot", "backup.postgres.rights")
 
 
 def checks(live: Live) -> tuple[Finding, ...]:
@@ -69,7 +69,15 @@ def _source(view: HostView) -> tuple[Finding, ...]:
     host, source = view.server.name, source_of(view)
     if isinstance(source, str):
         return all_unknown(_OF_SOURCE, source, host)
-    return _streams(host, source), _slot(view, source)
+    return _streams(host, source), _slot(view, source), _rights(host, source)
+
+
+def _rights(host: str, source: Source) -> Finding:
+    check = "backup.postgres.rights"
+    if not source.rights:
+        text = "PostgreSQL does not let Barman's role take base backups"
+        return Finding(check, Level.CRITICAL, text, host, proposed("kbz", "run", "patroni"))
+    return Finding(check, Level.OK, "Barman's role may take base backups", host)
 
 
 def _streams(host: str, source: Source) -> Finding:

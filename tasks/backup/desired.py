@@ -12,7 +12,7 @@ from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import Package, SystemdUnit
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.backups import BackupLimits, BackupLook
-from keybuzz.model.services.postgres import PatroniSlot
+from keybuzz.model.services.postgres import BACKUP_FUNCTIONS, BACKUP_ROLES, PatroniSlot
 from keybuzz.site.applications.uses import Endpoint
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -24,14 +24,22 @@ ARCHIVE = "backup.postgres.archive"
 """Name of the reading: what lies on backup-01."""
 SOURCE = "backup.postgres.source"
 """Name of the reading: what PostgreSQL says of the slot."""
+RIGHTS = " and ".join(
+    (
+        *(f"pg_has_role('{name}', 'USAGE')" for name in BACKUP_ROLES),
+        *(f"has_function_privilege('{name}', 'EXECUTE')" for name in BACKUP_FUNCTIONS),
+    )
+)
+"""Whether the role that asks may do all that a base backup needs: module patroni grants it (BackupRights)."""
 SLOT_STATE = (
     "select (select system_identifier from pg_control_system())::text, "
     "coalesce((select active::text from pg_replication_slots where slot_name = '{slot}'), 'none'), "
     "coalesce((select wal_status from pg_replication_slots where slot_name = '{slot}'), 'none'), "
     "coalesce((select pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint::text from pg_replication_slots "
-    "where slot_name = '{slot}'), '-1')"
+    "where slot_name = '{slot}'), '-1'), "
+    f"({RIGHTS})::text"
 )
-"""The cluster's number; whether the slot is read, what state its WAL is in, and how many bytes it keeps."""
+"""The cluster's number; whether the slot is read, what state its WAL is in, and how many bytes it keeps; the rights."""
 
 
 def describe(site: Site, server: Server) -> Description:

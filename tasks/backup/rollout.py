@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.postgres import PatroniSlot
 from tasks.backup.source import source_of
@@ -23,7 +25,22 @@ def next_stage(live: Live) -> Stage | None:
     gate = Gate("PostgreSQL streams its WAL to backup-01", not_streaming, RECEIVE_TIMEOUT)
     if last:
         return Stage("the receiver of WAL", tuple(last), after=gate)
-    return Stage("wait", (), after=gate) if not_streaming(live) else None
+    if not_streaming(live):
+        return Stage("wait", (), after=gate)
+    _require_rights(live)
+    return None
+
+
+def _require_rights(live: Live) -> None:
+    """Raise RefusedError where everything is as described and no base backup can be taken all the same."""
+    for host in sorted(live.selected & live.hosts.keys()):
+        found = source_of(live.hosts[host]) if live.hosts[host].resources else ""
+        if not isinstance(found, str) and not found.rights:
+            raise RefusedError(
+                "WAL is received, and PostgreSQL does not let Barman's role take base backups",
+                where=host,
+                hint=f"{proposed('kbz', 'run', 'patroni')} grants it",
+            )
 
 
 def _slots(changes: tuple[Change, ...]) -> bool:

@@ -21,6 +21,8 @@ class Source:
     """PostgreSQL's word for the slot's WAL: reserved, extended, unreserved or lost."""
     kept: int
     """Bytes of WAL that it keeps."""
+    rights: bool
+    """The role may do all that a base backup needs."""
 
 
 def source_of(view: HostView) -> Source | str:
@@ -31,7 +33,7 @@ def source_of(view: HostView) -> Source | str:
     if not answer.value["accepted"]:
         return answer.value["reason"] or "the endpoint does not let Barman's account in"
     row = answer.value.get("row", [])
-    if len(row) != 4 or not row[3].removeprefix("-").isdecimal():
+    if len(row) != 5 or not row[3].removeprefix("-").isdecimal():
         return "PostgreSQL does not say how its slot is"
-    system, active, state, kept = row
-    return Source(system, active != "none", active == "true", state, int(kept))
+    system, active, state, kept, rights = row
+    return Source(system, active != "none", active == "true", state, int(kept), rights == "true")

@@ -19,7 +19,11 @@ SLOT_ID = f"patroni-slot:{values.SLOT}"
 SYSTEM = "7311111111111111111"
 NOW = 1_800_000_000.0
 HOUR, DAY = 3600.0, 86400.0
-STREAMING = {"accepted": True, "reason": "", "row": [SYSTEM, "true", "reserved", "16777216"]}
+STREAMING = {
+    "accepted": True,
+    "reason": "",
+    "row": [SYSTEM, "true", "reserved", "16777216", "true"],
+}
 
 
 def entry(name: str = "20270114T030000", **other: object) -> dict[str, object]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from keybuzz.agent.kinds.services import postgres
 from keybuzz.model.core.content import Content
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
+from keybuzz.model.services.postgres import BACKUP_FUNCTIONS, BACKUP_ROLES
 from tasks.backup import MODULE, values
-from tasks.backup.desired import ARCHIVE
+from tasks.backup.desired import ARCHIVE, SLOT_STATE
 from tasks.backup.postgres import POSTGRES
 from tests.unit.support.site_values import PLANTED, described, memory_site, with_secrets
 from tests.unit.tasks.backup.backup_world import (
@@ -29,10 +32,11 @@ from tests.unit.tasks.backup.backup_world import (
     live,
 )
 
-NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1"]}
+NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1", "true"]}
 GAP = "000000010000000000000007"
 PASSFILE_ID = f"file:{values.PASSFILE}"
-UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0"]}
+UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0", "true"]}
+NO_RIGHTS = {**STREAMING, "row": [SYSTEM, "true", "reserved", "0", "false"]}
 
 
 def told(check: str, found: Live) -> Finding:
@@ -237,11 +241,11 @@ def test_each_fault_of_the_archive_is_told(
 @pytest.mark.parametrize(
     ("check", "level", "row"),
     [
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "none", "none", "-1"]),
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "reserved", "0"]),
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "lost", "0"]),
-        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", str(6 << 30)]),
-        ("backup.postgres.slot", Level.WARN, [SYSTEM, "none", "none", "-1"]),
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "none", "none", "-1", "true"]),
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "reserved", "0", "true"]),
+        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "lost", "0", "true"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", str(6 << 30), "true"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "none", "none", "-1", "true"]),
         ("backup.postgres.slot", Level.UNKNOWN, [SYSTEM, "true"]),
     ],
 )
@@ -269,6 +273,28 @@ def test_a_backup_that_is_not_whole_says_nothing_of_the_cluster(
     assert told("backup.postgres.cluster", found).level is level
     alone = live(archive(entry(status=status, system=SYSTEM)))
     assert told("backup.postgres.cluster", alone).level is Level.WARN
+
+
+def test_without_the_rights_of_a_base_backup_a_run_is_not_good_and_says_what_grants_them() -> None:
+    """It was so after an upgrade: the run was green, and no base backup worked."""
+    found = live(source=NO_RIGHTS)
+    assert told("backup.postgres.streams", found).level is Level.OK
+    finding = told("backup.postgres.rights", found)
+    assert (finding.level, finding.hint) == (Level.CRITICAL, "kbz run patroni")
+    with pytest.raises(RefusedError, match="base backups") as caught:
+        MODULE.next_stage(found)
+    assert "kbz run patroni" in caught.value.hint
+    rest = {name: state for name, state in good().items() if name != UNIT_ID}
+    stage = MODULE.next_stage(live(source=NO_RIGHTS, states=rest))
+    assert stage is not None, "what can be set up is set up first"
+    assert [change.identity for change in stage.changes] == [UNIT_ID]
+
+
+def test_what_the_agent_grants_is_what_is_asked() -> None:
+    assert BACKUP_ROLES == postgres._BACKUP_ROLES
+    assert BACKUP_FUNCTIONS == postgres._BACKUP_FUNCTIONS
+    for name in (*BACKUP_ROLES, *BACKUP_FUNCTIONS):
+        assert f"'{name}'" in SLOT_STATE
 
 
 def test_a_unit_that_stopped_is_critical_and_started_again() -> None:
