@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.engine.change.freeze import NO_LIFT, Freeze, frozen_among, reaching
 from keybuzz.engine.change.steps import apply_host
 from keybuzz.engine.look.causes import explained, of_another
 from keybuzz.engine.look.describe import describe_host
@@ -176,7 +177,7 @@ def converging(module: Module) -> HostTask:
         with scripted.changing(task) as changing:
             changes = _changes(task, module)
             if changes:
-                _refuse_frozen(task, module)
+                _refuse_frozen(task, module, changes)
             safe = tuple(change for change in changes if _alone(change))
             if safe:
                 changing.done.extend(apply_host(task, safe, {}, lambda event: None))
@@ -194,12 +195,15 @@ def converging(module: Module) -> HostTask:
     return converge
 
 
-def _refuse_frozen(task: Task, module: Module) -> None:
+def _refuse_frozen(task: Task, module: Module, changes: tuple[Change, ...]) -> None:
     """One host cannot prove that its cluster is virgin, so a frozen module is never changed from here (FRZ-1)."""
     site: Site = task.nornir.config.user_defined["site"]
-    if (module.frozen_as or module.group) in site.policies.freeze:
+    frozen = frozen_among(all_modules(), site.policies.freeze)
+    inside = {change.resource.cluster_of for change in reaching(changes, frozen)}
+    own = {module.name} if (module.frozen_as or module.group) in site.policies.freeze else set()
+    for name in sorted(own | inside):
         raise RefusedError(
-            f"module {module.name} is frozen (FRZ-1)",
+            f"module {name} is frozen (FRZ-1)",
             where=task.host.name,
             hint=f"{proposed('kbz', 'run', module.name)} decides over the whole cluster, and can lift the freeze",
         )

@@ -269,6 +269,8 @@ class Module:
     """Raises RefusedError for values that break the service together: no run makes that so, and looks go on."""
     step: int = 1
     """Its place among the modules of one number: the proxies of a cluster come after the cluster."""
+    reaches: tuple[str, ...] = ()
+    """Modules inside whose clusters some of its resources are (`Resource.cluster_of`): their freezes hold for those."""
     frozen_as: str = ""
     """Name by which policies.yaml freezes it (FRZ-1), when that is not its group."""
     members_up: Callable[[Live], frozenset[str]] | None = None

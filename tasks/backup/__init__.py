@@ -18,6 +18,7 @@ MODULE = Module(
     title="Backups",
     group=values.GROUP,
     requires=("base",),
+    reaches=("patroni",),
     describe=describe,
     next_stage=next_stage,
     checks=checks,

@@ -93,11 +93,15 @@ def _streams(host: str, source: Source) -> Finding:
 
 
 def _slot(view: HostView, source: Source) -> Finding:
-    """Half of what a slot may keep is a warning: at all of it PostgreSQL gives the slot up."""
+    """Half of what a slot may keep is a warning: at all of it PostgreSQL gives the slot up.
+
+    Where the owner has lifted the bound, the described one is the measure: the leader's disk would fill.
+    """
     check, host = "backup.postgres.slot", view.server.name
     most = next((slot.most for slot in view.resources if isinstance(slot, PatroniSlot)), "")
-    limit = _bytes(most)
-    text = f"the slot keeps {max(source.kept, 0) >> 20} MiB of WAL, of {most} at most"
+    limit = source.bound if source.bound >= 0 else _bytes(most)
+    of = f"of {limit >> 20} MiB at most" if source.bound >= 0 else "without a bound"
+    text = f"the slot keeps {max(source.kept, 0) >> 20} MiB of WAL, {of}"
     if source.kept < 0:
         return Finding(check, Level.WARN, "there is no slot to keep WAL", host, _CONVERGE)
     if 2 * source.kept > limit:

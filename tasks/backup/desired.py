@@ -37,9 +37,11 @@ SLOT_STATE = (
     "coalesce((select wal_status from pg_replication_slots where slot_name = '{slot}'), 'none'), "
     "coalesce((select pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint::text from pg_replication_slots "
     "where slot_name = '{slot}'), '-1'), "
-    f"({RIGHTS})::text"
+    f"({RIGHTS})::text, "
+    "(select setting from pg_settings where name = 'max_slot_wal_keep_size')"
 )
-"""The cluster's number; whether the slot is read, what state its WAL is in, and how many bytes it keeps; the rights."""
+"""The cluster's number; whether the slot is read, what state its WAL is in, and how many bytes it keeps; the rights;
+how many MB of WAL any slot may keep."""
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -43,7 +43,7 @@ ROOM_CRITICAL = Parameter(
 SLOT_KEEPS = Parameter(
     "backup.slot_keeps",
     Text(r"[1-9][0-9]{0,5}(MB|GB)", "a size such as 10GB"),
-    "WAL that PostgreSQL keeps at most for a replication slot whose reader is away.",
+    "WAL that PostgreSQL keeps at most for a replication slot whose reader is away; a larger bound of Patroni's stays.",
 )
 AT = Parameter(
     "backup.at",

@@ -23,6 +23,8 @@ class Source:
     """Bytes of WAL that it keeps."""
     rights: bool
     """The role may do all that a base backup needs."""
+    bound: int
+    """Bytes of WAL that any slot may keep; -1 where that is not bounded."""
 
 
 def source_of(view: HostView) -> Source | str:
@@ -33,7 +35,15 @@ def source_of(view: HostView) -> Source | str:
     if not answer.value["accepted"]:
         return answer.value["reason"] or "the endpoint does not let Barman's account in"
     row = answer.value.get("row", [])
-    if len(row) != 5 or not row[3].removeprefix("-").isdecimal():
+    if len(row) != 6 or not all(row[at].removeprefix("-").isdecimal() for at in (3, 5)):
         return "PostgreSQL does not say how its slot is"
-    system, active, state, kept, rights = row
-    return Source(system, active != "none", active == "true", state, int(kept), rights == "true")
+    system, active, state, kept, rights, bound = row
+    return Source(
+        system,
+        active != "none",
+        active == "true",
+        state,
+        int(kept),
+        rights == "true",
+        max(int(bound) << 20, -1),
+    )

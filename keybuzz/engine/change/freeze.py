@@ -7,13 +7,15 @@ that was cut off is neither virgin nor deployed, and its next run may finish it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.scope import was_read
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import Change
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
@@ -34,7 +36,8 @@ NO_LIFT = Lift(frozenset(), "")
 def lift(modules: Iterable[str], reason: str, chain: Iterable[Module]) -> Lift:
     """Return the lift, or UsageError when a module is not part of the run or the reason says nothing."""
     names = frozenset(modules)
-    if foreign := sorted(names - {module.name for module in chain}):
+    touched = {name for module in chain for name in (module.name, *module.reaches)}
+    if foreign := sorted(names - touched):
         raise UsageError(f"--lift-freeze {foreign[0]}: this run does not touch that module")
     if names and len(reason.strip()) < _SHORTEST_REASON:
         raise UsageError(
@@ -57,8 +60,19 @@ class Freeze:
     """The first installs that have begun and not ended."""
 
     def refuses(self, module: Module, live: Live) -> bool:
-        """Return whether the module is frozen and the cluster is not virgin. Nothing is written."""
+        """Return whether the module is frozen and the cluster is not virgin, or one that it reaches is frozen.
+
+        Nothing is written.
+        """
+        return self._refuses_own(module, live) or bool(self._reached(live))
+
+    def _refuses_own(self, module: Module, live: Live) -> bool:
         return self._holds(module, live) and not _virgin(module, live)
+
+    def _reached(self, live: Live) -> tuple[Change, ...]:
+        """Return the changes inside frozen clusters of other modules: this one's hosts prove nothing about those."""
+        held = frozen_among(all_modules(), self.groups) - self.lifted.modules
+        return reaching(live.changes(), held)
 
     def _holds(self, module: Module, live: Live) -> bool:
         """Return whether only virgin ground may be changed: neither lifted, nor in the middle of a first install."""
@@ -76,8 +90,9 @@ class Freeze:
 
     def refusal(self, module: Module, live: Live) -> RefusedError | None:
         """Return what a run would refuse the module's changes with; None when it would not. Nothing is written."""
-        if not self.refuses(module, live):
-            return None
+        if not self._refuses_own(module, live):
+            reached = self._reached(live)
+            return _not_reached(module, reached) if reached else None
         told = self.installs.of(module.name, _members(live)).what
         told = f". Not counted: {told}" if told else ""
         changes = len(tuple(live.changes()))
@@ -96,6 +111,27 @@ class Freeze:
     def converged(self, module: Module) -> None:
         """The module is as described: a first install has ended."""
         self.installs.end(module.name)
+
+
+def frozen_among(modules: Iterable[Module], groups: Collection[str]) -> frozenset[str]:
+    """Return the names of the modules that policies.yaml freezes."""
+    return frozenset(m.name for m in modules if (m.frozen_as or m.group) in groups)
+
+
+def reaching(changes: Iterable[Change], frozen: Collection[str]) -> tuple[Change, ...]:
+    """Return the changes inside the clusters of these modules, by resources that another module describes."""
+    return tuple(change for change in changes if change.resource.cluster_of in frozen)
+
+
+def _not_reached(module: Module, reached: tuple[Change, ...]) -> RefusedError:
+    other = reached[0].resource.cluster_of
+    names = ", ".join(dict.fromkeys(change.identity for change in reached))
+    return RefusedError(
+        f"module {module.name} needs {names} inside the cluster of {other}, which is frozen (FRZ-1); nothing was made",
+        where=module.name,
+        hint=f"{proposed('kbz', 'drift', module.name)} shows it; for one run: "
+        f"--lift-freeze {other} --reason 'who decided it, and why'",
+    )
 
 
 def _members(live: Live) -> tuple[str, ...]:

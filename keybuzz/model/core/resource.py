@@ -28,6 +28,9 @@ class Resource(ABC):
     credential_proofs: ClassVar[tuple[str, ...]] = ()
     """Attributes that are False where a live service takes another credential than the store's."""
 
+    cluster_of: ClassVar[str] = ""
+    """Name of the module whose cluster it changes, where another one describes it: the freeze of that cluster holds."""
+
     @property
     def credential(self) -> Secret | None:
         """The credential that the attributes in `credential_proofs` are about."""

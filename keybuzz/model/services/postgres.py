@@ -196,10 +196,12 @@ class BackupRights(Resource):
 class PatroniSlot(Resource):
     """A physical slot that Patroni keeps on every member, so that a failover loses no WAL of its reader.
 
-    What all slots together may keep back is bounded: a reader that is away must not fill the leader's disk.
+    What a slot may keep back is bounded: a reader that is away must not fill the leader's disk. A bound of the owner's
+    that is larger, or lifted (-1), stays.
     """
 
     kind: ClassVar[str] = "patroni-slot"
+    cluster_of: ClassVar[str] = "patroni"
     urls: tuple[str, ...]
     """REST interfaces of the members; the first that answers is asked."""
     slot: str
@@ -217,12 +219,11 @@ class PatroniSlot(Resource):
         return {"type": "physical", "most": self.most}
 
     def query(self) -> Json:
-        return {**Resource.query(self), "urls": list(self.urls)}
+        return {**Resource.query(self), "urls": list(self.urls), "most": self.most}
 
     def order(self) -> Json:
         return {
             **self.query(),
-            "most": self.most,
             "username": self.username,
             "password": self.password.reveal(),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import math
 import os
 import re
 import stat
@@ -36,6 +37,9 @@ _REST_PASSWORD = (
 )
 """On a line of its own, or between braces."""
 _SLOT_BOUND = "max_slot_wal_keep_size"
+_KB = {"kB": 1, "MB": 1 << 10, "GB": 1 << 20, "TB": 1 << 30}
+_SIZE = re.compile(rf"\s*(-1|\d+)\s*({'|'.join(_KB)})?\s*")
+"""How PostgreSQL writes a size; a number alone is of MB for this setting."""
 
 
 def _request(order: Query, method: str, path: str, body: object, timeout: float) -> http.Response:
@@ -93,6 +97,8 @@ def read_patroni_slot(query: Query, context: Context) -> State:
     if not isinstance(slot, dict):
         return {"present": False, "attributes": {}}
     most = _look_up(found, f"postgresql.parameters.{_SLOT_BOUND}")
+    if _bound(most) >= _bound(query["most"]):
+        most = query["most"]  # a larger one is the owner's, and no difference
     kind = slot.get("type")
     return {
         "present": True,
@@ -104,15 +110,25 @@ def read_patroni_slot(query: Query, context: Context) -> State:
 
 
 def write_patroni_slot(order: Query, context: Context) -> None:
-    """Ask Patroni to keep the slot, together with the bound of what slots keep; nothing else changes."""
-    body = {
-        "slots": {order["name"]: {"type": "physical"}},
-        "postgresql": {"parameters": {_SLOT_BOUND: order["most"]}},
-    }
-    asked = {**order, "url": _answering(order["urls"])}
+    """Ask Patroni to keep the slot, and to bound what slots keep where no larger bound is set; nothing else changes."""
+    url = _answering(order["urls"])
+    body: dict[str, Any] = {"slots": {order["name"]: {"type": "physical"}}}
+    most = _look_up(_get(url + "/config"), f"postgresql.parameters.{_SLOT_BOUND}")
+    if _bound(most) < _bound(order["most"]):
+        body["postgresql"] = {"parameters": {_SLOT_BOUND: order["most"]}}
+    asked = {**order, "url": url}
     response = _request(asked, "PATCH", "/config", body, 15.0)
     if response.status >= 300:
         raise AgentError(f"Patroni refused the slot (status {response.status})", "")
+
+
+def _bound(value: object) -> float:
+    """Return a size of PostgreSQL's in kB, infinite for -1 (no bound); -1 where none is set or understood."""
+    found = _SIZE.fullmatch(str(value))
+    if isinstance(value, bool) or found is None:
+        return -1.0
+    number, unit = int(found[1]), found[2] or "MB"
+    return math.inf if number == -1 else float(number * _KB[unit])
 
 
 def _answering(urls: list[str]) -> str:

@@ -22,7 +22,7 @@ HOUR, DAY = 3600.0, 86400.0
 STREAMING = {
     "accepted": True,
     "reason": "",
-    "row": [SYSTEM, "true", "reserved", "16777216", "true"],
+    "row": [SYSTEM, "true", "reserved", "16777216", "true", "10240"],
 }
 
 

@@ -32,11 +32,12 @@ from tests.unit.tasks.backup.backup_world import (
     live,
 )
 
-NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1", "true"]}
+SIX = str(6 << 30)
+NO_SLOT = {**STREAMING, "row": [SYSTEM, "none", "none", "-1", "true", "10240"]}
 GAP = "000000010000000000000007"
 PASSFILE_ID = f"file:{values.PASSFILE}"
-UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0", "true"]}
-NO_RIGHTS = {**STREAMING, "row": [SYSTEM, "true", "reserved", "0", "false"]}
+UNREAD = {**STREAMING, "row": [SYSTEM, "false", "reserved", "0", "true", "10240"]}
+NO_RIGHTS = {**STREAMING, "row": [SYSTEM, "true", "reserved", "0", "false", "10240"]}
 
 
 def told(check: str, found: Live) -> Finding:
@@ -241,12 +242,27 @@ def test_each_fault_of_the_archive_is_told(
 @pytest.mark.parametrize(
     ("check", "level", "row"),
     [
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "none", "none", "-1", "true"]),
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "reserved", "0", "true"]),
-        ("backup.postgres.streams", Level.CRITICAL, [SYSTEM, "false", "lost", "0", "true"]),
-        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", str(6 << 30), "true"]),
-        ("backup.postgres.slot", Level.WARN, [SYSTEM, "none", "none", "-1", "true"]),
+        (
+            "backup.postgres.streams",
+            Level.CRITICAL,
+            [SYSTEM, "none", "none", "-1", "true", "10240"],
+        ),
+        (
+            "backup.postgres.streams",
+            Level.CRITICAL,
+            [SYSTEM, "false", "reserved", "0", "true", "10240"],
+        ),
+        (
+            "backup.postgres.streams",
+            Level.CRITICAL,
+            [SYSTEM, "false", "lost", "0", "true", "10240"],
+        ),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", SIX, "true", "10240"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "none", "none", "-1", "true", "10240"]),
         ("backup.postgres.slot", Level.UNKNOWN, [SYSTEM, "true"]),
+        ("backup.postgres.slot", Level.OK, [SYSTEM, "true", "extended", SIX, "true", "20480"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", SIX, "true", "-1"]),
+        ("backup.postgres.slot", Level.WARN, [SYSTEM, "true", "extended", "1", "true", "0"]),
     ],
 )
 def test_what_postgres_says_of_the_slot_is_told(check: str, level: Level, row: list[str]) -> None:

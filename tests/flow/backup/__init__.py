@@ -1,0 +1,1 @@
+"""Flow tests of the backups: what they ask of Patroni."""
