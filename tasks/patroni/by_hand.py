@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import IPv4Network, ip_network
 
 from keybuzz.model.core.finding import Finding, Level, Unread
 from keybuzz.model.core.live import HostView
-from keybuzz.model.core.proposed import on_host
+from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.postgres import Role
 from tasks.patroni.members import UNPROTECTED, Postgres, hangs
 
@@ -18,6 +19,8 @@ _STOPS = re.compile(
 )
 """Settings of a role or a database that refuse its writes, lose them, or leave its constraints out."""
 _SHOWN = 300
+_WITHOUT_PASSWORD = frozenset({"trust", "password"})
+"""Methods that ask for no password, or send it as it is."""
 _HBA, _ANSWERS = "patroni.hba.open", "patroni.server.answers"
 
 
@@ -83,10 +86,29 @@ def _of_whom(told: str, described: Iterable[str]) -> tuple[list[str], list[str]]
 
 
 def _doors(server: Postgres, host: str) -> Finding:
-    if not server.doors:
+    network, _, lines = server.doors.partition("\n")
+    opened = ", ".join(line for line in lines.splitlines() if _lets_in(line, network))
+    if not opened:
         return Finding(_HBA, Level.OK, "passwords are asked for, from this network only", host)
-    text = f"pg_hba.conf lets in more than is described: {server.doors[:_SHOWN]}"
-    return Finding(_HBA, Level.CRITICAL, text, host, _hint())
+    text = f"pg_hba.conf lets in more than is described: {opened[:_SHOWN]}"
+    return Finding(_HBA, Level.CRITICAL, text, host, _hint(host))
+
+
+def _lets_in(line: str, network: str) -> bool:
+    """Return whether a line lets in without a password, or from outside the network; or cannot be read."""
+    *_, address, method = ["", "", *line.split(" ")]
+    return method in _WITHOUT_PASSWORD or not _within(address, network)
+
+
+def _within(address: str, network: str) -> bool:
+    """Return whether all of an address is the server's own or of the network; a name may be of any address."""
+    if address == "samehost":
+        return True
+    try:
+        found, ours = ip_network(address, strict=False), IPv4Network(network, strict=False)
+    except ValueError:
+        return False
+    return found.is_loopback or (isinstance(found, IPv4Network) and found.subnet_of(ours))
 
 
 def unprotected(server: Unread, host: str) -> Finding | None:
@@ -94,8 +116,9 @@ def unprotected(server: Unread, host: str) -> Finding | None:
     if UNPROTECTED not in server.why:
         return None
     text = "pg_hba.conf lets kbz in without a password, and so anybody who names the superuser"
-    return Finding(_HBA, Level.CRITICAL, text, host, _hint())
+    return Finding(_HBA, Level.CRITICAL, text, host, _hint(host))
 
 
-def _hint() -> str:
-    return "docker restart patroni on that host: Patroni writes the file again from patroni.yml"
+def _hint(host: str) -> str:
+    """Return what writes the file again from patroni.yml: Patroni does when it starts; a leader hands over first."""
+    return proposed("kbz", "restart", "patroni", "--limit", host)

@@ -175,11 +175,11 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.hba.open",
         "pg_hba.conf asks for passwords, and lets in this network only",
-        "A line of pg_hba.conf lets in without a password, or from anywhere.",
-        "docker restart patroni on that host: Patroni writes the file again.",
+        "A line of pg_hba.conf lets in without a password, or from outside this network.",
+        "kbz restart patroni --limit HOST: Patroni writes the file again.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
-        lasting=True,
         read_by=("patroni.member.state",),
+        restart=True,
     ),
     CheckInfo(
         "patroni.probe",

@@ -23,6 +23,7 @@ from keybuzz.model.services.postgres import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.patroni import applications, images, values
+from tasks.patroni import parameters as declared
 from tasks.patroni.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -42,14 +43,17 @@ SERVER = (
     "': ' || (select string_agg(case when split_part(item, '=', 1) like '%.%' then split_part(item, '=', 1) else item "
     "end, ' ') from unnest(setconfig) item), ', ' order by datname, rolname) from pg_db_role_setting "
     "left join pg_database d on d.oid = setdatabase left join pg_roles r on r.oid = setrole), ''), "
+    "'{network}' || chr(10) || "
     "coalesce((select string_agg(case when error is not null then 'line ' || line_number || ' is not read' else "
-    "concat_ws(' ', type, array_to_string(database, ','), array_to_string(user_name, ','), address, auth_method) end, "
-    "', ' order by line_number) from pg_hba_file_rules where error is not null or (type <> 'local' and "
-    "(auth_method in ('trust', 'password') or address in ('0.0.0.0', '::', 'all')))), '')"
+    "concat_ws(' ', type, array_to_string(database, ','), array_to_string(user_name, ','), concat_ws('/', address, "
+    "case when netmask not in ('255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') then netmask end), "
+    "auth_method) end, chr(10) order by line_number) from pg_hba_file_rules "
+    "where error is not null or (type <> 'local' and auth_method <> 'reject')), '')"
 )
 """What PostgreSQL is asked of itself: in recovery, settings of ALTER SYSTEM, inactive slots with the bytes of WAL that
 they keep, superusers, replay that was paused, settings of roles and databases (of an application's own the name only:
-it may hold a secret), lines of pg_hba.conf that let in without a password or from anywhere."""
+it may hold a secret), and below the network that may come in: lines of pg_hba.conf that let in from other hosts, or
+cannot be read."""
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -128,7 +132,7 @@ def _readings(site: Site, server: Server) -> tuple[HttpGet | DirectoryListing | 
             values.superuser(site),
             site.secret("POSTGRES_SUPERPASS"),
             "postgres",
-            statement=SERVER,
+            statement=SERVER.format(network=declared.NETWORK.of(site)),
             timeout=5.0,
         ),
         DirectoryListing("patroni.data", values.DATA),

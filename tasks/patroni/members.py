@@ -113,7 +113,7 @@ class Postgres:
     of_roles: str
     """Settings of roles and databases; empty without any."""
     doors: str
-    """Lines of pg_hba.conf that let in without a password, or from anywhere; empty without any."""
+    """The network that may come in, and below it the lines of pg_hba.conf that let in from other hosts."""
 
 
 HANGS = "did not come in time"

@@ -11,7 +11,7 @@ from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.reading import Answer, PostgresLogin
 from keybuzz.model.host.docker import Container
 from tasks.patroni import MODULE
 from tasks.patroni.checks import checks
@@ -274,10 +274,48 @@ class TestInside:
         assert (level, bad in message) == (Level.CRITICAL, True)
 
     def test_a_line_that_asks_for_no_password_is_an_open_door(self) -> None:
-        row = ["true", "", "", "", "false", "", "host all all 10.0.0.7 trust"]
+        row = ["true", "", "", "", "false", "", "10.0.0.0/16\nhost all all 10.0.0.7 trust"]
         [found] = told(answering(Cluster().live(), db_2=row), "patroni.hba.open")
         assert (found.host, found.level) == ("db-2", Level.CRITICAL)
         assert "10.0.0.7 trust" in found.message
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "host all all 10.0.0.0/255.0.0.0 scram-sha-256",
+            "host all all 128.0.0.0/128.0.0.0 scram-sha-256",
+            "host all all 192.168.0.0/255.255.0.0 md5",
+            "host all all 0.0.0.0/0.0.0.0 scram-sha-256",
+            "host all all ::/:: scram-sha-256",
+            "host all all all scram-sha-256",
+            "host all all samenet scram-sha-256",
+            "hostssl all some one db.example scram-sha-256",
+            "host all all 127.0.0.1 trust",
+            "host all all 10.0.0.7 password",
+            "line 7 is not read",
+        ],
+    )
+    def test_a_line_that_lets_in_more_than_this_network_is_an_open_door(self, line: str) -> None:
+        good = ("host all all 127.0.0.1 scram-sha-256", "host all all ::1 scram-sha-256")
+        ours = "host replication kb_repl 10.0.0.0/255.255.0.0 scram-sha-256"
+        near = "host all all 10.0.5.0/255.255.255.0 scram-sha-256"
+        well = [*good, ours, near, "host all all 10.0.0.7 md5", "host all all samehost md5"]
+
+        def said(*lines: str) -> list[Finding]:
+            row = ["true", "", "", "", "false", "", "\n".join(["10.0.0.0/16", *lines])]
+            return told(answering(Cluster().live(), db_2=row), "patroni.hba.open")
+
+        assert said(*well) == []
+        [found] = said(*well, line)
+        assert found.level is Level.CRITICAL
+        assert found.message == f"pg_hba.conf lets in more than is described: {line}"
+        assert found.hint == "kbz restart patroni --limit db-2"
+
+    def test_a_line_that_rejects_is_not_asked_for_and_the_network_is_told(self) -> None:
+        view = World.healthy(3).live().hosts["db-1"]
+        [asked] = [item for item in view.readings if isinstance(item, PostgresLogin)]
+        assert "auth_method <> 'reject'" in asked.statement
+        assert "'10.0.0.0/16' || chr(10)" in asked.statement
 
     def test_a_login_that_meets_no_question_is_an_open_door_and_the_rest_unknown(self) -> None:
         live = Cluster().live()
