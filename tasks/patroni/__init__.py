@@ -35,8 +35,10 @@ SETTLED = (
     *(
         Settled(
             f"patroni.{name}",
+            # Of the section that counts after birth: bootstrap.dcs may have another value.
             in_file(
-                f"file:{values.CONFIGURATION}/patroni.yml", rf"^\s+{name}:\s*['\"]?([^\s'\"#]+)"
+                f"file:{values.CONFIGURATION}/patroni.yml",
+                rf"^postgresql:.*\n(?:(?:[ \t#].*)?\n)*?[ \t]+{name}:[ \t]*['\"]?([^\s'\"#]+)",
             ),
         )
         for name in values.SIZES

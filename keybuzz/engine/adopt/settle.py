@@ -1,6 +1,7 @@
 """`kbz adopt --take-settings`: the values that a live service has, for the site.yaml that says otherwise.
 
-Only what every member says alike is taken, and only what the parameter's own form allows. Nothing is written here.
+Only what every member says, and says alike, is taken, and only what the parameter's own form allows. Nothing is
+written here.
 """
 
 from __future__ import annotations
@@ -50,14 +51,22 @@ def settle(workspace: Workspace, module: Module, base: str) -> Settling:
 def _judged(
     site: Site, parameter: Parameter[object], item: Settled, live: Live, base: str
 ) -> Setting | str:
-    """Return what would be taken; or why a difference is left; empty where there is none."""
+    """Return what would be taken; or why a value is left; empty where there is no difference.
+
+    A member that is silent agrees to nothing: what it runs with may be another value.
+    """
     text = site.settings.parameters.get(parameter.name, parameter.default or "")
     said = {host: item.live(view, text) for host, view in live.hosts.items()}
     values = {value for value in said.values() if value is not None}
-    if not values or all(_alike(parameter, value, text) for value in values):
+    if silent := sorted(host for host, value in said.items() if value is None):
+        who = (
+            "no member tells" if len(silent) == len(said) else f"{', '.join(silent)} does not tell"
+        )
+        return f"{who} one value"
+    if all(_alike(parameter, value, text) for value in values):
         return ""
     if len(values) > 1:
-        told = "; ".join(f"{host} {value}" for host, value in said.items() if value is not None)
+        told = "; ".join(f"{host} {value}" for host, value in said.items())
         return f"members differ: {told}"
     (value,) = values
     if problem := parameter.problem(value):
@@ -71,7 +80,7 @@ def _judged(
         (p for p, found in site.settings.hosts.items() if parameter.name in found), ""
     ):
         return f"the live value is {value}, and hosts.{pattern} has one of its own: change it there"
-    return Setting(parameter.name, text, value, tuple(h for h, v in said.items() if v == value))
+    return Setting(parameter.name, text, value, tuple(said))
 
 
 def _alike(parameter: Parameter[object], value: str, text: str) -> bool:

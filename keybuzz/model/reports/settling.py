@@ -14,7 +14,7 @@ class Setting:
     site: str
     live: str
     hosts: tuple[str, ...]
-    """Members that say so."""
+    """All members: each says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class Settling:
     module: str
     taken: tuple[Setting, ...]
     left: Mapping[str, str]
-    """Parameters whose live value differs and cannot be taken, and why."""
+    """Parameters whose live value differs and cannot be taken, or is not told by every member, and why."""

@@ -11,15 +11,17 @@ import pytest
 from keybuzz.engine.adopt.settle import settle
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.live import HostView
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
+from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.settling import Setting, Settling
 from keybuzz.report.screen.settling import settling_document, settling_text
-from keybuzz.site.module import Module
+from keybuzz.site.module import Description, Module
 from keybuzz.site.parameters.forms import Count
 from keybuzz.site.parameters.parameter import Parameter
-from keybuzz.site.settled import Settled, in_file
-from keybuzz.site.site import Place
+from keybuzz.site.settled import Settled, in_attribute, in_file
+from keybuzz.site.site import Place, Site
 from tests.flow.support.agent_host import ScratchHost
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, fleet
 from tests.flow.support.links import register
@@ -107,10 +109,58 @@ def test_what_members_disagree_about_or_the_form_forbids_is_left(
     assert why in found.left["demo.sessions"]
 
 
-def test_a_member_that_says_nothing_does_not_vote(three: Fleet) -> None:
-    live(three, "300", "300", "300")
-    (three.hosts[THIRD].files / "app.conf").write_text("nothing of it\n")
-    assert asked(three).taken == (Setting("demo.sessions", "200", "300", (FIRST, SECOND)),)
+def test_a_member_that_says_nothing_agrees_to_nothing(three: Fleet) -> None:
+    for others in ("300", "200"):
+        live(three, others, others, others)
+        (three.hosts[THIRD].files / "app.conf").write_text("nothing of it\n")
+        left = {"demo.sessions": f"{THIRD} does not tell one value"}
+        assert asked(three) == Settling("demo", (), left)
+
+
+@pytest.mark.parametrize("text", ["nothing of it\n", "sessions = 300\nsessions = 400\n", None])
+def test_what_no_member_tells_is_left_and_not_taken_for_agreed(
+    three: Fleet, text: str | None
+) -> None:
+    for host in HOSTS:
+        if text is not None:
+            (three.hosts[host].files / "app.conf").write_text(text)
+    found = asked(three)
+    assert found == Settling("demo", (), {"demo.sessions": "no member tells one value"})
+    assert "not taken, demo.sessions: no member tells one value" in settling_text(found)
+
+
+def inside(three: Fleet) -> Module:
+    """A module whose value is inside its cluster: it is read on each member, and changed on one."""
+
+    def of(host: ScratchHost) -> File:
+        return File(str(host.files / "app.conf"), Content.plain("shared\n"), mode=0o600)
+
+    def describe(site: Site, server: Server) -> Description:
+        return Description((), cluster=(of(three.hosts[server.name]),))
+
+    def live(view: HostView, site: str) -> str | None:
+        identity = of(three.hosts[view.server.name]).identity
+        return in_attribute(identity, "mode", lambda text: text.lstrip("0"))(view, site)
+
+    return replace(module(three), describe=describe, settled=(Settled("demo.sessions", live),))
+
+
+@pytest.mark.parametrize("writer", [FIRST, THIRD, None])
+def test_a_value_inside_the_cluster_is_read_on_each_member(
+    three: Fleet, writer: str | None
+) -> None:
+    """Only the member that takes writes has a change for it: the others were taken for agreed with the site."""
+    made = replace(inside(three), writer=lambda live: writer)
+    for host in HOSTS:
+        (three.hosts[host].files / "app.conf").write_text("shared\n")
+        (three.hosts[host].files / "app.conf").chmod(0o640)
+    assert settle(three.workspace, made, BASE).taken == (
+        Setting("demo.sessions", "200", "640", HOSTS),
+    )
+    (three.hosts[SECOND].files / "app.conf").chmod(0o600)
+    assert settle(three.workspace, made, BASE).left == {
+        "demo.sessions": f"members differ: {FIRST} 640; {SECOND} 200; {THIRD} 640"
+    }
 
 
 def test_what_an_overlay_or_a_single_server_says_is_changed_there(three: Fleet) -> None:
