@@ -1,7 +1,8 @@
 """A YAML file by ruamel's round trip: what is not changed stays as it is written, every comment too, or nothing is.
 
-Lists are written with the indentation that ruamel finds in the file (4 and 2 where it finds none); a file that indents
-its lists in several ways gets one of them.
+ruamel writes a whole file in its own form. Lines that a change does not touch are put back as they were, with their
+spaces and line ends. New lines of lists have the indentation that ruamel finds in the file (4 and 2 where it finds
+none).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from keybuzz.model.core.errors import InputError
+from keybuzz.site.files.as_written import as_written
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
@@ -19,15 +21,21 @@ if TYPE_CHECKING:
 
 
 def edited(content: bytes, source: str, change: Callable[[CommentedMap], None]) -> bytes:
-    """Return the file after `change` has been made to its tree; InputError when a comment of it would be lost."""
-    text = content.decode()
-    head, text = _head(text)
-    yaml = _yaml(text)
-    tree = yaml.load(text)
-    change(tree)
-    written = io.StringIO()
-    yaml.dump(tree, written)
-    after = head + written.getvalue()
+    """Return the file after `change` has been made to its tree.
+
+    InputError when a comment of it would be lost, or a line outside the change be written otherwise.
+    """
+    head, text = _head(content.decode())
+    plain = text.replace("\r\n", "\n")
+    before, changed = _dumped(plain, lambda tree: None), _dumped(plain, change)
+    kept = as_written(text, before, changed)
+    if kept is None or _read(kept) != _read(changed):
+        raise InputError(
+            "lines outside the change would be written otherwise",
+            where=source,
+            hint="write each value on one line, its list indented as the others, and run the command again",
+        )
+    after = head + kept
     lost = Counter(_comments(content.decode())) - Counter(_comments(after))
     if lost:
         raise InputError(
@@ -36,6 +44,27 @@ def edited(content: bytes, source: str, change: Callable[[CommentedMap], None]) 
             hint="move it to a line of its own above what is changed, and run the command again",
         )
     return after.encode()
+
+
+def _dumped(text: str, change: Callable[[CommentedMap], None]) -> str:
+    """Return a text as ruamel writes it after a change."""
+    yaml = _yaml(text)
+    tree = yaml.load(text)
+    change(tree)
+    written = io.StringIO()
+    yaml.dump(tree, written)
+    return written.getvalue()
+
+
+def _read(text: str) -> object:
+    """Return what a text says, whatever its form; None when that cannot be read."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return None
 
 
 def in_one_line(text: str) -> str:
