@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from keybuzz.model.core.errors import InputError
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.round_trip import edited, in_one_line, put_last
-from keybuzz.site.files.whole import put
+from keybuzz.site.files.whole import put, put_over
 from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
 from keybuzz.site.site import Binary, ImageVersion
 
@@ -139,7 +139,10 @@ class _VersionsReader(TreeReader):
 def lock_file(source: Path, target: Path, digests: Mapping[str, str]) -> None:
     """Write versions.yaml with digests, at once; InputError when a comment would be lost, and nothing is written."""
     after = with_digests(read_file(source, _LIMIT), digests, str(source))
-    put(target, after, 0o644)
+    if target == source:
+        put_over(source, after)
+    else:
+        put(target, after, 0o644)
 
 
 def with_digests(

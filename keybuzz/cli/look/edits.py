@@ -15,9 +15,12 @@ def difference(before: bytes, after: bytes, path: Path) -> str:
 
 
 def put_unchanged(path: Path, before: bytes, after: bytes) -> None:
-    """Write a file at once; RefusedError when it is not any more what the change was made from."""
+    """Write a file at once; RefusedError when it is not any more what the change was made from.
+
+    Its mode, owner and group stay, and what is a link stays one.
+    """
     from keybuzz.site.files.problems import read_file
-    from keybuzz.site.files.whole import put
+    from keybuzz.site.files.whole import put_over
     from keybuzz.site.load import LIMIT
 
     if read_file(path, LIMIT) != before:
@@ -26,4 +29,4 @@ def put_unchanged(path: Path, before: bytes, after: bytes) -> None:
             where=str(path),
             hint="run the command again",
         )
-    put(path, after, path.stat().st_mode & 0o777)
+    put_over(path, after)

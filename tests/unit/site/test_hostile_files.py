@@ -12,14 +12,14 @@ import pytest
 from keybuzz.cli.look.report import _read as read_health
 from keybuzz.engine.change.saved_plan import load as load_plan
 from keybuzz.engine.schedule.placing import _write as write_schedule
-from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.policy.files import read_paths
 from keybuzz.policy.team.baseline import read_baseline
 from keybuzz.site.credentials.store import write_private
 from keybuzz.site.files.private import private_folder
 from keybuzz.site.files.problems import read_file
 from keybuzz.site.files.tsv import read_servers
-from keybuzz.site.files.whole import put
+from keybuzz.site.files.whole import put, put_over
 from keybuzz.site.groups import load_groups
 from keybuzz.site.load import read_configuration
 from keybuzz.site.versions import lock_file
@@ -103,6 +103,54 @@ def test_a_state_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path, 999, 999)
     with pytest.raises(InputError, match="belongs to the user 999"):
         private_folder(tmp_path)
+
+
+def test_a_file_that_is_replaced_keeps_its_owner_mode_and_the_link_to_it(tmp_path: Path) -> None:
+    """site.yaml may be a link into a checkout that belongs to another operator."""
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "etc").mkdir()
+    real, link = tmp_path / "checkout" / "site.yaml", tmp_path / "etc" / "site.yaml"
+    real.write_bytes(b"old\n")
+    real.chmod(0o660)
+    if os.geteuid() == 0:
+        os.chown(real, 999, 998)
+    link.symlink_to("../checkout/site.yaml")
+    before = real.stat()
+    put_over(link, b"new\n")
+    after = real.stat()
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new\n"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+    )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "checkout",
+        "etc",
+        "site.yaml",
+        "site.yaml",
+    ]
+
+
+def test_an_owner_that_cannot_be_kept_is_a_refusal_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int, user: int, group: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "site.yaml"
+    path.write_bytes(b"old\n")
+    monkeypatch.setattr(os, "fchown", refused)
+    if os.geteuid() == 0:
+        os.chown(path, 999, 998)
+        with pytest.raises(RefusedError, match="999:998") as caught:
+            put_over(path, b"new\n")
+        assert "run the command as its owner" in caught.value.hint
+        assert path.read_bytes() == b"old\n"
+    else:
+        put_over(path, b"new\n")
+    assert [item.name for item in tmp_path.iterdir()] == ["site.yaml"]
 
 
 def test_a_new_file_has_its_mode_from_the_first_moment(tmp_path: Path) -> None:
