@@ -146,11 +146,13 @@ def _settle(
         found = settle(work, chosen[0], str(path))
         site = work.site
     values = {item.name: item.live for item in found.taken}
-    after = with_parameters(before, str(path), values)
     if found.taken and form == "text":
+        # Before the file: what is found is told also where its form takes no value.
         click.echo(visible(settling_text(found)))
-        click.echo(difference(before, after, path), nl=False)
     if found.taken:
+        after = with_parameters(before, str(path), values)
+        if form == "text":
+            click.echo(difference(before, after, path), nl=False)
         require_typed(found.module, confirm, f"{path.name} gets {len(values)} live values")
         with holding("take-settings", site.settings.state, site.root, site.servers, site.sources):
             put_unchanged(path, before, after)

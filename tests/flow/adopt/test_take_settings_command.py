@@ -52,6 +52,39 @@ def test_what_cannot_be_taken_is_said_and_exits_otherwise(site: Talkative) -> No
 
 
 @pytest.mark.parametrize(
+    ("live", "code", "words"),
+    [
+        ("200", 0, "0 values to take over"),
+        ("0", 2, "not taken, demo.sessions: demo.sessions is '0', and must be"),
+    ],
+)
+def test_where_nothing_is_taken_the_file_is_not_asked_for_its_form(
+    site: Talkative, live: str, code: int, words: str
+) -> None:
+    """The overlay says all parameters: site.yaml needs none, and that was an error before anything was told."""
+    (site.host.files / "app.conf").write_text(f"sessions = {live}\n")
+    path, overlay = site.folder / "site.yaml", site.folder / "overlay.yaml"
+    paths, mark, parameters = path.read_text().partition("parameters:\n")
+    path.write_text(paths)
+    overlay.write_text(overlay.read_text() + mark + parameters)
+    said = site.kbz("quiet", *TAKE)
+    assert (said.code, path.read_text()) == (code, paths), said.stderr
+    assert words in said.stdout
+
+
+def test_what_is_found_is_told_also_where_the_file_has_a_form_that_takes_no_value(
+    site: Talkative,
+) -> None:
+    path = site.folder / "site.yaml"
+    before = path.read_text().replace("demo.sessions: 200", "demo.sessions:\n    # why\n    200")
+    path.write_text(before)
+    said = site.kbz("quiet", *TAKE, "--confirm", "demo")
+    assert (said.code, path.read_text()) == (1, before)
+    assert "take demo.sessions: 300" in said.stdout
+    assert "a comment would be lost: # why" in said.stderr
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("adopt", "demo", "--confirm", "demo"),
