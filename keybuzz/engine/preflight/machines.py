@@ -46,6 +46,10 @@ def _way_out(host: str, unit: str) -> str:
     return f"{todo}; do not stop it: {why}. Its own rules stay until the next start"
 
 
+NEW_ID = "rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup"
+"""Makes another machine id. D-Bus' own file would give systemd the old one again, where it is no link."""
+
+
 def of_copies(heard: Mapping[str, ReadinessAnswer]) -> Iterator[Obstacle]:
     """Yield the machines that share a machine id: copies of one disk, which systemd and K3s take for one."""
     hosts: dict[str, list[str]] = defaultdict(list)
@@ -59,5 +63,5 @@ def of_copies(heard: Mapping[str, ReadinessAnswer]) -> Iterator[Obstacle]:
                 tuple(sorted(names)),
                 "machine id",
                 f"{shown} have the same: copies of one disk",
-                "on all but one: rm /etc/machine-id, systemd-machine-id-setup, and start it again",
+                f"on all but one: {NEW_ID}, and start it again",
             )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from keybuzz.engine.preflight.machines import NEW_ID
 from tests.unit.engine.preflight.test_preflight import HOST, QUEUE, Ground, ground, readiness
 
 __all__ = ["ground"]  # the fixture
@@ -66,3 +70,23 @@ def test_a_machine_without_an_id_is_no_copy(ground: Ground) -> None:
     for host in (HOST, QUEUE):
         ground.spoils[host] = readiness(machine="")
     assert ground.look().obstacles == ()
+
+
+def test_the_way_out_of_a_copy_makes_another_id_also_where_dbus_has_a_file(
+    ground: Ground, tmp_path: Path
+) -> None:
+    """systemd-machine-id-setup takes the id of D-Bus, where that has one."""
+    if shutil.which("systemd-machine-id-setup") is None:
+        pytest.skip("no systemd on this machine")
+    for host in (HOST, QUEUE):
+        ground.spoils[host] = readiness(machine="the same")
+    (found,) = ground.look().obstacles
+    assert NEW_ID in found.todo
+    for folder in ("etc", "var/lib/dbus"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "machine-id").write_text("1" * 32 + "\n")
+    here = NEW_ID.replace(" /", f" {tmp_path}/")
+    subprocess.run(["sh", "-ec", f"{here} --root={tmp_path}"], check=True, timeout=30)
+    made = (tmp_path / "etc/machine-id").read_text().strip()
+    assert len(made) == 32
+    assert made != "1" * 32
