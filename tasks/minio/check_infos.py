@@ -82,9 +82,10 @@ CHECK_INFOS = (
     CheckInfo(
         "minio.service.frozen",
         "requests of applications are answered (no mc admin service freeze)",
-        "Every request of an application waits, on all nodes; MinIO's own health stays good.",
+        "Every request of an application waits, on all nodes (warn: on some, which may be overloaded); MinIO's own "
+        "health stays good.",
         "mc admin service unfreeze minio, on install-01, when whoever froze it is done.",
-        levels=(Level.UNKNOWN, Level.CRITICAL),
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         read_by=("minio.node.serves",),
         stands=True,
     ),

@@ -8,7 +8,7 @@ from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
-from tasks.minio.members import DRIVE_ID, Node, entry, nodes
+from tasks.minio.members import DRIVE_ID, Node, entry, frozen, nodes
 from tasks.minio.ready import not_serving, sees
 
 _OF_SERVING = (
@@ -35,7 +35,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
             findings += [
                 _sees_all(found, node),
                 _healed(node),
-                _frozen(node),
+                _frozen(found, node),
                 _listens(view, host),
                 _console(view, host),
             ]
@@ -182,15 +182,18 @@ def _healed(node: Node) -> Finding:
     return Finding(check, Level.OK, "nothing is healing", node.host)
 
 
-def _frozen(node: Node) -> Finding:
+def _frozen(found: dict[str, Node], node: Node) -> Finding:
+    """A freeze is of all nodes and no waiting ends it; one that is slow alone may get over it."""
     check = "minio.service.frozen"
-    if node.frozen:
-        text = (
-            "no request is answered within 3 s, though the administrator is: mc admin service freeze is on, "
-            "or it is overloaded"
-        )
-        return Finding(check, Level.CRITICAL, text, node.host, UNFREEZE)
-    return Finding(check, Level.OK, "requests are answered", node.host)
+    if not node.frozen:
+        return Finding(check, Level.OK, "requests are answered", node.host)
+    text = "no request is answered within 3 s, though the administrator is"
+    if frozen(found):
+        why = f"{text}, on every node that serves: mc admin service freeze is on"
+        return Finding(check, Level.CRITICAL, why, node.host, UNFREEZE)
+    why = f"{text}; other nodes answer: it is overloaded, or they were restarted during a freeze"
+    hint = f"if it lasts, and was frozen: {UNFREEZE}"
+    return Finding(check, Level.WARN, why, node.host, hint)
 
 
 def _listens(view: HostView, host: str) -> Finding:

@@ -43,7 +43,7 @@ class Node:
     """Drives of the set that may be lost without a loss of data, for new objects."""
     version: str
     frozen: bool
-    """Requests of S3 are held back: `mc admin service freeze`."""
+    """Requests of S3 are held back: by `mc admin service freeze`, or because it is overloaded."""
     empty: bool
     """Proven: nothing lies on its drive."""
     deployment: str
@@ -75,8 +75,15 @@ def up(live: Live) -> frozenset[str]:
 
 
 def able(live: Live) -> frozenset[str]:
-    """Return the hosts that take writes now."""
-    return frozenset(h for h, node in nodes(live).items() if node.serves and not node.frozen)
+    """Return the hosts that take writes now: none while the service is frozen."""
+    found = nodes(live)
+    return frozenset() if frozen(found) else up(live)
+
+
+def frozen(found: Mapping[str, Node]) -> bool:
+    """Return whether `mc admin service freeze` is on: it is of the whole cluster, and one node may be overloaded."""
+    serving = [node for node in found.values() if node.serves]
+    return bool(serving) and all(node.frozen for node in serving)
 
 
 def serving(live: Live) -> bool:

@@ -15,7 +15,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.minio import MODULE
 from tasks.minio.checks import checks, topology
-from tasks.minio.members import up
+from tasks.minio.members import able, up
 from tasks.minio.ready import no_quorum, not_whole
 from tests.unit.tasks.minio.minio_world import DEPLOYMENT, HOSTS, World
 
@@ -93,6 +93,22 @@ def test_a_frozen_service_is_named_with_what_ends_it_and_nobody_can_take_writes(
     assert (len(cluster.up), cluster.spare) == (3, 0)
     assert "minio.service.frozen" in str(whole(MODULE, 1.0, frozenset()).reason(world.live()))
     assert "minio.service.frozen" in not_green(MODULE, world.live())
+
+
+def test_a_node_that_is_slow_alone_is_no_freeze() -> None:
+    """A freeze is of all nodes; an overloaded one was refused as a freeze, whose hint could not help."""
+    world = World.healthy()
+    for host in HOSTS[:2]:
+        world.nodes[host].frozen = True
+        live = world.live()
+        found = worst(live)[f"minio.service.frozen {host}"]
+        assert (found.level, "overloaded" in found.message) == (Level.WARN, True)
+        assert cluster_of(MODULE, live).spare == 1
+        assert able(live) == frozenset(HOSTS)
+        assert not_green(MODULE, live) == ""
+    world.nodes[HOSTS[2]].reachable = False
+    assert worst(world.live())["minio.service.frozen minio-01"].level is Level.CRITICAL
+    assert able(world.live()) == frozenset()
 
 
 def test_a_drive_that_is_not_mounted_or_foreign_is_critical() -> None:
