@@ -32,14 +32,14 @@ def additions(explained: Iterable[str]) -> list[list[str]]:
     ]
 
 
-def _found(known: dict[str, packaged.Packaged]) -> Iterator[tuple[str, str]]:
+def _found(known: packaged.Known) -> Iterator[tuple[str, str]]:
     for folder in _DROP_INS:
         for path in _inside(folder):
             yield path, "changes a unit of a package"
     for path in _inside(_SUDO):
-        if path not in known:
+        if path not in known.files:
             yield path, "gives rights of root"
-    if opener.is_file(_BOOT):
+    if opener.is_there(_BOOT):
         yield _BOOT, "is run at each boot"
     yield from packaged.changed(known)
     for line in _text(_PASSWD).splitlines():

@@ -1,16 +1,20 @@
 """Files of packages that were changed since: found by dpkg digests, and told line by line where the original is here.
 
 The original is what the package put beside the file (`.dpkg-dist`), or is in its archive, when apt has kept that. It
-counts only when its digest is dpkg's.
+counts only when its digest is dpkg's. Commands are told without their arguments, which may be secrets. One file that
+cannot be read says so, and takes no other with it.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from hashlib import md5
 
 from keybuzz.agent.guard import opener
+from keybuzz.agent.host import gist
 from keybuzz.agent.runtime.children import run as run_child
-from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.runtime.errors import AgentError, os_error_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,30 +47,77 @@ class Packaged:
         self.architecture = arch
 
 
-def packaged() -> dict[str, Packaged]:
-    """Return the watched files of all packages, by path; those that dpkg was told to put elsewhere are left out."""
-    found: dict[str, Packaged] = {}
+class Known:
+    """The watched files of all packages, by path, and why a package's list of files could not be read."""
+
+    __slots__ = ("files", "unread")
+
+    def __init__(self) -> None:
+        self.files: dict[str, Packaged] = {}
+        self.unread: dict[str, str] = {}
+
+
+def packaged() -> Known:
+    """Return what packages brought; files that dpkg was told to put elsewhere are left out."""
+    known = Known()
+    found = known.files
     for package, version, arch, lines in _stanzas(_text(STATUS)):
         for line in lines:
             words = line.split()
             if len(words) == 2 and words[0].startswith(CONFFILES) and len(words[1]) == _DIGEST:
                 found[words[0]] = Packaged(words[0], words[1], package, version, arch)
         for name in (f"{package}.md5sums", f"{package}:{arch}.md5sums"):
-            for path, digest in _shipped(f"{INFO}/{name}"):
-                found.setdefault(path, Packaged(path, digest, package, version, arch))
+            try:
+                for path, digest in _shipped(f"{INFO}/{name}"):
+                    found.setdefault(path, Packaged(path, digest, package, version, arch))
+            except (AgentError, OSError) as error:
+                known.unread[f"{INFO}/{name}"] = _why(error)
     for path in _text(DIVERSIONS).splitlines():
         found.pop(path, None)
-    return found
+    return known
 
 
-def changed(known: dict[str, Packaged]) -> Iterator[tuple[str, str]]:
-    """Yield path and what was changed of each file that is not as its package brought it."""
-    for path, came in known.items():
-        if not opener.is_file(path):
+def changed(known: Known) -> Iterator[tuple[str, str]]:
+    """Yield path and what was changed of each file that is not, or may not be, as its package brought it."""
+    for path, why in known.unread.items():
+        yield path, f"its package's files cannot be compared: {why}"
+    for path, came in known.files.items():
+        try:
+            what = _change(came)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it was removed, now or a moment ago
+        except (AgentError, OSError) as error:
+            yield path, f"cannot be compared with its package: {_why(error)}"
             continue
-        now = opener.read(path, opener.LARGE, final=True)
-        if _digest(now) != came.digest:
-            yield path, f"was changed since its package was installed: {_difference(came, now)}"
+        if what:
+            yield path, f"was changed since its package was installed: {what}"
+
+
+def _change(came: Packaged) -> str:
+    """Return what was changed; empty when nothing was. dpkg takes a link for the file that it points to."""
+    status = opener.status(came.path)
+    if stat.S_ISLNK(status.st_mode):
+        return "" if _linked(came.path) == came.digest else f"a link to {_target(came.path)} now"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{opener.kind_of(status)} now"
+    now = opener.read(came.path, opener.LARGE, final=True)
+    return "" if _digest(now) == came.digest else _difference(came, now)
+
+
+def _linked(path: str) -> str:
+    try:
+        return _digest(opener.read(path, opener.LARGE, final=True))
+    except (AgentError, OSError):
+        return ""  # it points to nothing, or to no file: certainly not to what the package brought
+
+
+def _target(path: str) -> str:
+    with opener.place(path) as found:
+        return os.readlink(found.name, dir_fd=found.folder)
+
+
+def _why(error: AgentError | OSError) -> str:
+    return error.what if isinstance(error, AgentError) else os_error_text(error)
 
 
 def _stanzas(status: str) -> Iterator[tuple[str, str, str, list[str]]]:
@@ -101,12 +152,15 @@ def _difference(came: Packaged, now: bytes) -> str:
 
     before, after = (text.decode("utf-8", "replace").splitlines() for text in (original, now))
     lines = [
-        f"{line[0]} {line[1:].strip()[:_LONGEST]}"
+        f"{line[0]} {gist.of_line(came.path, line[1:].strip())[:_LONGEST]}"
         for line in list(unified_diff(before, after, n=0, lineterm=""))[2:]
         if line[0] in "+-" and line[1:].strip()
     ]
-    more = f"; and {len(lines) - _LINES} lines more" if len(lines) > _LINES else ""
-    return ("; ".join(lines[:_LINES]) or "blanks only") + more
+    if gist.is_script(came.path) and lines:
+        more, less = (sum(line[0] == sign for line in lines) for sign in "+-")
+        return f"a script, whose lines are not told: {more} more, {less} fewer"
+    more_lines = f"; and {len(lines) - _LINES} lines more" if len(lines) > _LINES else ""
+    return ("; ".join(lines[:_LINES]) or "blanks only") + more_lines
 
 
 def _original(came: Packaged) -> bytes | None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.host import additions, doors, ways
+from keybuzz.agent.host import additions, doors, gist, ways
 from keybuzz.agent.readings import tcp_ports
 from keybuzz.agent.runtime.errors import AgentError, os_error_text
 
@@ -101,7 +101,7 @@ def _cron(context: Context) -> list[Row]:
             for line in _cron_lines(path):
                 if path not in packaged or "keybuzz" in line or "kbz" in line:
                     identity = context.digest(line.encode(), True).rpartition(":")[2][:12]
-                    rows.append([path, identity, _gist(line, user=folder == "/etc/cron.d")])
+                    rows.append([path, identity, gist.of_cron(line, user=folder == "/etc/cron.d")])
     for folder in _CRON_SCRIPTS:
         rows += [[path, "", "script"] for path in _entries(folder) if path not in packaged]
     return rows
@@ -120,14 +120,6 @@ def _cron_lines(path: str) -> Iterator[str]:
     for line in map(str.strip, text.splitlines()):
         if line and not line.startswith("#") and not _ASSIGNMENT.match(line):
             yield line
-
-
-def _gist(line: str, *, user: bool) -> str:
-    """Return the times and the program of a line, without arguments and variables."""
-    words = line.split()
-    times = 1 if line.startswith("@") else 5
-    command = [word for word in words[times + user :] if not _ASSIGNMENT.match(word)]
-    return " ".join([*words[:times], *command[:1]])[:120]
 
 
 def _packaged() -> set[str]:

@@ -1,10 +1,7 @@
-"""Doors and additions by hand: what the firewall lets in, what gives rights or is run (S-40 to S-42)."""
+"""Doors by hand, and ways: what the firewall lets in, what takes the way to others (S-40, S-41)."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +9,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.guard.questions import is_a_look
-from keybuzz.agent.host import additions, doors, ways
-from keybuzz.agent.host import packaged as packages
-from keybuzz.transport.said.veil import Veil
+from keybuzz.agent.host import doors, ways
 from tests.unit.agent.test_agent_system import KERNEL, RULES
 
 SIX = "-P INPUT DROP\n-N ufw6-user-input\n-A INPUT -j ufw6-before-input\n"
@@ -100,128 +95,6 @@ class TestDoors:
         host.write("ufw.conf", "ENABLED=no\n")
         host.kernel["iptables -S"] = "-P INPUT ACCEPT\n"
         assert host.found() == {}
-
-
-class TestAdditions:
-    """S-42: what gives rights, or is run."""
-
-    @pytest.fixture(autouse=True)
-    def files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("drop", "sudoers", "cron"):
-            (tmp_path / name).mkdir()
-        packaged = tmp_path / "cron" / "packaged"
-        packaged.write_text("17 * * * * root run-parts\n")
-        digest = hashlib.md5(packaged.read_bytes(), usedforsecurity=False).hexdigest()
-        status = (
-            "Package: cron\nStatus: install ok installed\nVersion: 3.0\nArchitecture: all\n"
-            f"Conffiles:\n {packaged} {digest}\n\nPackage: other\nVersion: 1\n"
-        )
-        (tmp_path / "status").write_text(status)
-        (tmp_path / "passwd").write_text("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
-        monkeypatch.setattr(additions, "_DROP_INS", (str(tmp_path / "drop"),))
-        monkeypatch.setattr(additions, "_SUDO", str(tmp_path / "sudoers"))
-        monkeypatch.setattr(additions, "_BOOT", str(tmp_path / "rc.local"))
-        monkeypatch.setattr(packages, "STATUS", str(tmp_path / "status"))
-        monkeypatch.setattr(packages, "INFO", str(tmp_path / "info"))
-        monkeypatch.setattr(packages, "DIVERSIONS", str(tmp_path / "diversions"))
-        monkeypatch.setattr(packages, "ARCHIVES", str(tmp_path / "archives"))
-        monkeypatch.setattr(additions, "_PASSWD", str(tmp_path / "passwd"))
-        watched = (f"{tmp_path}/cron", f"{tmp_path}/sudoers", f"{tmp_path}/systemd")
-        monkeypatch.setattr(packages, "CONFFILES", watched)
-        monkeypatch.setattr(packages, "SHIPPED", tuple(path.lstrip("/") for path in watched))
-
-    def test_a_host_as_it_came_has_none(self, tmp_path: Path) -> None:
-        assert additions.additions([]) == []
-
-    @pytest.mark.parametrize(
-        ("name", "what"),
-        [
-            ("drop/override.conf", "changes a unit of a package"),
-            ("sudoers/deploy", "gives rights of root"),
-            ("rc.local", "is run at each boot"),
-        ],
-    )
-    def test_a_file_by_hand_is_told_unless_it_is_described(
-        self, tmp_path: Path, name: str, what: str
-    ) -> None:
-        path = tmp_path / name
-        path.write_text("x\n")
-        assert additions.additions([]) == [[str(path), what]]
-        assert additions.additions([str(path)]) == []
-
-    def test_a_line_added_to_a_file_of_a_package_is_told(self, tmp_path: Path) -> None:
-        packaged = tmp_path / "cron" / "packaged"
-        packaged.write_text(packaged.read_text() + "* * * * * root /tmp/x\n")
-        [[path, what]] = additions.additions([])
-        assert path == str(packaged)
-        assert what == (
-            "was changed since its package was installed: its original is not here; "
-            "`apt-get download cron=3.0` brings it"
-        )
-
-    def test_it_is_told_line_by_line_where_its_original_is_beside_it(self, tmp_path: Path) -> None:
-        packaged = tmp_path / "cron" / "packaged"
-        (tmp_path / "cron" / "packaged.dpkg-dist").write_bytes(packaged.read_bytes())
-        packaged.write_text("17 * * * * root run-parts --new\n\n* * * * * root /tmp/x\n")
-        [[_, what]] = additions.additions([])
-        told = what.partition("installed: ")[2].split("; ")
-        assert told == [
-            "- 17 * * * * root run-parts",
-            "+ 17 * * * * root run-parts --new",
-            "+ * * * * * root /tmp/x",
-        ]
-
-    def test_another_file_beside_it_is_no_original(self, tmp_path: Path) -> None:
-        packaged = tmp_path / "cron" / "packaged"
-        (tmp_path / "cron" / "packaged.dpkg-dist").write_text("of a newer package\n")
-        packaged.write_text("x\n")
-        [[_, what]] = additions.additions([])
-        assert "its original is not here" in what
-
-    def test_the_archive_that_apt_has_kept_has_the_original(self, tmp_path: Path) -> None:
-        if shutil.which("dpkg-deb") is None:
-            pytest.skip("no dpkg-deb here")
-        packaged = tmp_path / "cron" / "packaged"
-        tree = tmp_path / "tree"
-        (tree / str(packaged.parent).lstrip("/")).mkdir(parents=True)
-        (tree / str(packaged).lstrip("/")).write_bytes(packaged.read_bytes())
-        (tree / "DEBIAN").mkdir()
-        control = "Package: cron\nVersion: 3.0\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n"
-        (tree / "DEBIAN" / "control").write_text(control)
-        (tmp_path / "archives").mkdir()
-        archive = str(tmp_path / "archives" / "cron_3.0_all.deb")
-        subprocess.run(["dpkg-deb", "-b", str(tree), archive], check=True, capture_output=True)
-        packaged.write_text(packaged.read_text() + "* * * * * root /tmp/x\n")
-        [[_, what]] = additions.additions([])
-        assert what.endswith("installed: + * * * * * root /tmp/x")
-
-    def test_a_unit_of_a_package_that_is_no_conffile_is_told_unless_it_is_diverted(
-        self, tmp_path: Path
-    ) -> None:
-        unit = tmp_path / "systemd" / "x.service"
-        unit.parent.mkdir()
-        unit.write_text("[Service]\nExecStart=/bin/true\n")
-        digest = hashlib.md5(unit.read_bytes(), usedforsecurity=False).hexdigest()
-        (tmp_path / "info").mkdir()
-        line = f"{digest}  {str(unit).lstrip('/')}\n"
-        (tmp_path / "info" / "other.md5sums").write_text(line)
-        assert additions.additions([]) == []
-        unit.write_text("[Service]\nExecStart=/tmp/x\n")
-        assert [path for path, _ in additions.additions([])] == [str(unit)]
-        (tmp_path / "diversions").write_text(f"{unit}\n{unit}.distrib\nother\n")
-        assert additions.additions([]) == []
-
-    def test_a_password_in_a_line_is_masked_on_its_way_to_people(self, tmp_path: Path) -> None:
-        packaged = tmp_path / "cron" / "packaged"
-        (tmp_path / "cron" / "packaged.dpkg-dist").write_bytes(packaged.read_bytes())
-        packaged.write_text("17 * * * * root run-parts\nMAIL_PASSWORD=needle-in-cron\n")
-        [[_, what]] = additions.additions([])
-        assert "needle-in-cron" not in Veil(b"k" * 32).text(what)
-
-    def test_a_second_root_is_told(self, tmp_path: Path) -> None:
-        with (tmp_path / "passwd").open("a") as file:
-            file.write("toor:x:0:0::/root:/bin/sh\n")
-        assert additions.additions([]) == [["account toor", "is root under another name"]]
 
 
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"

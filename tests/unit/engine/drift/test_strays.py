@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keybuzz.agent.host import gist
 from keybuzz.agent.readings import strays as agent
 from keybuzz.agent.runtime.channel import Channel
 from keybuzz.agent.runtime.context import Context
@@ -162,8 +163,10 @@ def test_a_line_of_cron_is_told_without_what_may_be_secret(tmp_path: Path) -> No
         "# c\nMAILTO=root\nPATH = /bin\n\n  1 2 * * * root A=secret /bin/x -p secret\n"
     )
     [line] = agent._cron_lines(str(table))
-    assert agent._gist(line, user=True) == "1 2 * * * /bin/x"
-    assert agent._gist("@daily B=secret /bin/y secret", user=False) == "@daily /bin/y"
+    assert gist.of_cron(line, user=True) == "1 2 * * * /bin/x"
+    assert gist.of_cron("@daily B=secret /bin/y secret", user=False) == "@daily /bin/y"
+    assert gist.of_cron("@daily B='a secret' /bin/y", user=False) == "@daily /bin/y"
+    assert gist.of_cron("@daily (B=secret /bin/y)", user=False) == "@daily …"
 
 
 @pytest.fixture
