@@ -7,15 +7,18 @@ again when its tests have changed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path("/var/cache/kbz-mutants")
 WHOLE_SECONDS = 600.0
 """Patience with a file that is loaded with a mutant in it, above what its tests take."""
+GRACE_SECONDS = 10.0
+"""Until a session that was interrupted has ended what it started."""
 
 
 def digest(text: str) -> str:
@@ -69,48 +74,65 @@ def environment(tree: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
 
 
-def tried(tree: Path, target: str, mutants: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return what each mutant came to: first all in one session, then what it left in a process of its own."""
+def ended(tree: Path, words: Sequence[str], patience: float | None = None) -> tuple[int, str]:
+    """Run a Python to its end, and return its code and what it said; nothing that it started is left, whatever ends it.
+
+    It has a session of its own: Ctrl-C is this process's alone, which passes it on once and lets it clean up.
+    """
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=tree, env=environment(tree), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as running:  # fmt: skip
+        try:
+            said, _ = running.communicate(timeout=patience)
+        except BaseException:
+            running.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.communicate(timeout=GRACE_SECONDS)
+            raise
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    return running.returncode, said
+
+
+def in_one_session(tree: Path, target: str, mutants: list[dict[str, Any]], told: Path) -> None:
+    """Try all mutants in one session, which writes down each as soon as it is judged."""
     if not mutants:
-        return {}
-    file, told = tree.parent / "mutants.jsonl", tree.parent / "told.jsonl"
+        return
+    file = tree.parent / "mutants.jsonl"
     file.write_text("".join(json.dumps(mutant) + "\n" for mutant in mutants), encoding="utf-8")
-    told.unlink(missing_ok=True)
     words = ["-m", "tests.mutants.session", target, str(file), str(told), *TARGETS[target]]
-    done = subprocess.run(
-        [sys.executable, *words], cwd=tree, env=environment(tree), capture_output=True, text=True, check=False
-    )  # fmt: skip
-    print(*[line for line in done.stderr.splitlines() if "left out" in line], sep="\n", end="")
+    _, said = ended(tree, words)
+    print(*[f"{line}\n" for line in said.splitlines() if "left out" in line], sep="", end="")
     if not told.exists():
-        raise SystemExit(
-            f"the tests of {target} cannot be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-        )
-    answers = {a["key"]: a for a in map(json.loads, told.read_text("utf-8").splitlines())}
-    by_key = {mutant["key"]: mutant for mutant in mutants}
-    for key, answer in answers.items():
-        if answer["end"] == "elsewhere":
-            answer["end"] = whole(tree, target, by_key[key]["source"])
-    return answers
+        raise SystemExit(f"the tests of {target} cannot be run:\n{said[-4000:]}")
+
+
+def told_by(session: Path) -> dict[str, str]:
+    """Return how each mutant ended that a session has judged, by its key; half a line says nothing."""
+    lines = session.read_text("utf-8").splitlines(keepends=True) if session.exists() else []
+    answers = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {answer["key"]: answer["end"] for answer in answers}
 
 
 def whole(tree: Path, target: str, source: str) -> str:
     """Return what tests say of a mutant that is there from the first line on: a constant, a default, a decorator."""
     place = tree / target
     kept = place.read_text(encoding="utf-8")
-    words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    words = ["-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
     try:
         place.write_text(source, encoding="utf-8")
         for stale in place.parent.glob(f"__pycache__/{place.stem}.*.pyc"):
             stale.unlink()
-        done = subprocess.run(
-            [sys.executable, "-B", *words, f"--basetemp={tree.parent / 'scratch'}", TARGETS[target][0]],
-            cwd=tree, env=environment(tree), capture_output=True, check=False, timeout=WHOLE_SECONDS,
-        )  # fmt: skip
+        scratch = f"--basetemp={tree.parent / 'scratch'}"
+        code, _ = ended(tree, [*words, scratch, TARGETS[target][0]], WHOLE_SECONDS)
     except subprocess.TimeoutExpired:
         return "not known"
     finally:
         place.write_text(kept, encoding="utf-8")
-    return "survived" if done.returncode == 0 else "killed"
+    return "survived" if code == 0 else "killed"
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -127,15 +149,29 @@ def judged(python: str, target: str) -> list[dict[str, Any]]:
         for key, answer in before.items()
         if answer["end"] == "killed" or answer["tests"] == tests
     }
+    new = [mutant for mutant in mutants if mutant["key"] not in old]
+    ends = {key: answer["end"] for key, answer in old.items()}
     with tempfile.TemporaryDirectory(prefix="kbz-mutants-") as place:
-        tree = copied(Path(place) / "tree")
-        answers = tried(tree, target, [m for m in mutants if m["key"] not in old])
+        tree, told = copied(Path(place) / "tree"), Path(place) / "told.jsonl"
+        try:
+            in_one_session(tree, target, new, told)
+        finally:  # an hour's answers are kept, whatever ends this one
+            found = told_by(told)
+            keep({key: end for key, end in found.items() if end != "elsewhere"}, tests)
+        ends.update(found)
+        for mutant in new:
+            if ends.get(mutant["key"]) == "elsewhere":
+                ends[mutant["key"]] = whole(tree, target, mutant["source"])
+                keep({mutant["key"]: ends[mutant["key"]]}, tests)
+    return [{**mutant, "end": ends.get(mutant["key"], "not run")} for mutant in mutants]
+
+
+def keep(ends: dict[str, str], tests: str) -> None:
+    """Add to what is known how these mutants ended, and with which tests."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "results.jsonl").open("a", encoding="utf-8") as file:
-        for key, answer in answers.items():
-            file.write(json.dumps({"key": key, "end": answer["end"], "tests": tests}) + "\n")
-    ends = {key: answer["end"] for key, answer in {**old, **answers}.items()}
-    return [{**mutant, "end": ends.get(mutant["key"], "not run")} for mutant in mutants]
+        for key, end in ends.items():
+            file.write(json.dumps({"key": key, "end": end, "tests": tests}) + "\n")
 
 
 def main() -> int:

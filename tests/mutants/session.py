@@ -1,7 +1,7 @@
 """One pytest session for all mutants of a file: collected once, then a fork for each mutant.
 
 The fork gives the functions of the file their mutated code, runs the tests that pass through the changed lines, and
-ends at the first that fails. What is no function (a constant, a default, a decorator) is left to `whole.py`.
+ends at the first that fails. What is no function (a constant, a default, a decorator) is left to `whole` of `main.py`.
 """
 
 from __future__ import annotations
@@ -152,15 +152,23 @@ def forked(work: Callable[[], Any], patience: float) -> Any:
         os.write(write, answer) if len(answer) < 60_000 else _all(write, answer)
         os._exit(0)
     os.close(write)
-    answer = _read(read, time.monotonic() + patience)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    try:
+        answer = _read(read, time.monotonic() + patience)
+    finally:  # also when this one is interrupted: the fork has a session of its own, and would go on
+        _end(child)
     if answer is None:
         raise TimeoutError
     if not answer:
         raise ChildProcessError("the process died")
     return json.loads(answer)
+
+
+def _end(child: int) -> None:
+    """End a fork with all that it started; it may not have come to its own session yet."""
+    for end in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            end(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def _all(number: int, answer: bytes) -> None:
@@ -212,8 +220,8 @@ def planted(target: Path, mutated: str) -> bool:
     source = target.read_text(encoding="utf-8")
     if _outside(source) != _outside(mutated):
         return False
-    was = _by_name(compile(source, str(target), "exec"))
-    now = _by_name(compile(mutated, str(target), "exec"))
+    was = _by_name(compile(source, str(target), "exec", dont_inherit=True))
+    now = _by_name(compile(mutated, str(target), "exec", dont_inherit=True))
     if {name: len(codes) for name, codes in was.items()} != {n: len(c) for n, c in now.items()}:
         return False
     other = {
