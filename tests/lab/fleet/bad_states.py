@@ -39,11 +39,13 @@ class Bad:
     says: str
     """What it then answers: a part of it."""
     undo: str
-    """The way out of the row."""
+    """How it is taken back on the host: the row's way out, where that is no verb of kbz."""
     health: tuple[str, str, str] | None = None
     """Check, level, and a part of the message; None where health has nothing to say."""
     drift: str = ""
     """What is in the id of an item of `kbz drift`; empty where it has nothing to say."""
+    seen_from: str = "itself"
+    """Where health sees it: on the same host, or on `others`, which meet it from outside."""
 
 
 _PATRONI = "/opt/keybuzz/patroni/config/patroni.yml"
@@ -115,14 +117,6 @@ SETTINGS = (
         "10.0.99.99",
         "hostname minio-02; ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf",
         ("base.resolvers.used", "warn", ""),
-    ),
-    Bad(
-        "S-46",
-        "redis-01",
-        "true",
-        "fail2ban-client get sshd ignoreip",
-        "10.0.0.0/16",
-        "true",
     ),
     Bad(
         "K-53",
@@ -290,6 +284,7 @@ TAKEN = (
         "0",
         'p "alter role kb_app connection limit -1"',
         ("postgres-proxy.login", "critical", "too many connections for role"),
+        seen_from="others",
     ),
     Bad(
         "K-71",
@@ -305,8 +300,8 @@ TAKEN = (
         "K-72",
         "queue-03",
         "q eval 'rabbit_maintenance:suspend_all_client_listeners().'",
-        "ss -ltn",
-        "25672",
+        "ss -ltn | grep ':5672 ' || echo no listener",
+        "no listener",
         "q eval 'rabbit_maintenance:resume_all_client_listeners().'",
         ("rabbitmq.node.answers", "critical", "does not answer"),
     ),
@@ -381,8 +376,8 @@ SPARE = {
     "taken away": dict.fromkeys(("rabbitmq", "galera"), 0),
 }
 """What `kbz status` calls spare meanwhile."""
-REFUSED: dict[str, dict[str, str]] = {
-    "settings": {"patroni": "patroni."},
+REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "settings": {"patroni": ("patroni.member.tags", "patroni.settings.of-roles")},
     "taken away": {},
 }
-"""Restarts that are refused meanwhile, and what the refusal names."""
+"""Restarts that stop before anything is touched meanwhile, and what they name: one of these."""

@@ -23,10 +23,9 @@ HEAD = [
     "tests",
 ]
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
-_CHECK = re.compile(
-    r"`((?:base|patroni|redis|redis-proxy|postgres-proxy|rabbitmq|rabbitmq-proxy|galera|proxysql|minio|k3s)\.[a-z.-]+)`"
-)
-IDS = {info.id for module in all_modules() for info in module.check_infos}
+INFOS = {info.id: info for module in all_modules() for info in module.check_infos}
+_AREAS = sorted({info.partition(".")[0] for info in INFOS}, key=len, reverse=True)
+_CHECK = re.compile(rf"`((?:{'|'.join(map(re.escape, _AREAS))})\.[a-z.-]+)`")
 
 
 def rows() -> list[list[str]]:
@@ -56,7 +55,19 @@ def test_ids_are_unique() -> None:
 def test_the_checks_that_it_names_are_checks() -> None:
     told = {name for row in ROWS for name in _CHECK.findall(" ".join(row[:-1]))}
     assert len(told) > 15
-    assert told <= IDS
+    assert told <= INFOS.keys()
+
+
+_REFUSES = re.compile(r"\brefuse restarts|\brestarts?\b[^;]* refuses?\b")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_state_that_refuses_restarts_is_of_a_check_that_does(row: list[str]) -> None:
+    """A check whose way out is a restart lets it go on, so that its row may not say otherwise."""
+    told = [INFOS[name] for name in _CHECK.findall(row[3])]
+    if _REFUSES.search(row[4]):
+        assert not any(info.restart for info in told)
+        assert not told or any(info.gates for info in told)
 
 
 def test_every_planted_fault_of_the_lab_is_a_row() -> None:
@@ -83,6 +94,15 @@ def test_what_the_lab_expects_of_it_is_what_the_row_says(bad: bad_states.Bad) ->
         assert f"`{bad.health[0]}`" in row[3]
         assert bad.health[1] in row[3]
     assert bad.says, "its daemon's own tool is asked"
+    assert bad.health is not None or bad.drift, "kbz tells it"
+
+
+@pytest.mark.parametrize("bad", MADE.values(), ids=MADE)
+def test_a_way_out_by_a_verb_is_tried_elsewhere(bad: bad_states.Bad) -> None:
+    """There each state is taken back on its host; a verb that is the way out is held by another test of the row."""
+    [row] = [row for row in ROWS if row[0] == bad.id]
+    if row[5].startswith("`kbz "):
+        assert len(_TEST.findall(row[-1])) > 1
 
 
 def test_every_test_of_a_bad_state_in_the_lab_is_named_by_a_row() -> None:
