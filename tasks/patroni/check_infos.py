@@ -86,7 +86,7 @@ CHECK_INFOS = (
         "patroni.settings.undescribed",
         "Patroni's store holds only what is described",
         "Settings by hand steer the cluster; a failover or a restart puts them into effect.",
-        "patronictl edit-config on a member.",
+        "patronictl edit-config, as the finding spells it.",
         levels=(
             Level.WARN,
             Level.UNKNOWN,

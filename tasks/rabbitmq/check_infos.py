@@ -61,7 +61,7 @@ CHECK_INFOS = (
         "rabbitmq.administrators.described",
         "only described users are administrators",
         "An account that no file describes may do everything.",
-        "rabbitmqctl set_user_tags NAME, by its owner.",
+        "rabbitmqctl set_user_tags NAME, as the finding spells it, by its owner.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("rabbitmq.node.answers",),
         stands=True,

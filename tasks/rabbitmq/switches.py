@@ -61,9 +61,9 @@ def _administrators(live: Live, answering: list[Node] | Unread) -> Finding:
     if not foreign:
         return Finding(check, Level.OK, "only described administrators")
     text = f"administrators that no file describes: {', '.join(foreign)}"
-    hint = (
-        "its owner takes it away: rabbitmqctl set_user_tags NAME, or rabbitmqctl delete_user NAME"
-    )
+    host = next(node.host for node in answering if set(node.administrators) & set(foreign))
+    untagged = ("docker", "exec", "rabbitmq", "rabbitmqctl", "set_user_tags", foreign[0])
+    hint = f"its owner takes it away: {on_host(host, *untagged)} (or delete_user)"
     return Finding(check, Level.CRITICAL, text, hint=hint)
 
 

@@ -9,7 +9,7 @@ from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from tasks.redis import switches
 from tasks.redis.members import RedisMember, master_name, masters, members, unasked
-from tasks.redis.values import SENTINEL
+from tasks.redis.spelled import to_sentinel
 
 _SETTINGS = "redis-settings:live"
 _FROM_REDIS = ("redis.replica.link", "redis.aof.enabled", "redis.memory.limit")
@@ -68,7 +68,7 @@ def _member(live: Live, view: HostView, member: RedisMember) -> tuple[Finding, .
     return (*redis, *sentinel, _units(view, member.host))
 
 
-_PINGED = "its password is right; redis-cli PING on the master says which error: MISCONF is a failed save (disk)"
+_PINGED = "its password is right; docker logs redis on the master says which error: MISCONF is a failed save (disk)"
 
 
 def _login(view: HostView, member: RedisMember) -> Finding:
@@ -255,9 +255,9 @@ def _quorum(live: Live, member: RedisMember) -> Finding:
         ours = {str(server.address) for server in live.members}
         foreign = sorted(set(sentinel.known) - ours)
         text += f"; foreign: {', '.join(foreign)}" if foreign else ""
-        name = master_name(live.hosts[member.host])
-        words = ("docker", "exec", SENTINEL, "redis-cli", "-p", "26379", "SENTINEL", "RESET", name)
-        hint = f"when those are gone, {on_host(member.host, *words)}, one host after the other"
+        view = live.hosts[member.host]
+        reset = to_sentinel(view, "RESET", master_name(view))
+        hint = f"when those are gone, {reset}, one host after the other"
         return Finding(check, Level.WARN, text, member.host, hint)
     return Finding(check, Level.OK, f"reachable, with {others} others", member.host)
 
@@ -271,7 +271,8 @@ def _names(view: HostView, member: RedisMember) -> Finding:
     if not others:
         return Finding("redis.sentinel.name", Level.OK, wanted, member.host)
     text = f"also monitors {', '.join(others)}"
-    return Finding("redis.sentinel.name", Level.WARN, text, member.host)
+    hint = f"when nobody uses it, {to_sentinel(view, 'REMOVE', others[0])}"
+    return Finding("redis.sentinel.name", Level.WARN, text, member.host, hint)
 
 
 def _units(view: HostView, host: str) -> Finding:

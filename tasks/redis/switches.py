@@ -5,9 +5,8 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis.members import RedisMember, able, master_name, masters, members, when
-from tasks.redis.values import SENTINEL
+from tasks.redis.spelled import to_sentinel
 
 _OWN_USER = "default"
 
@@ -88,12 +87,7 @@ def _failover(live: Live, member: RedisMember) -> Finding:
         return Finding(check, Level.OK, "a failover begins as described", member.host)
     text = ", ".join(f"{name} is {now[name]} instead of {value}" for name, value in wrong.items())
     words = [word for pair in wrong.items() for word in pair]
-    port = next(r.access.sentinel_port for r in view.resources if isinstance(r, SentinelMonitor))
-    hint = on_host(
-        member.host,
-        *("docker", "exec", SENTINEL, "redis-cli", "-p", str(port)),
-        *("SENTINEL", "SET", master_name(view), *words),
-    )
+    hint = to_sentinel(view, "SET", master_name(view), *words)
     return Finding(check, Level.CRITICAL, f"set by hand: {text}", member.host, hint)
 
 

@@ -110,6 +110,9 @@ def test_an_administrator_that_no_file_describes_is_critical() -> None:
     [found] = told(live, "rabbitmq.administrators.described")
     assert (found.level, "admin" in found.message) == (Level.CRITICAL, True)
     assert USER not in found.message
+    assert (
+        f"--limit {HOSTS[0]} -- docker exec rabbitmq rabbitmqctl set_user_tags admin" in found.hint
+    )
 
 
 def test_messages_on_one_node_only_are_told() -> None:

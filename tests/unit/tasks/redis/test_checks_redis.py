@@ -186,7 +186,9 @@ def test_another_name_for_the_master_is_reported_and_left_alone(name: str) -> No
     replies = {**value["replies"], "SENTINEL MASTERS": masters_listed}
     live = answering(live, "redis-1", "redis.sentinel", {**value, "replies": replies})
     assert only(live) == ("redis.sentinel.name", Level.WARN, "redis-1")
-    assert name in bad(live)[0].message
+    [found] = bad(live)
+    assert name in found.message
+    assert f"-p 26379 SENTINEL REMOVE {name}" in found.hint
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ def saying(live: Live, host: str, command: str, reply: Any, reading: str = "redi
     )
 
 
+def address(live: Live, host: str) -> str:
+    """Return where a host's Sentinel listens: nowhere else, so that a command must say it."""
+    return str(live.hosts[host].server.address)
+
+
 class TestPriority:
     """S-10: `CONFIG SET replica-priority 0` everywhere; SENTINEL FAILOVER then says NOGOODSLAVE."""
 
@@ -110,7 +115,7 @@ def test_a_foreign_replica_is_told_with_its_address_and_the_way_out() -> None:
     )
     [found] = told(live, "redis.sentinel.quorum")
     assert "foreign: 10.0.0.99" in found.message
-    assert "SENTINEL RESET" in found.hint
+    assert f"redis-cli -h {address(live, host)} -p 26379 SENTINEL RESET {NAME}" in found.hint
 
 
 class TestFailover:
@@ -135,7 +140,8 @@ class TestFailover:
         described = dict(WHEN)[name]
         assert (found.level, found.host) == (Level.CRITICAL, HOSTS[1])
         assert f"{name} is {value} instead of {described}" in found.message
-        assert found.hint.endswith(f"SENTINEL SET {NAME} {name} {described}")
+        where = f"redis-cli -h {address(live, HOSTS[1])} -p 26379"
+        assert found.hint.endswith(f"{where} SENTINEL SET {NAME} {name} {described}")
         assert [f.host for f in stopping(MODULE.checks(live)) if f.check == found.check] == [
             HOSTS[1]
         ]
