@@ -13,7 +13,7 @@ from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
-from tasks.redis.members import able, up, virgin
+from tasks.redis.members import able, min_replicas, up, virgin
 from tasks.redis.parameters import PARAMETERS
 from tasks.redis.places import PLACES
 from tasks.redis.rollout import next_stage, refuse_foreign, release
@@ -26,7 +26,7 @@ GROUND = Ground(
 _LIVE = "redis-settings:live"
 SETTLED = (
     Settled("redis.maxmemory", in_attribute(_LIVE, "maxmemory", values.size_of)),
-    Settled("redis.min_replicas_to_write", in_attribute(_LIVE, "min-replicas-to-write")),
+    Settled("redis.min_replicas_to_write", min_replicas),
 )
 
 MODULE = Module(

@@ -209,6 +209,13 @@ def _redis(view: HostView) -> RedisNode:
     )
 
 
+def min_replicas(view: HostView, site: str) -> str | None:
+    """Return `min-replicas-to-write` as the node has it: the description says nothing of it while it is 0."""
+    del site
+    replies = _replies(view, "redis.node")
+    return _fields(replies.get(" ".join(LEAST))).get("min-replicas-to-write")
+
+
 def _refuses(replication: Mapping[str, str], persistence: Mapping[str, str], least: object) -> str:
     """Return why writes are refused: MISCONF after a save that failed, NOREPLICAS with too few good replicas."""
     saved = persistence.get("rdb_last_bgsave_status", "ok")

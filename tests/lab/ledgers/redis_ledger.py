@@ -96,6 +96,21 @@ class RedisLedger:
             known = {item["ip"]: item for item in sentinel.sentinel_slaves(MASTER)}
         return int(known[ADDRESSES[host]]["slave-priority"])
 
+    def rank_all(self, rank: int) -> None:
+        """Set one rank on every node, and wait until each Sentinel has asked for it: it promotes by what it knows."""
+        for host in ADDRESSES:
+            with self.node(host) as client:
+                client.config_set("replica-priority", rank)
+        until(
+            lambda: all(self._ranks(host) == {rank} for host in ADDRESSES),
+            30,
+            f"each Sentinel knows the rank {rank} of every replica",
+        )
+
+    def _ranks(self, host: str) -> set[int]:
+        with self.sentinel(host) as sentinel:
+            return {int(item["slave-priority"]) for item in sentinel.sentinel_slaves(MASTER)}
+
     def write(self, copies: int = 0) -> None:
         """Write one key, for as long as it takes to be acknowledged, by so many replicas too."""
         self._next += 1

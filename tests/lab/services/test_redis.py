@@ -256,8 +256,7 @@ class TestBadStates:
         assert spare(kbz, "redis", "redis") == 0
         refused = kbz("restart", "redis", "--limit", HOSTS[0])
         assert "redis.takeover" in refused.stdout + refused.stderr
-        for host in HOSTS:
-            command(ledger, host, "CONFIG", "SET", "replica-priority", "100")
+        ledger.rank_all(100)
         assert spare(kbz, "redis", "redis") == 1
 
     def test_a_user_without_a_password_is_an_open_door(self, kbz: Kbz, ledger: RedisLedger) -> None:

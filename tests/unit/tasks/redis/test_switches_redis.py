@@ -16,7 +16,7 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.docker import Container
 from tasks.redis import MODULE
 from tasks.redis.checks import checks
-from tasks.redis.members import able
+from tasks.redis.members import able, min_replicas
 from tests.unit.tasks.redis.redis_world import HOSTS, NAME, WHEN
 from tests.unit.tasks.redis.test_checks_redis import MASTER, answering, healthy
 
@@ -228,3 +228,11 @@ class TestWrites:
         live = saying(live, REPLICA, "INFO replication", {**replication, "slave_read_only": "0"})
         [found] = told(live, "redis.replica.read-only")
         assert (found.host, found.level) == (REPLICA, Level.WARN)
+
+
+@pytest.mark.parametrize("told", ["0", "1"])
+def test_min_replicas_is_told_though_nothing_is_described_of_it(told: str) -> None:
+    """`kbz adopt --take-settings`: with 0 in site.yaml, no file and no resource names it."""
+    command = "CONFIG GET min-replicas-to-write"
+    live = saying(healthy(), HOSTS[0], command, {"min-replicas-to-write": told}, "redis.node")
+    assert min_replicas(live.hosts[HOSTS[0]], "0") == told
