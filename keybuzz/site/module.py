@@ -179,7 +179,7 @@ class Work:
     """One program that a backup or a restore runs on the archive's host, without a shell."""
 
     name: str
-    """What it does, for whoever watches."""
+    """What it does, as progress shows it."""
     argv: tuple[str, ...]
     seconds: float = 3600.0
     stdin: str = ""

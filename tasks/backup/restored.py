@@ -10,7 +10,7 @@ from tasks.backup.programs import SECONDS, barman, note
 CONTAINER = "kbz-restored-postgres"
 TARGET = f"{values.RESTORED}/postgres"
 _BEGUN, _DONE = f"{TARGET}.begun", f"{TARGET}.done"
-"""Files that say how far a restore came: what lies in the target without either is somebody's own."""
+"""Files that say how far a restore came: what lies in the target without either is not kbz's."""
 LEAVES = f"the container {CONTAINER}, the folder {TARGET} and the file {_DONE}"
 _UID = "999"
 _DATA = "/var/lib/postgresql/data"

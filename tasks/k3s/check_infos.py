@@ -104,7 +104,7 @@ CHECK_INFOS = (
         "k3s.node.schedulable",
         "the node takes pods",
         "The other nodes carry its share: drills, restarts and rolls of other nodes are refused until it takes pods.",
-        "k3s kubectl uncordon NODE, when whoever cordoned it is done; kbz run k3s takes back what kbz drained (warn).",
+        "k3s kubectl uncordon NODE, when that work is done; kbz run k3s takes back what kbz drained (warn).",
         levels=(
             Level.WARN,
             Level.UNKNOWN,

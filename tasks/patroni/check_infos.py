@@ -157,7 +157,7 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.replay.paused",
         "a replica carries out what it receives",
-        "Somebody has paused the replay of WAL on this replica.",
+        "The replay of WAL was paused on this replica.",
         "SELECT pg_wal_replay_resume() on it.",
         levels=(Level.WARN, Level.UNKNOWN),
         read_by=("patroni.member.state",),

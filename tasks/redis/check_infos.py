@@ -131,7 +131,7 @@ CHECK_INFOS = (
         "redis.sentinel.name",
         "Sentinel monitors one name only",
         "Something else is monitored too: a leftover, or a second cluster.",
-        "SENTINEL REMOVE, as the finding spells it, when nobody uses it.",
+        "SENTINEL REMOVE, as the finding spells it, when nothing uses it.",
         levels=(
             Level.WARN,
             Level.UNKNOWN,

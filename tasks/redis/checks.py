@@ -271,7 +271,7 @@ def _names(view: HostView, member: RedisMember) -> Finding:
     if not others:
         return Finding("redis.sentinel.name", Level.OK, wanted, member.host)
     text = f"also monitors {', '.join(others)}"
-    hint = f"when nobody uses it, {to_sentinel(view, 'REMOVE', others[0])}"
+    hint = f"when nothing uses it, {to_sentinel(view, 'REMOVE', others[0])}"
     return Finding("redis.sentinel.name", Level.WARN, text, member.host, hint)
 
 

@@ -31,7 +31,7 @@ def cell(text: str) -> str:
 
 
 def why(target: str, mutant: dict[str, Any]) -> str:
-    """Return why a survivor is one; empty when nobody has said it."""
+    """Return why a survivor is one; empty when none is written."""
     if mutant["operator"] == "NumberReplacer" and _PATIENCE.match(mutant["was"]):
         return "how long is waited: no test asserts a time"
     return EXPLAINED.get((target, mutant["was"].strip(), mutant["now"].strip()), "")

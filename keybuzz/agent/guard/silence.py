@@ -40,7 +40,7 @@ class Silence:
 
 
 def place_of(query: dict[str, Any]) -> str:
-    """Return whom a question is for, such as `10.0.0.111:5672`; empty when it asks nobody that could be silent."""
+    """Return whom a question is for, such as `10.0.0.111:5672`; empty when nothing it asks could be silent."""
     access = query.get("access")
     asked = access if isinstance(access, dict) else query
     port = "sentinel_port" if query["kind"].startswith("sentinel") else "port"

@@ -58,9 +58,9 @@ def described(host: ScratchHost) -> tuple[Resource, ...]:
 def module(three: Fleet) -> Module:
     """A module whose file lies on each host in a folder of its own."""
 
-    def live(view: object, site: str) -> str | None:
-        path = three.hosts[view.server.name].files / "app.conf"  # type: ignore[attr-defined]
-        return in_file(f"file:{path}", r"^sessions\s*=\s*(\S+)")(view, site)  # type: ignore[arg-type]
+    def live(view: HostView, site: str) -> str | None:
+        path = three.hosts[view.server.name].files / "app.conf"
+        return in_file(f"file:{path}", r"^sessions\s*=\s*(\S+)")(view, site)
 
     made = Demo(three.hosts, described).module()
     return replace(made, parameters=(SESSIONS,), settled=(Settled("demo.sessions", live),))

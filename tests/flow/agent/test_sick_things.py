@@ -68,7 +68,7 @@ class Share:
     device: int
 
     def die(self) -> None:
-        """Close the program's side: whoever waits gets ENOTCONN."""
+        """Close the program's side: a waiting call gets ENOTCONN."""
         if self.device >= 0:
             os.close(self.device)
         self.device = -1

@@ -107,7 +107,7 @@ class TestLook:
     def test_requests_that_are_held_back_are_told_by_every_node_until_they_go_on(
         self, nodes: Trio, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """`mc admin service freeze`: health stays 200, the administrator is answered, and nobody else."""
+        """`mc admin service freeze`: health stays 200, and only the administrator is answered."""
         monkeypatch.setattr(agent_minio, "_HELD_BACK", 0.5)
         first, third = access(nodes).order(), access(nodes, 3).order()
         agent_minio.admin(first, "POST", "service", {"action": "freeze"})

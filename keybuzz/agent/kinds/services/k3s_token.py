@@ -87,7 +87,7 @@ def write_k3s_token_rotated(order: Query, context: Context) -> None:
     status, said = _told(new, known)
     if again and status not in (200, 401) and former:
         # The new token a second time is confirmed only where the datastore is sealed with it. Otherwise the former one
-        # makes the file agree with the datastore again, and the change is made anew.
+        # makes the file agree with the datastore again, and the change is made again.
         status, said = _told(former, known)
         if status == 200:
             status, said = _told(new, known)

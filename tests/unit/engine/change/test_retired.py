@@ -123,7 +123,7 @@ def test_a_file_goes_and_a_folder_only_when_it_is_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mask", ["/dev/null", ""])
 def test_a_masked_unit_stays_masked(mask: str, systemctl: list[str], tmp_path: Path) -> None:
-    """Somebody has made sure that it never starts: that is no leftover, and without it the unit could start again."""
+    """It makes sure that the unit never starts: that is no leftover, and without it the unit could start again."""
     item, path = Retired(UNIT, "redis-docker.service"), tmp_path / "redis-docker.service"
     if mask:
         path.symlink_to(mask)

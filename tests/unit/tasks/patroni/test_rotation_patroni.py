@@ -202,7 +202,7 @@ REST = "patroni-rest-password:patroni"
 
 
 def test_the_api_password_of_living_members_is_changed_by_its_own_rotation_only() -> None:
-    """Whoever writes patroni.yml changes it: a run refuses another live one, and each other rotation too."""
+    """A run that writes patroni.yml would change it: a run refuses another live one, and each other rotation too."""
     world = proving(role=False, files=frozenset(HOSTS), leader="db-1", by_role=False)
     for node in world.nodes.values():
         node.states = damaged(node.states, REST, password_matches=False)
