@@ -17,6 +17,7 @@ from keybuzz.agent.kinds.services import redis_password as password_kind
 from keybuzz.agent.kinds.services import sentinel as sentinel_kind
 from keybuzz.agent.runtime.errors import AgentError
 from tests.flow.servers.redis_server import FaultError, Reply, fake_redis
+from tests.flow.support.redis_replicated import Replicated
 
 LOCAL = "127.0.0.1"
 PASSWORD = "PlantedNeedle-redis-1234"
@@ -295,37 +296,12 @@ class TestMonitor:
 
 
 class TestHandOver:
-    def daemons(self, offset: int, other: str) -> tuple[list[list[str]], Any, Any]:
-        """Return what was said, a master with one replica at an offset, and a Sentinel that names another."""
-        said: list[list[str]] = []
-
-        def redis(words: list[str]) -> Reply:
-            said.append(words)
-            if words[0] == "INFO":
-                return f"role:master\r\nmaster_repl_offset:900\r\nslave0:ip=1,offset={offset},lag=0\r\n"
-            return "OK"
-
-        def sentinel(words: list[str]) -> Reply:
-            said.append(words)
-            return ["ip", other, "port", "6379"] if words[1] == "MASTER" else "OK"
-
-        return said, redis, sentinel
-
-    def order(self, port: int, sentinel_port: int) -> dict[str, Any]:
-        ports = {"port": port, "sentinel_port": sentinel_port}
-        return {
-            "address": LOCAL,
-            "password": PASSWORD,
-            "former": "",
-            "master": "kb-redis-master",
-            **ports,
-        }
-
     def test_writes_pause_until_this_node_follows_the_one_that_sentinel_chose(self) -> None:
-        said, redis, sentinel = self.daemons(900, "10.0.0.125")
-        with fake_redis(redis, PASSWORD) as one, fake_redis(sentinel) as two:
-            kind.write_redis_master(self.order(one.port, two.port), STOPPED)
-        assert [" ".join(words[:2]) for words in said] == [
+        world = Replicated(900, "10.0.0.125")
+        world.hand_over()
+        assert world.words == [
+            "INFO replication",
+            "SENTINEL REPLICAS",
             "CLIENT PAUSE",
             "INFO replication",
             "SENTINEL FAILOVER",
@@ -336,26 +312,49 @@ class TestHandOver:
             "CLIENT KILL",
         ]
 
+    def test_no_write_waits_until_sentinel_knows_the_ranks_of_now(self) -> None:
+        """It asks for them every 10 s: right after replica-priority was set back it said NOGOODSLAVE."""
+        world = Replicated(900, "10.0.0.125")
+        world.known = ["0", "0", "100"]
+        world.hand_over()
+        asked = ["INFO replication", "SENTINEL REPLICAS"] * 3
+        assert world.words[:7] == [*asked, "CLIENT PAUSE"]
+
+    @pytest.mark.parametrize(
+        ("rank", "known", "flags", "said"),
+        [
+            ("100", "0", "slave", "has replica-priority 100, and Sentinel knows 0 of it"),
+            ("0", "100", "slave", "has replica-priority 0, and Sentinel knows 100 of it"),
+            ("0", "0", "slave", "would promote no replica"),
+            ("100", "100", "s_down,slave", "would promote no replica"),
+        ],
+    )
+    def test_without_an_heir_no_write_waits(
+        self, monkeypatch: pytest.MonkeyPatch, rank: str, known: str, flags: str, said: str
+    ) -> None:
+        monkeypatch.setattr(kind, "_KNOWN", 0.3)
+        world = Replicated(900, "10.0.0.125")
+        world.rank, world.known, world.flags = rank, [known], flags
+        with pytest.raises(AgentError, match=said):
+            world.hand_over()
+        assert not {"CLIENT PAUSE", "SENTINEL FAILOVER"} & set(world.words)
+
     def test_nothing_is_handed_over_while_a_replica_is_behind(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(kind, "_CATCH_UP", 0.2)
-        said, redis, sentinel = self.daemons(899, "10.0.0.125")
-        with fake_redis(redis, PASSWORD) as one, fake_redis(sentinel) as two:
-            order = self.order(one.port, two.port)
-            with pytest.raises(AgentError, match="1 of 1 replicas do not catch up"):
-                kind.write_redis_master(order, STOPPED)
-        assert not any(words[0] in ("SENTINEL", "REPLICAOF") for words in said)
-        assert said[-1] == ["CLIENT", "UNPAUSE"]
+        world = Replicated(899, "10.0.0.125")
+        with pytest.raises(AgentError, match="1 of 1 replicas do not catch up"):
+            world.hand_over()
+        assert not {"SENTINEL FAILOVER", "REPLICAOF 10.0.0.125"} & set(world.words)
+        assert world.words[-1] == "CLIENT UNPAUSE"
 
     def test_a_sentinel_that_names_nobody_else_leaves_the_master_master(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(kind, "_HAND_OVER", 0.3)
-        said, redis, sentinel = self.daemons(900, LOCAL)
-        with fake_redis(redis, PASSWORD) as one, fake_redis(sentinel) as two:
-            order = self.order(one.port, two.port)
-            with pytest.raises(AgentError, match="names no other master"):
-                kind.write_redis_master(order, STOPPED)
-        assert not any(words[0] == "REPLICAOF" for words in said)
-        assert said[-1] == ["CLIENT", "UNPAUSE"]
+        world = Replicated(900, LOCAL)
+        with pytest.raises(AgentError, match="names no other master"):
+            world.hand_over()
+        assert not any(words[0] == "REPLICAOF" for words in world.said)
+        assert world.words[-1] == "CLIENT UNPAUSE"

@@ -25,6 +25,8 @@ _PAUSE = 25.0
 _CATCH_UP = 5.0
 _HAND_OVER = 15.0
 """Seconds; together they end before the pause does."""
+_KNOWN = 30.0
+"""Seconds for Sentinel to ask each replica again, which it does every 10 s; writes go on meanwhile."""
 
 
 def read_redis_runtime(query: Query, context: Context) -> State:
@@ -121,10 +123,13 @@ def _leads(redis: Connection) -> bool:
 def write_redis_master(order: Query, context: Context) -> None:
     """Hand over without losing an acknowledged write: pause writes, let replicas catch up, then SENTINEL FAILOVER.
 
+    Before that Sentinel must know its replicas as they are now: it chooses by what it knew up to 10 s ago.
+
     Sentinel alone promotes a replica without waiting for it, and lets the old master take writes for up to 18 s more,
     which are lost. So this node follows the new master as soon as Sentinel names it. Nobody is promoted here.
     """
     with _open(order) as redis:
+        _await_heir(redis, order)
         redis.call("CLIENT", "PAUSE", str(int(_PAUSE * 1000)), "WRITE")
         try:
             _await_replicas(redis)
@@ -137,11 +142,69 @@ def write_redis_master(order: Query, context: Context) -> None:
         redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
+def _await_heir(redis: Connection, order: Query) -> None:
+    """Wait until Sentinel would promote a replica, and knows the rank of each that answers."""
+    deadline = time.monotonic() + _KNOWN
+    while why := _no_heir(redis, order):
+        if time.monotonic() > deadline:
+            raise AgentError(
+                f"{why}, and that has not changed for {_KNOWN:g} s",
+                "nothing was handed over, and no write waited; kbz health redis",
+            )
+        time.sleep(0.2)
+
+
+def _no_heir(redis: Connection, order: Query) -> str:
+    """Return why SENTINEL FAILOVER would promote no replica now, or one that must not be; empty when it is fit."""
+    ranks = _ranks(redis, order)
+    with Connection(order["address"], order["sentinel_port"]) as sentinel:
+        told = sentinel.call("SENTINEL", "REPLICAS", order["master"])
+    replicas = [pairs(item) for item in told] if isinstance(told, list) else []
+    known = {f"{item.get('ip')}:{item.get('port')}": item for item in replicas}
+    for place, rank in sorted(ranks.items()):
+        other = known.get(place, {}).get("slave-priority", "no")
+        if other != rank:
+            return f"{place} has replica-priority {rank}, and Sentinel knows {other} of it"
+    if any(ranks[place] != "0" and _fit(known[place]) for place in ranks):
+        return ""
+    states = ", ".join(f"{place} {_state(known[place])}" for place in sorted(ranks))
+    return f"Sentinel would promote no replica ({states or 'none answers'})"
+
+
+def _ranks(redis: Connection, order: Query) -> dict[str, str]:
+    """Return the rank of each replica by its own word; one that does not let us in is Sentinel's matter."""
+    found: dict[str, str] = {}
+    for line in _replicas(information(redis.call("INFO", "replication"))):
+        fields = dict(item.partition("=")[::2] for item in line.split(","))
+        address, port = fields.get("ip", ""), fields.get("port", "")
+        try:
+            with Connection(address, int(port), order["password"], order["former"]) as replica:
+                own = information(replica.call("INFO", "replication"))
+        except (AgentError, ValueError):
+            continue
+        found[f"{address}:{port}"] = own.get("slave_priority", "")
+    return found
+
+
+def _fit(replica: dict[str, str]) -> bool:
+    return replica.get("flags") == "slave" and replica.get("master-link-status") == "ok"
+
+
+def _state(replica: dict[str, str]) -> str:
+    names = ("slave-priority", "flags", "master-link-status")
+    return " ".join(replica.get(name, "?") for name in names)
+
+
+def _replicas(found: dict[str, str]) -> list[str]:
+    """Return what a master tells of each of its replicas."""
+    return [value for name, value in found.items() if re.fullmatch(r"slave\d+", name)]
+
+
 def _await_replicas(redis: Connection) -> None:
     deadline = time.monotonic() + _CATCH_UP
     while True:
         found = information(redis.call("INFO", "replication"))
-        replicas = [value for name, value in found.items() if re.fullmatch(r"slave\d+", name)]
+        replicas = _replicas(found)
         behind = [r for r in replicas if f"offset={found['master_repl_offset']}," not in r]
         if replicas and not behind:
             return
