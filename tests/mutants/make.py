@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,19 @@ OPERATORS = (
 """Of cosmic-ray's: one or two for each operator of Python. Its variables by chance are left out."""
 MOST = 500
 """No operator has more occurrences in one file."""
+UNMADE = tuple(
+    re.compile(rf"^{pattern}")
+    for pattern in (
+        # How long is waited: the suite asserts no times.
+        r"_?[A-Z_]*(?:TIMEOUT|HEARTBEAT|POLL|CERTAIN) = ",
+        r"timeout=[\d.]+,",
+        # What a function without effects remembers changes no answer of it.
+        r"@(?:lru_)?cache\b",
+        # Names of types alone.
+        r"if TYPE_CHECKING:",
+    )
+)
+"""Lines, without their indentation, in which a change has no effect that a test could see."""
 
 
 def theirs(source: str) -> Iterator[tuple[str, str]]:
@@ -143,14 +157,19 @@ def mutants(source: str) -> Iterator[dict[str, object]]:
                 continue
             if means not in seen:
                 seen.add(means)
-                yield {"operator": operator, "source": mutated, **_where(source, mutated)}
+                where = _where(source, mutated)
+                if not any(pattern.match(str(where["was"])) for pattern in UNMADE):
+                    yield {"operator": operator, "source": mutated, **where}
 
 
 def _where(source: str, mutated: str) -> dict[str, object]:
+    """Return the line, what was in it and what is now; both without indentation."""
     before, after = source.splitlines(), mutated.splitlines()
     blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     _, first, last, start, end = next(block for block in blocks if block[0] != "equal")
     was, now = before[first : max(last, first + 1)], after[start:end]
+    while not was[0].strip() and len(was) > 1:  # a decorator begins with the blank lines before it
+        was, first = was[1:], first + 1
     return {
         "line": first + 1,
         "was": " ".join(line.strip() for line in was),

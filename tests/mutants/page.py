@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from tests.mutants.explained import EXPLAINED
 from tests.mutants.targets import TARGETS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
-_PATIENCE = re.compile(r"_?[A-Z_]*(?:TIMEOUT|HEARTBEAT|POLL) = [\d.]+$")
 _HEAD = """# Mutants
 
 Do the tests of the guard, the freeze, the planner, the rollouts and the recoveries notice a changed line?
@@ -20,8 +18,10 @@ statement, and writes this page with `--docs`. It is no part of CI.
 
 The operators are cosmic-ray's (comparisons, arithmetic, conditions, numbers, loops, decorators, exceptions), and
 four of our own: a call that is left out, a `raise` that is left out, a result that is not returned, `in` turned
-round. Not made: annotations, `frozen` and `slots` of a dataclass, and None in the place of an empty result. The
-tests of each file are in `tests/mutants/targets.py`. A test that does not end counts as one that fails.
+round. Not made, because no test could see them: annotations, `frozen` and `slots` of a dataclass, None in the place
+of an empty result, how many seconds are waited (no test asserts a time), and what a cache of a pure function holds
+(`UNMADE` in `tests/mutants/make.py`). The tests of each file are in `tests/mutants/targets.py`. A test that does not
+end counts as one that fails.
 
 """
 
@@ -32,8 +32,6 @@ def cell(text: str) -> str:
 
 def why(target: str, mutant: dict[str, Any]) -> str:
     """Return why a survivor is one; empty when none is written."""
-    if mutant["operator"] == "NumberReplacer" and _PATIENCE.match(mutant["was"]):
-        return "how long is waited: no test asserts a time"
     return EXPLAINED.get((target, mutant["was"].strip(), mutant["now"].strip()), "")
 
 

@@ -38,10 +38,24 @@ class Mutants:
         self.lines: dict[str, set[int]] = {}
         self.seconds: dict[str, float] = {}
 
+    def pytest_collection(self) -> None:
+        """Let Hypothesis find the same examples each time, and stop at the first that fails: none is made smaller."""
+        from hypothesis import (
+            Phase,
+            settings,
+        )  # pytest has to load it first: it rewrites its asserts
+
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutants", settings(), phases=phases, derandomize=True)
+        settings.load_profile("mutants")
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Learn which test passes through which line, then try each mutant."""
         items = {item.nodeid: item for item in session.items}
         self._learn(items)
+        functions = functions_of(self.target)
+        gc.collect()
+        gc.freeze()  # what is there stays shared with the forks
         source = self.target.read_text(encoding="utf-8")
         spans = dict(statements(source))
         with self.told.open("a", encoding="utf-8") as told:
@@ -49,7 +63,7 @@ class Mutants:
                 span = spans.get(mutant["line"], range(mutant["line"], mutant["line"] + 1))
                 chosen = [name for name, lines in self.lines.items() if lines & set(span)]
                 chosen.sort(key=lambda name: self.seconds[name])
-                end, by = self._try(mutant, [items[name] for name in chosen])
+                end, by = self._try(mutant, [items[name] for name in chosen], functions)
                 told.write(json.dumps({"key": mutant["key"], "end": end, "by": by}))
                 told.write("\n")
                 told.flush()
@@ -71,15 +85,17 @@ class Mutants:
             else:
                 print(f"fails without a mutant, and is left out: {name}", file=sys.stderr)
 
-    def _try(self, mutant: dict[str, Any], items: list[pytest.Item]) -> tuple[str, str]:
+    def _try(
+        self, mutant: dict[str, Any], items: list[pytest.Item], functions: list[FunctionType]
+    ) -> tuple[str, str]:
         if _outside(self.target.read_text(encoding="utf-8")) != _outside(mutant["source"]):
             return "elsewhere", ""
         if not items:
             return "uncovered", ""
-        patience = 60 + 20 * sum(self.seconds[item.nodeid] for item in items)
+        patience = 20 + 10 * sum(self.seconds[item.nodeid] for item in items)
 
         def attempt() -> list[str]:
-            if not planted(self.target, mutant["source"]):
+            if not planted(self.target, mutant["source"], functions):
                 return ["elsewhere", ""]
             for item in items:
                 if not runs(item):
@@ -215,7 +231,16 @@ def _by_name(code: CodeType) -> dict[str, list[CodeType]]:
     return found
 
 
-def planted(target: Path, mutated: str) -> bool:
+def functions_of(target: Path) -> list[FunctionType]:
+    """Return the functions of a file: it has been loaded by its tests."""
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, FunctionType) and found.__code__.co_filename == str(target)
+    ]
+
+
+def planted(target: Path, mutated: str, functions: list[FunctionType]) -> bool:
     """Give the functions of a loaded file their mutated code; False when the mutant is in none of them."""
     source = target.read_text(encoding="utf-8")
     if _outside(source) != _outside(mutated):
@@ -227,11 +252,6 @@ def planted(target: Path, mutated: str) -> bool:
     other = {
         old: new for name, codes in was.items() for old, new in zip(codes, now[name], strict=True)
     }
-    functions = [
-        found
-        for found in gc.get_objects()
-        if isinstance(found, FunctionType) and found.__code__.co_filename == str(target)
-    ]
     try:
         for function in functions:
             function.__code__ = other[function.__code__]

@@ -24,6 +24,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_FLOW}/engine/test_freeze.py",
     ),
     "keybuzz/engine/memory/lock.py": (
+        f"{_UNIT}/engine/memory/test_lease_words.py",
         f"{_UNIT}/engine/memory/test_lock.py",
         f"{_UNIT}/engine/memory/test_who.py",
         f"{_UNIT}/hostile/test_state_folder.py",
@@ -33,7 +34,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_CHANGE}/test_saved_plan.py",
     ),
     "tasks/galera/choice.py": (f"{_TASKS}/galera/test_recover_galera.py",),
-    "tasks/galera/recovery.py": (f"{_TASKS}/galera/test_recover_galera.py",),
+    "tasks/galera/recovery.py": (
+        f"{_TASKS}/galera/test_position_galera.py",
+        f"{_TASKS}/galera/test_recover_galera.py",
+    ),
     "keybuzz/engine/change/recover.py": (
         f"{_UNIT}/cli/test_recover_command.py",
         f"{_TASKS}/galera/test_recover_galera.py",

@@ -156,6 +156,12 @@ class TestChoice:
             choose((far, near))
         assert choose((replace(far, marked=True), near)) == "maria-1"
 
+    def test_a_million_changes_ahead_is_no_jump_and_one_more_is(self) -> None:
+        near = Position("maria-2", HISTORY, 9, False, "wsrep-recover")
+        assert choose((replace(near, host="maria-1", number=1_000_009), near)) == "maria-1"
+        with pytest.raises(RefusedError, match=r"^maria-1: it is 1000001 changes ahead"):
+            choose((replace(near, host="maria-1", number=1_000_010), near))
+
     def test_a_split_is_recognised_by_components_without_a_common_member(self) -> None:
         """Cut two and one, both sides wrote, so that the numbers prove nothing (S-37)."""
         pair: Any = {"view": 22, "members": ["maria-1", "maria-2"]}
@@ -181,8 +187,12 @@ class TestChoice:
         half = position("maria-1", answer(f"{ZERO}:-1", (ZERO, -1), safe=True))
         whole = position("maria-2", answer(f"{HISTORY}:3"))
         assert choose((half, whole)) == "maria-2"
-        with pytest.raises(RefusedError, match="no node holds a whole copy"):
-            choose((half,))
+        for none in ((half,), (position("maria-2", NO_DATA),)):
+            with pytest.raises(
+                RefusedError, match="no node holds a whole copy of the data"
+            ) as error:
+                choose(none)
+            assert error.value.hint.startswith("restore a backup")
 
     def test_a_file_that_denies_its_data_hides_no_writes(self) -> None:
         denied = position("maria-1", answer(f"{HISTORY}:9", (ZERO, -1)))
@@ -198,6 +208,8 @@ class TestChoice:
             choose((begun, nothing))
         assert "kbz run galera installs a new cluster" in error.value.hint
         assert "backup" not in error.value.hint
+        with pytest.raises(RefusedError, match="a first start was cut off"):
+            choose((begun,))
 
     def test_two_histories_are_the_owners_decision(self) -> None:
         one = Position("maria-1", HISTORY, 9, False, "")

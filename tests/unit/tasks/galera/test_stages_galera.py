@@ -10,11 +10,12 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
+from keybuzz.model.services.mariadb import MariadbData
 from tasks.galera.desired import STATUS
-from tasks.galera.members import CONTAINER_ID
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID
 from tasks.galera.rollout import bootstrap, next_stage, refuse_foreign
-from tests.unit.tasks.galera.galera_world import HOSTS, World
-from tests.unit.tasks.galera.test_rollout_galera import exited, hurt
+from tests.unit.tasks.galera.galera_world import FLAG, HOSTS, World
+from tests.unit.tasks.galera.test_rollout_galera import exited, hurt, wipe
 from tests.unit.tasks.galera.test_switches_galera import saying
 
 
@@ -122,6 +123,96 @@ class TestBootstrap:
             ("running", None, True),
             ("restart", None, "no"),
         ]
+
+
+class TestOneByOne:
+    """Of two that need the same, the first by name comes first, and the other one stays as it is."""
+
+    def test_two_marks_are_taken_away_one_after_the_other(self) -> None:
+        world = World.healthy()
+        hurt(world, MARKER_ID, "maria-1", "maria-2", there=True)
+        stage = next_stage(world.live())
+        assert stage is not None
+        assert stage.name == "the first start has ended"
+        assert [(change.host, change.identity) for change in stage.changes] == [
+            ("maria-1", MARKER_ID)
+        ]
+
+    def test_two_with_the_bootstrap_flag_are_replaced_one_after_the_other(self) -> None:
+        world = World.healthy()
+        hurt(world, CONTAINER_ID, "maria-1", "maria-2", environment=(FLAG,))
+        stage = next_stage(world.live())
+        assert stage is not None
+        assert stage.name == "replace mariadb on maria-1"
+
+
+def test_newer_data_is_refused_with_the_version_that_the_image_opens() -> None:
+    world = World.healthy()
+    hurt(world, DATA_ID, "maria-2", loadable=False, newest="99.9")
+    [opens] = [
+        resource.newest
+        for resource in world.live().hosts["maria-2"].resources
+        if isinstance(resource, MariadbData)
+    ]
+    assert f"by MariaDB 99.9; the frozen image opens {opens}" in str(refused(world.live()))
+
+
+class TestWithoutPrimary:
+    def test_running_members_that_are_alone_are_waited_for(self) -> None:
+        world = World.healthy()
+        for node in world.nodes.values():
+            node.primary = False
+        stage = next_stage(world.live())
+        assert stage is not None
+        assert (stage.name, stage.changes) == ("wait", ())
+        assert stage.after is not None
+        assert stage.after.reason(world.live()) is not None
+        assert stage.after.reason(World.healthy().live()) is None
+
+    def test_a_bare_member_alone_starts_nothing(self) -> None:
+        """It has nothing to form a cluster from, and the others are stopped and not selected."""
+        world = World.healthy()
+        world.crash(*HOSTS)
+        wipe(world, "maria-1")
+        stage = next_stage(world.live({"maria-1"}))
+        assert stage is not None
+        assert stage.name == "prepare"
+        world.apply(stage)
+        assert next_stage(world.live({"maria-1"})) is None
+
+    def test_those_that_hold_data_start_while_one_is_out_of_sight(self) -> None:
+        world = World.healthy()
+        world.crash(*HOSTS)
+        world.nodes["maria-3"].reachable = False
+        stage = next_stage(world.live())
+        assert stage is not None
+        assert stage.name == "start together"
+        assert [change.host for change in stage.changes] == ["maria-1", "maria-2"]
+
+    def test_two_marks_prove_no_first_start(self) -> None:
+        """All can be read, none holds data, and no one says which of two first starts counts."""
+        world = World.empty()
+        for _ in range(2):
+            stage = next_stage(world.live())
+            assert stage is not None
+            world.apply(stage)
+        hurt(world, MARKER_ID, "maria-2", there=True)
+        assert next_stage(world.live()) is None
+
+
+class TestSettle:
+    def test_a_member_that_is_on_its_way_is_waited_for(self) -> None:
+        world = World.healthy()
+        world.nodes["maria-2"].settled = False
+        stage = next_stage(world.live({"maria-1"}))
+        assert stage is not None
+        assert stage.name == "wait"
+
+    def test_not_by_a_run_of_another_member_that_is_out_of_sight(self) -> None:
+        world = World.healthy()
+        world.nodes["maria-1"].reachable = False
+        world.nodes["maria-2"].settled = False
+        assert next_stage(world.live({"maria-1"})) is None
 
 
 def _prepared(world: World) -> Live:
