@@ -39,8 +39,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_TASKS}/galera/test_recover_galera.py",
     ),
     "keybuzz/engine/change/recover.py": (
+        f"{_FLOW}/ends/test_recover_cluster.py",
         f"{_UNIT}/cli/test_recover_command.py",
-        f"{_TASKS}/galera/test_recover_galera.py",
     ),
     "tasks/galera/rollout.py": _rollout(
         "galera",
