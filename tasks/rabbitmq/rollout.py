@@ -7,6 +7,7 @@ and differs is replaced one node at a time, when no quorum queue would lose its 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from keybuzz.model.core.errors import RefusedError
@@ -52,7 +53,7 @@ def next_stage(live: Live) -> Stage | None:
     if replicas := [change for change in ready if isinstance(change.resource, RabbitmqReplicas)]:
         return _grow(replicas)
     if containers:
-        return _settle(live) or _roll(live, containers)
+        return _settle(live, {change.host for change in containers}) or _roll(live, containers)
     if unsettled := _settle(live):
         return unsettled
     accounts = tuple(change for change in ready if isinstance(change.resource, _ACCOUNTS))
@@ -267,9 +268,16 @@ def release(live: Live, host: str) -> Stage | None:
     return Stage("wait", (), after=able)
 
 
-def _settle(live: Live) -> Stage | None:
-    """Wait for nodes on their way: a run that was cut off, or Docker that has just come back."""
-    started = [host for host, node in nodes(live).items() if node.started]
+def _settle(live: Live, replacing: Collection[str] = ()) -> Stage | None:
+    """Wait for nodes on their way: a run that was cut off, or Docker that has just come back.
+
+    One that is broken and will be replaced is not waited for: its new container may be what mends it.
+    """
+    started = [
+        host
+        for host, node in nodes(live).items()
+        if node.started and (node.well or host not in replacing)
+    ]
     if not live.selected & set(started) or not_ready(live, started) is None:
         return None
     settled = Gate("the cluster has settled", lambda now: not_ready(now, started), START_TIMEOUT)

@@ -53,7 +53,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_TASKS}/patroni/test_rotation_patroni.py",
     ),
     "tasks/redis/rollout.py": _rollout("redis", f"{_TASKS}/redis/test_redis_replaced.py"),
-    "tasks/rabbitmq/rollout.py": _rollout("rabbitmq"),
+    "tasks/rabbitmq/rollout.py": _rollout("rabbitmq", f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py"),
     "tasks/minio/rollout.py": _rollout("minio"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_restart_k3s.py"),
     "tasks/base/rollout.py": _rollout("base"),
