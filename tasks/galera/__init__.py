@@ -9,9 +9,8 @@ from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery, RestartCost
 from keybuzz.site.settled import Settled, in_file
 from tasks.galera import applications, recovery, values
-from tasks.galera.alike import LIKENESS
 from tasks.galera.check_infos import CHECK_INFOS
-from tasks.galera.checks import checks, topology
+from tasks.galera.checks import LIKENESS, checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import able, up, virgin, writer

@@ -15,6 +15,7 @@ from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUs
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import applications, values
+from tasks.galera.formats import FORMATS
 from tasks.galera.places import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +38,7 @@ def describe(site: Site, server: Server) -> Description:
     image = site.image("mariadb-galera")
     return Description(
         (
-            MariadbData(values.VOLUME, values.series(image)),
+            MariadbData(values.VOLUME, FORMATS.newest(image)),
             Directory(values.ROOT),
             Directory(values.CONFIGURATION),
             Directory(values.VOLUME, values.UID, values.UID, 0o700),

@@ -26,6 +26,7 @@ from keybuzz.model.services.mariadb import (
     MysqlUser,
 )
 from tasks.galera import values
+from tasks.galera.formats import FORMATS
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn, writer
 from tasks.galera.ready import RECOVER, exited, no_primary, not_synced
 
@@ -104,7 +105,7 @@ def refuse_foreign(live: Live) -> None:
             raise RefusedError(
                 change.reason or _foreign_data(live, change.host),
                 where=change.host,
-                hint="nothing was written; data is never converted, moved or removed by a run",
+                hint=f"nothing was written; {_other_data(live, change.host)}",
             )
     for change in live.changes():
         if isinstance(change.resource, MysqlUser) and _has_two(live, change):
@@ -151,6 +152,13 @@ def _has_two(live: Live, change: Change) -> bool:
     others = view.attribute(change.identity, "others")
     found = others if isinstance(others, (tuple, list)) else ()
     return ANOTHER in found and view.attribute(change.identity, "logs_in") is True
+
+
+def _other_data(live: Live, host: str) -> str:
+    newest = live.hosts[host].attribute(DATA_ID, "newest")
+    if live.hosts[host].attribute(DATA_ID, "loadable") is False:
+        return FORMATS.way_out(str(newest))
+    return "data is never converted, moved or removed by a run"
 
 
 def _foreign_data(live: Live, host: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,7 +52,6 @@ CHARACTER_SET = "utf8mb4"
 COLLATION = "utf8mb4_unicode_ci"
 _LONGEST = 32
 """Characters of a password that the image takes."""
-_SERIES = re.compile(r":v?(\d+\.\d+)\.")
 _BREAKS = ("\\", '"', "\n")
 """The image refuses a backslash, and puts passwords into SQL between double quotes."""
 
@@ -230,15 +228,3 @@ def _bootstrapping(steady: Container, *purposes: str) -> Container:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def series(image: str) -> str:
-    """Return the series whose data an image of MariaDB opens, such as `10.11`; newer data is never touched."""
-    found = _SERIES.search(image)
-    if found is None:
-        raise InputError(
-            f"the tag of {image} names no version of MariaDB",
-            where="versions.yaml",
-            hint="which data it can open cannot be told; use a tag such as 10.11.6",
-        )
-    return found[1]

@@ -11,6 +11,7 @@ from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioD
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
+from tasks.minio.formats import FORMATS
 from tasks.minio.leftovers import LEFTOVERS
 
 
@@ -18,7 +19,9 @@ def describe(site: Site, server: Server) -> Description:
     """Return the description of one node; all three are alike, whoever is the entry."""
     return Description(
         (
-            MinioDrive(values.DATA, values.must_be_mount(site)),
+            MinioDrive(
+                values.DATA, values.must_be_mount(site), FORMATS.loaded(site.image("minio"))
+            ),
             MinioAliases(values.ALIASES, values.ALIAS, values.url(site)),
             Directory(values.ROOT),
             Directory(values.DATA, mode=0o750),

@@ -9,6 +9,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.services.minio import MinioAliases, MinioDrive
 from tasks.minio import values
+from tasks.minio.formats import FORMATS
 from tasks.minio.members import DRIVE_ID, Node, described, nodes
 
 NO_WIPE = "nothing was written; kbz never formats, empties or moves a drive"
@@ -45,6 +46,12 @@ def _drive(live: Live, host: str, reason: str) -> RefusedError:
         return RefusedError(f"{values.DATA} cannot be read: {reason}", where=host, hint=NO_WIPE)
     if view.attribute(DRIVE_ID, "usable") is not True:
         found = view.attribute(DRIVE_ID, "found")
+        if newer := _not_loaded(live, host):
+            return RefusedError(
+                f"{values.DATA} holds {found}, which the frozen image does not load",
+                where=host,
+                hint=f"{NO_WIPE}; {FORMATS.way_out(newer)}",
+            )
         return RefusedError(
             f"{values.DATA} is neither empty nor a drive of MinIO: it holds {found}",
             where=host,
@@ -55,6 +62,14 @@ def _drive(live: Live, host: str, reason: str) -> RefusedError:
         where=host,
         hint=f"mount the volume there and run again (minio.data_must_be_mount); {NO_WIPE}",
     )
+
+
+def _not_loaded(live: Live, host: str) -> str:
+    """Return the version of a drive's format.json that the described image does not load; empty for any other."""
+    view = live.hosts[host]
+    said = view.attribute(DRIVE_ID, "format")
+    loaded = {f for r in view.resources if isinstance(r, MinioDrive) for f in r.formats}
+    return said if isinstance(said, str) and said and said not in loaded else ""
 
 
 def _others(live: Live, host: str) -> str:

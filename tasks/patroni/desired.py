@@ -24,6 +24,7 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.patroni import applications, images, values
 from tasks.patroni import parameters as declared
+from tasks.patroni.formats import FORMATS
 from tasks.patroni.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -75,7 +76,7 @@ def _host(site: Site, server: Server) -> tuple[Resource, ...]:
         PatroniIdentity(
             values.rest_url(server),
             values.scope(site),
-            "16",
+            FORMATS.newest(site.image("postgres")),
             values.DATA,
             values.CONTAINER,
             values.NAMESPACE,

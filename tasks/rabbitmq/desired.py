@@ -11,6 +11,7 @@ from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.rabbitmq import (
     MANAGEMENT_PORT,
+    RabbitmqData,
     RabbitmqLook,
     RabbitmqMembership,
     RabbitmqNoUser,
@@ -20,6 +21,7 @@ from keybuzz.model.services.rabbitmq import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
+from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.leftovers import LEFTOVERS
 
 
@@ -28,6 +30,7 @@ def describe(site: Site, server: Server) -> Description:
     access = values.access(site, server)
     return Description(
         (
+            RabbitmqData(values.DATA, FORMATS.newer_than(values.data_of(site))),
             *_directories(),
             Image(site.image("rabbitmq")),
             *_files(site, server),

@@ -15,6 +15,7 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
 from keybuzz.model.services.rabbitmq import (
+    RabbitmqData,
     RabbitmqForgotten,
     RabbitmqMembership,
     RabbitmqNoUser,
@@ -23,6 +24,7 @@ from keybuzz.model.services.rabbitmq import (
 )
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
 from tasks.rabbitmq.checks import critical, not_ready
+from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
 
 START_TIMEOUT = 300.0
@@ -64,6 +66,8 @@ def refuse_foreign(live: Live) -> None:
     """Another cookie beside data is the one of a live cluster, or a stale one: either way it is not overwritten."""
     found = nodes(live)
     for change in live.changes():
+        if isinstance(change.resource, RabbitmqData):
+            raise _newer_data(live, change)
         differing = {difference.attribute for difference in change.differences}
         if change.identity != COOKIE or change.action is not Action.UPDATE:
             continue
@@ -74,6 +78,19 @@ def refuse_foreign(live: Live) -> None:
                 hint="put the live one into rabbitmq.env (kbz secrets); or, where the other nodes hold the one of "
                 "rabbitmq.env, copy it from there by hand",
             )
+
+
+def _newer_data(live: Live, change: Change) -> RefusedError:
+    said = live.hosts[change.host].attribute(change.identity, "newer")
+    flags = [str(flag) for flag in said] if isinstance(said, (tuple, list)) else []
+    shown = ", ".join(flags[:3]) + (" …" if len(flags) > 3 else "")
+    newest = max(flags, key=FORMATS.age, default="")
+    return RefusedError(
+        change.reason
+        or f"the data of RabbitMQ has the feature flags {shown}, which the frozen image does not know",
+        where=change.host,
+        hint=FORMATS.way_out(newest),
+    )
 
 
 def _start(live: Live, starting: list[Change]) -> Stage:

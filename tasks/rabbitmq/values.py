@@ -62,6 +62,11 @@ def open_files(site: Site) -> int:
     return parameters.OPEN_FILES.of(site)
 
 
+def data_of(site: Site) -> str:
+    """Return the image whose data the described one loads: itself, where it is what its name says."""
+    return parameters.DATA_OF.of(site) or site.image("rabbitmq")
+
+
 def mark(values: RabbitmqValues) -> str:
     """Return what changes with the configuration: it stands in the container, which reads it only when it starts."""
     text = repr((_template("rabbitmq.conf.j2"), _template("enabled_plugins.j2"), values))

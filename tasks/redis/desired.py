@@ -23,7 +23,7 @@ from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.redis import values
-from tasks.redis.formats import newest_rdb
+from tasks.redis.formats import FORMATS
 from tasks.redis.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +39,7 @@ def describe(site: Site, server: Server) -> Description:
     """Return the description of one node; who is master is no part of it, because that is Sentinel's to say."""
     return Description(
         (
-            RedisData(values.DATA, newest_rdb(site.image("redis"))),
+            RedisData(values.DATA, int(FORMATS.newest(site.image("redis")))),
             *_directories(),
             Image(site.image("redis")),
             *_files(site, server),

@@ -26,7 +26,7 @@ from keybuzz.model.services.redis import (
 )
 from tasks.redis import values
 from tasks.redis.checks import not_ready
-from tasks.redis.formats import first_version
+from tasks.redis.formats import FORMATS
 from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
 from tasks.redis.truth import decided, master_host
 
@@ -89,15 +89,8 @@ def refuse_foreign(live: Live) -> None:
                 change.reason
                 or f"the data is RDB {found}; {change.resource.newest} is the newest that the frozen image loads",
                 where=change.host,
-                hint=_newer(found),
+                hint=FORMATS.way_out(str(found)),
             )
-
-
-def _newer(rdb: object) -> str:
-    """Return the way out for data that a newer Redis has written."""
-    first = first_version(rdb) if isinstance(rdb, int) else ""
-    version = f"Redis {first} or later" if first else "the version that wrote it"
-    return f"put {version} into versions.yaml as `redis`; data is never converted or removed"
 
 
 def _with_master(live: Live, change: Change) -> Change:

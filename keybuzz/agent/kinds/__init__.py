@@ -80,6 +80,7 @@ _MODULES = {
     "minio-aliases": "services.minio",
     "minio-bucket": "services.minio",
     "minio-drive": "services.minio",
+    "rabbitmq-data": "services.rabbitmq",
     "minio-no-user": "services.minio_accounts",
     "minio-user": "services.minio_accounts",
     "rabbitmq-account": "services.rabbitmq_accounts",

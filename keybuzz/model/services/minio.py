@@ -88,6 +88,8 @@ class MinioDrive(Resource):
     path: str
     mount: bool
     """Whether it must be a volume of its own: an unmounted one is an empty folder of the root disk."""
+    formats: tuple[str, ...]
+    """Versions of format.json that the frozen image loads: of the file, its kind, and of the kind."""
 
     @property
     def name(self) -> str:
@@ -96,6 +98,9 @@ class MinioDrive(Resource):
     def wanted(self, key: DigestKey) -> Attributes:
         del key
         return {"usable": True, **({"mounted": True} if self.mount else {})}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "formats": list(self.formats)}
 
     def order(self) -> Json:
         return self.query()

@@ -74,6 +74,31 @@ class RabbitmqLook(Looks):
         return {"kind": "rabbitmq", "name": self.name, **_access(self.access)}
 
 
+@dataclass(frozen=True, slots=True)
+class RabbitmqData(Resource):
+    """Feature flags of the data on disk. Compared and never written: data of a newer RabbitMQ refuses the run."""
+
+    kind: ClassVar[str] = "rabbitmq-data"
+    path: str
+    """What the image mounts as its data."""
+    newer: tuple[str, ...]
+    """Flags that only series after the frozen image's know. Another one, such as a plugin's, proves nothing."""
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"newer": ()}
+
+    def query(self) -> Json:
+        return {**Resource.query(self), "newer": list(self.newer)}
+
+    def order(self) -> Json:
+        return self.query()
+
+
 def _access(access: RabbitmqAccess) -> Json:
     return {"access": access.order()}
 

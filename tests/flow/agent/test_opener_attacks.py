@@ -63,7 +63,8 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "sentinel-runtime": ("sentinel.conf", {"master": "kb"}),
     "redis-data": ("data/dump.rdb", {"newest": 11}),
     "mariadb-data": ("data/ibdata1", {"newest": "10.11"}),
-    "minio-drive": (".minio.sys/format.json", {}),
+    "rabbitmq-data": ("mnesia/rabbit@x-feature_flags", {"newer": []}),
+    "minio-drive": (".minio.sys/format.json", {"formats": ["1/xl/3"]}),
     "patroni-identity": (
         "PG_VERSION",
         {
@@ -78,7 +79,7 @@ RESOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "minio-aliases": ("config.json", {"alias": "x", "url": "y"}),
 }
 """Kind of resource -> the file that its reader opens, and what the query says besides."""
-FOLDERS = {"redis-data", "mariadb-data", "minio-drive", "patroni-identity"}
+FOLDERS = {"redis-data", "mariadb-data", "rabbitmq-data", "minio-drive", "patroni-identity"}
 """Kinds whose name is the folder."""
 
 
@@ -185,7 +186,7 @@ def test_a_folder_on_the_way_that_is_a_link_is_not_entered(
     (other / "format.json").write_text(SECRET)
     (data / ".minio.sys").symlink_to(other)
     os.chown(data / ".minio.sys", USER, USER, follow_symlinks=False)
-    query = {"kind": "minio-drive", "name": str(data)}
+    query = {"kind": "minio-drive", "name": str(data), "formats": []}
     (state,) = answered(host, resources=[query])["states"]
     assert "may have made" in state["problem"]
     copies = {"kind": "listing", "name": "x", "path": str(data / ".minio.sys")}

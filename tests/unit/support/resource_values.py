@@ -88,6 +88,7 @@ from keybuzz.model.services.proxysql import (
 )
 from keybuzz.model.services.rabbitmq import (
     RabbitmqAccess,
+    RabbitmqData,
     RabbitmqForgotten,
     RabbitmqMembership,
     RabbitmqNoUser,
@@ -229,7 +230,8 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "minio-user": st.builds(
         MinioUser, _minio, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
     ),
-    "minio-drive": st.builds(MinioDrive, _paths, st.booleans()),
+    "rabbitmq-data": st.builds(RabbitmqData, _paths, st.just(("quorum_queue",))),
+    "minio-drive": st.builds(MinioDrive, _paths, st.booleans(), st.just(("1/xl/3",))),
     "proxysql-open": st.builds(ProxysqlOpen, _mysql, st.just(3306)),
     "proxysql-startup": st.builds(
         ProxysqlStartup, _mysql, _words, st.lists(st.tuples(_words, _words), max_size=2).map(tuple)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _SYSTEM = ".minio.sys"
 _NOTHING = frozenset({_SYSTEM, "lost+found"})
 """What may lie on an empty drive: a new file system has lost+found, and a start that was cut off a folder for tmp."""
-_XL = ("1", "xl", "3")
-"""Versions of format.json that the frozen image writes: of the file, its kind, and of the kind."""
 _DELIVERED = {
     "gcs": "storage.googleapis.com",
     "play": "play.min.io",
@@ -41,33 +39,35 @@ def read_minio_drive(query: Query, context: Context) -> State:
     found: dict[str, Any] = {
         "usable": True,
         "found": "empty",
+        "format": "",
         "deployment": "",
         "place": 0,
         "size": 0,
     }
     try:
         form = opener.text(os.path.join(path, _SYSTEM, "format.json"), opener.SMALL)
-        found.update(_identity(form))
+        found.update(_identity(form, query["formats"]))
     except (FileNotFoundError, NotADirectoryError):
         found.update(_without_format(path, names))
     return {"present": True, "attributes": {**found, "mounted": os.path.ismount(path)}}
 
 
-def _identity(text: str) -> dict[str, Any]:
+def _identity(text: str, loaded: list[str]) -> dict[str, Any]:
     try:
         form = json.loads(text)
         sets = form["xl"]["sets"]
-        kind = (form["version"], form["format"], form["xl"]["version"])
+        kind = "/".join((form["version"], form["format"], form["xl"]["version"]))
         places = [this for members in sets for this in members]
         own = form["xl"]["this"]
     except (ValueError, KeyError, TypeError):
         return _unusable(f"a format.json {_kind(text)}")
-    if kind != _XL:
-        return _unusable(f"a format.json of version {'/'.join(map(str, kind))}")
+    if kind not in loaded:
+        return {**_unusable(f"a format.json of version {kind}"), "format": kind}
     if own not in places or len(sets) != 1:
         return _unusable("a format.json whose drive has no place in one set")
     return {
         "found": "minio",
+        "format": kind,
         "deployment": str(form["id"]),
         "place": places.index(own) + 1,
         "size": len(places),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.rabbitmq import look, run
@@ -14,17 +15,39 @@ from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
 
 _HOME = "/var/lib/rabbitmq"
 _IMPORT = ".kbz-user.json"
 _JOIN_SECONDS = 300.0
+_FLAG = re.compile(r"[a-z][a-z0-9_.]*")
 # In one go, so that nothing of ours that ends in between leaves the node without its application.
 _JOIN = (
     'rabbitmqctl -q stop_app && rabbitmqctl -q join_cluster "$0"; joined=$?; '
     "rabbitmqctl -q start_app && exit $joined"
 )
+
+
+def read_rabbitmq_data(query: Query, context: Context) -> State:
+    """Return the feature flags of the data that only a newer RabbitMQ knows; no data contradicts nothing."""
+    flags = {flag for text in _flag_files(query["name"]) for flag in _FLAG.findall(text)}
+    return {"present": True, "attributes": {"newer": sorted(flags & set(query["newer"]))}}
+
+
+def _flag_files(data: str) -> Iterator[str]:
+    """Yield what each node that ever lived here has enabled: a list of Erlang's, in a file next to its tables."""
+    folder = os.path.join(data, "mnesia")
+    for name in opener.names(folder) if opener.is_folder(folder) else ():
+        if name.endswith("-feature_flags"):
+            yield opener.text(os.path.join(folder, name), opener.SMALL)
+
+
+def write_rabbitmq_data(order: Query, context: Context) -> None:
+    """Refuse: data is never changed."""
+    raise AgentError("data is never converted or removed", "", outcome="refused")
 
 
 def read_rabbitmq_membership(query: Query, context: Context) -> State:

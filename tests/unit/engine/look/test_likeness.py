@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keybuzz.engine.look.likeness import different, judged, unsettled
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.reading import Answer
-from tasks.galera.alike import LIKENESS, alone
+from tasks.galera.checks import LIKENESS, alone
 
 HOSTS = ("maria-01", "maria-02", "maria-03")
 

@@ -229,7 +229,7 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     return {
         r.identity: State(
             r.identity,
-            there := present or r.kind == "retired",
+            there := present or r.kind in ("retired", "rabbitmq-data"),
             dict(r.wanted(key)) if there else {},
         )
         for r in descriptions()[host].modules["rabbitmq"].resources

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
-from tasks.rabbitmq import MODULE
+from tasks.rabbitmq import MODULE, values
 from tasks.rabbitmq.members import CONTAINER, COOKIE, virgin
 from tasks.rabbitmq.rollout import release
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, USER, World, name, roll
 
+DATA = f"rabbitmq-data:{values.DATA}"
 EVERYBODY = frozenset(map(name, HOSTS))
 
 
@@ -82,6 +84,18 @@ class TestBirth:
         else:
             node.reachable = False
         assert not virgin(world.live())
+
+
+class TestData:
+    def test_data_of_a_newer_series_is_refused_with_the_flag_and_the_version(self) -> None:
+        world = World.healthy()
+        world.damage("queue-02", DATA, newer=("message_containers", "rabbitmq_4.0.0"))
+        with pytest.raises(RefusedError) as caught:
+            MODULE.foreign(world.live())
+        assert caught.value.where == "queue-02"
+        assert "feature flags message_containers, rabbitmq_4.0.0" in caught.value.what
+        assert "put RabbitMQ 4.0 or later into versions.yaml as `rabbitmq`" in caught.value.hint
+        assert roll(world).word == "refused"
 
 
 class TestCookie:
