@@ -17,9 +17,9 @@ def refuse(live: Live) -> None:
         match change.resource:
             case OperatingSystem():
                 _other_system(change)
-            case Firewall():
+            case Firewall() as firewall:
                 _shut_out(live, change)
-                _cut_off(live, change)
+                _cut_off(live, change, firewall)
             case Package() as package:
                 _newer(live, change, package)
             case DockerDaemon():
@@ -51,8 +51,11 @@ def _shut_out(live: Live, change: Change) -> None:
         )
 
 
-def _cut_off(live: Live, change: Change) -> None:
-    if served := _observed(live, change, "served"):
+def _cut_off(live: Live, change: Change, firewall: Firewall) -> None:
+    """Refuse to close what is none of our services: of those, the description says that they are private."""
+    own = tuple(f"{port}/tcp " for port in firewall.services)
+    found = _observed(live, change, "served")
+    if served := tuple(item for item in found if not item.startswith(own)):
         raise RefusedError(
             f"the firewall would cut off what listens here for any address: {_listed(served)}",
             where=change.host,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.planning import applicable
 from keybuzz.engine.look.render import rendered
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.plan import NotApplicable
+from keybuzz.model.core.resource import Resource
+from keybuzz.model.host.system import Firewall
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 
@@ -39,11 +43,16 @@ def describe_host(task: Task, modules: tuple[Module, ...]) -> HostDescription:
     server = task.host["server"]
     described: dict[str, Description] = {}
     left: list[NotApplicable] = []
+    ports = frozenset(_service_ports(server))
+
+    def knowing(resource: Resource) -> Resource:
+        return replace(resource, services=ports) if isinstance(resource, Firewall) else resource
+
     for module in modules:
         if module.group not in server.groups:
             continue
         found = module.describe(site, server)
-        kept, not_kept = applicable(site, server.name, found.resources)
+        kept, not_kept = applicable(site, server.name, map(knowing, found.resources))
         left.extend(not_kept)
         described[module.name] = replace(
             found,
@@ -51,6 +60,13 @@ def describe_host(task: Task, modules: tuple[Module, ...]) -> HostDescription:
             cluster=tuple(rendered(task, resource) for resource in found.cluster),
         )
     return HostDescription(described, tuple(left))
+
+
+def _service_ports(server: Server) -> Iterator[int]:
+    """Yield the ports of every module's service on a server, also of those that this run leaves alone."""
+    for module in all_modules():
+        if module.group in server.groups and module.ground is not None:
+            yield from module.ground.ports
 
 
 def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostDescription]:

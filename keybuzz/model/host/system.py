@@ -241,6 +241,8 @@ class Firewall(Resource):
     outgoing: str = "allow"
     explained: tuple[str, ...] = ()
     """What may listen for any address though the rules do not open it to all: ports such as 53/udp."""
+    services: frozenset[int] = frozenset()
+    """TCP ports of kbz's own services on the host: for the private network only, whatever serves them now."""
 
     @property
     def name(self) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from keybuzz.engine.look.describe import describe_all
 from keybuzz.model.core.errors import RefusedError
+from keybuzz.model.host.system import Firewall
 from tasks.base import MODULE
 from tasks.base.docker import docker
-from tests.unit.support.site_values import with_parameters
+from tests.unit.support.site_values import memory_nornir, memory_site, with_parameters
 from tests.unit.tasks.base.test_rollout_base import (
     DOCKER,
     ENGINE,
@@ -48,6 +50,32 @@ def test_what_other_services_listen_on_is_not_cut_off_in_silence() -> None:
     )
     assert "and 2 more" in said
     assert "db-2: base.public_ports" in said
+
+
+def test_what_our_own_services_listen_on_is_closed_to_the_public_without_a_question() -> None:
+    """An old deployment often listens on every address; that the service is private is described."""
+    states = good()
+    served = ("5432/tcp (postgres)", "8008/tcp (patroni)")
+    states["db-2"] = damaged(states["db-2"], UFW, active=False, served=served)
+    assert "closes: 5432/tcp (postgres), 8008/tcp (patroni)" in str(list(live(states).changes()))
+    assert MODULE.next_stage(live(states)) is not None
+    mixed = (*served, "54321/tcp (other)")
+    states["db-2"] = damaged(states["db-2"], UFW, active=False, served=mixed)
+    assert "listens here for any address: 54321/tcp (other)" in refusal(states)
+
+
+def test_the_ports_of_every_service_on_a_host_are_known_whichever_module_is_run() -> None:
+    found = describe_all(memory_nornir(memory_site()), (MODULE,))
+    ports = {
+        host: resource.services
+        for host in ("haproxy-01", "queue-01", "maria-01", "install-01")
+        for resource in found[host].modules["base"].resources
+        if isinstance(resource, Firewall)
+    }
+    assert {5432, 6432, 6379, 5672} <= ports["haproxy-01"]
+    assert {5672, 15672, 4369, 25672} <= ports["queue-01"]
+    assert {3306, 4567} <= ports["maria-01"]
+    assert not ports["install-01"] & {5432, 5672, 3306}
 
 
 def test_a_firewall_that_is_as_described_asks_nobody() -> None:
