@@ -49,12 +49,15 @@ SERVER = (
     "concat_ws(' ', type, array_to_string(database, ','), array_to_string(user_name, ','), concat_ws('/', address, "
     "case when netmask not in ('255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') then netmask end), "
     "auth_method) end, chr(10) order by line_number) from pg_hba_file_rules "
-    "where error is not null or (type <> 'local' and auth_method <> 'reject')), '')"
+    "where error is not null or (type <> 'local' and auth_method <> 'reject')), ''), "
+    "case when pg_is_in_recovery() then coalesce((select received_tli from pg_stat_wal_receiver), "
+    "(select timeline_id from pg_control_checkpoint())) else ('x' || "
+    "left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end::text"
 )
 """What PostgreSQL is asked of itself: in recovery, settings of ALTER SYSTEM, inactive slots with the bytes of WAL that
 they keep, superusers, replay that was paused, settings of roles and databases (of an application's own the name only:
 it may hold a secret), and below the network that may come in: lines of pg_hba.conf that let in from other hosts, or
-cannot be read."""
+cannot be read; last the timeline that is written, or received."""
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -114,6 +114,8 @@ class Postgres:
     """Settings of roles and databases; empty without any."""
     doors: str
     """The network that may come in, and below it the lines of pg_hba.conf that let in from other hosts."""
+    timeline: int | None
+    """Written or received now: a replica's Patroni goes on naming the one before a promotion for up to 20 s."""
 
 
 HANGS = "did not come in time"
@@ -128,11 +130,18 @@ def postgres(view: HostView) -> Postgres | Unread:
     if not answer.known:
         return Unread(answer.problem)
     row = answer.value.get("row")
-    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 7:
+    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 8:
         return Unread(answer.value["reason"] or "PostgreSQL answered no row")
-    recovery, settings, slots, superusers, replay, of_roles, doors = row
+    recovery, settings, slots, superusers, replay, of_roles, doors, timeline = row
     return Postgres(
-        recovery == "false", settings, slots, superusers, replay == "true", of_roles, doors
+        writes=recovery == "false",
+        settings=settings,
+        slots=slots,
+        superusers=superusers,
+        replay_paused=replay == "true",
+        of_roles=of_roles,
+        doors=doors,
+        timeline=int(timeline) if timeline.isdecimal() else None,
     )
 
 
@@ -244,7 +253,7 @@ def _member(host: str, view: HostView, views: list[dict[str, Mapping[str, Any]]]
         running=running,
         leads=leads,
         state="running" if leads else state,
-        timeline=_number(own.get("timeline")) or _timeline(seen),
+        timeline=_timeline(view, own, seen),
         lag=0 if leads else _agreed_lag(seen, len(views)),
         version=_version(own.get("server_version")),
         scope=_text(_mapping(own.get("patroni")).get("scope")),
@@ -254,8 +263,14 @@ def _member(host: str, view: HostView, views: list[dict[str, Mapping[str, Any]]]
     )
 
 
-def _timeline(seen: list[Mapping[str, Any]]) -> int | None:
-    return next((number for item in seen if (number := _number(item.get("timeline")))), None)
+def _timeline(view: HostView, own: Mapping[str, Any], seen: list[Mapping[str, Any]]) -> int | None:
+    """Return what PostgreSQL itself says; where it does not, what its Patroni remembers, then what the others do."""
+    server = postgres(view)
+    if isinstance(server, Postgres) and server.timeline is not None:
+        return server.timeline
+    return next(
+        (number for item in (own, *seen) if (number := _number(item.get("timeline")))), None
+    )
 
 
 def _text(found: object) -> str:

@@ -60,7 +60,6 @@ def rehearsal(kbz: Kbz, cluster: None, tmp_path: Path) -> Iterator[Rehearsal]:
             kbz.on(host, f"sed -i '\\|{name}|d' /root/.ssh/authorized_keys")
 
 
-@pytest.mark.long
 def test_every_command_of_the_page_on_three_servers(rehearsal: Rehearsal) -> None:
     verbs = rehearsal.go()
     assert verbs.index("preflight") < verbs.index("plan") < verbs.index("run")

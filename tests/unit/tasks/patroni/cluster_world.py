@@ -218,6 +218,7 @@ class World:
             "false",
             "",
             "",
+            "1",
         ]
         server = {"accepted": True, "reason": "", "row": row}
         return {

@@ -77,6 +77,8 @@ class Cluster:
         }
         self.views: dict[str, list[Json]] = {}
         self.unreachable: dict[str, str] = {}
+        self.timelines: dict[str, str] = {}
+        """What PostgreSQL itself says; "" where it says nothing of it."""
         self.states: dict[str, dict[str, State]] = {host: {} for host in HOSTS}
 
     def change(self, host: str, **more: Any) -> None:
@@ -111,7 +113,7 @@ class Cluster:
         return {
             "accepted": True,
             "reason": "",
-            "row": [recovery, "", "", "postgres", "false", "", ""],
+            "row": [recovery, "", "", "postgres", "false", "", "", self.timelines.get(host, "")],
         }
 
 
@@ -273,6 +275,16 @@ def test_two_timelines_are_critical() -> None:
     finding = only(cluster.live())
     assert (finding.check, finding.level) == ("patroni.timeline.same", Level.CRITICAL)
     assert finding.message == "timelines [1, 2]"
+
+
+def test_the_timeline_of_postgresql_counts_before_what_patroni_remembers() -> None:
+    """Right after a promotion a replica's Patroni names the old one for up to two rounds."""
+    cluster = Cluster()
+    cluster.change("db-2", timeline=1)
+    cluster.timelines["db-2"] = "2"
+    assert bad(cluster.live()) == []
+    cluster.timelines["db-3"] = "1"
+    assert only(cluster.live()).message == "timelines [1, 2]"
 
 
 def test_a_timeline_that_nobody_knows_yet_is_not_another_one() -> None:

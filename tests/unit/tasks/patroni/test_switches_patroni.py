@@ -19,7 +19,7 @@ from tasks.patroni.members import UNPROTECTED, able
 from tests.unit.tasks.patroni.cluster_world import World
 from tests.unit.tasks.patroni.test_checks_patroni import HOSTS, Cluster
 
-WELL = ["true", "", "", "kb_super", "false", "", ""]
+WELL = ["true", "", "", "kb_super", "false", "", "", "2"]
 
 
 def told(live: Live, check: str) -> list[Finding]:
@@ -30,12 +30,12 @@ def told(live: Live, check: str) -> list[Finding]:
 def answering(live: Live, **rows: list[str]) -> Live:
     """Return the state with what each PostgreSQL says of itself; underscores stand for hyphens in names.
 
-    Of a row of four columns the others are as in health.
+    The columns that a row leaves out are as in health.
     """
     hosts = dict(live.hosts)
     for name, row in rows.items():
         host = name.replace("_", "-")
-        whole = [*row, *WELL[4:]] if len(row) == 4 else row
+        whole = [*row, *WELL[len(row) :]]
         answer = Answer("patroni.server", {"accepted": True, "reason": "", "row": whole})
         hosts[host] = replace(hosts[host], answers={**hosts[host].answers, answer.name: answer})
     return replace(live, hosts=hosts)
@@ -151,7 +151,7 @@ class TestServers:
         assert (found.level, "evil" in found.message) == (Level.CRITICAL, True)
 
     def test_what_a_server_does_not_say_is_unknown(self) -> None:
-        live = answering(Cluster().live(), db_1=["false"])
+        live = answering(Cluster().live(), db_1=[*WELL, "more"])
         found = [item for item in checks(live) if item.level > Level.OK]
         assert {item.level for item in found} == {Level.UNKNOWN}
         assert {item.check: item.host for item in found} == {
