@@ -13,10 +13,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.bench import against, policy, things
-from tests.bench.measure import Samples, rounds
+from tests.bench.measure import Sample, Samples, rounds
 from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
 from tests.bench.stage import Stage, stage
 from tests.bench.table import table
@@ -67,7 +68,7 @@ def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int
             continue
         steps = (reset, judge) if work == "W3" else (reset,) if work == "W2" else ()
         found = rounds(
-            made, contestants, work, lambda one, w=work: counts(w, one, size, wanted), *steps
+            made, contestants, work, partial(counts, work, hosts=size, wanted=wanted), *steps
         )
         if not found:
             continue
@@ -80,7 +81,7 @@ def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int
         yield f"### {WORKS[work]}, {size} hosts\n\n{table(found)}{note}{told}\n"
 
 
-def scaled(found: Samples, factor: float) -> list[object]:
+def scaled(found: Samples, factor: float) -> list[Sample]:
     """Return Ansible's samples as if on all hosts: its time grows with hosts times tasks."""
     return [
         replace(s, wall=s.wall * factor, client=s.client * factor, hosts=s.hosts * factor)

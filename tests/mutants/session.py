@@ -125,7 +125,7 @@ class traced:  # noqa: N801  # reads as a word in a with statement
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]  # None ends it
+        threading.settrace(None)
 
     def _call(self, frame: FrameType, _event: str, _arg: object) -> Any:
         if frame.f_code.co_filename != self.path:
@@ -169,14 +169,14 @@ def forked(work: Callable[[], Any], patience: float) -> Any:
         os._exit(0)
     os.close(write)
     try:
-        answer = _read(read, time.monotonic() + patience)
+        said = _read(read, time.monotonic() + patience)
     finally:  # also when this one is interrupted: the fork has a session of its own, and would go on
         _end(child)
-    if answer is None:
+    if said is None:
         raise TimeoutError
-    if not answer:
+    if not said:
         raise ChildProcessError("the process died")
-    return json.loads(answer)
+    return json.loads(said)
 
 
 def _end(child: int) -> None:

@@ -12,6 +12,7 @@ from keybuzz.engine.look.observe import observe
 from keybuzz.engine.preflight.machines import of_copies, of_machine
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.proposed import on_host
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.readiness import Readiness, ReadinessAnswer
@@ -89,11 +90,20 @@ def _runs(view: HostView) -> bool:
 def _sources(host: str, said: ReadinessAnswer, lives: Mapping[str, Live]) -> Iterator[Obstacle]:
     """Yield the package sources that are not reached, where something is to be installed from one."""
     changes = (change for live in lives.values() for change in live.changes())
-    wanted = [c for c in changes if c.host == host and isinstance(c.resource, Package)]
+    wanted = [
+        c for c in changes if c.host == host and isinstance(c.resource, Package) and _comes(c)
+    ]
     bad = [why for _, why in said["sources"] if why]
     if wanted and bad:
         todo = on_host(host, "apt-get", "update")
         yield Obstacle((host,), "package sources", f"not reached: {'; '.join(bad)}", todo)
+
+
+def _comes(change: Change) -> bool:
+    """Return whether a change brings a package: one that is there may only be held from now on."""
+    return change.action is Action.CREATE or any(
+        found.attribute != "held" for found in change.differences
+    )
 
 
 def _balancers(host: str, said: ReadinessAnswer) -> Iterator[Obstacle]:

@@ -67,7 +67,7 @@ def recovery(three: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
         nothing,
         nothing,
         lambda positions, source: FIRST,
-        lambda live, host: None,
+        nothing,
     )
     module = replace(Demo(three.hosts).module(), recovery=found)
     monkeypatch.setattr(recovering, "_choose", lambda name: (module, found))

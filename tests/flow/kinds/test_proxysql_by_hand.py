@@ -222,7 +222,7 @@ class TestMonitor:
             "SELECT MIN(newest) FROM (SELECT MAX(time_start_us) AS newest"
             " FROM monitor.mysql_server_galera_log GROUP BY port)"
         )
-        until(lambda: tell(ports, newest) != [(None,)], "the monitor looks")
+        until(lambda: bool(tell(ports, newest)[0][0]), "the monitor looks")
         now = int(time.time() * 1e6)
         kind.write_proxysql_variables(variables(ports, max_connections="99").order(), CONTEXT)
         assert int(tell(ports, newest)[0][0]) > now

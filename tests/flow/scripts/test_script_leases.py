@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,12 +47,15 @@ def module_of(made: Fleet) -> Module:
     return Demo(made.hosts, next_stage=bootstrap).module()
 
 
-TASKS = {"converge": converging, "step": lambda module: stepping(module, "bootstrap")}
+def _bootstrapping(module: Module) -> HostTask:
+    return stepping(module, "bootstrap")
+
+
+TASKS: dict[str, Callable[[Module], HostTask]] = {"converge": converging, "step": _bootstrapping}
 
 
 def task_of(made: Fleet, name: str) -> HostTask:
-    task: HostTask = TASKS[name](module_of(made))
-    return task
+    return TASKS[name](module_of(made))
 
 
 def errors(results: dict[str, MultiResult]) -> set[str]:

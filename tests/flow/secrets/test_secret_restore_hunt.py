@@ -97,7 +97,7 @@ def spoken(site: Talkative) -> Mapping[str, Spoken]:
         for name, (_, scenario, *words) in COMMANDS.items():
             if name in ("recover", "recover, json"):
                 conf.write_text('quoted "1"\n')
-            said[name] = site.kbz(scenario, *words, endpoint=port)
+            said[name] = site.kbz(*map(str, (scenario, *words)), endpoint=port)
     until(lambda: not site.host.agents(), "the agents to end")
     return said
 

@@ -54,7 +54,9 @@ def spoken(site: Talkative) -> Mapping[str, Spoken]:
         if name == "a broken store":
             path = site.folder / "credentials" / "postgres.env"
             path.write_text(f"{path.read_text()}export {PLANTED}\n{PLANTED}={PLANTED}\n")
-        said[name] = site.kbz("good", *(word.format(application=application) for word in words))
+        said[name] = site.kbz(
+            "good", *(str(word).format(application=application) for word in words)
+        )
     until(lambda: not site.host.agents(), "the agents to end")
     return said
 

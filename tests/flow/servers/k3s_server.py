@@ -65,6 +65,10 @@ class Served:
         return {key.split("/")[2] for key in self.store.data["objects"] if key.startswith("pods/")}
 
 
+def _alone(address: str) -> web.Client:
+    raise AssertionError(f"a cluster of one server asks no other, such as {address}")
+
+
 @contextmanager
 def serving(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Served]:
     """Run a cluster of one server; the agent's own paths lead to it."""
@@ -75,7 +79,7 @@ def serving(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Served]:
     pki.make_authorities()
     pki.issue(f"{tls}/serving-kube-apiserver", "server", "/CN=api", ("127.0.0.1",))
     pki.issue(f"{tls}/client-admin", "client", "/O=system:masters/CN=system:admin")
-    kept = store.Store("k8s-master-01", lambda address: None)
+    kept = store.Store("k8s-master-01", _alone)
     kept.found(builtin.new_cluster(etcd=True), "127.0.0.1")
     server = web.HttpsServer("127.0.0.1", 0, pki.serving_context(), api_module.Api(kept).answer)
     server.start()

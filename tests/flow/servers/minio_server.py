@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,13 @@ class Trio:
         except urllib3.exceptions.HTTPError:
             return 0
 
+    def _healthy(self, node: int) -> bool:
+        return self.health(node) == 200
+
     def until_healthy(self, *nodes: int) -> None:
         """Wait until nodes have the write quorum."""
         for node in nodes:
-            until(lambda node=node: self.health(node) == 200, f"node {node}: {self.log(node)}")
+            until(partial(self._healthy, node), f"node {node}: {self.log(node)}")
 
     def client(self, node: int, password: str = PASSWORD) -> Any:
         """Return the SDK's client of one node, without its retries."""

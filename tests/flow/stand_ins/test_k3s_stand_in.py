@@ -8,17 +8,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k3s_stand_in import builtin, config
+from k3s_stand_in import builtin, config, store
 from k3s_stand_in.config import FatalError
 from k3s_stand_in.controllers import Controllers
 from k3s_stand_in.server import Server
 
 from keybuzz.lab.supply.artefacts import PROGRAMS, packed
-from tests.flow.servers.k3s_server import Served, Wire, serving, store, until
+from tests.flow.servers.k3s_server import Served, Wire, serving, until
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     monkeypatch.setattr(store.Store, "_save", lambda self: None)
     wire = Wire()
     for name in ("a", "b", "c"):
-        wire.stores[name] = store.Store(name, lambda address, me=name: wire.client(me, address))
+        wire.stores[name] = store.Store(name, partial(wire.client, name))
     wire.stores["a"].found(builtin.new_cluster(etcd=True), "a")
     for item in wire.stores.values():
         item.start()

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from minio.commonconfig import ENABLED
 from minio.error import S3Error
-from minio.versioningconfig import ENABLED, VersioningConfig
+from minio.versioningconfig import VersioningConfig
 
 from tests.flow.servers.minio_server import NODES, PASSWORD, Trio, trio, until
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 
@@ -98,7 +99,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     role, haproxy = ["master"], Haproxy()
     names: list[int | None] = [None, None, None]
 
-    def sentinel(number: int) -> Reply:
+    def sentinel(number: int, words: object) -> Reply:
         port = names[number]
         if port == AWAY:
             raise ConnectionResetError
@@ -107,9 +108,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         node = stack.enter_context(fake_redis(lambda words: [role[0]], PASSWORD))
         names[:] = [node.port] * 3
-        sentinels = [
-            stack.enter_context(fake_redis(lambda words, n=n: sentinel(n))) for n in range(3)
-        ]
+        sentinels = [stack.enter_context(fake_redis(partial(sentinel, n))) for n in range(3)]
         stack.enter_context(served(haproxy, tmp_path / "admin.sock"))
         configuration = {
             "sentinels": [["127.0.0.1", found.port] for found in sentinels],

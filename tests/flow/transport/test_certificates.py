@@ -41,7 +41,8 @@ def showing(loopback: Loopback, folder: Path, *words: str) -> Iterator[Certified
     """Run a server whose key an authority has signed with these words of ssh-keygen."""
     authority = make_key(folder / "authority")
     make_key(folder / "host_key")
-    sign = ["ssh-keygen", "-q", "-s", authority, "-I", "test", *words, folder / "host_key.pub"]
+    public = str(folder / "host_key.pub")
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "test", *words, public]
     subprocess.run(sign, check=True, capture_output=True)
     with running(folder, more=f"HostCertificate {folder}/host_key-cert.pub") as server:
         yield Certified(server, authority, Loopback(server, loopback.python, loopback.hosts))

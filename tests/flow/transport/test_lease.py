@@ -128,7 +128,7 @@ def test_a_new_connection_holds_the_lease_before_the_one_before_ends(host: OneHo
     thief.start()
     try:
         for _ in range(8):
-            done = host.nornir.run(task=lambda task: agents.add(renewed_session(task).agent.pid))  # type: ignore[func-returns-value]  # a task's result is not looked at
+            done = host.nornir.run(task=lambda task: agents.add(renewed_session(task).agent.pid))
             done.raise_on_error()
     finally:
         over.set()
@@ -145,7 +145,7 @@ def test_the_connection_before_stays_when_no_new_one_opens(
     extras = host.nornir.inventory.hosts[NAME].connection_options["kbz_local"].extras
     assert extras is not None
     monkeypatch.setitem(extras, "python", "/no/python")
-    done = host.nornir.run(task=renewed_session, on_failed=True)  # type: ignore[arg-type]  # its result is not looked at
+    done = host.nornir.run(task=renewed_session, on_failed=True)
     assert isinstance(done[NAME][0].exception, ContactError)
     assert host.session is before
     assert before.execute(["echo", "here"], timeout=20).stdout == "here\n"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.kinds.host import firewall, packages, system
+from keybuzz.agent.runtime import undo
 from keybuzz.agent.runtime.children import Completed
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.secret import DigestKey
@@ -109,7 +110,7 @@ def host_files(
     for name, text in texts.items():
         (folder / name).write_text(text)
     monkeypatch.setattr(firewall, "_FILES", tuple(str(folder / name) for name in texts))
-    monkeypatch.setattr(firewall.undo, "armed", lambda name: False)
+    monkeypatch.setattr(undo, "armed", lambda name: False)
 
 
 def firewall_of(
@@ -179,7 +180,7 @@ def ufw(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     monkeypatch.setattr(firewall, "run_child", calls)
     monkeypatch.setattr(firewall, "_SAVED", str(tmp_path / "saved"))
     monkeypatch.setattr(firewall, "_WAS_ACTIVE", str(tmp_path / "saved/was-active"))
-    monkeypatch.setattr(firewall.undo, "arm", lambda name, script: calls.made.append("undo armed"))
+    monkeypatch.setattr(undo, "arm", lambda name, script: calls.made.append("undo armed"))
     return calls
 
 

@@ -11,10 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import pytest
 
-from keybuzz.cli.support.endings import end_alike, first_one_stops, heard, tell
+from keybuzz.cli.support.endings import end_alike, first_one_stops, tell
+from keybuzz.engine.cuts import heard
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.load import load_site
 from tests.support.signals import to_main
@@ -31,6 +33,7 @@ main.main()
 """
 GOOD = ("inventory",)
 BAD = ("policy", "check", "bad.yaml")
+Stream: TypeAlias = int | IO[str]
 VERDICT = ExitCode.REFUSED
 """Of the bad file."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,11 +48,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(
-    words: tuple[str, ...], before: str = "", **streams: object
+    words: tuple[str, ...],
+    before: str = "",
+    *,
+    stdout: Stream = subprocess.PIPE,
+    stderr: Stream = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", START.format(before=before), *words]
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    return subprocess.run(command, text=True, timeout=60, check=False, **given)  # type: ignore[call-overload, no-any-return]  # the streams of a test
+    return subprocess.run(command, text=True, timeout=60, check=False, stdout=stdout, stderr=stderr)
+
+
+def onto(stream: str, end: Stream, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run with one of the two streams ending there."""
+    return run(words, stdout=end) if stream == "stdout" else run(words, stderr=end)
 
 
 def gone() -> int:
@@ -66,15 +77,15 @@ def test_the_words_of_these_tests_end_as_they_say(folder: Path) -> None:
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_closed_pipe_hides_no_verdict(folder: Path, stream: str) -> None:
-    assert run(BAD, **{stream: gone()}).returncode == VERDICT
-    assert run(GOOD, **{stream: gone()}).returncode == ExitCode.GOOD
+    assert onto(stream, gone(), BAD).returncode == VERDICT
+    assert onto(stream, gone(), GOOD).returncode == ExitCode.GOOD
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_full_disk_hides_no_verdict_and_makes_no_good_one(folder: Path, stream: str) -> None:
     with Path("/dev/full").open("w") as full:
-        assert run(BAD, **{stream: full}).returncode == VERDICT
-        done = run(GOOD, **{stream: full})
+        assert onto(stream, full, BAD).returncode == VERDICT
+        done = onto(stream, full, GOOD)
     if stream == "stdout":
         assert done.returncode == ExitCode.FAILED
         assert "could not be written to stdout: No space left" in done.stderr
@@ -136,7 +147,8 @@ def test_the_first_signal_stops_and_only_a_second_one_of_a_person_cuts(
 ) -> None:
     monkeypatch.setattr("keybuzz.cli.support.endings._ONE_WISH", 600.0)
     end_alike()
-    stop, said = threading.Event(), []
+    stop = threading.Event()
+    said: list[str] = []
     with first_one_stops(stop, said.append):
         to_main(first)
         assert stop.is_set()

@@ -101,7 +101,10 @@ def test_a_lift_is_not_repeated_without_being_told(
 
     reason = "the owner decided again"
     assert site.kbz("resume", "--lift-freeze", "patroni", "--reason", reason) == ExitCode.FAILED
-    assert (site.asked[1].lifted.modules, site.asked[1].lifted.reason) == ({"patroni"}, reason)
+    assert (site.asked[1].lifted.modules, site.asked[1].lifted.reason) == (
+        frozenset({"patroni"}),
+        reason,
+    )
 
 
 def test_a_run_without_a_lift_can_be_resumed_with_one(site: Site) -> None:
@@ -233,10 +236,12 @@ def test_a_run_that_is_at_work_is_not_repeated(
 
 def test_a_restart_goes_on_with_its_own_hosts(site: Site) -> None:
     asked: list[RestartRequest] = []
-    site.patch.setattr(
-        "keybuzz.engine.change.restart.restart",
-        lambda workspace, request: asked.append(request) or broken(),
-    )
+
+    def restart(_workspace: object, request: RestartRequest) -> Report:
+        asked.append(request)
+        return broken()
+
+    site.patch.setattr("keybuzz.engine.change.restart.restart", restart)
     line = "kbz restart patroni --limit @drifted"
     number = site.journal.begin("restart", (line,), ("patroni",), 1.0, site.folder, scope=Scope(DB))
     site.journal.end(number, 2.0, 1, {}, "", "")

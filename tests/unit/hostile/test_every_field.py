@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -48,7 +48,7 @@ def messages(frames: list[bytes]) -> list[Json]:
 def places(value: Any, before: Place = ()) -> Iterator[Place]:
     """Yield every place in a message."""
     yield before
-    items = value.items() if isinstance(value, dict) else ()
+    items: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     items = enumerate(value) if isinstance(value, list) else items
     for name, inner in items:
         yield from places(inner, (*before, name))

@@ -109,7 +109,8 @@ def heard(snapshot: Snapshot) -> dict[str, tuple[int, int, int]]:
         host: (
             len(found.states),
             len(found.answers),
-            sum(bool(x.problem) for x in (*found.states.values(), *found.answers.values())),
+            sum(bool(state.problem) for state in found.states.values())
+            + sum(bool(answer.problem) for answer in found.answers.values()),
         )
         for host, found in snapshot.observations.items()
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keybuzz.model.core.outcome import ExitCode
 from tests.unit.policy.test_policy_command import kbz, site
-from tests.unit.support.site_values import SERVERS
+from tests.unit.support.inventory_files import SERVERS
 
 __all__ = ["site"]
 SECRET = "q8Zr2LwT0xVn"

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybuzz.engine.memory.journal import Journal
 from keybuzz.model.core.finding import Level
 from keybuzz.model.reports.drift import DriftItem, Standing
 from keybuzz.report.page import plots
@@ -205,7 +204,7 @@ def test_a_page_without_hosts_and_without_a_past_says_so(tmp_path: Path) -> None
 
 
 def test_a_page_from_the_journal_shows_the_differences_of_the_last_drift_run(
-    journal: Journal,
+    journal: Path,
 ) -> None:
     text = words(facts(SITE, journal, live=False))
     assert "Differences in the last drift run" in text

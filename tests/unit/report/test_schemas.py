@@ -27,6 +27,7 @@ from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Ver
 from keybuzz.model.reports.ping import Ping, PingReport
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
+from keybuzz.policy.registry import RULES
 from keybuzz.report.screen.backups import backups_document
 from keybuzz.report.screen.ping import ping_document
 from keybuzz.report.text.drill import drill_document
@@ -36,7 +37,7 @@ from keybuzz.report.text.secret_copies import copies_document
 from keybuzz.site.module import Copy
 from keybuzz.site.site import ImageVersion
 from tests.unit.cli.test_every_verb import HOST, Place, place
-from tests.unit.policy.test_policy_report import RULES, broken
+from tests.unit.policy.test_policy_report import broken
 from tests.unit.report.test_report_text import FINDINGS, PLAN, TOPOLOGY, report
 from tests.unit.support.cli_said import Kbz, kbz
 from tests.unit.support.cli_verbs import verbs

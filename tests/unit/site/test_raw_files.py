@@ -102,19 +102,18 @@ def test_only_an_opener_opens_by_a_path(call: str) -> None:
     assert found == BY_PATH[call].keys()
 
 
-PLANTED: dict[str, Callable[[Path, Path], object]] = {
-    "the file": lambda out, precious: (
-        (out / "db-01/etc").mkdir(parents=True),
-        (out / "db-01/etc/app.conf").symlink_to(precious / "file"),
-    ),
-    "a pipe": lambda out, precious: (
-        (out / "db-01/etc").mkdir(parents=True),
-        os.mkfifo(out / "db-01/etc/app.conf"),
-    ),
+def _folder(out: Path) -> Path:
+    made = out / "db-01/etc"
+    made.mkdir(parents=True)
+    return made
+
+
+PLANTED: dict[str, Callable[[Path, Path], None]] = {
+    "the file": lambda out, precious: (_folder(out) / "app.conf").symlink_to(precious / "file"),
+    "a pipe": lambda out, precious: os.mkfifo(_folder(out) / "app.conf"),
     "its folder": lambda out, precious: (out / "db-01").symlink_to(precious),
-    "the new file's name": lambda out, precious: (
-        (out / "db-01/etc").mkdir(parents=True),
-        (out / "db-01/etc/.app.conf.kbz-new").symlink_to(precious / "file"),
+    "the new file's name": lambda out, precious: (_folder(out) / ".app.conf.kbz-new").symlink_to(
+        precious / "file"
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
@@ -100,7 +100,7 @@ def others(reading: Reading, part: Part, answer: Answer) -> Iterator[Answer]:
 
 def _leaves(value: Json, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Json]]:
     yield path, value
-    items = value.items() if isinstance(value, dict) else ()
+    items: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     # The items of a list are alike.
     items = enumerate(value[:1]) if isinstance(value, list) else items
     for key, found in items:

@@ -12,7 +12,8 @@ from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.this_machine import Here, judge
 from keybuzz.model.core.access import Access
 from keybuzz.site.load import load_site
-from tests.unit.support.site_values import planted_configuration, real_servers
+from tests.unit.support.inventory_files import real_servers
+from tests.unit.support.site_values import planted_configuration
 
 SERVERS = real_servers()
 CONTROLLER, REDIS = "10.0.0.250", "10.0.0.123"

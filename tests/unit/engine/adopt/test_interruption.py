@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,11 @@ def hosts_of(module: str) -> tuple[str, ...]:
     return tuple(server.name for server in SITE.members(MODULES[module].group))
 
 
-def asked(module: str, hosts: tuple[str, ...], known: object = None) -> list[tuple[object, ...]]:
+def asked(
+    module: str,
+    hosts: tuple[str, ...],
+    known: Mapping[str, tuple[float, int]] | None = None,
+) -> list[tuple[object, ...]]:
     found = interruptions(
         changes(module, hosts), MODULES[module], MODULES.values(), SITE, known or {}
     )

@@ -18,10 +18,11 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.restart import ContainerRestart, Reboot
 from keybuzz.site.module import Module
 from tasks.galera import MODULE as GALERA
+from tasks.patroni import MODULE as PATRONI
 from tasks.rabbitmq import MODULE as RABBITMQ
 from tasks.redis import MODULE as REDIS
 from tests.unit.tasks.galera import galera_world
-from tests.unit.tasks.patroni.cluster_world import PATRONI, World, descriptions_of, site_of
+from tests.unit.tasks.patroni.cluster_world import World, descriptions_of, site_of
 from tests.unit.tasks.rabbitmq import rabbitmq_world
 from tests.unit.tasks.redis import redis_world
 

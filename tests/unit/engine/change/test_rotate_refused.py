@@ -28,7 +28,7 @@ ROTATIONS = tuple((module, found) for module in all_modules() for found in modul
 
 def begin(words: RotateWords) -> None:
     """Rotate on a site whose modules are frozen; a workspace that is asked for more than its site fails."""
-    frozen = Policies(freeze=frozenset({"redis", "galera"}))
+    frozen = Policies(freeze=("redis", "galera"))
     workspace: Any = SimpleNamespace(site=replace(memory_site(), policies=frozen))
     rotate(workspace, words)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.agent.guard import opener
 from keybuzz.agent.host import additions
 from keybuzz.agent.host import packaged as packages
 from keybuzz.transport.said.veil import Veil
@@ -193,12 +194,12 @@ class TestAdditions:
     def test_one_file_that_cannot_be_read_takes_no_other_with_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(packages.opener, "LARGE", 4096)
+        monkeypatch.setattr(opener, "LARGE", 4096)
         (tmp_path / "cron" / "packaged").write_text("x" * 4097)
         (tmp_path / "sudoers" / "deploy").write_text("x\n")
         (tmp_path / "info").mkdir()
         (tmp_path / "info" / "other.md5sums").mkdir()
-        told = dict(map(tuple, additions.additions([])))  # type: ignore[arg-type]
+        told = dict(additions.additions([]))
         assert told == {
             f"{tmp_path}/cron/packaged": (
                 "cannot be compared with its package: "
@@ -214,14 +215,14 @@ class TestAdditions:
     def test_a_file_that_goes_while_it_is_looked_at_was_removed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = packages.opener.read
+        read = opener.read
 
         def late(path: str, most: int, *, final: bool = False) -> bytes:
             if path.endswith("cron/packaged"):
                 Path(path).unlink()
             return read(path, most, final=final)
 
-        monkeypatch.setattr(packages.opener, "read", late)
+        monkeypatch.setattr(opener, "read", late)
         assert additions.additions([]) == []
 
     def test_a_link_or_a_folder_in_the_place_of_a_file_is_told(self, tmp_path: Path) -> None:

@@ -244,7 +244,8 @@ def test_a_postgresql_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_no_signal_cuts_a_drill_off(number: signal.Signals) -> None:
-    stop, said = threading.Event(), []
+    stop = threading.Event()
+    said: list[str] = []
     before: Callable[..., Any] | int | None = signal.getsignal(number)
     with stop_on_signals(stop, said.append):
         for _ in range(3):

@@ -80,8 +80,8 @@ def test_patroni_has_recovered_when_another_leads() -> None:
     assert DRILL.not_recovered(live, Scenario.CONTAINER_KILLED, "db-2") is None
     world = World.healthy(3)
     world.leader = None
-    for scenario in Scenario:
-        assert DRILL.not_recovered(world.live(), scenario, "db-1") == "nobody leads"
+    for each in Scenario:
+        assert DRILL.not_recovered(world.live(), each, "db-1") == "nobody leads"
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ def said(module: Module) -> set[str]:
 
 
 def _ids(node: ast.AST) -> Iterator[str]:
-    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args
-    if named and node.func.id in _SAYERS:
-        yield from _text(node.args[0])
+    called = node if isinstance(node, ast.Call) and node.args else None
+    if called and isinstance(called.func, ast.Name) and called.func.id in _SAYERS:
+        yield from _text(called.args[0])
     if isinstance(node, ast.Assign):
         yield from _assigned(node.targets[0], node.value)
 

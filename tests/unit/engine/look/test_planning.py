@@ -17,12 +17,12 @@ from keybuzz.engine.look.planning import applicable, plan_host
 from keybuzz.model.core.content import Content, Template
 from keybuzz.model.core.plan import Action, Change, Difference, Plan, State
 from keybuzz.model.core.record import plan_document, plan_text
+from keybuzz.model.core.record import plan_text as shown_plan
 from keybuzz.model.core.resource import Resource, Value
 from keybuzz.model.core.secret import MASK, DigestKey, Secret
 from keybuzz.model.host.docker import Container, DockerDaemon
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import Package, Sysctl
-from keybuzz.report.text.report import plan_text as shown_plan
 from keybuzz.transport.said.veil import Veil
 from tests.unit.support.resource_values import (
     KEY,
@@ -174,7 +174,7 @@ def test_a_diff_follows_a_secret_and_a_key_that_are_replaced_between_two_plans()
     def diff(value: str, key: DigestKey) -> str:
         now, then = (
             File("/app.conf", Content(("x ", Secret("WORD", secret), "\n")), owner=owner)
-            for secret, owner in ((value, "root"), ("the-first-one", "other"))
+            for secret, owner in ((value, 0), ("the-first-one", 1000))
         )
         seen = then.text.marked(Veil(key.key).seal)
         state = State(now.identity, True, dict(then.wanted(key)), seen)

@@ -34,6 +34,20 @@ def test_sources_are_told_only_where_something_is_to_be_installed(ground: Ground
     assert ground.look().obstacles == ()
 
 
+def test_a_package_that_is_there_and_is_only_to_be_held_needs_no_source(ground: Ground) -> None:
+    def unheld(request: Json, result: Json) -> None:
+        for state in result["states"]:
+            if state["attributes"].get("held"):
+                state["attributes"]["held"] = False
+                seen.append(True)
+        readiness(sources=[["http://x", "x:80: timed out"]])(request, result)
+
+    seen: list[bool] = []
+    ground.spoils[HOST] = unheld
+    assert ground.look().obstacles == ()
+    assert seen
+
+
 def test_only_the_controller_asks_the_load_balancers(ground: Ground) -> None:
     asked: dict[str, list[Any]] = {}
 

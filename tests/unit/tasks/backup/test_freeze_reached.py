@@ -72,7 +72,7 @@ def test_a_nornir_script_is_refused_before_anything_is_written(tmp_path: Path) -
 
     made = workspace(tmp_path / "journal.sqlite")
     nornir = scripted(Script({HOST: replies}))
-    site = replace(made.site, policies=Policies(freeze=frozenset({"patroni"})))
+    site = replace(made.site, policies=Policies(freeze=("patroni",)))
     nornir.config.user_defined["site"] = site
     found = nornir.filter(filter_func=lambda host: host.name == HOST).run(task=converge)
     assert "module patroni is frozen" in str(found[HOST][0].exception)

@@ -47,6 +47,10 @@ def variables(host: str = "maria-2", live: Live | None = None, **values: str) ->
     return saying(found, host, VARIABLES, *values.items())
 
 
+def with_one(name: str, value: str) -> Live:
+    return saying(World.healthy().live(), "maria-2", VARIABLES, (name, value))
+
+
 def stopping(host: str) -> Stage:
     container = Container("mariadb", "image:1")
     return Stage("replace", (Change(host, "galera", container, Action.UPDATE, disrupts=True),))
@@ -80,7 +84,7 @@ class TestReadOnly:
         ],
     )
     def test_the_others_of_its_kind(self, name: str, value: str) -> None:
-        live = variables(**{name: value})
+        live = with_one(name, value)
         [found] = told(live, "galera.node.writable")
         assert found.message.startswith(f"{name} is {value}")
         assert "maria-2" not in able(live)
@@ -102,11 +106,11 @@ class TestReadOnly:
 def test_a_setting_that_no_file_names_and_that_parts_a_node_from_the_others(
     name: str, value: str, said: str
 ) -> None:
-    [found] = told(variables(**{name: value}), "galera.settings.live")
+    [found] = told(with_one(name, value), "galera.settings.live")
     assert (found.host, found.level) == ("maria-2", Level.CRITICAL)
     assert f"{name} is {value} by hand" in found.message
     assert f"SET GLOBAL {name} = {said}" in found.hint
-    assert told(variables(**{name: said}), "galera.settings.live") == []
+    assert told(with_one(name, said), "galera.settings.live") == []
 
 
 def test_desync_by_hand_is_told_by_its_name_and_not_waited_for() -> None:

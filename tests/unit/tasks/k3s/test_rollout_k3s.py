@@ -333,7 +333,7 @@ class TestChecks:
         view = live.hosts["k8s-worker-01"]
         said = dict(view.answers["k3s.network"].value)
         said["routes"] = {**said["routes"], "10.42.0.0": "timed out"}
-        view.answers["k3s.network"].value.update(said)  # type: ignore[union-attr]  # a dict of this test
+        view.answers["k3s.network"].value.update(said)
         found = {(f.check, f.host): f for f in MODULE.checks(live)}
         bad = found["k3s.network.reaches", "k8s-worker-01"]
         assert bad.level is Level.CRITICAL

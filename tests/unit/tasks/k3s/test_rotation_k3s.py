@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import takewhile
 
 import pytest
 
@@ -150,11 +149,9 @@ def test_a_node_that_is_not_ready_holds_the_first_step_up() -> None:
 
 def test_a_master_that_does_not_come_back_stops_the_roll() -> None:
     world = begun()
-    for stage in takewhile(
-        lambda stage: stage is not None, iter(lambda: next_stage(world.live()), None)
-    ):
-        take(world, stage)
-        if stage.hosts == ("k8s-master-01",) and len(world.trail) > 2:
+    while (step := next_stage(world.live())) is not None:
+        take(world, step)
+        if step.hosts == ("k8s-master-01",) and len(world.trail) > 2:
             break
     world.hosts["k8s-master-01"].sick = True
     stage = next_stage(world.live())

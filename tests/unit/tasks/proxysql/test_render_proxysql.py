@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import sqlite3
 import sys
@@ -82,7 +83,7 @@ def parse() -> Callable[[str], dict[str, Any]]:
     """Return the stand-in's parser: the part of libconfig that ProxySQL's file is written in."""
     sys.path.insert(0, str(STAND_IN))
     try:
-        from proxysql.cnf import parse as found  # a program of the lab's image
+        found = importlib.import_module("proxysql.cnf").parse  # a program of the lab's image
     finally:
         sys.path.remove(str(STAND_IN))
     result: Callable[[str], dict[str, Any]] = found
@@ -142,7 +143,7 @@ def assert_same(
     for table in resource.tables:
         rows = [row["values"] for row in order["rows"] if row["table"] == table.table]
         assert booted(found.get(table.table, ()), table) == sorted(map(sorted_cells, rows))
-    shown = " ".join(text for layer in resource.wanted(site.digest_key).values() for text in layer)
+    shown = " ".join(map(str, resource.wanted(site.digest_key).values()))
     assert PLANTED not in shown
 
 

@@ -184,7 +184,7 @@ class World:
                         "permitted": not node.old,
                     }
                     there = USER in node.users
-                    state = State(identity, there, good if there else {})  # type: ignore[arg-type]
+                    state = State(identity, there, good if there else {})
             found[identity] = state
         return found
 

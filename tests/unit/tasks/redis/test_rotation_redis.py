@@ -17,7 +17,7 @@ from tests.unit.tasks.redis.redis_world import HOSTS, MONITOR, SETTINGS, World, 
 
 FILE = f"file:{REDIS_CONF}"
 OLD, BOTH = ("the former one",), ("ours", "the former one")
-USES = {
+USES: dict[str, dict[str, object]] = {
     SETTINGS: {"masterauth_matches": False},
     MONITOR: {"auth_pass_matches": False},
     FILE: {"digest": "hmac-sha256:old"},
