@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
+from keybuzz.model.host.retired import retiring_last
 from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.proxysql import applications, values
 from tasks.proxysql.check_infos import CHECK_INFOS
@@ -13,7 +14,7 @@ from tasks.proxysql.drill import DRILL
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.parameters import PARAMETERS, require_room
 from tasks.proxysql.places import PLACES
-from tasks.proxysql.rollout import next_stage
+from tasks.proxysql.rollout import next_stage, refuse_foreign
 from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.values import PORT
 
@@ -31,7 +32,7 @@ MODULE = Module(
     group="proxysql",
     requires=("base",),
     describe=describe,
-    next_stage=next_stage,
+    next_stage=retiring_last(next_stage),
     checks=checks,
     require=require_room,
     frozen_as="galera",
@@ -39,6 +40,7 @@ MODULE = Module(
     least_up=1,
     ground=GROUND,
     places=PLACES,
+    foreign=refuse_foreign,
     virgin=virgin,
     topology=topology,
     rotations=ROTATIONS,

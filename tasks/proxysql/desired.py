@@ -21,6 +21,7 @@ from keybuzz.model.services.proxysql import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.proxysql import settled, values
+from tasks.proxysql.leftovers import LEFTOVERS
 
 SERVERS = "SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers"
 PLACES = (
@@ -82,6 +83,7 @@ def describe(site: Site, server: Server) -> Description:
                 stop_timeout=STOP_TIMEOUT,
             ),
             *_state(site),
+            *LEFTOVERS,
         ),
         _readings(site),
         traces=Traces(ports=(values.PORT, values.ADMIN_PORT)),

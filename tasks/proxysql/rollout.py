@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.services.entries import prepared
@@ -15,10 +16,23 @@ GOOD_TIMEOUT = 90.0
 
 def next_stage(live: Live) -> Stage | None:
     """Return the next stage, or None when nothing is left to do."""
+    refuse_foreign(live)
     ready = [change for change in live.changes() if change.action is not Action.LATER]
     if harmless := prepared(ready):
         return harmless
     return _one_host(live, ready) if ready else _settle(live)
+
+
+def refuse_foreign(live: Live) -> None:
+    """An admin port that serves with another password is another's: what its database holds cannot even be read."""
+    for host, view in live.hosts.items():
+        answer = view.answer("proxysql.admin")
+        if host in live.selected and answer.known and answer.value["denied"]:
+            raise RefusedError(
+                f"ProxySQL serves, and does not let the administrator of proxysql.env in: {answer.value['denied']}",
+                where=host,
+                hint="nothing was written; kbz adopt proxysql --take-credentials finds the live one for proxysql.env",
+            )
 
 
 def _one_host(live: Live, ready: list[Change]) -> Stage:

@@ -20,7 +20,11 @@ from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 
 GROUND = Ground(
-    ("rabbitmq",), (values.ROOT,), (values.AMQP_PORT, 15672, 25672, 4369), ("/var/lib/rabbitmq",)
+    ("rabbitmq",),
+    (values.ROOT,),
+    # The last is that of metrics: the image's own list of plugins, which older installations left in place, opens it.
+    (values.AMQP_PORT, 15672, 25672, 4369, 15692),
+    ("/var/lib/rabbitmq",),
 )
 
 SETTLED = (

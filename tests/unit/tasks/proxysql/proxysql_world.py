@@ -55,6 +55,8 @@ class Node:
     admin_on: str = "127.0.0.1"
     default: str = ""
     """The variable whose login everybody knows, if any."""
+    denied: str = ""
+    """What its admin port says to our login, when it does not let it in."""
     age: int = 400
     """Milliseconds since its monitor looked."""
     sums: dict[str, str] = field(default_factory=dict)
@@ -171,7 +173,7 @@ class World:
         sums += [["mysql_variables", node.sums.get("mysql_variables", "0x1")]]
         return Answer(
             "proxysql.admin",
-            {"denied": "", "rows": {SERVERS: servers, SUMS: sums, LOG: log, **told}},
+            {"denied": node.denied, "rows": {SERVERS: servers, SUMS: sums, LOG: log, **told}},
         )
 
 

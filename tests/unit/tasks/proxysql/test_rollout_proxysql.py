@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from keybuzz.engine.change.guard import disrupted
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from tasks.proxysql import MODULE
 from tasks.proxysql.members import virgin
@@ -168,3 +170,17 @@ def test_any_run_ends_and_says_no_only_with_a_reason(world: World, selected: set
     assert len(world.trail) <= 8
     assert {c.host for stage in world.trail for c in stage.changes} <= selected
     assert end.word == "done" or end.why
+
+
+def test_an_administrator_of_others_is_refused_before_anything_changes() -> None:
+    world = World.healthy()
+    world.damage("proxysql-01", CONTAINER, image="proxysql/proxysql:latest")
+    world.nodes["proxysql-01"].denied = "ERROR 1045 (28000): ProxySQL Error: Access denied"
+    with pytest.raises(RefusedError) as caught:
+        MODULE.foreign(world.live())
+    assert caught.value.where == "proxysql-01"
+    assert "does not let the administrator of proxysql.env in" in caught.value.what
+    assert "kbz adopt proxysql --take-credentials" in caught.value.hint
+    with pytest.raises(RefusedError):
+        MODULE.next_stage(world.live())
+    MODULE.foreign(world.live(("proxysql-02",)))
