@@ -60,6 +60,11 @@ class Proxy:
     balancers: tuple[tuple[str, Session], ...]
     """Logins through the load balancers' addresses."""
 
+    @property
+    def works(self) -> bool:
+        """Return whether the application works through both ports, whoever built what listens there."""
+        return all(session.works for _, session in self.sessions)
+
 
 def proxies(live: Live) -> dict[str, Proxy]:
     """Return the reachable hosts by name."""
@@ -68,6 +73,11 @@ def proxies(live: Live) -> dict[str, Proxy]:
 
 def up(live: Live) -> frozenset[str]:
     """Return the hosts that take sessions now, whatever state PostgreSQL is in."""
+    return frozenset(host for host, one in proxies(live).items() if one.answers or one.works)
+
+
+def ours(live: Live) -> frozenset[str]:
+    """Return those of them whose HAProxy says what it does: one that older scripts built has no runtime socket."""
     return frozenset(host for host, proxy in proxies(live).items() if proxy.answers)
 
 

@@ -12,7 +12,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.services.entries import Entries
 from tasks.postgres_proxy.checks import misled, not_carrying, not_good
-from tasks.postgres_proxy.members import proxies, up
+from tasks.postgres_proxy.members import ours, proxies, up
 from tasks.postgres_proxy.values import USERLIST
 
 
@@ -29,7 +29,7 @@ def _split(host: str, changes: Iterable[Change]) -> bool:
 
 
 ENTRIES = Entries(
-    serving=up,
+    serving=ours,
     taking=up,
     started=_started,
     not_carrying=not_carrying,

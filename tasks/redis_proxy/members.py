@@ -73,8 +73,12 @@ def proxies(live: Live) -> dict[str, Proxy]:
 
 
 def up(live: Live) -> frozenset[str]:
-    """Return the hosts that take sessions now, whatever state Redis is in."""
-    return frozenset(host for host, proxy in proxies(live).items() if proxy.answers)
+    """Return the hosts that take sessions now, whatever state Redis is in.
+
+    One that older scripts built has no runtime socket, and says by where it leads that it does.
+    """
+    found = proxies(live).items()
+    return frozenset(host for host, one in found if one.answers or not one.master.wrong)
 
 
 def virgin(live: Live) -> bool:

@@ -17,7 +17,7 @@ def _serving(live: Live) -> frozenset[str]:
     One that takes sessions and leads nowhere is none of them. Two such hosts would wait for each other.
     """
     found = proxies(live)
-    return frozenset(host for host in up(live) if not found[host].master.wrong)
+    return frozenset(host for host, one in found.items() if one.answers and not one.master.wrong)
 
 
 def _started(live: Live) -> frozenset[str]:

@@ -59,6 +59,8 @@ class Node:
     listens_on: str = "0.0.0.0"
     old_password: bool = False
     """True while PgBouncer knows the password before the described one."""
+    old: bool = False
+    """True while its HAProxy is of older scripts: it has no runtime socket."""
     refuses: str = ""
     """What a login is answered, when it is not let in."""
 
@@ -100,6 +102,11 @@ class World:
         view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
         return view.live(MODULE, site)
 
+    def make_old(self, host: str) -> None:
+        """Let the host have what older scripts built: it serves, and says nothing of itself."""
+        self.damage(host, HAPROXY, image="sha256:old")
+        self.nodes[host].old, self.nodes[host].mark = True, ""
+
     def damage(self, host: str, identity: str, **attributes: Value) -> None:
         """Change attributes of a resource, or take it away when none are given."""
         node = self.nodes[host]
@@ -123,6 +130,8 @@ class World:
             node.old_password = False
         if isinstance(change.resource, Container):
             node.listens_on = "0.0.0.0"
+        if change.identity == HAPROXY:
+            node.old = False
 
     def wait(self) -> None:
         """Let checks find the primary."""
@@ -141,7 +150,7 @@ class World:
         for name in MEMBERS:
             status = 200 if name == self.primary else 503
             found.append(Answer(f"primary.{name}", {"status": status, "json": None}))
-        if not node.runs(HAPROXY):
+        if node.old or not node.runs(HAPROXY):
             refused = "No such file or directory"
             found[1:3] = [Answer(f"haproxy.{word}", problem=refused) for word in ("info", "stat")]
         return {answer.name: answer for answer in found}

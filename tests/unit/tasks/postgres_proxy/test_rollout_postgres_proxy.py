@@ -111,6 +111,35 @@ def test_the_last_serving_host_is_not_interrupted_while_the_other_is_away() -> N
     assert world.trail == []
 
 
+def test_old_entries_are_replaced_one_after_the_other() -> None:
+    world = World.healthy()
+    for host in HOSTS:
+        world.make_old(host)
+    assert roll(world).word == "done"
+    assert names(world) == ["change haproxy-01", "change haproxy-02"]
+    assert world.trail[1].before is not None
+
+
+@pytest.mark.parametrize("away", HOSTS)
+def test_an_old_entry_is_not_interrupted_while_the_other_is_away(away: str) -> None:
+    world = World.healthy()
+    for host in HOSTS:
+        world.make_old(host)
+    world.nodes[away].reachable = False
+    end = roll(world)
+    assert end.word == "refused"
+    assert f"bring back {away} first" in end.why
+
+
+def test_an_old_entry_that_serves_waits_until_the_broken_one_is_built() -> None:
+    world = World.healthy()
+    for host in HOSTS:
+        world.make_old(host)
+    world.damage("haproxy-02", HAPROXY)
+    assert roll(world).word == "done"
+    assert names(world) == ["change haproxy-02", "change haproxy-01"]
+
+
 def test_a_host_that_is_not_good_after_its_change_stops_the_roll() -> None:
     world = World.empty()
     world.nodes["haproxy-01"].refuses = "password authentication failed"
