@@ -9,7 +9,7 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import sha256
 from keybuzz.model.host.docker import DockerDaemon
-from keybuzz.model.host.files import Artefact, Directory, File, HostValidator
+from keybuzz.model.host.files import Artefact, Directory, File, HostValidator, UnitReload
 from keybuzz.model.host.system import Package, Service
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
@@ -37,6 +37,8 @@ def docker(site: Site, server: Server) -> tuple[Resource, ...]:
             "/etc/docker/daemon.json",
             Content.plain(text),
             validator=HostValidator(tuple(validator)),
+            # It interrupts nothing, and mirrors of registries are used from then on: the restart may come later.
+            reload=UnitReload("docker.service", "try-reload-or-restart"),
         ),
         Service("docker.service"),
         DockerDaemon("json-file", "overlay2", "systemd", sha256(text.encode())),

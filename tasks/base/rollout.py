@@ -1,13 +1,15 @@
 """The next step for base OS settings, from the live state. Pure.
 
 What interrupts nothing goes to all hosts at once. A restart of Docker interrupts every container of a host: it goes one
-host at a time, and the engine's guard counts the quorum of each cluster that the host carries (facts/02).
+host at a time, and the engine's guard counts the quorum of each cluster that the host carries (facts/02). Where a
+member is to be replaced on the host too, it is part of that step.
 """
 
 from __future__ import annotations
 
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
+from keybuzz.model.host.docker import DockerDaemon
 from tasks.base.docker import KEY, SOURCE
 from tasks.base.refusals import refuse
 
@@ -54,4 +56,11 @@ def _one_host(ready: list[Change]) -> Stage:
         f"restart Docker on {host}",
         mine,
         after=Gate("Docker is back", containers_back, _DOCKER_TIMEOUT),
+        joins=all(_keeps_images(change) for change in mine),
     )
+
+
+def _keeps_images(change: Change) -> bool:
+    """Return whether images that a later module has prepared are there after the restart, and its engine the same."""
+    differing = {item.attribute for item in change.differences}
+    return isinstance(change.resource, DockerDaemon) and "storage_driver" not in differing

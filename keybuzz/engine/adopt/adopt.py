@@ -7,13 +7,14 @@ data elsewhere, live credentials and the freeze. So what is foretold here is wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from keybuzz.engine.adopt.credentials import is_another, require_same
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.adopt.interruption import Measured, interruptions, measured
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.joined import interrupted
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
@@ -24,6 +25,7 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.files import File
 from keybuzz.model.reports.adoption import Adoption, Difference, ModuleAdoption, Refusal, Way
 from keybuzz.site.module import Module
+from keybuzz.site.site import Site
 
 
 def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Adoption:
@@ -34,15 +36,21 @@ def adopt(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset
     site = workspace.site
     view = View(found.descriptions, found.snapshot, present, site.digest_key)
     times = measured(workspace)
+    lives = {module.name: view.live(module, site) for module in found.modules}
     judged = tuple(
-        _module(workspace, found, module, view.live(module, site), times)
+        _module(workspace, found, module, lives[module.name], times, lives)
         for module in found.modules
     )
     return Adoption(judged, found.snapshot.unreachable, time.monotonic() - started)
 
 
 def _module(
-    workspace: Workspace, found: Survey, module: Module, live: Live, times: Measured
+    workspace: Workspace,
+    found: Survey,
+    module: Module,
+    live: Live,
+    times: Measured,
+    lives: Mapping[str, Live],
 ) -> ModuleAdoption:
     changes = tuple(live.changes())
     site = workspace.site
@@ -62,8 +70,36 @@ def _module(
             {m.name: m for m in (*all_modules(), *found.modules)}.values(),
             site,
             times,
+            {name: interrupted(one) for name, one in lives.items()},
         ),
+        entries_first(module, all_modules(), site, lives),
     )
+
+
+def entries_first(
+    module: Module, every_module: Iterable[Module], site: Site, lives: Mapping[str, Live]
+) -> tuple[str, ...]:
+    """Return the entries to bring over before a cluster whose leader hands over.
+
+    They are those that differ, and those that were not looked at.
+    """
+    once = module.restart_cost is not None and module.restart_cost.once
+    if not once or module.name not in lives or not interrupted(lives[module.name]):
+        return ()
+    return tuple(
+        other.name
+        for other in every_module
+        if _leads_to(other, module)
+        and site.members(other.group)
+        and (other.name not in lives or any(lives[other.name].changes()))
+    )
+
+
+def _leads_to(other: Module, module: Module) -> bool:
+    """Return whether a module is an entry to the cluster of another: it comes after it, and shares number or freeze."""
+    follows = other.number == module.number and other.step > module.step
+    shares = other.frozen_as == module.group and other.name != module.name
+    return other.members_up is not None and (follows or shares)
 
 
 def _running(found: Survey, module: Module) -> Iterator[tuple[str, str]]:

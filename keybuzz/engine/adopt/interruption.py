@@ -23,6 +23,7 @@ from keybuzz.site.site import Site
 _PLANNED = (Scenario.CONTAINER_STOPPED.value, Scenario.SWITCHOVER.value)
 """Faults in which a member is told to stop, or to hand over, and is not killed."""
 
+NO_STEPS: Mapping[str, frozenset[str]] = {}
 Measured = Mapping[str, tuple[float, int]]
 """By module: the longest time without an acknowledged write, and the run that measured it."""
 
@@ -33,13 +34,19 @@ def interruptions(
     every_module: Iterable[Module],
     site: Site,
     known: Measured,
+    own_steps: Mapping[str, frozenset[str]] = NO_STEPS,
 ) -> tuple[Interruption, ...]:
-    """Return what the changes of one module cost the clients of each service that they interrupt."""
+    """Return what the changes of one module cost the clients of each service that they interrupt.
+
+    `own_steps` has, by module, the hosts that its own changes interrupt: what comes with such a step costs no more.
+    """
     hosts = {change.host for change in changes if change.disrupts}
     restarted: dict[str, int] = {}
     by_name = {other.name: other for other in every_module}
     for other in _touched(module, by_name.values()):
         members = hosts & {server.name for server in site.members(other.group)}
+        if other.name != module.name:
+            members -= own_steps.get(other.name, frozenset())
         if members:
             restarted[other.name] = len(members)
     return tuple(_interruption(by_name[name], count, known) for name, count in restarted.items())

@@ -15,6 +15,7 @@ from itertools import chain
 from keybuzz.engine.adopt.credentials import require_same
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import carried_by, disrupted
+from keybuzz.engine.joined import is_joined, joined, taken_by, without
 from keybuzz.engine.look.judging import topology_of
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live, Stage
@@ -38,8 +39,11 @@ def foretold(
     """Return the stages that a run of these modules would take, in order. `lives`: each module's cluster now."""
     roles = _roles(modules, lives)
     found = [*_before_all(site, modules, lives)]
-    for module in modules:
-        stages = iter(_stages(module, lives[module.name], site.digest_key))
+    put_off: dict[str, Stage] = {}
+    handed: set[tuple[str, str]] = set()
+    for place, module in enumerate(modules):
+        later = tuple(lives[other.name] for other in modules[place + 1 :])
+        stages = _stages(module, lives[module.name], site.digest_key, later, put_off)
         first = next(stages, None)
         if first is None:
             continue
@@ -49,12 +53,19 @@ def foretold(
             if isinstance(stage, PlannedStage):
                 found.append(stage)
                 continue
-            for other, handing in _releases(module, stage, site, modules, lives):
+            left = stage.name == _LEFT
+            together = joined(stage, put_off)
+            for host in disrupted(stage) & put_off.keys():
+                del put_off[host]
+            for other, handing in _releases(module, together, site, modules, lives):
+                done = {(module.name, host) for host in handing.hosts} <= handed
+                if other.name == module.name and done:
+                    continue  # by its own rollout, or a wait that its own gate is too
                 found.append(_planned(other.name, handing, roles))
                 _hand_over(roles.get(other.name, {}), handing)
-            left = stage.name == _LEFT
-            found.append(replace(_planned(module.name, stage, roles), open=left))
+            found.append(replace(_planned(module.name, together, roles), open=left))
             _hand_over(roles.get(module.name, {}), stage)
+            handed |= {(module.name, host) for host in stage.hosts if stage.heirs}
     return tuple(_reached(found))
 
 
@@ -99,8 +110,17 @@ def _reached(stages: Iterable[PlannedStage]) -> Iterator[PlannedStage]:
         reached = reached and not stage.refused
 
 
-def _stages(module: Module, live: Live, key: DigestKey) -> Iterator[Stage | PlannedStage]:
-    """Yield the stages of one module, and at last what is left where they cannot be foretold any further."""
+def _stages(
+    module: Module,
+    live: Live,
+    key: DigestKey,
+    later: tuple[Live, ...],
+    put_off: dict[str, Stage],
+) -> Iterator[Stage | PlannedStage]:
+    """Yield the stages of one module, and at last what is left where they cannot be foretold any further.
+
+    What waits for a step of a later module is noted in `put_off`.
+    """
     done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     while len(done) < _MOST:
         try:
@@ -114,6 +134,10 @@ def _stages(module: Module, live: Live, key: DigestKey) -> Iterator[Stage | Plan
             break
         if stage is None or not stage.changes:
             break
+        if taken_by(stage, later):
+            put_off |= dict.fromkeys(stage.hosts, stage)
+            live = without(live, stage.hosts)
+            continue
         mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
         if mark in done:
             break
@@ -155,7 +179,8 @@ def _releases(
     """Yield what other clusters hand over before the stage interrupts their members."""
     for other in carried_by(stage, modules, site):
         for host in sorted(disrupted(stage)):
-            if other.name == module.name or host not in lives[other.name].hosts:
+            own = other.name == module.name and not is_joined(module.name, stage)
+            if own or host not in lives[other.name].hosts:
                 continue
             try:
                 handing = other.release(lives[other.name], host)

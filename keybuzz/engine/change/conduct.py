@@ -31,6 +31,7 @@ from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results
 from keybuzz.engine.cuts import Cuts
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.images.members import hand_over
+from keybuzz.engine.joined import is_joined, joined, still, taken_by, without
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
@@ -78,6 +79,8 @@ class Conductor:
     """The newest reading of the hosts."""
     cuts: Cuts = field(default_factory=Cuts)
     """Whether a signal may cut off what is at work."""
+    waiting: dict[str, tuple[Module, Stage]] = field(default_factory=dict)
+    """By host: a stage that was put off until a later module interrupts the host too."""
 
     def view(self, snapshot: Snapshot) -> View:
         """Return a snapshot seen through this run's descriptions and selection."""
@@ -91,25 +94,28 @@ class Conductor:
         A restart that a quorum forbids now waits until the later modules of the chain have brought
         their members back: base cannot restart Docker while the member that Patroni misses is down.
         """
-        waiting: list[Module] = []
+        postponed: list[Module] = []
         chain = concerned(self.modules, self.site, self.selected)
         for module in chain:
             module.require(self.site)
             live = self.view(snapshot).live(module, self.site)
             require_same(module, live, self.site)
             module.foreign(live)
-        for module in chain:
+        for place, module in enumerate(chain):
             try:
-                snapshot = self._converge(module, snapshot)
+                snapshot = self._converge(module, snapshot, chain[place + 1 :])
             except QuorumError as forbidden:
                 if module is chain[-1]:
                     raise
                 self.listen(events.Postponed(module.name, forbidden.what))
-                waiting.append(module)
+                postponed.append(module)
                 snapshot = self.last or snapshot
+            else:
+                postponed += [module] if self._put_off(module) else []
             if module is not chain[-1]:
                 proof.require_healthy(module, self.view(snapshot).live(module, self.site))
-        for module in waiting:
+        self.waiting.clear()
+        for module in postponed:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
@@ -142,15 +148,28 @@ class Conductor:
                 hint=proposed("kbz", "health", module.name),
             ) from error
 
-    def _converge(self, module: Module, snapshot: Snapshot) -> Snapshot:
+    def _put_off(self, module: Module) -> frozenset[str]:
+        """Return the hosts on which a stage of the module waits for a later module's step."""
+        return frozenset(host for host, (one, _) in self.waiting.items() if one.name == module.name)
+
+    def _converge(
+        self, module: Module, snapshot: Snapshot, later: tuple[Module, ...] = ()
+    ) -> Snapshot:
         done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         while True:
-            live = self.view(snapshot).live(module, self.site)
+            view, put_off = self.view(snapshot), self._put_off(module)
+            live = without(view.live(module, self.site), put_off)
             stage = self._next_stage(module, live)
             if stage is None:
                 proof.require_done(module, live)
-                self.freeze.converged(module)
+                if not put_off:
+                    self.freeze.converged(module)
                 return snapshot
+            if with_it := taken_by(stage, (view.live(other, self.site) for other in later)):
+                self.waiting |= dict.fromkeys(stage.hosts, (module, stage))
+                what = f"{stage.name} comes with the step of {with_it} there"
+                self.listen(events.Postponed(module.name, what))
+                continue
             # A stage that only waits changes nothing, and frees nothing either.
             if stage.changes and not any(changes for _, changes in done):
                 # First: a refused installation has not begun, and leaves no mark that lifts a freeze.
@@ -167,6 +186,7 @@ class Conductor:
     def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""
         self._check_stop()
+        stage = self._joined(stage, snapshot)
         snapshot = self._with_carried(stage, snapshot)
         carried = self._clusters(stage, snapshot)
         guard_quorum(stage, carried)
@@ -187,12 +207,24 @@ class Conductor:
         snapshot = self._await_carried(module, carried, snapshot)
         return self._regain(module, stage, snapshot)
 
+    def _joined(self, stage: Stage, snapshot: Snapshot) -> Stage:
+        """Return a stage with what waits for it, as that is now; it waits no more."""
+        view = self.view(snapshot)
+        taken = {
+            host: still(put_off, view.live(module, self.site).changes())
+            for host, (module, put_off) in self.waiting.items()
+            if host in disrupted(stage)
+        }
+        for host in taken:
+            del self.waiting[host]
+        return joined(stage, taken)
+
     def _release(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Let other modules hand over what the hosts of a stage lead, before it interrupts them."""
         for other in carried_by(stage, self.every_module, self.site):
             for host in sorted(disrupted(stage)):
                 live = self.view(snapshot).live(other, self.site)
-                if other.name == module.name or host not in live.hosts:
+                if self._its_own(other, module, stage) or host not in live.hosts:
                     continue
                 if (handing := other.release(live, host)) is not None:
                     snapshot = self.stage(other, handing, snapshot)
@@ -203,11 +235,15 @@ class Conductor:
         for other in carried_by(stage, self.every_module, self.site):
             for host in sorted(disrupted(stage)):
                 live = self.view(snapshot).live(other, self.site)
-                if other.name == module.name or host not in live.hosts:
+                if self._its_own(other, module, stage) or host not in live.hosts:
                     continue
                 if (taking := other.regain(live, host)) is not None:
                     snapshot = self.stage(other, taking, snapshot)
         return snapshot
+
+    def _its_own(self, other: Module, module: Module, stage: Stage) -> bool:
+        """Return whether the rollout of the stage itself hands over: of what waited for its stage it knows nothing."""
+        return other.name == module.name and not is_joined(module.name, stage)
 
     def _await_carried(
         self, module: Module, carried: list[Cluster], snapshot: Snapshot

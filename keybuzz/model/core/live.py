@@ -91,6 +91,8 @@ class Stage:
     """Name of the module whose whole cluster this stage stops on purpose, which the operator was told and confirmed."""
     heirs: tuple[str, ...] = ()
     """Of a stage after which another member leads: the members of which one is chosen then."""
+    joins: bool = False
+    """It may wait for the step of a later module that interrupts the same hosts anyway, and goes first there."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -63,6 +63,8 @@ class ModuleAdoption:
     files: int
     restarts: int
     interruptions: tuple[Interruption, ...] = ()
+    entries: tuple[str, ...] = ()
+    """Modules to bring over before: their old entries lead to the same member after this cluster has handed over."""
 
     @property
     def counted(self) -> Mapping[Way, int]:

@@ -49,6 +49,8 @@ def _module_lines(item: ModuleAdoption) -> Iterator[str]:
         yield f"  a run refuses: {refusal.what}"
         if refusal.hint:
             yield f"    → {refusal.hint}"
+    if item.entries:
+        yield f"  bring {' and '.join(item.entries)} over first: an old entry does not follow a new leader"
     yield f"  {_foretold(item)}"
 
 
@@ -89,6 +91,7 @@ def adoption_document(found: Adoption) -> dict[str, Any]:
                 "frozen": item.frozen,
                 "files": item.files,
                 "restarts": item.restarts,
+                "entries_first": list(item.entries),
                 "differences": [
                     {
                         "host": d.host,

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.conftest import Done, Kbz
+from tests.lab.support.adopting import with_own_policies
 
 REASON = "the owner moves this service under kbz"
 _FILES = (
     "find /opt/keybuzz /etc /usr/local/bin /root -xdev -not -path '/opt/keybuzz/*/data/*' "
-    "-not -path '/opt/keybuzz/*/raft/*' -not -path '*/status/current_master' -not -path '*/__pycache__*' "
+    "-not -path '/opt/keybuzz/*/raft/*' -not -path '*/status/*' -not -path '*/__pycache__*' "
     "-not -name '.#*' -printf '%p %i %T@ %m %U\\n' 2>/dev/null | sort"
 )
 _CONTAINERS = "docker ps -aq --no-trunc | sort | xargs -r docker inspect -f '{{.Name}} {{.Id}} {{.State.StartedAt}}'"
@@ -121,6 +122,32 @@ def interrupted(before: Running, after: Running) -> set[tuple[str, str]]:
     return replaced | {
         (host, "docker-daemon:docker") for host, since in engines if after.engines[host] != since
     }
+
+
+def told(done: Done) -> set[str]:
+    """Return the resources that a drift tells as different."""
+    return {item["resource"] for item in done.json()["plan"]["changes"]}
+
+
+def accepted_once_and_quiet(old: OldFleet, module: str, item: str) -> Done:
+    """Accept a difference on a site of its own; return the drift that is quiet about it from then on."""
+    site = OldFleet(with_own_policies(old.kbz), old.hosts, old.limit)
+    resource = item.rpartition("/")[2]
+    look = ("drift", module, "--limit", old.limit.partition(",")[0], "--format", "json")
+    assert resource in told(site.looked(*look))
+    words = ("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
+    assert "3 accepted" in site.looked(*words, codes=(0,)).stdout
+    quiet = site.looked(*look)
+    assert resource not in told(quiet)
+    return quiet
+
+
+def assert_once(old: OldFleet, module: str, told: str) -> None:
+    """See that no host was interrupted for its Docker alone: its restart is part of the member's own step."""
+    group = old.lifted(module)[3]
+    for host in old.hosts:
+        if host.startswith(group):
+            assert f"restart Docker on {host}, then " in told, told
 
 
 def foretold_restarts(found: Mapping[str, Any]) -> set[tuple[str, str]]:

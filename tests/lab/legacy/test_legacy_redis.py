@@ -14,16 +14,17 @@ import redis
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
-from tests.lab.conftest import Done, Kbz
+from tests.lab.conftest import Kbz
 from tests.lab.ledgers.redis_ledger import ADDRESSES
 from tests.lab.legacy.old_fleet import (
-    REASON,
     OldFleet,
+    accepted_once_and_quiet,
+    assert_once,
     foretold_restarts,
     interrupted,
     running,
+    told,
 )
-from tests.lab.support.adopting import with_own_policies
 from tests.lab.support.endpoints import REDIS, Applications
 from tests.lab.support.writing import writing
 
@@ -71,11 +72,6 @@ def changes(old: OldFleet) -> dict[str, int]:
     return found
 
 
-def told(done: Done) -> set[str]:
-    """Return the resources that a drift tells as different."""
-    return {item["resource"] for item in done.json()["plan"]["changes"]}
-
-
 class TestLook:
     def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
         before = changes(old)
@@ -100,14 +96,8 @@ class TestLook:
 
     def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
         """By a site of its own, whose policies.yaml may be edited."""
-        site = OldFleet(with_own_policies(old.kbz), old.hosts, old.limit)
-        look = ("drift", "redis", "--limit", "redis", "--format", "json")
-        item = "drift/redis-*/container:redis"
-        assert "container:redis" in told(site.looked(*look))
-        words = ("drift", "accept", item, "--reason", REASON, "--until", "2199-12-31")
-        assert "3 accepted" in site.looked(*words, codes=(0,)).stdout
-        assert "container:redis" not in told(site.looked(*look))
-        assert "container:redis-sentinel" in told(site.looked(*look))
+        look = accepted_once_and_quiet(old, "redis", "drift/redis-*/container:redis")
+        assert "container:redis-sentinel" in told(look)
 
 
 class TestConverge:
@@ -119,6 +109,8 @@ class TestConverge:
             for module in MODULES:
                 done = old.kbz.good(*old.lifted(module), timeout=1200)
                 old.untold(done.stdout + done.stderr)
+                print(done.stdout, done.stderr)
+                assert_once(old, module, done.stdout + done.stderr)
         assert len(acknowledged) > 50
         assert interrupted(before, running(old)) == foretold
         assert {content(old, host) for host in ADDRESSES} == {data}

@@ -69,6 +69,13 @@ def test_a_restart_of_the_host_interrupts_every_service_that_it_has() -> None:
     assert names == {"postgres-proxy", "redis-proxy", "rabbitmq-proxy"}
 
 
+def test_a_restart_of_docker_in_the_step_of_a_member_costs_nothing_more() -> None:
+    own = {"redis-proxy": frozenset(hosts_of("redis-proxy"))}
+    base = changes("base", hosts_of("redis-proxy"))
+    found = interruptions(base, MODULES["base"], MODULES.values(), SITE, {}, own)
+    assert {item.service for item in found} == {"postgres-proxy", "rabbitmq-proxy"}
+
+
 def test_a_service_that_says_nothing_is_told_as_not_known() -> None:
     silent = replace(MODULES["redis"], restart_cost=None)
     every = {**MODULES, "redis": silent}.values()

@@ -145,6 +145,44 @@ def test_docker_on_a_leader_hands_over_first() -> None:
     assert f"; then {' or '.join(sorted(replicas))} leads" in stages_text(found, 400)
 
 
+def docker_too(live: Live) -> tuple[Module, Live]:
+    """Return a module base that restarts Docker on every host of a cluster, and may wait with it."""
+    hosts = {
+        host: replace(view, changes=tuple(replace(c, module="base") for c in view.changes))
+        for host, view in live.hosts.items()
+    }
+
+    def restart(now: Live) -> Stage | None:
+        for change in now.changes():
+            host = change.host
+            return Stage(f"restart Docker on {host}", now.hosts[host].changes, joins=True)
+        return None
+
+    return replace(MODULES["base"], next_stage=restart), replace(live, hosts=hosts)
+
+
+@pytest.mark.parametrize("name", ROLLED)
+def test_a_restart_of_docker_is_foretold_in_the_step_of_each_member(name: str) -> None:
+    base, hosts = docker_too(outdated(name))
+    lives = {"base": hosts, name: outdated(name)}
+    found = foretold(SITE, (base, MODULES[name]), lives)
+    assert {stage.module for stage in found} == {name}
+    alone = stages(name)
+    assert [stage.heirs for stage in found] == [stage.heirs for stage in alone]
+    for stage, before in zip(found, alone, strict=True):
+        assert stage.name == (
+            f"restart Docker on {stage.work[0].host}, then {before.name}"
+            if before.work[0].interrupts
+            else before.name
+        )
+
+
+def test_a_restart_of_docker_where_no_member_is_replaced_is_foretold_alone() -> None:
+    base, hosts = docker_too(outdated("redis"))
+    found = foretold(SITE, (base, MODULES["redis"]), {"base": hosts, "redis": healthy("redis")})
+    assert [stage.module for stage in found if not stage.heirs] == ["base"] * 3
+
+
 def test_a_refusal_is_told_where_a_run_would_end() -> None:
     def refuses(live: Live) -> Stage | None:
         raise RefusedError("the owner decides", where="db-1")

@@ -158,6 +158,28 @@ def test_docker_restarts_one_host_at_a_time_behind_a_gate() -> None:
         assert all(change.disrupts for change in stage.changes)
 
 
+@pytest.mark.parametrize(
+    ("differing", "joins"),
+    [
+        ({"log_driver": "local"}, True),
+        ({"configuration_loaded": False}, True),
+        ({"storage_driver": "vfs"}, False),
+    ],
+)
+def test_a_restart_may_come_with_the_step_of_a_member_unless_images_would_be_gone_by_then(
+    differing: Attributes, joins: bool
+) -> None:
+    states = good()
+    states["db-2"] = damaged(states["db-2"], DOCKER, **differing)
+    assert [stage.joins for stage in roll(states)] == [joins]
+
+
+def test_another_version_of_docker_waits_for_no_step() -> None:
+    states = good()
+    states["db-2"] = damaged(states["db-2"], ENGINE, version="5:24.0.7-1")
+    assert [stage.joins for stage in roll(states)] == [False]
+
+
 def test_docker_without_containers_restarts_everywhere_at_once() -> None:
     states = good()
     for host in HOSTS:

@@ -1,0 +1,61 @@
+"""A restart of Docker that waits for a member's own step, so that each member of a cluster is interrupted once. Pure.
+
+A module says of a stage that it may wait (`Stage.joins`). When a module that comes later interrupts the same host
+anyway, the stage is put off, and its changes are made first in that module's step: behind its gates, and after its
+hand-over. What no later step has taken is done at the end by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from keybuzz.engine.change.guard import disrupted
+from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.plan import Change
+
+
+def taken_by(stage: Stage, later: Iterable[Live]) -> str:
+    """Return the module to come whose own changes interrupt the stage's hosts; empty when the stage cannot wait."""
+    if not stage.joins:
+        return ""
+    hosts = frozenset(stage.hosts)
+    names = (live.module for live in later if hosts <= interrupted(live))
+    return next(names, "")
+
+
+def interrupted(live: Live) -> frozenset[str]:
+    """Return the hosts on which a module's own changes interrupt what runs."""
+    return frozenset(change.host for change in live.changes() if change.disrupts)
+
+
+def without(live: Live, hosts: Iterable[str]) -> Live:
+    """Return a module's hosts as if nothing were left to do on these."""
+    left_out = frozenset(hosts)
+    views = {
+        host: replace(view, changes=()) if host in left_out else view
+        for host, view in live.hosts.items()
+    }
+    return replace(live, hosts=views)
+
+
+def joined(stage: Stage, waiting: Mapping[str, Stage]) -> Stage:
+    """Return a stage with what was put off on the hosts that it interrupts, which goes first."""
+    hosts = sorted(disrupted(stage) & waiting.keys())
+    if not hosts:
+        return stage
+    before = tuple(change for host in hosts for change in waiting[host].of(host))
+    names = (*(waiting[host].name for host in hosts), stage.name)
+    return replace(stage, name=", then ".join(names), changes=(*before, *stage.changes))
+
+
+def still(stage: Stage, changes: Iterable[Change]) -> Stage:
+    """Return a stage that was put off with its changes as they are now; what somebody else made is not made again."""
+    known = {(change.host, change.identity) for change in stage.changes}
+    now = tuple(change for change in changes if (change.host, change.identity) in known)
+    return replace(stage, changes=now)
+
+
+def is_joined(module: str, stage: Stage) -> bool:
+    """Return whether a stage carries another module's changes too: those interrupt more than its own."""
+    return any(change.module != module for change in stage.changes)
