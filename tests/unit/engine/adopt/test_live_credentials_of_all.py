@@ -23,13 +23,13 @@ BY_ROLLOUT = {
     "REDIS_PASSWORD": "tasks/redis: Redis says WRONGPASS (test_rollout_redis)",
     "MINIO_ROOT_PASSWORD": "tasks/minio: the root user is not let in (test_rollout_minio)",
     "MARIADB_ROOT_PASSWORD": "tasks/galera: root is not let in (test_rollout_galera)",
+    "PROXYSQL_ADMIN_PASSWORD": "tasks/proxysql: the administrator is not let in (test_rollout_proxysql)",
     "RABBITMQ_ERLANG_COOKIE": "tasks/rabbitmq: the cookie beside data (test_rollout_rabbitmq)",
 }
 """Refused by the module's own rollout, from what the service answers."""
 NOT_CHANGED = {
     "REDIS_SENTINEL_PASSWORD": "Sentinels are asked without one, and none is described for them",
     "MARIADB_SST_PASSWORD": "state transfers go by rsync: no account has it",
-    "PROXYSQL_ADMIN_PASSWORD": "it is in proxysql.db, where only a login with the live one changes it",
 }
 """No step of a run could change the live one."""
 
@@ -98,3 +98,14 @@ def test_every_secret_of_the_store_is_guarded() -> None:
     groups = (kinds, BY_ROLLOUT, NOT_CHANGED)
     names = [name for group in groups for name in group]
     assert sorted(names) == sorted(item.name for item in SCHEMA if item.secret)
+
+
+@pytest.mark.parametrize("name", NOT_CHANGED)
+def test_what_no_account_has_is_proven_by_no_login(name: str) -> None:
+    """Else `kbz adopt --take-credentials` leaves the live value: the login is refused, with the right one too."""
+    for module in all_modules():
+        for rotation in module.rotations:
+            if rotation.credential == name:
+                assert [rotation.logins(SITE, one) for one in SITE.members(module.group)] == [
+                    () for _ in SITE.members(module.group)
+                ]
