@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from keybuzz.cli.support.common import habit_options, say_version, verbosity_options
+from keybuzz.cli.support.common import error_columns, habit_options, say_version, verbosity_options
 from keybuzz.cli.support.endings import end_alike, no_core_dumps
 from keybuzz.cli.support.groups import SECTIONS
 from keybuzz.cli.support.lasting import make_streams_last, unsaid
@@ -20,6 +20,7 @@ from keybuzz.cli.support.place import configuration
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.visible import visible
+from keybuzz.report.screen.fit import fit
 
 _WIDEST = 160
 """Columns of a help text, where the terminal has as many."""
@@ -207,7 +208,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def _say(sentence: str) -> None:
-    click.echo(visible(sentence), err=True)
+    click.echo(fit(visible(sentence), error_columns()), err=True)
 
 
 def _configuration(arguments: list[str]) -> Path:

@@ -8,7 +8,7 @@ import click
 
 from keybuzz.cli.support.context import format_option, stoppable_workspace, workspace
 from keybuzz.cli.support.offers import archive_words
-from keybuzz.cli.support.output import document_format, document_text, give_out
+from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.model.core.access import Access
 
 if TYPE_CHECKING:
@@ -69,6 +69,5 @@ def shown(report: BackupReport, form: str) -> int:
     """Give a report out in its form, and return the exit code."""
     from keybuzz.report.screen.backups import backups_document, backups_text
 
-    text = document_text(backups_document(report)) if form == "json" else backups_text(report)
-    give_out(text)
+    show_document(form, lambda: backups_text(report), lambda: backups_document(report))
     return int(report.code)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from keybuzz.cli.support.common import WAIT
+from keybuzz.cli.support.common import WAIT, columns
 from keybuzz.cli.support.context import format_option, print_document, workspace
 from keybuzz.cli.support.offers import drill_words, host_words
 from keybuzz.cli.support.typed_name import ask_typed, at_terminal
@@ -98,9 +98,10 @@ def _require_confirmed(name: str, typed: str) -> None:
 
 
 def _show(report: DrillReport, form: str) -> None:
+    from keybuzz.report.screen.fit import fit
     from keybuzz.report.text.drill import drill_document, drill_text
 
     if form == "json":
         print_document(drill_document(report))
     else:
-        click.echo(visible(drill_text(report)), nl=False)
+        click.echo(visible(fit(drill_text(report), columns())), nl=False)

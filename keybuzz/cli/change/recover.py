@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keybuzz.cli.support.common import SPAN, WAIT
+from keybuzz.cli.support.common import SPAN, WAIT, error_columns
 from keybuzz.cli.support.context import format_option, show, stoppable_workspace
 from keybuzz.cli.support.offers import recovery_words
 from keybuzz.cli.support.typed_name import ask_typed, at_terminal
@@ -60,9 +60,10 @@ def recover(module: str, typed: str, source: str, wait: float, timeout: float, f
 
 
 def _show(positions: tuple[Position, ...], host: str) -> None:
+    from keybuzz.report.screen.fit import fit
     from keybuzz.report.text.positions import positions_text
 
-    click.echo(positions_text(positions, host), err=True, nl=False)
+    click.echo(fit(positions_text(positions, host), error_columns()), err=True, nl=False)
 
 
 def _asking(typed: str) -> Callable[[str, str], str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.change.backup import service_argument, shown
+from keybuzz.cli.support.common import error_columns
 from keybuzz.cli.support.context import format_option, stoppable_workspace
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 
@@ -38,8 +39,9 @@ def restore(service: str, until: str, wanted: str, confirm: str | None, form: st
 
     def typed(plan: Plan) -> None:
         from keybuzz.report.screen.backups import plan_text
+        from keybuzz.report.screen.fit import fit
 
-        click.echo(plan_text(plan), err=True, nl=False)
+        click.echo(fit(plan_text(plan), error_columns()), err=True, nl=False)
         require_typed(plan.cluster, confirm, f"{plan.service} is restored into {plan.target}")
 
     with stoppable_workspace(quiet=form == "json") as work:

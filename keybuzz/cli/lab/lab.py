@@ -12,7 +12,7 @@ from keybuzz.cli.lab.lab_legacy import legacy
 from keybuzz.cli.lab.lab_site import LabSite, pass_lab, say
 from keybuzz.cli.support.context import limit_option, recorded
 from keybuzz.cli.support.offers import host_words
-from keybuzz.cli.support.output import document_format, show_document
+from keybuzz.cli.support.output import document_format, show_document, show_verbatim
 from keybuzz.cli.support.typed_name import confirm_option, require_typed
 from keybuzz.model.core.errors import KbzError
 
@@ -206,7 +206,7 @@ def diff(site: LabSite, form: str) -> None:
 
     values = site.overlay.read_text(encoding="utf-8")
     found = (str(site.overlay), values, deviations(site.settings))
-    show_document(form, text=lambda: diff_text(*found), document=lambda: diff_document(*found))
+    show_verbatim(form, text=lambda: diff_text(*found), document=lambda: diff_document(*found))
 
 
 lab.add_command(fault)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from keybuzz.cli.look.edits import difference, put_unchanged
+from keybuzz.cli.support.common import columns
 from keybuzz.cli.support.context import holding, limit_option, load_inventory, workspace
 from keybuzz.cli.support.modules import modules_argument
 from keybuzz.cli.support.output import document_format, show_document
@@ -93,6 +94,7 @@ def _look(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
 def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None, form: str) -> int:
     from keybuzz.engine.adopt.take import take
     from keybuzz.engine.catalogue import named_only
+    from keybuzz.report.screen.fit import fit
     from keybuzz.report.screen.taking import taking_document, taking_text
 
     chosen = named_only(modules)
@@ -105,7 +107,7 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
         found = take(work, chosen[0])
         known = work.site.credentials
     if found.taken and form == "text":
-        click.echo(visible(taking_text(found)))
+        click.echo(visible(fit(taking_text(found), columns())))
     if found.taken:
         files = sorted({item.file for item in found.taken})
         loss = (
@@ -129,6 +131,7 @@ def _settle(
 ) -> int:
     from keybuzz.engine.adopt.settle import settle
     from keybuzz.engine.catalogue import named_only
+    from keybuzz.report.screen.fit import fit
     from keybuzz.report.screen.settling import settling_document, settling_text
     from keybuzz.site.files.parameters import with_parameters
     from keybuzz.site.files.problems import read_file
@@ -148,7 +151,7 @@ def _settle(
     values = {item.name: item.live for item in found.taken}
     if found.taken and form == "text":
         # Before the file: what is found is told also where its form takes no value.
-        click.echo(visible(settling_text(found)))
+        click.echo(visible(fit(settling_text(found), columns())))
     if found.taken:
         after = with_parameters(before, str(path), values)
         if form == "text":

@@ -74,7 +74,7 @@ def list_runs(
     shown = folded_text(runs, last, columns()) if folds else runs_text(runs, columns())
     show_document(
         form,
-        text=lambda: f"{shown}\n" if runs else "",
+        text=lambda: f"{shown}\n",
         document=lambda: runs_document(runs),
     )
 

@@ -11,7 +11,7 @@ import click
 
 from keybuzz.cli.support.context import limit_option, workspace_without_hosts
 from keybuzz.cli.support.offers import module_words
-from keybuzz.cli.support.output import document_format, give_out, show_document
+from keybuzz.cli.support.output import document_format, give_out, show_verbatim
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.files.below import own_folder, put_below
 
@@ -60,7 +60,7 @@ def render(
         if isinstance(item, File)
     ]
     if folder is None:
-        show_document(form, text=lambda: _text(found), document=lambda: _document(found))
+        show_verbatim(form, text=lambda: _text(found), document=lambda: _document(found))
     else:
         give_out("".join(f"{path}\n" for path in _written(found, folder)))
 

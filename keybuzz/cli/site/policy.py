@@ -17,6 +17,7 @@ from keybuzz.cli.support.output import (
     report_format_or_sarif,
     show_answer,
     show_document,
+    show_verbatim,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def baseline(paths: tuple[str, ...], form: str) -> None:
     from keybuzz.policy.team.baseline import baseline_document
 
     document = baseline_document(_judged([Path(path) for path in paths]).violations)
-    show_document(form, text=lambda: document_text(document), document=lambda: document)
+    show_verbatim(form, text=lambda: document_text(document), document=lambda: document)
 
 
 @policy.command()
@@ -108,7 +109,7 @@ def fix(paths: tuple[str, ...], write: bool, form: str) -> None:
     for item in found if write else ():
         _replace(Path(item.path), item.after)
     left = sum(not violation.edits for violation in verdict.violations)
-    show_document(
+    show_verbatim(
         form,
         text=lambda: "".join(item.diff() for item in found),
         document=lambda: fixes_document(found, left, written=write),
@@ -169,7 +170,7 @@ def rules(form: str) -> None:
     from keybuzz.policy.registry import RULES
     from keybuzz.report.text.policy import rules_document, rules_page
 
-    show_document(form, text=lambda: rules_page(RULES), document=lambda: rules_document(RULES))
+    show_verbatim(form, text=lambda: rules_page(RULES), document=lambda: rules_document(RULES))
 
 
 def _configuration(given: str) -> Path:

@@ -173,12 +173,26 @@ def columns() -> int:
 
     A pipe and a file have no end of a line: `kbz health | grep` finds whole sentences.
     """
-    asked = os.environ.get("COLUMNS", "")
-    if not (asked.isdecimal() and int(asked)):
+    if not _asked_columns():
         to_file = click.get_current_context().meta.get(OUTPUT) is not None
         if to_file or not sys.stdout.isatty():
             return UNBROKEN
     return max(LEAST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def error_columns() -> int:
+    """Return the same for what is told on stderr, which may be a terminal where stdout is none."""
+    if asked := _asked_columns():
+        return max(LEAST, asked)
+    try:
+        return max(LEAST, os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH)
+    except (OSError, ValueError):  # it is no terminal, or there is none
+        return UNBROKEN
+
+
+def _asked_columns() -> int:
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() else 0
 
 
 class Seconds(click.FloatRange):

@@ -18,6 +18,7 @@ from keybuzz.model.core.errors import InputError, KbzError, NothingToDoError
 from keybuzz.model.core.visible import json_visible, visible
 from keybuzz.model.reports.report import Report
 from keybuzz.report.page.sheet import Sheet, sheet_of
+from keybuzz.report.screen.fit import fit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -138,11 +139,15 @@ def show_answer(
 def show_document(
     form: str, text: Callable[[], str], document: Callable[[], Mapping[str, Any]]
 ) -> None:
-    """Give an answer without a verdict out in its form: the text as it is, or the document."""
-    if form == "text":
-        give_out(text())
-    else:
-        give_out(document_text(document()))
+    """Give an answer without a verdict out in its form: the text as wide as the terminal, or the document."""
+    show_verbatim(form, lambda: fit(text(), columns()), document)
+
+
+def show_verbatim(
+    form: str, text: Callable[[], str], document: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Give the same out with the lines of the text as they are: it is a file that may be kept or pasted."""
+    give_out(text() if form == "text" else document_text(document()))
 
 
 def document_text(document: Mapping[str, Any]) -> str:

@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 WIDTH = 100
 """Columns where a terminal does not say how many it has, and of pages of prose."""
 LEAST = 40
 _DEEPEST = 24
+_COMMAND = re.compile(r"(?:^|[\s`(])(?:kbz|docker|k3s) |(?:^|\s)--?[A-Za-z]|\s'")
+"""What is in a clause that is typed: it is never broken, because it is pasted as it is."""
+_BETWEEN_CLAUSES = re.compile(r"(?<=[;,:]) | {2}(?=\()")
+_PROPOSES = re.compile(r" → (?=kbz )")
 
 
 def fit(text: str, width: int) -> str:
     """Return a text with each line that is too long broken between words, its rest indented below it.
 
-    A line with a proposed command stays whole: it is pasted as it is.
+    A proposed command stays whole: it is pasted as it is.
     """
-    return "\n".join(
+    return "\n".join(part for line in text.split("\n") for part in _fitted(line, width))
+
+
+def _fitted(line: str, width: int) -> Iterator[str]:
+    if len(line) <= width:
+        yield line
+    elif line.lstrip().startswith("→"):
+        yield from advice(line, width)
+    elif found := _PROPOSES.search(line):
+        yield from broken(line[: found.start()], width)
+        yield from advice(f"{'':{_margin(line)}}→ {line[found.end() :]}", width)
+    else:
+        yield from broken(line, width)
+
+
+def advice(line: str, width: int) -> list[str]:
+    """Return a line with `→ what to do` broken between its clauses, and a clause without a command between words."""
+    width = max(width, LEAST)
+    if len(line) <= width:
+        return [line]
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    lines = [""]
+    for clause in _clauses(line):
+        joined = f"{lines[-1]} {clause}" if lines[-1] else clause
+        if lines[-1] and len(joined) > width:
+            lines.append(margin + clause)
+        else:
+            lines[-1] = joined
+    return [
         part
-        for line in text.split("\n")
-        for part in ([line] if line.lstrip().startswith("→") else broken(line, width))
-    )
+        for one in lines
+        for part in ([one] if _COMMAND.search(one) else broken(one, width, len(margin)))
+    ]
+
+
+def _clauses(line: str) -> list[str]:
+    """Return the clauses of an advice; what is quoted for a shell may hold what parts them, so that it is one."""
+    if " '" in line:
+        command, gap, remark = line.partition("  (")
+        return [command, f"({remark}"] if gap else [command]
+    return _BETWEEN_CLAUSES.split(line)
 
 
 def broken(line: str, width: int, indent: int | None = None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keybuzz.model.reports.preflight import Preflight
-from keybuzz.report.screen.fit import WIDTH, broken
+from keybuzz.report.screen.fit import WIDTH, advice, broken
 from keybuzz.report.screen.hosts import count, ranges
 
 FORMAT_VERSION = 1
@@ -18,7 +18,7 @@ def preflight_text(found: Preflight, width: int = WIDTH) -> str:
         word = "stops" if item.stops else "note"
         where = ranges(item.where) if len(item.where) < found.asked else "every server"
         lines += broken(f"{word:<6} {item.about}  {where}: {item.what}", width, 9)
-        lines.append(f"{'':<7}→ {item.todo}")
+        lines += advice(f"{'':<7}→ {item.todo}", width)
     stops = sum(item.stops for item in found.obstacles)
     end = f"{count(stops, 'obstacle')}, {count(len(found.obstacles) - stops, 'note')}"
     if found.absent:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.reports.folding import folded, steady
-from keybuzz.report.screen.fit import WIDTH, broken
+from keybuzz.report.screen.fit import WIDTH, advice, broken
 from keybuzz.report.screen.hosts import count, shown_hosts
 
 _INDENT = 9
@@ -27,7 +27,7 @@ def findings_text(findings: Iterable[Finding], *, every: bool, width: int = WIDT
         message = f": {fold.message}" if fold.message else ""
         lines += broken(f"{fold.level.word:<8} {fold.check}{where}{message}", width, _INDENT + 2)
         if fold.hint:
-            lines += _proposed(fold.hint, width)
+            lines += advice(f"{'':{_INDENT}}→ {fold.hint}", width)
         if fold.check not in told:
             lines += _consequences(fold.check, bad, width)
             told.add(fold.check)
@@ -41,13 +41,6 @@ def finding_line(finding: Finding) -> str:
     """Return one finding as one line that stays the same while only its numbers move."""
     where = f" {finding.host}" if finding.host else ""
     return f"{finding.level.word} {finding.check}{where}: {steady(finding.message)}"
-
-
-def _proposed(hint: str, width: int) -> list[str]:
-    """Return what is proposed: a command is never broken, for it is pasted as it is; a remark has room below it."""
-    line = f"{'':{_INDENT}}→ {hint}"
-    command, gap, remark = line.partition("  (")
-    return [command, f"{'':{_INDENT + 2}}({remark}"] if gap and len(line) > width else [line]
 
 
 def _consequences(cause: str, bad: Iterable[Finding], width: int) -> Iterator[str]:

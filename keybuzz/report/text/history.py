@@ -73,9 +73,11 @@ def _row(same: list[RunRecord]) -> _Row:
 
 def _table(rows: list[_Row], width: int) -> str:
     """Return rows in columns; where they do not fit, first the least of them go, then commands are broken."""
+    if not rows:
+        return "no runs"
     heads = _HEADS
     used = [at for at in range(len(heads)) if any(row.cells[at] for row in rows)]
-    widths = {at: max(len(heads[at]), *(len(r.cells[at]) for r in rows), 0) for at in used}
+    widths = {at: max(len(heads[at]), *(len(r.cells[at]) for r in rows)) for at in used}
     for name in _LEAST:
         if _room(used, widths, width) < min(_COMMAND, widths[len(heads) - 1]):
             used = [at for at in used if heads[at] != name]

@@ -10,7 +10,7 @@ from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import HostReport, Report
-from keybuzz.report.screen.fit import WIDTH, broken, ended, fit, table
+from keybuzz.report.screen.fit import WIDTH, advice, broken, ended, fit, table
 from keybuzz.report.screen.hosts import MOST, count, shown_hosts
 from keybuzz.report.screen.plan import plan_text
 from keybuzz.report.screen.stages import stages_text
@@ -102,7 +102,7 @@ def hosts_text(hosts: Iterable[HostReport], width: int = WIDTH) -> str:
         lines += broken(line, width, 12)
         meant = [item.host for item in items] if len(items) <= MOST else [items[0].host]
         if hint := items[0].hint.replace(items[0].host, ",".join(meant)):
-            lines.append(f"            → {hint}")
+            lines += advice(f"            → {hint}", width)
     return "\n".join(lines)
 
 
