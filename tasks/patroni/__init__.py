@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.engine.tasks import checking, converging, planning
+from keybuzz.engine.tasks import checking, converging, judging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
@@ -82,3 +82,4 @@ MODULE = Module(
 check = checking(MODULE)
 plan = planning(MODULE)
 converge = converging(MODULE)
+peers = judging(MODULE, "patroni.leader.single", "patroni.member.state", "patroni.timeline.same")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from nornir.core.task import Result, Task
 from nornir.plugins.runners import SerialRunner, ThreadedRunner
 
 from keybuzz.engine.nornir import make_nornir
-from keybuzz.engine.tasks import checking, converging, judging, planning, stepping
+from keybuzz.engine.tasks import HostTask, checking, converging, judging, planning, stepping
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.finding import Finding, Level
@@ -21,8 +22,10 @@ from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.load import read_configuration
+from keybuzz.site.module import Module
 from keybuzz.transport.link import session
 from keybuzz.transport.runner import BoundedRunner
+from tasks import galera, patroni, redis
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
 from tests.flow.support.links import AWAY, COUNTING, CountingLink, register
 
@@ -144,6 +147,21 @@ def test_the_quorum_is_judged_as_a_task_of_its_own(three: Fleet) -> None:
     results = three.nornir.run(task=judging(module, "demo.quorum"))
     assert not results.failed
     assert [f.check for f in results[FIRST][0].result] == ["demo.quorum"]
+
+
+@pytest.mark.parametrize(
+    ("module", "task"),
+    [(patroni.MODULE, patroni.peers), (redis.MODULE, redis.quorum)],
+    ids=["patroni.peers", "redis.quorum"],
+)
+def test_what_has_a_name_in_the_field_judges_checks_that_exist(
+    module: Module, task: HostTask
+) -> None:
+    """CARD-2 names Patroni's RAFT peers, the Sentinels' quorum, and the first node of Galera (`galera.bootstrap`)."""
+    named = re.findall(rf"\b{module.name}\.[a-z-]+\.[a-z-]+", task.__doc__ or "")
+    assert named
+    assert set(named) <= {info.id for info in module.check_infos}
+    assert galera.bootstrap.__doc__
 
 
 def only_first(live: Live) -> Stage | None:

@@ -19,14 +19,25 @@ SCRIPTS = re.findall(
 )
 
 
-def test_there_are_five() -> None:
+README = re.findall(
+    r"```python\n(.*?)```",
+    (REPOSITORY / "README.md").read_text(encoding="utf-8"),
+    flags=re.DOTALL,
+)
+TRIED = [*SCRIPTS, *(("README", f"{script}print(*result)\n") for script in README)]
+GREEN = "\nassert not nr.data.failed_hosts, nr.data.failed_hosts\n"
+"""On a green cluster no host fails: Nornir would leave it out of the tasks that follow."""
+
+
+def test_there_are_five_and_that_of_the_readme() -> None:
     assert len(SCRIPTS) == 5
+    assert len(README) == 1
 
 
-@pytest.mark.parametrize(("title", "script"), SCRIPTS, ids=[title for title, _ in SCRIPTS])
+@pytest.mark.parametrize(("title", "script"), TRIED, ids=[title for title, _ in TRIED])
 def test_script(kbz: Kbz, tmp_path: Path, title: str, script: str) -> None:
     path = tmp_path / "script.py"
-    path.write_text(script, encoding="utf-8")
+    path.write_text(script + GREEN, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(path)],
         cwd=kbz.config.parent,
