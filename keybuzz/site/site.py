@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.errors import InputError, UsageError
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.host_values import HostValues
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.described import Applications
+from keybuzz.site.files.problems import nearest
 from keybuzz.site.policies import Policies
 from keybuzz.site.sources import Sources
 
@@ -109,7 +110,8 @@ class Site:
         for server in self.servers:
             if server.name == name:
                 return server
-        raise InputError(f"no server is named {name}", where="servers.tsv")
+        near = nearest(name, (server.name for server in self.servers))
+        raise UsageError(f"no server is named {name}", where="servers.tsv", hint=near)
 
     def members(self, group: str) -> tuple[Server, ...]:
         """Return the servers of a closed group, by name."""

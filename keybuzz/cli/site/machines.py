@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.errors import ContactError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
+from keybuzz.site.files.problems import nearest
 
 if TYPE_CHECKING:
     from keybuzz.model.inventory.server import Server
@@ -77,8 +78,12 @@ def known_or_gone(site: Site, name: str, pins: Mapping[str, Pin]) -> Gone:
     try:
         return Gone(name, str(IPv4Address(name)), (name,))
     except ValueError:
-        server = site.server(name)  # refuses, and says which name is near
-        return Gone(server.name, str(server.address), (server.name,))
+        near = nearest(name, (server.name for server in site.servers))
+        raise UsageError(
+            f"no server is named {name}",
+            where="servers.tsv",
+            hint=f"{near}; a server whose row is gone is named by its address",
+        ) from None
 
 
 def _ask(site: Site, server: Server) -> Machine | None:

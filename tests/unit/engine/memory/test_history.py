@@ -95,7 +95,7 @@ def test_a_host_that_does_not_exist_is_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = str(folder / "nornir_config.yaml")
-    assert main._main(["--config", config, "history", "--host", "redis-1"]) == 1
+    assert main._main(["--config", config, "history", "--host", "redis-1"]) == 64
     assert "no server is named redis-1" in capsys.readouterr().err
 
 
