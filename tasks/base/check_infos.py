@@ -185,6 +185,18 @@ CHECK_INFOS = (
         ),
     ),
     CheckInfo(
+        "base.hosts.file",
+        "/etc/hosts names no server wrongly",
+        "Programs of this host reach another machine, or none, under the name of a server.",
+        "Take the line out of /etc/hosts; kbz explain base.hosts.file.",
+        levels=(
+            Level.WARN,
+            Level.UNKNOWN,
+        ),
+        gates=False,
+        read_by=("base.system.read",),
+    ),
+    CheckInfo(
         "base.hostname",
         "the host has the name of the inventory",
         "Clusters know their members by name: after a restart this one may be another member.",

@@ -7,6 +7,7 @@ from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from tasks.base.alike import alike
 from tasks.base.desired import RESOLVERS
+from tasks.base.names import hosts_file
 from tasks.base.system import READING, system
 
 _STUB = "127.0.0.53"
@@ -26,6 +27,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
         elif server.name in live.hosts:
             found.append(Finding("base.reachable", Level.OK, "answers", server.name))
             found.extend(_host(server.name, live.hosts[server.name]))
+            found.append(hosts_file(server.name, live))
     return (*found, *alike(live))
 
 

@@ -109,6 +109,7 @@ def describe(site: Site, server: Server) -> Description:
             cron=("/etc/cron.d/kbz-drift",) if _keeps(server) else (),
             # containerd's streams, for nobody but the host.
             programs=("containerd",),
+            keys=parameters.AUTHORIZED_KEYS.on(site, server),
         ),
     )
 

@@ -65,6 +65,12 @@ PRIVATE_PORTS = Parameter(
     "Ports on which a server listens for any address, and that only the private network needs.",
     "none",
 )
+AUTHORIZED_KEYS = Parameter(
+    "base.authorized_keys",
+    Words(r"SHA256:[A-Za-z0-9+/]{43}", "fingerprints as ssh-keygen -l shows them, or none"),
+    "Fingerprints of the SSH keys of operators; other keys that may log in to a host are strays.",
+    "none",
+)
 DOCKER_CLI_PACKAGE = Parameter(
     "base.docker_cli_package",
     Maybe(Text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")),
@@ -134,7 +140,14 @@ RESTARTS = Parameter(
 PARAMETERS = (
     *(OPERATING_SYSTEM, TIMEZONE, NETWORK, TIME_SERVICE),
     *(DOCKER_PACKAGE, DOCKER_VERSION, DOCKER_VALIDATOR, REGISTRY_MIRRORS),
-    *(ADMIN_NETWORKS, PUBLIC_PORTS, PRIVATE_PORTS, DOCKER_CLI_PACKAGE, DOCKER_DOWNGRADE),
+    *(
+        ADMIN_NETWORKS,
+        AUTHORIZED_KEYS,
+        PUBLIC_PORTS,
+        PRIVATE_PORTS,
+        DOCKER_CLI_PACKAGE,
+        DOCKER_DOWNGRADE,
+    ),
     *(DOCKER_SOURCE, DOCKER_SOURCE_SUITE, DOCKER_SOURCE_KEY, DOCKER_SOURCE_DIGEST),
     *(DISK_WARN, DISK_CRITICAL, MEMORY_WARN, MEMORY_CRITICAL),
     *(LOAD, CLOCK_WARN, CLOCK_CRITICAL, RESTARTS),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.host import additions, doors, gist, ways
+from keybuzz.agent.host import additions, doors, gist, keys, ways
 from keybuzz.agent.readings import tcp_ports
 from keybuzz.agent.runtime.errors import AgentError, os_error_text
 
@@ -44,6 +44,7 @@ def sweep(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "ports": lambda: _ports(set(query["ports"])),
         "files": lambda: _files(query),
         "doors": doors.doors,
+        "keys": keys.keys,
         "additions": lambda: additions.additions(query["files"]) + ways.ways(),
     }
     answer: dict[str, Any] = {"problems": {}, "truncated": []}

@@ -39,6 +39,7 @@ _TIME_FILES = (
     "/etc/chrony/conf.d",
     "/etc/chrony/sources.d",
 )
+_LARGEST_HOSTS, _MOST_HOSTS = 1 << 18, 2000
 _MAXERROR = slice(24, 32)
 """Of struct timex where a long has 8 bytes, in microseconds."""
 _LARGEST_ERROR = 16_000_000
@@ -63,6 +64,7 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "resolvers": resolvers(),
         "hostname": os.uname().nodename,
         "name_servers": name_servers(),
+        "names": names(),
         "containers": _containers(context),
     }
 
@@ -208,6 +210,16 @@ def name_servers(path: str = "/etc/resolv.conf") -> list[str]:
     """Return the name servers that programs ask; none where the file is not there."""
     lines = (line.split() for line in _read_if_there(path).splitlines())
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]
+
+
+def names(path: str = "/etc/hosts") -> list[tuple[str, list[str]]]:
+    """Return address and names of each line of /etc/hosts, which programs believe before any name server."""
+    try:
+        text = opener.head(path, _LARGEST_HOSTS, final=True).decode("utf-8", "replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return [(words[0], words[1:]) for words in lines if len(words) > 1][:_MOST_HOSTS]
 
 
 def _files(path: str) -> list[str]:

@@ -31,6 +31,7 @@ from keybuzz.model.reports.drift import DriftItem, DriftReport, Standing, compar
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.files.private import StateError
 from keybuzz.site.module import Description, Module
+from keybuzz.transport.ssh.own_keys import own_fingerprints
 
 VERB = "drift"
 LEASE = "drift"
@@ -170,9 +171,11 @@ def _ground(workspace: Workspace, request: DriftRequest) -> Ground:
     site = workspace.site
     known: dict[str, Explained] = {}
     unclear: dict[str, str] = {}
+    own = own_fingerprints(site.settings.key_filename)
     for host in sorted(request.selected):
         try:
-            known[host] = strays.explained(site, site.server(host), request.every)
+            found = strays.explained(site, site.server(host), request.every)
+            known[host] = replace(found, keys=found.keys | own)
         except KbzError as error:
             unclear[host] = error.sentence
     try:

@@ -29,6 +29,7 @@ _PARTS = {
     "ports": "port:",
     "files": "file:",
     "doors": "door:",
+    "keys": "key:",
     "additions": "added:",
 }
 _EPHEMERAL = 32768
@@ -72,6 +73,7 @@ def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explaine
             )
         ),
         programs=frozenset(program for trace in traces for program in trace.programs),
+        keys=frozenset(key for trace in traces for key in trace.keys),
     )
 
 
@@ -127,6 +129,7 @@ def strays(
             *_ports(value, known),
             *((f"file:{path}", "no module describes it") for (path,) in value["files"]),
             *((f"door:{identity}", what) for identity, what in value["doors"]),
+            *_keys(value, known),
             *((f"added:{path}", what) for path, what in value["additions"]),
         )
     }
@@ -177,6 +180,12 @@ def _cron(value: Value, known: Explained) -> Found:
     for path, identity, what in value["cron"]:
         if not any(fnmatchcase(path, pattern) for pattern in known.cron):
             yield f"cron:{path}" + (f"#{identity}" if identity else ""), what
+
+
+def _keys(value: Value, known: Explained) -> Found:
+    for account, key, what in value["keys"]:
+        if key not in known.keys:
+            yield f"key:{key} of {account}", f"may log in as {account}: {what}"
 
 
 def _ports(value: Value, known: Explained) -> Found:

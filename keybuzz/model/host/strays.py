@@ -26,6 +26,8 @@ class Traces:
     """Shell patterns of files of cron."""
     programs: tuple[str, ...] = ()
     """Programs that listen on the host's own address 127.0.0.1 on whichever port the kernel gives them."""
+    keys: tuple[str, ...] = ()
+    """Fingerprints of SSH keys that may log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Explained:
     units: frozenset[str]
     cron: frozenset[str]
     programs: frozenset[str]
+    keys: frozenset[str] = frozenset()
 
 
 class StraysAnswer(TypedDict):
@@ -57,6 +60,8 @@ class StraysAnswer(TypedDict):
     files: list[tuple[str]]
     doors: list[tuple[str, str]]
     """What the firewall lets in by hand, and what that means."""
+    keys: list[tuple[str, str, str]]
+    """Account, fingerprint of a key that may log in as it, and what is written beside it."""
     additions: list[tuple[str, str]]
     """Path, and what it does: drop-ins, sudo rules, what is run at boot, changed files of packages."""
     problems: dict[str, str]

@@ -56,6 +56,8 @@ class SystemAnswer(TypedDict):
     hostname: str
     name_servers: list[str]
     """Of /etc/resolv.conf, which programs read."""
+    names: list[tuple[str, list[str]]]
+    """Address and names of each line of /etc/hosts."""
     containers: list[ContainerAnswer] | None
 
 

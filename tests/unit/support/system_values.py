@@ -20,5 +20,6 @@ WELL: dict[str, Any] = {
     "resolvers": ["1.1.1.1", "8.8.8.8"],
     "hostname": "db-1",
     "name_servers": ["127.0.0.53"],
+    "names": [("127.0.0.1", ["localhost"])],
     "containers": [],
 }

@@ -46,6 +46,7 @@ TOLD_BY_ANY = {
 """Checks of what any one host tells of all: one that answers is enough, and without any they are not ok."""
 EMPTY_IS_GOOD = {
     "base.mounts.answer": "no mount is served by another program or server, or each of them answers",
+    "base.hosts.file": "without lines it names no server",
     "base.units.failed": "systemctl lists what has failed, and ended well",
     "base.system.read": "the host answered; what it lacks has checks of its own",
     "base.kernel.same": "all say the same",

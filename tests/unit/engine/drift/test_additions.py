@@ -34,6 +34,8 @@ class TestAdditions:
         monkeypatch.setattr(additions, "_DROP_INS", (str(tmp_path / "drop"),))
         monkeypatch.setattr(additions, "_SUDO", str(tmp_path / "sudoers"))
         monkeypatch.setattr(additions, "_BOOT", str(tmp_path / "rc.local"))
+        monkeypatch.setattr(additions, "_SYSCTL", (str(tmp_path / "sysctl.d"),))
+        monkeypatch.setattr(additions, "_SYSCTL_OWN", str(tmp_path / "sysctl.conf"))
         monkeypatch.setattr(packages, "STATUS", str(tmp_path / "status"))
         monkeypatch.setattr(packages, "INFO", str(tmp_path / "info"))
         monkeypatch.setattr(packages, "DIVERSIONS", str(tmp_path / "diversions"))
@@ -61,6 +63,17 @@ class TestAdditions:
         path.write_text("x\n")
         assert additions.additions([]) == [[str(path), what]]
         assert additions.additions([str(path)]) == []
+
+    def test_a_file_that_sets_the_kernel_is_told_by_what_it_sets(self, tmp_path: Path) -> None:
+        folder = tmp_path / "sysctl.d"
+        folder.mkdir()
+        (folder / "99-sysctl.conf").symlink_to("../sysctl.conf")  # as procps brings it
+        (folder / "README").write_text("a.b = 1\n")
+        assert additions.additions([]) == []
+        (folder / "zz.conf").write_text("# a note = x\nnet.a = 1\n-net.b=2\n\n")
+        found = [[str(folder / "zz.conf"), "sets net.a, net.b at each boot"]]
+        assert additions.additions([]) == found
+        assert additions.additions([found[0][0]]) == []
 
     def test_a_line_added_to_a_file_of_a_package_is_told(self, tmp_path: Path) -> None:
         packaged = tmp_path / "cron" / "packaged"

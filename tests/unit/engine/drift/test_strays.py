@@ -29,6 +29,7 @@ QUIET: dict[str, Any] = {
     "cron": [],
     "ports": [],
     "doors": [],
+    "keys": [],
     "additions": [],
     "files": [],
     "problems": {},
@@ -126,6 +127,7 @@ def test_what_could_not_be_read_was_not_looked_at_and_is_said() -> None:
         "stray/redis-01/cron:",
         "stray/redis-01/port:",
         "stray/redis-01/door:",
+        "stray/redis-01/key:",
         "stray/redis-01/added:",
     }
     assert list(strays.problems("redis-01", answer)) == [

@@ -280,3 +280,28 @@ def test_a_resolv_conf_of_its_own_is_told(asked: list[str], level: Level) -> Non
     found = host_findings(name_servers=asked)["base.resolvers.used"]
     assert found.level is level
     assert ("192.0.2.7" in found.message) == (level is Level.WARN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([("10.0.0.1", ["db-1"]), ("10.0.0.2", ["other"]), ("fe80::1", ["ip6-x"])], ""),
+        ([("127.0.1.1", ["db-1.example", "db-1"])], ""),
+        ([("10.9.9.9", ["x", "db-1"])], "db-1 is 10.9.9.9 there, and {own} in servers.tsv"),
+        ([("10.9.9.9", ["DB-1"])], "DB-1 is 10.9.9.9 there, and {own} in servers.tsv"),
+        ([("no address", ["db-1"])], "db-1 is no address there, and {own} in servers.tsv"),
+    ],
+)
+def test_a_wrong_line_in_etc_hosts_is_told(lines: list[tuple[str, list[str]]], told: str) -> None:
+    """S-43: programs believe it before any name server. Of a name the first line counts."""
+    seen = live({"db-1": {**WELL, "names": lines}})
+    own = str(seen.members[0].address)
+    lines = [(own if address == "10.0.0.1" else address, names) for address, names in lines]
+    seen = live(
+        {"db-1": {**WELL, "names": [*lines, ("10.8.8.8", ["db-1"])][: len(lines) + (not told)]}}
+    )
+    [found] = [f for f in MODULE.checks(seen) if f.check == "base.hosts.file"]
+    assert found.level is (Level.WARN if told else Level.OK)
+    assert told.format(own=own) in found.message
+    if told and lines[0][0] == "10.9.9.9":
+        assert "sed -i" in found.hint
