@@ -295,6 +295,12 @@ class Module:
     """What must happen before this host is interrupted by another module: its lead is handed over."""
     regain: Callable[[Live, str], Stage | None] = lambda live, host: None
     """What undoes a release when its host is back, such as taking work again; None when nothing is left of one."""
+    fronts: str = ""
+    """Name of the module whose members its own hosts lead sessions to; empty where it is no entry."""
+    lead_away: Callable[[Live, Server], Stage | None] = lambda live, server: None
+    """What its hosts do before that member is interrupted: they lead to another; None when none leads there."""
+    lead_back: Callable[[Live, Server], Stage | None] = lambda live, server: None
+    """What undoes it when that member serves again; None when nothing is left of it."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

@@ -95,6 +95,7 @@ _MODULES = {
     "proxysql-startup": "services.proxysql_switches",
     "proxysql-tables": "services.proxysql",
     "proxysql-variables": "services.proxysql",
+    "proxysql-writer": "services.proxysql_switches",
     "redis-data": "services.redis",
     "redis-master": "services.redis",
     "redis-password": "services.redis_password",

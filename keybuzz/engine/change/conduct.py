@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
@@ -25,6 +25,7 @@ from keybuzz.engine.change.guard import (
     carried_by,
     cluster_of,
     disrupted,
+    fronts_of,
     guard_quorum,
 )
 from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
@@ -37,17 +38,19 @@ from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, StepError, StoppedError, sentence_of
-from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
 
+Lead = Callable[[Live, Server], Stage | None]
+"""What an entry does about a member that is interrupted."""
 _GOOD = (Outcome.OK, Outcome.CHANGED)
 _POLL = (0.5, 2.0)
 """Seconds between two readings of a gate: at first, and at most, after it has waited for long."""
@@ -196,6 +199,7 @@ class Conductor:
             carried = self._clusters(stage, snapshot)
             guard_quorum(stage, carried)
         snapshot = self._release(module, stage, snapshot)
+        self._ask_fronts(stage, lambda front: front.lead_away)
         if stage.changes:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
@@ -205,7 +209,9 @@ class Conductor:
         if stage.after is not None:
             snapshot = self._wait(module, stage.after, snapshot)
         snapshot = self._await_carried(module, carried, snapshot)
-        return self._regain(module, stage, snapshot)
+        snapshot = self._regain(module, stage, snapshot)
+        self._ask_fronts(stage, lambda front: front.lead_back)
+        return snapshot
 
     def _joined(self, stage: Stage, snapshot: Snapshot) -> Stage:
         """Return a stage with what waits for it, as that is now; it waits no more."""
@@ -244,6 +250,22 @@ class Conductor:
     def _its_own(self, other: Module, module: Module, stage: Stage) -> bool:
         """Return whether the rollout of the stage itself hands over: of what waited for its stage it knows nothing."""
         return other.name == module.name and not is_joined(module.name, stage)
+
+    def _ask_fronts(self, stage: Stage, wish: Callable[[Module], Lead]) -> None:
+        """Let the entries before the hosts of a stage lead sessions elsewhere, or back, whatever this run is about.
+
+        They are looked at for this alone: one that does not answer holds up nothing.
+        """
+        for front, server in fronts_of(stage, self.every_module, self.site):
+            described = describe_more(self.nornir, self.site, {}, (front,))
+            snapshot = observe(self.nornir, described, Access.CHANGE)
+            beside = replace(self, modules=(front,), descriptions=described, last=None)
+            live = beside.view(snapshot).live(front, self.site)
+            if (leading := wish(front)(live, server)) is not None:
+                try:
+                    beside.stage(front, leading, snapshot)
+                finally:
+                    self.at_work = beside.at_work
 
     def _await_carried(
         self, module: Module, carried: list[Cluster], snapshot: Snapshot
@@ -292,7 +314,7 @@ class Conductor:
         since: float | None = None
         while True:
             live = self.view(snapshot).live(module, self.site)
-            reason = _why_not(gate, live)
+            reason = proof.why_not(gate, live)
             elapsed = time.monotonic() - started
             if reason is None and whole:
                 self.listen(events.GateHeld(gate.name, elapsed))
@@ -301,10 +323,10 @@ class Conductor:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
                 snapshot, whole = self._read(), True
                 continue
-            lasting = _lasting(module, live)
+            lasting = proof.lasting(module, live)
             since = (since or time.monotonic()) if lasting else None
             certain = since is not None and time.monotonic() - since >= _CERTAIN
-            if (why := _hopeless(gate, live) or (lasting if certain else None)) is not None:
+            if (why := proof.hopeless(gate, live) or (lasting if certain else None)) is not None:
                 raise _red(module, f"gate “{gate.name}” can hold no more: {why}")
             if elapsed > gate.timeout:
                 what = f"gate “{gate.name}” did not hold within {gate.timeout:g} s: {reason}"
@@ -358,38 +380,3 @@ class Conductor:
 def _red(module: Module, what: str) -> StepError:
     hint = f"the roll has stopped here; look at {proposed('kbz', 'health', module.name)}"
     return StepError(what, where=module.name, hint=hint)
-
-
-def _hopeless(gate: Gate, live: Live) -> str | None:
-    """Return why a gate can never hold; what cannot be judged proves nothing."""
-    try:
-        return gate.hopeless(live)
-    except KbzError:
-        raise
-    except Exception:
-        return None
-
-
-def _lasting(module: Module, live: Live) -> str | None:
-    """Return what keeps a gate from ever holding by the module's own checks; what cannot be judged proves nothing."""
-    lasting = {info.id for info in module.check_infos if info.lasting}
-    try:
-        found = module.checks(live) if lasting else ()
-    except Exception:
-        return None
-    for finding in found:
-        if finding.level is Level.CRITICAL and finding.check in lasting:
-            where = f"{finding.host}: " if finding.host else ""
-            way_out = f"; {finding.hint}" if finding.hint else ""
-            return f"{where}{finding.check}: {finding.message}{way_out}"
-    return None
-
-
-def _why_not(gate: Gate, live: Live) -> str | None:
-    """Return why a gate does not hold: also when what a host says cannot be judged."""
-    try:
-        return gate.reason(live)
-    except KbzError:
-        raise
-    except Exception as error:
-        return f"what the hosts say cannot be judged: {sentence_of(error)}"

@@ -9,6 +9,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -73,6 +74,20 @@ def carried_by(stage: Stage, modules: Iterable[Module], site: Site) -> tuple[Mod
         for module in modules
         if module.members_up is not None
         and hosts & {server.name for server in site.members(module.group)}
+    )
+
+
+def fronts_of(
+    stage: Stage, modules: Iterable[Module], site: Site
+) -> tuple[tuple[Module, Server], ...]:
+    """Return each entry that leads sessions to a host which the stage disrupts, with that host."""
+    every = {module.name: module for module in modules}
+    return tuple(
+        (front, server)
+        for front in every.values()
+        if front.fronts in every and site.members(front.group)
+        for server in site.members(every[front.fronts].group)
+        if server.name in disrupted(stage)
     )
 
 

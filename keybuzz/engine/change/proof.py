@@ -1,11 +1,12 @@
-"""What must be true when a module has nothing more to do, and before the next one begins. Pure."""
+"""What must be true when a module has nothing more to do, before the next one begins, and for a gate. Pure."""
 
 from __future__ import annotations
 
 from keybuzz.engine.look.causes import explained, of_another
 from keybuzz.engine.look.judging import stopping
-from keybuzz.model.core.errors import RefusedError, StepError
-from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.errors import KbzError, RefusedError, StepError, sentence_of
+from keybuzz.model.core.finding import Level
+from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
@@ -55,3 +56,38 @@ def changed_back(module: Module, stage: Stage) -> StepError:
         where=module.name,
         hint="kbz plan shows the difference; something else changes it back",
     )
+
+
+def hopeless(gate: Gate, live: Live) -> str | None:
+    """Return why a gate can never hold; what cannot be judged proves nothing."""
+    try:
+        return gate.hopeless(live)
+    except KbzError:
+        raise
+    except Exception:
+        return None
+
+
+def lasting(module: Module, live: Live) -> str | None:
+    """Return what keeps a gate from ever holding by the module's own checks; what cannot be judged proves nothing."""
+    lasting = {info.id for info in module.check_infos if info.lasting}
+    try:
+        found = module.checks(live) if lasting else ()
+    except Exception:
+        return None
+    for finding in found:
+        if finding.level is Level.CRITICAL and finding.check in lasting:
+            where = f"{finding.host}: " if finding.host else ""
+            way_out = f"; {finding.hint}" if finding.hint else ""
+            return f"{where}{finding.check}: {finding.message}{way_out}"
+    return None
+
+
+def why_not(gate: Gate, live: Live) -> str | None:
+    """Return why a gate does not hold: also when what a host says cannot be judged."""
+    try:
+        return gate.reason(live)
+    except KbzError:
+        raise
+    except Exception as error:
+        return f"what the hosts say cannot be judged: {sentence_of(error)}"

@@ -70,7 +70,7 @@ STAND_INS = (
         "proxysql/proxysql:2.6.4",
         "proxysql",
         "a program of kbz in Python: real logins and real backends, no TLS, no prepared statements, "
-        "no pool; admin port and Galera monitor as far as kbz uses them",
+        "no pool that sessions share; admin port and Galera monitor as far as kbz uses them",
         ("proxysql",),
     ),
     StandIn(

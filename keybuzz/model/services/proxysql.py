@@ -18,6 +18,8 @@ Row = tuple[tuple[str, Cell], ...]
 LAYERS = ("memory", "disk", "runtime")
 NULL = "(null)"
 """A cell without a value."""
+RAISED = "10000000"
+"""The largest weight: of a node that is raised above the others while one of them is interrupted."""
 PLACED = "(galera)"
 """A hostgroup that the Galera monitor moves a node to and fro: any of its group is as described."""
 
@@ -243,6 +245,36 @@ class ProxysqlOpen(Resource):
 
     def order(self) -> Json:
         return self.query()
+
+
+@dataclass(frozen=True, slots=True)
+class ProxysqlWriter(Resource):
+    """The node that new sessions are led to, chosen by its weight for a while: disk keeps the weights of always."""
+
+    kind: ClassVar[str] = "proxysql-writer"
+    access: MysqlAccess
+    placed: Placement
+    node: str
+    """Address of the node that is raised above the others; empty: none is, and disk says how much each weighs."""
+
+    @property
+    def name(self) -> str:
+        return "writer"
+
+    def wanted(self, key: DigestKey) -> Attributes:
+        del key
+        return {"raised": self.node}
+
+    def query(self) -> Json:
+        return {
+            **Resource.query(self),
+            "access": self.access.order(),
+            "placed": self.placed.order(),
+            "raised": RAISED,
+        }
+
+    def order(self) -> Json:
+        return {**self.query(), "node": self.node}
 
 
 def _whose(table: ProxysqlTable) -> Json:

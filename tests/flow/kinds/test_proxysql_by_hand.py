@@ -98,7 +98,7 @@ def access(ports: Ports) -> MysqlAccess:
 def servers(ports: Ports, nodes: tuple[FakeMysql, ...], most: str = "40") -> ProxysqlTables:
     rows: list[Row] = [
         (
-            ("hostname", "127.0.0.1"),
+            ("hostname", node.address),
             ("port", str(node.port)),
             ("weight", "1000"),
             ("max_connections", most),

@@ -78,6 +78,7 @@ class FakeMysql:
     logins: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
     port: int = 0
+    address: str = "127.0.0.1"
     goodbyes: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -163,11 +164,14 @@ def _response(payload: bytes) -> tuple[str, bytes, str]:
 
 @contextmanager
 def fake_mysql(
-    answer: Callable[[str], Rows | None], users: dict[str, str], switch: bytes = b""
+    answer: Callable[[str], Rows | None],
+    users: dict[str, str],
+    switch: bytes = b"",
+    address: str = "127.0.0.1",
 ) -> Iterator[FakeMysql]:
-    """Give a server on the loopback address."""
-    server = FakeMysql(answer, users, switch)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Give a server on a loopback address."""
+    server = FakeMysql(answer, users, switch, address=address)
+    with socket.create_server((address, 0)) as listener:
         server.port = listener.getsockname()[1]
         thread = threading.Thread(target=server.serve, args=(listener,))
         thread.start()

@@ -85,6 +85,7 @@ from keybuzz.model.services.proxysql import (
     ProxysqlTable,
     ProxysqlTables,
     ProxysqlVariables,
+    ProxysqlWriter,
 )
 from keybuzz.model.services.rabbitmq import (
     RabbitmqAccess,
@@ -243,6 +244,12 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
     "rabbitmq-forgotten": st.builds(RabbitmqForgotten, _rabbit, _words),
     "rabbitmq-membership": st.builds(
         RabbitmqMembership, _rabbit, st.lists(_words, max_size=3).map(tuple)
+    ),
+    "proxysql-writer": st.builds(
+        ProxysqlWriter,
+        _mysql,
+        st.just(Placement("hostgroup_id", "10", ("20", "30"), "9999")),
+        _words,
     ),
     "proxysql-no-user": st.builds(ProxysqlNoUser, _mysql, _words),
     "rabbitmq-no-user": st.builds(RabbitmqNoUser, _rabbit, _words),

@@ -103,13 +103,13 @@ def write_proxysql_tables(order: Query, context: Context) -> None:
         rows = [
             (row["table"], cells)
             for row in order["rows"]
-            for cells in _placed(admin, tables[row["table"]], row["values"], order["rows"])
+            for cells in placed_rows(admin, tables[row["table"]], row["values"], order["rows"])
         ]
         for table in order["tables"]:
             where = "".join(f" WHERE {condition}" for condition in _ours(table))
             admin.query(f"DELETE FROM main.{table['table']}{where}")
         for name, cells in rows:
-            values = ", ".join(_cell(value) for value in cells.values())
+            values = ", ".join(cell(value) for value in cells.values())
             admin.query(f"INSERT INTO main.{name} ({', '.join(cells)}) VALUES ({values})")
         admin.query(f"SAVE {order['name']} TO DISK")
         for attempt in range(_ATTEMPTS):
@@ -138,16 +138,16 @@ def _runs(admin: Connection, order: Query, context: Context) -> bool:
 
 def _load(admin: Connection, group: str) -> None:
     """Load a group, and wait until the monitor has placed what it loaded."""
-    before = _samples(admin)
+    before = samples(admin)
     admin.query(f"LOAD {group} TO RUNTIME")
     if group == "MYSQL SERVERS":
         # Starts a check of all nodes at once.
         admin.query("LOAD MYSQL VARIABLES TO RUNTIME")
     if group in ("MYSQL SERVERS", "MYSQL VARIABLES"):
-        _await_samples(admin, before)
+        await_samples(admin, before)
 
 
-def _samples(admin: Connection) -> dict[str | None, int]:
+def samples(admin: Connection) -> dict[str | None, int]:
     """Return when the monitor began its newest check of each node, by ProxySQL's clock."""
     rows = admin.query(
         "SELECT hostname || ':' || port, MAX(time_start_us) FROM monitor.mysql_server_galera_log GROUP BY 1"
@@ -155,17 +155,17 @@ def _samples(admin: Connection) -> dict[str | None, int]:
     return {row[0]: int(row[1] or 0) for row in rows}
 
 
-def _await_samples(admin: Connection, before: dict[str | None, int]) -> None:
+def await_samples(admin: Connection, before: dict[str | None, int]) -> None:
     """Wait until the monitor has looked again at each node that it knew, so that no gate judges by an older look."""
     until = time.monotonic() + _LOOKED
     while time.monotonic() < until:
-        after = _samples(admin)
+        after = samples(admin)
         if all(after.get(node, 0) > when for node, when in before.items()):
             return
         time.sleep(0.05)
 
 
-def _placed(
+def placed_rows(
     admin: Connection, table: Query, cells: dict[str, str], rows: list[Query]
 ) -> list[dict[str, str]]:
     """Return the rows of one node: the writer that runs stays the writer, each other node goes to both other groups."""
@@ -191,7 +191,8 @@ def _placed(
     ]
 
 
-def _cell(value: str) -> str:
+def cell(value: str) -> str:
+    """Return a cell as SQL."""
     return "NULL" if value == _NULL else literal(value)
 
 

@@ -1,10 +1,17 @@
-"""ProxySQL's switches: what only a start reads, and whether it takes sessions and changes now."""
+"""ProxySQL's switches: what only a start reads, whether it takes sessions and changes, whom it leads to for a while."""
 
 from __future__ import annotations
 
 import time
 
-from keybuzz.agent.kinds.services.proxysql import literal, read_proxysql_variables
+from keybuzz.agent.kinds.services.proxysql import (
+    await_samples,
+    cell,
+    literal,
+    placed_rows,
+    read_proxysql_variables,
+    samples,
+)
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire import http
 from keybuzz.agent.wire.docker import quote
@@ -16,8 +23,34 @@ if TYPE_CHECKING:
     from keybuzz.agent.runtime.context import Context
     from keybuzz.agent.wire.mysql import Connection
 
+    Nodes = dict[tuple[str, str], dict[str, str]]
+    """Columns of each node, by address and port."""
+
 _OPENED = 5.0
 """Seconds after which a port that was let open again must answer."""
+_LOADS = 5
+_BETWEEN = 0.4
+"""Seconds between two LOADs: a row that one took away can come back once with its old weight (facts/08)."""
+_LED = 1.5
+"""Seconds for the monitor to place the nodes that it has looked at after a LOAD."""
+_DRAINED = 12.0
+"""Seconds for sessions to leave the node of before: an insert with a number of its own keeps one for ten."""
+_SERVERS = "mysql_servers"
+_BESIDE = (
+    (
+        "mysql_galera_hostgroups",
+        (
+            "writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup, max_writers,"
+            " writer_is_also_reader, max_transactions_behind"
+        ),
+    ),
+    ("mysql_hostgroup_attributes", "hostgroup_id, init_connect, multiplex"),
+)
+"""What the same LOAD brings to runtime."""
+_NODE = (
+    "hostname, port, gtid_port, weight, compression, max_connections, max_replication_lag, use_ssl,"
+    " max_latency_ms, comment"
+)
 
 
 def read_proxysql_startup(query: Query, context: Context) -> State:
@@ -70,6 +103,154 @@ def write_proxysql_open(order: Query, context: Context) -> None:
                     "docker logs --tail 20 proxysql",
                 )
             time.sleep(0.1)
+
+
+def read_proxysql_writer(query: Query, context: Context) -> State:
+    """Return the node that is raised above the others; empty when none is."""
+    del context
+    with enter(query["access"]) as admin:
+        rows = admin.query(
+            f"SELECT DISTINCT hostname FROM main.runtime_{_SERVERS} WHERE weight={int(query['raised'])}"
+        )
+    return {
+        "present": True,
+        "attributes": {"raised": ", ".join(sorted(str(row[0]) for row in rows))},
+    }
+
+
+def write_proxysql_writer(order: Query, context: Context) -> None:
+    """Raise one node above the others, or none: the writer moves once, and no moment has two or none (facts/08).
+
+    The writer's row stays in its hostgroup until the monitor has placed the other: only weights change, not on disk.
+    """
+    del context
+    placed = order["placed"]
+    with enter(order["access"]) as admin:
+        nodes = _loaded_nodes(admin, placed)
+        before = _writers(admin, placed)
+        for place, weight in _changed_weights(admin, order).items():
+            nodes[place]["weight"] = weight
+        _lead(admin, order, nodes)
+        if order["node"]:
+            _drain(admin, placed, [place for place in before if place[0] != order["node"]])
+
+
+def _loaded_nodes(admin: Connection, placed: Query) -> Nodes:
+    """Return the nodes in memory by address and port; AgentError when a LOAD would bring in more than their weights."""
+    names = _NODE.split(", ")
+    memory, runtime = (
+        sorted(
+            [str(value) for value in row]
+            for row in admin.query(
+                f"SELECT DISTINCT {_NODE} FROM {layer}{_SERVERS} WHERE {_in_groups(placed)}"
+            )
+        )
+        for layer in ("main.", "main.runtime_")
+    )
+    found = {(row[0], row[1]): dict(zip(names, row, strict=True)) for row in memory}
+    same = memory == runtime and len(found) == len(memory)
+    for table, columns in _BESIDE:
+        wanted, runs = (
+            admin.query(f"SELECT {columns} FROM {layer}{table} ORDER BY 1")
+            for layer in ("main.", "main.runtime_")
+        )
+        same = same and wanted == runs
+    if not same:
+        raise AgentError(
+            "memory holds servers that do not run, and leading the writes elsewhere would load them",
+            "kbz run proxysql first",
+            outcome="refused",
+        )
+    return found
+
+
+def _changed_weights(admin: Connection, order: Query) -> dict[tuple[str, str], str]:
+    """Return the weights that change, by node: the raised one's, and of each other that was raised what disk has."""
+    raised = int(order["raised"])
+    back = (
+        f"SELECT hostname, port, MIN(weight) FROM disk.{_SERVERS} WHERE hostname || ':' || port IN"
+        f" (SELECT hostname || ':' || port FROM main.{_SERVERS} WHERE weight={raised}) GROUP BY 1, 2"
+    )
+    up = f"SELECT hostname, port, {raised} FROM main.{_SERVERS} WHERE hostname={literal(order['node'])}"
+    rows = (*admin.query(back), *admin.query(up))
+    return {(str(row[0]), str(row[1])): str(row[2]) for row in rows}
+
+
+def _lead(admin: Connection, order: Query, nodes: Nodes) -> None:
+    """Place and load, until the nodes weigh as told and one takes the writes: the raised one, if one is."""
+    for attempt in range(_LOADS):
+        time.sleep(_BETWEEN if attempt else 0)
+        _place(admin, order["placed"], nodes)
+        before = samples(admin)
+        admin.query("LOAD MYSQL SERVERS TO RUNTIME")
+        if not _unloaded_variables(admin):
+            # Starts a check of all nodes at once.
+            admin.query("LOAD MYSQL VARIABLES TO RUNTIME")
+        await_samples(admin, before)
+        until = time.monotonic() + _LED
+        while time.monotonic() < until:
+            if _led(admin, order, nodes):
+                return
+            time.sleep(0.05)
+    raise AgentError(
+        f"the servers were loaded {_LOADS} times, and writes are not led to {order['node'] or 'one node'}",
+        "docker logs --tail 20 proxysql",
+    )
+
+
+def _place(admin: Connection, placed: Query, nodes: Nodes) -> None:
+    """Write the nodes into memory, the one that takes writes now in the writers' hostgroup."""
+    table = {"table": _SERVERS, "placed": placed}
+    rows = [{"table": _SERVERS, "values": node} for node in nodes.values()]
+    cells = [found for node in nodes.values() for found in placed_rows(admin, table, node, rows)]
+    admin.query(f"DELETE FROM main.{_SERVERS} WHERE {_in_groups(placed)}")
+    for found in cells:
+        values = ", ".join(cell(value) for value in found.values())
+        admin.query(f"INSERT INTO main.{_SERVERS} ({', '.join(found)}) VALUES ({values})")
+
+
+def _led(admin: Connection, order: Query, nodes: Nodes) -> bool:
+    rows = admin.query(
+        f"SELECT hostname, port, weight FROM main.runtime_{_SERVERS} WHERE {_in_groups(order['placed'])}"
+    )
+    found = {(str(row[0]), str(row[1]), str(row[2])) for row in rows}
+    wanted = {(*place, node["weight"]) for place, node in nodes.items()}
+    writers = [address for address, _ in _writers(admin, order["placed"])]
+    return found == wanted and (writers == [order["node"]] if order["node"] else len(writers) == 1)
+
+
+def _drain(admin: Connection, placed: Query, left: list[tuple[str, str]]) -> None:
+    """Wait until no session holds a connection to the nodes of before; who holds one for longer loses it later."""
+    until = time.monotonic() + _DRAINED
+    for host, port in left:
+        used = (
+            "SELECT SUM(ConnUsed) FROM stats.stats_mysql_connection_pool"
+            f" WHERE hostgroup={literal(placed['writer'])} AND srv_host={literal(host)} AND srv_port={literal(port)}"
+        )
+        while int(admin.query(used)[0][0] or 0) and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _writers(admin: Connection, placed: Query) -> list[tuple[str, str]]:
+    rows = admin.query(
+        f"SELECT hostname, port FROM main.runtime_{_SERVERS}"
+        f" WHERE {placed['column']}={literal(placed['writer'])} AND status='ONLINE'"
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _in_groups(placed: Query) -> str:
+    return f"{placed['column']} IN ({', '.join(literal(group) for group in placed['groups'])})"
+
+
+def _unloaded_variables(admin: Connection) -> bool:
+    """Return whether memory holds variables that do not run: a LOAD for another reason must not bring them in."""
+    rows = admin.query(
+        "SELECT COUNT(*) FROM main.global_variables AS a JOIN main.runtime_global_variables AS b"
+        " ON a.variable_name=b.variable_name WHERE a.variable_name LIKE 'mysql-%'"
+        " AND a.variable_value<>b.variable_value"
+    )
+    return rows[0][0] != "0"
 
 
 def _paused(admin: Connection, port: int) -> bool:

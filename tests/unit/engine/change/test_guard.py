@@ -17,6 +17,7 @@ from keybuzz.engine.change.guard import (
     carried_by,
     cluster_of,
     disrupted,
+    fronts_of,
     guard_quorum,
 )
 from keybuzz.model.core.errors import RefusedError
@@ -250,3 +251,13 @@ def test_the_gate_wants_it_as_well_as_before_and_no_better() -> None:
     said = "redis.aof.enabled: the append-only file: off"
     assert back_again(sick, well).reason(live()) == said
     assert back_again(sick, cluster_of(sick, live())).reason(live()) is None
+
+
+class TestFronts:
+    def test_an_entry_is_asked_for_each_member_that_a_stage_disrupts(self) -> None:
+        found = fronts_of(stage(["maria-02"], ["maria-01"]), all_modules(), memory_site())
+        assert [(front.name, server.name) for front, server in found] == [("proxysql", "maria-02")]
+
+    def test_other_hosts_have_no_such_entry(self) -> None:
+        assert fronts_of(stage(["redis-01", "db-master-01"]), all_modules(), memory_site()) == ()
+        assert fronts_of(stage([], ["maria-01"]), all_modules(), memory_site()) == ()

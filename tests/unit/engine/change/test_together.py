@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybuzz.engine.change import conduct
+from keybuzz.engine.change import proof
 from keybuzz.engine.change.guard import Cluster, QuorumError, guard_quorum
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live
@@ -80,7 +80,7 @@ class TestLasting:
         finding = Finding("x.alarm", level, "disk", "queue-01", "free the disk")
         info = CheckInfo("x.alarm", "t", "m.", "n", lasting=lasting)
         module = replace(MODULE, checks=lambda live: (finding,), check_infos=(info,))
-        why = conduct._lasting(module, self.live())
+        why = proof.lasting(module, self.live())
         assert why == ("queue-01: x.alarm: disk; free the disk" if said else None)
 
     def test_what_cannot_be_judged_proves_nothing(self) -> None:
@@ -89,6 +89,5 @@ class TestLasting:
 
         info = CheckInfo("x.alarm", "t", "m.", "n", lasting=True)
         assert (
-            conduct._lasting(replace(MODULE, checks=broken, check_infos=(info,)), self.live())
-            is None
+            proof.lasting(replace(MODULE, checks=broken, check_infos=(info,)), self.live()) is None
         )

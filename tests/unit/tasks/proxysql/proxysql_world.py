@@ -14,6 +14,7 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
+from keybuzz.model.services.proxysql import RAISED, ProxysqlWriter
 from tasks.proxysql import MODULE
 from tasks.proxysql.desired import (
     DEFAULTS,
@@ -53,6 +54,10 @@ class Node:
     settled: bool = True
     """False while its monitor has not checked all nodes since the last change."""
     admin_on: str = "127.0.0.1"
+    raised: str = ""
+    """Address of the node whose weight is above the others'."""
+    offline: frozenset[str] = frozenset()
+    """Addresses of nodes that it has taken out."""
     default: str = ""
     """The variable whose login everybody knows, if any."""
     denied: str = ""
@@ -116,6 +121,9 @@ class World:
         for change in stage.changes:
             node = self.nodes[change.host]
             assert change.action is not Action.LATER
+            if isinstance(change.resource, ProxysqlWriter):
+                node.raised = change.resource.node
+                continue
             node.states = applied(node.states, [change])
             if change.identity == CONTAINER:
                 self._boot(change.host)
@@ -156,12 +164,22 @@ class World:
         return any(node.runs and not _differs(node, USERS) for node in self.nodes.values())
 
     def _admin(self, node: Node) -> Answer:
-        writers = [self.writer] if node.settled and self.writer else []
-        writers = writers if node.settled else list(NODES)
-        servers = [["10" if name in writers else "30", name, "ONLINE"] for name in NODES]
-        log = [[name, "YES", "4", None, str(node.age)] for name in NODES]
+        led = node.raised or self.writer
+        writers = ([led] if led else []) if node.settled else list(NODES)
+        servers = [row for name in NODES for row in _placed(name, node, writers)]
+        log = [
+            [
+                name,
+                *(("NO", "2", "gone") if name in node.offline else ("YES", "4", None)),
+                str(node.age),
+            ]
+            for name in NODES
+        ]
         told: dict[str, list[list[str]]] = {
-            PLACES: [[name, "3306", "1000", "200", "0"] for name in NODES],
+            PLACES: [
+                [name, "3306", RAISED if name == node.raised else "1000", "200", "0"]
+                for name in NODES
+            ],
             DEFAULTS: [[node.default]] if node.default else [],
             VARIABLES: [[name, value] for name, value in node.variables.items()],
         }
@@ -175,6 +193,16 @@ class World:
             "proxysql.admin",
             {"denied": node.denied, "rows": {SERVERS: servers, SUMS: sums, LOG: log, **told}},
         )
+
+
+def _placed(name: str, node: Node, writers: list[str]) -> list[list[str]]:
+    """Return the rows of one node of Galera, as the monitor places them."""
+    if name in node.offline:
+        return [["9999", name, "ONLINE"]]
+    reads = ["30", name, "ONLINE"]
+    if name in writers:
+        return [["10", name, "ONLINE"], reads]
+    return [["10", name, "SHUNNED"], ["20", name, "ONLINE"], reads]
 
 
 def _booted(node: Node) -> bool:

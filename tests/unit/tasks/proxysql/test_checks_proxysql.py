@@ -122,7 +122,8 @@ def test_a_node_that_is_offline_is_told_though_its_last_sample_is_old() -> None:
     live = World.healthy().live()
     answers = live.hosts[HOSTS[0]].answers
     known = answers["proxysql.admin"].value["rows"]
-    servers = [[OFFLINE, *row[1:]] if row[1] == NODES[0] else row for row in known[SERVERS]]
+    others = [row for row in known[SERVERS] if row[1] != NODES[0]]
+    servers = [[OFFLINE, NODES[0], "ONLINE"], *others]
     samples = [[NODES[0], "YES", "4", None, "27000"], ["10.0.0.9", "YES", "4", None, "90000"]]
     samples += [[node, "YES", "4", None, "9"] for node in NODES[1:]]
     rows = {**known, SERVERS: servers, LOG: samples}

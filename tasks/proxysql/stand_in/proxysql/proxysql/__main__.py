@@ -35,10 +35,11 @@ def main() -> int:
     store.boot(found)
     monitor = Monitor(store)
     doors: list[Door] = []
+    counts = traffic.Counts()
     for address in store.runtime_variable("admin-mysql_ifaces").split(";"):
-        admin.listen(address, store, monitor, doors)
+        admin.listen(address, admin.Parts(store, monitor, counts, doors))
     for address in (store.runtime_variable("mysql-interfaces") or "0.0.0.0:6033").split(";"):
-        doors.append(traffic.listen(address, store, monitor))
+        doors.append(traffic.listen(address, store, monitor, counts))
     monitor.start()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
+from dataclasses import dataclass
 
 from proxysql import wire
 from proxysql.listener import Door
 from proxysql.monitor import Monitor
 from proxysql.store import Store
+from proxysql.traffic import Counts
 
 _WHAT = r"(MYSQL SERVERS|MYSQL USERS|MYSQL QUERY RULES|MYSQL VARIABLES|ADMIN VARIABLES|PROXYSQL SERVERS)"
 _LOAD = re.compile(rf"LOAD {_WHAT} (?:TO RUNTIME|TO RUN|FROM MEMORY)", re.IGNORECASE)
@@ -24,12 +26,24 @@ _VARIABLES = re.compile(r"SHOW (?:GLOBAL )?VARIABLES(?: LIKE '([^']*)')?", re.IG
 _ONE = re.compile(r"SELECT @@((?:admin|mysql)-\w+)", re.IGNORECASE)
 
 
-def listen(address: str, store: Store, monitor: Monitor, doors: list[Door]) -> None:
-    """Serve administrators at one address; `doors` are where applications come in."""
-    Door(address, lambda connection: _session(connection, store, monitor, doors))
+@dataclass(frozen=True)
+class Parts:
+    """What administrators see and change."""
+
+    store: Store
+    monitor: Monitor
+    counts: Counts
+    doors: list[Door]
+    """Where applications come in."""
 
 
-def _session(connection: wire.Wire, store: Store, monitor: Monitor, doors: list[Door]) -> None:
+def listen(address: str, parts: Parts) -> None:
+    """Serve administrators at one address."""
+    Door(address, lambda connection: _session(connection, parts))
+
+
+def _session(connection: wire.Wire, parts: Parts) -> None:
+    store = parts.store
     client = wire.Client(connection, "8.0.11")
     statistics = _let_in(client, store)
     connection.write(wire.ok())
@@ -43,17 +57,34 @@ def _session(connection: wire.Wire, store: Store, monitor: Monitor, doors: list[
             continue
         try:
             statement = packet[1:].decode(errors="replace")
+            if "stats_mysql_connection_pool" in statement:
+                _count(parts)
             if statistics:
                 _of_statistics(connection, statement, store)
             elif _COMMAND.match(statement.strip()):
-                _command(connection, statement, store, doors)
+                _command(connection, statement, store, parts.doors)
             else:
-                _answer(connection, statement, store, monitor)
+                _answer(connection, statement, store, parts.monitor)
         except wire.RefusedError as refused:
             connection.write(refused.packet())
         except sqlite3.Error as error:
             connection.write(
                 wire.RefusedError(1045, f"ProxySQL Admin Error: {error}", "28000").packet()
+            )
+
+
+def _count(parts: Parts) -> None:
+    """Write the connections of each row that runs again, as at each reading of that table."""
+    with parts.store.lock:
+        parts.store.rows("DELETE FROM stats.stats_mysql_connection_pool")
+        for group, host, port, status in parts.store.rows(
+            "SELECT hostgroup_id, hostname, port, status FROM runtime_mysql_servers"
+        ):
+            used = parts.counts.in_use(int(group), (str(host), int(port)))
+            free = parts.counts.open_to((str(host), int(port))) - used
+            parts.store.rows(
+                "INSERT INTO stats.stats_mysql_connection_pool VALUES (?,?,?,?,?,?,0,0,0,0,0,0,0,0)",
+                *(group, host, port, status, used, max(0, free)),
             )
 
 

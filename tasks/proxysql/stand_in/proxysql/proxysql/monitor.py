@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 
 from proxysql import wire
+from proxysql.placing import Groups, Node, Place, Placing, Row
 from proxysql.store import Store
 
-Node = tuple[str, int]
 _CHECK = (
     "SELECT (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='WSREP_LOCAL_STATE'),"
     "@@read_only,(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='WSREP_LOCAL_RECV_QUEUE'),"
@@ -20,11 +20,11 @@ _CHECK = (
 
 @dataclass
 class Watched:
-    """One node: where it belongs, and how often it was silent."""
+    """One node: how often it was silent, and what of it failed."""
 
-    role: str = ""
-    """writer, reader or offline; empty: not checked since the last LOAD."""
     missed: int = 0
+    good: bool = False
+    """Its newest check found it Synced in a primary component."""
     connection: wire.Wire | None = field(default=None, repr=False)
     failures: list[float] = field(default_factory=list)
     """When connections of sessions to it came to an error, within the last second."""
@@ -39,6 +39,7 @@ class Monitor:
         self._nodes: dict[Node, Watched] = {}
         self._now = threading.Event()
         self._lock = threading.RLock()
+        self._placing = Placing()
         self.loaded()
 
     def start(self) -> None:
@@ -48,9 +49,17 @@ class Monitor:
     def loaded(self) -> None:
         """Servers were loaded: the rows hold until each node's next check."""
         with self._lock:
-            rows = self._store.rows("SELECT DISTINCT hostname, port FROM loaded_mysql_servers")
-            self._nodes = {(str(h), int(p)): Watched(connection=self._kept(h, p)) for h, p in rows}
-            self._place()
+            found = self._store.rows(
+                "SELECT hostgroup_id, hostname, port, weight, UPPER(status) FROM loaded_mysql_servers"
+            )
+            rows: dict[Place, Row] = {
+                (int(group), (str(h), int(p))): Row(int(weight), str(status))
+                for group, h, p, weight, status in found
+            }
+            nodes = dict.fromkeys(node for _, node in rows)
+            self._nodes = {node: Watched(connection=self._kept(*node)) for node in nodes}
+            self._placing.load(rows, self._groups(), time.monotonic())
+            self._write()
 
     def _kept(self, host: str, port: int) -> wire.Wire | None:
         old = self._nodes.get((host, port))
@@ -70,6 +79,16 @@ class Monitor:
         found = (str(rows[0][0]), int(rows[0][1])) if rows else None
         watched = self._nodes.get(found) if found else None
         return None if watched and time.monotonic() < watched.shunned_until else found
+
+    def has(self, hostgroup: int, node: Node | None) -> bool:
+        """Return whether a node is in a hostgroup, whether it serves there or not."""
+        return node is not None and bool(
+            self._store.rows(
+                "SELECT 1 FROM runtime_mysql_servers WHERE hostgroup_id=? AND hostname=? AND port=?",
+                hostgroup,
+                *node,
+            )
+        )
 
     def most(self, node: Node) -> int:
         """Return how many connections to a node may be open."""
@@ -119,15 +138,35 @@ class Monitor:
                 error = f"{problem}"
         limit = self._store.number("mysql-monitor_galera_healthcheck_max_timeout_count")
         if found is not None:
-            watched.missed, watched.role = 0, self._judge(found)
+            watched.missed, role = 0, self._judge(found)
         else:
             watched.missed += 1
-            if pooled or watched.missed >= limit:
-                watched.role = "offline"
+            role = "offline" if pooled or watched.missed >= limit else ""
         self._log(node, started, found, error)
         with self._lock:
+            watched.good = role in ("writer", "reader")
             if self._nodes.get(node) is watched:
-                self._place()
+                self._place(node, role)
+
+    def _place(self, node: Node, role: str) -> None:
+        groups = self._groups()
+        if groups is None or not role:
+            return
+        if role == "writer":
+            self._placing.serves(node, groups)
+        elif role == "reader":
+            self._placing.reads(node, groups)
+        else:
+            sound = tuple(other for other, watched in self._nodes.items() if watched.good)
+            self._placing.away(node, groups, sound)
+        self._write()
+
+    def _groups(self) -> Groups | None:
+        found = self._store.rows(
+            "SELECT writer_hostgroup, backup_writer_hostgroup, reader_hostgroup, offline_hostgroup,"
+            " max_writers, writer_is_also_reader FROM runtime_mysql_galera_hostgroups"
+        )
+        return Groups(*(int(value) for value in found[0])) if found else None
 
     def _ask(self, node: Node, watched: Watched) -> list[str | None]:
         seconds = self._store.number("mysql-monitor_galera_healthcheck_timeout") / 1000
@@ -175,65 +214,21 @@ class Monitor:
             *node,
         )
 
-    def _place(self) -> None:
-        """Write runtime_mysql_servers anew, in one step for whoever reads."""
+    def _write(self) -> None:
+        """Write runtime_mysql_servers again, in one step for whoever reads."""
         with self._store.lock:
             self._store.rows("DELETE FROM runtime_mysql_servers")
-            groups = self._store.rows("SELECT * FROM runtime_mysql_galera_hostgroups")
-            if not groups:
+            for (group, node), row in self._placing.rows.items():
                 self._store.rows(
-                    "INSERT INTO runtime_mysql_servers SELECT * FROM loaded_mysql_servers"
+                    "INSERT INTO runtime_mysql_servers SELECT ?,hostname,port,gtid_port,?,?,compression,max_connections,"
+                    "max_replication_lag,use_ssl,max_latency_ms,comment FROM loaded_mysql_servers"
+                    " WHERE hostname=? AND port=? LIMIT 1",
+                    group,
+                    row.status,
+                    row.weight,
+                    *node,
                 )
-                return
-            writer, backup, reader, offline, _, most, also, *_ = groups[0]
-            raw = [node for node, watched in self._nodes.items() if not watched.role]
-            candidates = [n for n, w in self._nodes.items() if w.role == "writer"]
-            if candidates:
-                # converge_galera_config chooses among all that are in these two, checked since the load or not.
-                candidates += [n for n in raw if self._loaded_in(n, writer, backup)]
-                raw = [n for n in raw if n not in candidates]
-            for host, port in raw:
-                self._store.rows(
-                    "INSERT INTO runtime_mysql_servers SELECT * FROM loaded_mysql_servers WHERE hostname=? AND port=?",
-                    host,
-                    port,
-                )
-            candidates.sort(key=lambda n: (self._weight(n), n[0], n[1]), reverse=True)
-            for place, node in enumerate(candidates):
-                first = place < most
-                self._row(node, writer, "ONLINE" if first else "SHUNNED")
-                if not first:
-                    self._row(node, backup, "ONLINE")
-                if also == 1 or (also == 2 and not first):
-                    self._row(node, reader, "ONLINE")
-            for node, watched in self._nodes.items():
-                if watched.role in ("reader", "offline"):
-                    self._row(node, reader if watched.role == "reader" else offline, "ONLINE")
             rows = self._store.rows(
                 "SELECT hostgroup_id, hostname, port, weight FROM runtime_mysql_servers ORDER BY 1,2,3"
             )
             self._store.write_checksum("mysql_servers", rows)
-
-    def _loaded_in(self, node: Node, *hostgroups: str | int | None) -> bool:
-        rows = self._store.rows(
-            "SELECT hostgroup_id FROM loaded_mysql_servers WHERE hostname=? AND port=?", *node
-        )
-        return any(str(found) in map(str, hostgroups) for (found,) in rows)
-
-    def _weight(self, node: Node) -> int:
-        return int(
-            self._store.value(
-                "SELECT weight FROM loaded_mysql_servers WHERE hostname=? AND port=? ORDER BY hostgroup_id",
-                *node,
-            )
-            or 1
-        )
-
-    def _row(self, node: Node, hostgroup: int, status: str) -> None:
-        self._store.rows(
-            "INSERT OR REPLACE INTO runtime_mysql_servers SELECT ?,hostname,port,gtid_port,?,weight,compression,max_connections,"
-            "max_replication_lag,use_ssl,max_latency_ms,comment FROM loaded_mysql_servers WHERE hostname=? AND port=? LIMIT 1",
-            hostgroup,
-            status,
-            *node,
-        )

@@ -72,6 +72,8 @@ DEFAULTS = {
     "admin-web_enabled": "false",
     "mysql-threads": "4",
     "mysql-multiplexing": "true",
+    "mysql-auto_increment_delay_multiplex": "5",
+    "mysql-auto_increment_delay_multiplex_timeout_ms": "10000",
     "mysql-hostgroup_manager_verbose": "1",
     "mysql-connect_retries_on_failure": "10",
     "mysql-query_retries_on_failure": "1",

@@ -16,9 +16,8 @@ _LOCAL = re.compile(rb"\s*SET\s+(AUTOCOMMIT|NAMES)\b", re.IGNORECASE)
 _QUIT, _INIT, _QUERY, _PING = 1, 2, 3, 14
 
 
-def listen(address: str, store: Store, monitor: Monitor) -> Door:
+def listen(address: str, store: Store, monitor: Monitor, counts: Counts) -> Door:
     """Serve applications at one address."""
-    counts = Counts()
     return Door(address, lambda connection: Session(connection, store, monitor, counts).run())
 
 
@@ -27,6 +26,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.sessions: set[Session] = set()
         self._used: dict[object, int] = {}
 
     def take(self, what: object, most: int) -> bool:
@@ -42,6 +42,16 @@ class Counts:
         with self._lock:
             self._used[what] -= 1
 
+    def in_use(self, hostgroup: int, node: Node) -> int:
+        """Return how many sessions keep a connection to a node that no other session may have."""
+        found = tuple(self.sessions)
+        return sum(item.keeps((hostgroup, node)) for item in found)
+
+    def open_to(self, node: Node) -> int:
+        """Return how many connections to a node are open."""
+        with self._lock:
+            return self._used.get(node, 0)
+
 
 class Session:
     """One application; its backend is the writer, and stays while a transaction is open."""
@@ -54,7 +64,8 @@ class Session:
         self._settings: dict[str, bytes] = {}
         self._backend: wire.Wire | None = None
         self._node: Node | None = None
-        self._busy = False
+        self._busy = self._working = False
+        self._sticky, self._sticky_until = 0, 0.0
         if not counts.take(self._client.user, self._most):
             what = f"User '{self._client.user}' has exceeded the 'max_user_connections' resource"
             raise wire.RefusedError(1226, f"{what} (current value: {self._most})", "42000")
@@ -72,6 +83,7 @@ class Session:
 
     def run(self) -> None:
         """Answer until the client leaves."""
+        self._counts.sessions.add(self)
         try:
             while (packet := self._link.read())[0] != _QUIT:
                 self._link.sequence = 1
@@ -86,14 +98,26 @@ class Session:
                         ).packet()
                     )
         finally:
+            self._counts.sessions.discard(self)
             self._drop()
             self._counts.give(self._client.user)
+
+    def keeps(self, place: tuple[int, Node]) -> bool:
+        """Return whether its connection is one to that node of that hostgroup, and no other session may have it."""
+        return (self._hostgroup, self._node) == place and (self._working or self._kept)
+
+    @property
+    def _kept(self) -> bool:
+        """In a transaction, or after a number that the server gave: for a few statements, or some seconds."""
+        sticky = self._sticky > 0 and time.monotonic() < self._sticky_until
+        return self._backend is not None and (self._busy or sticky)
 
     def _forward(self, packet: bytes) -> None:
         if self._backend is None and _LOCAL.match(packet[1:]):
             self._remember(packet)
             self._link.write(wire.ok())
             return
+        self._working = True
         try:
             backend = self._ready()
             backend.sequence = 0
@@ -108,6 +132,8 @@ class Session:
                 wire.RefusedError(2013, "Lost connection to MySQL server during query").packet()
             )
             return
+        finally:
+            self._working = False
         if good:
             self._remember(packet)
 
@@ -119,8 +145,11 @@ class Session:
 
     def _ready(self) -> wire.Wire:
         """Return the backend; a new one when the writer has moved and no transaction is open."""
+        self._sticky = max(0, self._sticky - 1)
+        if self._kept and not self._monitor.has(self._hostgroup, self._node):
+            raise wire.LostError("its row is in this hostgroup no more")
         if self._backend is not None and (
-            self._busy or self._monitor.writer(self._hostgroup) == self._node
+            self._kept or self._monitor.writer(self._hostgroup) == self._node
         ):
             return self._backend
         self._drop()
@@ -185,6 +214,10 @@ class Session:
             if status is None:
                 return False
             self._busy = bool(status & wire.IN_TRANSACTION)
+            if packet[0] == 0 and _insert_id(packet):
+                self._sticky = self._store.number("mysql-auto_increment_delay_multiplex") + 1
+                wait = self._store.number("mysql-auto_increment_delay_multiplex_timeout_ms")
+                self._sticky_until = time.monotonic() + wait / 1000
             if not status & wire.MORE:
                 return True
 
@@ -205,7 +238,13 @@ class Session:
         if self._backend is not None:
             self._backend.close()
             self._counts.give(self._node)
-        self._backend, self._node, self._busy = None, None, False
+        self._backend, self._node, self._busy, self._sticky = None, None, False, 0
+
+
+def _insert_id(packet: bytes) -> bool:
+    """Return whether an OK packet names a number that the server gave to a row."""
+    place = 2 + {0xFC: 2, 0xFD: 3, 0xFE: 8}.get(packet[1], 0)
+    return packet[place] != 0
 
 
 def _status(packet: bytes) -> int:

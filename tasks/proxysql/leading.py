@@ -1,0 +1,107 @@
+"""Where sessions are led while a node of Galera is interrupted as planned: elsewhere before, and back after. Pure.
+
+Without it the writer would move when it stops: statements at work are lost, others wait for the monitor, and the two
+hosts disagree meanwhile (facts/08). It moves to the node that ProxySQL would choose then, by weights, on all hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from keybuzz.model.core.live import Gate, HostView, Live, Stage
+from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.inventory.server import Server
+from keybuzz.model.services.proxysql import RAISED, ProxysqlTables, ProxysqlWriter
+from tasks.proxysql import values
+from tasks.proxysql.desired import PLACES, SERVERS
+from tasks.proxysql.members import checked, started, table, writers
+
+LED_TIMEOUT = 30.0
+"""Seconds for all hosts to lead to one node."""
+BACK_TIMEOUT = 600.0
+"""Seconds for a node to be Synced again, as each host sees it."""
+
+
+def lead_away(live: Live, server: Server) -> Stage | None:
+    """Return the stage that leads new sessions to another node than this one; None when no host leads there."""
+    own, hosts = str(server.address), _asked(live)
+    leading = [host for host, view in hosts.items() if own in (writers(view) or ())]
+    heirs = _sound(hosts.values()) - {own}
+    if not leading or not heirs:
+        return None
+    heir = max(heirs)
+    changes = tuple(
+        _change(live, host, heir) for host, view in hosts.items() if writers(view) != [heir]
+    )
+
+    def reason(now: Live) -> str | None:
+        for host, view in _asked(now).items():
+            if (found := writers(view)) != [heir]:
+                return f"{host} leads writes to {', '.join(found or ()) or 'none'}"
+        return None
+
+    gate = Gate(f"all hosts lead writes to {heir}", reason, LED_TIMEOUT)
+    return Stage(f"lead writes to {heir} instead of {server.name}", changes, after=gate)
+
+
+def lead_back(live: Live, server: Server) -> Stage | None:
+    """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised."""
+    hosts = {host: view for host, view in _asked(live).items() if _raised(view)}
+    if not hosts:
+        return None
+    own = str(server.address)
+
+    def away(now: Live) -> str | None:
+        for host, view in _asked(now).items():
+            if host in hosts and own not in _sound([view]):
+                return f"{host} does not see {server.name} Synced yet"
+        return None
+
+    def apart(now: Live) -> str | None:
+        found = {host: writers(view) or [] for host, view in _asked(now).items()}
+        one = len(set(map(tuple, found.values()))) < 2 and all(len(w) == 1 for w in found.values())
+        return None if one else "; ".join(f"{h}: {', '.join(w)}" for h, w in found.items())
+
+    return Stage(
+        "lead writes as always",
+        tuple(_change(live, host, "") for host in hosts),
+        before=Gate(f"every host sees {server.name} Synced", away, BACK_TIMEOUT),
+        after=Gate("all hosts lead writes to the same node", apart, LED_TIMEOUT),
+    )
+
+
+def _asked(live: Live) -> dict[str, HostView]:
+    """Return the hosts whose ProxySQL runs and says where it leads."""
+    return {
+        host: view
+        for host, view in live.hosts.items()
+        if started(view) and table(view, SERVERS) is not None
+    }
+
+
+def _sound(views: Iterable[HostView]) -> set[str]:
+    """Return the addresses of nodes that every one of these hosts could lead writes to now."""
+    found = [_candidates(view) for view in views]
+    return set.intersection(*found) if found else set()
+
+
+def _candidates(view: HostView) -> set[str]:
+    seen = checked(view)
+    good = {node for node, told in seen.items() if told[:2] == ["YES", "4"] and not told[2]}
+    groups = (values.WRITER, values.BACKUP)
+    rows = table(view, SERVERS) or []
+    return {row[1] for row in rows if row[0] in groups and row[2] == "ONLINE"} & good
+
+
+def _raised(view: HostView) -> str:
+    rows = table(view, PLACES) or []
+    return ", ".join(sorted({row[0] for row in rows if row[2] == RAISED}))
+
+
+def _change(live: Live, host: str, node: str) -> Change:
+    view = live.hosts[host]
+    access = next(r.access for r in view.resources if isinstance(r, ProxysqlTables))
+    wish = ProxysqlWriter(access, values.PLACEMENT, node)
+    return Change(
+        host, live.module, wish, Action.UPDATE, (Difference("raised", _raised(view), node),)
+    )
