@@ -82,7 +82,7 @@ CHECK_INFOS = (
     CheckInfo(
         "minio.service.frozen",
         "requests of applications are answered (no mc admin service freeze)",
-        "Every request of an application waits, on all nodes (warn: on some, which may be overloaded); MinIO's own "
+        "Every request of an application waits, on all nodes (warn: on some, or a node is overloaded); MinIO's own "
         "health stays good.",
         "mc admin service unfreeze minio, on install-01, when that work is done.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),

@@ -183,17 +183,19 @@ def _healed(node: Node) -> Finding:
 
 
 def _frozen(found: dict[str, Node], node: Node) -> Finding:
-    """A freeze is of all nodes and no waiting ends it; one that is slow alone may get over it."""
+    """A freeze ends by its own command and no waiting ends it; a node that is slow may get over it."""
     check = "minio.service.frozen"
+    text = "no request is answered within 3 s, though the administrator is"
+    if node.slow:
+        why = f"{text}, and no freeze holds them back: it is overloaded"
+        return Finding(check, Level.WARN, why, node.host, "kbz health base")
     if not node.frozen:
         return Finding(check, Level.OK, "requests are answered", node.host)
-    text = "no request is answered within 3 s, though the administrator is"
     if frozen(found):
         why = f"{text}, on every node that serves: mc admin service freeze is on"
         return Finding(check, Level.CRITICAL, why, node.host, UNFREEZE)
-    why = f"{text}; other nodes answer: it is overloaded, or they were restarted during a freeze"
-    hint = f"if it lasts, and was frozen: {UNFREEZE}"
-    return Finding(check, Level.WARN, why, node.host, hint)
+    why = f"{text}: mc admin service freeze is on, and other nodes were restarted since"
+    return Finding(check, Level.WARN, why, node.host, UNFREEZE)
 
 
 def _listens(view: HostView, host: str) -> Finding:

@@ -43,7 +43,9 @@ class Node:
     """Drives of the set that may be lost without a loss of data, for new objects."""
     version: str
     frozen: bool
-    """Requests of S3 are held back: by `mc admin service freeze`, or because it is overloaded."""
+    """Requests of S3 are held back by `mc admin service freeze`."""
+    slow: bool
+    """Requests of S3 are not answered in time, and no freeze holds them back: it is overloaded."""
     empty: bool
     """Proven: nothing lies on its drive."""
     deployment: str
@@ -81,7 +83,7 @@ def able(live: Live) -> frozenset[str]:
 
 
 def frozen(found: Mapping[str, Node]) -> bool:
-    """Return whether `mc admin service freeze` is on: it is of the whole cluster, and one node may be overloaded."""
+    """Return whether `mc admin service freeze` is on for all that serve; one restarted since is not frozen."""
     serving = [node for node in found.values() if node.serves]
     return bool(serving) and all(node.frozen for node in serving)
 
@@ -152,6 +154,7 @@ def _node(host: str, view: HostView) -> Node:
         parity=said.get("parity", 0),
         version=said.get("version", ""),
         frozen=said.get("frozen", False),
+        slow=said.get("slow", False),
         empty=known and view.attribute(DRIVE_ID, "found") == "empty",
         deployment=deployment,
         place=place if isinstance(place, int) else 0,

@@ -1,8 +1,8 @@
 """A MinIO node over S3 and its admin interface, on its own address.
 
 `look` answers {"denied", "deployment", "servers": {node: state}, "drives": {node: state}, "healing": [node], "sets":
-[drives of each set], "parity", "version", "frozen"}, where a node is host:port. `denied` is true where the root user
-is not let in, and then the rest is empty.
+[drives of each set], "parity", "version", "frozen", "slow"}, where a node is host:port. `denied` is true where the root
+user is not let in, and then the rest is empty.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _ANSWER = 5.0
 _HELD_BACK = 3.0
 """Seconds after which a list of buckets is held back."""
+_PAST_A_FREEZE = {"x-amz-meta-minio-object-perf": "true"}
+"""Requests with it are not held back by a service freeze: MinIO measures its own speed so."""
 _ADMIN, _ASSETS = "/minio/admin/v3", "iam-assets"
 _CODE = re.compile(rb"<Code>(\w+)</Code>|\"Code\":\"(\w+)\"")
 _NAME = re.compile(rb"<Bucket>.*?<Name>([^<]+)</Name>", re.DOTALL)
@@ -38,11 +40,13 @@ def call(
     body: bytes = b"",
     *,
     timeout: float = _ANSWER,
+    more: dict[str, str] | None = None,
 ) -> http.Response:
     """Send one signed request; DeniedError when it is not taken, AgentError when nobody answers."""
     asked = query or {}
     host = f"{access['address']}:{access['port']}"
-    headers = sigv4.signed(method, host, path, asked, body, access["user"], access["password"])
+    who = (access["user"], access["password"])
+    headers = sigv4.signed(method, host, path, asked, body, *who, more)
     url = f"http://{host}{path}" + (f"?{sigv4.encoded(asked)}" if asked else "")
     try:
         answer = http.request_url(method, url, timeout, headers, body)
@@ -136,6 +140,7 @@ def look(access: dict[str, Any]) -> dict[str, Any]:
         "parity": 0,
         "version": "",
         "frozen": False,
+        "slow": False,
     }
     try:
         answer = call(access, "GET", "/minio/admin/v3/info")
@@ -145,16 +150,18 @@ def look(access: dict[str, Any]) -> dict[str, Any]:
     if answer.status != 200 or not isinstance(info, dict) or "servers" not in info:
         raise AgentError(f"MinIO answers {answer.status} to admin/v3/info")
     said = _said(info, f"{access['address']}:{access['port']}")
-    return {**nothing, "denied": False, **said, "frozen": _frozen(access)}
+    late = _late(access, {})
+    slow = late and _late(access, _PAST_A_FREEZE)
+    return {**nothing, "denied": False, **said, "frozen": late and not slow, "slow": slow}
 
 
-def _frozen(access: dict[str, Any]) -> bool:
-    """Return whether requests of S3 are held back, though the administrator is answered: a service freeze.
+def _late(access: dict[str, Any], more: dict[str, str]) -> bool:
+    """Return whether a request of S3 is not answered in time, though the administrator is.
 
-    MinIO tells of it nowhere; its health stays good.
+    MinIO tells of a service freeze nowhere, and its health stays good: it is known by what it does not hold back.
     """
     try:
-        call(access, "GET", "/", timeout=_HELD_BACK)
+        call(access, "GET", "/", timeout=_HELD_BACK, more=more)
     except http.LateAnswerError:
         return True
     except AgentError:

@@ -10,16 +10,24 @@ _REGION = "us-east-1"
 
 
 def signed(
-    method: str, host: str, path: str, query: dict[str, str], body: bytes, user: str, password: str
+    method: str,
+    host: str,
+    path: str,
+    query: dict[str, str],
+    body: bytes,
+    user: str,
+    password: str,
+    more: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the headers of a signed request.
+    """Return the headers of a signed request; `more` are headers of the caller's own, in small letters.
 
     Path, and names and values of the query, must be of letters, digits and `-_.~` (a path also of `/`), so that
     there is nothing to quote.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     payload = hashlib.sha256(body).hexdigest()
-    headers = {"host": host, "x-amz-content-sha256": payload, "x-amz-date": stamp}
+    own = {"x-amz-content-sha256": payload, "x-amz-date": stamp, **(more or {})}
+    headers = dict(sorted({"host": host, **own}.items()))
     names = ";".join(headers)
     lines = "\n".join(f"{name}:{value}" for name, value in headers.items())
     canonical = f"{method}\n{path}\n{encoded(query)}\n{lines}\n\n{names}\n{payload}"
@@ -32,8 +40,7 @@ def signed(
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     return {
         "Host": host,
-        "x-amz-content-sha256": payload,
-        "x-amz-date": stamp,
+        **own,
         "Authorization": f"AWS4-HMAC-SHA256 Credential={user}/{scope}, SignedHeaders={names}, Signature={signature}",
     }
 

@@ -24,7 +24,9 @@ class MinioAnswer(TypedDict):
     parity: int
     version: str
     frozen: bool
-    """Requests of S3 are held back."""
+    """Requests of S3 are held back by `mc admin service freeze`."""
+    slow: bool
+    """Requests of S3 are not answered in time, and no freeze holds them back."""
 
 
 @dataclass(frozen=True, slots=True)

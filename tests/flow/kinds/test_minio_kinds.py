@@ -6,7 +6,10 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -93,6 +96,36 @@ class TestBucket:
         assert "needle" not in str(caught.value)
 
 
+@contextmanager
+def overloaded() -> Iterator[int]:
+    """Give a MinIO that answers its administrator, and no request of S3."""
+    ended = threading.Event()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # its name is http.server's
+            if self.path == "/":
+                ended.wait(30)
+            body = b'{"servers": [], "deploymentID": "x"}'
+            with suppress(OSError):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
+
+
 class TestLook:
     def test_it_sees_three_servers_three_drives_and_one_set(self, nodes: Trio) -> None:
         found = look(nodes)
@@ -112,7 +145,8 @@ class TestLook:
         first, third = access(nodes).order(), access(nodes, 3).order()
         agent_minio.admin(first, "POST", "service", {"action": "freeze"})
         try:
-            assert agent_minio.look(third)["frozen"] is True
+            held = agent_minio.look(third)
+            assert (held["frozen"], held["slow"]) == (True, False)
             assert agent_minio.look(third)["servers"]
             bucket, node = (
                 MinioBucket(access(nodes, 3), BUCKET),
@@ -127,6 +161,16 @@ class TestLook:
         finally:
             agent_minio.admin(third, "POST", "service", {"action": "unfreeze"})
         assert agent_minio.look(first)["frozen"] is False
+
+    def test_an_overload_is_told_from_a_freeze_by_what_a_freeze_does_not_hold_back(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All nodes slow at once looked like `mc admin service freeze`, whose way out does not help."""
+        monkeypatch.setattr(agent_minio, "_HELD_BACK", 0.3)
+        with overloaded() as port:
+            order = MinioAccess("127.0.0.1", "root", Secret("S", "secret-12345"), port).order()
+            found = agent_minio.look(order)
+        assert (found["frozen"], found["slow"]) == (False, True)
 
     def test_who_is_not_let_in_is_told_so(self, nodes: Trio) -> None:
         found = look(nodes, "another-password")

@@ -66,6 +66,7 @@ class Node:
     size: int = 3
     healing: bool = False
     frozen: bool = False
+    slow: bool = False
     reachable: bool = True
     denied: bool = False
     mounted: bool = True
@@ -248,6 +249,7 @@ class World:
                 "parity": 1,
                 "version": node.version,
                 "frozen": node.frozen,
+                "slow": node.slow,
             },
         )
 

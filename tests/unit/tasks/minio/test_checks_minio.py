@@ -95,17 +95,28 @@ def test_a_frozen_service_is_named_with_what_ends_it_and_nobody_can_take_writes(
     assert "minio.service.frozen" in not_green(MODULE, world.live())
 
 
-def test_a_node_that_is_slow_alone_is_no_freeze() -> None:
-    """A freeze is of all nodes; an overloaded one was refused as a freeze, whose hint could not help."""
+@pytest.mark.parametrize("slow", [HOSTS[:1], HOSTS])
+def test_nodes_that_are_slow_are_overloaded_and_no_freeze(slow: tuple[str, ...]) -> None:
+    """All of them at once were refused as a freeze, whose hint could not help."""
+    world = World.healthy()
+    for host in slow:
+        world.nodes[host].slow = True
+    live = world.live()
+    found = worst(live)
+    assert set(found) == {f"minio.service.frozen {host}" for host in slow}
+    assert {item.level for item in found.values()} == {Level.WARN}
+    assert all("no freeze holds them back" in item.message for item in found.values())
+    assert able(live) == frozenset(HOSTS)
+    assert not_green(MODULE, live) == ""
+
+
+def test_a_freeze_of_some_is_left_from_before_the_others_were_restarted() -> None:
     world = World.healthy()
     for host in HOSTS[:2]:
         world.nodes[host].frozen = True
-        live = world.live()
-        found = worst(live)[f"minio.service.frozen {host}"]
-        assert (found.level, "overloaded" in found.message) == (Level.WARN, True)
-        assert cluster_of(MODULE, live).spare == 1
-        assert able(live) == frozenset(HOSTS)
-        assert not_green(MODULE, live) == ""
+    found = worst(world.live())[f"minio.service.frozen {HOSTS[0]}"]
+    assert (found.level, found.hint) == (Level.WARN, "mc admin service unfreeze minio")
+    assert able(world.live()) == frozenset(HOSTS)
     world.nodes[HOSTS[2]].reachable = False
     assert worst(world.live())["minio.service.frozen minio-01"].level is Level.CRITICAL
     assert able(world.live()) == frozenset()
