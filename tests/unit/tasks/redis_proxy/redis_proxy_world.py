@@ -56,6 +56,8 @@ class Node:
     refuses: str = ""
     """What a write is answered, when it is not taken."""
     reachable: bool = True
+    old: bool = False
+    """True while its HAProxy is of older scripts: it has no runtime socket."""
 
     def runs(self, identity: str) -> bool:
         state = self.states[identity]
@@ -109,6 +111,7 @@ class World:
         for change in stage.changes:
             node = self.nodes[change.host]
             node.states = applied(node.states, [change])
+            node.old = node.old and change.identity != CONTAINER
             if change.identity in (CFG, CONTAINER) and node.runs(CONTAINER):
                 node.mark, node.routes, node.listens_on = described_mark(), (), "0.0.0.0"
 
@@ -147,7 +150,7 @@ class World:
 
 def _haproxy(node: Node) -> tuple[Answer, Answer]:
     info, stat = "redis-proxy.info", "redis-proxy.stat"
-    if not node.runs(CONTAINER):
+    if node.old or not node.runs(CONTAINER):
         refused = "No such file or directory"
         return Answer(info, problem=refused), Answer(stat, problem=refused)
     rows = ["# pxname,svname,status,addr", "redis,FRONTEND,OPEN,"]

@@ -84,6 +84,20 @@ def test_the_last_serving_host_is_not_interrupted_while_the_other_is_away() -> N
     assert world.trail == []
 
 
+def test_old_entries_are_replaced_one_after_the_other_and_never_the_last_that_serves() -> None:
+    world = World.healthy()
+    for host in HOSTS:
+        world.damage(host, CONTAINER, image="haproxy:2.0 (old)")
+        world.nodes[host].old = True
+    world.nodes["haproxy-02"].reachable = False
+    end = roll(world)
+    assert (end.word, world.trail) == ("refused", [])
+    assert "bring back haproxy-02 first" in end.why
+    world.nodes["haproxy-02"].reachable = True
+    assert roll(world).word == "done"
+    assert [disrupted(stage) for stage in world.trail] == [{"haproxy-01"}, {"haproxy-02"}]
+
+
 def test_a_host_whose_write_is_refused_stops_the_roll() -> None:
     world = World.empty()
     world.nodes["haproxy-01"].refuses = "WRONGPASS invalid pair"
