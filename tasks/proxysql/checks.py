@@ -48,6 +48,18 @@ def not_good(live: Live, hosts: Iterable[str]) -> str | None:
     return None
 
 
+def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
+    """Return why the application does not come through one of these hosts, whatever else is wrong there, or None."""
+    for host in hosts:
+        if host not in live.hosts:
+            return f"{host} does not answer"
+        if paused(live.hosts[host]):
+            return f"{host} takes no new session"
+        if (finding := _login(host, live.hosts[host])).level >= Level.UNKNOWN:
+            return f"{host}: {finding.message}"
+    return None
+
+
 def misled(live: Live, hosts: Iterable[str]) -> str | None:
     """Return what is wrong through a load balancer that answers these hosts, or None; it may be silent."""
     for host in hosts:

@@ -6,7 +6,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.services.entries import prepared
-from tasks.proxysql.checks import misled, not_good
+from tasks.proxysql.checks import misled, not_carrying, not_good
 from tasks.proxysql.desired import SERVERS
 from tasks.proxysql.members import started, table, up
 
@@ -51,17 +51,28 @@ def _one_host(live: Live, ready: list[Change]) -> Stage:
     others = [name for name in sorted(serving) if name != host]
     before = None
     if host in serving and others and any(change.disrupts for change in mine):
-        before = Gate(
-            f"{', '.join(others)} serves alone",
-            lambda now: not_good(now, others) or misled(now, others),
-            GOOD_TIMEOUT,
-        )
+        before = _alone(others, {change.host for change in ready})
     later = any(change.action is Action.LATER for change in live.hosts[host].changes)
     if later:
         # What its proxysql.db holds is only known now: it is compared and written before anything is proven.
         return Stage(f"change {host}", mine, before, _answers(host))
     good = Gate(f"{host} is proven good", lambda now: not_good(now, [host]), GOOD_TIMEOUT)
     return Stage(f"change {host}", mine, before, good)
+
+
+def _alone(others: list[str], waiting: set[str]) -> Gate:
+    """Return what holds while only others serve; of one that is still to be changed, that it carries the application.
+
+    What is wrong there may need its own restart, such as an admin port on all addresses: two hosts that both have it
+    would wait for each other for ever.
+    """
+    changed = [name for name in others if name not in waiting]
+    later = [name for name in others if name in waiting]
+
+    def reason(now: Live) -> str | None:
+        return not_good(now, changed) or not_carrying(now, later) or misled(now, others)
+
+    return Gate(f"{', '.join(others)} serves alone", reason, GOOD_TIMEOUT)
 
 
 def _answers(host: str) -> Gate:

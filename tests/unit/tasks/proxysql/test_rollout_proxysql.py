@@ -184,3 +184,15 @@ def test_an_administrator_of_others_is_refused_before_anything_changes() -> None
     with pytest.raises(RefusedError):
         MODULE.next_stage(world.live())
     MODULE.foreign(world.live(("proxysql-02",)))
+
+
+def test_two_hosts_whose_admin_port_needs_their_own_restart_do_not_wait_for_each_other() -> None:
+    """Both of an old deployment listen on every address, and only another container ends that."""
+    world = World.healthy()
+    for host in HOSTS:
+        world.damage(host, CONTAINER, image="proxysql/proxysql:latest")
+        world.nodes[host].admin_on = "0.0.0.0"
+    stage = MODULE.next_stage(world.live())
+    assert stage is not None
+    assert stage.before is not None
+    assert stage.before.reason(world.live()) is None
