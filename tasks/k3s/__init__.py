@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
-from keybuzz.site.module import Module, RestartCost
+from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
@@ -12,6 +12,7 @@ from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
 from tasks.k3s.parameters import PARAMETERS
 from tasks.k3s.places import PLACES
+from tasks.k3s.ready import WEB, refused, website_at
 from tasks.k3s.rollout import next_stage
 from tasks.k3s.rotation import ROTATIONS
 from tasks.k3s.turns import regain, release
@@ -42,6 +43,7 @@ MODULE = Module(
     regain=regain,
     topology=topology,
     rotations=ROTATIONS,
+    entrances=(Entrance(WEB, website_at, refused, "the ingress answers /healthz"),),
     drills=(DRILL,),
     restart_cost=RestartCost(
         6.0, "three checks of the load balancer of the API; pods are moved before"

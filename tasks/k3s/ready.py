@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.reading import Answer, HttpGet
+from keybuzz.site.site import Site
 from tasks.k3s.members import Node, Place, log, looks, nodes, places
+
+WEB = 80
+"""What the provider's public load balancers lead to."""
 
 
 def no_api(live: Live) -> str | None:
@@ -100,7 +105,17 @@ def ingress_silent(live: Live) -> str | None:
 
 def unanswered(view: HostView) -> str:
     """Return what a node says instead of 200 on /healthz (/ is 404 where all is well); empty when it is well."""
-    answer = view.answer("k3s.ingress")
+    return refused(view.answer("k3s.ingress"))
+
+
+def refused(answer: Answer) -> str:
+    """Return what /healthz said instead of 200; empty when that was it."""
     if not answer.known:
         return answer.problem
     return "" if answer.value["status"] == 200 else f"/healthz: {answer.value['status']}"
+
+
+def website_at(site: Site, address: str) -> HttpGet:
+    """Return the question of the provider's load balancer to the ingress at an address."""
+    del site
+    return HttpGet("k3s.website", f"http://{address}:{WEB}/healthz")

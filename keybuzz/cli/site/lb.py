@@ -42,7 +42,7 @@ def check(form: str) -> int:
     from keybuzz.report.text.load_balancer import check_document, check_text
 
     with workspace(Access.LOOK, quiet=True) as work:
-        probes = look(work.site, all_modules())
+        probes = look(work.site, all_modules(), work.absent)
     return show_answer(
         form,
         text=lambda: check_text(probes) + "\n",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from keybuzz.agent.readings.table import ask
 from keybuzz.model.core.access import Access
@@ -12,6 +12,9 @@ from keybuzz.model.services.load_balancer import Balancer, Probe, Verdict
 from keybuzz.site.module import Entrance, Module
 from keybuzz.site.site import Site
 
+UNASKED = {443: "kbz asks nothing by TLS; port 80 leads to the same ingress"}
+"""Why a port is not asked, though its module is known."""
+_UNKNOWN = "the module that answers here is not in this version of kbz"
 _ATTEMPTS = 2
 """For each target: a load balancer that goes round comes to every one of them."""
 
@@ -24,14 +27,17 @@ def balancers(site: Site) -> tuple[Balancer, ...]:
     )
 
 
-def check(site: Site, modules: Iterable[Module]) -> tuple[Probe, ...]:
-    """Ask every service at each target and at the load balancer itself, from where kbz runs."""
+def check(site: Site, modules: Iterable[Module], absent: Collection[str] = ()) -> tuple[Probe, ...]:
+    """Ask every service at each target and at the load balancer itself, from where kbz runs.
+
+    Of servers that are not in this lab nothing is asked.
+    """
     known = tuple(modules)
     return tuple(
         probe
         for balancer in balancers(site)
         for port in balancer.virtual.ports
-        for probe in _service(site, balancer, port, _entrance(known, balancer, port))
+        for probe in _service(site, balancer, port, entrance_of(known, balancer, port), absent)
     )
 
 
@@ -42,23 +48,30 @@ def exit_code(probes: Iterable[Probe]) -> ExitCode:
     return ExitCode.GOOD if good else ExitCode.DIFFERENT
 
 
-def _entrance(modules: Iterable[Module], balancer: Balancer, port: int) -> Entrance | None:
+def entrance_of(modules: Iterable[Module], balancer: Balancer, port: int) -> Entrance | None:
+    """Return how a port of a load balancer is asked; None where no module says."""
     for module in modules:
         for entrance in module.entrances:
-            if module.group in balancer.virtual.targets and entrance.port == port:
+            targets = any(module.group in server.groups for server in balancer.targets)
+            if targets and entrance.port == port:
                 return entrance
     return None
 
 
 def _service(
-    site: Site, balancer: Balancer, port: int, entrance: Entrance | None
+    site: Site,
+    balancer: Balancer,
+    port: int,
+    entrance: Entrance | None,
+    absent: Collection[str],
 ) -> Iterator[Probe]:
     name, through = balancer.virtual.name, str(balancer.virtual.address)
-    if entrance is None:
-        message = "the module that answers here is not in this version of kbz"
+    here = [server for server in balancer.targets if server.name not in absent]
+    if entrance is None or not here:
+        message = UNASKED.get(port, _UNKNOWN) if here else "no target of it is in this lab"
         yield Probe(name, port, "nowhere", through, Verdict.NOT_CHECKED, message)
         return
-    places = [(server.name, str(server.address), 1) for server in balancer.targets]
+    places = [(server.name, str(server.address), 1) for server in here]
     places.append(("through it", through, _ATTEMPTS * len(places)))
     for place, address, times in places:
         verdict, message = _several(site, entrance, address, times)

@@ -115,6 +115,12 @@ def test_it_has_topology_differences_drift_drills_and_runs(shown: Facts) -> None
         assert f'href="#{part}"' in page
 
 
+def test_every_table_that_scrolls_has_a_name_and_is_reached_by_keys(shown: Facts) -> None:
+    found = [held for _, held in read(page_text(shown)).tags if held.get("class") == "scroll"]
+    assert len(found) >= 3
+    assert all(item["tabindex"] == "0" and item["aria-label"] for item in found)
+
+
 def test_nothing_on_the_page_is_from_elsewhere(shown: Facts) -> None:
     page = page_text(shown)
     for tag, attributes in read(page).tags:

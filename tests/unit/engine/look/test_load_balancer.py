@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from keybuzz.cli.main import cli
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.look.load_balancer import balancers, check, exit_code
+from keybuzz.engine.look.load_balancer import UNASKED, balancers, check, entrance_of, exit_code
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.reading import Answer, HttpGet, PostgresLogin
 from keybuzz.model.inventory.server import VirtualAddress
@@ -24,6 +24,7 @@ from keybuzz.model.services.load_balancer import Probe, Verdict, health_check
 from keybuzz.report.text.load_balancer import check_document, check_text, settings_text
 from keybuzz.site.module import Entrance, Module
 from keybuzz.site.site import Site
+from tasks import k3s
 from tasks.postgres_proxy import MODULE
 from tests.unit.support.site_values import Row, fleet_of, memory_site, planted_configuration
 
@@ -149,6 +150,33 @@ def test_a_service_whose_module_is_not_there_is_not_checked_and_never_good() -> 
     assert text.endswith("checked 1 of 2 services; 1 good; 1 not checked")
 
 
+def test_what_is_not_in_this_lab_is_not_asked(answering: int) -> None:
+    site = loopback((answering,))
+    (found,) = check(site, [with_entrance(answering)], frozenset({"entryhost-01"}))
+    assert (found.verdict, found.message) == (
+        Verdict.NOT_CHECKED,
+        "no target of it is in this lab",
+    )
+
+
+def test_no_service_is_said_to_be_unknown_to_this_version() -> None:
+    """Each port of the real catalogue has an entrance, or the reason why it is not asked."""
+    modules = tuple(all_modules())
+    for balancer in balancers(memory_site()):
+        for port in balancer.virtual.ports:
+            assert entrance_of(modules, balancer, port) or port in UNASKED, port
+
+
+def test_a_website_is_asked_as_the_provider_asks() -> None:
+    (entrance,) = k3s.MODULE.entrances
+    question = entrance.ask(memory_site(), "10.0.0.5")
+    assert isinstance(question, HttpGet)
+    assert question.url == "http://10.0.0.5:80/healthz"
+    assert entrance.wrong(Answer("x", {"status": 200, "json": None})) == ""
+    assert entrance.wrong(Answer("x", {"status": 404, "json": None})) == "/healthz: 404"
+    assert entrance.wrong(Answer("x", problem="refused")) == "refused"
+
+
 def test_one_bad_place_is_enough() -> None:
     assert exit_code([probe(Verdict.GOOD), probe(Verdict.BAD)]) is ExitCode.DIFFERENT
     assert exit_code([probe(Verdict.GOOD), probe(Verdict.NOT_CHECKED)]) is ExitCode.GOOD
@@ -165,7 +193,8 @@ def test_each_entrance_is_a_port_of_the_catalogue() -> None:
     virtual = memory_site().catalogue.virtual_addresses
     for module in all_modules():
         for entrance in module.entrances:
-            assert [v for v in virtual if entrance.port in v.ports and module.group in v.targets]
+            targets = {module.group, *(f"{module.group}-{kind}" for kind in ("masters", "workers"))}
+            assert [v for v in virtual if entrance.port in v.ports and targets & set(v.targets)]
 
 
 def test_lb_show_is_a_document_too(tmp_path_factory: pytest.TempPathFactory) -> None:
