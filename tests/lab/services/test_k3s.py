@@ -119,6 +119,10 @@ class TestFirstInstall:
         until(
             lambda: kbz.on(MASTERS[0], asked) == "200", 30, "the load balancer leads to the ingress"
         )
+        probes = kbz("lb", "check", "--format", "json").json()["probes"]
+        websites = [probe for probe in probes if probe["port"] == 80]
+        assert {probe["place"] for probe in websites} == {*HOSTS, "through it"}
+        assert {probe["verdict"] for probe in websites} == {"good"}, websites
 
     def test_the_token_is_on_no_command_line_and_in_no_log(self, kbz: Kbz) -> None:
         text = (kbz.root / "credentials/k3s.env").read_text()
