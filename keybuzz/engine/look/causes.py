@@ -26,6 +26,31 @@ def explained(findings: Iterable[Finding], modules: Iterable[Module]) -> tuple[F
     )
 
 
+def of_silent(findings: Iterable[Finding]) -> dict[str, str]:
+    """Return the checks of a whole cluster of which no member answered, each with a check of its silent members."""
+    found = tuple(findings)
+    member = next((finding.check for finding in found if finding.host), "")
+    return {finding.check: member for finding in found if not finding.host and member}
+
+
+def unheard(findings: Iterable[Finding], silent: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return the findings of clusters that nothing was heard of as what follows from that: none of them is good."""
+    found = tuple(findings)
+    roots = {finding.check: finding.cause or finding.check for finding in found if finding.host}
+    return tuple(
+        _unheard(finding, roots.get(silent[finding.check], silent[finding.check]))
+        if finding.check in silent and not finding.host and not finding.cause
+        else finding
+        for finding in found
+    )
+
+
+def _unheard(finding: Finding, root: str) -> Finding:
+    if finding.level > Level.OK:
+        return replace(finding, cause=root)
+    return replace(finding, level=Level.UNKNOWN, message="no member answers", cause=root)
+
+
 def of_another(finding: Finding) -> bool:
     """Return whether it says no more than that a cluster cannot be judged whole, for one member is silent.
 

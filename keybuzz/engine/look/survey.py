@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
-from keybuzz.engine.look.causes import explained
+from keybuzz.engine.look.causes import explained, of_silent, unheard
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import Snapshot, View, observe_within
@@ -107,11 +107,14 @@ def judge(
     chosen = concerned(modules, site, selected)
     view = View(descriptions, snapshot, selected, site.digest_key)
     findings: list[Finding] = []
+    silent: dict[str, str] = {}
     topologies: list[Topology] = []
     for module in chosen:
         live, found = judged(module, view.live(module, site))
         scope = set(live.hosts) | set(live.unreachable)
         findings += [f for f in found if not f.host or f.host in scope - workspace.absent]
+        if not live.hosts:
+            silent |= of_silent(found)
         if (topology := topology_of(module, live)) is not None:
             topologies.append(placed(topology, workspace.absent))
     return Survey(
@@ -120,6 +123,6 @@ def judge(
         descriptions,
         snapshot,
         view.plan(chosen, site),
-        explained(findings, chosen),
+        unheard(explained(findings, chosen), silent),
         tuple(topologies),
     )
