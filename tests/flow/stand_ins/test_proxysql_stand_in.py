@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +54,24 @@ def test_layers_are_apart_until_loaded_and_saved(ports: Ports) -> None:
             assert cursor.fetchall() == ((number,),)
         with pytest.raises(pymysql.err.OperationalError, match="Admin Error: no such table: nope"):
             cursor.execute("SELECT * FROM nope")
+
+
+def test_it_ends_by_whatever_thread_takes_the_signal(tmp_path: Path) -> None:
+    """Under load another thread took SIGTERM, the one that waited for it was not woken, and a test hung for good."""
+    with stand_in(tmp_path):
+        found = [p for p in Path("/proc").glob("[0-9]*/cmdline") if _names(p, tmp_path)]
+        [process] = [path.parent for path in found]
+        others = [int(task.name) for task in (process / "task").iterdir()]
+        others.remove(int(process.name))
+        assert ctypes.CDLL(None).tgkill(int(process.name), others[0], signal.SIGTERM) == 0
+        deadline = time.monotonic() + 20
+        while _names(process / "cmdline", tmp_path):
+            assert time.monotonic() < deadline, "it goes on"
+            time.sleep(0.02)
+
+
+def _names(cmdline: Path, folder: Path) -> bool:
+    try:
+        return b"-m\0proxysql" in cmdline.read_bytes() and bytes(folder) in cmdline.read_bytes()
+    except OSError:
+        return False

@@ -41,7 +41,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     print("Standing in for MinIO RELEASE.2024-10-02T17-50-41Z: a program of kbz", file=sys.stderr)
-    stop.wait()
+    while not stop.wait(0.5):
+        pass  # a signal that another thread has taken is handled when this one looks
     if failed:
         print(f"FATAL {failed[0]}", file=sys.stderr)
     sys.stderr.flush()

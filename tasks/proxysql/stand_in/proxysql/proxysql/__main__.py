@@ -44,7 +44,8 @@ def main() -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("Standing in for ProxySQL 2.6.4: ready for connections", file=sys.stderr)
-    stop.wait()
+    while not stop.wait(0.5):
+        pass  # a signal that another thread has taken is handled when this one looks
     return 0
 
 
