@@ -7,6 +7,7 @@ born on virgin ground only, and later Sentinel decides (facts/04: a re-run once 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from keybuzz.model.core.errors import RefusedError
@@ -57,7 +58,7 @@ def next_stage(live: Live) -> Stage | None:
     if joining:
         return _join(live, joining)
     if containers:
-        return _settle(live) or _roll(live, containers)
+        return _settle(live, {change.host for change in containers}) or _roll(live, containers)
     return _settle(live)
 
 
@@ -180,10 +181,13 @@ def _demotion(live: Live, host: str, master: str) -> Change | None:
 
 
 def _roll(live: Live, containers: list[Change]) -> Stage:
-    """Replace what runs on one host: a replica's if any is left, else the master's after a hand-over."""
-    leading = master_host(live)
-    others = [change.host for change in containers if change.host != leading]
-    host = others[0] if others else containers[0].host
+    """Replace what runs on one host: a replica's if any is left, else the master's after a hand-over.
+
+    A broken one comes first, because it has nothing to lose.
+    """
+    leading, broken = master_host(live), _broken(live)
+    hosts = [change.host for change in containers]
+    host = min(hosts, key=lambda host: (host == leading, host not in broken))
     mine = tuple(change for change in containers if change.host == host)
     if host == leading and len(live.hosts) > 1 and _REDIS in {c.identity for c in mine}:
         return _hand_over(live, host)
@@ -238,9 +242,22 @@ def _running(live: Live) -> list[str]:
     ]
 
 
-def _settle(live: Live) -> Stage | None:
-    """Wait for members on their way: a run that was cut off, a failover, or Docker that has just come back."""
-    started = _running(live)
+def _broken(live: Live) -> set[str]:
+    """Return the hosts with a daemon that says nothing."""
+    return {
+        host
+        for host, member in members(live).items()
+        if not member.redis.role or not member.sentinel.answers
+    }
+
+
+def _settle(live: Live, replacing: Collection[str] = ()) -> Stage | None:
+    """Wait for members on their way: a run that was cut off, a failover, or Docker that has just come back.
+
+    One that is broken and will be replaced is not waited for: its new container may be what mends it.
+    """
+    mending = _broken(live) & set(replacing)
+    started = [host for host in _running(live) if host not in mending]
     if not live.selected & set(started) or not_ready(live, started) is None:
         return None
     settled = Gate("the cluster has settled", lambda now: not_ready(now, started), START_TIMEOUT)

@@ -127,7 +127,7 @@ def whole(tree: Path, target: str, source: str) -> str:
         for stale in place.parent.glob(f"__pycache__/{place.stem}.*.pyc"):
             stale.unlink()
         scratch = f"--basetemp={tree.parent / 'scratch'}"
-        code, _ = ended(tree, [*words, scratch, TARGETS[target][0]], WHOLE_SECONDS)
+        code, _ = ended(tree, [*words, scratch, *TARGETS[target]], WHOLE_SECONDS)
     except subprocess.TimeoutExpired:
         return "not known"
     finally:

@@ -247,11 +247,11 @@ def planted(target: Path, mutated: str, functions: list[FunctionType]) -> bool:
         return False
     was = _by_name(compile(source, str(target), "exec", dont_inherit=True))
     now = _by_name(compile(mutated, str(target), "exec", dont_inherit=True))
-    if {name: len(codes) for name, codes in was.items()} != {n: len(c) for n, c in now.items()}:
-        return False
-    other = {
-        old: new for name, codes in was.items() for old, new in zip(codes, now[name], strict=True)
-    }
+    other: dict[CodeType, CodeType] = {}
+    for name, codes in was.items():
+        # One that is made inside of another comes with it, and may be gone.
+        if len(codes) == len(now[name]):
+            other.update(zip(codes, now[name], strict=True))
     try:
         for function in functions:
             function.__code__ = other[function.__code__]

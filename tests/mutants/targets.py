@@ -52,7 +52,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_TASKS}/patroni/test_stages_patroni.py",
         f"{_TASKS}/patroni/test_rotation_patroni.py",
     ),
-    "tasks/redis/rollout.py": _rollout("redis", f"{_TASKS}/redis/test_redis_replaced.py"),
+    "tasks/redis/rollout.py": _rollout(
+        "redis", f"{_TASKS}/redis/test_redis_replaced.py", f"{_TASKS}/redis/test_stages_redis.py"
+    ),
     "tasks/rabbitmq/rollout.py": _rollout("rabbitmq", f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py"),
     "tasks/minio/rollout.py": _rollout("minio"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_restart_k3s.py"),
@@ -69,4 +71,3 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_FLOW}/engine/test_quorum.py",
     ),
 }
-"""The first is the closest: what is no function is tried against that one alone."""
