@@ -202,13 +202,16 @@ def _refuse_partial_birth(live: Live) -> None:
 
 
 def _roll(live: Live, containers: list[Change]) -> Stage:
-    """Replace one running member: a replica if any is left, else the leader after a switchover."""
+    """Replace one running member: a replica if any is left, else the leader after a switchover.
+
+    A broken replica comes first, because it has nothing to lose.
+    """
     now_leading = leader(live)
     replicas = [change for change in containers if change.host != now_leading]
     members = [server.name for server in live.members if server.name in live.hosts]
     after = Gate("the member is back", lambda now: not_ready(now, members), JOIN_TIMEOUT)
     if replicas:
-        change = replicas[0]
+        change = min(replicas, key=lambda change: not_ready(live, [change.host]) is None)
         return Stage(
             f"replace {change.host}",
             (change,),

@@ -50,6 +50,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/patroni/rollout.py": _rollout(
         "patroni",
         f"{_TASKS}/patroni/test_stages_patroni.py",
+        f"{_TASKS}/patroni/test_refusals_patroni.py",
         f"{_TASKS}/patroni/test_rotation_patroni.py",
     ),
     "tasks/redis/rollout.py": _rollout(
