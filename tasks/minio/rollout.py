@@ -131,8 +131,12 @@ def _join(live: Live, starting: list[Change]) -> Stage:
 
 
 def _replace(live: Live, containers: list[Change]) -> Stage:
-    """Replace one running node; the entry last, because while it is away nobody reaches the others (A10)."""
-    change = min(containers, key=lambda item: (item.host == entry(live), item.host))
+    """Replace one running node; the entry last, because while it is away nobody reaches the others (A10).
+
+    One that does not serve comes before all others, because it has nothing to lose.
+    """
+    found, last = nodes(live), entry(live)
+    change = min(containers, key=lambda c: (found[c.host].serves, c.host == last, c.host))
     host, everybody = change.host, [server.name for server in live.members]
     others = [name for name in everybody if name != host]
     return Stage(

@@ -57,7 +57,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "redis", f"{_TASKS}/redis/test_redis_replaced.py", f"{_TASKS}/redis/test_stages_redis.py"
     ),
     "tasks/rabbitmq/rollout.py": _rollout("rabbitmq", f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py"),
-    "tasks/minio/rollout.py": _rollout("minio"),
+    "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_restart_k3s.py"),
     "tasks/base/rollout.py": _rollout("base"),
     "tasks/proxysql/rollout.py": _rollout("proxysql"),
