@@ -92,12 +92,15 @@ class Mutants:
             return "elsewhere", ""
         if not items:
             return "uncovered", ""
-        patience = 20 + 10 * sum(self.seconds[item.nodeid] for item in items)
+        patience = 60 + 10 * sum(self.seconds[item.nodeid] for item in items)
 
         def attempt() -> list[str]:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             if not planted(self.target, mutant["source"], functions):
                 return ["elsewhere", ""]
             for item in items:
+                # A test that does not end takes the fork with it.
+                signal.setitimer(signal.ITIMER_REAL, 20 + 5 * self.seconds[item.nodeid])
                 if not runs(item):
                     return ["killed", item.nodeid]
             return ["survived", ""]

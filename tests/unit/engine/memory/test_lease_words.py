@@ -37,8 +37,11 @@ def written(path: Path, ago: float = 0.0, **more: object) -> Path:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
+    """Return a folder with leases that were held before: a new file is looked for in every process first."""
     folder = tmp_path / "leases"
     folder.mkdir(mode=0o700)
+    for name in ("minio", "redis"):
+        (folder / f"{name}.lease").touch(mode=0o600)
     return folder
 
 
