@@ -58,7 +58,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "tasks/rabbitmq/rollout.py": _rollout("rabbitmq", f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py"),
     "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
-    "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_restart_k3s.py"),
+    "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_stages_k3s.py"),
     "tasks/base/rollout.py": _rollout("base"),
     "tasks/proxysql/rollout.py": _rollout("proxysql"),
     "tasks/postgres_proxy/rollout.py": _rollout("postgres_proxy"),
