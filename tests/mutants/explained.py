@@ -10,3 +10,25 @@ EXPLAINED[
     """return f"the data was written by MariaDB {newest}; the frozen image opens {known[0] if known else 'none'}\"""",
     """return f"the data was written by MariaDB {newest}; the frozen image opens {known[ -1] if known else 'none'}\"""",
 ] = "a host describes its data once: the first is the last"
+EXPLAINED[
+    "tasks/rabbitmq/rollout.py",
+    'several = "together" if len(hosts) > 1 else hosts[0]',
+    'several = "together" if len(hosts) > 1 else hosts[ -1]',
+] = "of one host the first is the last"
+for _was, _now in (
+    (
+        'return Stage(f"replace {containers[0].host}", (containers[0],), after=after)',
+        'return Stage(f"replace {containers[ -1].host}", (containers[0],), after=after)',
+    ),
+    (
+        'return Stage(f"replace {containers[0].host}", (containers[0],), after=after)',
+        'return Stage(f"replace {containers[0].host}", (containers[ -1],), after=after)',
+    ),
+    (
+        "return _hand_over(live, containers[0].host)",
+        "return _hand_over(live, containers[ -1].host)",
+    ),
+):
+    EXPLAINED["tasks/patroni/rollout.py", _was, _now] = (
+        "what is left is the one container of one host: the first is the last"
+    )

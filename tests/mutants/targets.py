@@ -66,9 +66,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/rabbitmq_proxy/rollout.py": _rollout("rabbitmq_proxy"),
     "tasks/minio_client/rollout.py": (f"{_TASKS}/minio_client/test_minio_client.py",),
     "keybuzz/engine/change/conduct.py": (
-        _RESTART,
-        f"{_CHANGE}/test_outcomes.py",
-        f"{_FLOW}/engine/test_run_control.py",
-        f"{_FLOW}/engine/test_quorum.py",
+        f"{_UNIT}/engine/conduct/test_conduct.py",
+        f"{_UNIT}/engine/conduct/test_conduct_gates.py",
+        f"{_UNIT}/engine/conduct/test_conduct_clusters.py",
     ),
 }

@@ -150,6 +150,12 @@ class TestColdStart:
         assert error.where == "patroni"
         assert error.hint.startswith("bring back the members with data (all of them in --limit)")
 
+    def test_one_that_is_stopped_and_left_out_counts_for_no_majority(self) -> None:
+        world = World.healthy(3)
+        stop(world, "db-1", "db-2", "db-3")
+        error = refused(world.live(["db-1"]))
+        assert "too few of them can start for a majority" in error.what
+
     def test_those_that_run_and_hold_data_count_for_the_majority(self) -> None:
         """Their Patroni says nothing yet: it waits for the votes of the one that is started."""
         world = World.healthy(3)

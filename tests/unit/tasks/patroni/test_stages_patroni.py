@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keybuzz.model.core.live import Gate, Live, Stage
@@ -69,6 +71,13 @@ class TestRelease:
         assert found.after.reason(world.live()) == "no new leader yet"
         assert found.after.reason(World.healthy(3, leader="db-2").live()) is None
         assert release(world.live(), "db-2") is None
+
+    def test_of_two_in_sight_the_leader_hands_over(self) -> None:
+        live = World.healthy(3, leader="db-1").live()
+        two = replace(live, hosts={host: live.hosts[host] for host in ("db-1", "db-2")})
+        found = release(two, "db-1")
+        assert found is not None
+        assert found.heirs == ("db-2",)
 
     def test_a_lone_member_has_nobody_to_hand_over_to(self) -> None:
         assert release(World.healthy(1, leader="db-1").live(), "db-1") is None

@@ -8,9 +8,10 @@ import pytest
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
-from keybuzz.model.core.plan import Action
+from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.rabbitmq import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
+from keybuzz.model.services.rabbitmq_accounts import RabbitmqVhost
 from tasks.rabbitmq.members import CONTAINER, COOKIE
 from tasks.rabbitmq.rollout import next_stage, release
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World, name
@@ -164,6 +165,12 @@ class TestForget:
         world.nodes["queue-03"].members -= {name("queue-02")}
         assert after(stage, world) is None
 
+    def test_one_that_does_not_run_in_its_cluster_is_not_asked_to(self) -> None:
+        live = saying(self.wiped().live(), "queue-01", running=[])
+        stage = next_stage(live)
+        assert stage is not None
+        assert [change.host for change in stage.changes] == ["queue-03"]
+
     def test_a_node_that_lost_its_data_and_runs_is_forgotten_before_it_joins(self) -> None:
         world = self.wiped()
         node = world.nodes["queue-02"]
@@ -276,6 +283,12 @@ class TestCookie:
         assert "put the live one into rabbitmq.env" in error.hint
         assert "copy it from there by hand" in error.hint
 
+    def test_it_is_looked_for_behind_every_other_change(self) -> None:
+        world = World.healthy()
+        world.damage("queue-01", CONTAINER, image="old:1.0")
+        world.damage("queue-02", COOKIE, digest="hmac-sha256:stale")
+        assert "was not overwritten" in refused(world.live()).what
+
     def test_another_owner_of_the_file_is_only_set_right(self) -> None:
         world = World.healthy()
         world.damage("queue-02", COOKIE, owner="games")
@@ -382,3 +395,21 @@ class TestSettle:
     def test_not_by_a_run_of_a_member_that_is_stopped(self) -> None:
         live = stop(World.healthy(), "queue-01").live(())
         assert next_stage(live) is None
+
+    def test_nor_by_a_run_of_none_of_them(self) -> None:
+        live = self.partitioned(World.healthy())
+        assert next_stage(replace(live, selected=frozenset())) is None
+
+
+def test_what_applications_need_comes_last_and_when_all_is_well() -> None:
+    live = World.healthy().live()
+    view = live.hosts["queue-01"]
+    [member] = [r for r in view.resources if isinstance(r, RabbitmqMembership)]
+    vhost = Change("queue-01", "rabbitmq", RabbitmqVhost(member.access, "shop"), Action.CREATE)
+    needed = replace(live, hosts={**live.hosts, "queue-01": replace(view, changes=(vhost,))})
+    stage = next_stage(needed)
+    assert stage is not None
+    assert (stage.name, stage.changes) == ("vhosts and users of applications", (vhost,))
+    waits = next_stage(saying(needed, "queue-02", running=[]))
+    assert waits is not None
+    assert waits.name == "wait"

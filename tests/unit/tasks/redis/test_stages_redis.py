@@ -327,6 +327,13 @@ class TestHandOver:
         assert stage.heirs == ("redis-2",)
         assert release(two, "redis-2") is None
 
+    def test_the_master_of_two_in_sight_hands_over_before_it_is_replaced(self) -> None:
+        world = World.healthy("redis-1")
+        outdate(world, "redis-1")
+        live = world.live()
+        two = replace(live, hosts={host: live.hosts[host] for host in HOSTS[:2]})
+        assert staged(replace(two, selected=frozenset())).name == "hand over from redis-1"
+
     def test_a_master_that_is_broken_is_not_asked_to_hand_over(self) -> None:
         assert release(silent(World.healthy("redis-1").live(), "redis-1"), "redis-1") is None
 
@@ -340,6 +347,11 @@ class TestSettle:
         assert told(stage.after, world.live()) is not None
         assert told(stage.after, World.healthy("redis-1").live()) is None
         assert next_stage(world.live([])) is None
+
+    def test_one_of_which_a_container_is_stopped_is_not_on_its_way(self) -> None:
+        world = World.healthy("redis-1")
+        stop(world, "redis-3", container=SENTINEL_CONTAINER)
+        assert next_stage(world.live(["redis-1"])) is None
 
     def test_a_changed_file_comes_before_any_wait(self) -> None:
         world = unsettled(World.healthy("redis-1"), "redis-3")
