@@ -96,6 +96,17 @@ def test_packages_come_first_and_alone() -> None:
     assert all(stage.hosts == HOSTS for stage in trail)
 
 
+def test_where_packages_come_from_is_right_before_them() -> None:
+    states = good()
+    [source] = [name for name in states["db-1"] if name.startswith("file:/etc/apt/sources")]
+    for host in HOSTS:
+        states[host] = damaged(states[host], source, digest="other")
+        states[host] = damaged(states[host], ENGINE)
+    trail = roll(states)
+    assert [stage.name for stage in trail] == ["package sources", "packages"]
+    assert {change.identity for change in trail[0].changes} == {source}
+
+
 def test_another_version_of_docker_is_replaced_one_host_at_a_time() -> None:
     states = good()
     for host in HOSTS:

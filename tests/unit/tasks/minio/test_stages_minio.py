@@ -190,6 +190,7 @@ class TestJoin:
         view = replace(view, answers={**view.answers, "minio.cluster": good})
         stage = staged(replace(live, hosts={**live.hosts, "minio-02": view}))
         assert stage.name == "start minio-03"
+        assert shape(stage.before)[0] == "minio-02 serve"
 
 
 class TestReplace:
