@@ -13,9 +13,10 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
-from keybuzz.model.core.plan import Action, State
+from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Attributes
+from keybuzz.model.host.files import Directory
 from tasks.base import MODULE
 from tasks.base.system import READING
 from tests.unit.support.resource_values import applied
@@ -97,14 +98,16 @@ def test_packages_come_first_and_alone() -> None:
 
 
 def test_where_packages_come_from_is_right_before_them() -> None:
+    """Only a site that installs Docker from its own source describes one."""
     states = good()
-    [source] = [name for name in states["db-1"] if name.startswith("file:/etc/apt/sources")]
-    for host in HOSTS:
-        states[host] = damaged(states[host], source, digest="other")
-        states[host] = damaged(states[host], ENGINE)
-    trail = roll(states)
-    assert [stage.name for stage in trail] == ["package sources", "packages"]
-    assert {change.identity for change in trail[0].changes} == {source}
+    states["db-2"] = damaged(states["db-2"], ENGINE)
+    seen = live(states)
+    view = seen.hosts["db-2"]
+    source = Change("db-2", "base", Directory("/etc/apt/keyrings"), Action.CREATE)
+    changed = replace(view, changes=(*view.changes, source))
+    stage = MODULE.next_stage(replace(seen, hosts={**seen.hosts, "db-2": changed}))
+    assert stage is not None
+    assert (stage.name, stage.changes) == ("package sources", (source,))
 
 
 def test_another_version_of_docker_is_replaced_one_host_at_a_time() -> None:
