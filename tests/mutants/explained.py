@@ -32,3 +32,12 @@ for _was, _now in (
     EXPLAINED["tasks/patroni/rollout.py", _was, _now] = (
         "what is left is the one container of one host: the first is the last"
     )
+_CONDUCT = "keybuzz/engine/change/conduct.py"
+EXPLAINED[
+    _CONDUCT,
+    "results = [r for host in stage.hosts for r in results_of(done[host][0], changes[host])]",
+    "results = [r for host in stage.hosts for r in results_of(done[host][ -1], changes[host])]",
+] = "a host runs one task in a stage: its first result is its last"
+EXPLAINED[_CONDUCT, "chosen.data.reset_failed_hosts()", "pass"] = (
+    "the look that follows every stage resets them too"
+)

@@ -60,7 +60,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_stages_k3s.py"),
     "tasks/base/rollout.py": _rollout("base"),
-    "tasks/proxysql/rollout.py": _rollout("proxysql"),
+    "tasks/proxysql/rollout.py": _rollout("proxysql", f"{_TASKS}/proxysql/test_stages_proxysql.py"),
     "tasks/postgres_proxy/rollout.py": _rollout("postgres_proxy"),
     "tasks/redis_proxy/rollout.py": _rollout("redis_proxy"),
     "tasks/rabbitmq_proxy/rollout.py": _rollout("rabbitmq_proxy"),

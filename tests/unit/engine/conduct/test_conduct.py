@@ -7,6 +7,7 @@ import pytest
 from keybuzz.engine import events
 from keybuzz.engine.change.conduct import STEP_TIMEOUT
 from keybuzz.engine.change.guard import QuorumError
+from keybuzz.engine.change.steps import StepResult
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.finding import Finding, Level
@@ -141,24 +142,21 @@ class TestPostponed:
         assert found.of(events.Postponed) == []
         assert found.hosts.deeds[-1] == (FIRST, "file:/demo")
 
-    def test_what_it_has_changed_before_is_known_to_those_that_follow(self, play: Make) -> None:
-        """The next module decides on what was read after the last change, not on the first look."""
-        seen: list[bool] = []
+    def test_what_was_read_before_it_was_refused_is_known_to_those_that_follow(
+        self, play: Make
+    ) -> None:
+        """The next module decides on the newest reading, not on the first look."""
+        found = play(module("engine", restarts=True), module("cluster", members_up=up(FIRST)))
 
-        def sees(live: Live) -> Stage | None:
-            seen.append(not any(c.host == FIRST for c in live.changes()))
-            return one_by_one(live)
+        def by_hand(event: events.Event) -> None:
+            if isinstance(event, events.StageEnded) and event.module == "engine":
+                found.hosts.right("/cluster", FIRST)
 
-        shared = module("engine", restarts=True)
-        after = module("engine", sees)
-        found = play(shared, module("cluster", members_up=up(FIRST)), every=())
-        del after
+        found.conductor.listen = by_hand
         refused(found, QuorumError)
-        assert found.conductor.last is not None
-        assert (
-            found.conductor.last.observations[FIRST].states["file:/engine"].attributes["digest"]
-            != "old"
-        )
+        assert [deed for deed in found.hosts.deeds if deed[1] == "file:/cluster"] == [
+            (host, "file:/cluster") for host in (SECOND, THIRD)
+        ]
 
 
 class TestStages:
@@ -282,6 +280,26 @@ class TestApply:
             found.conductor.last.observations[FIRST].states["file:/demo"].attributes["digest"]
             != "old"
         )
+
+    def test_what_was_brought_from_other_members_is_part_of_the_run(
+        self, play: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = play(module(), selected=(FIRST,))
+        brought = StepResult(
+            Change(FIRST, "demo", Absent("/image"), Action.UPDATE), Outcome.CHANGED
+        )
+        monkeypatch.setattr(
+            "keybuzz.engine.change.conduct.hand_over", lambda *words: iter([brought])
+        )
+        found.run()
+        assert found.conductor.results[0] is brought
+        assert len(found.conductor.results) == 2
+
+    def test_of_several_that_failed_the_first_is_told(self, play: Make) -> None:
+        found = play(module(next_stage=all_at_once))
+        for host in (SECOND, THIRD):
+            found.hosts.fails[host] = Outcome.FAILED
+        assert refused(found, StepError).where == SECOND
 
     def test_a_change_that_is_found_made_is_good(self, play: Make) -> None:
         found = play(module())
