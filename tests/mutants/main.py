@@ -166,14 +166,6 @@ def judged(python: str, target: str) -> list[dict[str, Any]]:
     return [{**mutant, "end": ends.get(mutant["key"], "not run")} for mutant in mutants]
 
 
-def recorded(python: str, target: str) -> list[dict[str, Any]]:
-    """Return each mutant of a file as it was last judged; nothing when one of them never was."""
-    mutants, before = made(python, target), known()
-    if any(mutant["key"] not in before for mutant in mutants):
-        return []
-    return [{**mutant, "end": before[mutant["key"]]["end"]} for mutant in mutants]
-
-
 def keep(ends: dict[str, str], tests: str) -> None:
     """Add to what is known how these mutants ended, and with which tests."""
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -195,7 +187,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no target: {', '.join(sorted(unknown))}; tests/mutants/targets.py has them")
     every: dict[str, list[dict[str, Any]]] = {}
-    for target in [] if asked.known else asked.files or TARGETS:
+    for target in asked.files or TARGETS:
         started = time.monotonic()
         every[target] = found = judged(asked.python, target)
         ends = Counter(mutant["end"] for mutant in found)
@@ -210,8 +202,7 @@ def main() -> int:
                 print(f"    - {mutant['was']}\n    + {mutant['now']}")
         sys.stdout.flush()
     if asked.docs:
-        told = {name: every.get(name) or recorded(asked.python, name) for name in TARGETS}
-        PAGE.write_text(page({name: found for name, found in told.items() if found}), "utf-8")
+        PAGE.write_text(page(every, PAGE.read_text("utf-8")), "utf-8")
     return 0
 
 
