@@ -177,12 +177,9 @@ def keep(ends: dict[str, str], tests: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("python", help="a Python that has cosmic-ray")
-    parser.add_argument(
-        "--docs", action="store_true", help="write docs/mutants.md, also of files judged before"
-    )
-    parser.add_argument("--known", action="store_true", help="run nothing: only with --docs")
+    parser.add_argument("--docs", action="store_true", help="write them into docs/mutants.md")
     parser.add_argument("files", nargs="*", help="files of tests/mutants/targets.py; without: all")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     unknown = set(asked.files) - set(TARGETS)
     if unknown:
         parser.error(f"no target: {', '.join(sorted(unknown))}; tests/mutants/targets.py has them")
