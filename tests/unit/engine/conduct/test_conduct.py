@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from keybuzz.engine import events
-from keybuzz.engine.change.conduct import STEP_TIMEOUT
 from keybuzz.engine.change.guard import QuorumError
-from keybuzz.engine.change.steps import StepResult
+from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.finding import Finding, Level
@@ -56,7 +57,8 @@ class TestChain:
         assert [result.outcome for result in found.conductor.results] == [Outcome.CHANGED] * 6
         assert found.conductor.last is not None
         assert found.conductor.at_work == {}
-        assert found.conductor.nornir.resets, "a host that failed once is asked again"
+        nornir: Any = found.conductor.nornir
+        assert nornir.resets, "a host that failed once is asked again"
 
     def test_it_returns_the_newest_reading(self, play: Make) -> None:
         found = play(module())
@@ -223,13 +225,13 @@ class TestStages:
 
     def test_a_first_install_is_marked_until_it_has_converged(self, play: Make) -> None:
         marks: list[bool] = []
-        found = play(
-            module(
-                next_stage=lambda live: (marks.append(installing()), one_by_one(live))[1],
-                virgin=lambda live: True,
-            ),
-            frozen=frozenset({"redis"}),
-        )
+
+        def marked(live: Live) -> Stage | None:
+            marks.append(installing())
+            return one_by_one(live)
+
+        first_install = module(next_stage=marked, virgin=lambda live: True)
+        found = play(first_install, frozen=frozenset({"redis"}))
 
         def installing() -> bool:
             kept: FirstInstalls = found.conductor.freeze.installs

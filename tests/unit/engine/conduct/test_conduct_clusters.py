@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -29,14 +30,14 @@ __all__ = ["play"]
 def cluster(
     name: str = "cluster",
     members_up: Callable[[Live], frozenset[str]] | None = None,
-    **more: object,
+    **more: Any,
 ) -> Module:
     """Return a module with a quorum and nothing to change."""
     counted = members_up or up()
     return module(name, members_up=counted, describe=lambda site, server: Description(()), **more)
 
 
-def engine(**more: object) -> Module:
+def engine(**more: Any) -> Module:
     """Return a module that restarts what its hosts carry."""
     return module("engine", restarts=True, **more)
 

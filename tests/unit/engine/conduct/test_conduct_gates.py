@@ -220,10 +220,13 @@ def test_a_wait_before_a_stage_is_over_before_anything_is_changed(play: Make) ->
     done: list[int] = []
     reason = answering("no")
 
+    def noted(now: Live) -> str | None:
+        done.append(len(found.hosts.deeds))
+        return reason(now)
+
     def gated(live: Live) -> Stage | None:
         changes = tuple(live.changes())
-        gate = Gate("before", lambda now: (done.append(len(found.hosts.deeds)), reason(now))[1], 60)
-        return Stage("bring", changes, gate) if changes else None
+        return Stage("bring", changes, Gate("before", noted, 60)) if changes else None
 
     found = play(module(next_stage=gated))
     found.run()
