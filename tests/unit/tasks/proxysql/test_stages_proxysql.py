@@ -169,6 +169,11 @@ class TestSettle:
         }
         assert told(gate, world.live()) == f"{TWO}: the admin port is silent"
         assert staged(world).name == "wait"
+        world.nodes[ONE].states = {
+            **world.nodes[ONE].states,
+            USERS: replace(state, present=False, problem="it is being written"),
+        }
+        assert told(gate, world.live()) == f"{ONE}: it is being written"
 
     def test_what_can_be_read_and_differs_is_the_next_stages(self) -> None:
         gate = staged(unsettled(TWO)).after
