@@ -74,6 +74,14 @@ def test_all_is_written_in_one_stage_and_then_minio_is_waited_for() -> None:
     assert stage.after.reason(healthy()) is None
 
 
+def test_a_controller_out_of_sight_is_waited_for_by_no_stage() -> None:
+    assert MODULE.next_stage(live({}, away=True)) is None
+
+
+def test_another_controller_is_not_this_runs() -> None:
+    assert MODULE.next_stage(replace(live(good(), DENIED), selected=frozenset())) is None
+
+
 def test_without_a_digest_no_program_is_placed_and_the_alias_is_made() -> None:
     site = unpinned()
     found = live({}, site=site)
