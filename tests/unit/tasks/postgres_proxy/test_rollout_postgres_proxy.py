@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.finding import Level
 from tasks.postgres_proxy import MODULE
+from tasks.postgres_proxy.rollout import ENTRIES
 from tests.unit.tasks.postgres_proxy.proxy_world import (
     CFG,
     HAPROXY,
@@ -262,3 +263,20 @@ def test_limit_to_one_host_touches_only_that(host: str) -> None:
         world.damage(name, INI, digest="other")
     assert roll(world, [host]).word == "done"
     assert names(world) == [f"change {host}"]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "identity", "attributes", "split"),
+    [
+        ("haproxy-02", USERS, {"digest": "other"}, True),
+        ("haproxy-01", USERS, {"digest": "other"}, False),
+        ("haproxy-02", CFG, {"digest": "other"}, False),
+        ("haproxy-02", USERS, {}, False),
+    ],
+)
+def test_two_passwords_live_only_while_another_host_is_still_to_learn_the_new_one(
+    damaged: str, identity: str, attributes: dict[str, str], split: bool
+) -> None:
+    world = World.healthy()
+    world.damage(damaged, identity, **attributes)
+    assert ENTRIES.split("haproxy-01", tuple(world.live().changes())) is split
