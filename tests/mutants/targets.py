@@ -56,7 +56,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/redis/rollout.py": _rollout(
         "redis", f"{_TASKS}/redis/test_redis_replaced.py", f"{_TASKS}/redis/test_stages_redis.py"
     ),
-    "tasks/rabbitmq/rollout.py": _rollout("rabbitmq", f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py"),
+    "tasks/rabbitmq/rollout.py": _rollout(
+        "rabbitmq",
+        f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py",
+        f"{_TASKS}/rabbitmq/test_waits_rabbitmq.py",
+    ),
     "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_stages_k3s.py"),
     "tasks/base/rollout.py": _rollout("base"),
