@@ -1,4 +1,4 @@
-"""What RabbitMQ's rollout waits for beside its own changes: before another module's, for nodes on their way, at its end."""
+"""What RabbitMQ's rollout waits for: before another module's change, for nodes on their way, and at its end."""
 
 from __future__ import annotations
 
