@@ -207,6 +207,18 @@ def redis_lab(bring_up: Callable[..., Kbz]) -> Kbz:
 
 
 @pytest.fixture(scope="session")
+def queue_lab(bring_up: Callable[..., Kbz]) -> Kbz:
+    """A lab of three bare queue servers and two bare entry servers, with fresh credentials."""
+    return bring_up("kbz-rabbit", "--limit", "rabbitmq,haproxy")
+
+
+@pytest.fixture(scope="session")
+def minio_lab(bring_up: Callable[..., Kbz]) -> Kbz:
+    """A lab of three bare MinIO servers and fresh credentials."""
+    return bring_up("kbz-minio", "--limit", "minio")
+
+
+@pytest.fixture(scope="session")
 def services_lab(bring_up: Callable[..., Kbz]) -> Kbz:
     """A lab of all servers that carry a service for applications, bare, with fresh credentials."""
     return bring_up("kbz-services", *SERVICES)

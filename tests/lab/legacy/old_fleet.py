@@ -33,9 +33,22 @@ class OldFleet:
         return dict(line.split("=", 1) for line in lines)
 
     def make_bare(self) -> None:
-        """Take it away, and forget its secrets: the next one has others."""
+        """Take away what is on its hosts, and forget its secrets: the next one has others."""
         self.kbz.good("lab", "reset", *self.hosts, "--confirm", self.kbz.root.name)
-        (self.kbz.root / "legacy.env").unlink()
+        (self.kbz.root / "legacy.env").unlink(missing_ok=True)
+
+    def make_ready(self, *, bare: bool) -> None:
+        """Make its hosts ready for an old deployment, whatever is on them.
+
+        Bare servers take a run of everything that kbz does to a server; for one that is short, the services go only.
+        """
+        if bare:
+            return self.make_bare()
+        gone = "docker ps -aq | xargs -r docker rm -f >/dev/null; rm -rf /opt/keybuzz"
+        for host in self.hosts:
+            self.kbz.on(host, f"if docker version >/dev/null 2>&1; then {gone}; fi")
+        (self.kbz.root / "legacy.env").unlink(missing_ok=True)
+        return None
 
     def state(self) -> dict[str, str]:
         """Return ids and starts of all containers, and of each file its inode, its time, mode and owner."""
@@ -74,9 +87,14 @@ class OldFleet:
         found: dict[str, Any] = {item["module"]: item for item in done.json()["modules"]}
         return found
 
+    def refusals(self, *modules: str) -> list[str]:
+        """Return what adopt says that a run of these modules would refuse, those of what they require too."""
+        found = self.foretold(*modules).values()
+        return [refusal["what"] for item in found for refusal in item["refusals"]]
+
     def lifted(self, module: str) -> tuple[str, ...]:
         """Return the words of the run that brings a module under kbz, on its own hosts and nowhere else."""
-        group = "haproxy" if module.endswith("-proxy") else self.limit.partition(",")[0]
+        group = "haproxy" if module.endswith("-proxy") else module
         return ("run", module, "--limit", group, "--lift-freeze", module, "--reason", REASON)
 
     def strays(self, *modules: str) -> set[str]:

@@ -19,14 +19,13 @@ from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
-from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
+from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.object_ledger import ADDRESSES, ObjectLedger
 from tests.lab.support.describing import Environment, describe, environment, strays_inside
 from tests.lab.support.states import findings, spare
 
 pytestmark = pytest.mark.lab
 
-LAB = "kbz-minio"
 HOSTS = tuple(ADDRESSES)
 DATA = "/opt/keybuzz/minio/data"
 FORM = f"{DATA}/.minio.sys/format.json"
@@ -44,10 +43,9 @@ applications:
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare MinIO servers and fresh credentials; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "minio") as made:
-        yield made
+def kbz(minio_lab: Kbz) -> Kbz:
+    """Three bare MinIO servers."""
+    return minio_lab
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +281,7 @@ class TestFailures:
         self, kbz: Kbz, ledger: ObjectLedger
     ) -> None:
         identity, before = form(kbz, "minio-02"), containers(kbz)
-        kbz.good("lab", "replace", "minio-02", "--confirm", LAB)
+        kbz.good("lab", "replace", "minio-02", "--confirm", kbz.root.name)
         ledger.put()
         kbz.good("hosts", "forget", "minio-02")
         key = kbz.on("minio-02", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]

@@ -6,7 +6,6 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pika
@@ -15,7 +14,7 @@ import pytest
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.site.credentials.store import load_credentials
-from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
+from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.support.describing import describe, environment, strays_inside
 from tests.lab.support.states import findings, spare, take
@@ -29,7 +28,6 @@ pytestmark = [
     ),
 ]
 
-LAB = "kbz-rabbit"
 HOSTS = tuple(ADDRESSES)
 PROXIES = ("haproxy-01", "haproxy-02")
 DATA = "/opt/keybuzz/rabbitmq/data"
@@ -45,10 +43,9 @@ HEALTH = ("health", "rabbitmq", "--limit", "rabbitmq", "--format", "json")
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of three bare queue servers and two entry servers; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "rabbitmq,haproxy") as made:
-        yield made
+def kbz(queue_lab: Kbz) -> Kbz:
+    """Three bare queue servers and two bare entry servers."""
+    return queue_lab
 
 
 @pytest.fixture(scope="module")
