@@ -23,15 +23,15 @@ _NAMED = 3
 
 
 def of_controller(
-    site: Site, schema: Iterable[Credential], selected: frozenset[str]
+    site: Site, schema: Iterable[Credential], selected: frozenset[str], programs: frozenset[str]
 ) -> Iterator[Obstacle]:
-    """Yield every obstacle that is known without asking a host."""
+    """Yield every obstacle that is known without asking a host; `programs` are the binaries that the modules place."""
     yield from _credentials(site, schema)
     yield from _private_key(site)
     yield from _host_keys(site, selected)
     yield from _state(site)
-    yield from _artefacts(site)
-    yield from _digests(site)
+    yield from _artefacts(site, programs)
+    yield from _digests(site, programs)
 
 
 def _credentials(site: Site, schema: Iterable[Credential]) -> Iterator[Obstacle]:
@@ -85,8 +85,10 @@ def _state(site: Site) -> Iterator[Obstacle]:
         yield Obstacle(_HERE, "state", what, "make room, or move paths.state", stops=False)
 
 
-def _artefacts(site: Site) -> Iterator[Obstacle]:
+def _artefacts(site: Site, programs: frozenset[str]) -> Iterator[Obstacle]:
     for name, binary in sorted(site.binaries.items()):
+        if name not in programs:
+            continue
         folder = site.settings.parameters.get(f"{name}.artefacts", "")
         path = site.root / folder / name
         if not folder:
@@ -99,10 +101,10 @@ def _artefacts(site: Site) -> Iterator[Obstacle]:
             yield Obstacle(_HERE, "artefact", what, f"compare it with {binary.digest}")
 
 
-def _digests(site: Site) -> Iterator[Obstacle]:
+def _digests(site: Site, programs: frozenset[str]) -> Iterator[Obstacle]:
     if site.settings.parameters.get("versions.no_digests", "none") != "none":
         return
-    without = sorted(name for name, binary in site.binaries.items() if not binary.digest)
+    without = sorted(name for name in programs if not site.binaries[name].digest)
     if without:
         what = f"no digest is written of {', '.join(without)}"
         yield Obstacle(_HERE, "versions", what, "write it in versions.yaml", stops=False)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import survey
 from keybuzz.engine.preflight.controller import of_controller
@@ -40,7 +41,8 @@ def preflight(
     """Look at the hosts and at this machine. `true_site` has the credentials that there are, and no other."""
     started = time.monotonic()
     present = selected - workspace.absent
-    obstacles = [*of_controller(true_site, _schema(true_site), present), *more]
+    programs = _programs(true_site, modules)
+    obstacles = [*of_controller(true_site, _schema(true_site), present, programs), *more]
     unpinned = {item.where[0] for item in obstacles if item.about == "host key"}
     silent = 0
     if present:
@@ -62,6 +64,18 @@ def preflight(
         time.monotonic() - started,
         tuple(sorted(selected & workspace.absent)),
     )
+
+
+def _programs(site: Site, modules: tuple[Module, ...]) -> frozenset[str]:
+    """Return the binaries of versions.yaml without those that only other modules place."""
+    chosen = {module.name for module in modules}
+    others = {
+        parameter.name
+        for module in all_modules()
+        if module.name not in chosen
+        for parameter in module.parameters
+    }
+    return frozenset(name for name in site.binaries if f"{name}.artefacts" not in others)
 
 
 def _schema(site: Site) -> tuple[Credential, ...]:
