@@ -97,6 +97,8 @@ def _not_well(live: Live, node: Node, hosts: tuple[str, ...]) -> str | None:
 def critical(live: Live, host: str) -> str | None:
     """Return which quorum queues would lose their majority without this host, or None."""
     node = nodes(live).get(host)
+    if node is not None and not node.answers and not node.down:
+        return f"{host} does not say which queues would lose their majority ({node.problem})"
     if node is None or not node.critical:
         return None
     named = ", ".join(node.critical[:3]) + (" …" if len(node.critical) > 3 else "")

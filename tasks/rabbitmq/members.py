@@ -14,6 +14,8 @@ from tasks.rabbitmq import values
 
 CONTAINER = f"container:{values.CONTAINER}"
 COOKIE = f"file:{values.COOKIE}"
+_CLOSED = "Connection refused"
+"""The system's own words where nothing listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,16 @@ class Node:
         """Why it tells nothing of its cluster; empty when it does."""
         denied = "does not let the user of rabbitmq.env in" if self.denied else ""
         return denied if self.answers else self.problem
+
+    @property
+    def down(self) -> bool:
+        """True when it is proven not to serve: nothing listens there, or it says itself that it is in no cluster.
+
+        One answer that is late proves nothing.
+        """
+        if self.answers:
+            return not self.denied and self.name not in self.running
+        return _CLOSED in self.problem
 
     @property
     def well(self) -> bool:

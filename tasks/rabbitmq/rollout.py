@@ -254,9 +254,9 @@ def _grow(replicas: list[Change]) -> Stage:
 
 
 def _roll(live: Live, containers: list[Change]) -> Stage:
-    """Replace one node; a broken one first, because it has nothing to lose."""
+    """Replace one node; one that is down first, because it has nothing to lose."""
     found = nodes(live)
-    change = min(containers, key=lambda c: (found[c.host].well, c.host))
+    change = min(containers, key=lambda c: (not found[c.host].down, c.host))
     host, reachable = change.host, list(live.hosts)
     others = [name for name in reachable if name != host]
     return Stage(
@@ -288,12 +288,12 @@ def release(live: Live, host: str) -> Stage | None:
 def _settle(live: Live, replacing: Collection[str] = ()) -> Stage | None:
     """Wait for nodes on their way: a run that was cut off, or Docker that has just come back.
 
-    One that is broken and will be replaced is not waited for: its new container may be what mends it.
+    One that is down and will be replaced is not waited for: its new container may be the repair.
     """
     started = [
         host
         for host, node in nodes(live).items()
-        if node.started and (node.well or host not in replacing)
+        if node.started and not (node.down and host in replacing)
     ]
     if not live.selected & set(started) or not_ready(live, started) is None:
         return None

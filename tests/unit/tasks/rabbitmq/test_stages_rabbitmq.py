@@ -11,6 +11,7 @@ from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.rabbitmq import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
+from tasks.rabbitmq.checks import critical
 from tasks.rabbitmq.members import CONTAINER, COOKIE
 from tasks.rabbitmq.rollout import next_stage
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World, name
@@ -51,6 +52,13 @@ def prepared(world: World) -> World:
     assert stage.name == "prepare"
     world.apply(stage)
     return world
+
+
+def unread(live: Live, host: str, problem: str) -> Live:
+    """Return what the engine sees when a node's answer is missing for that reason."""
+    view = live.hosts[host]
+    answers = {**view.answers, "rabbitmq.node": Answer("rabbitmq.node", problem=problem)}
+    return replace(live, hosts={**live.hosts, host: replace(view, answers=answers)})
 
 
 def saying(live: Live, host: str, **more: object) -> Live:
@@ -313,6 +321,22 @@ class TestRoll:
         stage = next_stage(self.outdated())
         assert stage is not None
         assert stage.name == "replace rabbitmq on queue-02"
+
+    @pytest.mark.parametrize("problem", ["the answer did not come in time", "the host was busy"])
+    def test_one_whose_answer_is_late_is_not_taken_for_broken(self, problem: str) -> None:
+        """It may serve, and may hold a queue that has no other replica."""
+        live = unread(self.outdated(), "queue-02", problem)
+        stage = next_stage(live)
+        assert stage is not None
+        assert (stage.name, stage.changes) == ("wait", ())
+        assert str(critical(live, "queue-02")).startswith("queue-02 does not say which queues")
+
+    def test_one_where_nothing_listens_is_down(self) -> None:
+        live = unread(self.outdated(), "queue-02", "Connection refused")
+        stage = next_stage(live)
+        assert stage is not None
+        assert stage.name == "replace rabbitmq on queue-02"
+        assert critical(live, "queue-02") is None
 
     def test_a_broken_one_that_is_as_described_is_waited_for(self) -> None:
         world = World.healthy()
