@@ -18,5 +18,6 @@ FORMATS = Formats(
     called="MariaDB",
     tag=re.compile(r":v?(\d+)\.(\d+)\."),
     example="bitnamilegacy/mariadb-galera:10.11.6",
+    until=(13,),
     rows=growing(*((one, (f"{one[0]}.{one[1]}",)) for one in _SERIES)),
 )

@@ -8,7 +8,7 @@ from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
-from tasks.minio.members import DRIVE_ID, Node, entry, frozen, nodes
+from tasks.minio.members import DRIVE_ID, Node, entry, frozen, nodes, slow
 from tasks.minio.ready import not_serving, sees
 
 _OF_SERVING = (
@@ -188,7 +188,9 @@ def _frozen(found: dict[str, Node], node: Node) -> Finding:
     text = "no request is answered within 3 s, though the administrator is"
     if node.slow:
         why = f"{text}, and no freeze holds them back: it is overloaded"
-        return Finding(check, Level.WARN, why, node.host, "kbz health base")
+        all_are = slow(found) == {host for host, one in found.items() if one.serves}
+        level = Level.CRITICAL if all_are else Level.WARN
+        return Finding(check, level, why, node.host, "kbz health base")
     if not node.frozen:
         return Finding(check, Level.OK, "requests are answered", node.host)
     if frozen(found):

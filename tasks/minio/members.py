@@ -77,9 +77,14 @@ def up(live: Live) -> frozenset[str]:
 
 
 def able(live: Live) -> frozenset[str]:
-    """Return the hosts that take writes now: none while the service is frozen."""
+    """Return the hosts that take writes now: none while the service is frozen, and none that answers no request."""
     found = nodes(live)
-    return frozenset() if frozen(found) else up(live)
+    return frozenset() if frozen(found) else up(live) - slow(found)
+
+
+def slow(found: Mapping[str, Node]) -> frozenset[str]:
+    """Return the hosts that serve and are overloaded."""
+    return frozenset(host for host, node in found.items() if node.serves and node.slow)
 
 
 def frozen(found: Mapping[str, Node]) -> bool:

@@ -12,5 +12,6 @@ FORMATS = Formats(
     called="PG_VERSION",
     tag=re.compile(r":v?(\d+)\.\d+(?:[.\-@]|$)"),
     example="postgres:16.4-bookworm",
+    until=(20,),
     rows=tuple(Loads((major,), (str(major),)) for major in range(19, 9, -1)),
 )

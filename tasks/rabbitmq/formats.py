@@ -17,6 +17,7 @@ FORMATS = Formats(
     tag=re.compile(r":v?(\d+)\.(\d+)(?:[.\-@]|$)"),
     example="rabbitmq:3.12.14-management",
     # The series that brought each (RabbitMQ's page on feature flags); those of the plugins that the image enables too.
+    until=(5,),
     rows=growing(
         (
             (3, 8),

@@ -12,6 +12,7 @@ FORMATS = Formats(
     called="RDB",
     tag=re.compile(r":v?(\d+)\.(\d+)(?:[.\-@]|$)"),
     example="redis:7.2.5-alpine",
+    until=(9,),
     # The version that first wrote each (Redis, src/rdb.h).
     rows=growing(
         ((2, 6), ("1", "2", "3", "4", "5", "6")),

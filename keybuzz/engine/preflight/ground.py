@@ -100,8 +100,8 @@ def _sources(host: str, said: ReadinessAnswer, lives: Mapping[str, Live]) -> Ite
 
 
 def _comes(change: Change) -> bool:
-    """Return whether a change brings a package: one that is there may only be held from now on."""
-    return change.action is Action.CREATE or any(
+    """Return whether a change may bring a package: one that is there may only be held from now on."""
+    return change.action is not Action.UPDATE or any(
         found.attribute != "held" for found in change.differences
     )
 

@@ -37,7 +37,9 @@ class Formats:
     example: str
     """A reference that names a version."""
     rows: tuple[Loads, ...]
-    """The newest first. What is newer than the table loads what its newest row does, for certain."""
+    """The newest first."""
+    until: Version
+    """The first version that the table does not know: nothing is told of it, or of a later one."""
 
     def loaded(self, image: str) -> tuple[str, ...]:
         """Return the formats that an image loads; InputError when its tag names no version, or one before the table."""
@@ -49,6 +51,12 @@ class Formats:
                 hint=f"which data it can load cannot be told; use a tag such as {self.example}",
             )
         version = tuple(map(int, found.groups()))
+        if version >= self.until:
+            raise InputError(
+                f"{image} is newer than what kbz knows of the data of {self.service} (before {_shown(self.until)})",
+                where="versions.yaml",
+                hint="which data it writes cannot be told; use an older one, or a kbz that knows it",
+            )
         row = next((row for row in self.rows if version >= row.since), None)
         if row is None:
             raise InputError(
@@ -79,7 +87,8 @@ class Formats:
     def way_out(self, data: str) -> str:
         """Return what an operator can do about data of a format that the frozen image does not load."""
         first = self.first_version(data)
-        version = f"{self.service} {first} or later" if first else "the version that wrote it"
+        later = " or later" if data in self.rows[0].formats else ""
+        version = f"{self.service} {first}{later}" if first else "the version that wrote it"
         return f"put {version} into versions.yaml as `{self.image}`; data is never converted or removed"
 
 
