@@ -78,7 +78,8 @@ def verb_of(words: tuple[str, ...]) -> tuple[str, click.Command, list[str]]:
     context = click.Context(cli, info_name="kbz")
     command: click.Command = cli
     name: list[str] = []
-    rest = list(words)
+    # `kbz -v restart patroni` is `kbz restart patroni`, told in more words.
+    rest = list(words[1:] if words[:1] == ("-v",) and len(words) > 1 else words)
     while isinstance(command, click.Group):
         # A group may have a verb that is meant when none is named.
         default = getattr(command, "default", "")
