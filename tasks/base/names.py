@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -22,6 +23,8 @@ def hosts_file(host: str, live: Live) -> Finding:
     if not answer.known:
         return unknown(CHECK, answer.problem, host)
     wrong = list(_wrong(host, answer.value["names"], live.members))
+    if not wrong and answer.value["names_cut"]:
+        return unknown(CHECK, "/etc/hosts is too long to be read whole", host)
     if not wrong:
         return Finding(CHECK, Level.OK, "names no server wrongly", host)
     told = ", ".join(f"{name} is {said} there, and {right}" for name, said, right in wrong[:_MOST])
@@ -59,9 +62,11 @@ def _own(said: str, server: Server) -> bool:
 
 
 def _way_out(host: str, name: str, said: str) -> str:
-    """Return the command that takes out the lines that give this name this address."""
+    """Return the command that takes this name from the lines of this address; a line without a name goes."""
     try:
-        address = str(ip_address(said)).replace(".", r"\.")
+        ip_address(said)
     except ValueError:
         return on_host(host, "grep", "-nw", name, "/etc/hosts")
-    return on_host(host, "sed", "-i", rf"/^\s*{address}\s.*\b{name}\b/d", "/etc/hosts")
+    line = rf"/^\s*{re.escape(said)}"
+    gone = rf"{line}\s/s/\s{re.escape(name)}(\s|$)/\1/g; {line}\s*(#|$)/d"
+    return on_host(host, "sed", "-E", "-i", gone, "/etc/hosts")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 PASSWD = "/etc/passwd"
 _FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 """Where sshd looks, unless it is told otherwise (AuthorizedKeysFile)."""
-_KEY = re.compile(r"(?:^|\s)((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)\s+([A-Za-z0-9+/]+=*)(?:\s+(\S.*))?$")
+_KEY = re.compile(
+    r"((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+|(?i:rsa|dsa|(?:ecdsa|ed25519)(?:-sk)?))"
+    r"[ \t]+([A-Za-z0-9+/]+=*)(?:[ \t]+(\S.*))?$"
+)
 _LONGEST = 60
 
 
@@ -36,7 +39,7 @@ def keys() -> list[Row]:
             except OSError as error:
                 rows.append([account, path, f"cannot be read: {os_error_text(error)}"])
                 continue
-            rows += [[account, *found] for line in text.splitlines() if (found := _key(line))]
+            rows += [[account, *found] for found in _keys(path, text)]
     return sorted(rows)
 
 
@@ -47,12 +50,23 @@ def _accounts() -> Iterator[tuple[str, str]]:
             yield fields[0], fields[5]
 
 
+def _keys(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield what each line lets in; one that is neither a key nor a comment is in the place of a key."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.strip()
+        if words and not words.startswith("#"):
+            yield _key(words) or (f"{path}:{number}", "holds no key that can be read")
+
+
 def _key(line: str) -> tuple[str, str] | None:
-    """Return fingerprint and meaning; None for a comment, and for what sshd takes for no key either."""
+    """Return fingerprint and meaning of the key that sshd reads in a line; None without one."""
     from base64 import b64decode, b64encode  # hosts without keys of others need neither
     from hashlib import sha256
 
-    found = None if line.lstrip().startswith("#") else _KEY.search(line.strip())
+    found = _KEY.match(line)
+    # Options may hold a command with a password in it: that there are some is enough.
+    options = "" if found else " with options of its own"
+    found = found or _KEY.match(_after_options(line))
     if found is None:
         return None
     try:
@@ -60,6 +74,16 @@ def _key(line: str) -> tuple[str, str] | None:
     except ValueError:
         return None
     fingerprint = "SHA256:" + b64encode(sha256(blob).digest()).decode().rstrip("=")
-    # Options may hold a command with a password in it: that there are some is enough.
-    options = " with options of its own" if found.start(1) > 0 else ""
     return fingerprint, f"{found[1]} {(found[3] or 'without a comment')[:_LONGEST]}{options}"
+
+
+def _after_options(line: str) -> str:
+    """Return what follows the options, as sshd finds it: after the first blank outside quotes."""
+    place, quoted = 0, False
+    while place < len(line) and (quoted or line[place] not in " \t"):
+        if line.startswith('\\"', place):
+            place += 1
+        elif line[place] == '"':
+            quoted = not quoted
+        place += 1
+    return line[place:].lstrip(" \t")

@@ -64,7 +64,7 @@ def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
         "resolvers": resolvers(),
         "hostname": os.uname().nodename,
         "name_servers": name_servers(),
-        "names": names(),
+        **names(),
         "containers": _containers(context),
     }
 
@@ -212,14 +212,20 @@ def name_servers(path: str = "/etc/resolv.conf") -> list[str]:
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]
 
 
-def names(path: str = "/etc/hosts") -> list[tuple[str, list[str]]]:
-    """Return address and names of each line of /etc/hosts, which programs believe before any name server."""
+def names(path: str = "/etc/hosts") -> dict[str, Any]:
+    """Return address and names of each line of /etc/hosts, which programs believe before any name server.
+
+    Whether there is more than is read of it is told too.
+    """
     try:
-        text = opener.head(path, _LARGEST_HOSTS, final=True).decode("utf-8", "replace")
+        raw = opener.head(path, _LARGEST_HOSTS, final=True)
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return {"names": [], "names_cut": False}
+    text = raw.decode("utf-8", "replace")
     lines = (line.partition("#")[0].split() for line in text.splitlines())
-    return [(words[0], words[1:]) for words in lines if len(words) > 1][:_MOST_HOSTS]
+    found = [(words[0], words[1:]) for words in lines if len(words) > 1]
+    cut = len(raw) == _LARGEST_HOSTS or len(found) > _MOST_HOSTS
+    return {"names": found[:_MOST_HOSTS], "names_cut": cut}
 
 
 def _files(path: str) -> list[str]:

@@ -58,6 +58,8 @@ class SystemAnswer(TypedDict):
     """Of /etc/resolv.conf, which programs read."""
     names: list[tuple[str, list[str]]]
     """Address and names of each line of /etc/hosts."""
+    names_cut: bool
+    """There is more than is read of it."""
     containers: list[ContainerAnswer] | None
 
 

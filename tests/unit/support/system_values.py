@@ -20,6 +20,7 @@ WELL: dict[str, Any] = {
     "resolvers": ["1.1.1.1", "8.8.8.8"],
     "hostname": "db-1",
     "name_servers": ["127.0.0.53"],
+    "names_cut": False,
     "names": [("127.0.0.1", ["localhost"])],
     "containers": [],
 }

@@ -34,8 +34,9 @@ def test_a_key_is_told_with_its_account_and_comment(home: Path) -> None:
     (home / "authorized_keys").write_text(
         f"# {PUBLIC} old\n\n{PUBLIC} someone@else where\nno key\n"
     )
-    [[account, fingerprint, what]] = keys.keys()
+    unread, [account, fingerprint, what] = keys.keys()
     assert (account, what) == ("root", "ssh-ed25519 someone@else where")
+    assert unread == ["root", f"{home}/authorized_keys:4", "holds no key that can be read"]
     shown = subprocess.run(
         ["ssh-keygen", "-lf", str(home / "authorized_keys")],
         capture_output=True,
@@ -43,6 +44,39 @@ def test_a_key_is_told_with_its_account_and_comment(home: Path) -> None:
         check=True,
     )
     assert fingerprint in shown.stdout.split()
+
+
+def _made(folder: Path, name: str) -> tuple[str, str]:
+    """Return a new key's line and its fingerprint."""
+    path = folder / name
+    words = ["ssh-keygen", "-qt", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+    subprocess.run(words, check=True)
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", f"{path}.pub"], capture_output=True, text=True, check=True
+    )
+    return path.with_name(f"{name}.pub").read_text().strip(), shown.stdout.split()[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        'environment="A= {decoy} x" ',
+        'command="sync \\" {decoy} \\"" ',
+        'no-pty,command="{decoy}",from="10.0.0.1"\t',
+        'a\\"b"c {decoy} d"e ',
+        "cert-authority ",
+    ],
+)
+def test_the_key_is_the_one_that_sshd_reads(home: Path, tmp_path: Path, options: str) -> None:
+    """A known key in the options of another one must not vouch for it."""
+    (decoy, _), (key, fingerprint) = _made(tmp_path, "decoy"), _made(tmp_path, "other")
+    file = home / "authorized_keys"
+    file.write_text(f"{options.format(decoy=decoy)}{key}\n")
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", str(file)], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split()[1] == fingerprint
+    assert keys.keys() == [["root", fingerprint, "ssh-ed25519 other with options of its own"]]
 
 
 def test_options_are_told_without_their_content(home: Path) -> None:
@@ -92,3 +126,26 @@ def test_the_controllers_own_key_is_known_by_both_halves(tmp_path: Path) -> None
     assert own_fingerprints(path) == {shown.stdout.split()[1]}
     path.with_name("id.pub").unlink()
     assert own_fingerprints(path) == frozenset()
+
+
+def test_a_key_with_a_passphrase_is_known_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "id"
+    words = ["ssh-keygen", "-qt", "ed25519", "-N", "a passphrase", "-f", str(path)]
+    subprocess.run(words, check=True)
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", f"{path}.pub"], capture_output=True, text=True, check=True
+    )
+    path.with_name("id.pub").unlink()
+    assert own_fingerprints(path) == {shown.stdout.split()[1]}
+
+
+def test_whose_agent_is_there_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal often has one and cron has none: drift must tell both the same."""
+
+    def asked() -> None:
+        raise AssertionError("an ssh-agent was asked")
+
+    monkeypatch.setattr("paramiko.Agent", asked)
+    assert own_fingerprints(Path()) == frozenset()

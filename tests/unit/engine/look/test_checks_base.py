@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keybuzz.agent.readings import system_look
 from keybuzz.engine.change.proof import require_healthy
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.describe import HostDescription
@@ -304,4 +308,36 @@ def test_a_wrong_line_in_etc_hosts_is_told(lines: list[tuple[str, list[str]]], t
     assert found.level is (Level.WARN if told else Level.OK)
     assert told.format(own=own) in found.message
     if told and lines[0][0] == "10.9.9.9":
-        assert "sed -i" in found.hint
+        assert "sed -E -i" in found.hint
+
+
+def test_the_way_out_takes_one_name_and_leaves_what_is_like_it(tmp_path: Path) -> None:
+    seen = live({"db-1": {**WELL, "names": [("10.9.9.9", ["db-1"])]}})
+    [found] = [f for f in MODULE.checks(seen) if f.check == "base.hosts.file"]
+    words = shlex.split(found.hint)
+    file = tmp_path / "hosts"
+    file.write_text(
+        "10.9.9.9 old-db-1 db-1-vip\n10.9.9.9\tweb db-1 db-1.example\n"
+        "10.9.9.9 db-1\n10.9.9.9 db-1 # by hand\n10.9.9.91 db-1\n"
+    )
+    command = [*words[words.index("sed") : -1], str(file)]
+    subprocess.run(command, check=True)
+    assert file.read_text().splitlines() == [
+        "10.9.9.9 old-db-1 db-1-vip",
+        "10.9.9.9\tweb db-1.example",
+        "10.9.9.91 db-1",
+    ]
+
+
+def test_a_file_that_was_not_read_whole_is_not_called_good() -> None:
+    seen = live({"db-1": {**WELL, "names_cut": True}})
+    [found] = [f for f in MODULE.checks(seen) if f.check == "base.hosts.file"]
+    assert found.level is Level.UNKNOWN
+
+
+def test_how_much_of_etc_hosts_is_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_text("0.0.0.0 ads.example\n" * 2001)
+    assert system_look.names(str(file))["names_cut"] is True
+    file.write_text("10.0.0.1 db-1\n")
+    assert system_look.names(str(file)) == {"names": [("10.0.0.1", ["db-1"])], "names_cut": False}
