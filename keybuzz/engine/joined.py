@@ -1,4 +1,4 @@
-"""A restart of Docker that waits for a member's own step, so that each member of a cluster is interrupted once. Pure.
+"""A restart of Docker that waits for a member's own step, so that each member of a cluster is interrupted once.
 
 A module says of a stage that it may wait (`Stage.joins`). When a module that comes later interrupts the same host
 anyway, the stage is put off, and its changes are made first in that module's step: behind its gates, and after its
@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import disrupted
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Change
+from keybuzz.model.core.proposed import proposed
+from keybuzz.site.module import Module
 
 
 def taken_by(stage: Stage, later: Iterable[Live]) -> str:
@@ -22,6 +26,27 @@ def taken_by(stage: Stage, later: Iterable[Live]) -> str:
     hosts = frozenset(stage.hosts)
     names = (live.module for live in later if hosts <= interrupted(live))
     return next(names, "")
+
+
+def goes_on(module: Module, live: Live, freeze: Freeze) -> bool:
+    """Return whether a run would make a module's changes; a restart that waits for a refused step never comes."""
+    if freeze.refuses(module, live):
+        return False
+    try:
+        module.next_stage(live)
+    except RefusedError:
+        return False
+    except Exception:  # the run says so itself when it gets there
+        return True
+    return True
+
+
+def still_waiting(waiting: Mapping[str, tuple[Module, Stage]]) -> str:
+    """Return what was put off for a step that did not come, and the command that makes it."""
+    names = ", ".join(dict.fromkeys(stage.name for _, stage in waiting.values()))
+    module = next(iter(waiting.values()))[0].name
+    command = proposed("kbz", "run", module, "--limit", ",".join(sorted(waiting)))
+    return f"not done, and still needed: {names}; {command} does it alone"
 
 
 def interrupted(live: Live) -> frozenset[str]:
@@ -50,7 +75,7 @@ def joined(stage: Stage, waiting: Mapping[str, Stage]) -> Stage:
 
 
 def still(stage: Stage, changes: Iterable[Change]) -> Stage:
-    """Return a stage that was put off with its changes as they are now; what somebody else made is not made again."""
+    """Return a stage that was put off with its changes as they are now; without what was changed by hand meanwhile."""
     known = {(change.host, change.identity) for change in stage.changes}
     now = tuple(change for change in changes if (change.host, change.identity) in known)
     return replace(stage, changes=now)

@@ -38,7 +38,8 @@ def docker(site: Site, server: Server) -> tuple[Resource, ...]:
             Content.plain(text),
             validator=HostValidator(tuple(validator)),
             # It interrupts nothing, and mirrors of registries are used from then on: the restart may come later.
-            reload=UnitReload("docker.service", "try-reload-or-restart"),
+            # Never a verb that restarts: this file is written on all hosts at once.
+            reload=UnitReload("docker.service", "reload"),
         ),
         Service("docker.service"),
         DockerDaemon("json-file", "overlay2", "systemd", sha256(text.encode())),

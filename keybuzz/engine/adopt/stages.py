@@ -15,7 +15,7 @@ from itertools import chain
 from keybuzz.engine.adopt.credentials import require_same
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import carried_by, disrupted
-from keybuzz.engine.joined import is_joined, joined, taken_by, without
+from keybuzz.engine.joined import goes_on, is_joined, joined, taken_by, without
 from keybuzz.engine.look.judging import topology_of
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live, Stage
@@ -42,7 +42,11 @@ def foretold(
     put_off: dict[str, Stage] = {}
     handed: set[tuple[str, str]] = set()
     for place, module in enumerate(modules):
-        later = tuple(lives[other.name] for other in modules[place + 1 :])
+        later = tuple(
+            lives[other.name]
+            for other in modules[place + 1 :]
+            if goes_on(other, lives[other.name], freeze)
+        )
         stages = _stages(module, lives[module.name], site.digest_key, later, put_off)
         first = next(stages, None)
         if first is None:

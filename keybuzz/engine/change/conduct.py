@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,15 @@ from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results
 from keybuzz.engine.cuts import Cuts
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.images.members import hand_over
-from keybuzz.engine.joined import is_joined, joined, still, taken_by, without
+from keybuzz.engine.joined import (
+    goes_on,
+    is_joined,
+    joined,
+    still,
+    still_waiting,
+    taken_by,
+    without,
+)
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
 from keybuzz.engine.look.scope import concerned
@@ -130,6 +138,8 @@ class Conductor:
         error = ended_by(self.site, self.cuts, act, "kbz resume")
         if error is not None:
             self._cut_off()
+            if self.waiting:
+                error.hint = "; ".join(filter(None, (error.hint, still_waiting(self.waiting))))
         return error
 
     def _cut_off(self) -> None:
@@ -168,7 +178,7 @@ class Conductor:
                 if not put_off:
                     self.freeze.converged(module)
                 return snapshot
-            if with_it := taken_by(stage, (view.live(other, self.site) for other in later)):
+            if with_it := taken_by(stage, self._to_come(view, later)):
                 self.waiting |= dict.fromkeys(stage.hosts, (module, stage))
                 what = f"{stage.name} comes with the step of {with_it} there"
                 self.listen(events.Postponed(module.name, what))
@@ -185,6 +195,12 @@ class Conductor:
                 raise proof.changed_back(module, stage)
             done.add(mark)
             snapshot = self.stage(module, stage, snapshot)
+
+    def _to_come(self, view: View, later: tuple[Module, ...]) -> Iterator[Live]:
+        """Yield the later modules whose changes this run will make, as they are now."""
+        for other in later:
+            if goes_on(other, live := view.live(other, self.site), self.freeze):
+                yield live
 
     def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""

@@ -124,7 +124,7 @@ class ContainerSignal:
 
 @dataclass(frozen=True, slots=True)
 class UnitReload:
-    """After a change: `systemctl <verb> <unit>`."""
+    """After a change: `systemctl <verb> <unit>`; with `reload` only where the unit runs and has a way to reload."""
 
     unit: str
     verb: str = "reload-or-restart"

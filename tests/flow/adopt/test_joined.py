@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine import events
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from tests.flow.engine.test_quorum import cluster, engine, outcomes, texts
@@ -79,12 +80,32 @@ def test_what_somebody_else_has_made_meanwhile_is_not_made_again(three: Fleet) -
     ]
 
 
+def test_nothing_waits_for_a_module_that_is_frozen(three: Fleet) -> None:
+    policies = replace(three.site.policies, freeze=("patroni",))
+    site = replace(three.site, policies=policies)
+    frozen = replace(three, workspace=replace(three.workspace, site=site))
+    free = replace(engine(three, patient), frozen_as="engine")
+    report = frozen.run(free, cluster(three, one_by_one))
+    assert (report.exit_code, report.error.count("frozen")) == (ExitCode.REFUSED, 1)
+    assert (texts(three, "engine"), texts(three)) == (["new\n"] * 3, ["old\n", "old\n", "new\n"])
+
+
+def test_nothing_waits_for_a_rollout_that_refuses(three: Fleet) -> None:
+    def refuses(live: Live) -> Stage | None:
+        raise RefusedError("the owner decides", where=FIRST)
+
+    report = three.run(engine(three, patient), cluster(three, refuses))
+    assert (report.exit_code, "the owner decides" in report.error) == (ExitCode.REFUSED, True)
+    assert (texts(three, "engine"), texts(three)) == (["new\n"] * 3, ["old\n", "old\n", "new\n"])
+
+
 def test_a_later_module_that_fails_leaves_the_restart_for_the_next_run(three: Fleet) -> None:
     def red(live: Live) -> Stage | None:
         raise ValueError(live.module)
 
     report = three.run(engine(three, patient), cluster(three, red))
     assert report.exit_code == ExitCode.FAILED
+    assert f"still needed: bring {FIRST}, bring {SECOND}; kbz run engine --limit" in report.error
     assert texts(three, "engine") == ["old\n", "old\n", "new\n"]
     assert three.run(engine(three, patient)).exit_code == ExitCode.GOOD
     assert texts(three, "engine") == ["new\n"] * 3

@@ -46,6 +46,23 @@ def test_a_restart_is_not_refused_for_the_restarts_before_it(host: OneHost) -> N
     assert log.read_text() == "reset-failed app.service\nrestart app.service\n"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("CanReload=yes ActiveState=active", True),
+        ("CanReload=no ActiveState=active", False),
+        ("CanReload=yes ActiveState=inactive", False),
+        ("", False),
+    ],
+)
+def test_a_reload_never_starts_or_restarts_a_unit(host: OneHost, said: str, told: bool) -> None:
+    log = host.scratch.log_calls("systemctl", f'[ "$1" = show ] && echo {said}; exit 0')
+    assert host.converge(app_conf(host, UnitReload("app.service", "reload"))) == [Outcome.CHANGED]
+    asked, *others = log.read_text().splitlines()
+    assert asked == "show --property=CanReload,ActiveState app.service"
+    assert others == ["reload app.service"] * told
+
+
 def test_a_reader_that_could_not_be_told_is_told_by_the_next_run(host: OneHost) -> None:
     host.scratch.log_calls("systemctl", "echo Unit is masked >&2; exit 1")
     wanted = app_conf(host)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PREVIOUS = "/var/lib/kbz/previous"
 _SHOWN_BYTES = 65536
 _NO_SUCH_UNIT = 5
+_RELOAD = "reload"
 """Exit code of systemctl for a unit that is not there yet: it reads the file when it starts."""
 _MASK = "‹secret›"
 _SENSITIVE = r"(?i)((?:pass\w*|secret|token|\w*key|cookie)[\"']?\s*[:= ]\s*)\S.*"
@@ -207,6 +208,8 @@ def _tell(order: Query, context: Context) -> None:
         if reload["verb"] == "restart":
             # systemd counts starts within seconds, whoever asked for them, and refuses the sixth.
             run_child(["systemctl", "reset-failed", reload["unit"]], timeout=60)
+        if reload["verb"] == _RELOAD and not _can_reload(reload["unit"]):
+            return
         done = run_child(["systemctl", reload["verb"], reload["unit"]], timeout=60)
         absent = reload["verb"] == "try-restart" and done.exit_code == _NO_SUCH_UNIT
         if done.exit_code != 0 and not absent:
@@ -220,6 +223,13 @@ def _tell(order: Query, context: Context) -> None:
     # Docker calls one that it is about to start again "running", with the process 0: for kill(2) that is our own group.
     if container and container["State"]["Running"] and container["State"]["Pid"] > 0:
         _signal(container["State"]["Pid"], reload["signal"])
+
+
+def _can_reload(unit: str) -> bool:
+    """Return whether a unit runs and can be told without a restart."""
+    asked = ["systemctl", "show", "--property=CanReload,ActiveState", unit]
+    said = run_child(asked, timeout=60).stdout.decode(errors="replace").split()
+    return {"CanReload=yes", "ActiveState=active"} <= set(said)
 
 
 def _signal(process: int, name: str) -> None:

@@ -177,6 +177,14 @@ def test_a_restart_of_docker_is_foretold_in_the_step_of_each_member(name: str) -
         )
 
 
+def test_a_restart_of_docker_waits_for_no_module_that_is_frozen() -> None:
+    base, hosts = docker_too(outdated("redis"))
+    lives = {"base": hosts, "redis": outdated("redis")}
+    found = foretold(SITE, (base, MODULES["redis"]), lives, freeze_of("redis"))
+    reached = [stage for stage in found if stage.reached and not stage.refused]
+    assert [stage.module for stage in reached if not stage.heirs] == ["base"] * 3
+
+
 def test_a_restart_of_docker_where_no_member_is_replaced_is_foretold_alone() -> None:
     base, hosts = docker_too(outdated("redis"))
     found = foretold(SITE, (base, MODULES["redis"]), {"base": hosts, "redis": healthy("redis")})

@@ -16,7 +16,7 @@ from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Attributes
-from keybuzz.model.host.files import Directory
+from keybuzz.model.host.files import Directory, File, UnitReload
 from tasks.base import MODULE
 from tasks.base.system import READING
 from tests.unit.support.resource_values import applied
@@ -186,6 +186,17 @@ def test_a_restart_may_come_with_the_step_of_a_member_unless_images_would_be_gon
     states = good()
     states["db-2"] = damaged(states["db-2"], DOCKER, **differing)
     assert [stage.joins for stage in roll(states)] == [joins]
+
+
+def test_no_file_restarts_docker_on_all_hosts_at_once() -> None:
+    reloads = [
+        resource.reload
+        for found in descriptions().values()
+        for resource in found.modules["base"].resources
+        if isinstance(resource, File) and isinstance(resource.reload, UnitReload)
+    ]
+    docker = {reload.verb for reload in reloads if reload.unit == "docker.service"}
+    assert docker == {"reload"}
 
 
 def test_another_version_of_docker_waits_for_no_step() -> None:
