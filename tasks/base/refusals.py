@@ -85,6 +85,16 @@ def _hidden(live: Live, change: Change) -> None:
             where=change.host,
             hint="stop and remove them first (docker rm -f NAME; what is in binds and volumes stays), then run again",
         )
+    if containers := _observed(live, change, "in_root"):
+        root = live.hosts[change.host].attribute(change.identity, "root")
+        raise RefusedError(
+            f"Docker keeps its data in {root}, as only the present daemon.json says, and would begin empty in "
+            f"/var/lib/docker; these would no longer be seen: {_listed(containers)}",
+            where=change.host,
+            hint="move data-root (and userns-remap) from daemon.json to ExecStart of docker.service, as --data-root "
+            "PATH in a drop-in, and restart Docker; or remove the containers first (docker rm -f NAME; what is in "
+            "binds stays), then run again",
+        )
 
 
 def _observed(live: Live, change: Change, attribute: str) -> tuple[str, ...]:

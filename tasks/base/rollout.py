@@ -37,11 +37,11 @@ def next_stage(live: Live) -> Stage | None:
         same = [change for change in guarded if change.resource.kind == first]
         return Stage(f"{first}, with undo armed", tuple(same))
     if ready:
-        return _one_host(ready)
+        return _one_host(live, ready)
     return None
 
 
-def _one_host(ready: list[Change]) -> Stage:
+def _one_host(now: Live, ready: list[Change]) -> Stage:
     host = ready[0].host
     mine = tuple(change for change in ready if change.host == host)
 
@@ -56,11 +56,13 @@ def _one_host(ready: list[Change]) -> Stage:
         f"restart Docker on {host}",
         mine,
         after=Gate("Docker is back", containers_back, _DOCKER_TIMEOUT),
-        joins=all(_keeps_images(change) for change in mine),
+        joins=all(_keeps_images(now, change) for change in mine),
     )
 
 
-def _keeps_images(change: Change) -> bool:
+def _keeps_images(live: Live, change: Change) -> bool:
     """Return whether images that a later module has prepared are there after the restart, and its engine the same."""
     differing = {item.attribute for item in change.differences}
-    return isinstance(change.resource, DockerDaemon) and "storage_driver" not in differing
+    root = live.hosts[change.host].attribute(change.identity, "root")
+    same_store = not root and "storage_driver" not in differing
+    return isinstance(change.resource, DockerDaemon) and same_store

@@ -25,6 +25,7 @@ REASONS = {
     ("host/machine.py", "open"): "/etc/machine-id",
     ("host/ways.py", "open"): "below /proc",
     ("kinds/docker/restart.py", "open"): "below /proc",
+    ("kinds/host/docker_daemon.py", "open"): "below /proc",
     ("kinds/host/file.py", "os.utime"): "a copy below /var/lib/kbz/previous, which is root's",
     ("kinds/host/packages.py", "os.utime"): "/var/lib/apt/lists, which is root's",
     ("kinds/host/reach.py", "open"): "below /proc",

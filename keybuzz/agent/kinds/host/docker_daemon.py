@@ -6,6 +6,7 @@ from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.docker import DockerUnavailableError
+from keybuzz.agent.wire.pattern import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = "/etc/docker/daemon.json"
 _PID = "/run/docker.pid"
+_ROOT = "/var/lib/docker"
+_ROOT_OPTIONS = ("--data-root", "-g", "--graph")
+_REMAPPED = Pattern(r"^\d+\.\d+$")
+"""The last part of the folder where user namespaces are mapped."""
+_MOST = 1 << 16
+"""Bytes of a command line that are read."""
 
 
 def read_docker_daemon(query: Query, context: Context) -> State:
@@ -35,6 +42,7 @@ def read_docker_daemon(query: Query, context: Context) -> State:
             "containers_running": info["ContainersRunning"],
             "version": info["ServerVersion"],
             "in_containerd": _in_containerd(info, context),
+            **_elsewhere(info.get("DockerRootDir", ""), context),
         },
     }
 
@@ -47,8 +55,61 @@ def _in_containerd(info: dict[str, Any], context: Context) -> list[str]:
     status = dict(pair for pair in info.get("DriverStatus") or [] if len(pair) == 2)
     if "containerd" not in status.get("driver-type", ""):
         return []
+    return _names(context)
+
+
+def _names(context: Context) -> list[str]:
     listed = context.docker.get("/containers/json?all=1") or []
     return sorted(min(item["Names"], key=len).lstrip("/") for item in listed)
+
+
+def _elsewhere(root: str, context: Context) -> dict[str, Any]:
+    """Return where the engine keeps its data and the names of its containers, where only daemon.json says so.
+
+    The described daemon.json has neither data-root nor userns-remap, so that both end with the next restart. What
+    dockerd's command line says stays.
+    """
+    words = _command_line()
+    folder, _, last = root.rpartition("/")
+    remapped = bool(_REMAPPED.match(last))
+    kept = _same(folder if remapped else root, _option(words, _ROOT_OPTIONS) or _ROOT)
+    if not root or (kept and (not remapped or _option(words, ("--userns-remap",)))):
+        return {}
+    return {"root": root, "in_root": _names(context)}
+
+
+def _command_line() -> list[str]:
+    """Return the words that the engine was started with; none when they cannot be told."""
+    try:
+        process = opener.text(_PID, opener.SMALL).strip()
+        if not process.isdigit():
+            return []
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return file.read(_MOST).decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _option(words: list[str], names: tuple[str, ...]) -> str:
+    """Return the value of the last option of these names, as `--name value` or `--name=value`."""
+    found = ""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        name, is_one, value = word.partition("=")
+        if name in names:
+            found = value if is_one else after
+    return found
+
+
+def _same(one: str, other: str) -> bool:
+    """Return whether two paths are one folder, by links too."""
+    if one.rstrip("/") == other.rstrip("/"):
+        return True
+    try:
+        with opener.place(one, final=True) as first, opener.place(other, final=True) as second:
+            left, right = first.status(), second.status()
+    except (OSError, AgentError):
+        return False
+    return (left.st_dev, left.st_ino) == (right.st_dev, right.st_ino)
 
 
 def _has_read(digest: str, context: Context) -> bool:

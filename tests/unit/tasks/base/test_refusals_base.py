@@ -112,6 +112,16 @@ def test_containers_of_another_store_are_not_lost_from_sight() -> None:
     assert "mailserver, rspamd" in said
 
 
+def test_containers_of_another_root_are_not_lost_from_sight() -> None:
+    states = good()
+    root = {"root": "/data/docker", "in_root": ("old-redis",), "configuration_loaded": False}
+    states["db-3"] = damaged(states["db-3"], DOCKER, **root)
+    said = refusal(states)
+    assert "db-3: Docker keeps its data in /data/docker" in said
+    assert "no longer be seen: old-redis\n" in said
+    assert "--data-root" in said
+
+
 def test_a_fresh_engine_on_that_store_is_switched() -> None:
     states = good()
     for host in HOSTS:

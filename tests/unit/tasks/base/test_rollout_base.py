@@ -178,6 +178,7 @@ def test_docker_restarts_one_host_at_a_time_behind_a_gate() -> None:
         ({"log_driver": "local"}, True),
         ({"configuration_loaded": False}, True),
         ({"storage_driver": "vfs"}, False),
+        ({"configuration_loaded": False, "root": "/data/docker", "in_root": ()}, False),
     ],
 )
 def test_a_restart_may_come_with_the_step_of_a_member_unless_images_would_be_gone_by_then(
