@@ -301,6 +301,8 @@ class Module:
     """What its hosts do before that member is interrupted: they lead to another; None when none leads there."""
     lead_back: Callable[[Live, Server], Stage | None] = lambda live, server: None
     """What undoes it when that member serves again; None when nothing is left of it."""
+    lead_as_described: Callable[[Live], Stage | None] = lambda live: None
+    """What undoes it at once, whoever serves now: after a run that was cut off. None when nothing is left of it."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

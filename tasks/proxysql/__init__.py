@@ -11,7 +11,7 @@ from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
-from tasks.proxysql.leading import lead_away, lead_back
+from tasks.proxysql.leading import lead_as_described, lead_away, lead_back
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.parameters import PARAMETERS, require_room
 from tasks.proxysql.places import PLACES
@@ -40,6 +40,7 @@ MODULE = Module(
     fronts="galera",
     lead_away=lead_away,
     lead_back=lead_back,
+    lead_as_described=lead_as_described,
     members_up=up,
     least_up=1,
     ground=GROUND,

@@ -7,6 +7,7 @@ hosts disagree meanwhile (facts/08). It moves to the node that ProxySQL would ch
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
@@ -46,10 +47,10 @@ def lead_away(live: Live, server: Server) -> Stage | None:
 
 def lead_back(live: Live, server: Server) -> Stage | None:
     """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised."""
-    hosts = {host: view for host, view in _asked(live).items() if _raised(view)}
-    if not hosts:
+    stage, own = lead_as_described(live), str(server.address)
+    if stage is None:
         return None
-    own = str(server.address)
+    hosts = frozenset(stage.hosts)
 
     def away(now: Live) -> str | None:
         for host, view in _asked(now).items():
@@ -57,17 +58,36 @@ def lead_back(live: Live, server: Server) -> Stage | None:
                 return f"{host} does not see {server.name} Synced yet"
         return None
 
-    def apart(now: Live) -> str | None:
-        found = {host: writers(view) or [] for host, view in _asked(now).items()}
-        one = len(set(map(tuple, found.values()))) < 2 and all(len(w) == 1 for w in found.values())
-        return None if one else "; ".join(f"{h}: {', '.join(w)}" for h, w in found.items())
+    before = Gate(f"every host sees {server.name} Synced", away, BACK_TIMEOUT)
+    return replace(stage, before=before)
 
+
+def lead_as_described(live: Live) -> Stage | None:
+    """Return the stage after which no node is raised; None when none is.
+
+    It does not wait for a node that is away: that one takes the writes when it is back, as after any fault.
+    """
+    hosts = {host: view for host, view in _asked(live).items() if _raised(view)}
+    if not hosts:
+        return None
+    changes = tuple(_change(live, host, "") for host in hosts)
     return Stage(
-        "lead writes as always",
-        tuple(_change(live, host, "") for host in hosts),
-        before=Gate(f"every host sees {server.name} Synced", away, BACK_TIMEOUT),
-        after=Gate("all hosts lead writes to the same node", apart, LED_TIMEOUT),
+        "lead writes as described",
+        changes,
+        after=Gate("all hosts lead writes as described", _not_as_described, LED_TIMEOUT),
     )
+
+
+def _not_as_described(now: Live) -> str | None:
+    """Return which host leads to another node than the one that equal weights choose; None when none does."""
+    hosts = _asked(now)
+    chosen = max(_sound(hosts.values()), default="")
+    for host, view in hosts.items():
+        if node := _raised(view):
+            return f"{node} is raised on {host}"
+        if chosen and (found := writers(view)) != [chosen]:
+            return f"{host} leads writes to {', '.join(found or ()) or 'none'} instead of {chosen}"
+    return None
 
 
 def _asked(live: Live) -> dict[str, HostView]:

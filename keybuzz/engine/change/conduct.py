@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
@@ -30,6 +30,7 @@ from keybuzz.engine.change.guard import (
 )
 from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
 from keybuzz.engine.cuts import Cuts
+from keybuzz.engine.fronts import about, lead, take_back_first, take_back_last
 from keybuzz.engine.images.images import archives_for
 from keybuzz.engine.images.members import hand_over
 from keybuzz.engine.joined import (
@@ -50,15 +51,12 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
 
-Lead = Callable[[Live, Server], Stage | None]
-"""What an entry does about a member that is interrupted."""
 _GOOD = (Outcome.OK, Outcome.CHANGED)
 _POLL = (0.5, 2.0)
 """Seconds between two readings of a gate: at first, and at most, after it has waited for long."""
@@ -92,6 +90,8 @@ class Conductor:
     """Whether a signal may cut off what is at work."""
     waiting: dict[str, tuple[Module, Stage]] = field(default_factory=dict)
     """By host: a stage that was put off until a later module interrupts the host too."""
+    led: dict[str, Module] = field(default_factory=dict)
+    """By name: the entries that may lead elsewhere because of this run."""
 
     def view(self, snapshot: Snapshot) -> View:
         """Return a snapshot seen through this run's descriptions and selection."""
@@ -112,6 +112,7 @@ class Conductor:
             live = self.view(snapshot).live(module, self.site)
             require_same(module, live, self.site)
             module.foreign(live)
+        snapshot = self.taken_back(snapshot)
         for place, module in enumerate(chain):
             try:
                 snapshot = self._converge(module, snapshot, chain[place + 1 :])
@@ -130,17 +131,22 @@ class Conductor:
             snapshot = self._converge(module, snapshot)
         return snapshot
 
+    def taken_back(self, snapshot: Snapshot) -> Snapshot:
+        """Take back what a killed run has left led elsewhere; return the last snapshot."""
+        return self._read() if take_back_first(self) else snapshot
+
     def ending(self, act: Callable[[], object]) -> KbzError | None:
         """Do a part of this run and return what ended it, if anything did.
 
-        Whatever that is, a report comes first: what was changed must be told, and remembered.
+        Whatever that is, a report comes first: what was changed must be told, and remembered. What is still led
+        elsewhere is taken back before.
         """
         error = ended_by(self.site, self.cuts, act, "kbz resume")
         if error is not None:
             self._cut_off()
             if self.waiting:
                 error.hint = "; ".join(filter(None, (error.hint, still_waiting(self.waiting))))
-        return error
+        return take_back_last(self, error)
 
     def _cut_off(self) -> None:
         """Note that the first change of each host at work may or may not have been made."""
@@ -215,7 +221,7 @@ class Conductor:
             carried = self._clusters(stage, snapshot)
             guard_quorum(stage, carried)
         snapshot = self._release(module, stage, snapshot)
-        self._ask_fronts(stage, lambda front: front.lead_away)
+        self._lead_away(stage)
         if stage.changes:
             self.listen(
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
@@ -226,7 +232,7 @@ class Conductor:
             snapshot = self._wait(module, stage.after, snapshot)
         snapshot = self._await_carried(module, carried, snapshot)
         snapshot = self._regain(module, stage, snapshot)
-        self._ask_fronts(stage, lambda front: front.lead_back)
+        self._lead_back(stage)
         return snapshot
 
     def _joined(self, stage: Stage, snapshot: Snapshot) -> Stage:
@@ -267,21 +273,17 @@ class Conductor:
         """Return whether the rollout of the stage itself hands over: of what waited for its stage it knows nothing."""
         return other.name == module.name and not is_joined(module.name, stage)
 
-    def _ask_fronts(self, stage: Stage, wish: Callable[[Module], Lead]) -> None:
-        """Let the entries before the hosts of a stage lead sessions elsewhere, or back, whatever this run is about.
-
-        They are looked at for this alone: one that does not answer holds up nothing.
-        """
+    def _lead_away(self, stage: Stage) -> None:
+        """Let the entries before the hosts of a stage lead sessions elsewhere, whatever this run is about."""
         for front, server in fronts_of(stage, self.every_module, self.site):
-            described = describe_more(self.nornir, self.site, {}, (front,))
-            snapshot = observe(self.nornir, described, Access.CHANGE)
-            beside = replace(self, modules=(front,), descriptions=described, last=None)
-            live = beside.view(snapshot).live(front, self.site)
-            if (leading := wish(front)(live, server)) is not None:
-                try:
-                    beside.stage(front, leading, snapshot)
-                finally:
-                    self.at_work = beside.at_work
+            self.led[front.name] = front
+            lead(self, front, about(front.lead_away, server))
+
+    def _lead_back(self, stage: Stage) -> None:
+        """Let them lead sessions as before; `ending` does it where this is not reached."""
+        for front, server in fronts_of(stage, self.every_module, self.site):
+            lead(self, front, about(front.lead_back, server))
+            self.led.pop(front.name, None)
 
     def _await_carried(
         self, module: Module, carried: list[Cluster], snapshot: Snapshot

@@ -317,6 +317,7 @@ def _roll(
     """Prove, restart one member, prove again, until none is left. A cluster with nobody up has nothing to lose."""
     timeout = FIRST_TIMEOUT
     site = conductor.site
+    snapshot = conductor.taken_back(snapshot)
     installed = [
         found
         for found in clusters
