@@ -96,6 +96,17 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotLed:
+    """An entry does not lead elsewhere while a member behind it is interrupted: it would, or does, follow by itself."""
+
+    module: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "reason")
+
+
+@dataclass(frozen=True, slots=True)
 class GateWaiting:
     """A gate does not hold yet; told when its reason changes."""
 
@@ -151,6 +162,7 @@ Event = (
     | StepStarted
     | StepEnded
     | Postponed
+    | NotLed
     | GateWaiting
     | GateHeld
     | ImageWork

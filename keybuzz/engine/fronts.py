@@ -16,7 +16,7 @@ from keybuzz.engine import events
 from keybuzz.engine.look.describe import describe_more
 from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.errors import KbzError, StepError, StoppedError, sentence_of
+from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError, sentence_of
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.server import Server
@@ -56,7 +56,12 @@ def lead(conductor: Conductor, front: Module, wish: Wish) -> Led:
     for host, reason in sorted(snapshot.unreachable.items()):
         conductor.listen(events.HostsLost((host,), reason))
     beside = replace(conductor, modules=(front,), descriptions=described, last=None)
-    stage = wish(beside.view(snapshot).live(front, conductor.site))
+    try:
+        stage = wish(beside.view(snapshot).live(front, conductor.site))
+    except RefusedError as error:
+        where = f"{error.where}: " if error.where else ""
+        conductor.listen(events.NotLed(front.name, f"{where}{error.sentence}"))
+        stage = None
     try:
         if stage is not None:
             beside.stage(front, stage, snapshot)
@@ -79,7 +84,7 @@ def take_back_first(conductor: Conductor) -> bool:
             raise
         except KbzError as error:
             conductor.led[front.name] = front
-            conductor.listen(events.Postponed(front.name, error.sentence))
+            conductor.listen(events.NotLed(front.name, error.sentence))
     return found
 
 

@@ -163,7 +163,7 @@ def _monitor(host: str, view: HostView) -> Finding:
     away = [row[1] for row in servers if row[0] == OFFLINE]
     # Of a node that was taken out of the servers old samples stay, and one that is offline is asked no more.
     found = {row[1]: found[row[1]] for row in servers if row[1] in found}
-    late = sorted(node for node, row in found.items() if _old(row[3]) and node not in away)
+    late = sorted(node for node, row in found.items() if old(row[3]) and node not in away)
     bad = [
         f"{node}: {why or f'state {state}, primary {primary}'}"
         for node, (primary, state, why, _) in found.items()
@@ -181,7 +181,7 @@ def _monitor(host: str, view: HostView) -> Finding:
     return Finding(check, Level.OK, f"{len(found)} nodes are Synced", host)
 
 
-def _old(age: str) -> bool:
+def old(age: str) -> bool:
     """Return whether a sample is too old to say anything; one whose age cannot be read is."""
     return not age.lstrip("-").isdecimal() or int(age) > STALE
 

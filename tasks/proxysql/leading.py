@@ -6,17 +6,22 @@ hosts disagree meanwhile (facts/08). It moves to the node that ProxySQL would ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.proxysql import RAISED, ProxysqlTables, ProxysqlWriter
 from tasks.proxysql import values
+from tasks.proxysql.checks import old
 from tasks.proxysql.desired import PLACES, SERVERS
 from tasks.proxysql.members import checked, started, table, writers
+from tasks.proxysql.settled import SERVER_MOVED
 
+_TABLES = "proxysql-tables:MYSQL SERVERS"
 LED_TIMEOUT = 30.0
 """Seconds for all hosts to lead to one node."""
 BACK_TIMEOUT = 600.0
@@ -24,15 +29,19 @@ BACK_TIMEOUT = 600.0
 
 
 def lead_away(live: Live, server: Server) -> Stage | None:
-    """Return the stage that leads new sessions to another node than this one; None when no host leads there."""
+    """Return the stage that leads new sessions to another node than this one; None when no host leads there.
+
+    RefusedError when one of the hosts could not: then none does, and all lead on as they would after a fault.
+    """
     own, hosts = str(server.address), _asked(live)
     leading = [host for host, view in hosts.items() if own in (writers(view) or ())]
     heirs = _sound(hosts.values()) - {own}
     if not leading or not heirs:
         return None
+    _require_loaded(hosts)
     heir = max(heirs)
     changes = tuple(
-        _change(live, host, heir) for host, view in hosts.items() if writers(view) != [heir]
+        _change(live, host, heir, heir) for host, view in hosts.items() if writers(view) != [heir]
     )
 
     def reason(now: Live) -> str | None:
@@ -47,7 +56,9 @@ def lead_away(live: Live, server: Server) -> Stage | None:
 
 def lead_back(live: Live, server: Server) -> Stage | None:
     """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised."""
-    stage, own = lead_as_described(live), str(server.address)
+    own = str(server.address)
+    leads = max(_sound(_asked(live).values()) | {own})
+    stage = _stage_back(live, leads)
     if stage is None:
         return None
     hosts = frozenset(stage.hosts)
@@ -67,10 +78,15 @@ def lead_as_described(live: Live) -> Stage | None:
 
     It does not wait for a node that is away: that one takes the writes when it is back, as after any fault.
     """
+    return _stage_back(live, "")
+
+
+def _stage_back(live: Live, leads: str) -> Stage | None:
+    """Return the stage in which no node is raised and this one takes the writes, if it is known already."""
     hosts = {host: view for host, view in _asked(live).items() if _raised(view)}
     if not hosts:
         return None
-    changes = tuple(_change(live, host, "") for host in hosts)
+    changes = tuple(_change(live, host, "", leads) for host in hosts)
     return Stage(
         "lead writes as described",
         changes,
@@ -107,7 +123,11 @@ def _sound(views: Iterable[HostView]) -> set[str]:
 
 def _candidates(view: HostView) -> set[str]:
     seen = checked(view)
-    good = {node for node, told in seen.items() if told[:2] == ["YES", "4"] and not told[2]}
+    good = {
+        node
+        for node, (primary, state, why, age) in seen.items()
+        if (primary, state) == ("YES", "4") and not why and not old(age)
+    }
     groups = (values.WRITER, values.BACKUP)
     rows = table(view, SERVERS) or []
     return {row[1] for row in rows if row[0] in groups and row[2] == "ONLINE"} & good
@@ -118,10 +138,37 @@ def _raised(view: HostView) -> str:
     return ", ".join(sorted({row[0] for row in rows if row[2] == RAISED}))
 
 
-def _change(live: Live, host: str, node: str) -> Change:
+def _require_loaded(hosts: Mapping[str, HostView]) -> None:
+    """Raise RefusedError when a host's memory holds servers that do not run: a LOAD for the weights would load them."""
+    for host, view in hosts.items():
+        layers = (view.attribute(_TABLES, layer) for layer in ("memory", "runtime"))
+        memory, runtime = (_comparable(rows) for rows in layers)
+        if memory != runtime:
+            raise RefusedError(
+                "its memory holds servers that do not run, and leading the writes elsewhere would load them",
+                where=host,
+                hint="kbz drift proxysql shows them",
+            )
+
+
+def _comparable(rows: object) -> frozenset[str]:
+    """Return rows as a description spells them, without what the monitor sets at runtime."""
+    moved = re.compile(rf" ({'|'.join(SERVER_MOVED)})=\S*")
+    return (
+        frozenset(moved.sub("", str(row)) for row in rows)
+        if isinstance(rows, (list, tuple))
+        else frozenset()
+    )
+
+
+def _change(live: Live, host: str, node: str, leads: str) -> Change:
     view = live.hosts[host]
-    access = next(r.access for r in view.resources if isinstance(r, ProxysqlTables))
-    wish = ProxysqlWriter(access, values.PLACEMENT, node)
+    servers = next(
+        r for r in view.resources if isinstance(r, ProxysqlTables) and r.identity == _TABLES
+    )
+    rows = [dict(row) for table in servers.tables if table.placed for row in table.rows]
+    weights = tuple((f"{row['hostname']}:{row['port']}", str(row["weight"])) for row in rows)
+    wish = ProxysqlWriter(servers.access, values.PLACEMENT, node, leads, weights)
     return Change(
         host, live.module, wish, Action.UPDATE, (Difference("raised", _raised(view), node),)
     )

@@ -249,13 +249,17 @@ class ProxysqlOpen(Resource):
 
 @dataclass(frozen=True, slots=True)
 class ProxysqlWriter(Resource):
-    """The node that new sessions are led to, chosen by its weight for a while: disk keeps the weights of always."""
+    """The node that new sessions are led to, chosen by its weight for a while, in memory only."""
 
     kind: ClassVar[str] = "proxysql-writer"
     access: MysqlAccess
     placed: Placement
     node: str
-    """Address of the node that is raised above the others; empty: none is, and disk says how much each weighs."""
+    """Address of the node that is raised above the others; empty: none is."""
+    leads: str = ""
+    """Address of the node that takes the writes then; empty: that is not known before."""
+    weights: Row = ()
+    """By `address:port`, how much each described node weighs that is not raised."""
 
     @property
     def name(self) -> str:
@@ -274,7 +278,8 @@ class ProxysqlWriter(Resource):
         }
 
     def order(self) -> Json:
-        return {**self.query(), "node": self.node}
+        weights = {place: _clear(weight) for place, weight in self.weights}
+        return {**self.query(), "node": self.node, "leads": self.leads, "weights": weights}
 
 
 def _whose(table: ProxysqlTable) -> Json:

@@ -79,6 +79,8 @@ def _gate_or_image(event: events.Event) -> str | None:
     match event:
         case events.Postponed(module, reason):
             return f"{module}: put off until the others are done: {reason}"
+        case events.NotLed(module, reason):
+            return f"{module}: leads on as it does: {reason}"
         case events.GateWaiting(name, reason):
             return f"  … {name}: {reason}"
         case events.GateHeld(name, seconds):

@@ -62,7 +62,15 @@ def writer(ports: Ports) -> list[str]:
 
 
 def wish(ports: Ports, node: str) -> ProxysqlWriter:
-    return ProxysqlWriter(access(ports), PLACEMENT, node)
+    weights = tuple(
+        (f"{address}:{ports_of(ports)[address]}", "1000") for address in (FIRST, SECOND, LAST)
+    )
+    return ProxysqlWriter(access(ports), PLACEMENT, node, node or LAST, weights)
+
+
+def ports_of(ports: Ports) -> dict[str, str]:
+    """Return the port of each node, by its address."""
+    return {row[0]: row[1] for row in tell(ports, "SELECT hostname, port FROM main.mysql_servers")}
 
 
 def lead(ports: Ports, node: str) -> None:
@@ -124,7 +132,7 @@ def test_the_writer_moves_once_and_back_without_a_failed_statement(
         until(lambda: writing.written > before + 20, "they go on writing")
         assert inserts(nodes[2]) == left, "nothing is written on the node that may stop now"
         lead(ports, "")
-        until(lambda: writer(ports) == [LAST], "the last is the writer again")
+        assert writer(ports) == [LAST], "it has ended when the writer has moved"
     assert writing.errors == []
     moves = [[row[0] for row in rows] for rows in watch.seen]
     seen = [now for last, now in zip([None, *moves], moves, strict=False) if now != last]
@@ -142,6 +150,17 @@ def test_what_is_raised_is_drift_that_disk_does_not_have(ports: Ports, nodes: No
     write(servers(ports, nodes))
     assert layers(servers(ports, nodes)) == []
     until(lambda: writer(ports) == [LAST], "the last is the writer again")
+
+
+@pytest.mark.parametrize("saved", ["SAVE MYSQL SERVERS TO DISK", "DELETE FROM disk.mysql_servers"])
+def test_it_is_taken_back_to_the_described_weight_whatever_disk_holds(
+    ports: Ports, saved: str
+) -> None:
+    lead(ports, SECOND)
+    tell(ports, saved)
+    lead(ports, "")
+    assert set(tell(ports, "SELECT weight FROM runtime_mysql_servers")) == {("1000",)}
+    assert writer(ports) == [LAST], "it has ended when the writer has moved"
 
 
 def test_of_two_only_the_named_one_stays_raised(ports: Ports, nodes: Nodes) -> None:

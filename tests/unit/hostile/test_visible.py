@@ -150,6 +150,7 @@ def test_no_word_of_a_host_writes_a_line_of_progress_or_of_the_journal(word: str
         events.HostsLost((HOST,), word),
         events.StepEnded(HOST, "file:/x", Outcome.FAILED, word, word),
         events.Postponed("redis", word),
+        events.NotLed("redis", word),
         events.GateWaiting("gate", word),
         events.ImageWork("redis:7", word),
         events.Drilled(word),

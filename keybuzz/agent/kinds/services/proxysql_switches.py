@@ -35,6 +35,8 @@ _LED = 1.5
 """Seconds for the monitor to place the nodes that it has looked at after a LOAD."""
 _DRAINED = 12.0
 """Seconds for sessions to leave the node of before: an insert with a number of its own keeps one for ten."""
+_UNDESCRIBED = "1"
+"""Weight of a node that was raised and is not described: every other one comes before it."""
 _SERVERS = "mysql_servers"
 _BESIDE = (
     (
@@ -128,7 +130,7 @@ def write_proxysql_writer(order: Query, context: Context) -> None:
     with enter(order["access"]) as admin:
         nodes = _loaded_nodes(admin, placed)
         before = _writers(admin, placed)
-        for place, weight in _changed_weights(admin, order).items():
+        for place, weight in _changed_weights(order, nodes).items():
             nodes[place]["weight"] = weight
         _lead(admin, order, nodes)
         if order["node"]:
@@ -164,20 +166,20 @@ def _loaded_nodes(admin: Connection, placed: Query) -> Nodes:
     return found
 
 
-def _changed_weights(admin: Connection, order: Query) -> dict[tuple[str, str], str]:
-    """Return the weights that change, by node: the raised one's, and of each other that was raised what disk has."""
-    raised = int(order["raised"])
-    back = (
-        f"SELECT hostname, port, MIN(weight) FROM disk.{_SERVERS} WHERE hostname || ':' || port IN"
-        f" (SELECT hostname || ':' || port FROM main.{_SERVERS} WHERE weight={raised}) GROUP BY 1, 2"
-    )
-    up = f"SELECT hostname, port, {raised} FROM main.{_SERVERS} WHERE hostname={literal(order['node'])}"
-    rows = (*admin.query(back), *admin.query(up))
-    return {(str(row[0]), str(row[1])): str(row[2]) for row in rows}
+def _changed_weights(order: Query, nodes: Nodes) -> dict[tuple[str, str], str]:
+    """Return the weights that change, by node: the raised one's, and of each other that was raised the described one.
+
+    What disk holds is not asked: it may have been saved while a node was raised, or not hold it.
+    """
+    found = {place: str(order["raised"]) for place in nodes if place[0] == order["node"]}
+    for (host, port), node in nodes.items():
+        if node["weight"] == order["raised"] and host != order["node"]:
+            found[host, port] = order["weights"].get(f"{host}:{port}", _UNDESCRIBED)
+    return found
 
 
 def _lead(admin: Connection, order: Query, nodes: Nodes) -> None:
-    """Place and load, until the nodes weigh as told and one takes the writes: the raised one, if one is."""
+    """Place and load, until the nodes weigh as told, and the one that is told takes the writes."""
     for attempt in range(_LOADS):
         time.sleep(_BETWEEN if attempt else 0)
         _place(admin, order["placed"], nodes)
@@ -193,7 +195,7 @@ def _lead(admin: Connection, order: Query, nodes: Nodes) -> None:
                 return
             time.sleep(0.05)
     raise AgentError(
-        f"the servers were loaded {_LOADS} times, and writes are not led to {order['node'] or 'one node'}",
+        f"the servers were loaded {_LOADS} times, and writes are not led to {order['leads'] or 'the described node'}",
         "docker logs --tail 20 proxysql",
     )
 
@@ -216,7 +218,7 @@ def _led(admin: Connection, order: Query, nodes: Nodes) -> bool:
     found = {(str(row[0]), str(row[1]), str(row[2])) for row in rows}
     wanted = {(*place, node["weight"]) for place, node in nodes.items()}
     writers = [address for address, _ in _writers(admin, order["placed"])]
-    return found == wanted and (writers == [order["node"]] if order["node"] else len(writers) == 1)
+    return found == wanted and (not order["leads"] or writers == [order["leads"]])
 
 
 def _drain(admin: Connection, placed: Query, left: list[tuple[str, str]]) -> None:

@@ -189,18 +189,18 @@ def test_one_that_cannot_be_led_back_is_named_with_the_way_out(pair: Pair) -> No
     assert pair.raised == {HOSTS[0]: NODES[1], HOSTS[1]: ""}
 
 
-def _runs(conductor: Conductor, galera: Module) -> object:
+def _runs(conductor: Conductor, galera: Module) -> None:
     del galera
-    return conductor.run(_seen(conductor))
+    conductor.run(_seen(conductor))
 
 
-def _restarts(conductor: Conductor, galera: Module) -> object:
-    return restart._roll(conductor, galera, (galera,), _seen(conductor))
+def _restarts(conductor: Conductor, galera: Module) -> None:
+    restart._roll(conductor, galera, (galera,), _seen(conductor))
 
 
 @pytest.mark.parametrize("act", [_runs, _restarts])
 def test_what_a_killed_run_has_left_the_next_takes_back_whatever_is_frozen(
-    pair: Pair, act: Callable[[Conductor, Module], object]
+    pair: Pair, act: Callable[[Conductor, Module], None]
 ) -> None:
     for node in pair.world.nodes.values():
         node.raised = NODES[1]
@@ -217,3 +217,11 @@ def test_a_partial_move_is_undone(pair: Pair) -> None:
     assert isinstance(error, StepError)
     assert pair.moves == [(HOSTS[0], NODES[1]), (HOSTS[0], "")]
     assert pair.raised == NONE
+
+
+def test_where_one_host_cannot_none_is_led_away_and_the_restart_goes_on(pair: Pair) -> None:
+    pair.world.damage(HOSTS[1], "proxysql-tables:MYSQL SERVERS", memory=("mysql_servers weight=7",))
+    assert pair.restart(lambda live: None) is None
+    assert pair.moves == []
+    [told_of] = [event for event in pair.heard if isinstance(event, events.NotLed)]
+    assert told_of.reason.startswith("proxysql-02: its memory holds servers that do not run")

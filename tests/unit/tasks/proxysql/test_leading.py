@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keybuzz.engine.change.guard import disrupted
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Stage
 from keybuzz.model.services.proxysql import ProxysqlWriter
 from tasks.proxysql import MODULE
@@ -20,6 +21,9 @@ def away(world: World, name: str) -> Stage | None:
 
 def back(world: World, name: str) -> Stage | None:
     return MODULE.lead_back(world.live(()), memory_site().server(name))
+
+
+TABLES = "proxysql-tables:MYSQL SERVERS"
 
 
 def nodes(stage: Stage) -> dict[str, str]:
@@ -113,3 +117,60 @@ def test_what_an_earlier_run_has_left_raised_is_taken_back_too() -> None:
     again = back(world, "maria-01")
     assert again is not None
     assert nodes(again) == dict.fromkeys(HOSTS, "")
+
+
+def test_of_two_hosts_of_which_one_cannot_be_led_elsewhere_none_is() -> None:
+    """An edit that was not loaded on one host: the other one alone would be a second writer."""
+    world = World.healthy()
+    memory = world.nodes[HOSTS[1]].states[TABLES].attributes["memory"]
+    assert isinstance(memory, tuple)
+    edited = tuple(row.replace("weight=1000", "weight=7") for row in memory)
+    assert edited != memory
+    world.damage(HOSTS[1], TABLES, memory=edited)
+    with pytest.raises(RefusedError, match="memory holds servers that do not run") as refused:
+        away(world, "maria-03")
+    assert refused.value.where == HOSTS[1]
+    world.damage(HOSTS[1], TABLES, runtime=edited)
+    assert away(world, "maria-03") is not None, "both run the same as their memory"
+
+
+def test_what_the_monitor_has_long_not_looked_at_is_no_heir_and_not_synced() -> None:
+    world = World.healthy()
+    stage = away(world, "maria-03")
+    assert stage is not None
+    world.apply(stage)
+    again = back(world, "maria-03")
+    assert again is not None
+    assert again.before is not None
+    world.nodes[HOSTS[0]].age = 3001
+    assert again.before.reason(world.live(())) == "proxysql-01 does not see maria-03 Synced yet"
+    for node in world.nodes.values():
+        node.raised = ""
+    assert away(world, "maria-03") is None
+
+
+def test_it_is_led_back_only_when_every_host_leads_to_the_described_node() -> None:
+    """Both hosts that agree on the heir have not moved back yet."""
+    world = World.healthy()
+    stage = away(world, "maria-03")
+    assert stage is not None
+    world.apply(stage)
+    again = back(world, "maria-03")
+    assert again is not None
+    assert again.after is not None
+    assert again.after.reason(world.live(())) == "10.0.0.171 is raised on proxysql-01"
+    world.apply(again)
+    world.writer = NODES[1]
+    assert again.after.reason(world.live(())) == (
+        "proxysql-01 leads writes to 10.0.0.171 instead of 10.0.0.172"
+    )
+    world.writer = NODES[2]
+    assert again.after.reason(world.live(())) is None
+
+
+def test_a_host_is_told_what_each_node_weighs() -> None:
+    stage = away(World.healthy(), "maria-03")
+    assert stage is not None
+    order = stage.changes[0].resource.order()
+    assert order["weights"] == {f"{node}:3306": "1000" for node in NODES}
+    assert order["leads"] == NODES[1]
