@@ -50,6 +50,13 @@ CHECK_INFOS = (
         follows=("galera.cluster.one",),
     ),
     CheckInfo(
+        "proxysql.writer.raised",
+        "no node is raised above the others",
+        "A planned restart of Galera that was killed still leads the writes: a ProxySQL that starts leads elsewhere.",
+        "kbz run galera",
+        levels=(Level.WARN,),
+    ),
+    CheckInfo(
         "proxysql.login",
         "the application reaches the writer",
         "An application that comes to this host gets an error.",

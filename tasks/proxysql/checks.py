@@ -13,6 +13,7 @@ from tasks.proxysql.members import (
     listeners,
     login_problem,
     paused,
+    raised,
     table,
     variables,
     writers,
@@ -96,7 +97,7 @@ def _serving(host: str, view: HostView) -> tuple[Finding, ...]:
 
 
 def _rest(host: str, view: HostView) -> tuple[Finding, ...]:
-    return (_monitor(host, view), *_balancers(host, view))
+    return (_raised(host, view), _monitor(host, view), *_balancers(host, view))
 
 
 def _listens(host: str, view: HostView) -> Finding:
@@ -149,6 +150,16 @@ def _login(host: str, view: HostView) -> Finding:
         return Finding(check, Level.CRITICAL, text, host, "kbz drift proxysql")
     text = f"neither through ProxySQL ({through}) nor directly ({next(iter(direct.values()), '?')})"
     return Finding(check, Level.CRITICAL, text, host, "kbz health galera")
+
+
+def _raised(host: str, view: HostView) -> Finding:
+    """Of a host that does not say where it leads, `_writer` tells."""
+    check = "proxysql.writer.raised"
+    if not (node := raised(view)):
+        return Finding(check, Level.OK, "no node is raised above the others", host)
+    text = f"{node} is raised above the others, in memory only: after its next start it leads elsewhere"
+    hint = "while no restart of Galera is at work, kbz run galera takes it back, frozen or not"
+    return Finding(check, Level.WARN, text, host, hint)
 
 
 def _monitor(host: str, view: HostView) -> Finding:

@@ -14,11 +14,11 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.proxysql import RAISED, ProxysqlTables, ProxysqlWriter
+from keybuzz.model.services.proxysql import ProxysqlTables, ProxysqlWriter
 from tasks.proxysql import values
 from tasks.proxysql.checks import old
-from tasks.proxysql.desired import PLACES, SERVERS
-from tasks.proxysql.members import checked, started, table, writers
+from tasks.proxysql.desired import SERVERS
+from tasks.proxysql.members import checked, raised, started, table, writers
 from tasks.proxysql.settled import SERVER_MOVED
 
 _TABLES = "proxysql-tables:MYSQL SERVERS"
@@ -83,7 +83,7 @@ def lead_as_described(live: Live) -> Stage | None:
 
 def _stage_back(live: Live, leads: str) -> Stage | None:
     """Return the stage in which no node is raised and this one takes the writes, if it is known already."""
-    hosts = {host: view for host, view in _asked(live).items() if _raised(view)}
+    hosts = {host: view for host, view in _asked(live).items() if raised(view)}
     if not hosts:
         return None
     changes = tuple(_change(live, host, "", leads) for host in hosts)
@@ -99,7 +99,7 @@ def _not_as_described(now: Live) -> str | None:
     hosts = _asked(now)
     chosen = max(_sound(hosts.values()), default="")
     for host, view in hosts.items():
-        if node := _raised(view):
+        if node := raised(view):
             return f"{node} is raised on {host}"
         if chosen and (found := writers(view)) != [chosen]:
             return f"{host} leads writes to {', '.join(found or ()) or 'none'} instead of {chosen}"
@@ -131,11 +131,6 @@ def _candidates(view: HostView) -> set[str]:
     groups = (values.WRITER, values.BACKUP)
     rows = table(view, SERVERS) or []
     return {row[1] for row in rows if row[0] in groups and row[2] == "ONLINE"} & good
-
-
-def _raised(view: HostView) -> str:
-    rows = table(view, PLACES) or []
-    return ", ".join(sorted({row[0] for row in rows if row[2] == RAISED}))
 
 
 def _require_loaded(hosts: Mapping[str, HostView]) -> None:
@@ -170,5 +165,5 @@ def _change(live: Live, host: str, node: str, leads: str) -> Change:
     weights = tuple((f"{row['hostname']}:{row['port']}", str(row["weight"])) for row in rows)
     wish = ProxysqlWriter(servers.access, values.PLACEMENT, node, leads, weights)
     return Change(
-        host, live.module, wish, Action.UPDATE, (Difference("raised", _raised(view), node),)
+        host, live.module, wish, Action.UPDATE, (Difference("raised", raised(view), node),)
     )

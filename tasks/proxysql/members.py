@@ -6,7 +6,7 @@ from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.proxysql import ProxysqlStartup, ProxysqlVariables
+from keybuzz.model.services.proxysql import RAISED, ProxysqlStartup, ProxysqlVariables
 from tasks.proxysql.desired import DEFAULTS, LOG, PLACES, SERVERS, SUMS, VARIABLES, WHERE
 from tasks.proxysql.values import CONTAINER, PORT, WRITER
 
@@ -51,6 +51,12 @@ def writers(view: HostView) -> list[str] | None:
     """Return the addresses that new sessions go to."""
     rows = table(view, SERVERS)
     return None if rows is None else [r[1] for r in rows if r[0] == WRITER and r[2] == "ONLINE"]
+
+
+def raised(view: HostView) -> str:
+    """Return the addresses of the nodes whose weight is above all others; empty when none is."""
+    rows = table(view, PLACES) or []
+    return ", ".join(sorted({row[0] for row in rows if row[2] == RAISED}))
 
 
 def checked(view: HostView) -> dict[str, list[str]]:

@@ -24,7 +24,7 @@ def finding(live: Live, check: str, host: str = HOSTS[0]) -> Finding:
 def test_everything_good_is_said_host_by_host() -> None:
     live = World.healthy().live()
     assert bad(live) == []
-    assert len(checks(live)) == 7 * 2 + 1
+    assert len(checks(live)) == 8 * 2 + 1
     assert finding(live, "proxysql.writer.single").message == f"one writer, {NODES[2]}"
 
 
@@ -33,6 +33,16 @@ def test_more_than_one_writer_is_critical() -> None:
     world.nodes["proxysql-02"].settled = False
     assert ("proxysql.writer.single", "proxysql-02", Level.CRITICAL) in bad(world.live())
     assert finding(world.live(), "proxysql.parity").message.endswith("the same writer")
+
+
+def test_a_node_that_a_killed_run_has_left_raised_is_told_with_a_way_out() -> None:
+    world = World.healthy()
+    for node in world.nodes.values():
+        node.raised = NODES[1]
+    found = finding(world.live(), "proxysql.writer.raised")
+    assert found.level is Level.WARN
+    assert found.message.startswith("10.0.0.171 is raised above the others")
+    assert "kbz run galera" in found.hint
 
 
 def test_no_writer_is_critical_and_points_to_galera() -> None:
