@@ -7,15 +7,16 @@ hand-over. What no later step has taken is done at the end by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
-from keybuzz.model.core.plan import Change
+from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import proposed
+from keybuzz.model.host.docker import Container, StoppedContainer
 from keybuzz.site.module import Module
 
 
@@ -65,13 +66,36 @@ def without(live: Live, hosts: Iterable[str]) -> Live:
 
 
 def joined(stage: Stage, waiting: Mapping[str, Stage]) -> Stage:
-    """Return a stage with what was put off on the hosts that it interrupts, which goes first."""
+    """Return a stage with what was put off on the hosts that it interrupts, which goes first.
+
+    What the stage replaces is stopped before: the engine would start the old container once more, as a member.
+    """
     hosts = sorted(disrupted(stage) & waiting.keys())
     if not hosts:
         return stage
-    before = tuple(change for host in hosts for change in waiting[host].of(host))
+    before = tuple(
+        change
+        for host in hosts
+        if (put_off := waiting[host].of(host))
+        for change in (*_stops(stage.of(host)), *put_off)
+    )
     names = (*(waiting[host].name for host in hosts), stage.name)
     return replace(stage, name=", then ".join(names), changes=(*before, *stage.changes))
+
+
+def _stops(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the stop of each container that these changes replace while it runs."""
+    for change in changes:
+        match change.resource:
+            case Container(container=name, stop_timeout=seconds) if change.disrupts:
+                yield Change(
+                    change.host,
+                    change.module,
+                    StoppedContainer(name, seconds),
+                    Action.UPDATE,
+                    (Difference("running", True, False),),
+                    disrupts=True,
+                )
 
 
 def still(stage: Stage, changes: Iterable[Change]) -> Stage:

@@ -1,8 +1,8 @@
 """The next step for base OS settings, from the live state. Pure.
 
 What interrupts nothing goes to all hosts at once. A restart of Docker interrupts every container of a host: it goes one
-host at a time, and the engine's guard counts the quorum of each cluster that the host carries (facts/02). Where a
-member is to be replaced on the host too, it is part of that step.
+host at a time, and the engine's guard counts the quorum of each cluster of which the host is a member (facts/02).
+Where a member is to be replaced on the host too, the restart is part of that step.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from keybuzz.engine.adopt.credentials import is_another, require_same
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.adopt.interruption import Measured, interruptions, measured
+from keybuzz.engine.adopt.stages import coming_with
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.joined import interrupted
@@ -70,10 +71,16 @@ def _module(
             {m.name: m for m in (*all_modules(), *found.modules)}.values(),
             site,
             times,
-            {name: interrupted(one) for name, one in lives.items()},
+            coming_with(module, _behind(found.modules, module), lives, freeze, site),
         ),
         entries_first(module, all_modules(), site, lives),
     )
+
+
+def _behind(modules: tuple[Module, ...], module: Module) -> tuple[Module, ...]:
+    """Return the modules that come after one in a run."""
+    names = [other.name for other in modules]
+    return modules[names.index(module.name) + 1 :]
 
 
 def entries_first(

@@ -38,7 +38,7 @@ def interruptions(
 ) -> tuple[Interruption, ...]:
     """Return what the changes of one module cost the clients of each service that they interrupt.
 
-    `own_steps` has, by module, the hosts that its own changes interrupt: what comes with such a step costs no more.
+    `own_steps` has, by module, the hosts on which these changes come with a step of its own: there they cost no more.
     """
     hosts = {change.host for change in changes if change.disrupts}
     restarted: dict[str, int] = {}

@@ -73,6 +73,18 @@ def foretold(
     return tuple(_reached(found))
 
 
+def coming_with(
+    module: Module, later: Iterable[Module], lives: Mapping[str, Live], freeze: Freeze, site: Site
+) -> dict[str, frozenset[str]]:
+    """Return by later module the hosts on which this one's restart comes with that module's step."""
+    to_come = tuple(lives[m.name] for m in later if goes_on(m, lives[m.name], freeze))
+    put_off: dict[str, Stage] = {}
+    for _ in _stages(module, lives[module.name], site.digest_key, to_come, put_off):
+        pass
+    taken = {host: taken_by(stage, to_come) for host, stage in put_off.items()}
+    return {name: frozenset(h for h in taken if taken[h] == name) for name in taken.values()}
+
+
 def _before_all(
     site: Site, modules: Iterable[Module], lives: Mapping[str, Live]
 ) -> Iterator[PlannedStage]:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.engine.adopt.stages import coming_with
 from keybuzz.engine.adopt.stages import foretold as foretold_with
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.joined import joined
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.record import stage_document
-from keybuzz.model.host.docker import Container
+from keybuzz.model.host.docker import Container, StoppedContainer
 from keybuzz.model.reports.stages import PlannedStage
 from keybuzz.report.screen.stages import stages_text
 from keybuzz.site.module import Module
@@ -175,6 +177,46 @@ def test_a_restart_of_docker_is_foretold_in_the_step_of_each_member(name: str) -
             if before.work[0].interrupts
             else before.name
         )
+
+
+@pytest.mark.parametrize("name", ROLLED)
+def test_a_member_is_stopped_before_docker_and_started_once(name: str) -> None:
+    base, hosts = docker_too(outdated(name))
+    found = foretold(SITE, (base, MODULES[name]), {"base": hosts, name: outdated(name)})
+    for work in (work for stage in found for work in stage.work if work.interrupts):
+        kinds = [identity.partition(":")[0] for identity in work.interrupts]
+        last_stop = max(at for at, kind in enumerate(kinds) if kind == "container-stopped")
+        assert kinds[: last_stop + 1] == ["container-stopped"] * (last_stop + 1)
+
+
+def test_a_stop_before_docker_is_one_that_the_agent_carries_out() -> None:
+    """A change that says no difference is as wanted already, for the agent."""
+    live = outdated("redis")
+    host, view = next(iter(live.hosts.items()))
+    restart = Stage("Docker", tuple(replace(c, module="base") for c in view.changes))
+    stop, *others = joined(Stage("member", view.changes), {host: restart}).changes
+    replaced = view.changes[0].resource
+    assert isinstance(replaced, Container)
+    assert stop.resource == StoppedContainer("redis", replaced.stop_timeout)
+    assert [(d.observed, d.wanted) for d in stop.differences] == [(True, False)]
+    behind = [c.module for c in others if not isinstance(c.resource, StoppedContainer)]
+    assert behind == ["base"] * len(view.changes) + ["redis"] * len(view.changes)
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_a_restart_counts_as_part_of_a_step_only_where_it_joins(joins: bool) -> None:
+    base, hosts = docker_too(outdated("redis"))
+    lives = {"base": hosts, "redis": outdated("redis")}
+
+    def restart(now: Live) -> Stage | None:
+        stage = base.next_stage(now)
+        return replace(stage, joins=joins) if stage else None
+
+    module = replace(base, next_stage=restart)
+    found = coming_with(module, (MODULES["redis"],), lives, freeze_of(), SITE)
+    assert found == ({"redis": frozenset(hosts.hosts)} if joins else {})
+    frozen = coming_with(module, (MODULES["redis"],), lives, freeze_of("redis"), SITE)
+    assert frozen == {}
 
 
 def test_a_restart_of_docker_waits_for_no_module_that_is_frozen() -> None:
