@@ -18,7 +18,8 @@ from tests.unit.docs.test_docs_commands import verb_of
 ROOT = Path(__file__).parents[3]
 ON_HOSTS = {
     **dict.fromkeys(
-        ("df", "dmesg", "umount", "mount", "top", "ss", "true", "shred", "ls"), "Debian's base"
+        ("df", "dmesg", "umount", "mount", "top", "ss", "true", "shred", "ls", "sed"),
+        "Debian's base",
     ),
     **dict.fromkeys(("systemctl", "journalctl", "hostnamectl", "timedatectl"), "systemd"),
     "apt-get": "apt",
