@@ -13,6 +13,7 @@ import pytest
 
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.host.docker import StoppedContainer
 from keybuzz.model.host.files import ContainerSignal, File, UnitReload
 from tests.flow.support.agent_host import OneHost, one_host
 from tests.flow.support.sshd import until
@@ -128,6 +129,13 @@ def test_a_container_that_ended_meanwhile_reads_the_file_when_it_starts(host: On
     wanted = app_conf(host, ContainerSignal("app", "HUP"))
     with serving(host.scratch.socket, lambda request: respond(200, state)):
         assert host.converge(wanted) == [Outcome.CHANGED]
+
+
+def test_a_container_is_stopped_with_its_own_patience(host: OneHost) -> None:
+    state = {"State": {"Running": True, "Pid": 1}}
+    with serving(host.scratch.socket, lambda request: respond(200, state)) as engine:
+        assert host.only(StoppedContainer("app", 7)).outcome == Outcome.CHANGED
+    assert engine.asked[-1] == "POST /containers/app/stop?t=7"
 
 
 def test_an_engine_that_is_down_leaves_the_container_to_be_told_later(host: OneHost) -> None:

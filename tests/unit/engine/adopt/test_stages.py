@@ -12,11 +12,11 @@ from keybuzz.engine.adopt.stages import foretold as foretold_with
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.joined import joined
-from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.look.planning import change_of, plan_host
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
-from keybuzz.model.core.plan import Action
+from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.record import stage_document
 from keybuzz.model.host.docker import Container, StoppedContainer
 from keybuzz.model.reports.stages import PlannedStage
@@ -198,7 +198,8 @@ def test_a_stop_before_docker_is_one_that_the_agent_carries_out() -> None:
     replaced = view.changes[0].resource
     assert isinstance(replaced, Container)
     assert stop.resource == StoppedContainer("redis", replaced.stop_timeout)
-    assert [(d.observed, d.wanted) for d in stop.differences] == [(True, False)]
+    runs = State(stop.identity, True, {"running": True})
+    assert stop == change_of(host, "redis", stop.resource, runs, SITE.digest_key)
     behind = [c.module for c in others if not isinstance(c.resource, StoppedContainer)]
     assert behind == ["base"] * len(view.changes) + ["redis"] * len(view.changes)
 
