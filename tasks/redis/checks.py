@@ -10,6 +10,7 @@ from keybuzz.model.core.proposed import on_host, proposed
 from tasks.redis import switches
 from tasks.redis.members import RedisMember, master_name, masters, members, unasked
 from tasks.redis.spelled import to_sentinel
+from tasks.redis.values import PORT
 
 _SETTINGS = "redis-settings:live"
 _FROM_REDIS = ("redis.replica.link", "redis.aof.enabled", "redis.memory.limit")
@@ -252,7 +253,7 @@ def _quorum(live: Live, member: RedisMember) -> Finding:
         return Finding(check, Level.CRITICAL, sentinel.quorum, member.host)
     if (sentinel.peers, sentinel.replicas) != (others, others):
         text = f"knows {sentinel.peers} Sentinels and {sentinel.replicas} replicas, {others} each are there"
-        ours = {str(server.address) for server in live.members}
+        ours = {f"{server.address}:{PORT}" for server in live.members}
         foreign = sorted(set(sentinel.known) - ours)
         text += f"; foreign: {', '.join(foreign)}" if foreign else ""
         view = live.hosts[member.host]

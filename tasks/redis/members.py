@@ -308,4 +308,4 @@ def _let_in(fields: Mapping[str, str]) -> bool | Unread:
 
 def _addresses(listed: object) -> tuple[str, ...]:
     fields = [_fields(item) for item in listed] if isinstance(listed, list) else []
-    return tuple(item["ip"] for item in fields if item.get("ip"))
+    return tuple(f"{item['ip']}:{item.get('port', '?')}" for item in fields if item.get("ip"))

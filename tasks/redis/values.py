@@ -18,6 +18,7 @@ SENTINEL = "redis-sentinel"
 UID = 999
 GID = 1000
 """User and group `redis` of the image."""
+PORT = 6379
 ROOT = "/opt/keybuzz/redis"
 CONFIGURATION = f"{ROOT}/conf"
 """What only kbz writes: mounted read-only. The legacy sentinel.conf lies here too and is never touched."""
@@ -64,7 +65,7 @@ def settings(site: Site, server: Server) -> Settings:
     return (
         *least,
         ("bind", str(server.address)),
-        ("port", "6379"),
+        ("port", str(PORT)),
         ("appendonly", "yes"),
         ("appendfsync", "everysec"),
         ("save", "900 1 300 10"),

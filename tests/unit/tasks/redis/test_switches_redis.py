@@ -103,18 +103,20 @@ class TestUsers:
         assert found.level is Level.CRITICAL
 
 
-def test_a_foreign_replica_is_told_with_its_address_and_the_way_out() -> None:
+@pytest.mark.parametrize("by", ["elsewhere", "on a member, at another port"])
+def test_a_foreign_replica_is_told_with_its_address_and_the_way_out(by: str) -> None:
     """S-13: a replica that came and went, and that Sentinel remembers."""
     live = healthy()
     host = HOSTS[0]
-    known = [{"name": "10.0.0.99:6379", "ip": "10.0.0.99", "port": "6379"}]
+    ip, port = ("10.0.0.99", "6379") if by == "elsewhere" else (address(live, host), "6399")
+    known = [{"name": f"{ip}:{port}", "ip": ip, "port": port}]
     live = saying(live, host, f"SENTINEL REPLICAS {NAME}", known, "redis.sentinel")
     masters = live.hosts[host].answer("redis.sentinel").value["replies"]["SENTINEL MASTERS"]
     live = saying(
         live, host, "SENTINEL MASTERS", [{**masters[0], "num-slaves": "3"}], "redis.sentinel"
     )
     [found] = told(live, "redis.sentinel.quorum")
-    assert "foreign: 10.0.0.99" in found.message
+    assert f"foreign: {ip}:{port}" in found.message
     assert f"redis-cli -h {address(live, host)} -p 26379 SENTINEL RESET {NAME}" in found.hint
 
 
