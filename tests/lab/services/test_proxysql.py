@@ -5,6 +5,7 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pymysql
@@ -19,6 +20,7 @@ from keybuzz.site.load import load_site, read_configuration
 from tasks.galera.drill import isolated
 from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES
+from tests.lab.ledgers.mariadb_writers import TABLE, Writers
 from tests.lab.support.watching import kill_at_each_stage, watching
 
 pytestmark = pytest.mark.lab
@@ -119,6 +121,21 @@ def test_an_application_writes_through_the_load_balancer(kbz: Kbz) -> None:
     assert rows == [(2,)]
 
 
+def test_a_planned_restart_of_all_nodes_moves_the_writer_once_and_back(kbz: Kbz) -> None:
+    """P-6: no application loses a statement; one with a session of its own may lose one by each move (facts/08)."""
+    ask(kbz, f"CREATE TABLE {TABLE} (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)")
+    [(before,)] = ask(kbz, "SELECT @@hostname")
+    with Writers(lambda: connect(kbz)) as writers:
+        kbz.good("restart", "galera", "--limit", "galera")
+    assert before == "maria-03", "the last by its address"
+    assert writers.way == ["maria-03", "maria-02", "maria-03"]
+    assert writers.errors == []
+    assert len(writers.kept_errors) <= 2, writers.kept_errors
+    assert kbz("drift", "galera", "proxysql").code == 0
+    assert {f["level"] for f in findings(kbz)} == {"ok"}
+    ask(kbz, f"DROP TABLE {TABLE}")
+
+
 def test_the_write_that_a_drill_tries_on_a_cut_off_node_is_accepted_by_one_that_serves(
     kbz: Kbz,
 ) -> None:
@@ -173,6 +190,50 @@ def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lift
     assert kbz("drift", "proxysql", *LIMIT).code == 2, "a frozen group is not touched"
     kbz.good(*LIFTED)
     assert kbz("drift", "proxysql", *LIMIT).code == 0
+
+
+def test_what_was_done_by_hand_is_told_and_one_run_ends_it(kbz: Kbz) -> None:
+    """P-1, P-2, P-4 and P-7, all on one host: the monitor off, another port at the next start, rows, and a pause."""
+    by_hand(
+        kbz,
+        "SET mysql-monitor_enabled='false'",
+        "LOAD MYSQL VARIABLES TO RUNTIME",
+        "SET mysql-interfaces='0.0.0.0:6033'",
+        "SAVE MYSQL VARIABLES TO DISK",
+        "UPDATE main.mysql_servers SET status='OFFLINE_SOFT'",
+        "INSERT INTO main.proxysql_servers (hostname) VALUES ('10.0.0.9')",
+        "PROXYSQL PAUSE",
+    )
+    told = {f["check"]: f["message"] for f in findings(kbz) if f["level"] == "critical"}
+    assert "PROXYSQL PAUSE is on" in told["proxysql.listens"]
+    assert "the monitor is switched off" in told["proxysql.monitor"]
+    changes = kbz("drift", "proxysql", *LIMIT).json()["plan"]["changes"]
+    assert {(change["host"], change["resource"]) for change in changes} == {
+        ("proxysql-01", "proxysql-open:sessions"),
+        ("proxysql-01", "proxysql-startup:proxysql"),
+        ("proxysql-01", "proxysql-variables:MYSQL VARIABLES"),
+        ("proxysql-01", "proxysql-tables:MYSQL SERVERS"),
+        ("proxysql-01", "proxysql-tables:PROXYSQL SERVERS"),
+    }
+    kbz.good(*LIFTED)
+    assert kbz("drift", "proxysql", *LIMIT).code == 0
+    assert {f["level"] for f in findings(kbz)} == {"ok"}
+
+
+def test_more_clients_than_one_node_takes_wait_and_none_is_refused(kbz: Kbz) -> None:
+    """P-8: without the limits MariaDB says 1040, is shunned for it, and then every session gets 9001."""
+
+    def write(number: int) -> str:
+        try:
+            with connect(kbz) as session, session.cursor() as cursor:
+                cursor.execute("INSERT INTO kept (word) VALUES (%s)", (f"client {number}",))
+                cursor.execute("DELETE FROM kept WHERE word=%s", (f"client {number}",))
+        except pymysql.Error as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(150) as clients:
+        assert set(clients.map(write, range(300))) == {""}
 
 
 def refused(kbz: Kbz, password: Secret, host: str = BALANCER, user: str = "APP") -> str:
