@@ -18,7 +18,7 @@ from tests.unit.docs.test_docs_commands import verb_of
 ROOT = Path(__file__).parents[3]
 ON_HOSTS = {
     **dict.fromkeys(
-        ("df", "dmesg", "umount", "mount", "top", "ss", "true", "shred", "ls", "sed"),
+        ("df", "dmesg", "umount", "mount", "top", "ss", "true", "shred", "ls", "grep", "sed"),
         "Debian's base",
     ),
     **dict.fromkeys(("systemctl", "journalctl", "hostnamectl", "timedatectl"), "systemd"),
