@@ -62,7 +62,7 @@ class Proxy:
 
     @property
     def works(self) -> bool:
-        """Return whether the application works through both ports, whoever built what listens there."""
+        """Return whether the application works through both ports, also through an old entry."""
         return all(session.works for _, session in self.sessions)
 
 

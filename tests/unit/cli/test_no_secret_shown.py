@@ -79,8 +79,11 @@ def test_what_render_writes_is_masked_and_what_the_host_gets_is_not(name: str) -
             assert MASK not in resource.text.reveal(), (host, resource.path)
 
 
-NO_LOGIN = {"k3s-token"}
-"""A node that joins again with the new value is the proof, and its stages wait for that."""
+NO_LOGIN = {
+    "k3s-token": "a node that joins again with the new value is the proof, and its stages wait for that",
+    "mariadb-sst": "its account is for the node itself only, and kbz takes it away",
+}
+"""Why no login proves a password."""
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if of_name(name).rotations])

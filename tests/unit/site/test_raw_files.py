@@ -40,6 +40,7 @@ REASONS = {
     "site/credentials/store.py": "the store, of which each file was read and judged before",
     "site/load.py": "programs that are regular files by its own question",
     "transport/bundle.py": "the product itself",
+    "transport/ssh/own_keys.py": "the key of the settings, with which each session has logged in before",
 }
 """Each place that opens a file by itself, and why nobody can put something else there."""
 
