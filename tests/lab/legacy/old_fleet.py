@@ -13,8 +13,8 @@ from tests.lab.support.adopting import with_own_policies
 REASON = "the owner moves this service under kbz"
 _FILES = (
     "find /opt/keybuzz /etc /usr/local/bin /root -xdev -not -path '/opt/keybuzz/*/data/*' "
-    "-not -path '/opt/keybuzz/*/raft/*' -not -path '*/status/*' -not -path '*/__pycache__*' "
-    "-not -name '.#*' -printf '%p %i %T@ %m %U\\n' 2>/dev/null | sort"
+    "-not -path '/opt/keybuzz/*/raft/*' -not -path '*/status' -not -path '*/status/*' "
+    "-not -path '*/__pycache__*' -not -name '.#*' -printf '%p %i %T@ %m %U\\n' 2>/dev/null | sort"
 )
 _CONTAINERS = "docker ps -aq --no-trunc | sort | xargs -r docker inspect -f '{{.Name}} {{.Id}} {{.State.StartedAt}}'"
 
