@@ -18,6 +18,7 @@ from keybuzz.engine.look.observe import observe
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.reading import Reading
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.candidates import CredentialCandidates
@@ -219,6 +220,11 @@ def _proving(workspace: Workspace, module: Module, item: Credential) -> Rotation
     return None
 
 
+def _sending(clear: str, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """Return the logins that send the credential: a rotation also asks what a live cluster need not be yet."""
+    return tuple(reading for reading in readings if clear in _words(reading.query()))
+
+
 def _words(value: Json | object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -233,9 +239,10 @@ def _words(value: Json | object) -> Iterator[str]:
 def _refused(workspace: Workspace, module: Module, rotation: Rotation) -> str:
     """Return why a member does not accept the credential of the workspace; empty when all do."""
     site = workspace.site
+    clear = site.credentials[rotation.credential].reveal()
     described = {
         server.name: HostDescription(
-            {module.name: Description((), rotation.logins(site, server))}, ()
+            {module.name: Description((), _sending(clear, rotation.logins(site, server)))}, ()
         )
         for server in site.members(module.group)
         if server.name not in workspace.absent

@@ -132,6 +132,25 @@ def test_of_two_values_the_one_that_all_members_accept_is_taken(three: Fleet) ->
     assert_never_shown(found)
 
 
+def test_what_a_rotation_asks_beside_its_logins_proves_nothing(three: Fleet) -> None:
+    """As an old Patroni, which comes to its PostgreSQL over the network, and must not while a password changes."""
+    accepting(three, dict.fromkeys(HOSTS, LIVE))
+    module = module_of(three, Places(NAME, ("APP_PASSWORD",)))
+    (rotation,) = module.rotations
+
+    def more(site: Site, server: Server) -> tuple[Command, ...]:
+        state = Command("not for a rotation", ("sh", "-c", "echo not yet"))
+        return (
+            *(item for item in rotation.logins(site, server) if isinstance(item, Command)),
+            state,
+        )
+
+    module = replace(module, rotations=(replace(rotation, logins=more),))
+    with with_containers(three, dict.fromkeys(HOSTS, Docker((f"APP_PASSWORD={LIVE}",), ()))):
+        found = take(three.workspace, module)
+    assert [item.value.reveal() for item in found.taken] == [LIVE]
+
+
 def test_what_one_member_refuses_is_not_taken(three: Fleet) -> None:
     accepting(three, {**dict.fromkeys(HOSTS, LIVE), THIRD: STALE})
     module = module_of(three, Places(NAME, ("APP_PASSWORD",)))
