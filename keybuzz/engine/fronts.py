@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
 from keybuzz.engine.look.describe import describe_more
-from keybuzz.engine.look.observe import observe
+from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError, sentence_of
 from keybuzz.model.core.live import Live, Stage
@@ -70,7 +70,7 @@ def lead(conductor: Conductor, front: Module, wish: Wish) -> Led:
     return Led(stage is not None, frozenset(snapshot.unreachable))
 
 
-def take_back_first(conductor: Conductor) -> bool:
+def take_back_first(conductor: Conductor, snapshot: Snapshot) -> bool:
     """Take back what a killed run has left before the clusters of this one; return whether anything was.
 
     The leases of those clusters are held, so that no other run leads elsewhere now. A cluster that cannot be led to is
@@ -78,6 +78,8 @@ def take_back_first(conductor: Conductor) -> bool:
     """
     found = False
     for front in _before(conductor):
+        if _at_rest(conductor, front, snapshot):
+            continue
         try:
             found = lead(conductor, front, front.lead_as_described).found or found
         except StoppedError:
@@ -105,6 +107,19 @@ def take_back_last(conductor: Conductor, error: KbzError | None) -> KbzError | N
         else:
             del conductor.led[front.name]
     return error
+
+
+def _at_rest(conductor: Conductor, front: Module, snapshot: Snapshot) -> bool:
+    """Return whether this run has read every host of an entry, which leads as described: it is not asked again."""
+    if front.name not in {module.name for module in conductor.modules}:
+        return False
+    live = conductor.view(snapshot).live(front, conductor.site)
+    if not {server.name for server in conductor.site.members(front.group)} <= live.hosts.keys():
+        return False
+    try:
+        return front.lead_as_described(live) is None
+    except RefusedError:
+        return False  # it is told when it is asked
 
 
 def _before(conductor: Conductor) -> tuple[Module, ...]:

@@ -54,7 +54,7 @@ CHECK_INFOS = (
         "no node is raised above the others",
         "A planned restart of Galera that was killed still leads the writes: a ProxySQL that starts leads elsewhere.",
         "kbz run galera",
-        levels=(Level.WARN,),
+        levels=(Level.WARN, Level.UNKNOWN),
     ),
     CheckInfo(
         "proxysql.login",

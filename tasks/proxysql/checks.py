@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from tasks.proxysql.desired import DEFAULTS, SERVERS
+from tasks.proxysql.desired import DEFAULTS, PLACES, SERVERS
 from tasks.proxysql.members import (
     admin_problem,
     checked,
@@ -153,8 +153,10 @@ def _login(host: str, view: HostView) -> Finding:
 
 
 def _raised(host: str, view: HostView) -> Finding:
-    """Of a host that does not say where it leads, `_writer` tells."""
     check = "proxysql.writer.raised"
+    if not (places := table(view, PLACES)):
+        why = admin_problem(view) if places is None else "it names no servers"
+        return unknown(check, why, host)
     if not (node := raised(view)):
         return Finding(check, Level.OK, "no node is raised above the others", host)
     text = f"{node} is raised above the others, in memory only: after its next start it leads elsewhere"

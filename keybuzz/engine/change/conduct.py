@@ -133,7 +133,7 @@ class Conductor:
 
     def taken_back(self, snapshot: Snapshot) -> Snapshot:
         """Take back what a killed run has left led elsewhere; return the last snapshot."""
-        return self._read() if take_back_first(self) else snapshot
+        return self._read() if take_back_first(self, snapshot) else snapshot
 
     def ending(self, act: Callable[[], object]) -> KbzError | None:
         """Do a part of this run and return what ended it, if anything did.

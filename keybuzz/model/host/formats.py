@@ -55,7 +55,7 @@ class Formats:
             raise InputError(
                 f"{image} is newer than what kbz knows of the data of {self.service} (before {_shown(self.until)})",
                 where="versions.yaml",
-                hint="which data it writes cannot be told; use an older one, or a kbz that knows it",
+                hint="which data it writes cannot be told; use an older one, or a newer release of kbz",
             )
         row = next((row for row in self.rows if version >= row.since), None)
         if row is None:

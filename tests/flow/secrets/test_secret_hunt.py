@@ -127,7 +127,8 @@ def test_no_command_shows_a_secret(spoken: Mapping[str, Spoken], name: str) -> N
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_process_shows_a_secret(spoken: Mapping[str, Spoken], name: str) -> None:
-    assert len(spoken[name].processes) > 2
+    # At least the command's own line and environment.
+    assert len(spoken[name].processes) >= 2
     for text in spoken[name].processes:
         assert_clean(text, "a command line or an environment")
 

@@ -15,6 +15,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change import restart
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.fronts import take_back_first
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.model.core.access import Access
@@ -42,6 +43,8 @@ class Pair:
     """The host that refuses every change."""
     moves: list[tuple[str, str]] = field(default_factory=list)
     """Who was told to raise which node."""
+    looks: list[str] = field(default_factory=list)
+    """Who was looked at."""
     heard: list[events.Event] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -53,6 +56,7 @@ class Pair:
         if not self.world.nodes[host].reachable:
             return []
         if request["op"] == "probe":
+            self.looks.append(host)
             view = self.world.live(()).hosts[host]
             result = result_of(request)
             result["states"] = [
@@ -225,3 +229,23 @@ def test_where_one_host_cannot_none_is_led_away_and_the_restart_goes_on(pair: Pa
     assert pair.moves == []
     [told_of] = [event for event in pair.heard if isinstance(event, events.NotLed)]
     assert told_of.reason.startswith("proxysql-02: its memory holds servers that do not run")
+
+
+def test_a_run_that_has_read_the_entry_itself_asks_it_no_second_time(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    alone = pair.conductor()
+    galera, front = alone.every_module
+    both = replace(
+        alone,
+        modules=(galera, front),
+        descriptions={**described(SITE, galera), **described(SITE, front)},
+        selected=alone.selected | frozenset(HOSTS),
+    )
+    snapshot = _seen(both)
+    assert sorted(pair.looks) == sorted(HOSTS)
+    assert not take_back_first(both, snapshot)
+    assert sorted(pair.looks) == sorted(HOSTS)
+    for node in pair.world.nodes.values():
+        node.raised = NODES[1]
+    assert take_back_first(both, _seen(both))
+    assert pair.raised == NONE
