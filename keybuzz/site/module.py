@@ -302,7 +302,7 @@ class Module:
     lead_back: Callable[[Live, Server], Stage | None] = lambda live, server: None
     """What undoes it when that member serves again; None when nothing is left of it."""
     lead_as_described: Callable[[Live], Stage | None] = lambda live: None
-    """What undoes it at once, whoever serves now: after a run that was cut off. None when nothing is left of it."""
+    """What undoes it at once, as after a run that was cut off. None when nothing is left of it."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

@@ -131,7 +131,7 @@ def _join(live: Live, starting: list[Change]) -> Stage:
 
 
 def _replace(live: Live, containers: list[Change]) -> Stage:
-    """Replace one running node; the entry last, because while it is away nobody reaches the others (A10).
+    """Replace one running node; the entry last, because while it is away the others are not reached (A10).
 
     One that does not serve comes before all others, because it has nothing to lose.
     """

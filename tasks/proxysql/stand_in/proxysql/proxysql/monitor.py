@@ -215,7 +215,7 @@ class Monitor:
         )
 
     def _write(self) -> None:
-        """Write runtime_mysql_servers again, in one step for whoever reads."""
+        """Write runtime_mysql_servers again, in one step for its readers."""
         with self._store.lock:
             self._store.rows("DELETE FROM runtime_mysql_servers")
             for (group, node), row in self._placing.rows.items():

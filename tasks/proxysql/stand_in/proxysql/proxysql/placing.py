@@ -82,7 +82,7 @@ class Placing:
             self._converge(groups, ())
 
     def away(self, node: Node, groups: Groups, sound: tuple[Node, ...]) -> None:
-        """The node serves nobody; `sound` are those whose newest check was good."""
+        """The node serves no session; `sound` are those whose newest check was good."""
         if (weight := self._taken(node, groups)) is not None:
             self._put((groups.offline, node), weight)
             self._converge(groups, sound)
