@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.files import Artefact
 from keybuzz.model.host.system import InterfaceOption
 from tasks.k3s.rollout import INGRESS_TIMEOUT, RETURN_TIMEOUT, next_stage
 from tasks.k3s.steps import JOIN_TIMEOUT
+from tests.unit.tasks.gates import shape, told
 from tests.unit.tasks.k3s.k3s_world import (
     HOSTS,
     MASTERS,
@@ -36,16 +37,6 @@ def staged(world: World, *selected: str) -> Stage:
     stage = next_stage(world.live(selected or HOSTS))
     assert stage is not None
     return stage
-
-
-def told(gate: Gate | None, world: World) -> str | None:
-    assert gate is not None
-    return gate.reason(world.live())
-
-
-def shape(gate: Gate | None) -> tuple[str, float]:
-    assert gate is not None
-    return gate.name, gate.timeout
 
 
 def prepared(world: World, *selected: str) -> World:
@@ -192,8 +183,8 @@ class TestWithoutApi:
             "the API is ready on a majority of the masters",
             RETURN_TIMEOUT,
         )
-        assert told(stage.after, world) is not None
-        assert told(stage.after, stopped(THIRD)) is None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.after, stopped(THIRD).live()) is None
         assert {change.identity for change in stage.changes} == {unit_of(SECOND)}, "no other way"
 
     def test_those_that_run_are_waited_for(self) -> None:
@@ -225,10 +216,10 @@ class TestMasters:
         assert stage.name == f"start {SECOND}"
         assert shape(stage.before) == (f"{FIRST} serve", RETURN_TIMEOUT)
         assert shape(stage.after) == (f"{SECOND} Ready", JOIN_TIMEOUT)
-        assert told(stage.before, World.healthy()) is None
-        assert told(stage.before, stopped(FIRST)) is not None
-        assert told(stage.after, world) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.before, World.healthy().live()) is None
+        assert told(stage.before, stopped(FIRST).live()) is not None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     def test_one_on_its_way_is_waited_for_before_the_next(self) -> None:
         world = wiped(SECOND, THIRD)
@@ -252,8 +243,8 @@ class TestMasters:
         stage = staged(world)
         assert (stage.name, stage.changes) == ("wait", ())
         assert shape(stage.after)[0] == f"{SECOND} Ready"
-        assert told(stage.after, world) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     def test_not_by_a_run_that_is_not_of_it(self) -> None:
         world = starting(SECOND)
@@ -285,8 +276,8 @@ class TestWorkers:
         assert (stage.name, stage.hosts) == (name, hosts)
         assert shape(stage.before) == (f"{', '.join(MASTERS)} serve", RETURN_TIMEOUT)
         assert shape(stage.after) == (f"{', '.join(hosts)} Ready", JOIN_TIMEOUT)
-        assert told(stage.after, world) is not None
-        assert told(stage.before, starting(THIRD)) is not None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.before, starting(THIRD).live()) is not None
 
     def test_a_master_that_is_stopped_or_away_is_not_waited_for(self) -> None:
         world = stopped("k8s-worker-01", THIRD)
@@ -328,8 +319,8 @@ class TestInside:
         stage = staged(world)
         assert stage.name == "ingress"
         assert shape(stage.after) == ("the ingress serves on every node", INGRESS_TIMEOUT)
-        assert told(stage.after, world) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     def test_a_held_node_gets_pods_again_and_with_the_ingress_it_is_one_stage(self) -> None:
         world = self.unready()

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.reading import Answer
 from tasks.minio.members import CONTAINER_ID
 from tasks.minio.rollout import HEAL_TIMEOUT, START_TIMEOUT, next_stage, release
+from tests.unit.tasks.gates import shape, told
 from tests.unit.tasks.minio.minio_world import HOSTS, World
 from tests.unit.tasks.minio.test_rollout_minio import hurt
 
@@ -27,16 +28,6 @@ def staged(live: Live) -> Stage:
     stage = next_stage(live)
     assert stage is not None
     return stage
-
-
-def told(gate: Gate | None, world: World) -> str | None:
-    assert gate is not None
-    return gate.reason(world.live())
-
-
-def shape(gate: Gate | None) -> tuple[str, float]:
-    assert gate is not None
-    return gate.name, gate.timeout
 
 
 def prepared(world: World) -> World:
@@ -69,9 +60,9 @@ class TestTogether:
         stage = staged(prepared(World.empty()).live())
         assert (stage.name, stage.hosts, stage.before) == ("start together", HOSTS, None)
         assert shape(stage.after) == ("all three serve", START_TIMEOUT)
-        assert told(stage.after, World.empty()) is not None
-        assert told(stage.after, stopped("minio-03")) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.after, World.empty().live()) is not None
+        assert told(stage.after, stopped("minio-03").live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     def test_a_birth_needs_all_in_sight(self) -> None:
         world = prepared(World.empty())
@@ -106,8 +97,8 @@ class TestTogether:
         stage = staged(prepared(world).live())
         assert (stage.name, stage.hosts) == ("start together", ("minio-01", "minio-03"))
         assert shape(stage.after) == ("there is a write quorum", START_TIMEOUT)
-        assert told(stage.after, stopped("minio-01", "minio-03")) is not None
-        assert told(stage.after, stopped("minio-02")) is None
+        assert told(stage.after, stopped("minio-01", "minio-03").live()) is not None
+        assert told(stage.after, stopped("minio-02").live()) is None
 
     def test_an_empty_one_starts_beside_those_that_run_and_do_not_serve_yet(self) -> None:
         world = World.healthy()
@@ -172,13 +163,13 @@ class TestJoin:
         stage = staged(stopped("minio-03").live())
         assert (stage.name, stage.hosts) == ("start minio-03", ("minio-03",))
         assert shape(stage.before) == ("minio-01 and minio-02 serve", START_TIMEOUT)
-        assert told(stage.before, stopped("minio-03")) is None
-        assert told(stage.before, stopped("minio-02", "minio-03")) is not None
+        assert told(stage.before, stopped("minio-03").live()) is None
+        assert told(stage.before, stopped("minio-02", "minio-03").live()) is not None
         name = "minio-03 serves, and its drive has everything"
         assert shape(stage.after) == (name, HEAL_TIMEOUT)
-        assert told(stage.after, stopped("minio-03")) is not None
-        assert told(stage.after, healing("minio-03")) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.after, stopped("minio-03").live()) is not None
+        assert told(stage.after, healing("minio-03").live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     def test_one_with_data_comes_before_an_empty_one(self) -> None:
         five = stopped("minio-03")
@@ -199,11 +190,13 @@ class TestReplace:
         assert stage.name == "replace minio on minio-02"
         assert shape(stage.before) == ("all but minio-02 serve", START_TIMEOUT)
         assert shape(stage.after) == ("all three serve", HEAL_TIMEOUT)
-        assert told(stage.before, World.healthy()) is None
-        assert told(stage.before, stopped("minio-02")) is None, "it may be what the change mends"
-        assert told(stage.before, stopped("minio-03")) is not None
-        assert told(stage.after, stopped("minio-02")) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.before, World.healthy().live()) is None
+        assert told(stage.before, stopped("minio-02").live()) is None, (
+            "it may be what the change mends"
+        )
+        assert told(stage.before, stopped("minio-03").live()) is not None
+        assert told(stage.after, stopped("minio-02").live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
 
     @pytest.mark.parametrize("broken", HOSTS)
     def test_one_that_does_not_serve_comes_first_whoever_it_is(self, broken: str) -> None:
@@ -222,9 +215,9 @@ class TestRelease:
         assert stage is not None
         assert (stage.name, stage.changes) == ("wait", ())
         assert shape(stage.after) == ("MinIO can do without minio-02", START_TIMEOUT)
-        assert told(stage.after, World.healthy()) is None
-        assert told(stage.after, stopped("minio-02")) is None
-        assert told(stage.after, stopped("minio-03")) is not None
+        assert told(stage.after, World.healthy().live()) is None
+        assert told(stage.after, stopped("minio-02").live()) is None
+        assert told(stage.after, stopped("minio-03").live()) is not None
 
     def test_one_that_does_not_serve_or_is_alone_is_let_go(self) -> None:
         assert release(stopped("minio-02").live(), "minio-02") is None
@@ -241,8 +234,8 @@ class TestSettle:
         stage = staged(world.live({"minio-01"}))
         assert (stage.name, stage.changes) == ("wait", ())
         assert shape(stage.after) == ("the cluster has settled", HEAL_TIMEOUT)
-        assert told(stage.after, world) is not None
-        assert told(stage.after, World.healthy()) is None
+        assert told(stage.after, world.live()) is not None
+        assert told(stage.after, World.healthy().live()) is None
         assert next_stage(world.live(())) is None
 
     def test_one_that_will_be_replaced_is_not_waited_for(self) -> None:

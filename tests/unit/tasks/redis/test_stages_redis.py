@@ -14,6 +14,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.redis import RedisMaster, RedisRuntime, SentinelMonitor
 from tasks.redis.members import PASSWORD, RUNTIME, SENTINEL_RUNTIME
 from tasks.redis.rollout import HAND_OVER_TIMEOUT, START_TIMEOUT, next_stage, release
+from tests.unit.tasks.gates import told
 from tests.unit.tasks.redis.redis_world import (
     DATA,
     HOSTS,
@@ -37,11 +38,6 @@ def staged(live: Live) -> Stage:
     stage = next_stage(live)
     assert stage is not None
     return stage
-
-
-def told(gate: Gate | None, live: Live) -> str | None:
-    assert gate is not None
-    return gate.reason(live)
 
 
 def named(gate: Gate | None) -> str:
