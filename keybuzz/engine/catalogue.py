@@ -55,6 +55,23 @@ def choose(names: Iterable[str]) -> tuple[Module, ...]:
     return tuple(module for module in modules.values() if module.name in chosen)
 
 
+def entries_before(
+    modules: Iterable[Module], site: Site, hosts: frozenset[str]
+) -> tuple[Module, ...]:
+    """Return the entries that lead to clusters of which one of these hosts is a member.
+
+    A run that may interrupt such a member lets them lead elsewhere, whatever the run is about.
+    """
+    every = {module.name: module for module in modules}
+    return tuple(
+        front
+        for front in every.values()
+        if front.fronts in every
+        and site.members(front.group)
+        and hosts & {server.name for server in site.members(every[front.fronts].group)}
+    )
+
+
 def _hint(name: str, modules: Mapping[str, Module]) -> str:
     """Return the near module; else where the word of a host or a group belongs."""
     titled = [m.name for m in modules.values() if name.lower() in m.title.lower()]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
+from keybuzz.engine.catalogue import entries_before
 from keybuzz.engine.look.describe import describe_more
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.model.core.access import Access
@@ -77,7 +78,7 @@ def take_back_first(conductor: Conductor, snapshot: Snapshot) -> bool:
     repaired first: what fails is told, and tried again at the end.
     """
     found = False
-    for front in _before(conductor):
+    for front in entries_before(conductor.every_module, conductor.site, conductor.selected):
         if _at_rest(conductor, front, snapshot):
             continue
         try:
@@ -120,19 +121,6 @@ def _at_rest(conductor: Conductor, front: Module, snapshot: Snapshot) -> bool:
         return front.lead_as_described(live) is None
     except RefusedError:
         return False  # it is told when it is asked
-
-
-def _before(conductor: Conductor) -> tuple[Module, ...]:
-    """Return the entries to clusters of which a selected host is a member."""
-    every = {module.name: module for module in conductor.every_module}
-    return tuple(
-        front
-        for front in every.values()
-        if front.fronts in every
-        and conductor.site.members(front.group)
-        and conductor.selected
-        & {server.name for server in conductor.site.members(every[front.fronts].group)}
-    )
 
 
 def _changed(conductor: Conductor, front: Module) -> frozenset[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.catalogue import all_modules, entries_before
 from keybuzz.engine.memory.lock import lease_names, leases
 from keybuzz.engine.memory.who import this_caller
 from keybuzz.engine.workspace import Workspace
@@ -41,12 +42,14 @@ def claimed(
 ) -> Iterator[None]:
     """Hold the leases of the clusters that these hosts are members of, here and on every member that answers.
 
+    The entries before those clusters are held too: a run leads them elsewhere, and another must not restart one then.
     No host is touched for a command that could not be remembered. RefusedError that says who holds a lease, after
     `wait` seconds. All are taken at once; where another controller holds
     one, all are given back and taken in the order of their names, so that of two controllers one always gets all.
     """
     workspace.journal.require_room()
     deadline = time.monotonic() + wait
+    selected = selected | _entries(workspace, selected)
     names = set(workspace.lease_names(selected))
     held = {s.name for s in workspace.site.servers if names & set(lease_names([s]))}
     members = sorted(held & set(workspace.nornir.inventory.hosts))
@@ -75,6 +78,13 @@ def claimed_when_met(workspace: Workspace, verb: str, selected: frozenset[str]) 
             _pin(workspace, meeting)
         finally:
             _give_back(workspace, sorted(selected))
+
+
+def _entries(workspace: Workspace, selected: frozenset[str]) -> frozenset[str]:
+    """Return the hosts of the entries before the clusters of these hosts."""
+    site = workspace.site
+    fronts = entries_before(all_modules(), site, selected)
+    return frozenset(server.name for front in fronts for server in site.members(front.group))
 
 
 def spoken(verb: str, modules: Iterable[Module]) -> str:

@@ -85,6 +85,8 @@ class Script:
     said: dict[str, Replies] = field(default_factory=dict)
     """By host, instead of a sound reply."""
     greetings: dict[str, bytes] = field(default_factory=dict)
+    dialed: set[str] = field(default_factory=set)
+    """Hosts that were connected to."""
 
     def __call__(self, host: str, request: Json) -> Iterable[bytes]:
         """Return the frames of a host."""
@@ -194,6 +196,7 @@ def scripted(script: Script) -> Nornir:
             return Session(stream, where=target.name, timeout=5.0, access=access, hide=hide)
 
         def connect(self, target: Target) -> Stream:
+            script.dialed.add(target.name)
             greeting = script.greetings.get(target.name, json_frame(HELLO))
             return ScriptedStream(target.name, script, greeting)
 

@@ -68,3 +68,29 @@ def test_what_was_pinned_meanwhile_of_its_hosts_is_seen(
     meeting_of(work).saw("redis-02", Machine("redis-02", id="a" * 32))
     with held(work, "kbz run", HOSTS):
         pass
+
+
+@pytest.mark.parametrize("first", ["maria-02", "proxysql-01"])
+def test_a_cluster_and_the_entry_that_it_leads_elsewhere_are_not_changed_at_the_same_time(
+    tmp_path: Path, first: str
+) -> None:
+    """A run about a Galera member leads writers away from it; a ProxySQL that restarts then would not."""
+    second = ({"maria-02", "proxysql-01"} - {first}).pop()
+    with claimed(workspace(tmp_path, f"kbz run --limit {first}"), "kbz run", frozenset({first})):
+        with (
+            pytest.raises(RefusedError, match=r"proxysql is held by .*kbz run --limit"),
+            claimed(workspace(tmp_path, "kbz run"), "kbz run", frozenset({second})),
+        ):
+            raise AssertionError("it began")
+        with claimed(workspace(tmp_path, "kbz run"), "kbz run", HOSTS):
+            pass
+
+
+def test_the_entry_is_held_on_its_hosts_too(tmp_path: Path) -> None:
+    """Another controller meets it there."""
+    script = Script()
+    made = replace(workspace(tmp_path, "kbz restart galera"), nornir=scripted(script))
+    with claimed(made, "kbz restart galera", frozenset({"maria-02"})):
+        pass
+    assert {"maria-01", "maria-03", "proxysql-01", "proxysql-02"} <= script.dialed
+    assert "redis-01" not in script.dialed
