@@ -24,7 +24,7 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.base import parameters
 from tasks.base.docker import docker
-from tasks.base.firewall import OWN_PORTS, described_ports, firewall
+from tasks.base.firewall import firewall
 from tasks.base.limits import limits
 from tasks.base.upkeep import upkeep
 
@@ -103,7 +103,6 @@ def describe(site: Site, server: Server) -> Description:
         ),
         readings=_readings(site),
         traces=Traces(
-            ports=(*OWN_PORTS, *(port for port, _ in described_ports(site, server))),
             # What snapd writes there for its own programs; on the controller, the schedule of `kbz drift install`.
             units=("snap.*", "snap-*", *(_SCHEDULE_UNITS if _keeps(server) else ())),
             cron=("/etc/cron.d/kbz-drift",) if _keeps(server) else (),

@@ -40,8 +40,3 @@ def firewall(site: Site, server: Server) -> Firewall:
         ),
         explained=(*_OWN_LISTENERS, *(f"{port}/{protocol}" for port, protocol in closed)),
     )
-
-
-def described_ports(site: Site, server: Server) -> tuple[tuple[int, str], ...]:
-    """Return what may listen on a server without a module of kbz that says so."""
-    return (*parameters.PUBLIC_PORTS.on(site, server), *parameters.PRIVATE_PORTS.on(site, server))

@@ -21,7 +21,11 @@ from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.values import cluster_name
 
 GROUND = Ground(
-    ("mariadb",), (values.DATA,), (3306, 4567, 4568, 4444), (values.VOLUME, "/var/lib/mysql")
+    ("mariadb",),
+    (values.DATA,),
+    # The server, the replication, and a whole copy of a node (IST, SST).
+    (3306, 4567, 4568, 4444),
+    (values.VOLUME, "/var/lib/mysql"),
 )
 
 SETTLED = tuple(

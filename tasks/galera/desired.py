@@ -9,7 +9,6 @@ from keybuzz.model.core.reading import ContainerLog, DirectoryListing, MysqlQuer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Absent, Directory, File, ImageValidator
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUser, MysqlUser
 from keybuzz.site.module import Description
@@ -51,8 +50,6 @@ def describe(site: Site, server: Server) -> Description:
         ),
         _readings(site, server),
         cluster(site, server),
-        # The server, the replication, and a whole copy of a node (IST, SST).
-        Traces(ports=(values.access(site, server).port, 4567, 4568, 4444)),
     )
 
 

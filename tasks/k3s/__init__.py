@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Entrance, Module, RestartCost
+from tasks.k3s import values
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
 from tasks.k3s.desired import describe
@@ -20,7 +21,7 @@ from tasks.k3s.turns import regain, release
 GROUND = Ground(
     ("k3s",),
     ("/var/lib/rancher/k3s",),
-    (6443, 2379, 10250),
+    values.PORTS,
     ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/etcd"),
 )
 

@@ -6,7 +6,6 @@ from keybuzz.model.core.content import Template
 from keybuzz.model.core.reading import Command, DirectoryListing, HttpGet, Reading
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Absent, Artefact, Directory, File
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.k3s import (
@@ -20,32 +19,6 @@ from keybuzz.model.services.k3s import (
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.k3s import parameters, values
-
-_PORTS = (
-    80,
-    443,
-    2379,
-    2380,
-    2381,
-    2382,
-    6443,
-    6444,
-    8181,
-    8443,
-    10010,
-    10245,
-    10246,
-    10247,
-    10248,
-    10249,
-    10250,
-    10254,
-    10256,
-    10257,
-    10258,
-    10259,
-)
-"""The ingress and its webhook, etcd, the API, the kubelet, the scheduler and containerd (facts/09)."""
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -65,7 +38,6 @@ def describe(site: Site, server: Server) -> Description:
         ),
         _readings(server),
         _cluster(site) if master else (),
-        Traces(ports=_PORTS),
     )
 
 

@@ -32,6 +32,31 @@ PODS = "10.42.0.0/16"
 SERVICES = "10.43.0.0/16"
 INGRESS = "ingress-nginx/ingress-nginx-controller"
 HEALTH_PORT = 10254
+PORTS = (
+    80,
+    443,
+    2379,
+    2380,
+    2381,
+    2382,
+    6443,
+    6444,
+    8181,
+    8443,
+    10010,
+    10245,
+    10246,
+    10247,
+    10248,
+    10249,
+    10250,
+    10254,
+    10256,
+    10257,
+    10258,
+    10259,
+)
+"""The ingress and its webhook, etcd, the API, the kubelet, the scheduler and containerd (facts/09)."""
 TEMPLATES = Path(__file__).parent / "templates"
 UNIT_TEXT = (TEMPLATES / "k3s.service").read_text(encoding="utf-8")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from keybuzz.model.core.reading import ContainerLog, HttpGet, Reading, TcpPorts
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Directory
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.site.module import Description
@@ -34,7 +33,6 @@ def describe(site: Site, server: Server) -> Description:
             MinioBucket(values.access(site, server), values.bucket(site)),
             *applications.resources(site, values.access(site, server)),
         ),
-        Traces(ports=(PORT, values.CONSOLE_PORT)),
     )
 
 

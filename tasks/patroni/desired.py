@@ -9,7 +9,6 @@ from keybuzz.model.core.reading import DirectoryListing, HttpGet, PostgresLogin
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import (
@@ -67,7 +66,6 @@ def describe(site: Site, server: Server) -> Description:
         readings=_readings(site, server),
         cluster=_cluster(site, server),
         # PostgreSQL, Patroni's REST interface, and RAFT between the members.
-        traces=Traces(ports=(5432, 8008, 7000)),
     )
 
 

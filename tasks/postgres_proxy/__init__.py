@@ -20,12 +20,13 @@ from tasks.postgres_proxy.values import (
     POOL_PORT,
     POSTGRES_PORT,
     ROOT,
+    STATISTICS_PORT,
 )
 
 GROUND = Ground(
     ("haproxy", "pgbouncer"),
     (f"{ROOT}/haproxy", f"{ROOT}/pgbouncer"),
-    (POSTGRES_PORT, POOL_PORT),
+    (POSTGRES_PORT, POOL_PORT, STATISTICS_PORT),
 )
 
 SETTLED = (

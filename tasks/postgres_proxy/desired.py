@@ -9,7 +9,6 @@ from keybuzz.model.core.reading import HttpGet, PostgresLogin, Reading, SocketQu
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -40,9 +39,6 @@ def describe(site: Site, server: Server) -> Description:
             *LEFTOVERS,
         ),
         readings=_readings(site),
-        traces=Traces(
-            ports=(values.POSTGRES_PORT, values.POOL_PORT, values.STATISTICS_PORT),
-        ),
     )
 
 

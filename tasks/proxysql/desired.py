@@ -7,7 +7,6 @@ from keybuzz.model.core.reading import DirectoryListing, MysqlQuery, Reading, Tc
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.proxysql import (
     Placement,
@@ -86,7 +85,6 @@ def describe(site: Site, server: Server) -> Description:
             *LEFTOVERS,
         ),
         _readings(site),
-        traces=Traces(ports=(values.PORT, values.ADMIN_PORT)),
     )
 
 

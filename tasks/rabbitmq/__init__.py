@@ -22,9 +22,10 @@ from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 GROUND = Ground(
     ("rabbitmq",),
     (values.ROOT,),
-    # The last is that of metrics: the image's own list of plugins, which older installations left in place, opens it.
-    (values.AMQP_PORT, 15672, 25672, 4369, 15692),
+    (values.AMQP_PORT, 15672, 25672, 4369),
     ("/var/lib/rabbitmq",),
+    # That of metrics: the image's own list of plugins, which older installations left in place, opens it.
+    (15692,),
 )
 
 SETTLED = (

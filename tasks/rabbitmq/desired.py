@@ -7,10 +7,8 @@ from keybuzz.model.core.reading import DirectoryListing
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.rabbitmq import (
-    MANAGEMENT_PORT,
     RabbitmqData,
     RabbitmqLook,
     RabbitmqMembership,
@@ -46,7 +44,6 @@ def describe(site: Site, server: Server) -> Description:
         ),
         (RabbitmqUser(access), RabbitmqNoUser(access), *applications.resources(site, access)),
         # Beside its own two: Erlang's port mapper, and what its nodes speak between each other.
-        Traces(ports=(values.AMQP_PORT, MANAGEMENT_PORT, 4369, 25672)),
     )
 
 

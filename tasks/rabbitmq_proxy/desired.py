@@ -6,7 +6,6 @@ from keybuzz.model.core.content import Template
 from keybuzz.model.core.reading import AmqpLogin, SocketQuestion, TcpPorts
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
@@ -58,7 +57,6 @@ def describe(site: Site, server: Server) -> Description:
                 if values.GROUP in entry.targets and values.PORT in entry.ports
             ),
         ),
-        traces=Traces(ports=(values.PORT,)),
     )
 
 

@@ -9,7 +9,6 @@ from keybuzz.model.core.reading import DirectoryListing, Reading
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
-from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.redis import (
     RedisData,
@@ -55,9 +54,6 @@ def describe(site: Site, server: Server) -> Description:
             *LEFTOVERS,
         ),
         _readings(site, server),
-        traces=Traces(
-            ports=(values.access(site, server).port, values.access(site, server).sentinel_port)
-        ),
     )
 
 

@@ -39,7 +39,6 @@ def describe(site: Site, server: Server) -> Description:
         readings=_readings(site, server),
         # The watcher says there how it is; Python keeps its own form of the program beside it.
         traces=Traces(
-            ports=(values.REDIS_PORT,),
             files=(f"{values.STATUS}/*", f"{values.WATCHER}/__pycache__"),
         ),
     )

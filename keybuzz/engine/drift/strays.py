@@ -13,7 +13,7 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import Directory
 from keybuzz.model.host.retired import CONTAINER, FILE, FOLDER, UNIT, Retired
 from keybuzz.model.host.strays import Explained, StraySweep
-from keybuzz.model.host.system import Service, SystemdUnit
+from keybuzz.model.host.system import Firewall, Service, SystemdUnit
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drift import DriftItem
 from keybuzz.site.module import Description, Module
@@ -38,7 +38,8 @@ _EPHEMERAL = 32768
 
 def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explained:
     """Return what the modules that run on a server explain there."""
-    found = [module.describe(site, server) for module in modules if module.group in server.groups]
+    here = [module for module in modules if module.group in server.groups]
+    found = [module.describe(site, server) for module in here]
     resources = [resource for description in found for resource in description.resources]
     folders, files = _paths(resources)
     traces = [description.traces for description in found]
@@ -58,7 +59,7 @@ def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explaine
         ),
         folders=frozenset(folders),
         files=frozenset(files),
-        ports=frozenset(port for trace in traces for port in trace.ports),
+        ports=frozenset(_ports_of(here, resources)),
         units=frozenset(
             (
                 *(r.unit for r in resources if isinstance(r, Service | SystemdUnit)),
@@ -75,6 +76,14 @@ def explained(site: Site, server: Server, modules: Iterable[Module]) -> Explaine
         programs=frozenset(program for trace in traces for program in trace.programs),
         keys=frozenset(key for trace in traces for key in trace.keys),
     )
+
+
+def _ports_of(modules: Iterable[Module], resources: Iterable[Resource]) -> Iterator[int]:
+    """Yield the TCP ports of every service, and those that the firewall knows beside them."""
+    for module in modules:
+        yield from module.ground.ports if module.ground is not None else ()
+    for resource in resources:
+        yield from resource.listening if isinstance(resource, Firewall) else ()
 
 
 def _paths(resources: Iterable[Resource]) -> tuple[set[str], set[str]]:

@@ -66,7 +66,7 @@ def _service_ports(server: Server) -> Iterator[int]:
     """Yield the ports of every module's service on a server, also of those that this run leaves alone."""
     for module in all_modules():
         if module.group in server.groups and module.ground is not None:
-            yield from module.ground.ports
+            yield from module.ground.every_port
 
 
 def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostDescription]:

@@ -18,9 +18,16 @@ class Ground:
     own: tuple[str, ...]
     """Folders where the description has it."""
     ports: tuple[int, ...]
-    """TCP ports that the service listens on."""
+    """TCP ports that its programs listen on, told once: drift explains them, the firewall closes them to the public."""
     known: tuple[str, ...] = ()
     """Folders of older installations."""
+    former: tuple[int, ...] = ()
+    """TCP ports that older installations have open, and the description has not: `kbz drift` reports them."""
+
+    @property
+    def every_port(self) -> tuple[int, ...]:
+        """Ports that this service or an older installation of it listens on."""
+        return (*self.ports, *self.former)
 
 
 class SweepAnswer(TypedDict):
@@ -49,5 +56,5 @@ class DataSweep(Looks):
             "name": self.name,
             "kinds": list(self.ground.kinds),
             "places": [*self.ground.own, *self.ground.known],
-            "ports": list(self.ground.ports),
+            "ports": list(self.ground.every_port),
         }

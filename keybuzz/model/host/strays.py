@@ -13,11 +13,9 @@ from keybuzz.model.core.resource import Json
 class Traces:
     """What a module leaves on its hosts beside its resources, so that nobody takes it for a stray.
 
-    Resources explain themselves; so does each folder that a described container may write.
+    Resources explain themselves; so does each folder that a described container may write, and the ports of its ground.
     """
 
-    ports: tuple[int, ...] = ()
-    """TCP ports that its programs listen on."""
     files: tuple[str, ...] = ()
     """Shell patterns of paths that its programs write by themselves; a folder stands for all in it."""
     units: tuple[str, ...] = ()

@@ -252,6 +252,18 @@ class Firewall(Resource):
     def _described(self) -> list[str]:
         return sorted(str(rule) for rule in self.rules)
 
+    @property
+    def _explained(self) -> list[str]:
+        """What may listen for any address: as explained, and what the rules open to all."""
+        opened = {f"{r.port}/{r.protocol}" for r in self.rules if r.port and r.source == ANYWHERE}
+        return sorted({*self.explained, *opened})
+
+    @property
+    def listening(self) -> frozenset[int]:
+        """TCP ports that something may listen on, beside those of services."""
+        found = (item.partition("/") for item in self._explained)
+        return frozenset(int(port) for port, _, protocol in found if protocol == "tcp")
+
     def wanted(self, key: DigestKey) -> Attributes:
         del key
         return {
@@ -274,7 +286,6 @@ class Firewall(Resource):
 
     def query(self) -> Json:
         """Return the frame; with it the host can say whom and what these rules would cut off."""
-        opened = {f"{r.port}/{r.protocol}" for r in self.rules if r.port and r.source == ANYWHERE}
         ssh = {rule.source for rule in self.rules if rule.port in ("", "22")}
         if ANYWHERE in ssh:
             ssh = {"0.0.0.0/0", "::/0"}
@@ -283,7 +294,7 @@ class Firewall(Resource):
             "described": self._described,
             "incoming": self.incoming,
             "sources": sorted(ssh),
-            "ports": sorted({*self.explained, *opened}),
+            "ports": self._explained,
         }
 
     def order(self) -> Json:

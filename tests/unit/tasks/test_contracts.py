@@ -229,11 +229,7 @@ def test_postgresql_gets_shared_memory_for_parallel_queries() -> None:
 def test_every_port_that_a_program_opens_is_explained() -> None:
     [contract] = [contract for contract in CONTRACTS if contract.image == "k3s"]
     opened = {int(port) for port in contract.words(Kind.LISTENS)}
-    site = memory_site()
-    found = [d for server, d in descriptions() if server in site.members(k3s.GROUP)]
-    k3s_ports = [set(d.traces.ports) for d in found if 6443 in d.traces.ports]
-    assert len(k3s_ports) == len(site.members(k3s.GROUP))
-    assert all(opened <= ports for ports in k3s_ports)
+    assert opened <= set(k3s.PORTS)
 
 
 def test_a_wrong_contract_is_told_with_its_lines(tmp_path: Path) -> None:
