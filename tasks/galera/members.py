@@ -55,6 +55,8 @@ class Node:
     """A first start is under way there, or was cut off: nothing was ever written to its data."""
     recoverable: bool
     """It knows who was in the last Primary component, and comes back by itself when they do (pc.recovery)."""
+    history: str
+    """Id of the cluster whose data its disk holds, by grastate.dat; empty where that names none."""
 
     @property
     def primary(self) -> bool:
@@ -216,7 +218,13 @@ def _node(host: str, view: HostView) -> Node:
         data=not data.known or len(names) >= LISTED or any(name in names for name in _PERSISTED),
         marked=volume.known and values.MARKER in volume.value["names"],
         recoverable="gvwstate.dat" in names,
+        history=_history(view),
     )
+
+
+def _history(view: HostView) -> str:
+    said = view.attribute(DATA_ID, "cluster")
+    return said if isinstance(said, str) and said != NO_HISTORY else ""
 
 
 def rows(answer: Answer, statement: str) -> list[list[str | None]] | Unread:

@@ -131,6 +131,25 @@ def refuse_foreign(live: Live) -> None:
             where="galera",
             hint="stop writing; the owner decides whose data stays. kbz changes nothing here",
         )
+    _refuse_another_history(live, {node.uuid for node in primaries})
+
+
+def _refuse_another_history(live: Live, serving: set[str]) -> None:
+    """Data of another cluster never joins: the state transfer would replace it."""
+    found = nodes(live)
+    held = {host: node.history for host, node in found.items() if node.history}
+    told = ", ".join(f"{host} {history}" for host, history in held.items())
+    hint = (
+        "nothing was written: to join would replace that data. The owner decides whose stays; move the other away "
+        f"({values.DATA} on its host), then run again"
+    )
+    if not serving and len(set(held.values())) > 1 and live.selected & set(held):
+        why = f"the members hold data of different clusters: {told}"
+        raise RefusedError(why, where="galera", hint=hint)
+    for host, history in held.items():
+        if serving and history not in serving and not found[host].primary and host in live.selected:
+            why = f"its data is of another cluster ({history}) than the one that serves ({min(serving)})"
+            raise RefusedError(why, where=host, hint=hint)
 
 
 def _way_in(denied: str) -> str:

@@ -24,10 +24,11 @@ _ANOTHER_LAYOUT = ("ibdata1", "mysql", "grastate.dat")
 _DIGEST = re.compile(r"\*[0-9A-F]{40}")
 _FORMER, _ANOTHER = "the former one", "another one"
 _GRANT = re.compile(r"GRANT (.+) ON (\S+) TO ")
+_CLUSTER = re.compile(r"^uuid:\s*([0-9A-Fa-f-]{36})\s*$", re.M)
 
 
 def read_mariadb_data(query: Query, context: Context) -> State:
-    """Say which server wrote the data; no data contradicts nothing."""
+    """Return which server wrote the data, and which cluster's it is; no data contradicts nothing."""
     volume = query["name"]
     newest = _series(query["newest"])
     found = max(_versions(volume), default=(0, 0))
@@ -39,6 +40,7 @@ def read_mariadb_data(query: Query, context: Context) -> State:
             "loadable": found <= newest,
             "newest": ".".join(map(str, found)) if found != (0, 0) else "",
             "layout": "another image's" if another else "bitnami",
+            "cluster": _cluster(volume),
         },
     }
 
@@ -59,6 +61,13 @@ def _versions(volume: str) -> Iterator[tuple[int, int]]:
                 elif head.startswith(_BINLOG):
                     # Magic, head of the event and version of the format; then the server's name of itself.
                     yield _series(head[25:75].split(b"\0")[0].decode(errors="replace"))
+
+
+def _cluster(volume: str) -> str:
+    """Return the id of the cluster's history that Galera keeps beside the data; empty where it keeps none."""
+    path = os.path.join(volume, "data", "grastate.dat")
+    found = _CLUSTER.search(opener.text(path, opener.SMALL)) if opener.is_file(path) else None
+    return found[1].lower() if found else ""
 
 
 def _series(text: str) -> tuple[int, int]:

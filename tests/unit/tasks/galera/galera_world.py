@@ -276,6 +276,8 @@ class World:
             found[identity] = (
                 state if node.primary else State(identity, False, problem="nothing answers")
             )
+        data = found[DATA_ID]
+        found[DATA_ID] = replace(data, attributes={**data.attributes, "cluster": node.history})
         return found
 
     def _answers(self, host: str) -> dict[str, Answer]:

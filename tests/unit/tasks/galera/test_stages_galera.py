@@ -12,11 +12,13 @@ from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.mariadb import MariadbData
 from tasks.galera.desired import STATUS
-from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, NO_HISTORY
 from tasks.galera.rollout import bootstrap, next_stage, refuse_foreign
 from tests.unit.tasks.galera.galera_world import FLAG, HOSTS, World
 from tests.unit.tasks.galera.test_rollout_galera import exited, hurt, wipe
 from tests.unit.tasks.galera.test_switches_galera import saying
+
+STRANGE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
 def refused(live: Live) -> RefusedError:
@@ -70,6 +72,30 @@ class TestTwoClusters:
         for host in HOSTS:
             live = saying(live, host, STATUS, ("wsrep_cluster_size", "2"))
         assert "maria-1 and maria-2 and maria-3 are Primary" in str(refused(live))
+
+    def test_data_of_another_cluster_never_joins_the_one_that_serves(self) -> None:
+        """The state transfer would replace it."""
+        world = World.healthy()
+        world.crash("maria-3")
+        world.nodes["maria-3"].history = STRANGE
+        error = refused(world.live())
+        assert error.where == "maria-3"
+        assert f"its data is of another cluster ({STRANGE})" in error.what
+        assert "move the other away" in error.hint
+
+    def test_members_of_two_clusters_never_start_together(self) -> None:
+        world = World.healthy()
+        world.crash(*HOSTS)
+        world.nodes["maria-2"].history = STRANGE
+        error = refused(world.live())
+        assert "the members hold data of different clusters: maria-1 " in error.what
+        assert f"maria-2 {STRANGE}" in error.what
+
+    def test_a_member_that_has_no_copy_yet_is_of_no_other_cluster(self) -> None:
+        world = World.healthy()
+        world.crash("maria-3")
+        world.nodes["maria-3"].history = NO_HISTORY
+        refuse_foreign(world.live())
 
     def test_one_cluster_is_not_two(self) -> None:
         refuse_foreign(World.healthy().live())
