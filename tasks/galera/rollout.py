@@ -47,10 +47,13 @@ def next_stage(live: Live) -> Stage | None:
     inside = [change for change in ready if isinstance(change.resource, _INSIDE)]
     marked = [change for change in ready if change.identity == MARKER_ID]
     apart = (*containers, *inside, *marked)
+    primary = any(node.primary for node in nodes(live).values())
+    # Judged first: what is refused leaves no file behind.
+    without = None if primary else _without_primary(live, containers)
     if around := tuple(change for change in ready if change not in apart):
         return Stage("prepare", around)
-    if not any(node.primary for node in nodes(live).values()):
-        return _without_primary(live, containers)
+    if not primary:
+        return without
     if marked:
         return _first_start_ended(marked[0])
     if starting := [change for change in containers if not change.disrupts]:

@@ -33,10 +33,13 @@ def next_stage(live: Live) -> Stage | None:
         change for change in ready if isinstance(change.resource, MinioBucket | MinioUser)
     )
     around = tuple(change for change in ready if change not in containers and change not in inside)
+    starting = [change for change in containers if not change.disrupts]
+    # Judged first: what is refused leaves no file behind.
+    together = _together(live, starting) if starting and not serving(live) else None
     if around:
         return Stage("prepare", around)
-    if starting := [change for change in containers if not change.disrupts]:
-        return _join(live, starting) if serving(live) else _together(live, starting)
+    if starting:
+        return together or _join(live, starting)
     if unsettled := _settle(live, containers):
         return unsettled
     if containers:

@@ -14,6 +14,7 @@ from tasks.rabbitmq import values
 
 CONTAINER = f"container:{values.CONTAINER}"
 COOKIE = f"file:{values.COOKIE}"
+DATA = f"rabbitmq-data:{values.DATA}"
 _CLOSED = "Connection refused"
 """The system's own words where nothing listens."""
 
@@ -28,6 +29,10 @@ class Node:
     """Its container runs."""
     empty: bool
     """Proven: nothing lies in its data directory but what kbz puts there."""
+    held: tuple[str, ...]
+    """Nodes whose tables lie in its data directory."""
+    formed: tuple[str, ...]
+    """Members of its cluster, as its data has them."""
     answers: bool
     problem: str
     denied: bool
@@ -176,6 +181,11 @@ def writer(live: Live) -> str | None:
         return None  # the rollout says why
 
 
+def _names(view: HostView, attribute: str) -> tuple[str, ...]:
+    said = view.attribute(DATA, attribute)
+    return tuple(map(str, said)) if isinstance(said, (tuple, list)) else ()
+
+
 def _node(host: str, view: HostView) -> Node:
     answer, data = view.answer("rabbitmq.node"), view.answer("rabbitmq.data")
     said: Mapping[str, Any] = answer.value if answer.known else {}
@@ -184,6 +194,8 @@ def _node(host: str, view: HostView) -> Node:
         name=values.node_name(view.server),
         started=view.attribute(CONTAINER, "running") is True,
         empty=data.known and not [n for n in data.value["names"] if not n.startswith(".")],
+        held=_names(view, "nodes"),
+        formed=_names(view, "formed"),
         answers=answer.known,
         problem=answer.problem,
         denied=bool(said.get("denied")),

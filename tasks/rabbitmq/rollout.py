@@ -23,6 +23,7 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqUser,
 )
 from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.rabbitmq import values
 from tasks.rabbitmq.checks import critical, not_ready
 from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
@@ -75,8 +76,39 @@ def refuse_foreign(live: Live) -> None:
             raise RefusedError(
                 "the Erlang cookie beside RabbitMQ's data is not the one of rabbitmq.env; it was not overwritten",
                 where=change.host,
-                hint="put the live one into rabbitmq.env (kbz secrets); or, where the other nodes hold the one of "
-                "rabbitmq.env, copy it from there by hand",
+                hint="put the live one into rabbitmq.env (kbz adopt rabbitmq --take-credentials finds it); or, where "
+                "the other nodes hold the one of rabbitmq.env, copy it from there by hand",
+            )
+    _refuse_another_node(found)
+    _refuse_lost(found)
+
+
+def _refuse_another_node(found: dict[str, Node]) -> None:
+    """Beside the tables of a node of another name, RabbitMQ would begin with empty ones."""
+    for node in found.values():
+        if node.held and node.name not in node.held and not node.answers:
+            raise RefusedError(
+                f"the data is of {', '.join(node.held)}, and {node.name} is described: it would begin with nothing",
+                where=node.host,
+                hint=f"nothing was written; the owner decides whose data stays: move it away ({values.DATA}), or "
+                "correct servers.tsv",
+            )
+
+
+def _refuse_lost(found: dict[str, Node]) -> None:
+    """Where no node runs, and most members of a cluster are proven to hold nothing, none is started."""
+    if any(node.started or node.answers for node in found.values()):
+        return
+    bare = {node.name: node.host for node in found.values() if node.empty}
+    for node in found.values():
+        lost = [bare[name] for name in node.formed if name in bare]
+        if not node.empty and 2 * len(lost) >= len(node.formed) > 1:
+            raise RefusedError(
+                f"it holds data of a cluster of {len(node.formed)}, and {', '.join(lost)} hold none: what they held is "
+                "lost or not mounted",
+                where=node.host,
+                hint="nothing was written; mount what belongs there. If it is gone, the owner decides about the rest: "
+                "no queue has its majority",
             )
 
 

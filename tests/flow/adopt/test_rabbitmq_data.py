@@ -53,3 +53,15 @@ def test_data_is_never_changed(tmp_path: Path) -> None:
     with pytest.raises(AgentError) as caught:
         kind.write_rabbitmq_data(RabbitmqData(str(tmp_path), NEWER).order(), CONTEXT)
     assert caught.value.outcome == "refused"
+
+
+def test_whose_tables_lie_there_and_who_made_its_cluster(tmp_path: Path) -> None:
+    for name in ("rabbit@queue-01", "rabbit@queue-01-plugins-expand"):
+        (tmp_path / "mnesia" / name).mkdir(parents=True)
+    (tmp_path / "mnesia/rabbit@queue-01.pid").write_text("7")
+    (tmp_path / "mnesia/rabbit@queue-01/cluster_nodes.config").write_text(
+        "{['rabbit@queue-01','rabbit@queue-02'],['rabbit@queue-01']}.\n"
+    )
+    state = kind.read_rabbitmq_data(RabbitmqData(str(tmp_path), NEWER).query(), CONTEXT)
+    assert state["attributes"]["nodes"] == ["rabbit@queue-01"]
+    assert state["attributes"]["formed"] == ["rabbit@queue-01", "rabbit@queue-02"]

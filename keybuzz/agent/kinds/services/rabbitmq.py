@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.readings.rabbitmq import look, run
@@ -24,6 +25,9 @@ _HOME = "/var/lib/rabbitmq"
 _IMPORT = ".kbz-user.json"
 _JOIN_SECONDS = 300.0
 _FLAG = re.compile(r"[a-z][a-z0-9_.]*")
+_NODE = re.compile(r"[A-Za-z0-9_-]{1,64}@[A-Za-z0-9._-]{1,255}")
+_MOST = 50
+"""Names of nodes that are told: a cluster has few."""
 # In one go, so that nothing of ours that ends in between leaves the node without its application.
 _JOIN = (
     'rabbitmqctl -q stop_app && rabbitmqctl -q join_cluster "$0"; joined=$?; '
@@ -32,9 +36,35 @@ _JOIN = (
 
 
 def read_rabbitmq_data(query: Query, context: Context) -> State:
-    """Return the feature flags of the data that only a newer RabbitMQ knows; no data contradicts nothing."""
+    """Return what the data is: flags that only a newer RabbitMQ knows, which nodes' it is, and of which cluster.
+
+    No data contradicts nothing.
+    """
     flags = {flag for text in _flag_files(query["name"]) for flag in _FLAG.findall(text)}
-    return {"present": True, "attributes": {"newer": sorted(flags & set(query["newer"]))}}
+    nodes = _nodes(query["name"])
+    formed = {name for node in nodes for name in _formed(query["name"], node)}
+    return {
+        "present": True,
+        "attributes": {
+            "newer": sorted(flags & set(query["newer"])),
+            "nodes": nodes,
+            "formed": sorted(formed)[:_MOST],
+        },
+    }
+
+
+def _nodes(data: str) -> list[str]:
+    """Return the names of the nodes whose tables lie there: each has a folder of its name."""
+    folder = os.path.join(data, "mnesia")
+    found = opener.entries(folder) if opener.is_folder(folder) else ()
+    names = [name for name, kind in found if kind == stat.S_IFDIR and _NODE.fullmatch(name)]
+    return sorted(name for name in names if "-plugins-expand" not in name)[:_MOST]
+
+
+def _formed(data: str, node: str) -> list[str]:
+    """Return the members of a node's cluster, as it wrote them down for its next start; empty when it did not."""
+    path = os.path.join(data, "mnesia", node, "cluster_nodes.config")
+    return _NODE.findall(opener.text(path, opener.SMALL)) if opener.is_file(path) else []
 
 
 def _flag_files(data: str) -> Iterator[str]:

@@ -126,7 +126,7 @@ class TestBirth:
     def test_a_container_without_data_beside_the_first_is_refused(self) -> None:
         world = World.empty()
         exited(world, "maria-2")
-        error = refused(_prepared(world))
+        error = refused(world.live())  # before anything is prepared
         assert error.where == "maria-2"
         assert "remove it by hand (docker rm -f mariadb)" in str(error)
 
@@ -239,12 +239,3 @@ class TestSettle:
         world.nodes["maria-1"].reachable = False
         world.nodes["maria-2"].settled = False
         assert next_stage(world.live({"maria-1"})) is None
-
-
-def _prepared(world: World) -> Live:
-    """Return the state after the stage that prepares the hosts."""
-    stage = next_stage(world.live())
-    assert stage is not None
-    assert stage.name == "prepare"
-    world.apply(stage)
-    return world.live()

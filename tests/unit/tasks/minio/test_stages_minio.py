@@ -131,7 +131,7 @@ class TestMajority:
         world = stopped(*HOSTS)
         world.wipe("minio-02")
         world.wipe("minio-03")
-        error = refused(prepared(world).live())
+        error = refused(world.live())  # before anything is prepared
         assert error.what == (
             "minio-01 alone has a format.json, and the drives of minio-02, minio-03 are empty: "
             "what they held is lost or not mounted"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from keybuzz.engine.change.guard import Cluster, disrupted, guard_quorum
@@ -22,7 +22,7 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqUser,
 )
 from tasks.rabbitmq import MODULE
-from tasks.rabbitmq.members import CONTAINER, COOKIE
+from tasks.rabbitmq.members import CONTAINER, COOKIE, DATA
 from tasks.rabbitmq.rotation import LOGIN
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
@@ -186,6 +186,11 @@ class World:
                     there = USER in node.users
                     state = State(identity, there, good if there else {})
             found[identity] = state
+        data = found[DATA]
+        held = {"nodes": (name(host),), "formed": tuple(sorted(node.members))}
+        found[DATA] = replace(
+            data, attributes={**held, **data.attributes} if node.members else data.attributes
+        )
         return found
 
     def _answers(self, host: str) -> dict[str, Answer]:

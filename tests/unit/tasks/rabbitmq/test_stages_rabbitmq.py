@@ -289,6 +289,7 @@ class TestCookie:
         assert error.where == "queue-02"
         assert "put the live one into rabbitmq.env" in error.hint
         assert "copy it from there by hand" in error.hint
+        assert "kbz adopt rabbitmq --take-credentials" in error.hint
 
     def test_it_is_looked_for_behind_every_other_change(self) -> None:
         world = World.healthy()

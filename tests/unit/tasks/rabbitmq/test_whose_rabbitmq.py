@@ -1,0 +1,54 @@
+"""Whose data it is: another node's, or what is left of a cluster, is never begun with."""
+
+from __future__ import annotations
+
+from tasks.rabbitmq.members import CONTAINER, DATA
+from tasks.rabbitmq.rollout import refuse_foreign
+from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World
+from tests.unit.tasks.rabbitmq.test_stages_rabbitmq import refused
+
+
+class TestWhoseData:
+    CLUSTER = tuple(f"rabbit@{host}" for host in HOSTS)
+
+    def test_a_node_of_another_name_is_never_begun_beside(self) -> None:
+        world = World.healthy()
+        world.damage("queue-02", CONTAINER, running=False)
+        world.damage("queue-02", DATA, nodes=("rabbit@old-queue",))
+        error = refused(world.live())
+        assert error.where == "queue-02"
+        assert "the data is of rabbit@old-queue, and rabbit@queue-02 is described" in error.what
+
+    def test_its_own_tables_beside_others_are_its_own(self) -> None:
+        world = World.healthy()
+        world.damage("queue-02", CONTAINER, running=False)
+        world.damage("queue-02", DATA, nodes=("rabbit@old", "rabbit@queue-02"))
+        refuse_foreign(world.live())
+
+    def test_one_that_is_left_of_three_starts_no_cluster(self) -> None:
+        world = World.empty()
+        self.left(world, "queue-01")
+        error = refused(world.live())
+        assert error.where == "queue-01"
+        assert "data of a cluster of 3, and queue-02, queue-03 hold none" in error.what
+
+    def test_two_of_three_have_a_majority(self) -> None:
+        world = World.empty()
+        self.left(world, "queue-01")
+        self.left(world, "queue-02")
+        refuse_foreign(world.live())
+
+    def test_a_first_start_that_was_cut_off_goes_on(self) -> None:
+        """A node that never joined another lists itself alone."""
+        world = World.empty()
+        self.left(world, "queue-01", ("rabbit@queue-01",))
+        refuse_foreign(world.live())
+
+    def test_beside_one_that_runs_bare_hosts_are_replaced_ones(self) -> None:
+        world = World.healthy()
+        for host in HOSTS[1:]:
+            world.nodes[host] = World.empty().nodes[host]
+        refuse_foreign(world.live())
+
+    def left(self, world: World, host: str, formed: tuple[str, ...] = CLUSTER) -> None:
+        world.nodes[host].members = frozenset(formed)
