@@ -27,6 +27,8 @@ LEFT_BEHIND = 1.0
 """Seconds to wait after a child ended for streams that something it started still holds."""
 DEFAULT_LIMIT = 16 * 1024 * 1024
 _PIPE = 64 * 1024
+_LOOK_UP = 0.5
+"""Seconds after which a signal is noticed at the latest that another thread got: it ends no poll of this one."""
 
 
 class Completed:
@@ -122,7 +124,7 @@ class _Child:
             if left <= 0 and not self._out_of_time():
                 self._last_words(sink)
                 return
-            for descriptor, _ in poller.poll(max(left, 0) * 1000):
+            for descriptor, _ in poller.poll(min(max(left, 0), _LOOK_UP) * 1000):
                 if descriptor == self.input:
                     pending = self._write(poller, source, pending)
                 elif descriptor == self.exit_descriptor:

@@ -12,6 +12,9 @@ import select
 import sys
 from typing import Any
 
+_LOOK_UP = 0.5
+"""Seconds after which a signal is noticed at the latest that another thread got."""
+
 
 class LastingFile(io.FileIO):
     """A descriptor that takes everything, also after it could not be written to; `lost` says why not."""
@@ -28,9 +31,8 @@ class LastingFile(io.FileIO):
             else:
                 if written is not None:
                     return written
-                select.select(
-                    [], [self], []
-                )  # it does not block, as some terminals and pipes do not
+                # It does not block, as some terminals and pipes do not. A signal that another thread got ends no wait.
+                select.select([], [self], [], _LOOK_UP)
         return memoryview(data).nbytes
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from keybuzz.agent.runtime.children import run as run_child
 from keybuzz.cli.support.endings import first_one_stops
 from keybuzz.engine.change.ends import ended_by
 from keybuzz.engine.cuts import ENDING, Cuts, Stop
@@ -329,3 +331,18 @@ def test_what_is_ignored_stays_ignored() -> None:
         with pytest.raises(KeyboardInterrupt):
             hit(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+
+
+def test_a_signal_that_another_thread_gets_is_noticed_while_a_program_hangs() -> None:
+    """The kernel gives it to another thread while the first has one to handle: that ends no poll of the first."""
+
+    def get() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    started = time.monotonic()
+    other = threading.Timer(0.1, get)
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_child(["sleep", "600"], timeout=120.0)
+    assert time.monotonic() - started < 60
+    other.join()
