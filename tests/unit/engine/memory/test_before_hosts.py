@@ -21,6 +21,7 @@ from keybuzz.engine.change.rotate import RotateWords, rotate
 from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
+from keybuzz.engine.memory.database import open_database
 from keybuzz.engine.memory.forgetful import open_journal
 from keybuzz.engine.scripted import Scripted
 from keybuzz.engine.workspace import Workspace
@@ -136,7 +137,15 @@ def test_so_is_one_without_room(path: Path, change: str) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_so_is_one_that_another_process_holds(path: Path, change: str) -> None:
+def test_so_is_one_that_another_process_holds(
+    path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command waits for it, by default for longer than a test should."""
+
+    def soon(path: Path, wait: float) -> sqlite3.Connection:
+        return open_database(path, min(wait, 0.2))
+
+    monkeypatch.setattr("keybuzz.engine.memory.journal.open_database", soon)
     with locked(path):
         error, asked = begin(change, path)
     assert "locked" in str(error)
