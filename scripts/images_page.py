@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keybuzz.cli.look.explain import DOCS
 from keybuzz.lab.supply.contract import Contract, Line, contracts
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from keybuzz.site.versions import parse_versions
 
 ROOT = DOCS.parent
@@ -31,7 +31,7 @@ def _lines() -> Iterator[str]:
     yield _HEAD.read_text(encoding="utf-8")
     path = ROOT / "inventory" / "versions.yaml"
     versions = parse_versions(path.read_bytes(), "versions.yaml")
-    provenance = {stand_in.recipe: stand_in.provenance for stand_in in STAND_INS}
+    provenance = {stand_in.recipe: stand_in.provenance for stand_in in stand_ins()}
     for contract in contracts():
         version = versions.get(contract.image)
         yield f"## {version.reference if version else contract.image}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from keybuzz.lab.supply import builder
 from keybuzz.lab.supply.contract import Contract, Kind, contracts
-from keybuzz.lab.supply.stand_ins import STAND_INS, StandIn
+from keybuzz.lab.supply.stand_ins import StandIn, stand_ins
 from keybuzz.lab.supply.upstream import source_of
 from keybuzz.model.inventory.lab import LabSettings
 
@@ -37,7 +37,7 @@ def main() -> int:
         settings = LabSettings("kbz-rehearsal", Path(folder), CACHE, upstream=registry)
         builder.start(settings, lambda host, sentence: None)
         try:
-            for stand_in in STAND_INS:
+            for stand_in in stand_ins():
                 lines, differs = described(
                     stand_in,
                     registry,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keybuzz.lab.hosts.recipe import SERVER
-from keybuzz.lab.supply.artefacts import PROGRAMS
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.artefacts import programs
+from keybuzz.lab.supply.stand_ins import stand_ins
 from keybuzz.model.inventory.lab import LabSettings
 
 
@@ -73,13 +73,13 @@ _FIXED = (
 def deviations(settings: LabSettings) -> tuple[Deviation, ...]:
     """Return everything that this lab has unlike production."""
     masked = Deviation("masked units", "active", "masked in the base: " + " ".join(SERVER.masked))
-    stand_ins = tuple(
+    images = tuple(
         Deviation(f"image {image.reference}", "the frozen image", image.provenance)
-        for image in STAND_INS
+        for image in stand_ins()
     )
-    programs = tuple(
+    others = tuple(
         Deviation(f"program {program.name}", program.stands_for, program.provenance)
-        for program in PROGRAMS
+        for program in programs()
     )
-    made = (*stand_ins, *programs) if settings.upstream is None else ()
+    made = (*images, *others) if settings.upstream is None else ()
     return (*_FIXED, masked, *made)

@@ -1,4 +1,4 @@
-"""Programs that are no image, made by the lab where none can be fetched: stand-ins of K3s and mc, a file each."""
+"""Programs that are no image, made by the lab where none can be fetched: a file each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import io
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import tasks
 from keybuzz.lab.hosts.process import Report
+from keybuzz.lab.supply.contract import Form, contracts
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 
@@ -31,23 +33,14 @@ class Program:
     """Groups of groups.yaml whose servers need it."""
 
 
-PROGRAMS = (
-    Program(
-        "k3s",
-        "K3s v1.33.5+k3s1",
-        "a program of kbz in Python: join by token, API with TLS and client certificates, majority "
-        "of the servers, nodes, DaemonSets, Deployments, flannel's VXLAN for real; no containers, "
-        "no images, no kube-proxy, no webhooks, and etcd is a file on each server",
-        ("k3s",),
-    ),
-    Program(
-        "mc",
-        "mc RELEASE.2024-10-02T08-27-28Z",
-        "a program of kbz in Python: mc's own config.json (version 10), alias set, list and remove, "
-        "ls of buckets and objects, signed as S3 wants it; no other command",
-        ("controller",),
-    ),
-)
+@cache
+def programs() -> tuple[Program, ...]:
+    """Return every program that stands in for a real one, in the order of their contracts."""
+    return tuple(
+        Program(found.recipe, found.made.stands_for, found.made.provenance, found.made.groups)
+        for found in contracts()
+        if found.made.form is Form.PROGRAM
+    )
 
 
 def folder(settings: LabSettings) -> Path:
@@ -58,7 +51,7 @@ def folder(settings: LabSettings) -> Path:
 def ensure(settings: LabSettings, servers: Iterable[Server], report: Report) -> None:
     """Write the programs that any of these servers needs; one that is there and the same stays."""
     needed = needed_by(servers)
-    for program in (one for one in PROGRAMS if one.name in needed):
+    for program in (one for one in programs() if one.name in needed):
         path, content = folder(settings) / program.name, packed(program)
         if path.is_file() and path.read_bytes() == content:
             continue
@@ -73,7 +66,7 @@ def ensure(settings: LabSettings, servers: Iterable[Server], report: Report) -> 
 def needed_by(servers: Iterable[Server]) -> tuple[str, ...]:
     """Return the names of the programs that any of these servers needs."""
     groups = {group for server in servers for group in server.groups}
-    return tuple(program.name for program in PROGRAMS if groups.intersection(program.groups))
+    return tuple(program.name for program in programs() if groups.intersection(program.groups))
 
 
 def packed(program: Program) -> bytes:

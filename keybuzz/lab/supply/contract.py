@@ -100,6 +100,29 @@ class Line:
     """The tests that hold it, as pytest names them."""
 
 
+class Form(StrEnum):
+    """What a stand-in is; the words are keys of a contract."""
+
+    IMAGE = "image"
+    PROGRAM = "program"
+    """A file that kbz places, and no image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the lab makes in the place of the real one."""
+
+    form: Form
+    stands_for: str
+    """The frozen reference of an image, or the release of a program."""
+    provenance: str
+    """What it really is."""
+    groups: tuple[str, ...]
+    """Groups of groups.yaml whose servers need it."""
+    debian: int = 12
+    """The release of Debian below an image."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """What one image is and does."""
@@ -107,6 +130,7 @@ class Contract:
     image: str
     """Its name in versions.yaml; of a program that is no image, under `binaries`."""
     path: Path
+    made: Made
     lines: tuple[Line, ...]
 
     @property
@@ -140,11 +164,14 @@ def read_contract(path: Path) -> Contract:
     return found
 
 
+_NOTHING = Made(Form.IMAGE, "", "", ())
+
+
 class _Reader(TreeReader):
     def contract(self, tree: Tree, path: Path) -> Contract:
-        top = self.fields(tree, "the file", ("image", "sources", "lines"), ("tests",))
+        top = self.fields(tree, "the file", ("image", "stand_in", "sources", "lines"), ("tests",))
         if not top:
-            return Contract("", path, ())
+            return Contract("", path, _NOTHING, ())
         entries = self.entries(top["sources"], "sources")
         sources = {key.text: self.text(value, key.text) for key, value in entries}
         tests = self.text(top["tests"], "tests") if "tests" in top else _BUILT
@@ -153,7 +180,24 @@ class _Reader(TreeReader):
             line = self._line(item, sources, tests)
             if line is not None and lines.setdefault(line.identity, line) is not line:
                 self.problems.add(item.line, f"{line.identity} is there twice", "keep one of them")
-        return Contract(self.text(top["image"], "image"), path, tuple(lines.values()))
+        made = self._made(top["stand_in"])
+        return Contract(self.text(top["image"], "image"), path, made, tuple(lines.values()))
+
+    def _made(self, tree: Tree) -> Made:
+        """Return what stands in: an image with its Debian, or a program."""
+        keys = {key.text for key, _ in self.entries(tree, "stand_in")}
+        form = Form.PROGRAM if Form.PROGRAM in keys else Form.IMAGE
+        more = ("debian",) if form is Form.IMAGE else ()
+        found = self.fields(tree, "stand_in", (form, "is", "groups"), more)
+        if not found:
+            return _NOTHING
+        return Made(
+            form,
+            self.text(found[form], form),
+            self.text(found["is"], "is"),
+            self.texts(found["groups"], "groups"),
+            self.number(found["debian"], "debian", 12, 13) if "debian" in found else 12,
+        )
 
     def _line(self, tree: Tree, sources: dict[str, str], tests: str) -> Line | None:
         found = self.fields(tree, "a line", ("kind", "source"), ("is", "id", "text", "test"))

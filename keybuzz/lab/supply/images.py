@@ -15,7 +15,7 @@ from keybuzz.lab.hosts import base
 from keybuzz.lab.hosts.process import Report, exclusive, run, succeeds
 from keybuzz.lab.hosts.recipe import IMAGE, IMAGE_13, BaseRecipe
 from keybuzz.lab.supply import builder, upstream
-from keybuzz.lab.supply.stand_ins import STAND_INS, StandIn
+from keybuzz.lab.supply.stand_ins import StandIn, stand_ins
 from keybuzz.model.inventory.lab import LabSettings
 
 DEBIAN = {IMAGE.digest: "kbz-lab/debian:12", IMAGE_13.digest: "kbz-lab/debian:13"}
@@ -46,7 +46,7 @@ class ImageRow:
 
 def images(settings: LabSettings) -> tuple[ImageRow, ...]:
     """Return a row for each image that the lab provides. The builder must run."""
-    return tuple(_row(settings, stand_in) for stand_in in STAND_INS)
+    return tuple(_row(settings, stand_in) for stand_in in stand_ins())
 
 
 def ensure(settings: LabSettings, stand_ins: Sequence[StandIn], report: Report) -> None:

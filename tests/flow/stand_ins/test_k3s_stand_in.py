@@ -18,7 +18,7 @@ from k3s_stand_in.config import FatalError
 from k3s_stand_in.controllers import Controllers
 from k3s_stand_in.server import Server
 
-from keybuzz.lab.supply.artefacts import PROGRAMS, packed
+from keybuzz.lab.supply.artefacts import packed, programs
 from tests.flow.servers.k3s_server import Served, Wire, serving, until
 
 
@@ -182,7 +182,7 @@ def test_pods_stay_where_they_are_until_a_lost_node_is_no_longer_tolerated(serve
 
 
 def test_it_says_what_it_is_and_is_the_same_file_every_time(tmp_path: Path) -> None:
-    [program] = [item for item in PROGRAMS if item.name == "k3s"]
+    [program] = [item for item in programs() if item.name == "k3s"]
     assert packed(program) == packed(program)
     path = tmp_path / "k3s"
     path.write_bytes(packed(program))

@@ -15,7 +15,7 @@ import pytest
 
 from keybuzz.agent.kinds.services import minio_alias as kind
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.lab.supply.artefacts import PROGRAMS, packed
+from keybuzz.lab.supply.artefacts import packed, programs
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.minio import MinioAlias
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, trio
@@ -32,7 +32,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    [found] = [item for item in PROGRAMS if item.name == "mc"]
+    [found] = [item for item in programs() if item.name == "mc"]
     path = tmp_path_factory.mktemp("bin") / "mc"
     path.write_bytes(packed(found))
     return path

@@ -18,7 +18,7 @@ from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network import balancer
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.lab.supply import images, mirror
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from tests.lab.conftest import Kbz, bare_lab, until
 
 pytestmark = [
@@ -52,8 +52,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
     with bare_lab(tmp_path_factory.mktemp("site"), "kbz-svctest", "--limit", "haproxy") as made:
         made.good("run", "base", "--limit", "haproxy")
         settings = site_of(made).settings
-        images.ensure(settings, STAND_INS, silent)
-        mirror.fill(settings, STAND_INS, silent)
+        images.ensure(settings, stand_ins(), silent)
+        mirror.fill(settings, stand_ins(), silent)
         yield made
 
 
@@ -120,7 +120,7 @@ def test_a_second_up_starts_builds_and_stores_nothing(lab: Kbz) -> None:
 def test_up_makes_only_what_the_chosen_servers_run(lab: Kbz) -> None:
     assert "rabbitmq" not in lab.good("lab", "up", "--limit", ONE).stdout
     rows = lab.good("lab", "images").stdout
-    assert rows.count("in the registry") == len(STAND_INS)
+    assert rows.count("in the registry") == len(stand_ins())
 
 
 def test_a_service_that_died_is_started_again(lab: Kbz) -> None:

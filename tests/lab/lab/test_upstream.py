@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from tests.lab.conftest import Kbz, write_site
 from tests.lab.support.own_registry import own_registry
 
@@ -21,7 +21,7 @@ REFERENCE = "redis:7.2.5-alpine"
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    served = [one for one in STAND_INS if one.reference == REFERENCE]
+    served = [one for one in stand_ins() if one.reference == REFERENCE]
     with own_registry(tmp_path_factory.mktemp("registry"), served) as address:
         yield address
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keybuzz.lab.supply import builder, images
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from keybuzz.model.inventory.lab import LabSettings
 from tests.lab.conftest import CACHE, Done
 
@@ -22,7 +22,7 @@ UPSTREAM = (
     else None
 )
 """What scripts/rehearse says: the registry of the real images; None: stand-ins."""
-REFERENCES = {stand_in.recipe: stand_in.reference for stand_in in STAND_INS}
+REFERENCES = {stand_in.recipe: stand_in.reference for stand_in in stand_ins()}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def engine() -> Iterator[Engine]:
     """Give the builder with every stand-in as its recipe says now."""
     root = Path(f"/var/lib/kbz-contracts-{os.getpid()}")
     settings = LabSettings(root.name, root, CACHE, upstream=UPSTREAM)
-    images.ensure(settings, STAND_INS, lambda host, sentence: None)
+    images.ensure(settings, stand_ins(), lambda host, sentence: None)
     try:
         yield Engine(settings)
     finally:

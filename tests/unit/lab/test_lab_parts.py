@@ -14,7 +14,7 @@ from keybuzz.lab import fault, layout, machine, requirements, status
 from keybuzz.lab.hosts import cgroup, disk, host, keys, recipe
 from keybuzz.lab.network import namespace, network
 from keybuzz.lab.supply import images
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
@@ -158,7 +158,7 @@ def test_every_part_of_an_image_recipe_moves_its_digest(tmp_path: Path) -> None:
 
 
 def test_every_stand_in_has_a_recipe() -> None:
-    for stand_in in STAND_INS:
+    for stand_in in stand_ins():
         folder = images.recipe_folder(stand_in.recipe)
         assert (folder / "Dockerfile").is_file()
 

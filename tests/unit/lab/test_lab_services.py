@@ -12,7 +12,7 @@ import pytest
 from keybuzz.lab import requirements, service
 from keybuzz.lab.network import balancer
 from keybuzz.lab.supply import images, registry
-from keybuzz.lab.supply.stand_ins import STAND_INS, needed_by
+from keybuzz.lab.supply.stand_ins import needed_by, stand_ins
 from keybuzz.model.core.content import Content
 from keybuzz.model.host.files import File
 from keybuzz.model.inventory.lab import LabSettings
@@ -94,11 +94,11 @@ def test_every_stand_in_answers_to_a_reference_of_the_versions_file() -> None:
     path = INVENTORY / "versions.yaml"
     versions = parse_versions(path.read_bytes(), str(path))
     frozen = {version.reference for version in versions.values()}
-    assert {stand_in.reference for stand_in in STAND_INS} <= frozen
+    assert {stand_in.reference for stand_in in stand_ins()} <= frozen
 
 
 def test_every_stand_in_is_built_on_the_debian_of_its_table() -> None:
-    for stand_in in STAND_INS:
+    for stand_in in stand_ins():
         folder = images.recipe_folder(stand_in.recipe)
         bases = set(re.findall(r"^FROM (\S+)", (folder / "Dockerfile").read_text(), re.M))
         assert bases == {images.DEBIAN[stand_in.debian.digest]}
@@ -108,7 +108,7 @@ def test_only_the_chosen_servers_decide_which_images_are_made() -> None:
     chosen = {server.name: server for server in real_servers()}
     assert [one.recipe for one in needed_by([chosen["db-master-01"]])] == ["postgres"]
     assert [one.recipe for one in needed_by([chosen["temporal-db-01"]])] == []
-    assert set(needed_by(chosen.values())) == set(STAND_INS)
+    assert set(needed_by(chosen.values())) == set(stand_ins())
 
 
 def test_packages_whose_daemons_are_disabled_are_packages_that_the_lab_installs() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from keybuzz.lab.supply.contract import Contract, Kind, contracts
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from scripts.rehearsal import described, differences
 
 ROOT = Path(__file__).parents[3]
 BY_RECIPE = {contract.recipe: contract for contract in contracts()}
-CHECKED = [stand_in for stand_in in STAND_INS if stand_in.recipe in BY_RECIPE]
+CHECKED = [stand_in for stand_in in stand_ins() if stand_in.recipe in BY_RECIPE]
 
 
 def as_said(contract: Contract) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.lab.supply.artefacts import PROGRAMS
+from keybuzz.lab.supply.artefacts import programs
 from keybuzz.lab.supply.contract import Contract, Kind, Line, contracts, read_contract
-from keybuzz.lab.supply.stand_ins import STAND_INS
+from keybuzz.lab.supply.stand_ins import stand_ins
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
@@ -124,7 +124,9 @@ def test_a_line_without_its_test_would_be_seen() -> None:
 
 
 def test_every_stand_in_has_a_contract_and_every_contract_a_stand_in() -> None:
-    recipes = {stand_in.recipe for stand_in in STAND_INS} | {program.name for program in PROGRAMS}
+    recipes = {stand_in.recipe for stand_in in stand_ins()} | {
+        program.name for program in programs()
+    }
     assert {contract.recipe for contract in CONTRACTS} == recipes
 
 
@@ -235,7 +237,8 @@ def test_every_port_that_a_program_opens_is_explained() -> None:
 def test_a_wrong_contract_is_told_with_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(
-        "image: x\nsources: {a: b}\nlines:\n"
+        "image: x\nstand_in: {program: x 1, is: x, groups: [x], debian: 12}\n"
+        "sources: {a: b}\nlines:\n"
         "  - {kind: user, is: [], source: c}\n"
         "  - {kind: uesr, is: [], source: a}\n"
         "  - {kind: behaviour, source: a}\n"
@@ -246,5 +249,6 @@ def test_a_wrong_contract_is_told_with_its_lines(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_contract(path)
     told = str(caught.value).splitlines()
-    assert [line.split(":")[1] for line in told] == ["4", "5", "6", "7", "9"]
-    assert "did you mean user" in told[1]
+    assert [line.split(":")[1] for line in told] == ["2", "5", "6", "7", "8", "10"]
+    assert "debian" in told[0]
+    assert "did you mean user" in told[2]
