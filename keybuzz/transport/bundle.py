@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType
 
+import tasks
 from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.transport.shared import shared
 
@@ -19,6 +20,8 @@ _NO_PYTHON = bytes(4)
 """In the place of a Python's magic number: sources follow."""
 _OURS = "keybuzz/__init__.py"
 """Empty on a host: the real one imports Nornir."""
+_MODULES = "tasks/__init__.py"
+"""On a host it names the modules whose part of the agent came along: there is no folder to look through."""
 LOADER = """\
 import os, sys
 from _frozen_importlib import ModuleSpec
@@ -87,25 +90,37 @@ def preamble() -> bytes:
     from importlib.util import MAGIC_NUMBER
     from marshal import dumps
 
-    nothing = dumps(compile("", _OURS, "exec", dont_inherit=True))
+    written = {
+        name: dumps(compile(text, name, "exec", dont_inherit=True))
+        for name, text in _written().items()
+    }
     return MAGIC_NUMBER + _packed(
-        {_OURS: nothing, **{name: dumps(_code(path)) for name, path in _files()}}
+        {**written, **{name: dumps(_code(path)) for name, path in _files()}}
     )
 
 
 @shared
 def sources() -> bytes:
     """Return what a loader of another Python reads next: the modules' sources."""
-    return _NO_PYTHON + _packed(
-        {_OURS: b"", **{name: path.read_bytes() for name, path in _files()}}
-    )
+    written = {name: text.encode() for name, text in _written().items()}
+    return _NO_PYTHON + _packed({**written, **{name: path.read_bytes() for name, path in _files()}})
+
+
+def _written() -> dict[str, str]:
+    """Return what is written for a host, in the place of packages that would load all of kbz."""
+    modules = tasks.with_agent()
+    names = f"def with_agent():\n    return {modules!r}\n"
+    return {_OURS: "", _MODULES: names, **{f"tasks/{name}/__init__.py": "" for name in modules}}
 
 
 def _files() -> Iterator[tuple[str, Path]]:
-    """Yield each module's name on a host, and its file here."""
-    folder = Path(__file__).parents[1] / "agent"
-    for path in sorted(folder.rglob("*.py")):
-        yield f"keybuzz/agent/{path.relative_to(folder).as_posix()}", path
+    """Yield each module's name on a host, and its file here: the agent's own, and the modules' parts of it."""
+    modules = Path(tasks.__path__[0])
+    folders = [(Path(__file__).parents[2], "keybuzz/agent")]
+    folders += [(modules.parent, f"tasks/{name}/agent") for name in tasks.with_agent()]
+    for root, folder in folders:
+        for path in sorted((root / folder).rglob("*.py")):
+            yield path.relative_to(root).as_posix(), path
 
 
 def _packed(modules: Mapping[str, bytes]) -> bytes:

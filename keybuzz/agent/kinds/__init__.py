@@ -1,13 +1,15 @@
 """How each kind of resource is read and written.
 
 A module has `read_<kind>(query, context) -> State` and `write_<kind>(order, context) -> None` for its kinds, with
-dashes turned into underscores. `State` is the wire form of keybuzz.model.core.plan.State.
+dashes turned into underscores. The modules of kbz bring kinds of their own (keybuzz.agent.parts). `State` is the wire
+form of keybuzz.model.core.plan.State.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
+from keybuzz.agent import parts
 from keybuzz.agent.runtime.errors import AgentError
 
 TYPE_CHECKING = False
@@ -120,6 +122,9 @@ def writer(kind: str) -> Writer:
 
 def _find(verb: str, kind: str) -> Any:
     if kind not in _MODULES:
-        raise AgentError(f"this agent does not know resources of kind {kind}", "update kbz")
+        found = parts.function(parts.KINDS, verb, kind)
+        if found is None:
+            raise AgentError(f"this agent does not know resources of kind {kind}", "update kbz")
+        return found
     module = import_module(f"keybuzz.agent.kinds.{_MODULES[kind]}")
     return getattr(module, f"{verb}_{kind.replace('-', '_')}")

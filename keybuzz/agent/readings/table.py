@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from keybuzz.agent import parts
 from keybuzz.agent.guard import access, opener
 from keybuzz.agent.guard.marks import is_secret_file
 from keybuzz.agent.runtime.children import run as run_child
@@ -27,27 +28,49 @@ _DEEPEST = 24
 def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return {"value": …} or {"problem": why}, which may be that the session must not go so far."""
     kind = query["kind"]
-    if kind in _NOT_ONLY_LOOKS:
+    if (far := needed(kind)) != access.LOOK:
         try:
-            access.require(context.channel.access, needed(kind), f"the reading `{kind}`")
+            access.require(context.channel.access, far, f"the reading `{kind}`")
         except AgentError as error:
             return {"problem": error.what}
     if why := context.silence.of(query):
         return {"problem": why}
-    read = (
-        (lambda: _NETWORK[kind](query)) if kind in _NETWORK else lambda: _HOST[kind](query, context)
+    return _caught(
+        lambda: _read(kind, query, context), lambda error: context.silence.note(query, error)
     )
-    return _caught(read, lambda error: context.silence.note(query, error))
 
 
 def needed(kind: str) -> str:
     """Return how far a session must go to be answered a reading of this kind."""
-    return _NOT_ONLY_LOOKS.get(kind, access.LOOK)
+    if kind in _NETWORK or kind in _HOST:
+        return _NOT_ONLY_LOOKS.get(kind, access.LOOK)
+    _, far = parts.table(parts.NOT_ONLY_LOOKS).get(kind, ("", access.LOOK))
+    return str(far)
 
 
 def ask(query: dict[str, Any]) -> dict[str, Any]:
-    """Answer a reading that only asks somebody over the network, from wherever this runs."""
-    return _caught(lambda: _NETWORK[query["kind"]](query), lambda error: None)
+    """Answer a reading that only asks a service over the network, from wherever this runs."""
+    return _caught(lambda: _over_the_network(query["kind"])(query), lambda error: None)
+
+
+def kinds() -> frozenset[str]:
+    """Return every kind of reading that there is."""
+    of_modules = (*parts.table(parts.NETWORK), *parts.table(parts.HOST))
+    return frozenset({*_NETWORK, *_HOST, *of_modules})
+
+
+def _read(kind: str, query: dict[str, Any], context: Context) -> Any:
+    if kind in _HOST:
+        return _HOST[kind](query, context)
+    if kind not in _NETWORK and (found := parts.function(parts.HOST, "answer", kind)):
+        return found(query, context)
+    return _over_the_network(kind)(query)
+
+
+def _over_the_network(kind: str) -> Any:
+    if found := _NETWORK.get(kind) or parts.function(parts.NETWORK, "answer", kind):
+        return found
+    raise AgentError(f"this agent does not know readings of kind {kind}", "update kbz")
 
 
 def _caught(read: Callable[[], Any], note: Callable[[Exception], None]) -> dict[str, Any]:
@@ -342,6 +365,3 @@ _NOT_ONLY_LOOKS = {
     "galera-position": access.CHANGE,
 }
 """Kinds that do more than look. One that is missing here is stopped where it writes (keybuzz.agent.guard.looks)."""
-
-KINDS = frozenset({*_NETWORK, *_HOST})
-"""Every kind of reading that there is."""

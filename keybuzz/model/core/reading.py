@@ -6,18 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from keybuzz.model.core import answers as shapes
-from keybuzz.model.core.access import Changes, Looks, Probes
+from keybuzz.model.core.access import Asked, Changes, Looks, Probes
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.host.seldom import SeldomAsked
-from keybuzz.model.host.system_look import SystemLook
-from keybuzz.model.services.backups import BackupLook
-from keybuzz.model.services.k3s import K3sLook, PodNetwork
-from keybuzz.model.services.minio import MinioBuckets, MinioLogin, MinioLook
-from keybuzz.model.services.mysql_checksums import MysqlChecksums
-from keybuzz.model.services.rabbitmq import RabbitmqLook
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqNames
-from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,35 +342,8 @@ class AmqpLogin(Looks):
         }
 
 
-Reading = (
-    HttpGet
-    | Command
-    | ContainerCommand
-    | ContainerLog
-    | DirectoryListing
-    | FileText
-    | SecretCopies
-    | PostgresLogin
-    | PatroniLogin
-    | SocketQuestion
-    | TcpPorts
-    | RedisQuery
-    | RedisWrite
-    | MysqlQuery
-    | GaleraPosition
-    | MysqlChecksums
-    | AmqpLogin
-    | MinioBuckets
-    | MinioLogin
-    | BackupLook
-    | MinioLook
-    | RabbitmqLook
-    | RabbitmqNames
-    | SystemLook
-    | SeldomAsked
-    | K3sLook
-    | PodNetwork
-)
+Reading = Asked
+"""Any reading: those here, and those of single services."""
 
 
 @dataclass(frozen=True, slots=True)

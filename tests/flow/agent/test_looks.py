@@ -27,7 +27,7 @@ from tests.flow.support.sshd import until
 LATE = {"open": {"access": "change"}, "op": "open", "access": "change"}
 Found = dict[str, Any]
 """A result of any shape."""
-BEYOND = {kind: needed for kind in table.KINDS if (needed := table.needed(kind)) != "look"}
+BEYOND = {kind: needed for kind in table.kinds() if (needed := table.needed(kind)) != "look"}
 
 
 @pytest.fixture

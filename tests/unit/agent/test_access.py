@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from keybuzz.agent.guard.access import LookOnlyError
 from keybuzz.agent.guard.looks import Guard
 from keybuzz.agent.readings import table
 from keybuzz.agent.runtime.frames import FrameError
-from keybuzz.model.core.access import Access
-from keybuzz.model.core.reading import Reading
+from keybuzz.engine.catalogue import all_modules
+from keybuzz.model.core.access import Access, Asked
 
 ASKED = b"BEGIN READ ONLY;\nselect 1;\nCOMMIT;\n"
 PSQL = ["psql", "-h", "/var/run/postgresql", "-f", "-"]
@@ -100,13 +101,22 @@ def test_the_words_are_the_same_on_both_sides() -> None:
         access.parse("everything")
 
 
+def readings(below: type[Asked] = Asked) -> Iterator[type[Asked]]:
+    """Yield every kind of reading of the product: those here, and those of the modules."""
+    for found in below.__subclasses__():
+        if found.__module__.startswith(("keybuzz.", "tasks.")) and not inspect.isabstract(found):
+            yield found
+        yield from readings(found)
+
+
 def test_every_reading_says_how_far_it_goes_and_the_agent_says_the_same() -> None:
+    assert all_modules()
     said: dict[str, str] = {}
-    for reading in get_args(Reading):
+    for reading in readings():
         found = re.search(r'"kind": "([a-z0-9-]+)"', inspect.getsource(reading.query))
         assert found, reading
         said[found[1]] = reading.needs.value
-    assert said == {kind: table.needed(kind) for kind in table.KINDS}
+    assert said == {kind: table.needed(kind) for kind in table.kinds()}
     assert set(said.values()) == {"look", "probe", "change"}
 
 

@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import tasks
 from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.transport import bundle
 
@@ -30,6 +32,14 @@ def modules(sent: bytes) -> Iterator[tuple[str, bytes]]:
 
 SOURCES = {name: text.decode() for name, text in modules(bundle.sources())}
 COMPILED = dict(modules(bundle.preamble()))
+FOLDERS = {"keybuzz/agent", *(f"tasks/{name}/agent" for name in tasks.with_agent())}
+WRITTEN = {"keybuzz/__init__.py", "tasks/__init__.py"}
+WRITTEN |= {f"tasks/{name}/__init__.py" for name in tasks.with_agent()}
+"""What the controller writes for a host, in the place of packages that would load all of kbz."""
+
+
+def folder(name: str) -> str:
+    return "/".join(name.split("/")[: 3 if name.startswith("tasks/") else 2])
 
 
 @pytest.mark.parametrize("sent", [bundle.preamble(), bundle.sources()], ids=["compiled", "sources"])
@@ -41,8 +51,15 @@ def test_python_and_length_come_first(sent: bytes) -> None:
 def test_our_own_package_file_stays_at_home() -> None:
     assert SOURCES["keybuzz/__init__.py"] == ""
     assert "keybuzz/agent/main.py" in SOURCES
-    assert all(
-        name == "keybuzz/__init__.py" or name.startswith("keybuzz/agent/") for name in SOURCES
+    assert all(name in WRITTEN or folder(name) in FOLDERS for name in SOURCES)
+
+
+def test_a_host_knows_the_modules_whose_part_came_along() -> None:
+    told: dict[str, Any] = {}
+    exec(SOURCES["tasks/__init__.py"], told)
+    assert told["with_agent"]() == tasks.with_agent()
+    assert [SOURCES[name] for name in sorted(WRITTEN - {"tasks/__init__.py"})] == [""] * (
+        len(WRITTEN) - 1
     )
 
 
@@ -61,13 +78,14 @@ def test_a_source_is_python_3_10_and_needs_only_the_standard_library(name: str) 
             assert node.level == 0
             modules = [node.module or ""]
         for module in modules:
-            ours = module == "keybuzz.agent" or module.startswith("keybuzz.agent.")
+            ours = module == "tasks" and name == "keybuzz/agent/parts.py"
+            ours |= folder(module.replace(".", "/")) in FOLDERS
             assert ours or module.partition(".")[0] in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_what_is_compiled_is_its_source_and_nothing_older(name: str) -> None:
-    path = name if name == "keybuzz/__init__.py" else Path(bundle.__file__).parents[2] / name
+    path = name if name in WRITTEN else Path(bundle.__file__).parents[2] / name
     assert marshal.loads(COMPILED[name]) == compile(SOURCES[name], path, "exec", dont_inherit=True)
 
 

@@ -6,7 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-AGENT = Path(__file__).parents[3] / "keybuzz" / "agent"
+ROOT = Path(__file__).parents[3]
+AGENT = ROOT / "keybuzz" / "agent"
+PARTS = ROOT / "tasks"
+"""The modules' parts of the agent: `agent` in the folder of each."""
 OPENER = "guard/opener.py"
 OF_OS = {
     *("open", "listdir", "scandir", "walk", "fwalk", "stat", "lstat", "access", "readlink"),
@@ -70,8 +73,9 @@ def bare_calls(source: str) -> Iterator[str]:
 
 def found() -> set[tuple[str, str]]:
     return {
-        (path.relative_to(AGENT).as_posix(), name)
-        for path in AGENT.rglob("*.py")
+        (path.relative_to(root).as_posix(), name)
+        for root, pattern in ((AGENT, "**/*.py"), (PARTS, "*/agent/**/*.py"))
+        for path in root.glob(pattern)
         if path != AGENT / OPENER
         for name in bare_calls(path.read_text(encoding="utf-8"))
     }

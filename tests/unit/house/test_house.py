@@ -16,7 +16,7 @@ import pytest
 
 import keybuzz.model
 import tasks
-from keybuzz.agent import kinds
+from keybuzz.agent import kinds, parts
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.catalogue import all_modules, choose, named_only
 from keybuzz.model.core.errors import UsageError
@@ -146,6 +146,8 @@ def test_the_engine_finds_modules_only_by_their_folder() -> None:
 def test_tasks_are_descriptions_over_model_and_site() -> None:
     wrong = []
     for path in sources("tasks"):
+        if "agent" in path.parts:
+            continue  # it runs on hosts: test_the_agent_is_standard_library_only
         for found in imports(path):
             own = found.module.startswith(f"tasks.{path.relative_to(ROOT / 'tasks').parts[0]}")
             surface = path.name == "__init__.py" and found.module == "keybuzz.engine.tasks"
@@ -155,14 +157,24 @@ def test_tasks_are_descriptions_over_model_and_site() -> None:
     assert wrong == []
 
 
+def agent_sources() -> list[Path]:
+    """Return every file that is sent to hosts: the agent's own, and the modules' parts of it."""
+    parts = (ROOT / "tasks" / name / "agent" for name in tasks.with_agent())
+    return [*sources("keybuzz/agent"), *(path for part in parts for path in part.rglob("*.py"))]
+
+
 def test_the_agent_is_standard_library_only() -> None:
-    wrong = [
-        str(found)
-        for path in sources("keybuzz/agent")
-        for found in imports(path)
-        if not found.module.startswith("keybuzz.agent")
-        and found.module.split(".")[0] not in sys.stdlib_module_names
-    ]
+    finds_modules = f"{ROOT / 'keybuzz/agent/parts.py'}"
+    wrong = []
+    for path in agent_sources():
+        own = ".".join(path.relative_to(ROOT).parts[:3]) if "tasks" in path.parts else "tasks"
+        for found in imports(path):
+            ours = found.module.startswith("keybuzz.agent")
+            module = found.module.startswith(f"{own}.") or found.module == own
+            if module and own == "tasks":
+                module = str(path) == finds_modules and found.module == "tasks"
+            if not (ours or module or found.module.split(".")[0] in sys.stdlib_module_names):
+                wrong.append(str(found))
     assert wrong == []
 
 
@@ -236,10 +248,14 @@ def test_modules_are_chosen_with_what_they_require_in_the_owners_order() -> None
         choose(["patrony"])
 
 
+KINDS = {*kinds._MODULES, *parts.table(parts.KINDS)}
+
+
 def resource_classes() -> set[type[Resource]]:
-    """Return every concrete resource of the model."""
+    """Return every concrete resource of the model, and of the modules."""
     for entry in walk_packages(keybuzz.model.__path__, "keybuzz.model."):
         import_module(entry.name)
+    assert all_modules()
     found: set[type[Resource]] = set()
     waiting = [Resource]
     while waiting:
@@ -247,7 +263,7 @@ def resource_classes() -> set[type[Resource]]:
             waiting.append(child)
             # A dataclass with slots is made twice; the first form of it is nobody's.
             mine = getattr(sys.modules[child.__module__], child.__name__) is child
-            if mine and child.__module__.startswith("keybuzz.model."):
+            if mine and child.__module__.startswith(("keybuzz.model.", "tasks.")):
                 found.add(child)
     return found
 
@@ -256,10 +272,11 @@ def test_the_agent_knows_every_kind_of_the_model_and_no_other() -> None:
     classes = resource_classes()
     of_model = [resource.kind for resource in classes]
     assert len(of_model) == len(set(of_model))
-    assert set(of_model) == set(kinds._MODULES)
+    assert set(of_model) == KINDS
+    assert len(KINDS) == len(kinds._MODULES) + len(parts.table(parts.KINDS))
 
 
-@pytest.mark.parametrize("kind", sorted(kinds._MODULES))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_kind_can_be_read_and_written(kind: str) -> None:
     word = kind.replace("-", "_")
     assert kinds.reader(kind).__name__ == f"read_{word}"
