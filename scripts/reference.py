@@ -199,7 +199,7 @@ def _file_formats() -> Iterator[str]:
     from keybuzz.model.inventory.group import ExcludedHost, Group, HostAlias
     from keybuzz.model.inventory.server import VirtualAddress
     from keybuzz.report.machine.prometheus import METRICS
-    from keybuzz.site.files.cells import CHECKS, UNIQUE
+    from keybuzz.site.files.cells import CHECKS, OPTIONAL, UNIQUE
     from keybuzz.site.policies import Waiver
     from keybuzz.site.site import ImageVersion
 
@@ -209,9 +209,10 @@ def _file_formats() -> Iterator[str]:
     yield from _heading(
         "inventory/servers.tsv", "Tab-separated, UTF-8, one server a line, these columns:"
     )
-    yield "| column | unique |"
-    yield "|---|---|"
-    yield from (f"| {name} | {'yes' if name in UNIQUE else ''} |" for name in CHECKS)
+    yield "| column | unique | optional |"
+    yield "|---|---|---|"
+    for name in CHECKS:
+        yield f"| {name} | {'yes' if name in UNIQUE else ''} | {'yes' if name in OPTIONAL else ''} |"
     for title, text, kinds in (
         ("nornir_config.yaml", "Nornir's own file, in which the others are named.", ()),
         ("inventory/groups.yaml", "", (Group, HostAlias, VirtualAddress, ExcludedHost)),

@@ -19,6 +19,7 @@ OPTION = "--limit"
 COLUMNS: Mapping[str, Callable[[Server], str]] = {
     "role": lambda server: server.role,
     "subrole": lambda server: server.subrole,
+    "region": lambda server: server.region,
     "pool": lambda server: server.pool,
     "stack": lambda server: server.stack,
     "core": lambda server: "yes" if server.core else "no",
@@ -35,7 +36,7 @@ def parse_limit(
     """Return the names of the servers that the terms choose; with no term at all, everyone.
 
     Terms are separated by commas, or given as several texts: a host name, its alias or address, a
-    glob, a group or its alias, `role=…` (subrole, pool, stack, core), `@set`, and `!` before any.
+    glob, a group or its alias, `role=…` (subrole, region, pool, stack, core), `@set`, and `!` before any.
     Raises UsageError for an empty term, a term that chooses nobody, and an empty selection. Only a
     known set may be empty by itself: "all but those that failed" holds when none has failed.
     """

@@ -30,7 +30,7 @@ class TsvInventory:
 
     A host is named as in servers.tsv and reached at its private address. Its groups are the closed
     groups that select it, in the order of groups.yaml. Its data: `server` (the typed row), `role`,
-    `subrole`, `stack`, `pool`; and `connection`, a default of all hosts: the plugin to use.
+    `subrole`, `stack`, `pool`, `region`; and `connection`, a default of all hosts: the plugin to use.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class TsvInventory:
                 "subrole": server.subrole,
                 "stack": server.stack,
                 "pool": server.pool,
+                "region": server.region,
             },
             connection_options={name: self._options(server) for name in PLUGINS},
             defaults=defaults,

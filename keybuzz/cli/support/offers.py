@@ -64,7 +64,7 @@ def _terms(context: click.Context) -> Iterator[tuple[str, str]]:
     yield from ((word, "hosts of the last run") for word in SETS)
     yield from ((f"{column}=", "a column of servers.tsv") for column in COLUMNS)
     for column, read in COLUMNS.items():
-        for value in sorted({read(server) for server in servers}):
+        for value in sorted({read(server) for server in servers} - {""}):
             yield f"{column}={value}", "servers with it"
 
 

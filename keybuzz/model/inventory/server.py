@@ -25,6 +25,8 @@ class Server:
     line: int
     groups: tuple[str, ...] = ()
     """Names of the closed groups (patroni, redis, …) that select this server, in group order."""
+    region: str = ""
+    """Where it is, for inventories with the optional column REGION; "" for those without."""
 
 
 @dataclass(frozen=True, slots=True)

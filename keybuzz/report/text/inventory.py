@@ -12,6 +12,8 @@ from keybuzz.policy.violation import Violation
 FORMAT_VERSION = 1
 _Child = TypeVar("_Child")
 _HEADER = ("HOST", "ADDRESS", "GROUP", "ROLE/SUBROLE", "STACK", "CORE")
+_REGION = "REGION"
+"""A column for inventories that have one."""
 
 
 def inventory_table(servers: Sequence[Server], catalogue: GroupCatalogue, total: int) -> str:
@@ -19,8 +21,11 @@ def inventory_table(servers: Sequence[Server], catalogue: GroupCatalogue, total:
 
     `total` is the size of the fleet: when all of it is shown, what is no server follows.
     """
-    rows = [_HEADER] + [_cells(server, catalogue) for server in servers]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    rows = [_HEADER, *(_cells(server, catalogue) for server in servers)]
+    if any(server.region for server in servers):
+        regions = (_REGION, *(server.region or "–" for server in servers))
+        rows = [(*row, region) for row, region in zip(rows, regions, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines += ["", _count(servers, total)]
     if len(servers) == total:
@@ -91,6 +96,7 @@ def _server_document(server: Server) -> dict[str, object]:
         "core": server.core,
         "notes": server.notes,
         "groups": list(server.groups),
+        "region": server.region,
     }
 
 

@@ -32,11 +32,13 @@ Check = Callable[[str, GroupCatalogue], Fault | None]
 def form_fault(column: str, text: str) -> Fault | None:
     """Check what holds for all columns: not empty, no outer spaces, printable, ASCII.
 
-    NOTES may be empty and hold any printable Unicode.
+    NOTES may be empty and hold any printable Unicode; an optional column may be empty.
     """
     free = column == "NOTES"
     if not text:
-        return None if free else Fault("is missing", "write the value; only NOTES may be empty")
+        if free or column in OPTIONAL:
+            return None
+        return Fault("is missing", "write the value; only NOTES and REGION may be empty")
     if text != text.strip():
         return Fault(f"has a space at its edge: {shown(text)}", "remove the space")
     for character in text:
@@ -165,7 +167,10 @@ CHECKS: dict[str, Check] = {
     "DOCKER_STACK": _label,
     "CORE": _core,
     "NOTES": lambda text, catalogue: None,
+    "REGION": _label,
 }
-"""The twelve columns of servers.tsv, in the order of the file, each with the check of its cells."""
+"""The columns of servers.tsv, in the order of the file, each with the check of its cells."""
+OPTIONAL = ("REGION",)
+"""Columns that a file need not have, and whose cells may be empty."""
 UNIQUE = ("HOSTNAME", "IP_PRIVEE", "IP_PUBLIQUE", "FQDN")
 """Columns whose values belong to one server."""

@@ -8,11 +8,12 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.files.cells import CHECKS, UNIQUE, form_fault, pair_fault
+from keybuzz.site.files.cells import CHECKS, OPTIONAL, UNIQUE, form_fault, pair_fault
 from keybuzz.site.files.problems import Problems, nearest, read_file, shown
 from keybuzz.site.groups import Group, GroupCatalogue
 
 COLUMNS = tuple(CHECKS)
+NEEDED = tuple(column for column in COLUMNS if column not in OPTIONAL)
 _LIMIT = 1 << 20
 _NAMED = 10
 """Hosts that a message about a group lists by name."""
@@ -93,7 +94,7 @@ def _rows(lines: list[tuple[int, str]], problems: Problems) -> list[_Row]:
     header_line, header = lines[0][0], lines[0][1].split("\t")
     if not set(header) & set(COLUMNS):
         what = f"the first line is not the header: {shown(lines[0][1])}"
-        problems.add(header_line, what, "begin with " + ", ".join(COLUMNS) + ", split by TAB")
+        problems.add(header_line, what, "begin with " + ", ".join(NEEDED) + ", split by TAB")
         return []
     _check_header(header_line, header, problems)
     rows = []
@@ -116,7 +117,7 @@ def _check_header(line: int, header: list[str], problems: Problems) -> None:
             problems.add(line, f"the column {shown(name)} is unknown", nearest(name, COLUMNS))
         elif header.count(name) > 1:
             problems.add(line, f"the column {name} is there twice", "remove one of the two")
-    for name in COLUMNS:
+    for name in NEEDED:
         if name not in header:
             problems.add(line, f"the column {name} is missing", f"add {name} and its cells")
 
@@ -165,6 +166,7 @@ def _server(row: _Row, groups: GroupCatalogue) -> Server:
         core=cells["CORE"] == "yes",
         notes=cells["NOTES"],
         line=row.line,
+        region=cells.get("REGION", ""),
     )
     return replace(server, groups=groups.names_of(server))
 

@@ -52,6 +52,7 @@ def test_hosts_are_the_servers_with_their_groups_in_order() -> None:
             "subrole": server.subrole,
             "stack": server.stack,
             "pool": server.pool,
+            "region": "",
         }
 
 

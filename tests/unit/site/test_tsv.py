@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.errors import InputError, UsageError
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.files.tsv import COLUMNS, parse_servers, read_servers
+from keybuzz.report.text.inventory import inventory_document, inventory_table
+from keybuzz.site.files.tsv import NEEDED, parse_servers, read_servers
 from keybuzz.site.groups import FLEET_NETWORK
+from keybuzz.site.limit import parse_limit
 from tests.unit.support.inventory_files import (
     CONTENT,
     SERVERS,
@@ -163,7 +166,7 @@ def test_a_bad_cell_is_named_with_line_and_column(column: str, text: str, expect
 
 
 def without_column(name: str) -> bytes:
-    position = COLUMNS.index(name)
+    position = NEEDED.index(name)
     rows = [line.split("\t") for line in CONTENT.decode().splitlines()]
     return "\n".join("\t".join(r[:position] + r[position + 1 :]) for r in rows).encode()
 
@@ -332,7 +335,7 @@ def test_any_edit_of_the_real_file_loads_or_gives_a_clean_error(
 
 @given(
     host=st.sampled_from([server.name for server in REAL]),
-    column=st.sampled_from(COLUMNS),
+    column=st.sampled_from(NEEDED),
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\t"), max_size=70),
 )
 @settings(deadline=None, max_examples=300)
@@ -353,3 +356,37 @@ def test_the_order_of_the_rows_does_not_change_the_groups(random: Random) -> Non
     for group in CATALOGUE.groups:
         names = [server.name for server in group.members(shuffled)]
         assert names == [server.name for server in group.members(REAL)]
+
+
+def with_regions(*regions: str) -> bytes:
+    """Return servers.tsv with the column REGION: these for the first servers, no region for the others."""
+    header, *rows = CONTENT.decode().rstrip("\n").split("\n")
+    cells = [*regions, *[""] * (len(rows) - len(regions))]
+    lines = [
+        f"{header}\tREGION",
+        *(f"{row}\t{cell}" for row, cell in zip(rows, cells, strict=True)),
+    ]
+    return "\n".join(lines).encode()
+
+
+def test_the_column_region_may_be_there_and_its_cells_may_be_empty() -> None:
+    servers = parse_servers(with_regions("fsn1", "hel1"), "servers.tsv", CATALOGUE)
+    assert [server.region for server in servers[:3]] == ["fsn1", "hel1", ""]
+    assert [server.name for server in servers] == [server.name for server in REAL]
+    assert {server.region for server in REAL} == {""}
+
+
+def test_a_region_is_a_label() -> None:
+    assert "servers.tsv:3: REGION 'Hel 1' is not a name" in refusal(with_regions("fsn1", "Hel 1"))
+
+
+def test_the_region_is_a_term_of_limit_and_a_column_of_the_table() -> None:
+    servers = parse_servers(with_regions("fsn1", "hel1"), "servers.tsv", CATALOGUE)
+    assert parse_limit("region=hel1", servers, CATALOGUE) == {servers[1].name}
+    with pytest.raises(UsageError, match="region=fsn2"):
+        parse_limit("region=fsn2", servers, CATALOGUE)
+    header, first, _, third = inventory_table(servers, CATALOGUE, len(servers)).split("\n")[:4]
+    assert (header.split()[-1], first.split()[-1], third.split()[-1]) == ("REGION", "fsn1", "–")
+    assert "REGION" not in inventory_table(REAL, CATALOGUE, len(REAL))
+    document = inventory_document(servers, CATALOGUE, len(servers))
+    assert '"region": "hel1"' in json.dumps(document)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.files.tsv import COLUMNS, parse_servers
+from keybuzz.site.files.tsv import NEEDED, parse_servers
 from keybuzz.site.groups import load_groups
 
 INVENTORY = Path(__file__).parents[3] / "inventory"
@@ -28,7 +28,7 @@ def with_cell(host: str, column: str, text: str) -> bytes:
     lines = CONTENT.decode().split("\n")
     position = line_of(host) - 1
     cells = lines[position].split("\t")
-    cells[COLUMNS.index(column)] = text
+    cells[NEEDED.index(column)] = text
     lines[position] = "\t".join(cells)
     return "\n".join(lines).encode()
 

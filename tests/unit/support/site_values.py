@@ -21,7 +21,7 @@ from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.credentials.store import SCHEMA, create_missing
 from keybuzz.site.files.plugins import RunnerChoice
-from keybuzz.site.files.tsv import COLUMNS, parse_servers
+from keybuzz.site.files.tsv import NEEDED, parse_servers
 from keybuzz.site.load import Configuration, load_site, read_configuration
 from keybuzz.site.module import Module
 from keybuzz.site.settings import load_settings
@@ -182,10 +182,10 @@ class Row:
 
 def fleet_of(rows: tuple[Row, ...]) -> tuple[tuple[Server, ...], GroupCatalogue]:
     """Return the rows as the product reads them: through a servers.tsv whose groups have these sizes."""
-    lines = ["\t".join(COLUMNS)]
+    lines = ["\t".join(NEEDED)]
     for number, row in enumerate(rows):
         cells = row.cells(number)
-        lines.append("\t".join(cells[column] for column in COLUMNS))
+        lines.append("\t".join(cells[column] for column in NEEDED))
     catalogue = replace(real_catalogue(), host_aliases=())
     groups = tuple(replace(group, expected=_size(group.select, rows)) for group in catalogue.groups)
     catalogue = replace(catalogue, groups=groups)
