@@ -70,6 +70,8 @@ class Rotation:
     """What it interrupts, in a sentence that is shown before the name is typed; empty when nothing stops."""
     refused: str = ""
     """Why kbz does not do it; empty when it does."""
+    ends: tuple[str, ...] = ()
+    """Checks whose fault it ends, so that it begins in spite of them: a password that everybody knows."""
 
 
 @dataclass(frozen=True, slots=True)

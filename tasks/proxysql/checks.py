@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
+from keybuzz.model.services.proxysql import ProxysqlVariables
 from tasks.proxysql.desired import DEFAULTS, PLACES, SERVERS
 from tasks.proxysql.members import (
     admin_problem,
@@ -93,11 +94,17 @@ def _reachable(live: Live, host: str) -> Finding:
 
 
 def _serving(host: str, view: HostView) -> tuple[Finding, ...]:
-    return (_listens(host, view), _default(host, view), _writer(host, view), _login(host, view))
+    return (_listens(host, view), _writer(host, view), _login(host, view))
 
 
 def _rest(host: str, view: HostView) -> tuple[Finding, ...]:
-    return (_raised(host, view), _monitor(host, view), *_balancers(host, view))
+    # A password that everybody knows, where the store has it too, is ended by a rotation and holds no run back.
+    return (
+        _default(host, view),
+        _raised(host, view),
+        _monitor(host, view),
+        *_balancers(host, view),
+    )
 
 
 def _listens(host: str, view: HostView) -> Finding:
@@ -123,7 +130,9 @@ def _default(host: str, view: HostView) -> Finding:
         return unknown(check, admin_problem(view), host)
     if found:
         text = f"a login that everybody knows is let in: {', '.join(row[0] for row in found)}"
-        return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
+        differs = any(isinstance(change.resource, ProxysqlVariables) for change in view.changes)
+        way_out = "kbz run proxysql" if differs else "kbz secrets rotate proxysql-admin"
+        return Finding(check, Level.CRITICAL, text, host, way_out)
     return Finding(check, Level.OK, "admin:admin and stats:stats are refused", host)
 
 

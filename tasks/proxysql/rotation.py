@@ -38,4 +38,12 @@ def _login(site: Site, server: Server) -> tuple[MysqlQuery, ...]:
     return (MysqlQuery(name, admin.address, admin.port, admin.user, admin.password),)
 
 
-ROTATIONS = (Rotation("proxysql-admin", "PROXYSQL_ADMIN_PASSWORD", next_stage, _login),)
+ROTATIONS = (
+    Rotation(
+        "proxysql-admin",
+        "PROXYSQL_ADMIN_PASSWORD",
+        next_stage,
+        _login,
+        ends=("proxysql.default-login",),
+    ),
+)

@@ -18,12 +18,14 @@ from keybuzz.engine.look.observe import observe
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.reading import Reading
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.candidates import CredentialCandidates
 from keybuzz.model.host.login import refusal
 from keybuzz.model.reports.taking import Taken, Taking
+from keybuzz.site.credentials.check import is_weak
 from keybuzz.site.credentials.file import why_not
 from keybuzz.site.credentials.schema import SCHEMA, Credential, find
 from keybuzz.site.credentials.store import generate
@@ -70,6 +72,7 @@ def take(workspace: Workspace, module: Module) -> Taking:
                 found[one.item.name][one.value],
                 one.proof,
                 Secret(one.item.name, one.value),
+                _way_out(module, one.item) if is_weak(one.item, one.value) else "",
             )
             for one in judged
             if one.value
@@ -200,6 +203,14 @@ def _fit(item: Credential, value: str, proof: str) -> _Judged:
     if why := why_not(item, value):
         return _Judged(item, why=f"its live value is known, and the store does not take it: {why}")
     return _Judged(item, value, proof)
+
+
+def _way_out(module: Module, item: Credential) -> str:
+    """Return what replaces a weak value of a live service, once the service is as described."""
+    for rotation in module.rotations:
+        if rotation.credential == item.name and not rotation.refused:
+            return proposed("kbz", "secrets", "rotate", rotation.service)
+    return proposed("kbz", "secrets", "rotations")
 
 
 def _weight(places: Mapping[str, tuple[str, ...]]) -> int:

@@ -20,6 +20,8 @@ class Taken:
     proof: str
     """Why it is taken for the live one."""
     value: Secret
+    weak: str = ""
+    """What replaces it, where it is shorter than a secret should be, or one that everybody tries first."""
 
 
 @dataclass(frozen=True, slots=True)

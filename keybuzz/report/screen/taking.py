@@ -15,6 +15,11 @@ def taking_text(found: Taking) -> str:
     for item in found.taken:
         lines.append(f"  take {item.name} into {item.file}: {item.proof}")
         lines += [f"    {place} on {shown_hosts(list(hosts))}" for place, hosts in _places(item)]
+        lines += (
+            [f"    weak: short, or commonly known; replace it later: {item.weak}"]
+            if item.weak
+            else []
+        )
     if found.same:
         lines.append(f"  in the store already: {', '.join(found.same)}")
     lines += [f"  not taken, {name}: {why}" for name, why in found.left.items()]
@@ -40,6 +45,7 @@ def taking_document(found: Taking, *, written: bool) -> dict[str, Any]:
                     "name": item.name,
                     "file": item.file,
                     "proof": item.proof,
+                    "weak": item.weak,
                     "places": {place: list(hosts) for place, hosts in _places(item)},
                 }
                 for item in found.taken

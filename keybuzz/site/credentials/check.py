@@ -27,6 +27,8 @@ from keybuzz.site.credentials.schema import (
 _PLACEHOLDER = re.compile(r"change[-_]?me|placeholder|your[-_]?(password|secret)|<.*>|\*{4,}", re.I)
 
 
+_ROTATE = "rotate it: `kbz secrets rotations` names what brings in a new one"
+
 Schema = tuple[Credential, ...]
 _NO_SIZES: Mapping[str, int] = {}
 
@@ -109,7 +111,10 @@ def _values(path: Path, found: StoreFile, schema: Schema) -> Iterator[StoreProbl
         known = item.secret and (is_default(clear) or clear in names)
         if known or clear.casefold() in DEFAULT_NAMES.get(item.name, ()):
             what = f"{item.name} holds a value that everybody tries first"
-            yield StoreProblem(path, line, what, "rotate it", "default")
+            yield StoreProblem(path, line, what, _ROTATE, "default")
+        elif item.secret and len(clear) < item.minimum:
+            what = f"{item.name} is shorter than {item.minimum}"
+            yield StoreProblem(path, line, what, _ROTATE, "weak")
 
 
 def _forms(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
@@ -137,6 +142,11 @@ def _numbers(
 
 def _of(path: Path, schema: Schema) -> Schema:
     return tuple(item for item in schema if item.file == path.name)
+
+
+def is_weak(item: Credential, clear: str) -> bool:
+    """Return whether a secret is shorter than it should be, or one that everybody tries first."""
+    return item.secret and (len(clear) < item.minimum or is_default(clear))
 
 
 def is_default(clear: str) -> bool:

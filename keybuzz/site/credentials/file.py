@@ -13,7 +13,7 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.credentials.accounts import account_of
-from keybuzz.site.credentials.schema import Credential
+from keybuzz.site.credentials.schema import SHORTEST, Credential, is_delivered
 from keybuzz.site.files.problems import nearest, read_file
 
 _LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
@@ -33,7 +33,7 @@ class StoreProblem:
     what: str
     hint: str
     rule: str = "form"
-    """Word for programs: mode, form, name, value, shell, default, shared, missing, stray-file, alias, pending,
+    """Word for programs: mode, form, name, value, shell, default, weak, shared, missing, stray-file, alias, pending,
     undescribed."""
     warning: bool = False
     """True when nothing is broken by it."""
@@ -157,8 +157,9 @@ def why_not(item: Credential, clear: str) -> str:
 def _wrong_value(item: Credential, clear: str) -> tuple[str, str] | None:
     """Return what is wrong with a value, in words that do not show it."""
     if item.secret:
-        short = len(clear) < item.minimum
-        return (f"{item.name} is shorter than {item.minimum}", "rotate it") if short else None
+        short = len(clear) < SHORTEST and not is_delivered(clear)
+        hint = f"give the service one of {item.minimum} characters by its own means, then write it here"
+        return (f"{item.name} is shorter than {SHORTEST}", hint) if short else None
     form = _NUMBER if item.default.isdecimal() else _NAME
     if form.fullmatch(clear):
         return None

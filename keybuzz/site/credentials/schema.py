@@ -20,7 +20,7 @@ class Credential:
     consumers: tuple[str, ...] = ()
     """Groups of servers that need it; all others must not have it."""
     minimum: int = 16
-    """Characters that a secret must have at least."""
+    """Characters that a secret should have at least; a live one that is taken over may have fewer."""
     length: int = 25
     """Letters and digits that are generated."""
     aliases: tuple[str, ...] = ()
@@ -132,6 +132,15 @@ DEFAULT_NAMES = {
     "MARIADB_MONITOR_USER": frozenset({"monitor"}),
 }
 """Users that exist in every installation of the program; everybody tries them first."""
+
+
+SHORTEST = 8
+"""Characters below which a secret is refused, also a live one: masked as text, it would hide parts of other words."""
+
+
+def is_delivered(clear: str) -> bool:
+    """Return whether a secret is what a program is delivered with: a name too, so that no text is masked by it."""
+    return clear.casefold() in DEFAULTS
 
 
 def files() -> tuple[str, ...]:

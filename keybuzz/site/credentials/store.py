@@ -12,7 +12,7 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.credentials.file import LIMIT, read_store_file
-from keybuzz.site.credentials.schema import SCHEMA, Credential
+from keybuzz.site.credentials.schema import SCHEMA, Credential, is_delivered
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.whole import put
 
@@ -22,9 +22,16 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def hidden(credentials: Mapping[str, Secret]) -> tuple[Secret, ...]:
-    """Return the credentials that nobody may see: all but names of users, databases and clusters."""
+    """Return the credentials that texts must not show: all but names of users, databases and clusters.
+
+    Nor a delivered password, such as `admin`: it hides nothing, and is part of names in every answer of a host.
+    """
     names = frozenset(credential.name for credential in SCHEMA if not credential.secret)
-    return tuple(secret for name, secret in credentials.items() if name not in names)
+    return tuple(
+        secret
+        for name, secret in credentials.items()
+        if name not in names and not is_delivered(secret.reveal())
+    )
 
 
 def load_credentials(folder: Path, schema: Iterable[Credential] = SCHEMA) -> dict[str, Secret]:

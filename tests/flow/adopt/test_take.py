@@ -20,6 +20,9 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.taking import Taking
 from keybuzz.report.screen.taking import taking_document, taking_text
+from keybuzz.site.credentials.check import check_store
+from keybuzz.site.credentials.schema import find
+from keybuzz.site.credentials.store import load_credentials, put_values
 from keybuzz.site.module import Module, Rotation
 from keybuzz.site.site import Site
 from tests.flow.support.agent_host import ScratchHost
@@ -186,13 +189,41 @@ def test_without_a_login_every_place_must_agree(
     assert_never_shown(found)
 
 
-def test_what_the_store_would_refuse_is_told_and_not_taken(three: Fleet) -> None:
-    accepting(three, dict.fromkeys(HOSTS, "short"))
+def taking_of(three: Fleet, value: str) -> Taking:
+    accepting(three, dict.fromkeys(HOSTS, value))
     module = module_of(three, Places(NAME, ("APP_PASSWORD",)))
-    with with_containers(three, dict.fromkeys(HOSTS, Docker(("APP_PASSWORD=short",), ()))):
-        found = take(three.workspace, module)
+    with with_containers(three, dict.fromkeys(HOSTS, Docker((f"APP_PASSWORD={value}",), ()))):
+        return take(three.workspace, module)
+
+
+def test_what_the_store_would_refuse_is_told_and_not_taken(three: Fleet) -> None:
+    found = taking_of(three, "sh0rt")
     assert found.taken == ()
-    assert "is shorter than 16" in found.left[NAME]
+    assert "is shorter than 8" in found.left[NAME]
+
+
+@pytest.mark.parametrize("value", ["Sh0rt-One", "admin", "Admin"])
+def test_a_short_live_password_is_taken_and_told_as_weak(
+    three: Fleet, tmp_path: Path, value: str
+) -> None:
+    found = taking_of(three, value)
+    [taken] = found.taken
+    assert taken.value.reveal() == value
+    assert taken.weak == "kbz secrets rotate demo"
+    assert f"weak: short, or commonly known; replace it later: {taken.weak}" in taking_text(found)
+    assert value not in taking_text(found)
+    item = find(NAME)
+    assert item is not None
+    put_values(tmp_path, {item: taken.value})
+    assert load_credentials(tmp_path)[NAME].reveal() == value
+    [problem] = (p for p in check_store(tmp_path) if p.rule in ("weak", "default"))
+    assert NAME in problem.what
+    assert "kbz secrets rotations" in problem.hint
+
+
+def test_a_long_live_password_is_not_weak(three: Fleet) -> None:
+    [taken] = taking_of(three, LIVE).taken
+    assert taken.weak == ""
 
 
 def test_a_store_that_has_changed_meanwhile_is_refused(tmp_path: Path) -> None:

@@ -11,10 +11,20 @@ from typing import Any
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.rotate import RotateWords, _rotating, require_service, rotate
+from keybuzz.engine.change.rotate import (
+    RotateWords,
+    _require_quiet,
+    _rotating,
+    require_service,
+    rotate,
+)
+from keybuzz.engine.look.observe import Snapshot
+from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.rotations import offered
 from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.plan import Plan
 from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.site import Site
@@ -133,3 +143,27 @@ def test_two_passwords_at_once_end_no_rotation_on_its_way(module: Module, rotati
     live: Any = SimpleNamespace()
     rotating.foreign(live)
     assert rotating.next_stage is rotation.next_stage
+
+
+def test_a_fault_that_the_rotation_ends_does_not_hold_it_back() -> None:
+    """A password that everybody knows: a run cannot end it where the store has it too."""
+    [(module, rotation)] = ((m, r) for m, r in ROTATIONS if r.service == "proxysql-admin")
+    known = {info.id for info in module.check_infos}
+    assert set(rotation.ends) <= known
+    found = Survey(
+        (module,),
+        frozenset(),
+        {},
+        Snapshot({}, {}),
+        Plan({}),
+        (
+            Finding(
+                "proxysql.default-login", Level.CRITICAL, "admin:admin is let in", "proxysql-01"
+            ),
+        ),
+        (),
+    )
+    _require_quiet(found, rotation.ends)
+    other = replace(found.findings[0], check="proxysql.listens")
+    with pytest.raises(RefusedError, match=r"proxysql\.listens"):
+        _require_quiet(replace(found, findings=(*found.findings, other)), rotation.ends)

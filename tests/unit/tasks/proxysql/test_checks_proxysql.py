@@ -5,9 +5,10 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
-from tasks.proxysql.checks import checks, topology
+from tasks.proxysql.checks import checks, not_good, topology
 from tasks.proxysql.desired import LOG, SERVERS, WHERE
 from tasks.proxysql.members import SESSIONS, login_problem, up
+from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.values import OFFLINE
 from tests.unit.tasks.proxysql.proxysql_world import CONTAINER, HOSTS, MONITOR, NODES, USERS, World
 
@@ -87,6 +88,18 @@ def test_admin_admin_and_an_open_admin_port_are_critical() -> None:
         ("proxysql.default-login", "proxysql-01", Level.CRITICAL),
         ("proxysql.listens", "proxysql-02", Level.CRITICAL),
     ]
+
+
+def test_a_password_that_everybody_knows_is_ended_by_what_can_end_it() -> None:
+    """A run where the store has another one; a rotation where the store has it too, and then no gate waits for it."""
+    world = World.healthy()
+    world.nodes["proxysql-01"].default = "admin-admin_credentials"
+    found = finding(world.live(), "proxysql.default-login")
+    assert (found.level, found.hint) == (Level.CRITICAL, "kbz secrets rotate proxysql-admin")
+    assert not_good(world.live(), ["proxysql-01"]) is None
+    assert found.check in ROTATIONS[0].ends
+    world.damage("proxysql-01", MONITOR, runtime=("mysql-max_connections=1",))
+    assert finding(world.live(), "proxysql.default-login").hint == "kbz run proxysql"
 
 
 def test_a_stopped_one_serves_nobody() -> None:
