@@ -61,6 +61,10 @@ SSHD = (
     ("PasswordAuthentication", "no"),
     ("PermitEmptyPasswords", "no"),
     ("KbdInteractiveAuthentication", "no"),
+    # What drift tells of keys is true where sshd looks for them here, and nowhere else.
+    ("AuthorizedKeysFile", ".ssh/authorized_keys .ssh/authorized_keys2"),
+    ("AuthorizedKeysCommand", "none"),
+    ("TrustedUserCAKeys", "none"),
     ("AllowTcpForwarding", "no"),
     ("X11Forwarding", "no"),
     ("UseDNS", "no"),

@@ -19,6 +19,7 @@ _STOPS = re.compile(
 )
 """Settings of a role or a database that refuse its writes, lose them, or leave its constraints out."""
 _SHOWN = 300
+_UNTIL = "open sessions keep it, so that PgBouncer (6432) refuses writes until its own have ended"
 _WITHOUT_PASSWORD = frozenset({"trust", "password"})
 """Methods that ask for no password, or send it as it is."""
 _HBA, _ANSWERS = "patroni.hba.open", "patroni.server.answers"
@@ -63,7 +64,7 @@ def of_roles(server: Postgres, view: HostView, host: str) -> Finding:
     stops = [text for text in own if _STOPS.search(text)]
     shown = ", ".join([*stops, *(text for text in own if text not in stops), *others])
     text = f"set by ALTER ROLE or ALTER DATABASE: {shown[:_SHOWN]}"
-    hint = "its owner takes it away: ALTER ROLE … RESET, or ALTER DATABASE … RESET"
+    hint = f"its owner takes it away: ALTER ROLE … RESET, or ALTER DATABASE … RESET; {_UNTIL}"
     return Finding(check, Level.CRITICAL if stops else Level.WARN, text, host, hint)
 
 

@@ -80,6 +80,7 @@ CHECK_INFOS = (
         "Two servers take writes: those of one are lost.",
         "kbz status; stop the member without the lead, and only it.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
+        lasting=True,
         read_by=("patroni.member.state",),
     ),
     CheckInfo(
@@ -167,7 +168,7 @@ CHECK_INFOS = (
         "no role and no database has settings of its own",
         "ALTER ROLE or ALTER DATABASE has changed settings for a role or a database (of a role that no file describes: "
         "warn).",
-        "Its owner resets it.",
+        "Its owner resets it; sessions that were open before keep it until they end.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         lasting=True,
         read_by=("patroni.member.state",),

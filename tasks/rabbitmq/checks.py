@@ -146,14 +146,26 @@ def _whole(live: Live) -> Finding:
     apart = together(live)
     if len(apart) > 1:
         text = "the nodes are in parts: " + " / ".join(", ".join(sorted(s)) for s in apart)
-        smaller = sorted(apart[-1])
-        hint = proposed("kbz", "restart", "rabbitmq", "--limit", ",".join(smaller))
-        return Finding(check, Level.CRITICAL, text, hint=f"{hint} lets the smaller part join again")
+        return Finding(check, Level.CRITICAL, text, hint=_joining(apart, size))
     if len(whole) == size:
         return Finding(check, Level.OK, f"{size} of {size} nodes run in one cluster")
     well = sum(1 for node in found.values() if node.well)
     text = f"{well} of {size} nodes run, and {len(whole)} of them see all others"
     return Finding(check, Level.CRITICAL, text, hint="kbz drift rabbitmq")
+
+
+def _joining(apart: tuple[frozenset[str], ...], size: int) -> str:
+    """Return how the parts become one again: `kbz restart` stops no member of a cluster without a majority."""
+    if 2 * len(apart[0]) > size:
+        smaller = ",".join(sorted(apart[-1]))
+        hint = proposed("kbz", "restart", "rabbitmq", "--limit", smaller)
+        return f"{hint} lets the smaller part join again"
+    others = ",".join(sorted(host for part in apart[1:] for host in part))
+    stop = on_host(others, "docker", "stop", "rabbitmq")
+    return (
+        f"no part has a majority. Keep one, such as {', '.join(sorted(apart[0]))}, and stop all others before one of "
+        f"them starts: {stop}; then {on_host(others, 'docker', 'start', 'rabbitmq')}"
+    )
 
 
 def _silent(node: Node) -> Finding:

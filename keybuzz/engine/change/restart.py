@@ -14,7 +14,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
-from keybuzz.engine.change.guard import cluster_of
+from keybuzz.engine.change.guard import Cluster, cluster_of
 from keybuzz.engine.change.run import ended, planned, with_error
 from keybuzz.engine.look.judging import stopping
 from keybuzz.engine.look.observe import Snapshot
@@ -363,9 +363,16 @@ def _apart(
     ]
     if len(quorate) < len(clusters):
         return frozenset()
-    return frozenset(
-        host for host in waiting if any(host in c.members and host not in c.up for c in quorate)
-    )
+    return frozenset(host for host in waiting if any(is_apart(c, host) for c in quorate))
+
+
+def is_apart(cluster: Cluster, host: str) -> bool:
+    """Return whether a member is no part of what serves.
+
+    One that takes writes without the others serves too: it may hold what no other has, and restarted it may lose it.
+    """
+    serving = cluster.up | (cluster.able or frozenset())
+    return host in cluster.members and host not in serving
 
 
 def _regained(

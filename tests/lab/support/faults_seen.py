@@ -146,7 +146,7 @@ HOSTS = (
     Fault(
         "an SSH server that lets more in",
         "haproxy-02",
-        "echo 'X11Forwarding yes' > /etc/ssh/sshd_config.d/0-other.conf",
+        "echo 'AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/more' > /etc/ssh/sshd_config.d/0-other.conf",
         "rm /etc/ssh/sshd_config.d/0-other.conf",
         drift="ssh-server:sshd",
     ),

@@ -8,7 +8,14 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.guard import Cluster, QuorumError, guard_quorum
-from keybuzz.engine.change.restart import left, marked, next_step, refuse_standing, whole
+from keybuzz.engine.change.restart import (
+    is_apart,
+    left,
+    marked,
+    next_step,
+    refuse_standing,
+    whole,
+)
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
@@ -182,6 +189,15 @@ def test_a_member_that_is_apart_from_its_cluster_comes_first() -> None:
     stage = next_step(restarting.live(), ((PATRONI, restarting.world.live()),), frozenset({"db-3"}))
     assert stage is not None
     assert stage.hosts == ("db-3",)
+
+
+def test_a_member_that_takes_writes_of_its_own_is_not_apart() -> None:
+    """K-13: two Primary components of Galera; the smaller one holds rows that the larger one has not."""
+    members = frozenset({"a", "b", "c"})
+    broken = Cluster("x", members, frozenset({"a", "b"}), able=frozenset({"a", "b"}))
+    assert [host for host in sorted(members) if is_apart(broken, host)] == ["c"]
+    assert is_apart(replace(broken, able=None), "c")
+    assert not is_apart(replace(broken, able=members), "c")
 
 
 def test_what_a_restart_ends_does_not_hold_the_restart_back() -> None:

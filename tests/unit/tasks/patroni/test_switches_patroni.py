@@ -105,6 +105,7 @@ class TestServers:
         assert "db-1 and db-2 take writes" in found.message
         assert "--limit db-2" in found.hint
         assert found.hint.endswith("docker stop patroni")
+        assert any(i.lasting for i in MODULE.check_infos if i.id == found.check), "not waited for"
 
     def test_a_setting_of_alter_system_is_named(self) -> None:
         """S-03."""
@@ -230,6 +231,7 @@ class TestInside:
         row = ["false", "", "", "", "false", setting, ""]
         [found] = told(answering(Cluster().live(), db_1=row), "patroni.settings.of-roles")
         assert (found.level, setting in found.message) == (level, True)
+        assert "6432" in found.hint, "sessions of the pool keep it after a RESET"
         # The whole cluster has the same: a replica is not asked a second time.
         live = answering(Cluster().live(), db_2=["true", "", "", "", "false", setting, ""])
         assert told(live, "patroni.settings.of-roles") == []

@@ -188,7 +188,7 @@ class World:
             for identity, state in node.states.items()
             if identity.startswith(INSIDE)
         ]
-        sums += [["mysql_variables", node.sums.get("mysql_variables", "0x1")]]
+        sums += [list(item) for item in {"mysql_variables": "0x1", **node.sums}.items()]
         return Answer(
             "proxysql.admin",
             {"denied": node.denied, "rows": {SERVERS: servers, SUMS: sums, LOG: log, **told}},

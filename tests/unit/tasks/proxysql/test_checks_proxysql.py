@@ -177,6 +177,18 @@ def test_a_variable_that_differs_is_named_with_the_way_out_that_works() -> None:
     assert finding(world.live(), "proxysql.parity").hint == "kbz run proxysql"
 
 
+def test_what_no_file_describes_is_no_matter_of_a_run() -> None:
+    """A user by hand on one of two: `kbz run proxysql` was the hint, and changed nothing."""
+    world = World.healthy()
+    world.nodes[HOSTS[0]].sums["mysql_users"] = "0x2"
+    found = finding(world.live(), "proxysql.parity")
+    assert (found.level, "mysql_users" in found.message) == (Level.CRITICAL, True)
+    assert found.hint.startswith("no run ends it")
+    assert "kbz drift proxysql" in found.hint
+    world.damage(HOSTS[0], MONITOR, runtime=("mysql-max_connections=1",))
+    assert finding(world.live(), "proxysql.parity").hint == "kbz run proxysql"
+
+
 def test_an_error_that_holds_a_1_is_no_answer() -> None:
     """Once `SELECT 1 | grep 1` took ERROR 1045 for good."""
     rows = {WHERE: {"error": "ERROR 1045 (28000): Access denied"}}

@@ -69,6 +69,22 @@ class TestPartition:
         assert release(live, HOSTS[2]) is None
         assert {i.id for i in MODULE.check_infos if i.lasting} >= {"rabbitmq.partitions.none"}
 
+    def test_three_parts_are_joined_by_hand_for_no_restart_is_let_through(self) -> None:
+        """`kbz restart` stops no member where no part has a majority: the hint named one that it refused."""
+        live = World.healthy().live()
+        for host in HOSTS:
+            others = [name(other) for other in HOSTS if other != host]
+            live = saying(live, host, running=[name(host)], apart=others, partitions=others)
+        counted = cluster_of(MODULE, live)
+        assert len(counted.up) < counted.majority
+        [found] = told(live, "rabbitmq.cluster.whole")
+        assert "kbz restart" not in found.hint
+        stop, start = (
+            f"kbz exec --limit {HOSTS[1]},{HOSTS[2]} -- docker {verb} rabbitmq"
+            for verb in ("stop", "start")
+        )
+        assert 0 < found.hint.index(stop) < found.hint.index(start)
+
     def test_a_whole_cluster_is_in_one_part(self) -> None:
         assert together(World.healthy().live()) == (frozenset(HOSTS),)
 
