@@ -73,6 +73,15 @@ CHECK_INFOS = (
         stands=True,
     ),
     CheckInfo(
+        "k3s.certificates.valid",
+        "no certificate of the node ends soon",
+        "With one that has ended the node speaks to no other any more, and an expired API answers nobody.",
+        "kbz restart k3s --limit HOST renews what ends within 120 days.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        gates=False,
+        restart=True,
+    ),
+    CheckInfo(
         "k3s.version.frozen",
         "the node runs the frozen version",
         "A node of another version was put there by hand, or an upgrade was cut off.",

@@ -10,6 +10,7 @@ from keybuzz.model.core.finding import Finding, Level, all_unknown, of_hosts, un
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.system import SystemdUnit
+from tasks.k3s.certificates import valid
 from tasks.k3s.members import TOKEN_ID, Node, Place, kubectl, look, masters, nodes, places
 from tasks.k3s.network import reaches
 from tasks.k3s.ready import ingress_not_ready, no_api, not_ready, unanswered
@@ -48,7 +49,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(live: Live, view: HostView, place: Place, node: Node | None) -> tuple[Finding, ...]:
-    own: tuple[Finding, ...] = (_ready(live, place),)
+    own: tuple[Finding, ...] = (_ready(live, place), valid(view))
     if place.master:
         own = (*own, _serves(place), _token(view, place))
     if node is None and (reason := no_api(live)) is not None:

@@ -18,7 +18,8 @@ from keybuzz.model.services.k3s import (
 )
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.k3s import parameters, values
+from tasks.k3s import certificates, parameters, values
+from tasks.k3s.certificates import K3sCertificates
 
 
 def describe(site: Site, server: Server) -> Description:
@@ -36,7 +37,7 @@ def describe(site: Site, server: Server) -> Description:
             K3sStart(values.unit(server), values.command(server)),
             SystemdUnit(values.unit(server), values.unit_text(site, server), serves=True),
         ),
-        _readings(server),
+        _readings(site, server),
         _cluster(site) if master else (),
     )
 
@@ -61,11 +62,18 @@ def _cluster(site: Site) -> tuple[Resource, ...]:
     )
 
 
-def _readings(server: Server) -> tuple[Reading, ...]:
+def _certificates(site: Site, server: Server) -> K3sCertificates:
+    of_server = certificates.SERVERS if values.is_master(server) else ()
+    folders = (*of_server, *certificates.NODES)
+    return K3sCertificates("k3s.certificates", folders, parameters.CERTIFICATE_DAYS.of(site))
+
+
+def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
     own: tuple[Reading, ...] = (
         DirectoryListing("k3s.node", values.NODE),
         HttpGet("k3s.ingress", f"http://127.0.0.1:{values.HEALTH_PORT}/healthz"),
         PodNetwork("k3s.network", values.PODS),
+        _certificates(site, server),
         Command(
             "k3s.log",
             ("journalctl", "-u", values.unit(server), "-n", "2", "-o", "cat", "--no-pager", "-q"),

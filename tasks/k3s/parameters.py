@@ -28,4 +28,10 @@ NODE_GRACE = Parameter(
     "A node that is silent for this long counts as lost.",
     "40",
 )
-PARAMETERS = (ARTEFACTS, API_NAMES, REGISTRY_MIRROR, NODE_GRACE)
+CERTIFICATE_DAYS = Parameter(
+    "k3s.certificate_days",
+    Count(14, 120, "days"),
+    "A certificate that ends earlier is told of; a restart renews what ends within 120 days.",
+    "90",
+)
+PARAMETERS = (ARTEFACTS, API_NAMES, REGISTRY_MIRROR, NODE_GRACE, CERTIFICATE_DAYS)

@@ -98,6 +98,19 @@ class TestFirstInstall:
         shown = kbz.on("k8s-worker-01", "ss -Hltn src 127.0.0.1 | awk '{print $4}'")
         assert opened - {2381, 2382} <= {int(line.rpartition(":")[2]) for line in shown.split()}
 
+    def test_a_certificate_that_ends_soon_is_told_and_a_restart_renews_it(self, kbz: Kbz) -> None:
+        where, last = "/var/lib/rancher/k3s/server/tls", MASTERS[2]
+        signed = (
+            f"cd {where} && openssl x509 -x509toreq -in client-admin.crt -signkey client-admin.key -out /run/admin.csr"
+            " && openssl x509 -req -in /run/admin.csr -CA client-ca.crt -CAkey client-ca.key -set_serial 7 -days 60"
+            " -out client-admin.crt && rm /run/admin.csr"
+        )
+        kbz.on(last, signed)
+        assert bad(kbz) == {("k3s.certificates.valid", last)}
+        kbz.good("restart", "k3s", "--limit", last, timeout=300)
+        assert bad(kbz) == set()
+        kbz.on(last, f"openssl x509 -checkend {364 * 86400} -noout -in {where}/client-admin.crt")
+
     def test_nothing_steady_can_make_a_cluster(self, kbz: Kbz) -> None:
         shown = everywhere(
             kbz, f"stat -c %a {CONFIG}; cat {CONFIG}; systemctl cat 'k3s*.service'; ls /run"

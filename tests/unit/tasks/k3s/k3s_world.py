@@ -24,6 +24,7 @@ from keybuzz.model.services.k3s import (
     K3sTokenRotated,
 )
 from tasks.k3s import MODULE
+from tasks.k3s.certificates import STATE
 from tasks.k3s.values import unit
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
@@ -32,6 +33,8 @@ MASTERS = tuple(f"k8s-master-0{n}" for n in (1, 2, 3))
 WORKERS = tuple(f"k8s-worker-0{n}" for n in (1, 2, 3, 4, 5))
 HOSTS = MASTERS + WORKERS
 VERSION = "v1.33.5+k3s1"
+NOW, DAY = 1_800_000_000, 86_400
+"""Seconds since the epoch, by every host's clock, and of a day."""
 
 
 @lru_cache(maxsize=1)
@@ -67,6 +70,8 @@ class Host:
     silent: bool = False
     """Its pod of the ingress is ready, and does not answer."""
     foreign: bool = False
+    certificates: dict[str, int] = field(default_factory=lambda: {"agent/client-kubelet.crt": 300})
+    """Days that each is good for, by its path below K3s' folder."""
 
 
 @dataclass
@@ -208,6 +213,7 @@ class World:
         found = self.hosts[host]
         etcd = ["member"] * bool(found.authority)
         others = {f"10.42.{n}.0": "" for n, name in enumerate(HOSTS) if name != host}
+        ends = {f"{STATE}/{path}": NOW + days * DAY for path, days in found.certificates.items()}
         network = {"vxlan": True, "interface": "ens10", "mtu": 1400, "interface_mtu": 1450}
         listed = {
             "k3s.node": ["password"] * found.password,
@@ -220,6 +226,7 @@ class World:
             if found.silent
             else Answer("k3s.ingress", {"status": 200, "json": None}),
             "k3s.network": Answer("k3s.network", {**network, "routes": others}),
+            "k3s.certificates": Answer("k3s.certificates", {"ends": ends, "now": NOW}),
             "k3s.log": Answer("k3s.log", {"exit_code": 0, "stdout": "", "stderr": ""}),
             **({"k3s.api": self._api(host)} if host in MASTERS else {}),
         }

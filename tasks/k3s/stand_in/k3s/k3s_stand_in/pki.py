@@ -33,6 +33,18 @@ def make_authorities() -> None:
         os.chmod(key, 0o600)
 
 
+def is_kept(path: str, authority: str) -> bool:
+    """Return whether a certificate stays as it is: K3s renews at its start what ends within 120 days."""
+    lasts = ("x509", "-checkend", str(120 * 86_400), "-noout", "-in", f"{path}.crt")
+    ours = ("verify", "-CAfile", f"{TLS}/{authority}-ca.crt", f"{path}.crt")
+    try:
+        _openssl(*lasts)
+        _openssl(*ours)
+    except OSError:
+        return False
+    return True
+
+
 def issue(path: str, authority: str, subject: str, names: Iterable[str] = ()) -> None:
     """Write path.crt and path.key, signed by `server` or `client`."""
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)

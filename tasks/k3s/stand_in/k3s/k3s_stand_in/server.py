@@ -143,8 +143,9 @@ class Server:
         extra = tuple(item for item in many(self.config, "tls-san") if item not in names)
         serving = f"{pki.TLS}/serving-kube-apiserver"
         pki.issue(serving, "server", "/CN=kube-apiserver", (*names, *extra))
-        admin = "/O=system:masters/CN=system:admin"
-        pki.issue(f"{pki.TLS}/client-admin", "client", admin)
+        admin = f"{pki.TLS}/client-admin"
+        if not pki.is_kept(admin, "client"):
+            pki.issue(admin, "client", "/O=system:masters/CN=system:admin")
 
     def _write_kubeconfig(self) -> None:
         mode = int(one(self.config, "write-kubeconfig-mode", "600"), 8)

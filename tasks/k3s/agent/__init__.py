@@ -1,0 +1,3 @@
+"""K3s' part of the agent."""
+
+HOST = {"k3s-certificates": "certificates"}
