@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -229,6 +230,14 @@ class PatroniSlot(Resource):
         }
 
 
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+
+
+def _setting(value: str | int | bool) -> str:
+    """Return a setting as JSON, and text that is a number as the number: Patroni holds both to be the same."""
+    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else json.dumps(value)
+
+
 @dataclass(frozen=True, slots=True)
 class PatroniSettings(Resource):
     """The cluster-wide settings in Patroni's store; `bootstrap.dcs` of the file only counts at birth."""
@@ -246,7 +255,7 @@ class PatroniSettings(Resource):
 
     def wanted(self, key: DigestKey) -> Attributes:
         del key
-        return {path: json.dumps(value) for path, value in self.settings}
+        return {path: _setting(value) for path, value in self.settings}
 
     def query(self) -> Json:
         return {

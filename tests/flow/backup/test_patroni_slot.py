@@ -1,4 +1,4 @@
-"""The slot of the backups in Patroni's store: it is made, and a bound of the owner's is never lowered."""
+"""Patroni's store: settings are patched, a slot is made, and a bound of the owner's is never lowered."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services.patroni import read_patroni_slot, write_patroni_slot
+from keybuzz.agent.kinds.services.patroni import (
+    read_patroni_settings,
+    read_patroni_slot,
+    write_patroni_settings,
+    write_patroni_slot,
+)
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.postgres import PatroniSlot
+from keybuzz.model.services.postgres import PatroniSettings, PatroniSlot
 
 CONTEXT: Any = None
 BOUND = "max_slot_wal_keep_size"
@@ -40,10 +45,11 @@ class Store:
 
 
 def patched(found: dict[str, Any], patch: dict[str, Any]) -> None:
+    """Patch as Patroni does: what reads the same stays as it is, a number where a text was written."""
     for name, value in patch.items():
         if isinstance(value, dict):
             patched(found.setdefault(name, {}), value)
-        else:
+        elif name not in found or str(found[name]) != str(value):
             found[name] = value
 
 
@@ -105,3 +111,37 @@ def test_a_smaller_one_or_none_is_set_and_all_else_stays(bound: object) -> None:
         assert store.settings["slots"]["other"] == {"type": "logical"}
         assert store.settings["ttl"] == 30
         assert store.as_described(store.slot())
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "same"),
+    [
+        (50, "50", True),
+        ("50", 50, True),
+        (50, 50, True),
+        ("256MB", "256MB", True),
+        (True, True, True),
+        (100, "50", False),
+        ("1.50", "1.5", False),
+        ("256MB", "256", False),
+        (None, "50", False),
+        (1, True, False),
+    ],
+)
+def test_a_number_and_its_text_are_the_same_setting(
+    there: str | int | None, wanted: str | int, same: bool
+) -> None:
+    """Older scripts wrote numbers; Patroni keeps them where a text is written, and the run never ended."""
+    described = PatroniSettings("", (("postgresql.parameters.x", wanted),), "u", Secret("P", "p"))
+    with patroni(None) as store:
+        if there is not None:
+            store.settings["postgresql"]["parameters"]["x"] = there
+        asked = replace(described, url=store.url)
+
+        def as_described() -> bool:
+            found = read_patroni_settings(asked.query(), CONTEXT)["attributes"]
+            return found == asked.wanted(DigestKey(b"k"))
+
+        assert as_described() is same
+        write_patroni_settings(asked.order(), CONTEXT)
+        assert as_described()

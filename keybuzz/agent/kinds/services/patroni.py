@@ -36,6 +36,7 @@ _REST_PASSWORD = (
     ),
 )
 """On a line of its own, or between braces."""
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 _SLOT_BOUND = "max_slot_wal_keep_size"
 _KB = {"kB": 1, "MB": 1 << 10, "GB": 1 << 20, "TB": 1 << 30}
 _SIZE = re.compile(rf"\s*(-1|\d+)\s*({'|'.join(_KB)})?\s*")
@@ -64,7 +65,7 @@ def read_patroni_settings(query: Query, context: Context) -> State:
         raise AgentError("Patroni has no settings in its store yet", "")
     return {
         "present": True,
-        "attributes": {path: json.dumps(_look_up(found, path)) for path in query["settings"]},
+        "attributes": {path: _text(_look_up(found, path)) for path in query["settings"]},
     }
 
 
@@ -74,6 +75,14 @@ def _look_up(settings: Any, path: str) -> object:
             return None
         settings = settings[part]
     return settings
+
+
+def _text(value: object) -> str:
+    """Return a setting as JSON, and text that is a number as the number: Patroni holds 50 and "50" to be the same.
+
+    It keeps the one that is there when the other is written.
+    """
+    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else json.dumps(value)
 
 
 def write_patroni_settings(order: Query, context: Context) -> None:
