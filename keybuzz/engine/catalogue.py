@@ -1,30 +1,19 @@
-"""The modules: every folder under tasks/ that has a MODULE. A new module is a new folder."""
+"""Which modules a command is about, and what all of them declare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib import import_module
-from pkgutil import iter_modules
 
 from keybuzz.model.core.errors import UsageError
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
+from keybuzz.site.modules import all_modules
 from keybuzz.site.parameters.check import Declared, by_name, checked
 from keybuzz.site.parameters.own import OWN
 from keybuzz.site.site import Site
 
-
-def all_modules() -> tuple[Module, ...]:
-    """Return the modules in the owner's order (ORD-1)."""
-    import tasks
-
-    found = [
-        import_module(f"tasks.{entry.name}").MODULE
-        for entry in iter_modules(tasks.__path__)
-        if entry.ispkg
-    ]
-    return tuple(sorted(found, key=lambda module: (module.number, module.step)))
+__all__ = ["all_modules", "choose", "declared", "named_only", "settled"]
 
 
 def declared() -> Declared:

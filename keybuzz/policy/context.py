@@ -15,15 +15,13 @@ from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
 from keybuzz.policy.applications import AnyApplication, Applications
-from keybuzz.policy.services import SERVICES, Service
-from keybuzz.site.credentials.store import SCHEMA
+from keybuzz.site.applications.services import Service, services
+from keybuzz.site.credentials.schema import schema
 from keybuzz.site.policies import Policies
 from keybuzz.site.site import ImageVersion, Site
 
 MINIO_PORT = 9000
 _MINIO_GROUP = "minio"
-_MINIO_ENTRY = "minio-01"
-"""The one entry point of MinIO is this node (MIN-5); which address it has is in servers.tsv."""
 _SHORTEST_SECRET = 12
 
 
@@ -60,6 +58,8 @@ class Endpoint:
     ports: tuple[int, ...]
     targets: tuple[str, ...]
     """Groups of servers that it stands for."""
+    on_server: bool = False
+    """It is the address of a server itself, and no load balancer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ def make_context(  # a function of the site's parts: without the whole of a site
 ) -> Context:
     """Return what the rules know of these parts of a site."""
     minio = [server for server in servers if _MINIO_GROUP in server.groups]
-    entry = next((server for server in minio if server.name == _MINIO_ENTRY), minio[0])
-    nodes, endpoints = _node_names(servers, catalogue), _endpoints(catalogue, entry.address)
+    nodes, endpoints = _node_names(servers, catalogue), _endpoints(servers, catalogue)
+    entry = next(item for item in endpoints if _MINIO_GROUP in item.targets)
     return Context(
         nodes=nodes,
         node_pattern=_pattern(nodes),
@@ -143,7 +143,7 @@ def _members(servers: Iterable[Server]) -> dict[str, tuple[Service, ...]]:
     return {
         server.name: found
         for server in servers
-        if (found := tuple(s for s in SERVICES if {s.group, s.proxies} & set(server.groups)))
+        if (found := tuple(s for s in services() if {s.group, s.proxies} & set(server.groups)))
     }
 
 
@@ -151,7 +151,7 @@ def _official(endpoints: Iterable[Endpoint]) -> dict[str, Endpoint]:
     known = tuple(endpoints)
     return {
         service.title: endpoint
-        for service in SERVICES
+        for service in services()
         for endpoint in known
         if service.proxies in endpoint.targets
     }
@@ -176,9 +176,17 @@ def _node_names(servers: Iterable[Server], catalogue: GroupCatalogue) -> dict[st
     return names
 
 
-def _endpoints(catalogue: GroupCatalogue, minio: IPv4Address) -> tuple[Endpoint, ...]:
-    balancers = [Endpoint(e.address, e.ports, e.targets) for e in catalogue.virtual_addresses]
-    return (*balancers, Endpoint(minio, (MINIO_PORT,), (_MINIO_GROUP,)))
+def _endpoints(servers: tuple[Server, ...], catalogue: GroupCatalogue) -> tuple[Endpoint, ...]:
+    """Return the load balancers' endpoints, and the servers that are one themselves."""
+    found = [Endpoint(e.address, e.ports, e.targets) for e in catalogue.virtual_addresses]
+    for service in services():
+        members = [s for s in servers if service.entry and service.group in s.groups]
+        members.sort(key=lambda server: server.name != service.entry)
+        found += [
+            Endpoint(server.address, service.ports, (service.group,), on_server=True)
+            for server in members[:1]
+        ]
+    return tuple(found)
 
 
 def known_secrets(key: DigestKey, credentials: Mapping[str, Secret]) -> KnownSecrets | None:
@@ -186,7 +194,7 @@ def known_secrets(key: DigestKey, credentials: Mapping[str, Secret]) -> KnownSec
 
     Names of users and databases stand in the store too; they are no secrets.
     """
-    public = {credential.name for credential in SCHEMA if credential.default}
+    public = {credential.name for credential in schema() if credential.default}
     names: dict[int, dict[str, str]] = defaultdict(dict)
     salt = os.urandom(8)
     marks: set[int] = set()

@@ -1,14 +1,52 @@
-"""What a module knows about its own drills: pure data and functions, filled by `tasks/<module>/`."""
+"""What a module knows about its own drills, filled by `tasks/<module>/`, and what its client does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.live import Live
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload
+from keybuzz.model.reports.drill import DRILL_PLACE, Isolated, Scenario, Workload
 from keybuzz.site.site import Site
+
+NAME = DRILL_PLACE
+"""Table, key or queue of a drill: kbz's own, made at its start and removed at its end."""
+PATIENCE = 3.0
+"""Seconds that a client waits for one answer before it connects anew."""
+
+
+class NotSentError(KbzError):
+    """A write never left: there was no connection."""
+
+
+class UnconfirmedError(KbzError):
+    """A write was sent, and no confirmation came: it may be there or not."""
+
+
+class Client(Protocol):
+    """One session to an official endpoint; it connects by itself, anew after every error.
+
+    Every method raises NotSentError or UnconfirmedError when the service does not do what it should; none
+    waits much longer than PATIENCE.
+    """
+
+    def prepare(self) -> None:
+        """Make the probe's place, empty: what an earlier drill left there is removed."""
+
+    def write(self, number: int) -> None:
+        """Write one number and return when the service has confirmed it."""
+
+    def read(self) -> frozenset[int]:
+        """Return every number that is there."""
+
+    def remove(self) -> None:
+        """Remove the probe's place."""
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
 
 
 @dataclass(frozen=True, slots=True)

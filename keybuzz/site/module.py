@@ -15,6 +15,8 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.applications.services import Service
+from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.drill import Drill
 from keybuzz.site.parameters.parameter import Parameter
 from keybuzz.site.settled import Settled
@@ -326,6 +328,10 @@ class Module:
     """The services whose data its host keeps backups of (`kbz backup`, `kbz restore`)."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
+    credentials: tuple[Credential, ...] = ()
+    """The credentials of its service in the store; `consumers` says which other groups need one too."""
+    services: tuple[Service, ...] = ()
+    """What applications use of it, with the official endpoint."""
     settled: tuple[Settled, ...] = ()
     """Which of its parameters the live service tells, for `kbz adopt --take-settings`."""
     preflight: tuple[str, ...] = ()

@@ -144,9 +144,9 @@ class Site:
     def secret(self, name: str) -> Secret:
         """Return a credential by its canonical name (facts/credentials.md)."""
         if name not in self.credentials:
-            from keybuzz.site.credentials.schema import SCHEMA
+            from keybuzz.site.credentials.schema import schema
 
-            missing = (item.name for item in SCHEMA if item.name not in self.credentials)
+            missing = (item.name for item in schema() if item.name not in self.credentials)
             others = ", ".join(other for other in missing if other != name)
             more = f"; so {'are' if ',' in others else 'is'} {others}" if others else ""
             raise InputError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.galera.members import nodes
+from tasks.galera.protocol import MYSQL
 from tasks.galera.values import CONTAINER
 
 ENDPOINT = "10.0.0.20"
@@ -28,7 +29,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     """Return the application's writes: a commit is in the other members before it is acknowledged."""
     del scenario
     return Workload(
-        WorkloadKind.MYSQL,
+        MYSQL,
         ENDPOINT,
         PORT,
         site.secret("MARIADB_APP_USER").reveal(),

@@ -8,6 +8,7 @@ from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.k3s import values
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
+from tasks.k3s.credentials import CREDENTIALS
 from tasks.k3s.desired import describe
 from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
@@ -50,6 +51,7 @@ MODULE = Module(
         6.0, "three checks of the load balancer of the API; pods are moved before"
     ),
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
     parameters=PARAMETERS,
 )
 

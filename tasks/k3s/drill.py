@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.k3s import values
 from tasks.k3s.members import masters, nodes, up
+from tasks.k3s.protocol import HTTP
 
 ENDPOINT = "10.0.0.5"
 PORT = 80
@@ -19,7 +20,7 @@ LIMIT = 120.0
 def workload(site: Site, scenario: Scenario) -> Workload:
     """Return a visitor's requests; they need no login, and leave nothing that could be lost."""
     del site, scenario
-    return Workload(WorkloadKind.HTTP, ENDPOINT, PORT, "", Secret("no login", ""))
+    return Workload(HTTP, ENDPOINT, PORT, "", Secret("no login", ""))
 
 
 def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:

@@ -11,6 +11,7 @@ from keybuzz.site.module import Module, RestartCost
 from tasks.minio import applications, values
 from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
+from tasks.minio.credentials import CREDENTIALS
 from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.identity import refuse_foreign
@@ -19,6 +20,7 @@ from tasks.minio.parameters import PARAMETERS
 from tasks.minio.places import PLACES
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import ROTATIONS, account_rotations
+from tasks.minio.service import SERVICE
 
 GROUND = Ground(
     ("minio",),
@@ -55,6 +57,8 @@ MODULE = Module(
         once=True,
     ),
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
+    services=(SERVICE,),
     parameters=PARAMETERS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),
 )

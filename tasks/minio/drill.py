@@ -7,12 +7,13 @@ from pathlib import Path
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.model.services.minio import PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.minio import values
 from tasks.minio.members import nodes
+from tasks.minio.protocol import S3
 
 LIMIT = 120.0
 """Seconds (facts/operations: poll to 120 s)."""
@@ -25,9 +26,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     del scenario
     entrance = values.entry(site)
     reached = values.access(site, entrance)
-    return Workload(
-        WorkloadKind.S3, reached.address, PORT, reached.user, reached.password, values.bucket(site)
-    )
+    return Workload(S3, reached.address, PORT, reached.user, reached.password, values.bucket(site))
 
 
 def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.patroni.members import leader
+from tasks.patroni.protocol import POSTGRESQL
 from tasks.patroni.values import CONTAINER, MAXIMUM_LAG, TTL
 
 ENDPOINT = "10.0.0.10"
@@ -33,7 +34,7 @@ _WRITE = "insert into kbz_drill values (-1) returning 'kbz' || '-accepted';\n"
 def workload(site: Site, scenario: Scenario) -> Workload:
     """Return the application's writes through the load balancer."""
     return Workload(
-        WorkloadKind.POSTGRESQL,
+        POSTGRESQL,
         ENDPOINT,
         PORT,
         site.secret("POSTGRES_APP_USER").reveal(),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
+from tasks.patroni.protocol import POSTGRESQL
 from tasks.postgres_proxy.members import up
 from tasks.postgres_proxy.values import HAPROXY, PGBOUNCER, POOL_PORT, POSTGRES_PORT
 
@@ -27,7 +28,7 @@ def through_pgbouncer(site: Site, scenario: Scenario) -> Workload:
 
 def _writes(site: Site, port: int) -> Workload:
     return Workload(
-        WorkloadKind.POSTGRESQL,
+        POSTGRESQL,
         ENDPOINT,
         port,
         site.secret("POSTGRES_APP_USER").reveal(),

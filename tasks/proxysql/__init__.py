@@ -9,6 +9,7 @@ from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.proxysql import applications, values
 from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
+from tasks.proxysql.credentials import CREDENTIALS
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
 from tasks.proxysql.leading import lead_as_described, lead_away, lead_back
@@ -61,6 +62,7 @@ MODULE = Module(
     drills=(DRILL,),
     restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
     parameters=PARAMETERS,
 )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
+from tasks.galera.protocol import MYSQL
 from tasks.proxysql import values
 from tasks.proxysql.members import up
 
@@ -17,7 +18,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     """Return the application's writes through the load balancer; Galera itself is not touched."""
     del scenario
     return Workload(
-        WorkloadKind.MYSQL,
+        MYSQL,
         ENDPOINT,
         values.PORT,
         site.secret("MARIADB_APP_USER").reveal(),

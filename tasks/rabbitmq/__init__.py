@@ -11,6 +11,7 @@ from keybuzz.site.settled import Settled, in_file
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
+from tasks.rabbitmq.credentials import CREDENTIALS
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import able, up, virgin, writer
@@ -18,6 +19,7 @@ from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.places import PLACES
 from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
+from tasks.rabbitmq.service import SERVICE
 
 GROUND = Ground(
     ("rabbitmq",),
@@ -64,6 +66,8 @@ MODULE = Module(
     restart_cost=RestartCost(4.0, "two checks of HAProxy, 2 s each; then clients connect again"),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
+    services=(SERVICE,),
     parameters=PARAMETERS,
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters, values
 from tasks.rabbitmq.members import nodes
+from tasks.rabbitmq.protocol import AMQP
 
 ENDPOINT = "10.0.0.10"
 LIMIT = 120.0
@@ -40,7 +41,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     """Return an application's messages to a quorum queue; a confirmed one is on a majority of the nodes."""
     del scenario
     return Workload(
-        WorkloadKind.AMQP,
+        AMQP,
         ENDPOINT,
         values.AMQP_PORT,
         site.secret("RABBITMQ_USER").reveal(),

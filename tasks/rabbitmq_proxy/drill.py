@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
+from tasks.rabbitmq.protocol import AMQP
 from tasks.rabbitmq_proxy import values
 from tasks.rabbitmq_proxy.members import up
 
@@ -17,7 +18,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     """Return an application's confirmed messages through the load balancer; the nodes themselves are not touched."""
     del scenario
     return Workload(
-        WorkloadKind.AMQP,
+        AMQP,
         ENDPOINT,
         values.PORT,
         site.secret("RABBITMQ_USER").reveal(),

@@ -11,6 +11,7 @@ from keybuzz.site.settled import Settled, in_attribute
 from tasks.redis import values
 from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
+from tasks.redis.credentials import CREDENTIALS
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import able, min_replicas, up, virgin
@@ -18,6 +19,7 @@ from tasks.redis.parameters import PARAMETERS
 from tasks.redis.places import PLACES
 from tasks.redis.rollout import next_stage, refuse_foreign, release
 from tasks.redis.rotation import ROTATIONS
+from tasks.redis.service import SERVICE
 
 GROUND = Ground(
     ("redis", "sentinel"), (values.ROOT,), (6379, 26379), ("/var/lib/redis", "/etc/redis")
@@ -54,6 +56,8 @@ MODULE = Module(
     ),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
+    services=(SERVICE,),
     parameters=PARAMETERS,
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.reports.drill import Isolated, Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.members import masters
 from tasks.redis.parameters import MIN_REPLICAS
+from tasks.redis.protocol import REDIS
 
 ENDPOINT = "10.0.0.10"
 PORT = 6379
@@ -40,7 +41,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     del scenario
     least = MIN_REPLICAS.of(site)
     return Workload(
-        WorkloadKind.REDIS,
+        REDIS,
         ENDPOINT,
         PORT,
         "",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
+from tasks.redis.protocol import REDIS
 from tasks.redis_proxy import values
 from tasks.redis_proxy.members import up
 
@@ -16,7 +17,7 @@ LIMIT = 30.0
 def workload(site: Site, scenario: Scenario) -> Workload:
     """Return an application's writes through the load balancer; the master itself is not touched, so none is lost."""
     del scenario
-    return Workload(WorkloadKind.REDIS, ENDPOINT, values.REDIS_PORT, "", values.password(site))
+    return Workload(REDIS, ENDPOINT, values.REDIS_PORT, "", values.password(site))
 
 
 DRILL = Drill(

@@ -27,7 +27,7 @@ from keybuzz.model.host.login import refusal
 from keybuzz.model.reports.taking import Taken, Taking
 from keybuzz.site.credentials.check import is_weak
 from keybuzz.site.credentials.file import why_not
-from keybuzz.site.credentials.schema import SCHEMA, Credential, find
+from keybuzz.site.credentials.schema import Credential, find, schema
 from keybuzz.site.credentials.store import generate
 from keybuzz.site.module import Description, Module, Rotation
 
@@ -145,7 +145,7 @@ def _with_names(workspace: Workspace, found: Found) -> Workspace:
         item = find(name)
         if item is not None and not item.secret and len(values) == 1:
             known[name] = Secret(name, next(iter(values)))
-    for item in SCHEMA:
+    for item in schema():
         if item.name not in known:
             known[item.name] = Secret(item.name, item.default or generate(item))
     candidates = {

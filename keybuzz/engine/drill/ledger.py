@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from keybuzz.engine.drill.clients import Client, NotSentError, UnconfirmedError
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.reports.drill import Tally, longest_gap, tally
+from keybuzz.site.drill import Client, NotSentError, UnconfirmedError
 
 T = TypeVar("T")
 

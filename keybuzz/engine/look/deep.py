@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from keybuzz.engine.drill.clients import Client, NotSentError, UnconfirmedError, client_of
+from keybuzz.engine.drill.clients import client_of
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.likeness import compared
 from keybuzz.engine.memory.lock import leases
@@ -21,6 +21,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.reports.drill import Workload
 from keybuzz.model.reports.report import Report
+from keybuzz.site.drill import Client, NotSentError, UnconfirmedError
 from keybuzz.site.module import Module
 
 PLACE = "kbz_probe"

@@ -33,15 +33,17 @@ class Scenario(Enum):
         return self in (Scenario.HOST_KILLED, Scenario.LINK_CUT)
 
 
-class WorkloadKind(Enum):
-    """The protocol that a workload speaks."""
+@dataclass(frozen=True, slots=True)
+class WorkloadKind:
+    """The protocol that a workload speaks, and what speaks it."""
 
-    POSTGRESQL = "postgresql"
-    REDIS = "redis"
-    AMQP = "amqp"
-    MYSQL = "mysql"
-    S3 = "s3"
-    HTTP = "http"
+    name: str
+    library: str
+    """What its client imports, which may not be installed."""
+    package: str
+    """What to install then, as pip names it."""
+    client: str
+    """The Python module with `connect(workload)`, which returns a keybuzz.site.drill.Client."""
 
 
 @dataclass(frozen=True, slots=True)

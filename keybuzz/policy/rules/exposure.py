@@ -31,7 +31,7 @@ def _judge_balancer(document: Document, context: Context) -> Iterator[Found]:
     for address, place, excerpt in places:
         found = _ipv4(address)
         endpoint = context.endpoint(found) if found is not None else None
-        if endpoint is not None and endpoint.address != context.minio:
+        if endpoint is not None and not endpoint.on_server:
             message = f"{address} is the load balancer's own address: no server has it"
             yield Found(document.path, place, excerpt, message)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import Applications
 from keybuzz.site.credentials.accounts import MARIADB, MINIO, POSTGRES, RABBITMQ, AccountKind
-from keybuzz.site.credentials.schema import SCHEMA, Credential
+from keybuzz.site.credentials.schema import Credential, schema
 from keybuzz.site.files.problems import Problems
 
 _PLATFORM: Mapping[str, tuple[str, ...]] = {
@@ -40,7 +40,7 @@ def accounts(applications: Applications) -> tuple[tuple[AccountKind, str], ...]:
 
 def schema_with(applications: Applications) -> tuple[Credential, ...]:
     """Return the schema of the store with a password for each account of the applications."""
-    return (*SCHEMA, *(kind.credential(user) for kind, user in accounts(applications)))
+    return (*schema(), *(kind.credential(user) for kind, user in accounts(applications)))
 
 
 def require_free(applications: Applications, credentials: Mapping[str, Secret]) -> None:

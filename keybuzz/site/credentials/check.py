@@ -15,13 +15,12 @@ from keybuzz.site.credentials.file import StoreFile, StoreProblem, mode_problems
 from keybuzz.site.credentials.meaning import unlike_a_shell
 from keybuzz.site.credentials.pending import NEXT
 from keybuzz.site.credentials.schema import (
-    DEFAULT_NAMES,
     DEFAULTS,
     EXTERNAL_FILES,
     LEGACY_FILES,
-    SCHEMA,
     Credential,
     files,
+    schema,
 )
 
 _PLACEHOLDER = re.compile(r"change[-_]?me|placeholder|your[-_]?(password|secret)|<.*>|\*{4,}", re.I)
@@ -34,7 +33,7 @@ _NO_SIZES: Mapping[str, int] = {}
 
 
 def check_store(
-    folder: Path, schema: Schema = SCHEMA, sizes: Mapping[str, int] = _NO_SIZES
+    folder: Path, credentials: Schema | None = None, sizes: Mapping[str, int] = _NO_SIZES
 ) -> tuple[StoreProblem, ...]:
     """Return all problems of the store, file by file; it is sound when only warnings are left.
 
@@ -43,6 +42,7 @@ def check_store(
     if not folder.is_dir():
         hint = "`kbz secrets init` creates it"
         return (StoreProblem(folder, 1, "there is no such folder", hint, "missing"),)
+    known = schema() if credentials is None else credentials
     read: dict[str, StoreFile] = {}
     problems: list[StoreProblem] = list(_folder(folder))
     for file in files():
@@ -52,14 +52,14 @@ def check_store(
         elif file in EXTERNAL_FILES:
             problems += mode_problems(path)
         else:
-            found, wrong = _read(path, schema)
+            found, wrong = _read(path, known)
             problems += wrong
             if found is not None:
                 read[file] = found
-                problems += _values(path, found, schema)
+                problems += _values(path, found, known)
                 problems += _forms(path, found)
-                problems += _numbers(path, found, schema, sizes)
-    problems += _shared(folder, read, schema)
+                problems += _numbers(path, found, known, sizes)
+    problems += _shared(folder, read, known)
     problems += _others(folder)
     return tuple(sorted(problems, key=lambda item: (str(item.path), item.line)))
 
@@ -84,11 +84,11 @@ def _no_file(path: Path) -> StoreProblem:
     return StoreProblem(path, 1, "is not there", "kbz secrets init", "missing")
 
 
-def _read(path: Path, schema: Schema) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
+def _read(path: Path, known: Schema) -> tuple[StoreFile | None, tuple[StoreProblem, ...]]:
     if not path.is_file() or path.is_symlink():
         return None, tuple(mode_problems(path))
     try:
-        found = read_store_file(path, schema)
+        found = read_store_file(path, known)
     except InputError as error:
         _, _, line = error.where.rpartition(":")
         number = int(line) if line.isdecimal() else 1
@@ -96,20 +96,20 @@ def _read(path: Path, schema: Schema) -> tuple[StoreFile | None, tuple[StoreProb
     return found, found.problems
 
 
-def _values(path: Path, found: StoreFile, schema: Schema) -> Iterator[StoreProblem]:
+def _values(path: Path, found: StoreFile, known: Schema) -> Iterator[StoreProblem]:
     """Yield variables that are missing, and values that everybody tries first."""
     names = {
         found.values[item.name].reveal()
-        for item in _of(path, schema)
+        for item in _of(path, known)
         if not item.secret and item.name in found.values
     }
-    for item in _of(path, schema):
+    for item in _of(path, known):
         if item.name not in found.values:
             yield StoreProblem(path, 1, f"{item.name} is missing", "kbz secrets init", "missing")
             continue
         clear, line = found.values[item.name].reveal(), found.lines[item.name]
-        known = item.secret and (is_default(clear) or clear in names)
-        if known or clear.casefold() in DEFAULT_NAMES.get(item.name, ()):
+        common = item.secret and (is_default(clear) or clear in names)
+        if common or clear.casefold() in item.weak:
             what = f"{item.name} holds a value that everybody tries first"
             yield StoreProblem(path, line, what, _ROTATE, "default")
         elif item.secret and len(clear) < item.minimum:
@@ -127,9 +127,9 @@ def _forms(path: Path, found: StoreFile) -> Iterator[StoreProblem]:
 
 
 def _numbers(
-    path: Path, found: StoreFile, schema: Schema, sizes: Mapping[str, int]
+    path: Path, found: StoreFile, known: Schema, sizes: Mapping[str, int]
 ) -> Iterator[StoreProblem]:
-    for item in _of(path, schema):
+    for item in _of(path, known):
         number = found.values[item.name].reveal() if item.name in found.values else ""
         size = sizes.get(item.most)
         if size is not None and number.isdecimal() and int(number) > size:
@@ -140,8 +140,8 @@ def _numbers(
             yield StoreProblem(path, found.lines[item.name], what, hint, "value")
 
 
-def _of(path: Path, schema: Schema) -> Schema:
-    return tuple(item for item in schema if item.file == path.name)
+def _of(path: Path, known: Schema) -> Schema:
+    return tuple(item for item in known if item.file == path.name)
 
 
 def is_weak(item: Credential, clear: str) -> bool:
@@ -161,11 +161,11 @@ def is_default(clear: str) -> bool:
     )
 
 
-def _shared(folder: Path, read: Mapping[str, StoreFile], schema: Schema) -> Iterator[StoreProblem]:
+def _shared(folder: Path, read: Mapping[str, StoreFile], known: Schema) -> Iterator[StoreProblem]:
     """Yield variables whose secret is another one's too: who knows one knows both."""
     by_value: dict[str, list[tuple[Path, int, str]]] = defaultdict(list)
     for file, found in read.items():
-        for item in schema:
+        for item in known:
             if item.secret and item.file == file and item.name in found.values:
                 place = (folder / file, found.lines[item.name], item.name)
                 by_value[found.values[item.name].reveal()].append(place)

@@ -1,8 +1,12 @@
-"""The one schema of the credential store: variable, file, form, generator and consumers (SEC-1, SEC-3)."""
+"""The one schema of the credential store: variable, file, form, generator and consumers (SEC-1, SEC-3).
+
+Each module declares the credentials of its service (`Module.credentials`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePath
 
 CONTROLLER = "controller"
@@ -27,6 +31,8 @@ class Credential:
     """Other names that are understood on reading; `name` is what is written."""
     most: str = ""
     """A number that must not be above the size of this group of servers."""
+    weak: frozenset[str] = frozenset()
+    """Names that exist in every installation of the program: attackers try them first."""
 
     @property
     def secret(self) -> bool:
@@ -38,63 +44,6 @@ class Credential:
         """Name of the service, as in a path of Vault."""
         return PurePath(self.file).stem
 
-
-_PATRONI = ("patroni",)
-_STREAMED = ("patroni", "backup")
-"""The members create the role, Barman streams as it."""
-_POOLED = ("patroni", "haproxy")
-"""The members create the role, PgBouncer checks its clients against it."""
-_REDIS = ("redis", "haproxy")
-"""The HAProxy hosts ask Redis who is master."""
-_QUEUED = ("rabbitmq", "haproxy")
-"""The HAProxy hosts prove by a login that RabbitMQ is behind them."""
-_GALERA = ("galera",)
-_PROXIED = ("galera", "proxysql")
-_K3S = ("k3s-masters", "k3s-workers")
-
-SCHEMA = (
-    Credential("POSTGRES_SUPERUSER", "postgres.env", "kb_admin", _PATRONI),
-    Credential("POSTGRES_SUPERPASS", "postgres.env", "", _PATRONI),
-    Credential("POSTGRES_REPL_USER", "postgres.env", "kb_repl", _STREAMED),
-    Credential("POSTGRES_REPL_PASS", "postgres.env", "", _STREAMED),
-    Credential("POSTGRES_REWIND_USER", "postgres.env", "kb_rewind", _PATRONI),
-    Credential("POSTGRES_REWIND_PASS", "postgres.env", "", _PATRONI),
-    Credential("POSTGRES_APP_USER", "postgres.env", "kb_app", _POOLED),
-    Credential("POSTGRES_APP_PASS", "postgres.env", "", _POOLED),
-    Credential("POSTGRES_DB", "postgres.env", "keybuzz", _POOLED),
-    Credential("PATRONI_CLUSTER_NAME", "postgres.env", "keybuzz-pg", _STREAMED),
-    Credential("PATRONI_API_PASSWORD", "postgres.env", "", _STREAMED),
-    Credential("REDIS_PASSWORD", "redis.env", "", _REDIS, length=32),
-    Credential("REDIS_SENTINEL_PASSWORD", "redis.env", "", _REDIS, length=32),
-    Credential("REDIS_MASTER_NAME", "redis.env", "kb-redis-master", _REDIS),
-    Credential("REDIS_SENTINEL_QUORUM", "redis.env", "2", _REDIS, most="redis"),
-    Credential(
-        "RABBITMQ_USER", "rabbitmq.env", "kb_rmq", _QUEUED, aliases=("RABBITMQ_DEFAULT_USER",)
-    ),
-    Credential(
-        "RABBITMQ_PASSWORD",
-        "rabbitmq.env",
-        "",
-        _QUEUED,
-        aliases=("RABBITMQ_DEFAULT_PASS",),
-    ),
-    Credential("RABBITMQ_ERLANG_COOKIE", "rabbitmq.env", "", ("rabbitmq",), length=32),
-    Credential("MINIO_ROOT_USER", "minio.env", "kb_minio", ("minio",)),
-    Credential("MINIO_ROOT_PASSWORD", "minio.env", "", ("minio",), length=32),
-    Credential("MINIO_BUCKET", "minio.env", "keybuzz-backups", ("minio",)),
-    Credential("MARIADB_ROOT_PASSWORD", "mariadb.env", "", _GALERA),
-    Credential("MARIADB_APP_USER", "mariadb.env", "erpnext", _PROXIED),
-    Credential("MARIADB_APP_PASSWORD", "mariadb.env", "", _PROXIED),
-    Credential("MARIADB_DB", "mariadb.env", "erpnext", _PROXIED, aliases=("MARIADB_APP_DATABASE",)),
-    Credential("GALERA_CLUSTER_NAME", "mariadb.env", "keybuzz-galera", _GALERA),
-    Credential("MARIADB_SST_USER", "mariadb.env", "kb_sst", _GALERA),
-    Credential("MARIADB_SST_PASSWORD", "mariadb.env", "", _GALERA),
-    Credential("MARIADB_MONITOR_USER", "mariadb.env", "kb_monitor", _PROXIED),
-    Credential("MARIADB_MONITOR_PASSWORD", "mariadb.env", "", _PROXIED),
-    Credential("PROXYSQL_ADMIN_USER", "proxysql.env", "kb_proxysql", ("proxysql",)),
-    Credential("PROXYSQL_ADMIN_PASSWORD", "proxysql.env", "", ("proxysql",)),
-    Credential("K3S_TOKEN", "k3s.env", "", _K3S, length=48),
-)
 
 EXTERNAL_FILES = ("mail.env", "marketplaces.env", "stripe.env")
 """Files of applications: kbz looks at their presence and mode, and never at what is in them."""
@@ -125,13 +74,13 @@ DEFAULTS = frozenset(
 )
 """What programs are delivered with, and what people write for the moment. Refused, also repeated or with digits."""
 
-DEFAULT_NAMES = {
-    "RABBITMQ_USER": frozenset({"guest"}),
-    "MINIO_ROOT_USER": frozenset({"minioadmin"}),
-    "PROXYSQL_ADMIN_USER": frozenset({"admin", "radmin"}),
-    "MARIADB_MONITOR_USER": frozenset({"monitor"}),
-}
-"""Users that exist in every installation of the program; everybody tries them first."""
+
+@cache
+def schema() -> tuple[Credential, ...]:
+    """Return every credential that a module declares, in the owner's order of modules."""
+    from keybuzz.site.modules import all_modules
+
+    return tuple(item for module in all_modules() for item in module.credentials)
 
 
 SHORTEST = 8
@@ -144,19 +93,19 @@ def is_delivered(clear: str) -> bool:
 
 
 def files() -> tuple[str, ...]:
-    """Return the ten files of the store."""
-    return tuple(sorted({*(item.file for item in SCHEMA), *EXTERNAL_FILES}))
+    """Return the files of the store."""
+    return tuple(sorted({*(item.file for item in schema()), *EXTERNAL_FILES}))
 
 
 def find(name: str) -> Credential | None:
     """Return the credential of that name or alias, or None."""
-    return next((item for item in SCHEMA if name == item.name or name in item.aliases), None)
+    return next((item for item in schema() if name == item.name or name in item.aliases), None)
 
 
-def vault_paths(schema: tuple[Credential, ...] = SCHEMA) -> dict[str, tuple[str, ...]]:
+def vault_paths(credentials: tuple[Credential, ...]) -> dict[str, tuple[str, ...]]:
     """Return the path of each service in a later Vault, with its names (SEC-3); no value is looked at."""
     paths: dict[str, tuple[str, ...]] = {}
-    for item in schema:
+    for item in credentials:
         path = f"secret/keybuzz/global/{item.service}"
         paths[path] = (*paths.get(path, ()), item.name)
     paths["secret/keybuzz/global/mail"] = ("MAIL_SMTP_USER", "MAIL_SMTP_PASSWORD")

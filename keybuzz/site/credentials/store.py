@@ -12,11 +12,9 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.credentials.file import LIMIT, read_store_file
-from keybuzz.site.credentials.schema import SCHEMA, Credential, is_delivered
+from keybuzz.site.credentials.schema import Credential, is_delivered, schema
 from keybuzz.site.files.problems import Problems, read_file
 from keybuzz.site.files.whole import put
-
-__all__ = ["SCHEMA", "Credential", "create_missing", "hidden", "load_credentials"]
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -26,7 +24,7 @@ def hidden(credentials: Mapping[str, Secret]) -> tuple[Secret, ...]:
 
     Nor a delivered password, such as `admin`: it hides nothing, and is part of names in every answer of a host.
     """
-    names = frozenset(credential.name for credential in SCHEMA if not credential.secret)
+    names = frozenset(credential.name for credential in schema() if not credential.secret)
     return tuple(
         secret
         for name, secret in credentials.items()
@@ -34,12 +32,15 @@ def hidden(credentials: Mapping[str, Secret]) -> tuple[Secret, ...]:
     )
 
 
-def load_credentials(folder: Path, schema: Iterable[Credential] = SCHEMA) -> dict[str, Secret]:
+def load_credentials(
+    folder: Path, credentials: Iterable[Credential] | None = None
+) -> dict[str, Secret]:
     """Return what the store holds, by canonical name; InputError for a file that others may read or is no data.
 
+    Without `credentials` it is of every credential that a module declares.
     A missing file or variable is no error here: who needs it says so (Site.secret).
     """
-    items = tuple(schema)
+    items = schema() if credentials is None else tuple(credentials)
     found: dict[str, Secret] = {}
     for file in sorted({item.file for item in items}):
         path = folder / file
@@ -55,9 +56,11 @@ def load_credentials(folder: Path, schema: Iterable[Credential] = SCHEMA) -> dic
     return found
 
 
-def create_missing(folder: Path, schema: Iterable[Credential] = SCHEMA) -> tuple[str, ...]:
+def create_missing(
+    folder: Path, credentials: Iterable[Credential] | None = None
+) -> tuple[str, ...]:
     """Add each variable that the store lacks; existing values stay. Return the new names."""
-    items = tuple(schema)
+    items = schema() if credentials is None else tuple(credentials)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     existing = load_credentials(folder, items)

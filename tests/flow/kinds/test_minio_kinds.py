@@ -22,9 +22,9 @@ from keybuzz.agent.readings import table as readings
 from keybuzz.agent.readings.minio import DeniedError
 from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.engine.drill.clients import NotSentError, UnconfirmedError, client_of
+from keybuzz.engine.drill.clients import client_of
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.reports.drill import Workload, WorkloadKind
+from keybuzz.model.reports.drill import Workload
 from keybuzz.model.services.minio import (
     MinioAccess,
     MinioAliases,
@@ -32,7 +32,9 @@ from keybuzz.model.services.minio import (
     MinioDrive,
     MinioLook,
 )
+from keybuzz.site.drill import NotSentError, UnconfirmedError
 from tasks.minio.drill import TRY
+from tasks.minio.protocol import S3
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, free_ports, trio, until
 
 CONTEXT: Any = SimpleNamespace()
@@ -55,7 +57,7 @@ DRILL_BUCKET = "kbz-drill"
 
 def workload(nodes: Trio, password: str = PASSWORD) -> Workload:
     port = nodes.ports[1]
-    return Workload(WorkloadKind.S3, "127.0.0.1", port, USER, Secret("P", password), BUCKET)
+    return Workload(S3, "127.0.0.1", port, USER, Secret("P", password), BUCKET)
 
 
 def look(nodes: Trio, password: str = PASSWORD) -> dict[str, Any]:

@@ -38,6 +38,8 @@ FLOORS = {
 """A room imports itself and lower floors. Rooms of one floor do not know each other, but for these:"""
 BESIDE = {("report", "engine"), ("policy", "site")}
 """A report shows the engine's events, and a policy judges the site; never the other way round."""
+SHARED = re.compile(r"tasks\.\w+\.protocol(\.\w+)?")
+"""What a module lets the entries to its cluster use; all else of it is its own."""
 LONGEST = 400
 FULLEST = 16
 """Files of one room: what a reader sees at one glance."""
@@ -150,6 +152,7 @@ def test_tasks_are_descriptions_over_model_and_site() -> None:
             continue  # it runs on hosts: test_the_agent_is_standard_library_only
         for found in imports(path):
             own = found.module.startswith(f"tasks.{path.relative_to(ROOT / 'tasks').parts[0]}")
+            own |= bool(SHARED.fullmatch(found.module))
             surface = path.name == "__init__.py" and found.module == "keybuzz.engine.tasks"
             known = room_of(found.module) in ("model", "site")
             if ours(found) and not (own or known or surface):

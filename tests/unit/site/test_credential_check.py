@@ -9,7 +9,7 @@ import pytest
 
 from keybuzz.site.credentials.check import check_store, is_default
 from keybuzz.site.credentials.file import StoreProblem
-from keybuzz.site.credentials.schema import EXTERNAL_FILES, SCHEMA, files, find, vault_paths
+from keybuzz.site.credentials.schema import EXTERNAL_FILES, files, find, schema, vault_paths
 from keybuzz.site.credentials.store import create_missing, load_credentials
 
 
@@ -131,7 +131,7 @@ def test_the_files_of_applications_are_not_read(store: Path) -> None:
     assert broken(store) == []
 
 
-@pytest.mark.parametrize("name", [item.name for item in SCHEMA if item.secret])
+@pytest.mark.parametrize("name", [item.name for item in schema() if item.secret])
 def test_a_default_value_is_refused_wherever_it_stands(store: Path, name: str) -> None:
     place = put(store, name, "ChangeMe-ChangeMe-ChangeMe-ChangeMe")
     [problem] = broken(store)
@@ -234,10 +234,10 @@ def test_another_name_is_a_warning(store: Path) -> None:
 
 
 def test_the_plan_for_vault_names_every_variable_once(store: Path) -> None:
-    paths = vault_paths()
+    paths = vault_paths(schema())
     names = [name for found in paths.values() for name in found]
     assert len(names) == len(set(names))
-    assert {item.name for item in SCHEMA} <= set(names)
+    assert {item.name for item in schema()} <= set(names)
     assert "POSTGRES_APP_PASS" in paths["secret/keybuzz/global/postgres"]
     assert "secret/keybuzz/tenant_<ID>/marketplaces" in paths
 
@@ -245,7 +245,7 @@ def test_the_plan_for_vault_names_every_variable_once(store: Path) -> None:
 def test_every_secret_has_consumers_that_are_groups_of_the_fleet() -> None:
     from tests.unit.support.inventory_files import real_catalogue
 
-    for item in SCHEMA:
+    for item in schema():
         assert item.consumers
         for group in item.consumers:
             assert real_catalogue().group(group).name == group

@@ -11,10 +11,8 @@ from hypothesis import given
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.credentials.schema import find
+from keybuzz.site.credentials.schema import Credential, find, schema
 from keybuzz.site.credentials.store import (
-    SCHEMA,
-    Credential,
     create_missing,
     hidden,
     load_credentials,
@@ -25,7 +23,7 @@ from tests.unit.support.site_values import NAMES, PASSWORDS, hostile_secrets
 GOOD = "POSTGRES_SUPERPASS=0123456789abcdef"
 
 
-FILES = {credential.name: credential.file for credential in SCHEMA}
+FILES = {credential.name: credential.file for credential in schema()}
 
 
 def written(
@@ -178,12 +176,12 @@ def test_a_new_store_is_complete_private_and_random(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     created = create_missing(one)
     create_missing(two)
-    assert set(created) == {credential.name for credential in SCHEMA}
+    assert set(created) == {credential.name for credential in schema()}
     assert stat.S_IMODE(one.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in one.iterdir()} == {0o600}
     assert {path.name for path in one.iterdir()} == set(FILES.values())
     first, second = load_credentials(one), load_credentials(two)
-    for credential in SCHEMA:
+    for credential in schema():
         value = first[credential.name].reveal()
         if credential.default:
             assert value == credential.default
@@ -208,7 +206,7 @@ def test_what_is_there_stays_byte_for_byte(tmp_path: Path) -> None:
     assert path.read_text().startswith(text + "\n")
     found = load_credentials(tmp_path)
     assert found["POSTGRES_APP_USER"].reveal() == "mine"
-    assert set(found) == {credential.name for credential in SCHEMA}
+    assert set(found) == {credential.name for credential in schema()}
 
 
 def test_a_store_with_a_problem_is_not_added_to(tmp_path: Path) -> None:

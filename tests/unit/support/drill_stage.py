@@ -11,12 +11,13 @@ from keybuzz.engine.drill.trial import BASELINE, Sight, TrialRun
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.reports.drill import Scenario, Tally, Trial, Workload, WorkloadKind, tally
+from keybuzz.model.reports.drill import Scenario, Tally, Trial, Workload, tally
 from keybuzz.site.drill import Drill
+from tasks.patroni.protocol import POSTGRESQL
 
 VICTIM = "db-1"
 LIVE = Live("demo", (), {}, {}, frozenset())
-PROMISED = Workload(WorkloadKind.POSTGRESQL, "10.0.0.10", 5432, "app", Secret("P", "x"))
+PROMISED = Workload(POSTGRESQL, "10.0.0.10", 5432, "app", Secret("P", "x"))
 DRILL = Drill(
     "demo",
     workload=lambda site, scenario: PROMISED,

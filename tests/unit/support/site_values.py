@@ -19,7 +19,8 @@ from keybuzz.model.core.access import Access
 from keybuzz.model.core.secret import DigestKey, Secret
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.store import SCHEMA, create_missing
+from keybuzz.site.credentials.schema import schema
+from keybuzz.site.credentials.store import create_missing
 from keybuzz.site.files.plugins import RunnerChoice
 from keybuzz.site.files.tsv import NEEDED, parse_servers
 from keybuzz.site.load import Configuration, load_site, read_configuration
@@ -37,8 +38,8 @@ from tests.unit.support.inventory_files import (
 
 PLANTED = "PlantedNeedle"
 """Stands in every planted secret, so that a test can look for it in what people see."""
-NAMES = tuple(credential.name for credential in SCHEMA if credential.default)
-PASSWORDS = tuple(credential.name for credential in SCHEMA if not credential.default)
+NAMES = tuple(credential.name for credential in schema() if credential.default)
+PASSWORDS = tuple(credential.name for credential in schema() if not credential.default)
 SIZES = (
     "patroni.shared_buffers",
     "patroni.effective_cache_size",
@@ -99,7 +100,7 @@ def planted_site(folder: Path) -> Site:
 def memory_site() -> Site:
     """Return the real site with fixed credentials, without any folder of its own."""
     root = INVENTORY.parent
-    credentials = {item.name: item.default or planted(item.name) for item in SCHEMA}
+    credentials = {item.name: item.default or planted(item.name) for item in schema()}
     versions = INVENTORY / "versions.yaml"
     return Site(
         root=root,

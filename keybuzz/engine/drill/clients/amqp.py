@@ -9,8 +9,8 @@ import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.drill import PATIENCE, Client, NotSentError, UnconfirmedError
 
 _FAULTS = (AMQPError, AMQPConnectorException, OSError)
 """A handshake that lasts too long is none of pika's AMQPError."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from http.client import HTTPConnection, HTTPException
 
-from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.drill import PATIENCE, Client, NotSentError, UnconfirmedError
 
 PATH = "/healthz"
 _GOOD = 200

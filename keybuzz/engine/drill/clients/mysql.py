@@ -7,8 +7,8 @@ from typing import Any
 
 import pymysql
 
-from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.drill import PATIENCE, Client, NotSentError, UnconfirmedError
 
 _FAULTS = (pymysql.MySQLError, OSError, EOFError, ValueError)
 """What PyMySQL raises when the other side is gone in the middle of a packet."""

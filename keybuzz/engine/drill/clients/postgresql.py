@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.drill import PATIENCE, Client, NotSentError, UnconfirmedError
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen

@@ -10,9 +10,9 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from keybuzz.engine.drill.clients import PATIENCE, Client, NotSentError, UnconfirmedError
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.reports.drill import Workload
+from keybuzz.site.drill import PATIENCE, Client, NotSentError, UnconfirmedError
 
 _FAULTS = (MinioException, HTTPError, OSError, ValueError)
 

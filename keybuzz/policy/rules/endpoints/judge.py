@@ -12,8 +12,9 @@ from keybuzz.policy.node import Place
 from keybuzz.policy.resolve import Expanded, Resolution, expanded, expanded_text
 from keybuzz.policy.rules.endpoints.mentions import Mention, mentions
 from keybuzz.policy.rules.endpoints.siblings import Siblings, named_service
-from keybuzz.policy.services import SERVICES, Service, by_port, by_scheme
+from keybuzz.policy.services import by_port, by_scheme
 from keybuzz.policy.violation import Edit, Found, Rule
+from keybuzz.site.applications.services import Service, services
 
 _FREE_PORTS = frozenset({22, 8008, 8404, 9100, 9104, 9113, 9121, 9187, 9419, 15692})
 """Where people and monitoring reach a server itself: SSH, exporters of metrics, pages of Patroni and HAProxy."""
@@ -144,7 +145,7 @@ def _at_endpoint(
         if meant is None or not endpoint.targets or _serves(endpoint, meant):
             return
         yield _found(document, use, meant, f"{host} does not serve {meant.title}", context)
-    elif endpoint.address == context.minio and use.number in (endpoint.ports[0], 0):
+    elif endpoint.on_server and use.number in (endpoint.ports[0], 0):
         if use.mention.scheme == "https":
             why = f"{host}:{use.number} speaks http, and no TLS"
             yield _found(document, use, by_port(use.number), why, context)
@@ -171,14 +172,14 @@ def _serves(endpoint: Endpoint, service: Service) -> bool:
 
 
 def _at_server(document: Document, use: _Use, node: str, context: Context) -> Iterator[Found]:
-    services = context.members.get(node, ())
-    if not services:
+    known = context.members.get(node, ())
+    if not known:
         return
-    told = use.meant if use.meant in services else None
+    told = use.meant if use.meant in known else None
     by_number = by_port(use.number)
-    service = told or (by_number if by_number in services else None)
-    if service is None and len(services) == 1:
-        service = services[0]
+    service = told or (by_number if by_number in known else None)
+    if service is None and len(known) == 1:
+        service = known[0]
     shown = use.mention.host
     means = "is" if shown == node else f"is {node},"
     why = f"{shown} {means} a server, and no endpoint for applications"
@@ -189,11 +190,11 @@ def _found(
     document: Document, use: _Use, service: Service | None, why: str, context: Context
 ) -> Found:
     mention = use.mention
-    if service is None:
+    if service is None or service.title not in context.official:
         return Found(document.path, use.place, mention.host, why, _all(context, use))
     endpoint = context.official[service.title]
     port = use.number if use.number in service.ports else service.ports[0]
-    scheme = "http://" if service.title == "MinIO" and mention.scheme in ("http", "https") else ""
+    scheme = "http://" if service.entry and mention.scheme in ("http", "https") else ""
     instead = f"write {scheme}{endpoint.address}:{port}"
     return Found(
         document.path,
@@ -207,10 +208,11 @@ def _found(
 
 def _all(context: Context, use: _Use) -> str:
     """Return the endpoints that a proxy's clients may have meant."""
-    services = context.members.get(context.nodes.get(use.mention.host.lower(), ""), SERVICES)
+    known = context.members.get(context.nodes.get(use.mention.host.lower(), ""), services())
     found = [
         f"{context.official[s.title].address}:{port} ({s.title})"
-        for s in services
+        for s in known
+        if s.title in context.official
         for port in s.ports
     ]
     return f"write {' or '.join(found)}"

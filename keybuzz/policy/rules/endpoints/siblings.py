@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from keybuzz.policy.document import Setting
-from keybuzz.policy.services import Service, by_scheme, by_words, words_of
+from keybuzz.policy.services import by_scheme, by_words, words_of
+from keybuzz.site.applications.services import Service
 
 _HOST = (
     "hostname",

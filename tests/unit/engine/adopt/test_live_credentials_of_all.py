@@ -14,7 +14,7 @@ from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.plan import Action, Change, Difference, State
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.schema import SCHEMA
+from keybuzz.site.credentials.schema import schema
 from keybuzz.site.module import Module
 from tests.unit.support.site_values import memory_site
 
@@ -82,7 +82,7 @@ def test_a_run_refuses_another_live_credential_and_says_the_way_out(item: Proven
         assert f"another credential than the store's {credential.name}" in refused.value.what
         assert "a run never changes one" in refused.value.what
         assert refused.value.where == item.server.name
-        stored = next(one for one in SCHEMA if one.name == credential.name)
+        stored = next(one for one in schema() if one.name == credential.name)
         assert (
             f"{SITE.settings.credentials / stored.file} as {credential.name}" in refused.value.hint
         )
@@ -97,7 +97,7 @@ def test_every_secret_of_the_store_is_guarded() -> None:
     kinds = {item.resource.credential.name for item in PROVEN if item.resource.credential}
     groups = (kinds, BY_ROLLOUT, NOT_CHANGED)
     names = [name for group in groups for name in group]
-    assert sorted(names) == sorted(item.name for item in SCHEMA if item.secret)
+    assert sorted(names) == sorted(item.name for item in schema() if item.secret)
 
 
 @pytest.mark.parametrize("name", NOT_CHANGED)

@@ -16,25 +16,28 @@ import pytest
 import redis
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, NackError
 
-from keybuzz.engine.drill.clients import (
-    NAME,
-    NotSentError,
-    UnconfirmedError,
-    amqp,
-    client_of,
-)
+from keybuzz.engine.drill.clients import amqp, client_of
 from keybuzz.engine.drill.shelter import stop_on_signals
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload, WorkloadKind
+from keybuzz.site.drill import NAME, NotSentError, UnconfirmedError
+from tasks.galera.protocol import MYSQL
+from tasks.k3s.protocol import HTTP
+from tasks.minio.protocol import S3
+from tasks.patroni.protocol import POSTGRESQL
+from tasks.rabbitmq.protocol import AMQP
+from tasks.redis.protocol import REDIS
 from tests.support.signals import to_main
+
+KINDS = (POSTGRESQL, REDIS, AMQP, MYSQL, S3, HTTP)
 
 
 def workload(kind: WorkloadKind, port: int = 1) -> Workload:
     return Workload(kind, "127.0.0.1", port, "app", Secret("P", "needle"), "app")
 
 
-@pytest.mark.parametrize("kind", WorkloadKind)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_where_nobody_listens_nothing_was_sent(kind: WorkloadKind) -> None:
     client = client_of(workload(kind))
     with pytest.raises(NotSentError) as caught:
@@ -43,7 +46,7 @@ def test_where_nobody_listens_nothing_was_sent(kind: WorkloadKind) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in WorkloadKind if kind is not WorkloadKind.HTTP])
+@pytest.mark.parametrize("kind", KINDS[:-1], ids=lambda kind: kind.name)
 def test_a_library_that_is_missing_is_a_sentence(
     kind: WorkloadKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +114,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 
 def test_messages_go_confirmed_to_a_durable_quorum_queue_and_are_read_back(broker: Broker) -> None:
-    client = amqp.connect(workload(WorkloadKind.AMQP))
+    client = amqp.connect(workload(AMQP))
     client.prepare()
     assert broker.declared == {
         "queue": NAME,
@@ -130,7 +133,7 @@ def test_messages_go_confirmed_to_a_durable_quorum_queue_and_are_read_back(broke
 def test_a_publish_that_is_not_confirmed_is_unknown_and_the_next_one_connects_anew(
     broker: Broker, error: Exception
 ) -> None:
-    client = amqp.connect(workload(WorkloadKind.AMQP))
+    client = amqp.connect(workload(AMQP))
     client.write(1)
     broker.fail = error
     with pytest.raises(UnconfirmedError):
@@ -143,7 +146,7 @@ def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
     """What pika raises then is none of its AMQPError: it once ended the writer's thread, and the drill with it."""
     monkeypatch.setattr(amqp, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client = amqp.connect(workload(WorkloadKind.AMQP, server.getsockname()[1]))
+        client = amqp.connect(workload(AMQP, server.getsockname()[1]))
         with pytest.raises(NotSentError):
             client.write(1)
 
@@ -151,7 +154,7 @@ def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
 def test_a_queue_that_is_not_there_is_already_removed_and_another_refusal_is_told(
     broker: Broker,
 ) -> None:
-    client = amqp.connect(workload(WorkloadKind.AMQP))
+    client = amqp.connect(workload(AMQP))
     broker.fail = ChannelClosedByBroker(404, "NOT_FOUND")
     client.remove()
     broker.fail = ChannelClosedByBroker(403, "ACCESS_REFUSED")
@@ -199,7 +202,7 @@ def test_rows_go_to_a_table_that_galera_replicates_each_by_itself(
 ) -> None:
     database = Database()
     monkeypatch.setattr(pymysql, "connect", database.connect)
-    client = client_of(workload(WorkloadKind.MYSQL, 3306))
+    client = client_of(workload(MYSQL, 3306))
     client.prepare()
     client.write(1)
     database.fail = pymysql.OperationalError(2013, "Lost connection during query")
@@ -221,7 +224,7 @@ def test_redis_is_never_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         return [b"1"] if words[0] == "SMEMBERS" else 1
 
     monkeypatch.setattr(redis.Redis, "execute_command", execute)
-    client = client_of(workload(WorkloadKind.REDIS, 6379))
+    client = client_of(workload(REDIS, 6379))
     client.write(1)
     with pytest.raises(UnconfirmedError):
         client.write(2)
@@ -236,7 +239,7 @@ def test_a_postgresql_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(postgresql, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        client = client_of(workload(WorkloadKind.POSTGRESQL, silent.getsockname()[1]))
+        client = client_of(workload(POSTGRESQL, silent.getsockname()[1]))
         with pytest.raises(NotSentError, match="timeout expired"):
             client.write(1)
     assert issubclass(psycopg.OperationalError, psycopg.Error)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keybuzz.engine.drill.clients import NotSentError, UnconfirmedError
 from keybuzz.engine.drill.ledger import Ledger, Writer
 from keybuzz.model.reports.drill import longest_gap, tally
+from keybuzz.site.drill import NotSentError, UnconfirmedError
 
 NUMBERS = st.sets(st.integers(1, 200))
 TIMES = st.lists(st.floats(0, 100, allow_nan=False))

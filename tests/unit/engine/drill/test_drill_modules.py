@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from keybuzz.cli.change import drill as command
@@ -14,6 +16,7 @@ from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Verdict
+from keybuzz.policy.context import context_of
 from keybuzz.report.text.drill import drill_document, drill_text
 from keybuzz.site.drill import Drill, by_the_other
 from keybuzz.site.module import Module
@@ -48,11 +51,9 @@ def test_every_drill_writes_to_an_official_endpoint_and_says_what_may_be_lost(
 ) -> None:
     site = memory_site()
     workload = plan.workload(site, scenario)
-    official = {
-        (str(virtual.address), port)
-        for virtual in site.catalogue.virtual_addresses
-        for port in virtual.ports
-    } | {("10.0.0.134", 9000)}  # MinIO's, which is no load balancer's (MIN-5)
+    endpoints = context_of(site, date(2026, 1, 1)).endpoints
+    official = {(str(found.address), port) for found in endpoints for port in found.ports}
+    assert ("10.0.0.134", 9000) in official  # MinIO's, which is no load balancer's (MIN-5)
     assert (workload.address, workload.port) in official
     assert workload.promised or len(workload.expectation) > 20
     client_of(workload).close()

@@ -7,16 +7,17 @@ from dataclasses import replace
 import pytest
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.drill.clients import NotSentError, UnconfirmedError
 from keybuzz.engine.look import deep
 from keybuzz.engine.look.deep import PLACE, probe
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.reports.drill import DRILL_PLACE, Workload, WorkloadKind
+from keybuzz.model.reports.drill import DRILL_PLACE, Workload
+from keybuzz.site.drill import NotSentError, UnconfirmedError
+from tasks.redis.protocol import REDIS
 from tests.unit.support.site_values import PLANTED, memory_site
 
-WORKLOAD = Workload(WorkloadKind.REDIS, "10.0.0.10", 6379, "", Secret("P", "needle"), place=PLACE)
+WORKLOAD = Workload(REDIS, "10.0.0.10", 6379, "", Secret("P", "needle"), place=PLACE)
 
 
 class Service:

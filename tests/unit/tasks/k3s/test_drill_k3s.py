@@ -8,10 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from keybuzz.engine.drill.clients import UnconfirmedError, client_of
+from keybuzz.engine.drill.clients import client_of
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.model.reports.drill import Scenario, Workload
+from keybuzz.site.drill import UnconfirmedError
 from tasks.k3s.drill import DRILL, not_recovered
+from tasks.k3s.protocol import HTTP
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.k3s.k3s_world import World, unit_of
 
@@ -75,7 +77,7 @@ def port() -> Iterator[int]:
 def test_a_request_counts_when_it_was_answered_well(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = client_of(Workload(WorkloadKind.HTTP, "127.0.0.1", port, "", Secret("none", "")))
+    client = client_of(Workload(HTTP, "127.0.0.1", port, "", Secret("none", "")))
     client.prepare()
     client.write(1)
     monkeypatch.setattr(_Site, "status", 503)

@@ -15,6 +15,7 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import File, HostValidator, UnitReload
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Scenario, Workload, WorkloadKind
+from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Description, Module, Position, Recovery
 from keybuzz.site.parameters.forms import Count
@@ -74,7 +75,8 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     del scenario
     port = int(os.environ.get("KBZ_HUNT_ENDPOINT", "1"))
     secret = site.secret("POSTGRES_APP_PASS")
-    return Workload(WorkloadKind.REDIS, "127.0.0.1", port, "kb", secret)
+    kind = WorkloadKind("redis", "redis", "redis", "keybuzz.engine.drill.clients.redis")
+    return Workload(kind, "127.0.0.1", port, "kb", secret)
 
 
 def positions(site: Site, server: Server) -> Reading:
@@ -107,6 +109,7 @@ MODULE = Module(
         choose=lambda found, named: found[0].host,
         start=lambda live, host: Stage("all", tuple(live.changes())),
     ),
+    credentials=(Credential("POSTGRES_APP_PASS", "postgres.env"),),
     parameters=(Parameter("demo.sessions", Count(), "Sessions that it takes.", "200"),),
     settled=(Settled("demo.sessions", in_file(f"file:{CONF}", r"^sessions = (\d+)$")),),
 )
