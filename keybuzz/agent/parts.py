@@ -1,11 +1,13 @@
 """What modules bring to the agent: the folder `agent` of each that has one (tasks/<module>/agent).
 
-Its `__init__.py` holds four tables, and needs only those that it fills:
+Its `__init__.py` holds five tables, and needs only those that it fills:
 
 - `KINDS`: a kind of resource, to the file there with `read_<kind>` and `write_<kind>` (keybuzz.agent.kinds);
 - `NETWORK`: a kind of reading that needs nothing of the host, to the file with `answer_<kind>(query)`;
 - `HOST`: any other kind of reading, to the file with `answer_<kind>(query, context)`;
-- `NOT_ONLY_LOOKS`: a kind of reading, to how far it goes (keybuzz.agent.guard.access), where that is not `look`.
+- `NOT_ONLY_LOOKS`: a kind of reading, to how far it goes (keybuzz.agent.guard.access), where that is not `look`;
+- `MARKS`: a kind of data (`Ground.kinds`), to the file with `mark_<kind>(folder, names)`, which returns the identity of
+  such data (empty where it has none), or None for a folder that is none.
 
 A file is imported when the first of its kinds is asked for: most hosts need none of them.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     Table = dict[str, tuple[str, Any]]
 
 KINDS, NETWORK, HOST, NOT_ONLY_LOOKS = "KINDS", "NETWORK", "HOST", "NOT_ONLY_LOOKS"
+MARKS = "MARKS"
 _TABLES: dict[str, Table] = {}
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.errors import InputError, UsageError
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
 from keybuzz.site.modules import all_modules
 from keybuzz.site.parameters.check import Declared, by_name, checked
-from keybuzz.site.parameters.own import OWN
+from keybuzz.site.parameters.own import IN_ALL, OWN
 from keybuzz.site.site import Site
 
-__all__ = ["all_modules", "choose", "declared", "named_only", "settled"]
+__all__ = ["all_modules", "also", "choose", "declared", "entries_before", "named_only", "settled"]
 
 
 def declared() -> Declared:
@@ -27,12 +27,27 @@ def settled(site: Site) -> Site:
     return replace(site, settings=checked(site.settings, declared()))
 
 
-def choose(names: Iterable[str]) -> tuple[Module, ...]:
-    """Return the named modules with all that they require, in order; `all` names every one."""
+def also(site: Site) -> frozenset[str]:
+    """Return the modules on request that are part of `all` on this site; InputError for a name that is none."""
+    named = frozenset(IN_ALL.of(site))
+    known = {module.name for module in all_modules() if module.on_request}
+    for name in sorted(named - known):
+        hint = f"modules on request: {', '.join(sorted(known)) or 'none'}"
+        what = f"{IN_ALL.name} names {name}, which is no module on request"
+        raise InputError(what, where="site.yaml", hint=hint)
+    return named
+
+
+def choose(names: Iterable[str], also: frozenset[str] = frozenset()) -> tuple[Module, ...]:
+    """Return the named modules with all that they require, in order.
+
+    `all` names every one but those on request, of which only `also` belong to it.
+    """
     modules = {module.name: module for module in all_modules()}
     wanted = list(names)
     if "all" in wanted:
-        return tuple(modules.values())
+        of_all = [m.name for m in modules.values() if not m.on_request or m.name in also]
+        wanted = [*(name for name in wanted if name != "all"), *of_all]
     chosen: set[str] = set()
     while wanted:
         name = wanted.pop()
@@ -42,6 +57,24 @@ def choose(names: Iterable[str]) -> tuple[Module, ...]:
             chosen.add(name)
             wanted.extend(modules[name].requires)
     return tuple(module for module in modules.values() if module.name in chosen)
+
+
+def _hint(name: str, modules: Mapping[str, Module]) -> str:
+    """Return the near module; else where the word of a host or a group belongs."""
+    titled = [m.name for m in modules.values() if name.lower() in m.title.lower()]
+    if len(name) > 2 and titled:
+        return f"did you mean {' or '.join(titled[:2])}?"
+    near = nearest(name, [*modules, "all"])
+    if near.startswith("did you mean"):
+        return near
+    return f"{near}; hosts and groups are chosen with --limit, such as --limit {name}"
+
+
+def named_only(names: Iterable[str], also: frozenset[str] = frozenset()) -> tuple[Module, ...]:
+    """Return exactly the named modules, without what they require: they decide which hosts are meant."""
+    wanted = set(names)
+    chosen = choose(wanted, also)
+    return tuple(module for module in chosen if "all" in wanted or module.name in wanted)
 
 
 def entries_before(
@@ -59,20 +92,3 @@ def entries_before(
         and site.members(front.group)
         and hosts & {server.name for server in site.members(every[front.fronts].group)}
     )
-
-
-def _hint(name: str, modules: Mapping[str, Module]) -> str:
-    """Return the near module; else where the word of a host or a group belongs."""
-    titled = [m.name for m in modules.values() if name.lower() in m.title.lower()]
-    if len(name) > 2 and titled:
-        return f"did you mean {' or '.join(titled[:2])}?"
-    near = nearest(name, [*modules, "all"])
-    if near.startswith("did you mean"):
-        return near
-    return f"{near}; hosts and groups are chosen with --limit, such as --limit {name}"
-
-
-def named_only(names: Iterable[str]) -> tuple[Module, ...]:
-    """Return exactly the named modules, without what they require: they decide which hosts are meant."""
-    wanted = set(names)
-    return tuple(module for module in choose(wanted) if "all" in wanted or module.name in wanted)

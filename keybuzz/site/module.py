@@ -273,6 +273,8 @@ class Module:
     """Raises RefusedError for values that break the service together: no run makes that so, and looks go on."""
     step: int = 1
     """Its place among the modules of one number: the proxies of a cluster come after the cluster."""
+    on_request: bool = False
+    """It is no part of `all` unless site.yaml says so (`modules.in_all`)."""
     reaches: tuple[str, ...] = ()
     """Modules inside whose clusters some of its resources are (`Resource.cluster_of`): their freezes hold for those."""
     frozen_as: str = ""
@@ -284,7 +286,10 @@ class Module:
     able: Callable[[Live], frozenset[str]] | None = None
     """Members that take writes now, or could take over at once; None where every member that is up can."""
     least_up: int | None = None
-    """Members that must stay up where that is no majority: one of a pair of proxies."""
+    """Members that must stay up where that is no majority: 1 of a pair of proxies.
+
+    0 for a service of one node: it has no spare, and whatever interrupts its host interrupts the service.
+    """
     ground: Ground | None = None
     """How data of its service is recognised anywhere on a host: looked for before the first change."""
     places: tuple[Places, ...] = ()

@@ -9,13 +9,13 @@ from keybuzz.model.core.reading import ContainerLog, DirectoryListing, MysqlQuer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Absent, Directory, File, ImageValidator
+from keybuzz.model.host.retired import retired
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUser, MysqlUser
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import applications, values
 from tasks.galera.formats import FORMATS
-from tasks.galera.places import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
@@ -30,6 +30,12 @@ OPEN_ACCOUNTS = (
 )
 """Accounts that let in without a password."""
 _CHECKED = "/tmp/my.cnf"
+
+LEFTOVERS = retired(
+    units=("mariadb-docker.service", "mariadb-galera.service"),
+    files=("/tmp/mariadb.env",),
+)
+"""What older scripts left beside it."""
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -9,7 +9,7 @@ from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.galera.members import nodes
-from tasks.galera.protocol import MYSQL
+from tasks.galera.service import MYSQL
 from tasks.galera.values import CONTAINER
 
 ENDPOINT = "10.0.0.20"

@@ -8,15 +8,14 @@ from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.k3s import values
 from tasks.k3s.check_infos import CHECK_INFOS
 from tasks.k3s.checks import checks, topology
-from tasks.k3s.credentials import CREDENTIALS
 from tasks.k3s.desired import describe
 from tasks.k3s.drill import DRILL
 from tasks.k3s.members import up, virgin, voters, writer
 from tasks.k3s.parameters import PARAMETERS
-from tasks.k3s.places import PLACES
 from tasks.k3s.ready import WEB, refused, website_at
 from tasks.k3s.rollout import next_stage
 from tasks.k3s.rotation import ROTATIONS
+from tasks.k3s.service import CREDENTIALS, PLACES
 from tasks.k3s.turns import regain, release
 
 GROUND = Ground(

@@ -9,7 +9,7 @@ from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.k3s import values
 from tasks.k3s.members import masters, nodes, up
-from tasks.k3s.protocol import HTTP
+from tasks.k3s.service import HTTP
 
 ENDPOINT = "10.0.0.5"
 PORT = 80

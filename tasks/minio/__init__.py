@@ -11,16 +11,14 @@ from keybuzz.site.module import Module, RestartCost
 from tasks.minio import applications, values
 from tasks.minio.check_infos import CHECK_INFOS
 from tasks.minio.checks import checks, topology
-from tasks.minio.credentials import CREDENTIALS
 from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import able, up, virgin, writer
 from tasks.minio.parameters import PARAMETERS
-from tasks.minio.places import PLACES
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import ROTATIONS, account_rotations
-from tasks.minio.service import SERVICE
+from tasks.minio.service import CREDENTIALS, PLACES, SERVICE
 
 GROUND = Ground(
     ("minio",),

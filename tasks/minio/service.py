@@ -1,10 +1,13 @@
-"""How applications know MinIO: its official endpoint, and the words that mean it. Data only."""
+"""MinIO for those who use it: endpoint, protocol, credentials and where older ones lie. Data only."""
 
 from __future__ import annotations
 
 import re
 
+from keybuzz.model.host.candidates import Places
+from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
+from keybuzz.site.credentials.schema import Credential
 
 SERVICE = Service(
     "MinIO",
@@ -17,3 +20,19 @@ SERVICE = Service(
     entry="minio-01",
 )
 """The one entry point of MinIO is this node (MIN-5); which address it has is in servers.tsv."""
+
+S3 = WorkloadKind("s3", "minio", "minio", "keybuzz.engine.drill.clients.s3")
+"""What clients speak, also through the entries to the cluster; for drills."""
+
+CREDENTIALS = (
+    Credential(
+        "MINIO_ROOT_USER", "minio.env", "kb_minio", ("minio",), weak=frozenset({"minioadmin"})
+    ),
+    Credential("MINIO_ROOT_PASSWORD", "minio.env", "", ("minio",), length=32),
+    Credential("MINIO_BUCKET", "minio.env", "keybuzz-backups", ("minio",)),
+)
+
+PLACES = (
+    Places("MINIO_ROOT_USER", ("MINIO_ROOT_USER", "MINIO_ACCESS_KEY")),
+    Places("MINIO_ROOT_PASSWORD", ("MINIO_ROOT_PASSWORD", "MINIO_SECRET_KEY")),
+)

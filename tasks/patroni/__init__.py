@@ -11,16 +11,14 @@ from keybuzz.site.settled import Settled, in_attribute, in_file
 from tasks.patroni import applications, values
 from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
-from tasks.patroni.credentials import CREDENTIALS
 from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
 from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
-from tasks.patroni.places import PLACES
 from tasks.patroni.rollout import next_stage, refuse_known_foreign, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
-from tasks.patroni.service import SERVICE
+from tasks.patroni.service import CREDENTIALS, PLACES, SERVICE
 
 GROUND = Ground(
     ("postgresql",), (f"{values.ROOT}/postgres",), (5432, 8008, 7000), ("/var/lib/postgresql",)

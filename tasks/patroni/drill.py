@@ -9,7 +9,7 @@ from keybuzz.model.reports.drill import Isolated, Scenario, Workload
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.patroni.members import leader
-from tasks.patroni.protocol import POSTGRESQL
+from tasks.patroni.service import POSTGRESQL
 from tasks.patroni.values import CONTAINER, MAXIMUM_LAG, TTL
 
 ENDPOINT = "10.0.0.10"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
-from tasks.patroni.protocol import POSTGRESQL
+from tasks.patroni.service import POSTGRESQL
 from tasks.postgres_proxy.members import up
 from tasks.postgres_proxy.values import HAPROXY, PGBOUNCER, POOL_PORT, POSTGRES_PORT
 

@@ -9,15 +9,14 @@ from keybuzz.site.module import Entrance, Module, RestartCost
 from tasks.proxysql import applications, values
 from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
-from tasks.proxysql.credentials import CREDENTIALS
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
 from tasks.proxysql.leading import lead_as_described, lead_away, lead_back
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.parameters import PARAMETERS, require_room
-from tasks.proxysql.places import PLACES
 from tasks.proxysql.rollout import next_stage, refuse_foreign
 from tasks.proxysql.rotation import ROTATIONS
+from tasks.proxysql.service import CREDENTIALS, PLACES
 from tasks.proxysql.values import PORT
 
 GROUND = Ground(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
-from tasks.galera.protocol import MYSQL
+from tasks.galera.service import MYSQL
 from tasks.proxysql import values
 from tasks.proxysql.members import up
 

@@ -11,15 +11,13 @@ from keybuzz.site.settled import Settled, in_file
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.check_infos import CHECK_INFOS
 from tasks.rabbitmq.checks import checks, topology
-from tasks.rabbitmq.credentials import CREDENTIALS
 from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
-from tasks.rabbitmq.places import PLACES
 from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
-from tasks.rabbitmq.service import SERVICE
+from tasks.rabbitmq.service import CREDENTIALS, PLACES, SERVICE
 
 GROUND = Ground(
     ("rabbitmq",),

@@ -11,7 +11,7 @@ from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters, values
 from tasks.rabbitmq.members import nodes
-from tasks.rabbitmq.protocol import AMQP
+from tasks.rabbitmq.service import AMQP
 
 ENDPOINT = "10.0.0.10"
 LIMIT = 120.0

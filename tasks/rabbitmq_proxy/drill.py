@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import PAIR, Drill, by_the_other
 from keybuzz.site.site import Site
-from tasks.rabbitmq.protocol import AMQP
+from tasks.rabbitmq.service import AMQP
 from tasks.rabbitmq_proxy import values
 from tasks.rabbitmq_proxy.members import up
 

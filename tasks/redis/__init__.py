@@ -11,15 +11,13 @@ from keybuzz.site.settled import Settled, in_attribute
 from tasks.redis import values
 from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
-from tasks.redis.credentials import CREDENTIALS
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
 from tasks.redis.members import able, min_replicas, up, virgin
 from tasks.redis.parameters import PARAMETERS
-from tasks.redis.places import PLACES
 from tasks.redis.rollout import next_stage, refuse_foreign, release
 from tasks.redis.rotation import ROTATIONS
-from tasks.redis.service import SERVICE
+from tasks.redis.service import CREDENTIALS, PLACES, SERVICE
 
 GROUND = Ground(
     ("redis", "sentinel"), (values.ROOT,), (6379, 26379), ("/var/lib/redis", "/etc/redis")

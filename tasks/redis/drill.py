@@ -11,7 +11,7 @@ from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.members import masters
 from tasks.redis.parameters import MIN_REPLICAS
-from tasks.redis.protocol import REDIS
+from tasks.redis.service import REDIS
 
 ENDPOINT = "10.0.0.10"
 PORT = 6379

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 
+from keybuzz.agent import parts
 from keybuzz.agent.guard import opener
 from keybuzz.agent.wire.json_text import loads
 
@@ -38,6 +39,11 @@ def identify(folder: str, names: Names) -> Iterator[tuple[str, str]]:
         yield "redis", version
     yield from _of_a_cluster(folder, names)
     yield from _in_files(folder, names)
+    for kind in parts.table(parts.MARKS):
+        mark = parts.function(parts.MARKS, "mark", kind)
+        identity = mark(folder, names) if mark is not None else None
+        if identity is not None:
+            yield kind, identity
 
 
 def _of_a_cluster(folder: str, names: Names) -> Iterator[tuple[str, str]]:

@@ -78,12 +78,12 @@ def adopt(
 
 def _look(modules: tuple[str, ...], limit: tuple[str, ...], form: str) -> int:
     from keybuzz.engine.adopt.adopt import adopt as look
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.report.screen.adoption import adoption_document, adoption_text
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     with workspace(Access.LOOK, quiet=form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         found = look(work, chosen, work.select(named, limit))
     show_document(form, lambda: adoption_text(found), lambda: adoption_document(found))
     if found.unreachable:

@@ -46,14 +46,14 @@ def look(
     form: str,
 ) -> int:
     """Compare hosts with their description and with the run before, and remember it."""
-    from keybuzz.engine.catalogue import all_modules, choose, named_only
+    from keybuzz.engine.catalogue import all_modules, also, choose, named_only
     from keybuzz.engine.drift.drift import DriftRequest
     from keybuzz.engine.drift.drift import drift as compare
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     wait_for_turn(jitter)
     with workspace(Access.LOOK, quiet=only_new or form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         selected = work.select(named, limit)
         report = compare(work, DriftRequest(chosen, selected, all_modules(), deadline))
     if only_new and form == "text" and report.drift is not None:

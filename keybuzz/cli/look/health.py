@@ -55,14 +55,13 @@ def look(
     form: str,
 ) -> int:
     """Check hosts and clusters, all at once. Exit 2 when something is not healthy."""
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.look.deep import with_probes
     from keybuzz.engine.look.scope import concerned
     from keybuzz.engine.verbs import look as seen
     from keybuzz.engine.verbs import recorded
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     if watch:
         watching.require_screen(form, output_place())
         if only_new:
@@ -72,6 +71,7 @@ def look(
     access = Access.PROBE if deep else Access.LOOK
     wait_for_turn(jitter)
     with workspace(access, quiet=watch or only_new or form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         selected = work.select(named, limit)
 
         def judged() -> Report:

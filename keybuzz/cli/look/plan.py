@@ -23,15 +23,15 @@ from keybuzz.model.core.access import Access
 @report_format
 def plan(modules: tuple[str, ...], limit: tuple[str, ...], out: Path | None, form: str) -> int:
     """Show what would change, as a diff, and the stages that a run would take. Exit 2 when there is something to do."""
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.change.saved_plan import require_place, save
     from keybuzz.engine.verbs import planned
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     if out is not None:
         require_place(out)
     with workspace(Access.LOOK, quiet=form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         selected = work.select(named, limit)
         report = planned(work, chosen, selected)
     if out is not None:

@@ -40,17 +40,17 @@ def render(
     modules: tuple[str, ...], limit: tuple[str, ...], folder: Path | None, form: str
 ) -> None:
     """Write the files of the description, secrets masked, to stdout or into a folder. Asks no host."""
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.look.describe import describe_all
     from keybuzz.model.host.files import File
 
     if folder is not None and form == "json":
         raise UsageError("--out and --format json exclude each other", hint="leave one out")
-    named = named_only(modules)
     with workspace_without_hosts() as work:
+        named = named_only(modules, also(work.site))
         selected = work.select(named, limit)
         nornir = work.nornir.filter(filter_func=lambda host: host.name in selected)
-        descriptions = describe_all(nornir, choose(modules))
+        descriptions = describe_all(nornir, choose(modules, also(work.site)))
     found = [
         Rendered(host, module.name, item.path, item.text.masked())
         for host, description in sorted(descriptions.items())

@@ -89,13 +89,13 @@ def report(
 
 
 def _ask(page: Path, modules: tuple[str, ...], limit: tuple[str, ...], last: int) -> int:
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.verbs import look
     from keybuzz.model.core.record import report_document
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     with workspace(Access.LOOK, quiet=False) as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         found = look(work, "health", chosen, work.select(named, limit))
         write_whole(
             page, _memory(work.site, last, work.journal).page_with(report_document(found), None)

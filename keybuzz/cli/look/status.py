@@ -30,16 +30,16 @@ def status(
 
     Exit codes as of `kbz health`: 0 well, 2 not well, 4 a host does not answer.
     """
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.look.status import status as look
     from keybuzz.report.page.sheets import sheet_of_status
     from keybuzz.report.text.status import status_document, status_text
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     if watch:
         watching.require_screen(form, output_place())
     with workspace(Access.LOOK, quiet=watch or form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         selected = work.select(named, limit)
         if watch:
             return watching.watch(lambda: _look(look(work, chosen, selected)), every)

@@ -40,14 +40,14 @@ def preflight(modules: tuple[str, ...], limit: tuple[str, ...], form: str, *, im
     images. Exit 0 when the first run would go through, 2 with an obstacle,
     4 when a host does not answer.
     """
-    from keybuzz.engine.catalogue import choose, named_only
+    from keybuzz.engine.catalogue import also, choose, named_only
     from keybuzz.engine.preflight.preflight import described_without
     from keybuzz.engine.preflight.preflight import preflight as look
     from keybuzz.report.screen.preflight import preflight_document, preflight_text
 
     names = modules or ("all",)
-    chosen, named = choose(names), named_only(names)
     with workspace(Access.LOOK, quiet=form != "text") as work:
+        chosen, named = choose(names, also(work.site)), named_only(names, also(work.site))
         true_site = work.site
         filled = _filled(work, described_without(true_site))
         more = _images(true_site) if images else ()

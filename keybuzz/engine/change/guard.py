@@ -33,7 +33,7 @@ class Cluster:
     """False when one of its checks is critical already."""
 
     least: int | None = None
-    """Members that must stay up where that is no majority."""
+    """Members that must stay up where that is no majority; 0: it may be interrupted whenever that is asked for."""
     able: frozenset[str] | None = None
     """Members that serve now or could take over at once; None where every member that is up can."""
 
@@ -50,7 +50,7 @@ class Cluster:
     @property
     def spare(self) -> int:
         """Members that may stop before no member takes writes; negative when too many are away already."""
-        spare = len(self.up) - self.majority
+        spare = len(self.up) - max(self.majority, 1)
         return spare if self.able is None else min(spare, max(0, len(self.able) - 1))
 
     def unled(self, stopping: Iterable[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from keybuzz.engine.catalogue import choose, named_only
+from keybuzz.engine.catalogue import also, choose, named_only
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.change.saved_plan import SavedPlan, load
@@ -31,11 +31,12 @@ class Words:
 
 def from_names(workspace: Workspace, words: Words) -> RunRequest:
     """Return the request for named modules; more than one cluster without --limit needs --all."""
-    chain = choose(words.modules)
+    in_all = also(workspace.site)
+    chain = choose(words.modules, in_all)
     if words.since:
         selected = hosts_since(workspace, words.since)
     else:
-        selected = workspace.select(named_only(words.modules), words.limit)
+        selected = workspace.select(named_only(words.modules, in_all), words.limit)
         require_meant(workspace, selected, words.limit, everything=words.everything)
     lifted = lift(words.lifted, words.reason, chain)
     return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted, since=words.since)

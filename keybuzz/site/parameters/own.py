@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.site.parameters.forms import SENTENCE, Count, Maybe, Number, Text
+from keybuzz.site.parameters.forms import SENTENCE, Count, Maybe, Number, Text, Words
 from keybuzz.site.parameters.parameter import Parameter
 
 REGISTRY = Parameter(
@@ -29,4 +29,10 @@ HOOK_SECONDS = Parameter(
     "How long one hook may take before it is ended.",
     "60",
 )
-OWN = (REGISTRY, NO_DIGESTS, KEEP_DAYS, HOOK_SECONDS)
+IN_ALL = Parameter(
+    "modules.in_all",
+    Words(r"[a-z0-9-]+", "names of modules on request, separated by spaces, or none"),
+    "Modules on request that are part of `all` on this site; each of them can be named without it.",
+    "none",
+)
+OWN = (REGISTRY, NO_DIGESTS, KEEP_DAYS, HOOK_SECONDS, IN_ALL)

@@ -34,7 +34,7 @@ from keybuzz.model.services.minio import (
 )
 from keybuzz.site.drill import NotSentError, UnconfirmedError
 from tasks.minio.drill import TRY
-from tasks.minio.protocol import S3
+from tasks.minio.service import S3
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, free_ports, trio, until
 
 CONTEXT: Any = SimpleNamespace()

@@ -38,7 +38,7 @@ FLOORS = {
 """A room imports itself and lower floors. Rooms of one floor do not know each other, but for these:"""
 BESIDE = {("report", "engine"), ("policy", "site")}
 """A report shows the engine's events, and a policy judges the site; never the other way round."""
-SHARED = re.compile(r"tasks\.\w+\.protocol(\.\w+)?")
+SHARED = re.compile(r"tasks\.\w+\.service(\.\w+)?")
 """What a module lets the entries to its cluster use; all else of it is its own."""
 LONGEST = 400
 FULLEST = 16
@@ -246,7 +246,10 @@ def test_modules_are_chosen_with_what_they_require_in_the_owners_order() -> None
     assert [m.name for m in choose(["patroni"])] == ["base", "patroni"]
     assert [m.name for m in choose(["patroni", "base"])] == ["base", "patroni"]
     assert [m.name for m in named_only(["patroni"])] == ["patroni"]
-    assert choose(["all"]) == all_modules() == named_only(["all"])
+    on_request = frozenset(m.name for m in all_modules() if m.on_request)
+    of_all = tuple(m for m in all_modules() if not m.on_request)
+    assert choose(["all"]) == of_all == named_only(["all"])
+    assert choose(["all"], on_request) == all_modules() == named_only(["all"], on_request)
     with pytest.raises(UsageError, match="did you mean patroni"):
         choose(["patrony"])
 

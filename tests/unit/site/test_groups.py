@@ -67,9 +67,10 @@ def test_a_closed_group_has_exactly_its_hosts(name: str, module: int, hosts: lis
     assert [s.name for s in real_servers() if name in s.groups] == sorted(hosts) or name == "all"
 
 
-def test_there_are_thirteen_groups_and_nobody_is_in_two_but_all_and_k3s() -> None:
+def test_no_server_is_in_two_groups_but_all_and_k3s() -> None:
     """The two halves of K3s are one cluster: it is three masters and five workers, and neither more nor less."""
-    assert len(real_catalogue().groups) == 13
+    names = [group.name for group in real_catalogue().groups]
+    assert len(names) == len(set(names)) >= 13
     for server in real_servers():
         assert server.groups[0] == "all"
         assert len([name for name in server.groups if name != "k3s"]) <= 2

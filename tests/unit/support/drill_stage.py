@@ -13,7 +13,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Scenario, Tally, Trial, Workload, tally
 from keybuzz.site.drill import Drill
-from tasks.patroni.protocol import POSTGRESQL
+from tasks.patroni.service import POSTGRESQL
 
 VICTIM = "db-1"
 LIVE = Live("demo", (), {}, {}, frozenset())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from keybuzz.engine.look.observe import Observation, Snapshot, View
@@ -93,7 +95,14 @@ _LIVES: Mapping[str, Callable[[], Live]] = {
 
 @cache
 def healthy(module: str) -> Live:
-    """Return a module's hosts in health; KeyError for a module that has none here."""
+    """Return a module's hosts in health; KeyError for a module that has none here.
+
+    A module that is not named here has them in its own tests: `healthy` of tests/unit/tasks/<module>/healthy_world.py.
+    """
+    own = f"tests.unit.tasks.{module.replace('-', '_')}"
+    if module not in _LIVES and find_spec(own) and find_spec(f"{own}.healthy_world"):
+        live: Live = import_module(f"{own}.healthy_world").healthy()
+        return live
     return _LIVES[module]()
 
 

@@ -22,12 +22,12 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload, WorkloadKind
 from keybuzz.site.drill import NAME, NotSentError, UnconfirmedError
-from tasks.galera.protocol import MYSQL
-from tasks.k3s.protocol import HTTP
-from tasks.minio.protocol import S3
-from tasks.patroni.protocol import POSTGRESQL
-from tasks.rabbitmq.protocol import AMQP
-from tasks.redis.protocol import REDIS
+from tasks.galera.service import MYSQL
+from tasks.k3s.service import HTTP
+from tasks.minio.service import S3
+from tasks.patroni.service import POSTGRESQL
+from tasks.rabbitmq.service import AMQP
+from tasks.redis.service import REDIS
 from tests.support.signals import to_main
 
 KINDS = (POSTGRESQL, REDIS, AMQP, MYSQL, S3, HTTP)

@@ -14,7 +14,7 @@ from keybuzz.model.core.finding import Level
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import DRILL_PLACE, Workload
 from keybuzz.site.drill import NotSentError, UnconfirmedError
-from tasks.redis.protocol import REDIS
+from tasks.redis.service import REDIS
 from tests.unit.support.site_values import PLANTED, memory_site
 
 WORKLOAD = Workload(REDIS, "10.0.0.10", 6379, "", Secret("P", "needle"), place=PLACE)

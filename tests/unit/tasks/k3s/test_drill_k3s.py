@@ -13,7 +13,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import UnconfirmedError
 from tasks.k3s.drill import DRILL, not_recovered
-from tasks.k3s.protocol import HTTP
+from tasks.k3s.service import HTTP
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.k3s.k3s_world import World, unit_of
 

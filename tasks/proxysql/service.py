@@ -1,8 +1,20 @@
-"""Where older installations keep the credentials of this service (facts/credentials.md). Pure values."""
+"""ProxySQL for those who use it: endpoint, protocol, credentials and where older ones lie. Data only."""
 
 from __future__ import annotations
 
 from keybuzz.model.host.candidates import Places
+from keybuzz.site.credentials.schema import Credential
+
+CREDENTIALS = (
+    Credential(
+        "PROXYSQL_ADMIN_USER",
+        "proxysql.env",
+        "kb_proxysql",
+        ("proxysql",),
+        weak=frozenset({"admin", "radmin"}),
+    ),
+    Credential("PROXYSQL_ADMIN_PASSWORD", "proxysql.env", "", ("proxysql",)),
+)
 
 _CONF = "/opt/keybuzz/proxysql/conf/*.cnf"
 

@@ -1,7 +1,0 @@
-"""The protocol that clients of the cluster speak, for drills of it and of its entries. Data only."""
-
-from __future__ import annotations
-
-from keybuzz.model.reports.drill import WorkloadKind
-
-MYSQL = WorkloadKind("mysql", "pymysql", "PyMySQL", "keybuzz.engine.drill.clients.mysql")

@@ -1,7 +1,0 @@
-"""The protocol that clients of the cluster speak, for drills of it and of its entries. Data only."""
-
-from __future__ import annotations
-
-from keybuzz.model.reports.drill import WorkloadKind
-
-HTTP = WorkloadKind("http", "http.client", "of Python itself", "keybuzz.engine.drill.clients.http")
