@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
+from keybuzz.engine.adopt.ahead import require_ahead
 from keybuzz.engine.adopt.credentials import require_same
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.engine.change import proof
@@ -106,12 +107,8 @@ class Conductor:
         their members back: base cannot restart Docker while the member that Patroni misses is down.
         """
         postponed: list[Module] = []
-        chain = concerned(self.modules, self.site, self.selected)
-        for module in chain:
-            module.require(self.site)
-            live = self.view(snapshot).live(module, self.site)
-            require_same(module, live, self.site)
-            module.foreign(live)
+        chain, view = concerned(self.modules, self.site, self.selected), self.view(snapshot)
+        require_ahead(self.nornir, self.site, chain, lambda module: view.live(module, self.site))
         snapshot = self.taken_back(snapshot)
         for place, module in enumerate(chain):
             try:

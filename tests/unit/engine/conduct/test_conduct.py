@@ -196,10 +196,11 @@ class TestStages:
     ) -> None:
         asked: list[int] = []
         found = play(module())
-        monkeypatch.setattr(
-            "keybuzz.engine.change.conduct.require_same",
-            lambda module, live, site: asked.append(len(found.hosts.deeds)),
-        )
+        for room in ("change.conduct", "adopt.ahead"):
+            monkeypatch.setattr(
+                f"keybuzz.engine.{room}.require_same",
+                lambda module, live, site: asked.append(len(found.hosts.deeds)),
+            )
         found.run()
         assert asked == [0, 0, 1, 2]
 
