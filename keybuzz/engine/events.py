@@ -96,6 +96,29 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """All hosts of a batch are as described; the next batch begins after the pause."""
+
+    module: str
+    done: int
+    left: int
+    """Hosts that are not begun."""
+    pause: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A host has failed, and the run goes on without it."""
+
+    host: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "reason")
+
+
+@dataclass(frozen=True, slots=True)
 class NotLed:
     """An entry does not lead elsewhere while a member behind it is interrupted: it would, or does, follow by itself."""
 
@@ -162,6 +185,8 @@ Event = (
     | StepStarted
     | StepEnded
     | Postponed
+    | BatchEnded
+    | LeftOut
     | NotLed
     | GateWaiting
     | GateHeld

@@ -16,6 +16,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import entries_before
 from keybuzz.engine.look.describe import describe_more
 from keybuzz.engine.look.observe import Snapshot, observe
+from keybuzz.engine.pace.pace import Pace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError, sentence_of
 from keybuzz.model.core.live import Live, Stage
@@ -24,7 +25,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Module
 
 if TYPE_CHECKING:
-    from keybuzz.engine.change.conduct import Conductor
+    from keybuzz.engine.change.taker import Taker
 
 Wish = Callable[[Live], Stage | None]
 """What an entry would do now; None for nothing."""
@@ -47,7 +48,7 @@ def about(asks: Callable[[Live, Server], Stage | None], server: Server) -> Wish:
     return lambda live: asks(live, server)
 
 
-def lead(conductor: Conductor, front: Module, wish: Wish) -> Led:
+def lead(conductor: Taker, front: Module, wish: Wish) -> Led:
     """Take the stage that an entry wishes for, whatever this run is about.
 
     Its hosts are looked at for this alone: one that does not answer is told of, and holds up nothing.
@@ -56,7 +57,8 @@ def lead(conductor: Conductor, front: Module, wish: Wish) -> Led:
     snapshot = observe(conductor.nornir, described, Access.CHANGE)
     for host, reason in sorted(snapshot.unreachable.items()):
         conductor.listen(events.HostsLost((host,), reason))
-    beside = replace(conductor, modules=(front,), descriptions=described, last=None)
+    whole = Pace()  # what leads elsewhere does so on every entry at once
+    beside = replace(conductor, modules=(front,), descriptions=described, last=None, pace=whole)
     try:
         stage = wish(beside.view(snapshot).live(front, conductor.site))
     except RefusedError as error:
@@ -71,7 +73,7 @@ def lead(conductor: Conductor, front: Module, wish: Wish) -> Led:
     return Led(stage is not None, frozenset(snapshot.unreachable))
 
 
-def take_back_first(conductor: Conductor, snapshot: Snapshot) -> bool:
+def take_back_first(conductor: Taker, snapshot: Snapshot) -> bool:
     """Take back what a killed run has left before the clusters of this one; return whether anything was.
 
     The leases of those clusters are held, so that no other run leads elsewhere now. A cluster that cannot be led to is
@@ -91,7 +93,7 @@ def take_back_first(conductor: Conductor, snapshot: Snapshot) -> bool:
     return found
 
 
-def take_back_last(conductor: Conductor, error: KbzError | None) -> KbzError | None:
+def take_back_last(conductor: Taker, error: KbzError | None) -> KbzError | None:
     """Take back what this run still leads elsewhere; return what ended the run, or that something could not be.
 
     Neither a stop nor the end of the run's time holds it up.
@@ -110,7 +112,7 @@ def take_back_last(conductor: Conductor, error: KbzError | None) -> KbzError | N
     return error
 
 
-def _at_rest(conductor: Conductor, front: Module, snapshot: Snapshot) -> bool:
+def _at_rest(conductor: Taker, front: Module, snapshot: Snapshot) -> bool:
     """Return whether this run has read every host of an entry, which leads as described: it is not asked again."""
     if front.name not in {module.name for module in conductor.modules}:
         return False
@@ -123,7 +125,7 @@ def _at_rest(conductor: Conductor, front: Module, snapshot: Snapshot) -> bool:
         return False  # it is told when it is asked
 
 
-def _changed(conductor: Conductor, front: Module) -> frozenset[str]:
+def _changed(conductor: Taker, front: Module) -> frozenset[str]:
     """Return the hosts of an entry that this run has changed."""
     return frozenset(r.change.host for r in conductor.results if r.change.module == front.name)
 

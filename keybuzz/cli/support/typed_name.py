@@ -20,14 +20,16 @@ def at_terminal() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
-def ask_typed(question: str) -> str:
-    """Return what is typed at the terminal; KeyboardInterrupt at once for a signal or the end of the input.
+def ask_typed(question: str, default: str | None = None) -> str:
+    """Return what is typed at the terminal, or the default for an empty line.
+
+    KeyboardInterrupt at once for a signal or the end of the input.
 
     No step is at work while it is asked: there is nothing that a first Ctrl-C should wait for.
     """
     before = {number: signal.signal(number, signal.default_int_handler) for number in heard()}
     try:
-        answer: str = click.prompt(question, err=True)
+        answer: str = click.prompt(question, default, show_default=False, err=True)
     except click.Abort:
         raise KeyboardInterrupt from None
     finally:

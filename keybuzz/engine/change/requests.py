@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keybuzz.engine.catalogue import also, choose, named_only
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.change.saved_plan import SavedPlan, load
+from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
@@ -27,6 +28,8 @@ class Words:
     reason: str
     since: int = 0
     """Number in the journal of the run to go on with: on its hosts, whatever --limit would select now."""
+    pace: Pace = field(default_factory=Pace)
+    """How carefully it goes over them."""
 
 
 def from_names(workspace: Workspace, words: Words) -> RunRequest:
@@ -39,7 +42,15 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
         selected = workspace.select(named_only(words.modules, in_all), words.limit)
         require_meant(workspace, selected, words.limit, everything=words.everything)
     lifted = lift(words.lifted, words.reason, chain)
-    return RunRequest(chain, selected, words.wait, words.timeout, lifted=lifted, since=words.since)
+    return RunRequest(
+        chain,
+        selected,
+        words.wait,
+        words.timeout,
+        lifted=lifted,
+        since=words.since,
+        pace=words.pace,
+    )
 
 
 def hosts_since(workspace: Workspace, number: int) -> frozenset[str]:
@@ -84,7 +95,9 @@ def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:
         _require_that_plan(workspace, saved, words.since)
     chain = choose(saved.modules)
     lifted = lift(words.lifted, words.reason, chain)
-    return RunRequest(chain, saved.hosts, words.wait, words.timeout, saved, lifted, words.since)
+    return RunRequest(
+        chain, saved.hosts, words.wait, words.timeout, saved, lifted, words.since, words.pace
+    )
 
 
 def _require_that_plan(workspace: Workspace, saved: SavedPlan, number: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
@@ -21,6 +21,7 @@ from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.gone_on_with import is_part_done
 from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
+from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.outcome import Outcome
@@ -45,6 +46,10 @@ class RunRequest:
     """Frozen modules that this run may change (FRZ-1)."""
     since: int = 0
     """Number in the journal of the run that this one goes on with; a part of its plan may be done."""
+    pace: Pace = field(default_factory=Pace)
+    """How carefully it goes over its hosts."""
+    consent: Callable[[Survey], None] = lambda found: None
+    """Asked with the plan, before anything is changed; StoppedError when the operator does not want it."""
 
     @property
     def scope(self) -> Scope:
@@ -56,6 +61,7 @@ class RunRequest:
 
 def run(workspace: Workspace, request: RunRequest) -> Report:
     """Bring the modules' hosts to their description, and prove it. Every run is in the journal."""
+    request.pace.require(request.selected)
     with (
         claimed(workspace, spoken("run", request.modules), request.selected, request.wait),
         in_journal(workspace, "run", request.modules, request.scope) as number,
@@ -85,12 +91,14 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
             first_installs(workspace),
         ),
         cuts=workspace.cuts,
+        pace=request.pace,
     )
 
     def carry_out() -> None:
         if request.saved is not None:
             part = is_part_done(workspace.journal, request.since)
             (request.saved.require_part if part else request.saved.require_same)(before.plan)
+        request.consent(before)
         require_pullable(workspace.site, before.plan, held=held(before.snapshot))
         conductor.run(before.snapshot)
 

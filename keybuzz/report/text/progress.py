@@ -79,6 +79,11 @@ def _gate_or_image(event: events.Event) -> str | None:
     match event:
         case events.Postponed(module, reason):
             return f"{module}: put off until the others are done: {reason}"
+        case events.BatchEnded(module, done, left, pause):
+            wait = f", after {pause:g} s" if pause else ""
+            return f"{module}: {count(done, 'host')} done, {left} left{wait}"
+        case events.LeftOut(host, reason):
+            return f"{host}: left out of the rest of this run: {reason}"
         case events.NotLed(module, reason):
             return f"{module}: leads on as it does: {reason}"
         case events.GateWaiting(name, reason):

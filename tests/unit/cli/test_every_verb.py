@@ -234,9 +234,14 @@ def test_a_verb_whose_words_destroy_asks_for_a_name() -> None:
     asking = {
         words
         for words, command in verbs().items()
-        if any("--confirm" in parameter.opts for parameter in command.params)
+        if any("--confirm" in option.opts and not _is_flag(option) for option in command.params)
     }
     assert asking == set(DESTROYS) | DELIBERATE
+
+
+def _is_flag(parameter: click.Parameter) -> bool:
+    """Return whether it takes no name: `kbz run --confirm` asks between batches."""
+    return isinstance(parameter, click.Option) and parameter.is_flag
 
 
 def _options(command: click.Command) -> list[str]:

@@ -11,12 +11,12 @@ import pytest
 
 from keybuzz.cli import main
 from keybuzz.cli.change.run import run
-from keybuzz.engine.change.restart import RestartRequest
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.change.saved_plan import load, save
 from keybuzz.engine.memory.journal import HostRecord, Journal, RunRecord
 from keybuzz.engine.memory.outcomes import in_journal
 from keybuzz.engine.memory.scope import Scope
+from keybuzz.engine.roll.restart import RestartRequest
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import StepError
 from keybuzz.model.core.outcome import ExitCode, Outcome
@@ -241,7 +241,7 @@ def test_a_restart_goes_on_with_its_own_hosts(site: Site) -> None:
         asked.append(request)
         return broken()
 
-    site.patch.setattr("keybuzz.engine.change.restart.restart", restart)
+    site.patch.setattr("keybuzz.engine.roll.restart.restart", restart)
     line = "kbz restart patroni --limit @drifted"
     number = site.journal.begin("restart", (line,), ("patroni",), 1.0, site.folder, scope=Scope(DB))
     site.journal.end(number, 2.0, 1, {}, "", "")

@@ -12,12 +12,12 @@ import pytest
 from keybuzz.agent.runtime.frames import json_frame
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change import restart
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.fronts import take_back_first
 from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.memory.first_install import FirstInstalls
+from keybuzz.engine.roll import rolling
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import KbzError, StepError, StoppedError
 from keybuzz.model.core.live import Gate, Live, Stage
@@ -199,7 +199,7 @@ def _runs(conductor: Conductor, galera: Module) -> None:
 
 
 def _restarts(conductor: Conductor, galera: Module) -> None:
-    restart._roll(conductor, galera, (galera,), _seen(conductor))
+    rolling.roll(conductor, galera, (galera,), _seen(conductor))
 
 
 @pytest.mark.parametrize("act", [_runs, _restarts])

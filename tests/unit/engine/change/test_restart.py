@@ -8,15 +8,10 @@ import pytest
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.guard import Cluster, QuorumError, guard_quorum
-from keybuzz.engine.change.restart import (
-    is_apart,
-    left,
-    marked,
-    next_step,
-    refuse_standing,
-    whole,
-)
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.roll.next_member import left, next_step, refuse_standing, whole
+from keybuzz.engine.roll.restart import marked
+from keybuzz.engine.roll.rolling import is_apart
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage

@@ -9,7 +9,7 @@ import pytest
 
 from keybuzz.cli import main
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.restart import RestartRequest
+from keybuzz.engine.roll.restart import RestartRequest
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import StepError
 from keybuzz.model.reports.report import Report
@@ -29,7 +29,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RestartReques
         requests.append(request)
         raise StepError("broken on purpose")
 
-    monkeypatch.setattr("keybuzz.engine.change.restart.restart", keep)
+    monkeypatch.setattr("keybuzz.engine.roll.restart.restart", keep)
     return requests
 
 
@@ -45,7 +45,7 @@ def test_both_a_module_and_a_host(
 ) -> None:
     redis = next(module for module in all_modules() if module.name == "redis")
     both = (*all_modules(), replace(redis, name="redis-01"))
-    monkeypatch.setattr("keybuzz.engine.change.restart_words.all_modules", lambda: both)
+    monkeypatch.setattr("keybuzz.engine.roll.restart_words.all_modules", lambda: both)
     assert main._main(["restart", "redis-01"]) == USAGE
     said = capsys.readouterr().err
     assert "redis-01 names a module and a host" in said

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from keybuzz.engine import events
-from keybuzz.engine.change import conduct
+from keybuzz.engine.change import taker
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.steps import StepResult, apply
 from keybuzz.engine.look.describe import describe_all
 from keybuzz.engine.look.observe import Observation, Snapshot, observe, probe
 from keybuzz.engine.memory.first_install import FirstInstalls
+from keybuzz.engine.pace.pace import Pace
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import ContactError
 from keybuzz.model.core.finding import CheckInfo, Finding
@@ -38,6 +39,7 @@ HOSTS = ("redis-01", "redis-02", "redis-03")
 """A closed group."""
 FIRST, SECOND, THIRD = HOSTS
 START = 1000.0
+PLAIN = Pace()
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +133,8 @@ class Hosts:
     """The modules that each look asked about."""
     deeds: list[tuple[str, str]] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
+    rounds: list[tuple[str, ...]] = field(default_factory=list)
+    """The hosts that were changed at once, each time."""
     lose_changes: bool = False
     """A change has no effect, though the host says that it has."""
 
@@ -141,6 +145,7 @@ class Hosts:
             return {name: [self._seen(name, known[name])] for name in names}
         assert task is apply
         self.timeouts.append(words["timeout"])
+        self.rounds.append(tuple(sorted(names)))
         return {name: [self._applied(name, words["changes"][name])] for name in names}
 
     def _seen(self, name: str, known: Any) -> Any:
@@ -236,7 +241,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Return what makes a run of modules over scripted hosts, where every module has its old file."""
     tmp_path.chmod(0o700)
     clock = Clock()
-    monkeypatch.setattr(conduct, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(taker, "time", SimpleNamespace(monotonic=lambda: clock.now))
     site = memory_site()
     site = replace(site, settings=replace(site.settings, state=tmp_path))
 
@@ -246,14 +251,18 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         selected: tuple[str, ...] = HOSTS,
         frozen: frozenset[str] = frozenset(),
         seconds: float = 3600.0,
+        fleet: tuple[str, ...] = HOSTS,
+        pace: Pace = PLAIN,
         **more: Any,
     ) -> Play:
-        hosts, heard = Hosts(), list[events.Event]()
+        clock.waits.clear()
+        hosts = Hosts({name: {} for name in fleet})
+        heard = list[events.Event]()
         for found in (*chain, *every):
-            hosts.old(f"/{found.name}")
-        chosen = real_nornir().filter(filter_func=lambda host: host.name in HOSTS)
+            hosts.old(f"/{found.name}", *fleet)
+        chosen = real_nornir().filter(filter_func=lambda host: host.name in fleet)
         descriptions: Mapping[str, Any] = describe_all(chosen, chain)
-        nornir: Any = Nornir(hosts)
+        nornir: Any = Nornir(hosts, list(fleet))
         conductor = Conductor(
             nornir,
             replace(site, **more),
@@ -265,6 +274,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             clock.now + seconds,
             clock,
             Freeze(frozen, NO_LIFT, FirstInstalls(tmp_path / "first-installs")),
+            pace=pace,
         )
         return Play(conductor, hosts, clock, heard)
 

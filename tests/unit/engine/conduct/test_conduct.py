@@ -291,9 +291,7 @@ class TestApply:
         brought = StepResult(
             Change(FIRST, "demo", Absent("/image"), Action.UPDATE), Outcome.CHANGED
         )
-        monkeypatch.setattr(
-            "keybuzz.engine.change.conduct.hand_over", lambda *words: iter([brought])
-        )
+        monkeypatch.setattr("keybuzz.engine.change.taker.hand_over", lambda *words: iter([brought]))
         found.run()
         assert found.conductor.results[0] is brought
         assert len(found.conductor.results) == 2

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change import conduct
+from keybuzz.engine.change import taker
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look import survey as look
@@ -97,7 +97,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(look, "observe_within", observe)
     monkeypatch.setattr(look, "describe_all", describe)
-    monkeypatch.setattr(conduct, "observe", observe)
+    monkeypatch.setattr(taker, "observe", observe)
     return found
 
 

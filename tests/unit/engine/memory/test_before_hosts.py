@@ -16,13 +16,13 @@ from keybuzz.engine.backup.take import run as take_backup
 from keybuzz.engine.change.execute import execute_everywhere
 from keybuzz.engine.change.recover import Operator, recover
 from keybuzz.engine.change.remove_account import RemoveWords, remove_account
-from keybuzz.engine.change.restart import RestartRequest, restart
 from keybuzz.engine.change.rotate import RotateWords, rotate
 from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
 from keybuzz.engine.memory.database import open_database
 from keybuzz.engine.memory.forgetful import open_journal
+from keybuzz.engine.roll.restart import RestartRequest, restart
 from keybuzz.engine.scripted import Scripted
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError
@@ -48,7 +48,7 @@ def converge(workspace: Workspace) -> None:
 
 CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/change/run.py": lambda work: run(work, RunRequest(REDIS, HOSTS)),
-    "keybuzz/engine/change/restart.py": lambda work: restart(work, RestartRequest(REDIS[0], HOSTS)),
+    "keybuzz/engine/roll/restart.py": lambda work: restart(work, RestartRequest(REDIS[0], HOSTS)),
     "keybuzz/engine/change/recover.py": lambda work: recover(
         work, "galera", Operator(lambda found, host: None, lambda cluster, host: cluster), 0.0, 60.0
     ),

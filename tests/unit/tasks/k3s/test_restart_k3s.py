@@ -11,16 +11,10 @@ import pytest
 from keybuzz.agent.kinds.docker import restart as kind
 from keybuzz.agent.runtime.children import Completed
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.engine.change.restart import (
-    left,
-    marked,
-    next_step,
-    refuse_standing,
-    restartable,
-    whole,
-)
 from keybuzz.engine.look.planning import plan_host
 from keybuzz.engine.memory.lock import lease_names
+from keybuzz.engine.roll.next_member import left, next_step, refuse_standing, whole
+from keybuzz.engine.roll.restart import marked, restartable
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import State

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.engine.change import restart
 from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
+from keybuzz.engine.roll import next_member as restart
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.system import InterfaceOption

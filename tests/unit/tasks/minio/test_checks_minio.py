@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from keybuzz.engine.change.guard import cluster_of
-from keybuzz.engine.change.restart import whole
 from keybuzz.engine.drill.ground import not_green
 from keybuzz.engine.look.causes import explained
+from keybuzz.engine.roll.next_member import whole
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
-from keybuzz.engine.change.restart import whole
 from keybuzz.engine.look.judging import stopping
+from keybuzz.engine.roll.next_member import whole
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.requests import hosts_since, require_meant
-from keybuzz.engine.change.restart import RestartRequest, reboots, restartable
+from keybuzz.engine.pace.pace import Pace
+from keybuzz.engine.roll.restart import RestartRequest, reboots, restartable
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import UsageError
 from keybuzz.model.core.proposed import proposed
@@ -25,6 +26,7 @@ class RestartWords:
     wait: float = 0.0
     timeout: float = 7200.0
     since: int = 0
+    pace: Pace = field(default_factory=Pace)
 
 
 def from_words(workspace: Workspace, words: RestartWords) -> RestartRequest:
@@ -45,7 +47,9 @@ def from_words(workspace: Workspace, words: RestartWords) -> RestartRequest:
             f"{words.word} is neither a module nor a host",
             hint=nearest(words.word, [*modules, *sorted(hosts)]),
         )
-    return replace(request, wait=words.wait, timeout=words.timeout, since=words.since)
+    return replace(
+        request, wait=words.wait, timeout=words.timeout, since=words.since, pace=words.pace
+    )
 
 
 def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> RestartRequest:

@@ -1,0 +1,1 @@
+"""Restarts: one member at a time, the leader last."""
