@@ -5,12 +5,12 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.backups import BackupLimits, BackupLook, BackupsAnswer
 from keybuzz.model.services.postgres import PatroniSlot
 from keybuzz.site.module import Copy
 from tasks.backup import values
 from tasks.backup.copies import DONE, copies, newest_good
 from tasks.backup.desired import ARCHIVE
+from tasks.backup.readings import BackupLimits, BackupLook, BackupsAnswer
 from tasks.backup.source import Source, source_of
 
 _RUN = proposed("kbz", "backup", "run", "postgres")

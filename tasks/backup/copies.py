@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.backups import BackupEntry
 from keybuzz.site.module import Copy
 from tasks.backup.desired import ARCHIVE, SOURCE
+from tasks.backup.readings import BackupEntry
 
 DONE = "DONE"
 """Barman's word for a backup that was taken whole, with the WAL that it needs."""

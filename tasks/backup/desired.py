@@ -11,12 +11,12 @@ from keybuzz.model.host.files import Directory, File, UnitReload
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import Package, SystemdUnit
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.backups import BackupLimits, BackupLook
 from keybuzz.model.services.postgres import BACKUP_FUNCTIONS, BACKUP_ROLES, PatroniSlot
 from keybuzz.site.applications.uses import Endpoint
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.backup import parameters, values
+from tasks.backup.readings import BackupLimits, BackupLook
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PACKAGES = ("barman", "postgresql-client", "rsync")

@@ -316,12 +316,6 @@ def _galera_position(query: dict[str, Any], context: Context) -> Any:
     return position(query, context)
 
 
-def _backups(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.host import backups  # only one host has any
-
-    return backups.look(query)
-
-
 _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
@@ -342,7 +336,6 @@ _HOST = {
     "container-command": _container_command,
     "container-log": _container_log,
     "listing": _listing,
-    "backups": _backups,
     "text": _text,
     "secret-copies": _secret_copies,
     "socket": _socket,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from keybuzz.agent.host.backups import look
-from keybuzz.model.services.backups import BackupsAnswer
 from keybuzz.transport.replies import shaped
+from tasks.backup.agent.look import answer_backups
+from tasks.backup.readings import BackupsAnswer
+
+NO_CONTEXT: Any = None
+"""The archive is read by files alone."""
 
 INFO = """begin_time=2026-11-30 10:58:19.280076+00:00
 begin_wal=000000010000000000000003
@@ -44,7 +48,7 @@ class Archive:
             (folder / name).write_bytes(b"x")
 
     def read(self) -> BackupsAnswer:
-        answer = look({"folder": str(self.folder), "marks": str(self.marks)})
+        answer = answer_backups({"folder": str(self.folder), "marks": str(self.marks)}, NO_CONTEXT)
         shaped(answer, BackupsAnswer)  # as the controller takes it
         return answer  # type: ignore[return-value]  # proven the line before
 
@@ -160,6 +164,8 @@ def test_what_kbz_has_noted_is_told_with_its_time(archive: Archive) -> None:
 
 
 def test_before_the_first_backup_there_is_only_room(tmp_path: Path) -> None:
-    found = look({"folder": str(tmp_path / "keybuzz-pg"), "marks": str(tmp_path / "marks")})
+    found = answer_backups(
+        {"folder": str(tmp_path / "keybuzz-pg"), "marks": str(tmp_path / "marks")}, NO_CONTEXT
+    )
     assert found["backups"] == []
     assert int(str(found["total"])) > 0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from keybuzz.agent.runtime.context import Context
+
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}")
 _INFO = re.compile(r"([0-9]{8}T[0-9]{6})-backup\.info")
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
@@ -25,8 +27,9 @@ _MOST_MISSING = 20
 _LARGEST_MARK = 4096
 
 
-def look(query: dict[str, Any]) -> dict[str, object]:
-    """Answer the fields of keybuzz.model.services.backups.BackupsAnswer."""
+def answer_backups(query: dict[str, Any], context: Context) -> dict[str, object]:
+    """Answer the fields of tasks.backup.readings.BackupsAnswer."""
+    del context
     folder, marks = query["folder"], query["marks"]
     if not opener.is_folder(folder):
         return {**_nothing(), **_room(os.path.dirname(folder))}

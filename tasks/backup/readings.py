@@ -65,7 +65,7 @@ class BackupLimits:
 
 @dataclass(frozen=True, slots=True)
 class BackupLook(Looks):
-    """A reading: the backups of one PostgreSQL cluster in Barman's folder (fields: keybuzz.agent.host.backups)."""
+    """A reading: the backups of one PostgreSQL cluster in Barman's folder (fields: tasks.backup.agent.look)."""
 
     answers: ClassVar[type] = BackupsAnswer
     name: str

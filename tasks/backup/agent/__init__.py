@@ -1,0 +1,3 @@
+"""The part of the agent that reads an archive of backups (keybuzz.agent.parts)."""
+
+HOST = {"backups": "look"}
