@@ -10,6 +10,7 @@ from tasks.base import parameters
 POD_NETWORKS = ("10.42.0.0/16", "10.43.0.0/16")
 OWN_PORTS = (22, 53, 5355)
 """sshd; systemd-resolved for the host itself, and for names of the link (LLMNR)."""
+_KEPT_OPEN = "base.public_ports of the host, in site.yaml, keeps a port open; base.private_ports says that it may close"
 _OWN_LISTENERS = (
     *(f"{port}/tcp" for port in OWN_PORTS),
     *(f"{port}/udp" for port in (53, 68, 546, 5353, 5355)),
@@ -39,4 +40,5 @@ def firewall(site: Site, server: Server) -> Firewall:
             ),
         ),
         explained=(*_OWN_LISTENERS, *(f"{port}/{protocol}" for port, protocol in closed)),
+        kept_open=_KEPT_OPEN,
     )

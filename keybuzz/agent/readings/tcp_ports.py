@@ -61,6 +61,17 @@ def peers(port: int, tables: tuple[str, ...] = _TABLES) -> set[str]:
     return found
 
 
+def connected(ports: set[int], tables: tuple[str, ...] = _TABLES) -> set[tuple[int, str]]:
+    """Return port of ours and address at the other end of each connection; not of this machine with itself."""
+    found = set()
+    for line in lines(tables):
+        own, port, state = entry(line)
+        other = line.split()[2].partition(":")[0]
+        if state == _ESTABLISHED and int(port) in ports and other != own:
+            found.add((int(port), address_of(other).strip("[]")))
+    return found
+
+
 def lines(tables: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of sockets in the kernel's tables, without their headings."""
     for table in tables:

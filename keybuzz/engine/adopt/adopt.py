@@ -24,6 +24,7 @@ from keybuzz.model.core.errors import KbzError, sentence_of
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.files import File
+from keybuzz.model.host.system import Firewall
 from keybuzz.model.reports.adoption import Adoption, Difference, ModuleAdoption, Refusal, Way
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
@@ -121,14 +122,19 @@ def _running(found: Survey, module: Module) -> Iterator[tuple[str, str]]:
 
 
 def _difference(change: Change, frozen: bool) -> Difference:
-    if is_another(change):
+    if is_another(change) or closes(change):
         way = Way.DECISION
     elif change.action is Action.LATER:
         way = Way.LATER
     else:
         way = Way.RESTART if change.disrupts else Way.LIVE
     names = tuple(item.attribute for item in change.differences)
-    return Difference(change.host, change.identity, way, names, frozen)
+    return Difference(change.host, change.identity, way, names, frozen, change.effects)
+
+
+def closes(change: Change) -> bool:
+    """Return whether it is the firewall that closes what is open to the public now, such as an old service's ports."""
+    return isinstance(change.resource, Firewall) and bool(change.effects)
 
 
 def _refusals(workspace: Workspace, module: Module, live: Live) -> Iterator[Refusal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from keybuzz.engine.adopt.adopt import closes
 from keybuzz.engine.look.survey import Survey
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
@@ -30,7 +31,18 @@ def of_hosts(found: Survey, site: Site, lives: dict[str, Live]) -> Iterator[Obst
             yield Obstacle((finding.host,), finding.check, finding.message, todo, stops)
     for module in found.modules:
         yield from _of_site(module, site)
-        yield from _refusals(module, lives[module.name], found.selected)
+        refused = tuple(_refusals(module, lives[module.name], found.selected))
+        yield from refused
+        told = {host for obstacle in refused for host in obstacle.where}
+        yield from _closing(lives[module.name], found.selected - told)
+
+
+def _closing(live: Live, hosts: frozenset[str]) -> Iterator[Obstacle]:
+    """Yield which ports of services the firewall closes to the public on these hosts, and who is connected to them."""
+    for change in live.changes():
+        if change.host in hosts and closes(change):
+            *what, todo = change.effects
+            yield Obstacle((change.host,), "firewall", "; ".join(what), todo, stops=False)
 
 
 def _of_site(module: Module, site: Site) -> Iterator[Obstacle]:

@@ -241,6 +241,8 @@ class Firewall(Resource):
     outgoing: str = "allow"
     explained: tuple[str, ...] = ()
     """What may listen for any address though the rules do not open it to all: ports such as 53/udp."""
+    kept_open: str = ""
+    """How the operator keeps a port open that it closes, or says that it may close."""
     services: frozenset[int] = frozenset()
     """TCP ports of kbz's own services on the host: for the private network only, whatever serves them now."""
 
@@ -275,13 +277,16 @@ class Firewall(Resource):
         }
 
     def effects(self, observed: Attributes) -> tuple[str, ...]:
-        """Return which ports it closes, and whose SSH connection it shuts out."""
-        served, peers = observed.get("served"), observed.get("shut_out")
+        """Return which ports it closes, who is connected to them, and whose SSH connection it shuts out."""
+        served, peers, clients = (observed.get(name) for name in ("served", "shut_out", "clients"))
         closes = ", ".join(served) if isinstance(served, tuple) else ""
         shut = ", ".join(peers) if isinstance(peers, tuple) else ""
+        cut = ", ".join(clients) if isinstance(clients, tuple) else ""
         return (
             *((f"closes: {closes}",) if closes else ()),
+            *((f"connected from outside now: {cut}",) if cut else ()),
             *((f"shuts out: SSH from {shut}",) if shut else ()),
+            *((self.kept_open,) if closes and self.kept_open else ()),
         )
 
     def query(self) -> Json:
@@ -294,6 +299,7 @@ class Firewall(Resource):
             "described": self._described,
             "incoming": self.incoming,
             "sources": sorted(ssh),
+            "inside": sorted(r.source for r in self.rules if not r.port and r.source != ANYWHERE),
             "ports": self._explained,
         }
 

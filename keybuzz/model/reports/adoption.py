@@ -26,6 +26,8 @@ class Difference:
     attributes: tuple[str, ...]
     frozen: bool = False
     """A run does not change it before the freeze is lifted."""
+    effects: tuple[str, ...] = ()
+    """What it does beside the change, such as the ports that a firewall closes and who is connected to them."""
 
 
 @dataclass(frozen=True, slots=True)

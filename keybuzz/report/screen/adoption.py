@@ -16,7 +16,7 @@ def adoption_text(found: Adoption) -> str:
     """Return everything that was found, module by module, and what a run would do in numbers."""
     sections = ["\n".join(_module_lines(item)) for item in found.modules]
     away = [f"unreachable {host}: {why}" for host, why in sorted(found.unreachable.items())]
-    decisions = sum(len(item.refusals) for item in found.modules)
+    decisions = sum(len(item.refusals) + _asked(item) for item in found.modules)
     waits = sum(i.seconds or 0 for item in found.modules for i in item.interruptions)
     last = (
         "everything is as described"
@@ -29,6 +29,11 @@ def adoption_text(found: Adoption) -> str:
         "\n\n".join([*sections, *away, f"{last}; {found.seconds:.1f} s; nothing was changed"])
         + "\n"
     )
+
+
+def _asked(item: ModuleAdoption) -> int:
+    """Return how many resources of a module ask for a decision without a refusal, on however many hosts."""
+    return len({d.identity for d in item.differences if d.way is Way.DECISION and d.effects})
 
 
 def _module_lines(item: ModuleAdoption) -> Iterator[str]:
@@ -45,6 +50,7 @@ def _module_lines(item: ModuleAdoption) -> Iterator[str]:
             yield f"  {way.value}{frozen}:"
         for identity, hosts in grouped.items():
             yield f"    {identity} on {shown_hosts(hosts)}"
+            yield from _effects(item, identity, way)
     for refusal in item.refusals:
         yield f"  a run refuses: {refusal.what}"
         if refusal.hint:
@@ -52,6 +58,13 @@ def _module_lines(item: ModuleAdoption) -> Iterator[str]:
     if item.entries:
         yield f"  bring {' and '.join(item.entries)} over first: an old entry does not follow a new leader"
     yield f"  {_foretold(item)}"
+
+
+def _effects(item: ModuleAdoption, identity: str, way: Way) -> Iterator[str]:
+    """Yield what a decision about a resource is about, host by host."""
+    for difference in item.differences:
+        if way is Way.DECISION and (difference.identity, difference.way) == (identity, way):
+            yield from (f"      {difference.host}: {effect}" for effect in difference.effects)
 
 
 def _foretold(item: ModuleAdoption) -> str:
@@ -99,6 +112,7 @@ def adoption_document(found: Adoption) -> dict[str, Any]:
                         "way": d.way.name.lower(),
                         "attributes": list(d.attributes),
                         "forbidden_by_freeze": d.frozen,
+                        "effects": list(d.effects),
                     }
                     for d in item.differences
                 ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -106,3 +107,45 @@ def test_what_listens_for_any_address_is_named_with_its_program(
         "51820/udp (the kernel)",
     ]
     assert reach.served(["22/tcp", "443/tcp"])[0] == "22/udp (not known)"
+
+
+def test_who_is_connected_from_outside_to_a_port_that_closes_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {
+        (5432, "203.0.113.9"),
+        (5432, "10.0.0.250"),
+        (5432, "127.0.0.1"),
+        (8404, "2001:db8::9"),
+        (8404, "not an address"),
+        (22, "203.0.113.9"),
+    }
+    monkeypatch.setattr(
+        tcp_ports, "connected", lambda ports: {item for item in there if item[0] in ports}
+    )
+    closing = ["5432/tcp (postgres)", "8404/tcp (haproxy)", "22/udp (x)"]
+    assert reach.clients(closing, NETWORK) == [
+        "5432/tcp from 203.0.113.9",
+        "8404/tcp from 2001:db8::9",
+    ]
+    assert reach.clients([], NETWORK) == []
+    assert reach.clients(["22/udp (x)"], NETWORK) == []
+
+
+def test_many_clients_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {(5432, f"198.51.100.{number}") for number in range(100)}
+    monkeypatch.setattr(tcp_ports, "connected", lambda ports: many)
+    found = reach.clients(["5432/tcp (postgres)"], NETWORK)
+    assert len(found) == 21
+    assert found[-1] == "80 more"
+
+
+def test_connections_come_from_the_kernels_own_tables() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        port = server.getsockname()[1]
+        with (
+            socket.create_connection(("127.0.0.2", port), 5, ("127.0.0.3", 0)),
+            socket.create_connection(("127.0.0.2", port), 5, ("127.0.0.2", 0)),
+        ):
+            assert tcp_ports.connected({port}) == {(port, "127.0.0.3")}
+            assert tcp_ports.connected({port + 1}) == set()

@@ -98,7 +98,11 @@ def _would_cut(query: Query, *, ours: bool) -> dict[str, list[str]]:
     )  # not before it is needed: it costs some milliseconds
 
     served = [] if ours else reach.served(query["ports"])
-    return {"shut_out": reach.shut_out(query["sources"]), "served": served}
+    return {
+        "shut_out": reach.shut_out(query["sources"]),
+        "served": served,
+        "clients": reach.clients(served, query["inside"]),
+    }
 
 
 def _of_ipv6_only(rules: str) -> set[str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 _SSH = 22
+_MOST = 20
+"""Clients that are named."""
 _SESSION = b"SSH_CONNECTION="
 _WILDCARDS = ("0.0.0.0", "*")
 _OURS = ("127.", "10.")
@@ -48,6 +50,21 @@ def served(known: Iterable[str]) -> list[str]:
         f"{port}/{protocol} ({names.get(inode) or 'not known'})"
         for (port, protocol), inode in sorted(found.items())
     ]
+
+
+def clients(closing: Iterable[str], networks: Iterable[str]) -> list[str]:
+    """Return `5432/tcp from ADDRESS` of who is connected now to one of these, as `served` names them, from outside.
+
+    Those of the public that only look what is open are among them: the host cannot tell them from clients.
+    """
+    from ipaddress import ip_network
+
+    allowed = [ip_network(network) for network in networks]
+    words = (item.partition("/") for item in closing)
+    ports = {int(port) for port, _, rest in words if rest.startswith("tcp")}
+    found = tcp_ports.connected(ports) if ports else set()
+    said = [f"{port}/tcp from {peer}" for port, peer in sorted(found) if _is_outside(peer, allowed)]
+    return [*said[:_MOST], f"{len(said) - _MOST} more"] if len(said) > _MOST else said
 
 
 def _is_outside(peer: str, networks: list[IPv4Network | IPv6Network]) -> bool:

@@ -261,6 +261,9 @@ ROOT = ["/", "ext4"]
 DATA = "/opt/keybuzz/rabbitmq"
 BY_ID = ["/dev/disk/by-id/scsi-0HC_Volume_1", DATA]
 BLOCKED = state_of("firewall", active=False, served=["25/tcp (master)"])
+CLOSED = state_of(
+    "firewall", active=False, served=["6379/tcp (redis)"], clients=["6379/tcp from x"]
+)
 SHUT_OUT = state_of("firewall", active=False, shut_out=["198.18.0.9"])
 HIDDEN = state_of("docker-daemon", running=False, in_containerd=["old"])
 OTHER_KEY = "shows another host key than the pinned one → kbz hosts forget redis-02"
@@ -282,6 +285,7 @@ PLANTED: dict[str, tuple[Callable[[Ground], None], str, str]] = {
         _spoiled(state_of("operating-system", release="debian 11")), HOST, "the system is debian 11"
     ),
     "a port that closes": (_spoiled(BLOCKED), HOST, "cut off what listens here"),
+    "a service's port that closes": (_spoiled(CLOSED), HOST, "outside now: 6379/tcp from x"),
     "an operator who is shut out": (_spoiled(SHUT_OUT), HOST, "shut out who is logged in"),
     "containers in another store": (_spoiled(HIDDEN), HOST, "no longer be seen"),
     "a clock that follows nothing": (
