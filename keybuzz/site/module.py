@@ -16,6 +16,7 @@ from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
 from keybuzz.site.applications.services import Service
+from keybuzz.site.backups.archive import Archive
 from keybuzz.site.credentials.schema import Credential
 from keybuzz.site.drill import Drill
 from keybuzz.site.parameters.parameter import Parameter
@@ -176,81 +177,6 @@ class RestartCost:
     """What the figure is made of, such as `two health checks of HAProxy`."""
     once: bool = False
     """True where a roll over all members makes one wait: the leader is taken last, after it has handed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One program that a backup or a restore runs on the archive's host, without a shell."""
-
-    name: str
-    """What it does, as progress shows it."""
-    argv: tuple[str, ...]
-    seconds: float = 3600.0
-    stdin: str = ""
-    needed: bool = True
-    """False where what follows goes on without it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One backup of a service."""
-
-    id: str
-    good: bool
-    """It was taken whole; what verification says is `wrong`."""
-    state: str
-    """In the words of what took it."""
-    began: float
-    ended: float
-    """Seconds since the epoch."""
-    size: int
-    """Bytes."""
-    verified: float = 0.0
-    """When it was last found whole; 0 when it never was looked at."""
-    wrong: str = ""
-    """Why it must not be restored; empty when nothing is known against it."""
-    foreign: str = ""
-    """Of which other cluster than the living one it is; empty for its own. It is restored only when it is named."""
-
-    @property
-    def against(self) -> str:
-        """Why it is not chosen unless it is named; empty when nothing speaks against it."""
-        return "; ".join(filter(None, (self.wrong, self.foreign)))
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """How the data of one service is backed up, and where that lies."""
-
-    service: str
-    """What the operator names, such as `postgres`."""
-    name: Callable[[Site], str]
-    """What the operator types before a restore: the cluster's name."""
-    image: str
-    """The module whose image holds the programs that read the data."""
-    ask: Callable[[Site], tuple[Reading, ...]]
-    """What backups there are, and of which cluster."""
-    copies: Callable[[Mapping[str, Answer]], tuple[Copy, ...]]
-    """From the answers, the oldest first. Raises ValueError with the reason when they do not say."""
-    take: Callable[[Site], tuple[Work, ...]]
-    verify: Callable[[Site, str, str], tuple[Work, ...]]
-    """By a backup's id and the image."""
-    damaged: Callable[[int | None, str], bool]
-    """By the exit code (None: its time ran out) and the last words of a verification that failed: it found damage."""
-    mark: Callable[[Site, str, str], Work]
-    """Notes what the verification of a backup found, in a few words; nothing when it is whole."""
-    target: str
-    """Folder that a restore makes: it must not be there."""
-    free: Work
-    """Ends well while nothing is in the way; else it prints what is."""
-    leaves: str
-    """What a restore leaves, in words: all that must be taken away before another."""
-    restore: Callable[[Site, str, str, str], tuple[Work, ...]]
-    """By a backup's id, the time to reach (empty: the last that there is), and the image."""
-    reached: Callable[[Site], Work]
-    """Prints the last time that the restored data holds."""
-    opened: Callable[[Site], tuple[str, ...]]
-    """How the operator comes in there afterwards: a command on the host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from tasks.backup.desired import describe
 from tasks.backup.parameters import PARAMETERS
 from tasks.backup.postgres import POSTGRES
 from tasks.backup.rollout import next_stage
+from tasks.backup.service import CREDENTIALS
+from tasks.backup.store.services import STORED
 
 MODULE = Module(
     name="backup",
@@ -23,8 +25,9 @@ MODULE = Module(
     next_stage=next_stage,
     checks=checks,
     check_infos=CHECK_INFOS,
+    credentials=CREDENTIALS,
     parameters=PARAMETERS,
-    archives=(POSTGRES,),
+    archives=(POSTGRES, *STORED),
 )
 
 check = checking(MODULE)

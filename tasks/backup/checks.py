@@ -6,12 +6,13 @@ from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.postgres import PatroniSlot
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 from tasks.backup import values
 from tasks.backup.copies import DONE, copies, newest_good
 from tasks.backup.desired import ARCHIVE
 from tasks.backup.readings import BackupLimits, BackupLook, BackupsAnswer
 from tasks.backup.source import Source, source_of
+from tasks.backup.stored_checks import stored_checks
 
 _RUN = proposed("kbz", "backup", "run", "postgres")
 _VERIFY = proposed("kbz", "backup", "verify", "postgres")
@@ -42,7 +43,14 @@ def checks(live: Live) -> tuple[Finding, ...]:
 
 
 def _host(view: HostView) -> tuple[Finding, ...]:
-    return (_receiver(view), _password(view), *_source(view), _cluster(view), *_archive(view))
+    return (
+        _receiver(view),
+        _password(view),
+        *_source(view),
+        _cluster(view),
+        *_archive(view),
+        *stored_checks(view),
+    )
 
 
 def _receiver(view: HostView) -> Finding:
@@ -224,7 +232,7 @@ def _verified(
 
 
 def _restored(host: str, found: BackupsAnswer, limits: BackupLimits) -> Finding:
-    check, hint = "backup.postgres.restored", proposed("kbz", "restore", "postgres")
+    check, hint = "backup.postgres.restored", proposed("kbz", "drill", "restore", "postgres")
     if not found["restored"]:
         return Finding(check, Level.WARN, "no backup was ever restored", host, hint)
     days = (found["now"] - found["restored"]) / _DAY

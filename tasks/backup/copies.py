@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from keybuzz.model.core.reading import Answer
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 from tasks.backup.desired import ARCHIVE, SOURCE
 from tasks.backup.readings import BackupEntry
 

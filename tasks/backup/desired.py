@@ -17,9 +17,16 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.backup import parameters, values
 from tasks.backup.readings import BackupLimits, BackupLook
+from tasks.backup.store import places
+from tasks.backup.store.archive import looks
+from tasks.backup.store.services import SERVICES
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_PACKAGES = ("barman", "postgresql-client", "rsync")
+_PACKAGES = ("barman", "postgresql-client", "rsync", "restic")
+_FOLDERS = (
+    *(values.BARMAN_HOME, values.MARKS, values.RESTORED, values.DRILLED, values.LOG),
+    places.ROOT,
+)
 ARCHIVE = "backup.postgres.archive"
 """Name of the reading: what lies on backup-01."""
 SOURCE = "backup.postgres.source"
@@ -55,10 +62,7 @@ def describe(site: Site, server: Server) -> Description:
         readings(site, entered),
         # The package's own cron does nothing here: its configuration names no server.
         traces=Traces(
-            files=tuple(
-                f"{folder}/*"
-                for folder in (values.BARMAN_HOME, values.MARKS, values.RESTORED, values.LOG)
-            ),
+            files=tuple(f"{folder}/*" for folder in _FOLDERS),
             units=(values.DAILY,),
             cron=("/etc/cron.d/barman",),
         ),
@@ -66,7 +70,6 @@ def describe(site: Site, server: Server) -> Description:
 
 
 def _resources(site: Site, entered: Endpoint) -> tuple[Resource, ...]:
-    folders = (values.BARMAN_HOME, values.MARKS, values.RESTORED, values.LOG)
     again = UnitReload(values.UNIT, "try-restart")
     found = values.barman(site, entered)
     return (
@@ -74,7 +77,7 @@ def _resources(site: Site, entered: Endpoint) -> tuple[Resource, ...]:
         Directory("/opt/keybuzz"),
         Directory(values.ROOT, mode=0o700),
         Directory(values.CONFIGURATION, mode=0o700),
-        *(Directory(folder, mode=0o700) for folder in folders),
+        *(Directory(folder, mode=0o700) for folder in _FOLDERS),
         File(values.PASSFILE, Template(_TEMPLATES, "pgpass.j2", found), mode=0o600, reload=again),
         File(
             values.BARMAN_CONF,
@@ -99,15 +102,21 @@ def readings(site: Site, entered: Endpoint) -> tuple[Reading, ...]:
     """Return what the checks need: the archive as it lies there, and what its source says."""
     return (
         look(site),
-        PostgresLogin(
-            SOURCE,
-            entered.host,
-            site.secret("POSTGRES_REPL_USER").reveal(),
-            site.secret("POSTGRES_REPL_PASS"),
-            "postgres",
-            port=entered.port,
-            statement=SLOT_STATE.format(slot=values.SLOT),
-        ),
+        *looks(),
+        source(site, entered),
+    )
+
+
+def source(site: Site, entered: Endpoint) -> PostgresLogin:
+    """Return the question what PostgreSQL says of the slot and of itself."""
+    return PostgresLogin(
+        SOURCE,
+        entered.host,
+        site.secret("POSTGRES_REPL_USER").reveal(),
+        site.secret("POSTGRES_REPL_PASS"),
+        "postgres",
+        port=entered.port,
+        statement=SLOT_STATE.format(slot=values.SLOT),
     )
 
 
@@ -119,6 +128,7 @@ def look(site: Site) -> BackupLook:
         parameters.RESTORED_DAYS.of(site),
         parameters.ROOM_WARN.of(site),
         parameters.ROOM_CRITICAL.of(site),
+        tuple(one.service for one in SERVICES if one.ask(site)),
     )
     folder = f"{values.BARMAN_HOME}/{values.server(site)}"
     return BackupLook(ARCHIVE, folder, values.MARKS, limits)

@@ -13,22 +13,37 @@ KEEP_DAYS = Parameter(
 KEEP_LEAST = Parameter(
     "backup.keep_least",
     Count(1, 99),
-    "Base backups of PostgreSQL that are kept at least, however old they are.",
+    "Backups of each service that are kept at least, however old they are.",
+)
+STORE_DAILY = Parameter(
+    "backup.store_daily",
+    Count(1, 365),
+    "Backups in the repository that are kept of a service, one of each of the last days that have one.",
+)
+STORE_WEEKLY = Parameter(
+    "backup.store_weekly",
+    Count(1, 520),
+    "The same, one of each of the last weeks.",
+)
+STORE_MONTHLY = Parameter(
+    "backup.store_monthly",
+    Count(1, 240),
+    "The same, one of each of the last months.",
 )
 AGE_HOURS = Parameter(
     "backup.age_hours",
     Count(1, 2160, "hours"),
-    "Age of the newest good base backup from which on `backup.postgres.age` is critical.",
+    "Age of a service's newest good backup from which on `backup.SERVICE.age` is critical.",
 )
 VERIFIED_DAYS = Parameter(
     "backup.verified_days",
     Count(1, 365, "days"),
-    "Days without a verified backup from which on `backup.postgres.verified` warns.",
+    "Days without a verified backup from which on `backup.SERVICE.verified` warns.",
 )
 RESTORED_DAYS = Parameter(
     "backup.restored_days",
     Count(1, 365, "days"),
-    "Days without a restored backup from which on `backup.postgres.restored` warns.",
+    "Days without a restored backup from which on `backup.SERVICE.restored` warns.",
 )
 ROOM_WARN = Parameter(
     "backup.room_warn",
@@ -54,6 +69,9 @@ PARAMETERS = (
     AT,
     KEEP_DAYS,
     KEEP_LEAST,
+    STORE_DAILY,
+    STORE_WEEKLY,
+    STORE_MONTHLY,
     AGE_HOURS,
     VERIFIED_DAYS,
     RESTORED_DAYS,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from keybuzz.model.core.reading import Reading
-from keybuzz.site.module import Archive, Work
+from collections.abc import Mapping
+
+from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.site.backups.archive import Archive, Work
 from keybuzz.site.site import Site
-from tasks.backup import restored, values
+from tasks.backup import placing, restored, values
 from tasks.backup.copies import copies
-from tasks.backup.desired import readings
+from tasks.backup.desired import look, source
 from tasks.backup.programs import SECONDS, barman, note
 
 _INSIDE = "/backup"
 _FOUND = "pg_verifybackup: error"
 
 
-def take(site: Site) -> tuple[Work, ...]:
+def take(site: Site, answers: Mapping[str, Answer], image: str) -> tuple[Work, ...]:
     """Return the base backup, with the WAL that it needs before it counts as taken."""
+    del answers, image  # the official endpoint leads to the leader, and Barman has its own program
     server = values.server(site)
     return (
         # Without any file of WAL that arrived, Barman begins no backup.
@@ -61,7 +64,7 @@ def mark(site: Site, copy: str, found: str) -> Work:
 
 def _ask(site: Site) -> tuple[Reading, ...]:
     entered = values.entry(site)
-    return readings(site, entered) if entered else ()
+    return (look(site), source(site, entered)) if entered else ()
 
 
 POSTGRES = Archive(
@@ -69,14 +72,15 @@ POSTGRES = Archive(
     name=values.server,
     image="patroni",
     ask=_ask,
-    copies=copies,
+    copies=lambda site, answers: copies(answers),
     take=take,
     verify=verify,
     damaged=damaged,
     mark=mark,
-    target=restored.TARGET,
-    free=restored.FREE,
-    leaves=restored.LEAVES,
+    place=placing.restored("postgres", "postgres"),
+    scratch=placing.scratch("postgres", "postgres"),
+    away=placing.away,
+    free=placing.free,
     restore=restored.restore,
     reached=restored.reached,
     opened=restored.opened,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.site.module import Work
+from keybuzz.site.backups.archive import Work
 from tasks.backup import values
 
 SECONDS = 6 * 3600.0

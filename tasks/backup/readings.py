@@ -61,6 +61,8 @@ class BackupLimits:
     restored_days: int = 35
     room_warn: int = 75
     room_critical: int = 90
+    services: tuple[str, ...] = ()
+    """What the site has beside PostgreSQL that is backed up."""
 
 
 @dataclass(frozen=True, slots=True)

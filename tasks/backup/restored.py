@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from keybuzz.site.module import Work
+from keybuzz.site.backups.archive import Place, Work
 from keybuzz.site.site import Site
 from tasks.backup import values
+from tasks.backup.placing import begin, complete
 from tasks.backup.programs import SECONDS, barman, note
 
-CONTAINER = "kbz-restored-postgres"
-TARGET = f"{values.RESTORED}/postgres"
-_BEGUN, _DONE = f"{TARGET}.begun", f"{TARGET}.done"
-"""Files that say how far a restore came: what lies in the target without either is not kbz's."""
-LEAVES = f"the container {CONTAINER}, the folder {TARGET} and the file {_DONE}"
 _UID = "999"
 _DATA = "/var/lib/postgresql/data"
 _SOCKETS = "/var/run/postgresql"
@@ -38,48 +34,26 @@ done
 docker logs --tail 20 "$1" 2>&1 | grep -E 'FATAL|PANIC|ERROR' | tail -2
 exit 1
 """
-FREE_SCRIPT = """
-if [ ! -e "$1" ] && ! docker container inspect "$4" >/dev/null 2>&1; then exit 0; fi
-[ ! -e "$3" ] || { echo "a restored server is there since $(date -Is -r "$3")"; exit 1; }
-[ ! -e "$2" ] || exit 0
-[ ! -e "$1" ] || { echo "$1 is there, and is no restore of kbz"; exit 1; }
-echo "a container $4 is there"
-exit 1
-"""
-"""The mark of a restore whose folder and container were both taken away is in the way of nothing."""
-AGAIN_SCRIPT = """
-set -eu
-if [ -e "$2" ]; then docker rm --force "$4" >/dev/null 2>&1 || true; rm -rf "$1"; fi
-[ -e "$1" ] || rm -f "$3"
-touch "$2"
-"""
-"""The mark of an earlier restore goes first: a restore that is cut off then is never taken for a complete one."""
 _REACHED = "select coalesce(pg_last_xact_replay_timestamp()::text, 'the end of the backup')"
 
-FREE = Work(
-    "nothing is in the way",
-    ("sh", "-c", FREE_SCRIPT, "sh", TARGET, _BEGUN, _DONE, CONTAINER),
-    60.0,
-)
+
+def _psql(place: Place, user: str, *words: str) -> tuple[str, ...]:
+    return ("docker", "exec", place.container, "psql", "-XqAt", "-h", _SOCKETS, "-U", user, *words)
 
 
-def _psql(user: str, *words: str) -> tuple[str, ...]:
-    return ("docker", "exec", CONTAINER, "psql", "-XqAt", "-h", _SOCKETS, "-U", user, *words)
-
-
-def reached(site: Site) -> Work:
+def reached(site: Site, place: Place) -> Work:
     """Return what prints the time of the last transaction that was replayed."""
     user = site.secret("POSTGRES_SUPERUSER").reveal()
-    return Work("the last transaction", _psql(user, "-d", "postgres", "-c", _REACHED), 60.0)
+    return Work("the last transaction", _psql(place, user, "-d", "postgres", "-c", _REACHED), 60.0)
 
 
-def opened(site: Site) -> tuple[str, ...]:
+def opened(site: Site, place: Place) -> tuple[str, ...]:
     """Return the command, on backup-01, that comes in to the restored data."""
     user, database = site.secret("POSTGRES_SUPERUSER").reveal(), site.secret("POSTGRES_DB").reveal()
-    return _psql(user, "-d", database)
+    return _psql(place, user, "-d", database, "-c", "\\dt")
 
 
-def restore(site: Site, copy: str, until: str, image: str) -> tuple[Work, ...]:
+def restore(site: Site, place: Place, copy: str, until: str, image: str) -> tuple[Work, ...]:
     """Return the whole way: the files, the WAL up to the time, and a server that has replayed it.
 
     What a restore that was cut off has left is begun again: it was never opened, and lies under a name of its own.
@@ -91,11 +65,7 @@ def restore(site: Site, copy: str, until: str, image: str) -> tuple[Work, ...]:
     archive = f"{values.BARMAN_HOME}/{server}"
     superuser = site.secret("POSTGRES_SUPERUSER").reveal()
     return (
-        Work(
-            "begin, without what a restore that was cut off has left",
-            ("sh", "-c", AGAIN_SCRIPT, "sh", TARGET, _BEGUN, _DONE, CONTAINER),
-            3600.0,
-        ),
+        begin(place),
         Work(
             "ask the leader to close its WAL file",
             barman("switch-wal", "--force", "--archive", "--archive-timeout", "30", server),
@@ -105,37 +75,39 @@ def restore(site: Site, copy: str, until: str, image: str) -> tuple[Work, ...]:
         Work("file the WAL that was received", barman("archive-wal", server), 3600.0, needed=False),
         Work(
             f"copy {copy} and its WAL",
-            barman("recover", *reach, server, copy, TARGET),
+            barman("recover", *reach, server, copy, place.folder),
             SECONDS,
         ),
         Work(
             "add the WAL file that is still being received",
-            ("sh", "-c", LAST_WAL_SCRIPT, "sh", archive, TARGET),
+            ("sh", "-c", LAST_WAL_SCRIPT, "sh", archive, place.folder),
             600.0,
         ),
-        Work("give the files to the server", ("chown", "-R", f"{_UID}:{_UID}", TARGET), 3600.0),
-        Work("close them to others", ("chmod", "700", TARGET), 60.0),
-        _serve(image),
+        Work(
+            "give the files to the server", ("chown", "-R", f"{_UID}:{_UID}", place.folder), 3600.0
+        ),
+        Work("close them to others", ("chmod", "700", place.folder), 60.0),
+        _serve(place, image),
         Work(
             "replay up to the time",
-            ("sh", "-c", OPENED_SCRIPT, "sh", CONTAINER, _SOCKETS, superuser),
+            ("sh", "-c", OPENED_SCRIPT, "sh", place.container, _SOCKETS, superuser),
             _OPEN_SECONDS,
         ),
         note("restored"),
-        Work("note that it is complete", ("mv", "-T", _BEGUN, _DONE), 60.0),
+        complete(place),
     )
 
 
-def _serve(image: str) -> Work:
+def _serve(place: Place, image: str) -> Work:
     """Return the server's start: it listens on its socket only, and reaches nothing."""
     settings = ("listen_addresses=", f"unix_socket_directories={_SOCKETS}", "archive_mode=off")
     options = tuple(word for setting in settings for word in ("-c", setting))
     return Work(
         "start a server on them",
         (
-            *("docker", "run", "--detach", "--name", CONTAINER, "--network", "none"),
+            *("docker", "run", "--detach", "--name", place.container, "--network", "none"),
             # Barman's restore_command names the folder as the host does, the settings name it as Patroni does.
-            *("-v", f"{TARGET}:{_DATA}", "-v", f"{TARGET}:{TARGET}"),
+            *("-v", f"{place.folder}:{_DATA}", "-v", f"{place.folder}:{place.folder}"),
             *("--user", "postgres", "--entrypoint", "postgres"),
             *(image, "-D", _DATA, *options),
         ),

@@ -202,14 +202,14 @@ def mariadb_lab(bring_up: Callable[..., Kbz]) -> Kbz:
 
 @pytest.fixture(scope="session")
 def redis_lab(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of three bare Redis servers and two bare entry servers, with fresh credentials."""
-    return bring_up("kbz-redis", "--limit", "redis,haproxy")
+    """A lab of three bare Redis servers, two bare entry servers and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-redis", "--limit", "redis,haproxy,backup")
 
 
 @pytest.fixture(scope="session")
 def queue_lab(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of three bare queue servers and two bare entry servers, with fresh credentials."""
-    return bring_up("kbz-rabbit", "--limit", "rabbitmq,haproxy")
+    """A lab of three bare queue servers, two bare entry servers and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-rabbit", "--limit", "rabbitmq,haproxy,backup")
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,20 @@ import click
 
 from keybuzz.cli.support.common import WAIT, columns
 from keybuzz.cli.support.context import format_option, print_document, workspace
-from keybuzz.cli.support.offers import drill_words, host_words
+from keybuzz.cli.support.offers import archive_words, drill_words, host_words
 from keybuzz.cli.support.typed_name import ask_typed, at_terminal
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.visible import visible
 from keybuzz.model.reports.drill import DrillReport, Scenario
 
+RESTORE = "restore"
+"""The name of the drill that breaks nothing."""
+
 
 @click.command()
 @click.argument("name", shell_complete=drill_words)
+@click.argument("service", required=False, default="", shell_complete=archive_words)
 @click.option(
     "--scenario",
     "scenarios",
@@ -42,6 +46,7 @@ from keybuzz.model.reports.drill import DrillReport, Scenario
 @format_option
 def drill(
     name: str,
+    service: str,
     scenarios: tuple[str, ...],
     host: str,
     every_node: bool,
@@ -50,6 +55,9 @@ def drill(
     form: str,
 ) -> int:
     """Break one member of NAME on purpose while writes go through its official endpoint.
+
+    kbz drill restore SERVICE breaks nothing: it restores the newest backup of a service, or of all, into a scratch
+    place on backup-01, counts what is in it, tells how long that took and how old the data is, and takes it away.
 
     NAME is patroni, redis, haproxy … The cluster must be green. Every acknowledged write is in a ledger and
     is looked for afterwards; the time without one is measured. What was broken is restored in any case, also
@@ -65,6 +73,11 @@ def drill(
     from keybuzz.engine.memory.forgetful import read_or
     from keybuzz.report.text.drill import drill_document
 
+    if name == RESTORE:
+        others = bool(scenarios or host or every_node or confirm or wait)
+        return _restore(service, form, others=others)
+    if service:
+        raise UsageError(f"a drill of {name} takes no {service!r}", hint="one name is enough")
     if host and every_node:
         raise UsageError("--host and --every-node exclude each other")
     choose_drill(name, all_modules())
@@ -81,6 +94,29 @@ def drill(
         read_or(work.journal, lambda: Documents(work.journal.path).keep(report.number, text), None)
     _show(report, form)
     return int(report.exit_code)
+
+
+def _restore(service: str, form: str, *, others: bool) -> int:
+    """Drill the restore of a service, or of all; each is told as soon as it has ended."""
+    from keybuzz.cli.support.context import stoppable_workspace
+    from keybuzz.engine.backup import drill as engine
+    from keybuzz.report.screen.drilled import drilled_document, drilled_text
+
+    if not service or others:
+        raise UsageError(
+            "kbz drill restore takes a service or all, and --format",
+            hint="kbz drill restore all",
+        )
+
+    def tell(one: engine.Drilled) -> None:
+        if form != "json":
+            click.echo(drilled_text(one), nl=False)
+
+    with stoppable_workspace(quiet=form == "json") as work:
+        report = engine.drill(work, service, tell)
+    if form == "json":
+        print_document(drilled_document(report))
+    return int(report.code)
 
 
 def _require_confirmed(name: str, typed: str) -> None:

@@ -155,6 +155,7 @@ def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
     del context
     from keybuzz.engine.catalogue import all_modules
 
+    yield "restore", "restore the newest backup into a scratch place"
     for module in all_modules():
         if module.drills:
             yield module.name, module.title

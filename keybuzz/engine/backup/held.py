@@ -11,8 +11,9 @@ from keybuzz.model.core.errors import ContactError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.inventory.server import Server
+from keybuzz.site.backups.archive import Archive, Copy
 from keybuzz.site.files.problems import nearest
-from keybuzz.site.module import Archive, Copy, Module
+from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
 _ASK_TIMEOUT = 60.0
@@ -55,12 +56,22 @@ def find(workspace: Workspace, service: str) -> Held:
 
 def copies_of(workspace: Workspace, held: Held) -> tuple[Copy, ...]:
     """Return the backups of a service, the oldest first; ContactError when its host does not say."""
+    return copies_from(workspace, held, answers_of(workspace, held))
+
+
+def answers_of(workspace: Workspace, held: Held) -> dict[str, Answer]:
+    """Return what the host of the backups says of them, and of the cluster."""
     answers: dict[str, Answer] = {}
     for number, reading in enumerate(held.archive.ask(workspace.site)):
         found = ask_each(workspace.nornir, (held.host,), _question(held, number), _ASK_TIMEOUT)
         answers[reading.name] = found[held.host]
+    return answers
+
+
+def copies_from(workspace: Workspace, held: Held, answers: dict[str, Answer]) -> tuple[Copy, ...]:
+    """Return the backups that the answers tell of; ContactError when they do not."""
     try:
-        return held.archive.copies(answers)
+        return held.archive.copies(workspace.site, answers)
     except ValueError as error:
         raise ContactError(str(error), where=held.host) from None
 

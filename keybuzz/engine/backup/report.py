@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keybuzz.model.core.outcome import ExitCode
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.core.visible import one_line
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,13 @@ def restore(
         _require_free(workspace, held)
         site, archive = workspace.site, held.archive
         reach = datetime.fromtimestamp(moment, UTC).isoformat(" ") if moment else ""
-        confirm(Plan(service, archive.name(site), held.host, copy, reach, archive.target))
+        confirm(Plan(service, archive.name(site), held.host, copy, reach, archive.place.folder))
         image = ensure_image(workspace, held)
         started = time.monotonic()
         works = tuple(
-            work_through(workspace, held.host, archive.restore(site, copy.id, reach, image))
+            work_through(
+                workspace, held.host, archive.restore(site, archive.place, copy.id, reach, image)
+            )
         )
         problem = problem_of(works)
         reached = "" if problem else _reached(workspace, held)
@@ -61,7 +63,7 @@ def restore(
             (copy,),
             works,
             problem,
-            hint=on_host(held.host, *archive.opened(site), "-c", "\\dt") if not problem else "",
+            hint=on_host(held.host, *archive.opened(site, archive.place)) if not problem else "",
             seconds=time.monotonic() - started,
             reached=reached,
         )
@@ -126,7 +128,7 @@ def _none_usable(copies: Sequence[Copy], early: Sequence[Copy], service: str) ->
 
 
 def _require_free(workspace: Workspace, held: Held) -> None:
-    done = execution(workspace, held.host, held.archive.free)
+    done = execution(workspace, held.host, held.archive.free(held.archive.place))
     if done.exit_code != 0:
         raise taken(held, one_line(done.stdout.strip()))
 
@@ -135,8 +137,8 @@ def taken(held: Held, found: str) -> RefusedError:
     """Return the refusal of a place that is not empty; it names all that must go, so that one refusal is enough."""
     return RefusedError(
         f"a restore goes into an empty place: {found}",
-        where=f"{held.host}:{held.archive.target}",
-        hint=f"when its owner agrees, take away what is there of {held.archive.leaves}; nothing was changed",
+        where=f"{held.host}:{held.archive.place.folder}",
+        hint=f"when its owner agrees, take away what is there of {held.archive.place.leaves}; nothing was changed",
     )
 
 
@@ -148,5 +150,7 @@ def problem_of(works: tuple[Worked, ...]) -> str:
 
 def _reached(workspace: Workspace, held: Held) -> str:
     return one_line(
-        execution(workspace, held.host, held.archive.reached(workspace.site)).stdout.strip()
+        execution(
+            workspace, held.host, held.archive.reached(workspace.site, held.archive.place)
+        ).stdout.strip()
     )

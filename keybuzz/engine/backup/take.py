@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from keybuzz.engine.backup.deliver import ensure_image
-from keybuzz.engine.backup.held import Held, copies_of, find
+from keybuzz.engine.backup.held import Held, answers_of, copies_from, copies_of, find
 from keybuzz.engine.backup.report import BackupReport, Worked
 from keybuzz.engine.backup.work import work_through
 from keybuzz.engine.memory.claims import claimed_when_met
@@ -16,7 +16,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.proposed import proposed
-from keybuzz.site.module import Archive, Copy
+from keybuzz.site.backups.archive import Archive, Copy
 from keybuzz.transport.link import hide_of
 
 
@@ -30,8 +30,11 @@ def run(workspace: Workspace, service: str) -> BackupReport:
     """Take a backup. One that was cut off stays listed as not whole, and the next run takes another."""
     held = find(workspace, service)
     with at_work(workspace, "run", held) as deed:
-        before = {copy.id for copy in copies_of(workspace, held)}
-        works = tuple(work_through(workspace, held.host, held.archive.take(workspace.site)))
+        answers = answers_of(workspace, held)
+        before = {copy.id for copy in copies_from(workspace, held, answers)}
+        image = ensure_image(workspace, held)
+        taking = held.archive.take(workspace.site, answers, image)
+        works = tuple(work_through(workspace, held.host, taking))
         copies = copies_of(workspace, held)
         new = [copy for copy in copies if copy.id not in before]
         good = bool(new) and not new[-1].against and all(work.good for work in works)
@@ -103,14 +106,19 @@ def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:
 @contextmanager
 def at_work(workspace: Workspace, verb: str, held: Held) -> Iterator[Deed]:
     """Hold the lease of the backups' host, and keep the verb in the journal while it is at work."""
-    words = " ".join(("kbz", "backup", verb, held.archive.service))
+    words = f"kbz {_named(verb)} {held.archive.service}"
     line = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
     with (
         claimed_when_met(workspace, words, frozenset({held.host})),
-        in_history(workspace.journal.path, f"backup {verb}", line, workspace.site.root) as deed,
+        in_history(workspace.journal.path, _named(verb), line, workspace.site.root) as deed,
     ):
         yield deed
     workspace.journal.trouble = deed.trouble
+
+
+def _named(verb: str) -> str:
+    """Return the verb as the history has it."""
+    return "drill restore" if verb == "drill" else f"backup {verb}"
 
 
 def remembered(deed: Deed, report: BackupReport) -> BackupReport:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.visible import one_line
-from keybuzz.site.module import Work
+from keybuzz.site.backups.archive import Work
 from keybuzz.transport.link import session
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def execution(workspace: Workspace, host: str, work: Work) -> Execution:
 def _run(task: Task, work: Work) -> Result:
     from nornir.core.task import Result
 
-    done = session(task).execute(work.argv, work.stdin, timeout=work.seconds)
+    brought = work.brings() if work.brings is not None else ()
+    typed = None if work.brings is not None else work.stdin
+    done = session(task).execute(work.argv, typed, timeout=work.seconds, upload=brought)
     return Result(host=task.host, result=done)
 
 

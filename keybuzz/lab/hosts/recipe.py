@@ -97,7 +97,7 @@ SERVER_13 = replace(
         # What restarts services by night on real servers, for the trait `automatic-updates`.
         *("needrestart", "unattended-upgrades"),
         # What module backup installs: backup-01 runs this release, whose client programs know PostgreSQL 16.
-        *("barman", "postgresql-client"),
+        *("barman", "postgresql-client", "restic"),
     ),
     disabled=(*SERVER.disabled, "unattended-upgrades.service"),
     files=(

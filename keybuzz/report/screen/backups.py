@@ -8,7 +8,7 @@ from typing import Any
 from keybuzz.engine.backup.report import BackupReport
 from keybuzz.engine.backup.restore import Plan
 from keybuzz.model.core.visible import visible
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 
 _MIB = 1 << 20
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backup.restored import AGAIN_SCRIPT, FREE_SCRIPT, LAST_WAL_SCRIPT, OPENED_SCRIPT
+from tasks.backup.placing import AGAIN_SCRIPT, AWAY_SCRIPT, FREE_SCRIPT
+from tasks.backup.restored import LAST_WAL_SCRIPT, OPENED_SCRIPT
 
 PARTIAL, WHOLE = "000000010000000000000004.partial", "000000010000000000000004"
 
@@ -115,7 +116,23 @@ def test_only_what_a_restore_began_is_taken_away_before_it_begins_again(place: P
     assert place.again().returncode == 0
     assert not place.target.exists()
     assert place.begun.exists()
-    assert place.calls.read_text() == "rm --force restored\n"
+    assert place.calls.read_text() == "rm --force --volumes restored\n"
+
+
+def test_what_a_drill_left_is_taken_away_and_a_container_that_stays_is_told(place: Place) -> None:
+    words = (place.target, place.begun, place.done, "drilled")
+    place.target.mkdir()
+    place.begun.touch()
+    place.docker("exit 0")
+    done = place.run(AWAY_SCRIPT, *words)
+    assert done.returncode == 1
+    assert "the container drilled does not go" in done.stdout
+    assert place.target.exists()
+    place.docker("exit 1")
+    for _ in range(2):
+        assert place.run(AWAY_SCRIPT, *words).returncode == 0
+    assert not place.target.exists()
+    assert not place.begun.exists()
 
 
 def test_without_the_mark_of_its_beginning_nothing_is_taken_away(place: Place) -> None:

@@ -14,7 +14,7 @@ from keybuzz.engine.backup.take import chosen
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.reading import Answer
 from keybuzz.report.screen.backups import plan_text
-from keybuzz.site.module import Copy
+from keybuzz.site.backups.archive import Copy
 from tasks.backup import MODULE
 from tasks.backup.copies import copies
 from tasks.backup.desired import ARCHIVE, SOURCE
@@ -116,7 +116,7 @@ def test_a_backup_of_another_cluster_is_foreign_while_the_living_one_answers() -
 
 
 def test_the_refusal_of_a_full_place_names_all_that_a_restore_leaves() -> None:
-    works = POSTGRES.restore(memory_site(), "20270114T030000", "", "image:1")
+    works = POSTGRES.restore(memory_site(), POSTGRES.place, "20270114T030000", "", "image:1")
     made = next(work.argv for work in works if work.argv[:2] == ("docker", "run"))
     container = made[made.index("--name") + 1]
     done = works[-1].argv[-1]
@@ -124,7 +124,7 @@ def test_the_refusal_of_a_full_place_names_all_that_a_restore_leaves() -> None:
     assert "a restored server is there" in str(refused)
     assert all(
         f"{word}{end}" in refused.hint
-        for word, end in ((container, ","), (POSTGRES.target, " "), (done, ";"))
+        for word, end in ((container, ","), (POSTGRES.place.folder, " "), (done, ";"))
     )
 
 
@@ -136,7 +136,9 @@ def test_what_is_optional_may_fail_and_what_is_needed_ends_it() -> None:
 
 def test_no_step_of_a_restore_has_a_password_and_only_the_end_says_that_it_is_complete() -> None:
     site = memory_site()
-    works = POSTGRES.restore(site, "20270114T030000", "2026-11-30 11:00:06+00:00", "image:1")
+    works = POSTGRES.restore(
+        site, POSTGRES.place, "20270114T030000", "2026-11-30 11:00:06+00:00", "image:1"
+    )
     words = [word for work in works for word in (*work.argv, work.stdin)]
     assert not [word for word in words if PLANTED in word]
     assert works[-1].argv[:2] == ("mv", "-T")
@@ -145,5 +147,5 @@ def test_no_step_of_a_restore_has_a_password_and_only_the_end_says_that_it_is_co
         "file the WAL that was received",
     ]
     assert "--target-time" in words
-    latest = POSTGRES.restore(site, "20270114T030000", "", "image:1")
+    latest = POSTGRES.restore(site, POSTGRES.place, "20270114T030000", "", "image:1")
     assert "--target-time" not in [word for work in latest for word in work.argv]

@@ -18,7 +18,10 @@ TASKS = Path(__file__).resolve().parents[4] / "tasks"
 MODULES = {module.name: module for module in all_modules()}
 INFOS = {info.id: info for module in MODULES.values() for info in module.check_infos}
 
-_SAYERS = (*MAKERS, "_none", "_silent", "_full", "_same", "_same_of_each_system")
+_SAYERS = (
+    *(*MAKERS, "_none", "_silent", "_full", "_same", "_same_of_each_system"),
+    *("_age_of", "_verified_of", "_restored_of"),
+)
 """What makes a finding, with the id as its first argument."""
 
 

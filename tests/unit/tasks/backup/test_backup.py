@@ -69,7 +69,7 @@ def test_a_password_with_a_colon_is_one_field_of_libpqs_file() -> None:
 
 def test_the_daily_backup_is_what_the_verb_runs_and_its_timer_changes_with_it() -> None:
     daily = text_of(values.DAILY_FILE).reveal()
-    for work in POSTGRES.take(memory_site()):
+    for work in POSTGRES.take(memory_site(), {}, "image:1"):
         assert f"ExecStart=/usr/bin/{' '.join(work.argv)}\n" in daily
     site, other = memory_site(), with_secrets(memory_site(), {"PATRONI_CLUSTER_NAME": "other-pg"})
     assert "OnCalendar=*-*-* 03:00:00" in values.timer_text(site)

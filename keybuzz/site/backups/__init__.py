@@ -1,0 +1,1 @@
+"""What a module says of the backups of its services."""

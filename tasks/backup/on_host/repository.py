@@ -1,0 +1,286 @@
+"""The restic repository of backup-01: takes a service's files in, lays them out again, and lists what there is.
+
+It runs on backup-01. The first line of its input is the repository's key, which goes on in the environment of restic
+alone. What is in the repository is listed in a file next to it, made again from the repository's own list after each
+backup, so that looking needs neither the key nor a process.
+
+Exit codes: 0 good; 65 what lies there is damaged; 1 anything else, which says nothing of the backups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+DAMAGED = 65
+MANIFEST = "kbz.manifest.json"
+COUNTS = "kbz.counts.json"
+"""Written by the proof of a service's files: what is in them, by name."""
+_DAMAGE = re.compile(
+    r"ciphertext verification failed|invalid data returned|hash mismatch|wrong hash|does not match|"
+    r"blob .* not found|not found in (the )?(index|repository)|unable to load|cannot be (read|loaded)|"
+    r"no matching ID found|no such file or directory|unexpected EOF|decrypt",
+    re.IGNORECASE,
+)
+_NO_DAMAGE = re.compile(r"no space left|wrong password|unable to create lock|cannot allocate", re.I)
+"""What ends restic and says nothing of what lies in the repository."""
+
+
+class WorkError(Exception):
+    """It cannot be done; the text says why."""
+
+
+class DamageError(Exception):
+    """What lies in the repository is not what was put there."""
+
+
+class Repository:
+    """The repository below one folder."""
+
+    def __init__(self, root: Path, key: str) -> None:
+        """Take the folder of the repository, its list and what is being put in."""
+        self.root = root
+        self.folder = root / "repository"
+        self.listed = root / "catalogue.json"
+        self._key = key
+
+    def staging(self, service: str) -> Path:
+        """Return where a service's files lie until they are in the repository."""
+        return self.root / "staging" / service
+
+    def _begun(self, service: str) -> Path:
+        return self.root / "staging" / f"{service}.begun"
+
+    def begin(self, service: str) -> None:
+        """Make an empty place for a service's files, and the repository where there is none yet.
+
+        What a backup that was cut off has left there goes: none of it is in the repository.
+        """
+        if shutil.which("restic") is None:
+            raise WorkError("restic is not installed here; kbz run backup installs it")
+        for folder in (self.root, self.root / "staging"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(self.staging(service), ignore_errors=True)
+        self.staging(service).mkdir(mode=0o700)
+        self._begun(service).touch()
+        if not (self.folder / "config").exists():
+            if any(self.folder.glob("data/*/*")):
+                raise WorkError(
+                    f"{self.folder} holds data and no config: it is damaged, or another's"
+                )
+            shutil.rmtree(self.folder, ignore_errors=True)  # an init that was cut off
+            self.restic("init")
+        self.restic("unlock")  # of processes that are gone; a lock that is held stays
+
+    def keep(self, service: str, cluster: str, source: str) -> None:
+        """Put the files of a service into the repository, with a manifest of what they are."""
+        staging = self.staging(service)
+        # The data is of no earlier time than this.
+        began, ended = self._begun(service).stat().st_mtime, time.time()
+        counts = _json(staging / COUNTS) if (staging / COUNTS).exists() else {}
+        taken = [
+            path for path in sorted(staging.rglob("*")) if path.is_file() and path.name != MANIFEST
+        ]
+        files = {
+            str(path.relative_to(staging)): {"sha256": _digest(path), "size": path.stat().st_size}
+            for path in taken
+        }
+        if not any(name != COUNTS for name in files):
+            raise WorkError("nothing was taken")
+        manifest = {
+            "format": 1,
+            "service": service,
+            "cluster": cluster,
+            "source": source,
+            "began": began,
+            "ended": ended,
+            "counts": counts,
+            "files": files,
+        }
+        (staging / MANIFEST).write_text(json.dumps(manifest, sort_keys=True), encoding="utf-8")
+        size = sum(path.stat().st_size for path in taken)
+        told = {
+            "service": service,
+            "cluster": cluster,
+            "source": source,
+            "began": f"{began:.3f}",
+            "ended": f"{ended:.3f}",
+            "size": str(size),
+        }
+        tags = [word for name in told for word in ("--tag", f"{name}={quote(told[name], safe='')}")]
+        self.restic("backup", "--host", "kbz", *tags, str(staging))
+        self.list()
+        shutil.rmtree(staging)
+
+    def forget(self, service: str, last: int, daily: int, weekly: int, monthly: int) -> None:
+        """Remove what the retention does not keep of a service."""
+        keep = (
+            *("--keep-last", str(last), "--keep-daily", str(daily)),
+            *("--keep-weekly", str(weekly), "--keep-monthly", str(monthly)),
+        )
+        self.restic("forget", "--prune", "--tag", f"service={quote(service)}", *keep)
+        self.list()
+
+    def list(self) -> None:
+        """Write what is in the repository into the file that is looked at; what was noted of a backup stays."""
+        before = self._catalogue()
+        known = {copy["id"]: copy for copy in before["copies"]}
+        copies = []
+        for snapshot in json.loads(self.restic("snapshots", "--json", "--no-lock")) or []:
+            copy = _copy(snapshot)
+            noted = known.get(copy["id"], {})
+            copies.append(
+                {**copy, "verified": noted.get("verified", 0.0), "wrong": noted.get("wrong", "")}
+            )
+        copies.sort(key=lambda copy: copy["ended"])
+        self._write({**before, "copies": copies})
+
+    def note(self, copy: str, wrong: str) -> None:
+        """Note what a verification found: nothing for a good end."""
+        catalogue = self._catalogue()
+        for known in catalogue["copies"]:
+            if known["id"] == copy:
+                known["wrong"] = wrong
+                known["verified"] = known["verified"] if wrong else time.time()
+        self._write(catalogue)
+
+    def restored(self, service: str) -> None:
+        """Note that a backup of a service was restored and found whole, now."""
+        catalogue = self._catalogue()
+        self._write({**catalogue, "restored": {**catalogue["restored"], service: time.time()}})
+
+    def fetch(self, copy: str, service: str, target: Path) -> None:
+        """Lay a backup's files out in a folder that is made for it, and compare each with the manifest."""
+        inside = self.staging(service)
+        partial = target.with_name(f"{target.name}.partial")
+        for folder in (target, partial):
+            shutil.rmtree(folder, ignore_errors=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.restic("restore", copy, "--target", str(partial), "--include", str(inside))
+        laid = partial / inside.relative_to("/")
+        if not laid.is_dir():
+            raise DamageError(f"it holds no files of {service}")
+        whole(laid, service)
+        laid.chmod(0o700)
+        laid.replace(target)
+        shutil.rmtree(partial)
+
+    def restic(self, *words: str) -> str:
+        """Run restic and return what it prints; DamageError where it finds the repository damaged."""
+        command = ("restic", "--quiet", "--no-cache", "--repo", str(self.folder), *words)
+        done = subprocess.run(
+            command,
+            env={**os.environ, "RESTIC_PASSWORD": self._key},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        said = " | ".join(line for line in done.stderr.splitlines()[-3:] if line.strip())
+        text = f"restic {words[0]}: {said or f'exit {done.returncode}'}"
+        damaged = done.returncode == 1 and words[0] == "restore" and _DAMAGE.search(done.stderr)
+        if damaged and not _NO_DAMAGE.search(done.stderr):
+            raise DamageError(text)
+        raise WorkError(text)
+
+    def _catalogue(self) -> dict[str, Any]:
+        empty = {"format": 1, "since": time.time(), "copies": [], "restored": {}}
+        return _json(self.listed) if self.listed.exists() else empty
+
+    def _write(self, catalogue: dict[str, Any]) -> None:
+        new = self.listed.with_suffix(".new")
+        with new.open("w", encoding="utf-8") as stream:
+            stream.write(json.dumps(catalogue, sort_keys=True))
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(self.listed)
+
+
+def whole(folder: Path, service: str) -> None:
+    """Raise DamageError where a folder is not exactly what its manifest says, or is another service's."""
+    try:
+        manifest = _json(folder / MANIFEST)
+        files = dict(manifest["files"])
+        of = manifest["service"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"its manifest cannot be read: {type(error).__name__}") from error
+    if of != service:
+        raise DamageError(f"it is a backup of {of}")
+    for name, wanted in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise DamageError(f"{name} is missing")
+        if _digest(path) != wanted["sha256"]:
+            raise DamageError(f"{name} is not what was put there: its checksum differs")
+
+
+def _copy(snapshot: dict[str, Any]) -> dict[str, Any]:
+    told = dict(tag.split("=", 1) for tag in snapshot.get("tags") or [] if "=" in tag)
+    words = {name: unquote(value) for name, value in told.items()}
+    return {
+        "id": str(snapshot["id"])[:16],
+        "service": words.get("service", ""),
+        "cluster": words.get("cluster", ""),
+        "source": words.get("source", ""),
+        "began": float(words.get("began", 0)),
+        "ended": float(words.get("ended", 0)),
+        "size": int(words.get("size", 0)),
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise WorkError(f"{path} is no object")
+    return found
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _act(repository: Repository, verb: str, words: list[str]) -> None:
+    numbers = [int(word) for word in words[1:]] if verb == "forget" else []
+    verbs: dict[str, Callable[[], None]] = {
+        "begin": lambda: repository.begin(words[0]),
+        "keep": lambda: repository.keep(*words),
+        "forget": lambda: repository.forget(words[0], *numbers),
+        "fetch": lambda: repository.fetch(words[0], words[1], Path(words[2])),
+        "note": lambda: repository.note(words[0], words[1]),
+        "restored": lambda: repository.restored(words[0]),
+    }
+    verbs[verb]()
+
+
+def main(key: str, words: list[str]) -> int:
+    """Do what the words say, and return the exit code."""
+    root, verb, *rest = words
+    try:
+        _act(Repository(Path(root), key), verb, rest)
+    except DamageError as error:
+        print(f"damaged: {error}", file=sys.stderr)
+        return DAMAGED
+    except (
+        WorkError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        subprocess.SubprocessError,
+    ) as error:
+        print(str(error) or type(error).__name__, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,192 @@
+"""The program of backup-01 over a real restic: what goes in comes out, and what is damaged does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.backup.store.catalogue import Kept, parse
+from tasks.backup.store.places import LOADER, source
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("restic") is None, reason="restic is not installed: scripts/setup does it for root"
+)
+KEY = "PlantedNeedleOfTheRepository"
+Ended = subprocess.CompletedProcess[str]
+
+
+class Store:
+    """A repository below a folder, worked on as kbz does it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.staging = root / "staging" / "redis"
+
+    def __call__(self, *words: str, key: str = KEY, path: str = os.environ["PATH"]) -> Ended:
+        return subprocess.run(
+            [sys.executable, "-I", "-c", LOADER, str(self.root), *words],
+            env={"PATH": path},
+            input=f"{key}\n{source('repository')}",
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def good(self, *words: str) -> None:
+        done = self(*words)
+        assert done.returncode == 0, done.stderr
+
+    def filled(self, text: str = "three keys") -> None:
+        """Have the files of a service lie where they are put in from."""
+        self.good("begin", "redis")
+        (self.staging / "redis.rdb").write_text(text)
+        (self.staging / "kbz.counts.json").write_text('{"keys": 3}')
+
+    def keep(self, text: str = "three keys", cluster: str = "kb, redis") -> str:
+        """Put one backup in and return its id."""
+        self.filled(text)
+        self.good("keep", "redis", cluster, "redis-02")
+        return self.copies()[-1].id
+
+    def copies(self) -> tuple[Kept, ...]:
+        """Return what is listed, the oldest first."""
+        return parse((self.root / "catalogue.json").read_text()).copies
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_what_goes_in_comes_out_and_is_listed_by_itself(store: Store, tmp_path: Path) -> None:
+    copy = store.keep()
+    assert not store.staging.exists()
+    [listed] = store.copies()
+    assert (listed.service, listed.cluster, listed.source) == ("redis", "kb, redis", "redis-02")
+    assert 0 < listed.began <= listed.ended
+    target = tmp_path / "out" / "redis"
+    for _ in range(2):
+        store.good("fetch", copy, "redis", str(target))
+        assert (target / "redis.rdb").read_text() == "three keys"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["redis"]
+
+
+def test_what_lies_in_the_repository_is_encrypted_and_needs_its_key(
+    store: Store, tmp_path: Path
+) -> None:
+    copy = store.keep("a needle that is in no file")
+    texts = [path.read_bytes() for path in store.root.rglob("*") if path.is_file()]
+    assert not [text for text in texts if b"needle" in text or KEY.encode() in text]
+    done = store("fetch", copy, "redis", str(tmp_path / "out"), key="another key")
+    assert done.returncode == 1, "a wrong key says nothing of the backup"
+    assert "wrong password" in done.stderr
+
+
+def test_a_second_repository_is_never_made_over_the_first(store: Store) -> None:
+    store.keep()
+    (store.root / "repository" / "config").unlink()
+    done = store("begin", "redis")
+    assert done.returncode == 1
+    assert "holds data and no config" in done.stderr
+
+
+_LONG = pytest.mark.long  # restic tries again for most of a minute
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["changed", pytest.param("cut", marks=_LONG), pytest.param("gone", marks=_LONG)],
+)
+def test_damage_on_the_disk_is_found(store: Store, tmp_path: Path, harm: str) -> None:
+    copy = store.keep("x" * 100_000)
+    for pack in (store.root / "repository" / "data").rglob("*"):
+        if pack.is_file():
+            pack.chmod(0o600)
+            content = pack.read_bytes()
+            changed = content[:50] + bytes([content[50] ^ 1]) + content[51:]
+            pack.write_bytes(changed if harm == "changed" else content[: len(content) // 2])
+            if harm == "gone":
+                pack.unlink()
+    done = store("fetch", copy, "redis", str(tmp_path / "out" / "redis"))
+    assert done.returncode == 65, done.stderr
+    assert "damaged" in done.stderr
+    assert not (tmp_path / "out" / "redis").exists()
+
+
+def test_a_backup_of_another_service_or_of_none_is_damage(store: Store, tmp_path: Path) -> None:
+    copy = store.keep()
+    for wanted, service in ((copy, "rabbitmq"), ("0123456789abcdef", "redis")):
+        assert store("fetch", wanted, service, str(tmp_path / "out")).returncode == 65
+
+
+def test_what_was_noted_stays_when_the_list_is_made_again(store: Store) -> None:
+    copy = store.keep()
+    store.good("note", copy, "")
+    verified = store.copies()[0].verified
+    assert verified
+    store.good("note", copy, "damaged: its checksum differs")
+    store.keep("more")
+    store.good("restored", "redis")
+    first, second = store.copies()
+    assert (first.verified, first.wrong) == (verified, "damaged: its checksum differs")
+    assert (second.verified, second.wrong) == (0.0, "")
+    assert set(parse((store.root / "catalogue.json").read_text()).restored) == {"redis"}
+
+
+def test_retention_keeps_the_newest_of_each_service(store: Store) -> None:
+    kept = [store.keep(f"backup {number}") for number in range(3)]
+    store.good("forget", "redis", "2", "1", "1", "1")
+    assert [copy.id for copy in store.copies()] == kept[1:]
+    store.good("forget", "rabbitmq", "1", "1", "1", "1")
+    assert len(store.copies()) == 2
+
+
+def test_nothing_is_put_in_where_nothing_was_taken(store: Store) -> None:
+    store.good("begin", "redis")
+    done = store("keep", "redis", "kb", "redis-02")
+    assert (done.returncode, done.stderr) == (1, "nothing was taken\n")
+
+
+_KILLS = [(call, when) for call in range(1, 7) for when in ("before", "after")]
+
+
+@pytest.mark.parametrize(
+    ("call", "when"),
+    [
+        pytest.param(*kill, marks=() if kill == (3, "after") else pytest.mark.long)
+        for kill in _KILLS
+    ],
+)
+def test_killed_at_any_call_of_restic_the_same_way_ends_it(
+    store: Store, tmp_path: Path, call: int, when: str
+) -> None:
+    """init, unlock, backup, snapshots, forget, snapshots: the program and restic are killed around one of them."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    wrapper, count = programs / "restic", tmp_path / "count"
+    real = shutil.which("restic")
+    kill = f'[ "$(wc -l <{count})" != {call} ] || {{ kill -9 $PPID; exit 137; }}'
+    order = (kill, f'{real} "$@"') if when == "before" else (f'{real} "$@"', kill)
+    wrapper.write_text(f"#!/bin/sh\necho x >>{count}\n{order[0]}\n{order[1]}\n")
+    wrapper.chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    steps = (("begin", "redis"), ("keep", "redis", "kb", "redis-02"), ("forget", "redis", *"2111"))
+    killed = False
+    for step in steps:
+        if step[0] == "keep":
+            (store.staging / "redis.rdb").write_text("three keys")
+        killed = store(*step, path=path).returncode == -9
+        if killed:
+            break
+    assert killed
+    copy = store.keep()
+    store.good("forget", "redis", *"2111")
+    store.good("fetch", copy, "redis", str(tmp_path / "out" / "redis"))
+    assert (tmp_path / "out" / "redis" / "redis.rdb").read_text() == "three keys"
+    assert [kept.id for kept in store.copies()][-1] == copy
