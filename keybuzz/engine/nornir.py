@@ -66,15 +66,21 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
                 "meeting": Meeting(identities_of(site, here)),
             },
         ),
-        runner=_runner(configuration.runner),
+        runner=_runner(configuration, site),
     )
 
 
-def _runner(choice: RunnerChoice) -> RunnerPlugin:
+def _runner(configuration: Configuration, site: Site) -> RunnerPlugin:
     """Return the runner; InputError when its package does not take these options.
 
     Only the one that was chosen is imported: Nornir's own register would import all that are installed.
     """
+    choice: RunnerChoice = configuration.runner
+    if choice.sharded is not None:
+        from keybuzz.engine.shards.places import controller_of
+        from keybuzz.engine.shards.runner import ShardedRunner
+
+        return ShardedRunner(choice.sharded, controller_of(configuration, site))
     if choice.plugin == BOUNDED:
         from keybuzz.transport.runner import BoundedRunner
 

@@ -174,8 +174,7 @@ def _ground(workspace: Workspace, request: DriftRequest) -> Ground:
     own = own_fingerprints(site.settings.key_filename)
     for host in sorted(request.selected):
         try:
-            found = strays.explained(site, site.server(host), request.every)
-            known[host] = replace(found, keys=found.keys | own)
+            known[host] = strays.known(site, host, request.every, own)
         except KbzError as error:
             unclear[host] = error.sentence
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -115,6 +116,12 @@ def words(site: Site, modules: Iterable[Module]) -> frozenset[str]:
 
 def _container_names(description: Description) -> set[str]:
     return {r.container for r in description.resources if isinstance(r, Container)}
+
+
+def known(site: Site, host: str, modules: Iterable[Module], own: frozenset[str]) -> Explained:
+    """Return what is explained on a host: by the modules, and the keys with which kbz itself logs in."""
+    found = explained(site, site.server(host), modules)
+    return replace(found, keys=found.keys | own)
 
 
 def sweep(found: Explained) -> StraySweep:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.heard import answer_to, state_of
@@ -16,17 +16,21 @@ from keybuzz.model.core.errors import ContactError, sentence_of
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.plan import Change, Plan, State
-from keybuzz.model.core.reading import Answer
+from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 from keybuzz.transport.link import session
-from keybuzz.transport.replies import ProbeReply, share
+from keybuzz.transport.replies import Limits, ProbeReply, share
 
 if TYPE_CHECKING:
     from nornir.core import Nornir
+    from nornir.core.plugins.runners import RunnerPlugin
     from nornir.core.task import Result, Task
 
+Probing = Callable[["Task", Mapping[str, HostDescription], Access], "Result"]
+"""A Nornir task that asks a host: `probe` or `described`."""
 PROBE_TIMEOUT = 90.0
 """Seconds for one host to answer everything about itself."""
 
@@ -69,45 +73,88 @@ def probe(task: Task, descriptions: Mapping[str, HostDescription], access: Acces
     return Result(host=task.host, result=ask(task, modules, access))
 
 
+def described(task: Task, descriptions: Mapping[str, HostDescription], access: Access) -> Result:
+    """Nornir task: as `probe`, of nothing but what can be described again from the names in `descriptions`.
+
+    So the runner `kbz_sharded` may let a worker ask: the names go there, and neither questions nor secrets.
+    """
+    return probe(task, descriptions, access)
+
+
 def ask(
     task: Task, descriptions: Iterable[Description], access: Access = Access.LOOK
 ) -> Observation:
     """Ask the host about everything in the descriptions, but for readings that go beyond `access`."""
+    wanted = questions(descriptions, access)
+    limits = share(len(task.nornir.inventory.hosts))
+    return observation(wanted, *replied(task, wanted, limits))
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What one host is asked, in this order."""
+
+    resources: tuple[Resource, ...]
+    readings: tuple[Reading, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The identities of the resources and the names of the readings; they hold no secret."""
+        return (*(r.identity for r in self.resources), *(r.name for r in self.readings))
+
+    def fits(self, states: Sequence[object], answers: Sequence[object]) -> bool:
+        """Return whether there is one reply to each question."""
+        return len(states) == len(self.resources) and len(answers) == len(self.readings)
+
+
+def questions(descriptions: Iterable[Description], access: Access) -> Questions:
+    """Return what the descriptions ask, but for readings that go beyond `access`."""
+    wanted = tuple(descriptions)
+    return Questions(
+        tuple(r for description in wanted for r in (*description.resources, *description.cluster)),
+        tuple(
+            reading
+            for description in wanted
+            for reading in description.readings
+            if access.allows(reading.needs)
+        ),
+    )
+
+
+def replied(
+    task: Task, wanted: Questions, limits: Limits
+) -> tuple[ProbeReply, tuple[float, float]]:
+    """Ask the task's host in one request; return its reply, and between which moments it came."""
     site: Site = task.nornir.config.user_defined["site"]
-    wanted = list(descriptions)
-    resources = [
-        r for description in wanted for r in (*description.resources, *description.cluster)
-    ]
-    readings = [
-        reading
-        for description in wanted
-        for reading in description.readings
-        if access.allows(reading.needs)
-    ]
     opened = session(task)
     asked = time.time()
     reply = opened.request(
         "probe",
         {
             "key": site.digest_key.key.hex(),
-            "resources": [resource.query() for resource in resources],
-            "readings": [reading.query() for reading in readings],
+            "resources": [resource.query() for resource in wanted.resources],
+            "readings": [reading.query() for reading in wanted.readings],
         },
         ProbeReply,
         timeout=PROBE_TIMEOUT,
-        limits=share(len(task.nornir.inventory.hosts)),
+        limits=limits,
     )
     between = (asked, time.time())
-    if len(reply.states) != len(resources) or len(reply.answers) != len(readings):
+    if not wanted.fits(reply.states, reply.answers):
         raise opened.misspoke("it does not answer everything that was asked")
+    return reply, between
+
+
+def observation(wanted: Questions, reply: ProbeReply, between: tuple[float, float]) -> Observation:
+    """Return what a reply that fits the questions says."""
     return Observation(
         {
             resource.identity: state_of(resource, found)
-            for resource, found in zip(resources, reply.states, strict=True)
+            for resource, found in zip(wanted.resources, reply.states, strict=True)
         },
         {
             reading.name: answer_to(reading, found, between)
-            for reading, found in zip(readings, reply.answers, strict=True)
+            for reading, found in zip(wanted.readings, reply.answers, strict=True)
         },
     )
 
@@ -122,7 +169,10 @@ def only(descriptions: Mapping[str, HostDescription], module: str) -> dict[str, 
 
 
 def observe(
-    nornir: Nornir, descriptions: Mapping[str, HostDescription], access: Access = Access.LOOK
+    nornir: Nornir,
+    descriptions: Mapping[str, HostDescription],
+    access: Access = Access.LOOK,
+    task: Probing = probe,
 ) -> Snapshot:
     """Ask all hosts of the descriptions at once; a host that does not answer is in `unreachable`.
 
@@ -132,7 +182,7 @@ def observe(
     chosen.data.reset_failed_hosts()
     observations: dict[str, Observation] = {}
     unreachable: dict[str, str] = {}
-    done = chosen.run(task=probe, descriptions=descriptions, access=access, on_failed=True)
+    done = chosen.run(task=task, descriptions=descriptions, access=access, on_failed=True)
     for host, results in done.items():
         error = results[0].exception
         if error is None:
@@ -151,9 +201,15 @@ def observe_within(
     access: Access,
     deadline: float | None,
 ) -> Snapshot:
-    """Return what hosts say after this many seconds at the latest: those that have not answered by then are unheard."""
+    """Return what hosts say after this many seconds at the latest: those that have not answered by then are unheard.
+
+    The descriptions are what modules describe, and the questions of drift: a runner may let workers ask.
+    """
     if deadline is None:
-        return observe(nornir, descriptions, access)
+        return observe(nornir, descriptions, access, described)
+    if isinstance(nornir.runner, Timed):
+        timed = nornir.with_runner(nornir.runner.within(deadline, f"{_UNHEARD} {deadline:g} s"))
+        return observe(timed, descriptions, access, described)
     answered = Snapshot({}, {})
     ended = threading.Condition()
     waiting = set(descriptions)
@@ -184,11 +240,23 @@ def observe_within(
 
 _UNHEARD = "was not heard within"
 """How the reason of a host begins that had no time to answer."""
+NOT_ASKED = "was not asked"
+"""How the reason begins where a worker refused, or was never there."""
+LOST = "was not heard"
+"""How the reason begins where the worker of its shard was lost."""
 
 
 def outcome_of_silence(reason: str) -> Outcome:
     """Return how a host ended that said nothing: one that had no time may still be reached."""
-    return Outcome.UNKNOWN if reason.startswith(_UNHEARD) else Outcome.UNREACHABLE
+    return Outcome.UNKNOWN if reason.startswith((LOST, NOT_ASKED)) else Outcome.UNREACHABLE
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A runner that ends by itself in time."""
+
+    def within(self, seconds: float, late: str) -> RunnerPlugin:
+        """Return one for which hosts that have not answered after these seconds have an error that says `late`."""
 
 
 @dataclass(frozen=True, slots=True)

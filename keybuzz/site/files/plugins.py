@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from keybuzz.model.inventory.shards import ShardOptions
 from keybuzz.site.files.problems import nearest, shown
+from keybuzz.site.files.sharded import MOST_WORKERS, SHARDED, read_sharded
 from keybuzz.site.files.yaml_tree import Fields, Scalar, Tree, TreeReader
 
 INVENTORY = "kbz_tsv"
 BOUNDED = "kbz_bounded"
 RUNNERS = "nornir.plugins.runners"
 """The entry points of packages that bring one."""
-_MOST_WORKERS = 500
 _WORDS = {"true": True, "false": False}
 
 
@@ -23,6 +24,8 @@ class RunnerChoice:
 
     plugin: str
     options: Mapping[str, int | bool | str]
+    sharded: ShardOptions | None = None
+    """Of `kbz_sharded` alone."""
 
 
 def read_inventory_plugin(reader: TreeReader, tree: Tree) -> None:
@@ -36,8 +39,8 @@ def read_inventory_plugin(reader: TreeReader, tree: Tree) -> None:
 def read_runner(reader: TreeReader, section: Tree) -> RunnerChoice:
     """Return what the section `runner` says, after noting its problems.
 
-    `kbz_bounded` needs `num_workers`. Any other runner that is installed takes what it is given: Nornir's `threaded`
-    and `serial`, or that of another package.
+    `kbz_bounded` needs `num_workers`, and `kbz_sharded` has options of its own. Any other runner that is installed
+    takes what it is given: Nornir's `threaded` and `serial`, or that of another package.
     """
     fields = reader.fields(section, "runner", ("plugin",), ("options",))
     if not fields:
@@ -45,6 +48,8 @@ def read_runner(reader: TreeReader, section: Tree) -> RunnerChoice:
     plugin = reader.text(fields["plugin"], "runner.plugin")
     if plugin == BOUNDED:
         return RunnerChoice(plugin, {"num_workers": _workers(reader, section, fields)})
+    if plugin == SHARDED:
+        return RunnerChoice(plugin, {}, read_sharded(reader, section, fields.get("options")))
     installed = sorted(entry.name for entry in entry_points(group=RUNNERS))
     if plugin and plugin not in installed:
         what = f"no runner of Nornir is named {shown(plugin)}"
@@ -60,7 +65,7 @@ def _workers(reader: TreeReader, section: Tree, fields: Mapping[str, Tree]) -> i
     options = reader.fields(fields["options"], "runner", ("num_workers",))
     if not options:
         return 1
-    return reader.number(options["num_workers"], "num_workers", 1, _MOST_WORKERS)
+    return reader.number(options["num_workers"], "num_workers", 1, MOST_WORKERS)
 
 
 def _options(reader: TreeReader, fields: Mapping[str, Tree]) -> dict[str, int | bool | str]:

@@ -1,0 +1,1 @@
+"""Shards of hosts that workers ask: the contract, the runner on the controller, the worker, and ways between them."""

@@ -1,0 +1,1 @@
+"""Shards on real workers: processes on this machine, and a relay over SSH on loopback."""

@@ -1,0 +1,1 @@
+"""Shards: what is cut, what is said, and what is refused."""
