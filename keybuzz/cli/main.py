@@ -53,6 +53,7 @@ VERBS = {
     "policy": "Judge the files of applications by the rules.",
     "apps": "The applications: what each may use, and its environment.",
     "lb": "What to set at the provider's load balancers, and whether they lead where they should.",
+    "workers": "The workers that ask hosts for this machine.",
     "lab": "The KeyBuzz servers on this machine.",
     "report": "One page with topology, health, drift over time and drills.",
     "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
@@ -74,7 +75,10 @@ _ROOMS = {
         "serve",
     ),
     "change": ("run", "restart", "recover", "resume", "drill", "exec", "backup", "restore"),
-    "site": ("preflight", "inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
+    "site": (
+        *("preflight", "inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
+        "workers",
+    ),
     "lab": ("lab",),
     "support": ("completion", "help"),
 }

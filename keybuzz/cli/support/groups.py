@@ -43,7 +43,7 @@ SECTIONS = (
     ),
     Section(
         "Site",
-        ("preflight", "inventory", "lb", "policy", "apps"),
+        ("preflight", "inventory", "lb", "policy", "apps", "workers"),
         ("kbz inventory --limit db", "kbz policy check ."),
     ),
     Section(

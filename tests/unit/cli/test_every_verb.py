@@ -67,6 +67,8 @@ LOOKS = {
     "apps env",
     "lb show",
     "lb check",
+    "workers status",
+    "workers check",
     "lab status",
     "lab images",
     "lab diff",
