@@ -99,11 +99,17 @@ def healthy(module: str) -> Live:
 
     A module that is not named here has them in its own tests: `healthy` of tests/unit/tasks/<module>/healthy_world.py.
     """
-    own = f"tests.unit.tasks.{module.replace('-', '_')}"
-    if module not in _LIVES and find_spec(own) and find_spec(f"{own}.healthy_world"):
-        live: Live = import_module(f"{own}.healthy_world").healthy()
-        return live
-    return _LIVES[module]()
+    own = of_module(module, "healthy")
+    live: Live = own() if own and module not in _LIVES else _LIVES[module]()
+    return live
+
+
+def of_module(module: str, name: str) -> Any:
+    """Return what a module's own tests have of that name in their `healthy_world.py`; None where they have none."""
+    package = f"tests.unit.tasks.{module.replace('-', '_')}"
+    if find_spec(package) is None or find_spec(f"{package}.healthy_world") is None:
+        return None
+    return getattr(import_module(f"{package}.healthy_world"), name, None)
 
 
 def with_answers(live: Live, host: str, values: Mapping[str, object]) -> Live:
