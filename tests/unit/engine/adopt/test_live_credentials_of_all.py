@@ -94,7 +94,7 @@ def test_a_run_refuses_another_live_credential_and_says_the_way_out(item: Proven
 
 
 def test_every_secret_of_the_store_is_guarded() -> None:
-    """A new secret must say how a run keeps from changing the live one: by a resource, or by BY_ROLLOUT of its tests."""
+    """A new secret must say how a run keeps from changing the live one: a resource, or BY_ROLLOUT of its tests."""
     kinds = {item.resource.credential.name for item in PROVEN if item.resource.credential}
     told = [of_module(module.name, "BY_ROLLOUT") or {} for module in all_modules()]
     groups = (kinds, BY_ROLLOUT, NOT_CHANGED, *told)
