@@ -6,8 +6,8 @@ from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.files import Artefact
-from keybuzz.model.services.minio import MinioAlias
 from tasks.minio_client import values
+from tasks.minio_client.alias import MinioAlias
 from tasks.minio_client.desired import LOGIN
 
 _RUN = proposed("kbz", "run", "minio-client")

@@ -78,7 +78,6 @@ _MODULES = {
     "k3s-start": "services.k3s_start",
     "k3s-token": "services.k3s_token",
     "k3s-token-rotated": "services.k3s_token",
-    "minio-alias": "services.minio_alias",
     "minio-aliases": "services.minio",
     "minio-bucket": "services.minio",
     "minio-drive": "services.minio",

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services import minio_alias as kind
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.lab.supply.artefacts import packed, programs
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.minio import MinioAlias
+from tasks.minio_client.agent import alias as kind
+from tasks.minio_client.alias import MinioAlias
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, trio
 
 CONTEXT: Any = SimpleNamespace()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 WORDS = {
     "backup": "barman",
     "galera": "galera|mariadb|wsrep",
-    "minio-client": "minio-?alias",
+    "minio-client": r"minio-?alias\b",
     "postgres-proxy": "pgbouncer",
     "rabbitmq": "rabbit",
     "redis": "redis|sentinel",
@@ -23,8 +23,7 @@ OF_ALL = {"base"}
 NOT_YET = {
     "galera": 27,
     "k3s": 22,
-    "minio": 24,
-    "minio-client": 2,
+    "minio": 23,
     "patroni": 26,
     "postgres-proxy": 3,
     "proxysql": 12,

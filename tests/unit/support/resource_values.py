@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 
 from hypothesis import strategies as st
 
+import tests.unit.tasks
 from keybuzz.model.core.content import Content, QuotedSecret
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.resource import Resource, Value
@@ -57,7 +61,6 @@ from keybuzz.model.services.mariadb import (
 )
 from keybuzz.model.services.minio import (
     MinioAccess,
-    MinioAlias,
     MinioAliases,
     MinioBucket,
     MinioDrive,
@@ -154,7 +157,20 @@ _variables = st.lists(
     st.tuples(_words, _cells), min_size=1, max_size=3, unique_by=lambda item: item[0]
 )
 
+
+def of_modules() -> dict[str, st.SearchStrategy[Resource]]:
+    """Return the kinds that are a module's own: `VALUES` of tests/unit/tasks/<module>/kinds.py."""
+    packages = (entry.name for entry in iter_modules(tests.unit.tasks.__path__) if entry.ispkg)
+    names = (f"tests.unit.tasks.{package}.kinds" for package in packages)
+    found: dict[str, st.SearchStrategy[Resource]] = {}
+    for name in names:
+        if find_spec(name) is not None:
+            found.update(import_module(name).VALUES)
+    return found
+
+
 RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
+    **of_modules(),
     "directory": st.builds(Directory, _paths, _numbers, _numbers, _modes),
     "symlink": st.builds(Symlink, _paths, _paths),
     "absent": st.builds(Absent, _paths),
@@ -222,9 +238,6 @@ RESOURCES: Mapping[str, st.SearchStrategy[Resource]] = {
         PatroniSlot, st.lists(_url, max_size=2).map(tuple), _words, _words, _words, _secrets
     ),
     "postgres-backup-rights": st.builds(BackupRights, _access, _words),
-    "minio-alias": st.builds(
-        MinioAlias, _paths, _words, _url, _words, _secrets, st.lists(_words, max_size=2).map(tuple)
-    ),
     "minio-aliases": st.builds(MinioAliases, _paths, _words, _url),
     "minio-bucket": st.builds(MinioBucket, _minio, _words),
     "minio-no-user": st.builds(MinioNoUser, _minio, _words),

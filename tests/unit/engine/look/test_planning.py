@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.agent import kinds
+from keybuzz.agent import kinds, parts
 from keybuzz.agent.guard.marks import mark
 from keybuzz.engine.look.planning import applicable, plan_host
 from keybuzz.model.core.content import Content, Template
@@ -44,7 +44,7 @@ def right(resource: Resource) -> State:
 
 
 def test_there_is_a_strategy_for_every_kind_that_the_agent_knows() -> None:
-    assert set(RESOURCES) == set(kinds._MODULES)
+    assert set(RESOURCES) == {*kinds._MODULES, *parts.table(parts.KINDS)}
 
 
 @given(any_resources)

@@ -9,9 +9,9 @@ import pytest
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.minio import MinioAlias
 from keybuzz.site.site import Site
 from tasks.minio_client import MODULE
+from tasks.minio_client.alias import MinioAlias
 from tasks.minio_client.desired import LOGIN
 from tests.unit.support.site_values import PLANTED, described, memory_site
 from tests.unit.tasks.minio_client.client_world import (
