@@ -5,26 +5,29 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+import urllib3
 from minio import Minio
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
 from keybuzz.model.core.secret import sha256
 from tests.lab.conftest import Kbz
-from tests.lab.legacy.old_fleet import (
-    OldFleet,
-    accepted_once_and_quiet,
-    foretold_restarts,
-    interrupted,
-    running,
-)
-from tests.lab.support.endpoints import MINIO, OBJECT_ENTRY, Applications
-from tests.lab.support.writing import writing
+from tests.lab.ledgers.object_ledger import ADDRESSES
+from tests.lab.legacy import daemons
+from tests.lab.legacy.old_fleet import OldFleet
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, refused
+from tests.lab.legacy.story import Converge, Look, Story
+from tests.lab.support.endpoints import MINIO
 
 pytestmark = pytest.mark.lab
 
-HOSTS = ("minio-01", "minio-02", "minio-03")
+HOSTS = tuple(ADDRESSES)
+DATA = "/opt/keybuzz/minio/data"
+FORMAT = f"{DATA}/.minio.sys/format.json"
 
 
 @pytest.fixture(scope="module")
@@ -36,46 +39,87 @@ def old(minio_lab: Kbz, in_full: bool) -> OldFleet:
     return made
 
 
-def content(old: OldFleet) -> dict[str, str]:
-    """Return a checksum of each old object."""
+def content(old: OldFleet, host: str) -> tuple[int, str]:
+    """Return the number of the old objects through one node, and a checksum of them."""
+    pool = urllib3.PoolManager(timeout=10, retries=False)
     with visiting(NAMESPACES / old.kbz.root.name):
-        secret = old.secrets()["MINIO_ROOT_PASSWORD"]
-        client = Minio(OBJECT_ENTRY, access_key="admin-6f2c", secret_key=secret, secure=False)
+        client = Minio(
+            f"{ADDRESSES[host]}:9000",
+            access_key="admin-6f2c",
+            secret_key=old.secrets()["MINIO_ROOT_PASSWORD"],
+            secure=False,
+            http_client=pool,
+        )
         names = [item.object_name or "" for item in client.list_objects("keybuzz-backups", "old/")]
-        return {name: sha256(client.get_object("keybuzz-backups", name).read()) for name in names}
+        read = [client.get_object("keybuzz-backups", name).read() for name in names]
+    return len(names), sha256(repr([*zip(names, read, strict=True)]).encode())
 
 
-class TestLook:
-    def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
-        assert old.foretold("minio")["minio"]["differences"]
-        old.looked("plan", "minio", "--limit", old.limit)
-        old.looked("drift", "minio", "--limit", old.limit)
+STORY = Story(
+    ("minio",),
+    {"minio": ("MINIO_ROOT_PASSWORD",)},
+    "drift/minio-*/container:minio",
+    HOSTS,
+    60,
+    content,
+    daemons.of_minio,
+    MINIO,
+)
+UNKNOWN = "the cluster was made with the image minio/minio:latest, and minio/minio:RELEASE."
+"""A node that does not run cannot tell that it is the described release under another name."""
+GROUND = Ground(
+    "minio",
+    ("minio",),
+    DATA,
+    "mkdir $1/.minio.sys",
+    UNKNOWN,
+    unsaid=UNKNOWN,
+)
 
-    def test_the_live_credentials_are_taken_over_by_the_typed_name(self, old: OldFleet) -> None:
-        words = ("adopt", "minio", "--take-credentials", "--confirm", "minio")
-        taken = old.looked(*words, codes=(0,)).stdout
-        assert "take MINIO_ROOT_PASSWORD into minio.env" in taken
-        assert old.refusals("minio") == []
 
-    def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
-        accepted_once_and_quiet(old, "minio", "drift/minio-*/container:minio")
+@contextmanager
+def written(old: OldFleet, host: str, script: str) -> Iterator[None]:
+    """Write another format.json on a drive for the length of a block."""
+    old.kbz.on(host, f"cp -p {FORMAT} /root/format.json; sed -i '{script}' {FORMAT}")
+    yield
+    old.kbz.on(host, f"cp -p /root/format.json {FORMAT}; rm /root/format.json")
 
 
-class TestConverge:
-    def test_member_by_member_behind_the_gates_no_object_is_lost(self, old: OldFleet) -> None:
-        before, data = running(old), content(old)
-        assert len(data) == 60
-        foretold = foretold_restarts(old.foretold("minio"))
-        with writing(Applications(old.kbz), MINIO) as acknowledged:
-            done = old.kbz.good(*old.lifted("minio"), timeout=1200)
-        old.untold(done.stdout + done.stderr)
-        assert acknowledged
-        assert interrupted(before, running(old)) == foretold
-        assert content(old) == data
+class TestLook(Look):
+    story = STORY
 
-    def test_a_second_run_has_nothing_to_do_and_nothing_old_is_left(self, old: OldFleet) -> None:
-        after = running(old)
-        done = old.kbz.good("run", "minio", "--limit", old.limit, "--format", "json")
-        assert done.json()["plan"]["size"] == 0
-        assert running(old) == after
-        assert old.strays("minio") == set()
+
+class TestRefused(Refused):
+    story, ground = STORY, GROUND
+
+    @contextmanager
+    def foreign(self, old: OldFleet) -> Iterator[str]:
+        own = r's/"id": *"[^"]*"/"id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"/'
+        with written(old, "minio-03", own):
+            yield "the drive of minio-03 belongs to another deployment"
+
+    @contextmanager
+    def newer(self, old: OldFleet) -> Iterator[str]:
+        with written(old, "minio-02", r's/"xl": *{"version": *"3"/"xl":{"version":"4"/'):
+            yield f"minio-02: {DATA} holds a format.json of version 1/xl/4, which the frozen image does not load"
+
+
+@pytest.mark.long
+class TestRefusedStopped(RefusedStopped):
+    story, ground = STORY, GROUND
+
+
+class TestConverge(Converge):
+    story = STORY
+
+
+@pytest.mark.long
+class TestOtherNames:
+    def test_drives_by_other_names_are_refused_and_nothing_is_written(self, old: OldFleet) -> None:
+        """MinIO's list of drives is its identity: a node that is told another waits for the others for ever."""
+        old.make_bare()
+        old.kbz.good("lab", "legacy", "minio", "--variant", "names")
+        old.kbz.good("adopt", "minio", "--take-credentials", "--confirm", "minio")
+        said = refused(old, "minio", stopped=False)
+        assert "the cluster was made with the drives http://minio-01.keybuzz.io:9000/data" in said
+        assert "let the owner decide" in said

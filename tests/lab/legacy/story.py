@@ -1,0 +1,113 @@
+"""What is told of every old deployment alike: it is looked at, taken over, and converged while an application writes.
+
+The tests of a file build on each other, in the order of the file; each file says what its service is to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tests.lab.legacy.daemons import Counters
+from tests.lab.legacy.old_fleet import (
+    OldFleet,
+    accepted_once_and_quiet,
+    foretold_restarts,
+    interrupted,
+    running,
+)
+from tests.lab.support.endpoints import Applications, Endpoint
+from tests.lab.support.writing import writing
+
+
+@dataclass(frozen=True)
+class Story:
+    """One service, its entry with it."""
+
+    modules: tuple[str, ...]
+    """In the order in which they are brought over: an entry that knows where to lead, before a leader moves."""
+    taken: Mapping[str, tuple[str, ...]]
+    """By module the credentials that are taken over, as adopt tells it."""
+    stays: str
+    """What the owner keeps: an item of drift."""
+    members: tuple[str, ...]
+    """Hosts that hold its data."""
+    filled: int
+    """How much was put in, at least."""
+    content: Callable[[OldFleet, str], tuple[int, str]]
+    """How much of the old data a member has, and a checksum of it."""
+    counters: Callable[[OldFleet], Counters]
+    application: Endpoint
+
+    @property
+    def data(self) -> str:
+        """The module that holds the data."""
+        return self.modules[-1]
+
+
+class Look:
+    """Before anything is changed."""
+
+    story: ClassVar[Story]
+
+    def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
+        story = self.story
+        before = story.counters(old)
+        found = old.foretold(*story.modules)
+        old.looked("plan", *story.modules, "--limit", old.limit)
+        old.looked("drift", *story.modules, "--limit", old.limit)
+        assert story.counters(old) == before
+        for module in story.taken:
+            assert found[module]["refusals"]
+
+    def test_a_run_refuses_other_credentials_and_writes_nothing(self, old: OldFleet) -> None:
+        for module in self.story.taken:
+            refused = old.looked(*old.lifted(module), codes=(3,))
+            assert f"kbz adopt {module} --take-credentials" in refused.stdout + refused.stderr
+
+    def test_the_live_credentials_are_taken_over_by_the_typed_name(self, old: OldFleet) -> None:
+        for module, names in self.story.taken.items():
+            words = ("adopt", module, "--take-credentials", "--confirm", module)
+            told = old.looked(*words, codes=(0,)).stdout
+            for name in names:
+                assert f"take {name}" in told
+        assert old.refusals(*self.story.modules) == []
+
+    def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
+        """By a site of its own, whose policies.yaml may be edited."""
+        accepted_once_and_quiet(old, self.story.data, self.story.stays)
+
+
+class Converge:
+    """From what is there to the description."""
+
+    story: ClassVar[Story]
+
+    def test_member_by_member_behind_the_gates_nothing_is_lost(self, old: OldFleet) -> None:
+        story = self.story
+        before, data = running(old), story.content(old, story.members[0])
+        assert data[0] >= story.filled
+        foretold = foretold_restarts(old.foretold(*story.modules))
+        applications = Applications(old.kbz)
+        applications.put(story.application, 0)  # makes its table, queue or folder
+        with writing(applications, story.application) as acknowledged:
+            for module in story.modules:
+                done = old.kbz.good(*old.lifted(module), timeout=1800)
+                old.untold(done.stdout + done.stderr)
+                self.ran(old, module, done.stdout + done.stderr)
+        assert len(acknowledged) > 5
+        assert interrupted(before, running(old)) == foretold
+        assert {story.content(old, host) for host in story.members} == {data}
+
+    def test_a_second_run_has_nothing_to_do_and_nothing_old_is_left(self, old: OldFleet) -> None:
+        after = running(old)
+        done = old.kbz.good("run", *self.story.modules, "--limit", old.limit, "--format", "json")
+        assert done.json()["plan"]["size"] == 0
+        assert running(old) == after
+        assert old.strays(*self.story.modules) == set()
+        for module in self.story.modules:
+            assert old.foretold(module)[module]["differences"] == []
+
+    def ran(self, old: OldFleet, module: str, told: str) -> None:
+        """See what one service says of a run besides."""
