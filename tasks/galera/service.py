@@ -19,7 +19,7 @@ SERVICE = Service(
     re.compile(r"mysql\w*|mariadb\w*|maria"),
 )
 
-MYSQL = WorkloadKind("mysql", "pymysql", "PyMySQL", "keybuzz.engine.drill.clients.mysql")
+MYSQL = WorkloadKind("mysql", "pymysql", "PyMySQL", "tasks.galera.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 _GALERA = ("galera",)

@@ -6,7 +6,7 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.credentials.schema import Credential
 
-HTTP = WorkloadKind("http", "http.client", "of Python itself", "keybuzz.engine.drill.clients.http")
+HTTP = WorkloadKind("http", "http.client", "of Python itself", "tasks.k3s.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 _K3S = ("k3s-masters", "k3s-workers")

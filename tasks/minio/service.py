@@ -21,7 +21,7 @@ SERVICE = Service(
 )
 """The one entry point of MinIO is this node (MIN-5); which address it has is in servers.tsv."""
 
-S3 = WorkloadKind("s3", "minio", "minio", "keybuzz.engine.drill.clients.s3")
+S3 = WorkloadKind("s3", "minio", "minio", "tasks.minio.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 CREDENTIALS = (

@@ -26,7 +26,7 @@ DATA = f"{ROOT}/data"
 INSIDE = "/data"
 CONSOLE_PORT = 9001
 DRILL_BUCKET = DRILL_PLACE.replace("_", "-")
-"""The drill's own (keybuzz.engine.drill.clients.s3)."""
+"""The drill's own (tasks.minio.drill.client)."""
 ALIAS = "minio"
 ALIASES = "/root/.mc/config.json"
 STOP_TIMEOUT = 60

@@ -19,9 +19,7 @@ SERVICE = Service(
     re.compile(r"postgres\w*|pg|pgsql|psql|pghost\w*|pgport|pgbouncer|postgis|pgvector|pg_\w+"),
 )
 
-POSTGRESQL = WorkloadKind(
-    "postgresql", "psycopg", "psycopg[binary]", "keybuzz.engine.drill.clients.postgresql"
-)
+POSTGRESQL = WorkloadKind("postgresql", "psycopg", "psycopg[binary]", "tasks.patroni.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 _PATRONI = ("patroni",)

@@ -19,7 +19,7 @@ SERVICE = Service(
     re.compile(r"rabbit\w*|amqp\w*|rmq"),
 )
 
-AMQP = WorkloadKind("amqp", "pika", "pika", "keybuzz.engine.drill.clients.amqp")
+AMQP = WorkloadKind("amqp", "pika", "pika", "tasks.rabbitmq.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 _QUEUED = ("rabbitmq", "haproxy")

@@ -19,7 +19,7 @@ SERVICE = Service(
     re.compile(r"redis\w*|valkey\w*|sentinel"),
 )
 
-REDIS = WorkloadKind("redis", "redis", "redis", "keybuzz.engine.drill.clients.redis")
+REDIS = WorkloadKind("redis", "redis", "redis", "tasks.redis.drill.client")
 """What clients speak, also through the entries to the cluster; for drills."""
 
 _REDIS = ("redis", "haproxy")

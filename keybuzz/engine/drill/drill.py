@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ground import HostGround, ground_of
 from keybuzz.engine.drill.trial import TrialRun, require_green

@@ -12,7 +12,7 @@ from keybuzz.engine.change.execute import execute
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.change.steps import apply
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.engine.drill.faults import Faults
 from keybuzz.engine.drill.ledger import Writer
 from keybuzz.engine.drill.trial import Sight

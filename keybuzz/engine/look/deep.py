@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.likeness import compared
 from keybuzz.engine.memory.lock import leases

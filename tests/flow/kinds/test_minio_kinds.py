@@ -22,7 +22,7 @@ from keybuzz.agent.readings import table as readings
 from keybuzz.agent.readings.minio import DeniedError
 from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload
 from keybuzz.model.services.minio import (

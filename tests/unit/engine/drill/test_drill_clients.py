@@ -16,7 +16,7 @@ import pytest
 import redis
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, NackError
 
-from keybuzz.engine.drill.clients import amqp, client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.engine.drill.shelter import stop_on_signals
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.secret import Secret
@@ -26,6 +26,7 @@ from tasks.galera.service import MYSQL
 from tasks.k3s.service import HTTP
 from tasks.minio.service import S3
 from tasks.patroni.service import POSTGRESQL
+from tasks.rabbitmq.drill import client as amqp
 from tasks.rabbitmq.service import AMQP
 from tasks.redis.service import REDIS
 from tests.support.signals import to_main
@@ -235,7 +236,7 @@ def test_redis_is_never_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_postgresql_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    from keybuzz.engine.drill.clients import postgresql
+    from tasks.patroni.drill import client as postgresql
 
     monkeypatch.setattr(postgresql, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -8,7 +8,7 @@ import pytest
 
 from keybuzz.cli.change import drill as command
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.engine.drill.drill import choose_drill
 from keybuzz.engine.drill.faults import NoFaults
 from keybuzz.engine.drill.ground import not_green

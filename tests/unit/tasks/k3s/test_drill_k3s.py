@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from keybuzz.engine.drill.clients import client_of
+from keybuzz.engine.drill.client import client_of
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Scenario, Workload
 from keybuzz.site.drill import UnconfirmedError

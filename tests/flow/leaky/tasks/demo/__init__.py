@@ -75,7 +75,7 @@ def workload(site: Site, scenario: Scenario) -> Workload:
     del scenario
     port = int(os.environ.get("KBZ_HUNT_ENDPOINT", "1"))
     secret = site.secret("POSTGRES_APP_PASS")
-    kind = WorkloadKind("redis", "redis", "redis", "keybuzz.engine.drill.clients.redis")
+    kind = WorkloadKind("redis", "redis", "redis", "tasks.demo.client")
     return Workload(kind, "127.0.0.1", port, "kb", secret)
 
 

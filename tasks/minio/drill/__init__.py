@@ -17,7 +17,7 @@ from tasks.minio.service import S3
 
 LIMIT = 120.0
 """Seconds (facts/operations: poll to 120 s)."""
-TRY = (Path(__file__).parent / "templates" / "try_put.py").read_text(encoding="utf-8")
+TRY = (Path(__file__).parents[1] / "templates" / "try_put.py").read_text(encoding="utf-8")
 """Arguments: host:port and path; its standard input: user and password, a line each."""
 
 
