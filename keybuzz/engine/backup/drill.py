@@ -10,8 +10,8 @@ from datetime import datetime
 from keybuzz.engine.backup.deliver import ensure_image
 from keybuzz.engine.backup.held import Held, archives, copies_of, find
 from keybuzz.engine.backup.report import Worked
-from keybuzz.engine.backup.restore import problem_of
-from keybuzz.engine.backup.take import at_work, chosen
+from keybuzz.engine.backup.restore import problem_of, start_from
+from keybuzz.engine.backup.take import at_work
 from keybuzz.engine.backup.work import execution, work_through
 from keybuzz.engine.memory.deeds import Deed
 from keybuzz.engine.memory.journal import HostRecord
@@ -78,11 +78,16 @@ def _drilled(workspace: Workspace, service: str) -> Drilled:
     held = find(workspace, service)
     try:
         with at_work(workspace, "drill", held) as deed:
-            found = _restored(workspace, held, chosen(copies_of(workspace, held), "", service))
+            found = _restored(workspace, held, _newest(workspace, held))
             _remember(deed, found)
             return found
     except KbzError as error:
         return Drilled(service, held.host, problem=str(error))
+
+
+def _newest(workspace: Workspace, held: Held) -> Copy:
+    """Return the backup that `kbz restore` would take now."""
+    return start_from(copies_of(workspace, held), "", None, held.archive.service)
 
 
 def _restored(workspace: Workspace, held: Held, copy: Copy) -> Drilled:
