@@ -6,6 +6,9 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+from functools import partial
 
 import pytest
 
@@ -120,6 +123,69 @@ class TestOwnState:
             assert found[f"backup.redis.{name}"] == found[f"backup.kbz.{name}"] == "ok"
 
 
+KILLS = {
+    "run": (
+        ("backup", "run", "redis"),
+        (f"{STORE}/staging/redis", f"{STORE}/staging/redis/redis.rdb"),
+    ),
+    "drill": (
+        ("drill", "restore", "redis"),
+        ("/opt/keybuzz/backup/drilled/redis.begun", "/opt/keybuzz/backup/drilled/redis"),
+    ),
+}
+
+
+@pytest.mark.long
+class TestTrouble:
+    @pytest.mark.parametrize("verb", KILLS)
+    def test_killed_at_a_step_the_same_command_ends_it(self, redis: BackedUp, verb: str) -> None:
+        words, signs = KILLS[verb]
+        redis.kbz.good("backup", "run", "redis")
+        for sign in signs:
+            process = subprocess.Popen(
+                redis.kbz.argv(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            until(partial(exists, redis, sign), 60, f"{sign} is there")
+            process.send_signal(signal.SIGKILL)
+            process.wait(30)
+            redis.kbz.good(*words)
+            assert not exists(redis, signs[0])
+        redis.kbz.good("drill", "restore", "redis")
+
+    def test_a_full_disk_ends_a_backup_and_the_older_ones_are_good(self, redis: BackedUp) -> None:
+        before = redis.listed()
+        redis.kbz.on(HOST, f"mount -t tmpfs -o size=4k none {STORE}/staging")
+        try:
+            done = redis.kbz("backup", "run", "redis")
+            assert done.code == 1
+            assert redis.listed() == before
+        finally:
+            redis.kbz.on(HOST, f"umount {STORE}/staging")
+        redis.kbz.good("drill", "restore", "redis")
+        redis.kbz.good("backup", "run", "redis")
+
+    def test_cut_off_and_started_again_it_goes_on(self, redis: BackedUp) -> None:
+        before = redis.listed()
+        redis.kbz.good("lab", "fault", "cut", HOST)
+        try:
+            assert redis.kbz("backup", "run", "redis").code == 4
+        finally:
+            redis.kbz.good("lab", "fault", "restore", HOST)
+        process = subprocess.Popen(
+            redis.kbz.argv("backup", "run", "redis"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(partial(exists, redis, f"{STORE}/staging/redis"), 60, "a backup has begun")
+        redis.kbz.good("lab", "fault", "stop", HOST)
+        assert process.wait(120) != 0
+        redis.kbz.good("lab", "fault", "start", HOST)
+        until(lambda: redis.kbz("backup", "list", "redis").code == 0, 120, "backup-01 answers")
+        redis.kbz.good("backup", "run", "redis")
+        assert {copy["id"] for copy in before} <= {copy["id"] for copy in redis.listed()}
+        redis.kbz.good("drill", "restore", "redis")
+
+
 class TestDamage:
     def test_a_damaged_one_is_found_by_verify_and_refused_by_restore(self, redis: BackedUp) -> None:
         redis.damage()
@@ -130,3 +196,7 @@ class TestDamage:
         refused = redis.restore()
         assert refused.code == 3
         assert "damaged" in refused.stderr
+
+
+def exists(redis: BackedUp, path: str) -> bool:
+    return redis.kbz.on(HOST, f"test -e {path} && echo yes || true").strip() == "yes"
