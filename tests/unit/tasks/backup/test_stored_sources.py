@@ -14,7 +14,7 @@ import pytest
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.reading import Answer
-from keybuzz.site.settings import Settings
+from keybuzz.site.site import Settings
 from tasks.backup.on_host import definitions, own_state
 from tasks.backup.store import rabbitmq
 from tasks.backup.store.own_state import OWN_STATE, gather
