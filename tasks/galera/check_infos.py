@@ -70,6 +70,15 @@ CHECK_INFOS = (
         read_by=("galera.node.synced",),
     ),
     CheckInfo(
+        "galera.sessions.room",
+        "sessions are left for applications",
+        "MariaDB refuses new sessions when all are taken, also those of ProxySQL.",
+        "Who has them: SHOW PROCESSLIST; the application's pools, or galera.max_connections.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        read_by=("galera.node.synced",),
+        gates=False,
+    ),
+    CheckInfo(
         "galera.settings.live",
         "the server runs with the settled values",
         "The file and the running server differ.",

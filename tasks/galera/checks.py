@@ -25,6 +25,7 @@ _FROM_NODE = (
     "galera.settings.provider",
     "galera.settings.sql-mode",
     "galera.accounts.open",
+    "galera.sessions.room",
 )
 """What is not known of a node that does not say how it is."""
 _REPLICATED = ("InnoDB", "SEQUENCE", "")
@@ -55,6 +56,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
                 switches.provider(live.hosts[host], node),
                 switches.modes(node),
                 switches.accounts(live.hosts[host], host),
+                switches.sessions(node),
             ]
     return tuple(findings)
 

@@ -18,7 +18,9 @@ from tasks.galera import applications, values
 from tasks.galera.formats import FORMATS
 
 _TEMPLATES = Path(__file__).parent / "templates"
-STATUS = "SHOW GLOBAL STATUS LIKE 'wsrep%'"
+STATUS = (
+    "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'wsrep%' OR Variable_name = 'Threads_connected'"
+)
 VARIABLES = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {values.ASKED}"
 OPEN_ACCOUNTS = (
     # As bytes: the view's own collation and that of the server do not compare with each other.

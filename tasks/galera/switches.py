@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from keybuzz.model.core.finding import Finding, Level, Unread, unknown
 from keybuzz.model.core.live import HostView
+from keybuzz.model.core.proposed import on_host
 from keybuzz.model.host.files import File
+from keybuzz.model.services.sessions import Sessions
 from tasks.galera import values
 from tasks.galera.desired import OPEN_ACCOUNTS
 from tasks.galera.members import Node, rows
@@ -65,6 +67,23 @@ def provider(view: HostView, node: Node) -> Finding:
             hint = "SET GLOBAL wsrep_provider_options on the node, or kbz restart galera"
             return Finding(check, Level.CRITICAL, text, node.host, hint)
     return Finding(check, Level.OK, "provider options as described", node.host)
+
+
+def sessions(node: Node) -> Finding:
+    """Judge how many sessions are left; the server keeps one more for an administrator."""
+    check, variables = "galera.sessions.room", node.variables
+    if isinstance(variables, Unread):
+        return unknown(check, variables.why, node.host)
+    taken, limit = node.status.get("Threads_connected", ""), variables.get("max_connections", "")
+    if not (taken.isdecimal() and limit.isdecimal()):
+        return unknown(check, "the node did not say how many sessions it has left", node.host)
+    found = Sessions(int(taken), int(limit))
+    if found.level is Level.OK:
+        return Finding(check, Level.OK, str(found), node.host)
+    words = ("docker", "exec", "-it", "mariadb", "mariadb", "-p", "-e", "SHOW PROCESSLIST")
+    return Finding(
+        check, found.level, str(found), node.host, f"who has them: {on_host(node.host, *words)}"
+    )
 
 
 def modes(node: Node) -> Finding:

@@ -164,6 +164,24 @@ CHECK_INFOS = (
         read_by=("patroni.member.state",),
     ),
     CheckInfo(
+        "patroni.sessions.room",
+        "sessions are left for applications",
+        "PostgreSQL refuses new sessions when all are taken, also those of PgBouncer.",
+        "Who has them: pg_stat_activity; PgBouncer's pools, or patroni.max_connections.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        read_by=("patroni.member.state",),
+        gates=False,
+    ),
+    CheckInfo(
+        "patroni.transactions.age",
+        "old rows are frozen in time",
+        "VACUUM is held back: when transaction numbers run out, PostgreSQL takes no more writes.",
+        "What holds it back: long transactions, prepared ones, slots without a reader.",
+        levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
+        read_by=("patroni.member.state",),
+        gates=False,
+    ),
+    CheckInfo(
         "patroni.settings.of-roles",
         "no role and no database has settings of its own",
         "ALTER ROLE or ALTER DATABASE has changed settings for a role or a database (of a role that no file describes: "

@@ -9,6 +9,7 @@ from keybuzz.model.core.reading import DirectoryListing, HttpGet, PostgresLogin
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
+from keybuzz.model.host.retired import retired
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import (
@@ -24,9 +25,13 @@ from keybuzz.site.site import Site
 from tasks.patroni import applications, images, values
 from tasks.patroni import parameters as declared
 from tasks.patroni.formats import FORMATS
-from tasks.patroni.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
+LEFTOVERS = retired(
+    units=("patroni-docker.service", "patroni.service", "postgres-docker.service"),
+    files=("/tmp/patroni_build.log",),
+)
+"""What older scripts left beside Patroni, by name."""
 _ABOUT_THE_NETWORK = ("is not reachable", "Failed to obtain address")
 """The validator runs without a network, and on a first start no partner answers yet."""
 
@@ -51,12 +56,16 @@ SERVER = (
     "where error is not null or (type <> 'local' and auth_method <> 'reject')), ''), "
     "case when pg_is_in_recovery() then coalesce((select received_tli from pg_stat_wal_receiver), "
     "(select timeline_id from pg_control_checkpoint())) else ('x' || "
-    "left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end::text"
+    "left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end::text, "
+    "concat_ws(' ', (select count(*) from pg_stat_activity where backend_type = 'client backend'), "
+    "current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, "
+    "(select max(age(datfrozenxid)) from pg_database))"
 )
 """What PostgreSQL is asked of itself: in recovery, settings of ALTER SYSTEM, inactive slots with the bytes of WAL that
 they keep, superusers, replay that was paused, settings of roles and databases (of an application's own the name only:
 it may hold a secret), and below the network that may come in: lines of pg_hba.conf that let in from other hosts, or
-cannot be read; last the timeline that is written, or received."""
+cannot be read; the timeline that is written, or received; last the sessions of clients, the most that there may be, and
+how many transactions ago the oldest row was written that is not frozen."""
 
 
 def describe(site: Site, server: Server) -> Description:

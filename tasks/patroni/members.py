@@ -116,6 +116,8 @@ class Postgres:
     """The network that may come in, and below it the lines of pg_hba.conf that let in from other hosts."""
     timeline: int | None
     """Written or received now: a replica's Patroni goes on naming the one before a promotion for up to 20 s."""
+    room: str
+    """Sessions of clients, the most that there may be, and the age of the oldest row in transactions."""
 
 
 HANGS = "did not come in time"
@@ -130,9 +132,9 @@ def postgres(view: HostView) -> Postgres | Unread:
     if not answer.known:
         return Unread(answer.problem)
     row = answer.value.get("row")
-    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 8:
+    if not answer.value["accepted"] or not isinstance(row, list) or len(row) != 9:
         return Unread(answer.value["reason"] or "PostgreSQL answered no row")
-    recovery, settings, slots, superusers, replay, of_roles, doors, timeline = row
+    recovery, settings, slots, superusers, replay, of_roles, doors, timeline, room = row
     return Postgres(
         writes=recovery == "false",
         settings=settings,
@@ -142,6 +144,7 @@ def postgres(view: HostView) -> Postgres | Unread:
         of_roles=of_roles,
         doors=doors,
         timeline=int(timeline) if timeline.isdecimal() else None,
+        room=room,
     )
 
 

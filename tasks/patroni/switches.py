@@ -8,7 +8,7 @@ from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_h
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.services.postgres import BACKUP_SLOT, KEPT_FOR_BACKUPS, PatroniSettings, Role
-from tasks.patroni import by_hand
+from tasks.patroni import by_hand, capacity
 from tasks.patroni.members import (
     PatroniMember,
     Postgres,
@@ -30,8 +30,14 @@ _OF_EACH = (
     "patroni.settings.by-hand",
     "patroni.replay.paused",
     "patroni.hba.open",
+    capacity.SESSIONS,
 )
-_OF_ALL = ("patroni.slots.inactive", "patroni.superusers.described", "patroni.settings.of-roles")
+_OF_ALL = (
+    "patroni.slots.inactive",
+    "patroni.superusers.described",
+    "patroni.settings.of-roles",
+    capacity.AGE,
+)
 """What each PostgreSQL is asked, and what the one that takes writes is asked for all."""
 _RETAINED = 16 << 30
 """Bytes of WAL that an inactive slot may keep before it is critical: it goes on until the disk is full.
@@ -157,6 +163,7 @@ def _server(live: Live, host: str, view: HostView) -> tuple[Finding, ...]:
         told = tuple(check for check in checks if check not in {item.check for item in named})
         return (*all_unknown(told, server.why, host), *named)
     found = [_live_settings(server.settings, host), *by_hand.checks(server, host)]
+    found += capacity.checks(server, host)
     if server.writes:
         found += [_slots(live, server.slots, host), _superusers(view, server.superusers, host)]
         found += [by_hand.of_roles(server, view, host)]

@@ -307,6 +307,7 @@ class World:
             return Answer("galera.node", {"denied": node.denied, "rows": {}})
         status = [
             ["wsrep_cluster_status", "Primary"],
+            ["Threads_connected", "3"],
             ["wsrep_local_state_comment", "Synced" if node.settled else "Joiner"],
             ["wsrep_ready", "ON" if node.settled else "OFF"],
             ["wsrep_cluster_size", str(len(self.serving()))],

@@ -210,3 +210,18 @@ class TestTogether:
 
     def test_nodes_that_do_not_tell_their_addresses_are_together(self) -> None:
         assert up(World.healthy().live()) == set(HOSTS)
+
+
+class TestSessions:
+    """Of `max_connections`, which is settled as 500."""
+
+    @pytest.mark.parametrize(
+        ("taken", "level"),
+        [("399", Level.OK), ("400", Level.WARN), ("475", Level.CRITICAL), ("", Level.UNKNOWN)],
+    )
+    def test_they_are_told_before_none_is_left(self, taken: str, level: Level) -> None:
+        live = saying(World.healthy().live(), "maria-2", STATUS, ("Threads_connected", taken))
+        [found] = [
+            f for f in checks(live) if (f.check, f.host) == ("galera.sessions.room", "maria-2")
+        ]
+        assert found.level is level

@@ -219,6 +219,7 @@ class World:
             "",
             "",
             "1",
+            "3 197 1000",
         ]
         server = {"accepted": True, "reason": "", "row": row}
         return {

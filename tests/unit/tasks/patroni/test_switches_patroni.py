@@ -19,7 +19,7 @@ from tasks.patroni.members import UNPROTECTED, able
 from tests.unit.tasks.patroni.cluster_world import World
 from tests.unit.tasks.patroni.test_checks_patroni import HOSTS, Cluster
 
-WELL = ["true", "", "", "kb_super", "false", "", "", "2"]
+WELL = ["true", "", "", "kb_super", "false", "", "", "2", "3 197 1000"]
 
 
 def told(live: Live, check: str) -> list[Finding]:
@@ -164,6 +164,8 @@ class TestServers:
             "patroni.slots.inactive": "db-1",
             "patroni.superusers.described": "db-1",
             "patroni.settings.of-roles": "db-1",
+            "patroni.sessions.room": "db-1",
+            "patroni.transactions.age": "db-1",
         }
 
 
