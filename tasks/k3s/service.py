@@ -21,6 +21,7 @@ PLACES = (
         (
             ("/etc/rancher/k3s/config.yaml", r"^token:\s*(\S+)"),
             ("/etc/systemd/system/k3s*.service.env", r"^K3S_TOKEN=(.+)$"),
+            ("/etc/systemd/system/k3s*.service", r"--token[= ]['\"]?([^\s'\"\\]+)"),
             ("/var/lib/rancher/k3s/server/token", r"\A(?:K10[0-9a-f]{64}::server:)?(\S+)\s*\Z"),
         ),
     ),

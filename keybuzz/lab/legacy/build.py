@@ -12,7 +12,7 @@ from keybuzz.lab.hosts import host
 from keybuzz.lab.hosts.process import Report
 from keybuzz.lab.legacy.description import OldDeployment, OldFile, OldHost
 from keybuzz.lab.network import inside
-from keybuzz.lab.supply import builder
+from keybuzz.lab.supply import artefacts, builder
 from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.lab import LabSettings
@@ -39,6 +39,7 @@ def build(
         _make(settings, old, image, stands, report)
     for name, there in described.items():
         _load(settings, name, there.images)
+        _place(settings, name, there.programs)
     for name, there in described.items():
         report(name, f"gets the old {old.module}, variant {old.variant}")
         _shell(settings, name, _script(there))
@@ -74,6 +75,11 @@ def _require_bare(settings: LabSettings, name: str, there: OldHost) -> None:
                 f"there is a container {container.name} already",
                 where=name,
                 hint=proposed("kbz", "lab", "reset", name),
+            )
+    for path in there.programs:
+        if _answers(settings, name, f"test -e {shlex.quote(path)}"):
+            raise KbzError(
+                f"there is {path} already", where=name, hint=proposed("kbz", "lab", "reset", name)
             )
 
 
@@ -116,6 +122,23 @@ def _load(settings: LabSettings, name: str, images: Mapping[str, str]) -> None:
             _shell(settings, name, f"docker rmi {shlex.quote(stands)} >/dev/null\n")
 
 
+def _place(settings: LabSettings, name: str, programs: Mapping[str, str]) -> None:
+    """Give a host the programs that the scripts once downloaded."""
+    for path, program in programs.items():
+        words = ["sh", "-c", 'cat > "$0" && chmod 755 "$0"', path]
+        with (artefacts.folder(settings) / program).open("rb") as file:
+            done = subprocess.run(
+                [*host.entry(settings, name), *words],
+                stdin=file,
+                capture_output=True,
+                text=True,
+                timeout=_LOAD_SECONDS,
+                check=False,
+            )
+        if done.returncode:
+            raise KbzError(f"{path} cannot be written: {done.stderr.strip()}", where=name)
+
+
 def _script(there: OldHost) -> str:
     """Return what the old scripts did on one host."""
     lines = ["set -eu"]
@@ -127,6 +150,7 @@ def _script(there: OldHost) -> str:
     for one in there.containers:
         words = ("docker", "run", "-d", "--name", one.name, *one.run, one.image, *one.command)
         lines.append(f"{shlex.join(words)} >/dev/null")
+    lines.append(there.start)
     return "\n".join(lines) + "\n"
 
 

@@ -21,10 +21,12 @@ _KEYS = frozenset(
         "group",
         "together",
         "images",
+        "programs",
         "secrets",
         "directories",
         "files",
         "containers",
+        "start",
         "ready",
         "afterwards",
         "fill",
@@ -67,9 +69,13 @@ class OldHost:
 
     images: Mapping[str, str]
     """Old reference, and the image of this lab that stands for it, or `build:` and a folder beside the file."""
+    programs: Mapping[str, str]
+    """Path on the host, and the program of this lab that stands for the old one."""
     directories: tuple[OldDirectory, ...]
     files: tuple[OldFile, ...]
     containers: tuple[OldContainer, ...]
+    start: str
+    """What the scripts started besides, such as a unit; empty for nothing."""
     ready: str
     """A shell condition that holds when the host serves."""
     afterwards: str
@@ -113,6 +119,7 @@ class OldDeployment:
         )
         return OldHost(
             {key: _word(value) for key, value in _entries(tree, "images")},
+            {key: _word(value) for key, value in _entries(tree, "programs")},
             tuple(
                 OldDirectory(_text(one, "path"), _text(one, "owner"), _text(one, "mode"))
                 for one in _items(tree, "directories")
@@ -130,7 +137,7 @@ class OldDeployment:
                 )
                 for one in _items(tree, "containers")
             ),
-            *(_text(tree, key) for key in ("ready", "afterwards", "fill")),
+            *(_text(tree, key) for key in ("start", "ready", "afterwards", "fill")),
         )
 
     def _tree(self, values: Mapping[str, object]) -> Fields:

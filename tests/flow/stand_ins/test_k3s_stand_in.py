@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k3s_stand_in import builtin, config, store
+from k3s_stand_in import builtin, config, flags, store
 from k3s_stand_in.config import FatalError
 from k3s_stand_in.controllers import Controllers
 from k3s_stand_in.server import Server
@@ -142,6 +142,27 @@ def test_a_configuration_is_read_as_k3s_reads_it(tmp_path: Path) -> None:
     path.write_text("token\n")
     with pytest.raises(FatalError, match="line 1"):
         config.load(str(path), "server")
+
+
+def test_flags_and_variables_are_read_as_k3s_reads_them() -> None:
+    words = ["--cluster-init", "--node-ip=10.0.0.1", "-t", "a", "--disable", "x,y", "--disable=z"]
+    assert flags.from_words(words, "server") == {
+        "cluster-init": "true",
+        "node-ip": "10.0.0.1",
+        "token": "a",
+        "disable": ["x", "y", "z"],
+    }
+    known = {"K3S_TOKEN": "a", "K3S_URL": "https://x:6443", "K3S_CLUSTER_INIT": "true", "HOME": "/"}
+    assert flags.from_variables(known, "agent") == {"token": "a", "server": "https://x:6443"}
+    for bad, role in (
+        (["--docker-in-docker"], "server"),
+        (["--tls-san=x"], "agent"),
+        (["x"], "agent"),
+    ):
+        with pytest.raises(FatalError, match="not defined"):
+            flags.from_words(bad, role)
+    with pytest.raises(FatalError, match="needs an argument"):
+        flags.from_words(["--token"], "agent")
 
 
 @pytest.fixture

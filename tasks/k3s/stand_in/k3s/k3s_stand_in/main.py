@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from k3s_stand_in import VERSION
-from k3s_stand_in.config import CONFIG, FatalError, load, one, say
+from k3s_stand_in.config import CONFIG, FatalError, Value, load, one, say
+from k3s_stand_in.flags import from_variables, from_words
 
 NAME = f"k3s version {VERSION} (stand-in of the kbz lab: no containers, no images, not K3s)"
 
@@ -29,12 +31,12 @@ def _run(verb: str, rest: list[str]) -> int:
             from k3s_stand_in.server import Server
 
             say("info", f"Starting {NAME}")
-            Server(load(_config(rest), "server")).run()
+            Server(_settings(rest, "server")).run()
         case "agent":
             from k3s_stand_in.agent import Agent
 
             say("info", f"Starting {NAME}")
-            config = load(_config(rest), "agent")
+            config = _settings(rest, "agent")
             if not one(config, "server") or not one(config, "token"):
                 raise FatalError("--server and --token are required")
             Agent(config, {}).run(one(config, "server").removeprefix("https://"), tell=True)
@@ -55,12 +57,11 @@ def _run(verb: str, rest: list[str]) -> int:
     return 0
 
 
-def _config(rest: list[str]) -> str:
-    if not rest:
-        return CONFIG
-    if len(rest) == 2 and rest[0] in ("--config", "-c"):
-        return rest[1]
-    raise FatalError(f"flag provided but not defined: {rest[0]}")
+def _settings(rest: list[str], role: str) -> dict[str, Value]:
+    told = from_words(rest, role)
+    path = one(told, "config", CONFIG)
+    told.pop("config", None)
+    return from_variables(os.environ, role) | load(path, role) | told
 
 
 def _snapshot(rest: list[str]) -> int:
