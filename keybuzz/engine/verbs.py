@@ -9,7 +9,7 @@ from dataclasses import replace
 from keybuzz.engine.adopt.stages import foretold
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.causes import of_another
-from keybuzz.engine.look.observe import View, outcome_of_silence
+from keybuzz.engine.look.observe import View, described, outcome_of_silence
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.journal import HostRecord
@@ -44,7 +44,7 @@ def look(
     """
     started = time.monotonic()
     present = workspace.present(selected)
-    found = survey(workspace, modules, present, access, deadline)
+    found = survey(workspace, modules, present, access, deadline, described)
     return _looked(workspace, verb, found, selected - present, started)
 
 
@@ -52,7 +52,7 @@ def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozens
     """Survey the hosts and report what would change, and the stages that a run would take. Nothing is written."""
     started = time.monotonic()
     present = workspace.present(selected)
-    found = survey(workspace, modules, present)
+    found = survey(workspace, modules, present, task=described)
     site = workspace.site
     view = View(found.descriptions, found.snapshot, present, site.digest_key)
     lives = {module.name: view.live(module, site) for module in found.modules}

@@ -12,7 +12,7 @@ from keybuzz.engine import events
 from keybuzz.engine.drift import inside, strays
 from keybuzz.engine.drift.accepted import digest, state_of
 from keybuzz.engine.drift.accepted import judge as accept
-from keybuzz.engine.look.observe import observe_within, outcome_of_silence
+from keybuzz.engine.look.observe import described, observe_within, outcome_of_silence
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, heard, judge
 from keybuzz.engine.memory.forgetful import read_or, trouble
@@ -198,7 +198,7 @@ def _survey(workspace: Workspace, request: DriftRequest, ground: Ground) -> Surv
     names = ", ".join(module.name for module in chain)
     workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
     here = {h: found for h, found in descriptions.items() if h not in workspace.absent}
-    answered = observe_within(workspace.nornir, here, Access.LOOK, request.deadline)
+    answered = observe_within(workspace.nornir, here, Access.LOOK, request.deadline, described)
     snapshot = heard(workspace, descriptions, answered)
     return judge(workspace, request.modules, request.selected, descriptions, snapshot)
 

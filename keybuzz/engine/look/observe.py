@@ -200,16 +200,14 @@ def observe_within(
     descriptions: Mapping[str, HostDescription],
     access: Access,
     deadline: float | None,
+    task: Probing = probe,
 ) -> Snapshot:
-    """Return what hosts say after this many seconds at the latest: those that have not answered by then are unheard.
-
-    The descriptions are what modules describe, and the questions of drift: a runner may let workers ask.
-    """
+    """Return what hosts say after this many seconds at the latest: those that have not answered by then are unheard."""
     if deadline is None:
-        return observe(nornir, descriptions, access, described)
-    if isinstance(nornir.runner, Timed):
+        return observe(nornir, descriptions, access, task)
+    if task is described and isinstance(nornir.runner, Timed):
         timed = nornir.with_runner(nornir.runner.within(deadline, f"{_UNHEARD} {deadline:g} s"))
-        return observe(timed, descriptions, access, described)
+        return observe(timed, descriptions, access, task)
     answered = Snapshot({}, {})
     ended = threading.Condition()
     waiting = set(descriptions)

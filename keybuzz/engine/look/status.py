@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.look.judging import judged, topology_of
-from keybuzz.engine.look.observe import View
+from keybuzz.engine.look.observe import View, described
 from keybuzz.engine.look.scope import concerned, proven_virgin
 from keybuzz.engine.look.survey import Survey, placed, survey
 from keybuzz.engine.memory.first_install import NOT_MARKED, first_installs
@@ -28,7 +28,7 @@ def status(workspace: Workspace, modules: tuple[Module, ...], selected: frozense
     """Ask every host once and return all clusters that the selected hosts belong to."""
     started = time.monotonic()
     present = workspace.present(selected)
-    found = survey(workspace, modules, present)
+    found = survey(workspace, modules, present, task=described)
     nothing: tuple[RunRecord, ...] = ()
     journal = workspace.journal
     records = read_or(journal, lambda: journal.runs(_REMEMBERED), nothing)

@@ -9,7 +9,7 @@ from keybuzz.engine import events
 from keybuzz.engine.look.causes import explained, of_silent, unheard
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import judged, topology_of
-from keybuzz.engine.look.observe import Snapshot, View, observe_within
+from keybuzz.engine.look.observe import Probing, Snapshot, View, observe_within, probe
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import NOT_HERE, Workspace
 from keybuzz.model.core.access import Access
@@ -59,16 +59,18 @@ def survey(
     selected: frozenset[str],
     access: Access = Access.LOOK,
     deadline: float | None = None,
+    task: Probing = probe,
 ) -> Survey:
     """Ask every host once and judge: plan, findings and topologies of the modules. `deadline` is in seconds.
 
     Nothing is written for it, not even by a verb that changes hosts afterwards, unless `access` goes further.
+    With `task=described` the modules and the site are as they are on disk, so that workers can ask.
     """
     descriptions = describe_scope(workspace, modules, selected)
     names = ", ".join(module.name for module in concerned(modules, workspace.site, selected))
     workspace.listen(events.Reading(len(set(descriptions) - workspace.absent), names))
     asked = {h: found for h, found in descriptions.items() if h not in workspace.absent}
-    answered = observe_within(workspace.nornir, asked, access, deadline)
+    answered = observe_within(workspace.nornir, asked, access, deadline, task)
     snapshot = heard(workspace, descriptions, answered)
     return judge(workspace, modules, selected, descriptions, snapshot)
 

@@ -26,7 +26,7 @@ WORKER = "keybuzz.cli.site.shard_worker"
 
 def command(config: str) -> tuple[str, ...]:
     """Return what starts a worker with this Python and this nornir_config.yaml."""
-    return (sys.executable, "-m", WORKER, config)
+    return (sys.executable, "-P", "-m", WORKER, config)  # -P: not what lies in the current folder
 
 
 class Processes:

@@ -10,7 +10,6 @@ from keybuzz.engine.look.describe import describe_host
 from keybuzz.model.core.errors import InputError
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
-from keybuzz.transport.ssh.own_keys import own_fingerprints
 
 if TYPE_CHECKING:
     from nornir.core.task import Task
@@ -29,8 +28,8 @@ def remade(
     chosen = tuple(module for module in modules if module.name in wanted)
     found = dict(describe_host(task, chosen).modules)
     if strays.READING in wanted:
-        own = own_fingerprints(site.settings.key_filename)
-        known = strays.known(site, host, modules, own)
+        # Which keys are kbz's own is judged by the controller.
+        known = strays.known(site, host, modules, frozenset())
         found[strays.READING] = Description((), (strays.sweep(known),))
     found |= inside.asked(site, host, modules)
     if missing := [name for name in wanted if name not in found]:

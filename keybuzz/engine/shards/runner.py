@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
@@ -51,9 +50,7 @@ class ShardedRunner:
 
     def within(self, seconds: float, late: str) -> ShardedRunner:
         """Return one for which hosts that have not answered after these seconds have an error that says `late`."""
-        deadline = min(self.options.deadline, max(1, int(seconds)))
-        options = replace(self.options, deadline=deadline)
-        return ShardedRunner(options, self._controller, seconds, late)
+        return ShardedRunner(self.options, self._controller, seconds, late)
 
     def run(self, task: Task, hosts: list[Host]) -> AggregatedResult:
         """Return a MultiResult for every host."""

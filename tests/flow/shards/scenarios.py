@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nornir.plugins.runners import SerialRunner
 
+from keybuzz.engine.look.observe import described
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.shards.fingerprint import site_parts
 from keybuzz.engine.shards.place import Controller
@@ -71,6 +72,8 @@ class Ways:
 
     folder: Path
     relay: Server | None = None
+    sources: Path = ROOT
+    """Where workers have their kbz from."""
 
     def runner(self, way: str, site: Site, shard_size: int = 2) -> RunnerPlugin:
         """Return the runner of that name."""
@@ -84,7 +87,15 @@ class Ways:
         return ShardedRunner(options, self._controller(site))
 
     def _controller(self, site: Site) -> Controller:
-        argv = (sys.executable, "-m", WORKER, str(self.folder))
+        argv = (
+            "env",
+            f"PYTHONPATH={self.sources}:{ROOT}",
+            sys.executable,
+            "-P",
+            "-m",
+            WORKER,
+            str(self.folder),
+        )
         server = self.relay
         keys = (server.key, server.known_hosts) if server else (Path("/none"), Path("/none"))
         return Controller(argv, parts(site), *keys)
@@ -98,7 +109,9 @@ class Ways:
             f"import keybuzz.engine.shards.process as process\nprocess.WORKER = {WORKER!r}\n"
         )
         python = shim / "python"
-        python.write_text(f'#!/bin/sh\nPYTHONPATH={shim}:{ROOT} exec {sys.executable} "$@"\n')
+        python.write_text(
+            f'#!/bin/sh\nPYTHONPATH={shim}:{self.sources}:{ROOT} exec {sys.executable} "$@"\n'
+        )
         python.chmod(0o755)
         return Relay(REGION, "127.0.0.1", str(python), str(self.folder), port=self.relay.port)
 
@@ -118,4 +131,4 @@ def looking(ways: Ways, hosts: Mapping[str, ScratchHost]) -> Iterator[Fleet]:
 def found_by(made: Fleet, runner: RunnerPlugin, deadline: float | None = None) -> Survey:
     """Return what a survey finds under a runner."""
     work = replace(made.workspace, nornir=made.nornir.with_runner(runner))
-    return survey(work, (scenario(made.hosts),), frozenset(HOSTS), deadline=deadline)
+    return survey(work, (scenario(made.hosts),), frozenset(HOSTS), Access.LOOK, deadline, described)

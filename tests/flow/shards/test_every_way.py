@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from keybuzz.engine.drift.drift import DriftRequest, items_now
 from keybuzz.engine.look.observe import outcome_of_silence
 from keybuzz.engine.look.survey import Survey
+from keybuzz.engine.shards.fingerprint import program
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.outcome import Outcome
-from tests.flow.shards.scenarios import WORKER, Ways, found_by, looking, prepare
+from tests.flow.shards.scenarios import WORKER, Ways, found_by, looking, prepare, scenario
+from tests.flow.support.agent_host import ROOT
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD
-from tests.flow.support.sshd import running, running_with, until
+from tests.flow.support.sshd import descendants, running, running_with, until
 
 SHARDED = ("process", "relay")
 
@@ -87,8 +92,45 @@ def test_a_worker_that_is_killed_leaves_its_hosts_unknown(ways: Ways, way: str) 
     assert len(killed) == 1  # no other worker was given the same hosts
 
 
+def test_a_cut_connection_leaves_hosts_unknown_and_no_worker(ways: Ways) -> None:
+    hosts = prepare(ways.folder)
+    stuck = ways.folder / "stuck"
+    stuck.write_text("")
+    server = ways.relay
+    assert server is not None
+
+    def cut() -> None:
+        until(stuck.read_text, "the worker to be there")
+        sessions = [pid for pid in descendants(server.pid) if command_of(pid).startswith("sshd")]
+        for pid in sessions:
+            os.kill(pid, signal.SIGKILL)
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        with looking(ways, hosts) as made:
+            found = found_by(made, ways.runner("relay", made.site, shard_size=3))
+        until(lambda: not running_with(f"{WORKER}\0{ways.folder}"), "the worker to end")
+    finally:
+        cutter.join()
+        stuck.unlink()
+    said = "was not heard: the relay of fsn1 (127.0.0.1) was lost: its connection ended"
+    assert {why.partition(" → ")[0] for why in found.snapshot.unreachable.values()} == {said}
+    assert {outcome_of_silence(why) for why in found.snapshot.unreachable.values()} == {
+        Outcome.UNKNOWN
+    }
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 @pytest.mark.parametrize("way", SHARDED)
-def test_a_worker_of_another_inventory_asks_nothing(ways: Ways, way: str) -> None:
+def test_a_worker_of_another_site_asks_nothing(ways: Ways, way: str) -> None:
     hosts = prepare(ways.folder)
     (ways.folder / "other-site").write_text("")
     try:
@@ -96,9 +138,31 @@ def test_a_worker_of_another_inventory_asks_nothing(ways: Ways, way: str) -> Non
             found = found_by(made, ways.runner(way, made.site))
     finally:
         (ways.folder / "other-site").unlink()
+    assert "refuses: it has another servers than the controller" in only_reason(found)
+
+
+@pytest.mark.parametrize("way", SHARDED)
+def test_a_worker_of_another_version_asks_nothing(ways: Ways, way: str, tmp_path: Path) -> None:
+    hosts = prepare(ways.folder)
+    for name in ("keybuzz", "tasks"):
+        left_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left_out)
+    with (tmp_path / "tasks" / "base" / "__init__.py").open("a") as stream:
+        stream.write("# one commit later\n")
+    with looking(ways, hosts) as made:
+        found = found_by(made, replace(ways, sources=tmp_path).runner(way, made.site))
+    why = only_reason(found)
+    assert "refuses: it runs kbz 0.1.0 (" in why
+    assert f", and the controller {program()} → install the same kbz on both" in why
+
+
+def only_reason(found: Survey) -> str:
+    """Return why no host was asked: one reason for all, which leaves them unknown."""
+    assert list(found.snapshot.unreachable) == list(HOSTS)
     (why,) = set(found.snapshot.unreachable.values())
-    assert "refuses: it has another servers than the controller" in why
+    assert why.startswith("was not asked: the ")
     assert outcome_of_silence(why) is Outcome.UNKNOWN
+    return why
 
 
 def test_what_has_no_time_is_unknown_and_its_worker_ends(ways: Ways) -> None:
@@ -138,3 +202,20 @@ def test_a_command_that_may_change_hosts_asks_them_itself(ways: Ways) -> None:
         found = found_by(made, ways.runner("process", made.site))
         assert set(made.workspace.round_trips()) == {FIRST, SECOND}
     assert list(found.snapshot.observations) == [FIRST, SECOND]
+
+
+def test_drift_finds_through_workers_what_it_finds_itself(ways: Ways) -> None:
+    hosts = prepare(ways.folder)
+    (hosts[FIRST].root / "var-lib" / "kbz-of-nobody").mkdir(exist_ok=True)
+    found = {}
+    for way in ("bounded", "process"):
+        with looking(ways, hosts) as made:
+            module = scenario(made.hosts)
+            nornir = made.nornir.with_runner(ways.runner(way, made.site))
+            request = DriftRequest((module,), frozenset(HOSTS), (module,))
+            found[way] = items_now(replace(made.workspace, nornir=nornir), request)
+    assert found["process"] == found["bounded"]
+    identities = [item.identity for item in found["process"]]
+    assert f"silent/{THIRD}" in identities
+    assert any(identity.startswith(f"drift/{SECOND}/file:") for identity in identities)
+    assert any(identity.startswith(f"stray/{FIRST}/") for identity in identities)

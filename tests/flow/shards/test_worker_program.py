@@ -13,7 +13,7 @@ import pytest
 
 from keybuzz.engine.catalogue import choose, settled
 from keybuzz.engine.look.describe import describe_all
-from keybuzz.engine.look.observe import Snapshot, observe_within
+from keybuzz.engine.look.observe import Snapshot, described, observe
 from keybuzz.engine.nornir import make_nornir
 from keybuzz.engine.shards.fingerprint import program
 from keybuzz.engine.shards.places import controller_of
@@ -47,7 +47,7 @@ class Planted:
         nornir = make_nornir(self.configuration, self.site, Access.LOOK).with_runner(runner)
         chosen = nornir.filter(filter_func=lambda host: host.name in HOSTS)
         found = describe_all(chosen, choose(("patroni", "redis")))
-        return observe_within(chosen, found, Access.LOOK, None)
+        return observe(chosen, found, Access.LOOK, described)
 
     def said(self) -> str:
         """Return every line that went either way."""

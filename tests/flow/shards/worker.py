@@ -1,7 +1,7 @@
 """A worker over the scratch hosts of a test, in the place of keybuzz.cli.site.shard_worker: the same program otherwise.
 
-Its word is the folder of the test. What it does apart from its duty is in files there: `silent` (a host that it is
-killed at), `other-site` (it has another inventory).
+Its word is the folder of the test. What it does apart from its duty is in files there: `stuck` (it writes its
+pid there and stands still), `other-site` (it has another inventory).
 """
 
 from __future__ import annotations

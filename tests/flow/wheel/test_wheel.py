@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.engine.shards.fingerprint import program
 from tests.unit.support.site_values import planted_configuration
 
 ROOT = Path(__file__).parents[3]
@@ -99,3 +100,18 @@ def test_the_policy_check_judges_files(installed: Installed, tmp_path: Path) -> 
     done = installed("--config", config, "policy", "check", str(tmp_path / "application"))
     assert done.returncode == 3, done.stderr
     assert "EP-1" in done.stdout
+
+
+def test_a_worker_of_the_wheel_is_the_same_program_as_one_of_the_checkout(
+    installed: Installed,
+) -> None:
+    ask = "from keybuzz.engine.shards.fingerprint import program; print(program())"
+    done = subprocess.run(
+        [installed.kbz.parent / "python", "-c", ask],
+        cwd=installed.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout == f"{program()}\n"

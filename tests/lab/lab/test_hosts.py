@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,3 +69,35 @@ def test_a_key_that_changed_is_never_replaced_by_trust_alone(kbz: Kbz) -> None:
         assert pinned.read_text() == changed
     finally:
         pinned.write_text(before)
+
+
+def test_workers_find_what_this_machine_finds(kbz: Kbz) -> None:
+    """`runner.plugin: kbz_sharded`, each host in a shard of its own: the same plan, by workers' own connections."""
+    own = "  plugin: kbz_bounded\n  options:\n    num_workers: 50\n"
+    section = (
+        "  plugin: kbz_sharded\n  options: {back_end: process, num_workers: 8, shard_size: 1}\n"
+    )
+    text = kbz.config.read_text()
+    assert own in text
+    sharded = kbz.config.with_name("sharded.yaml")
+    sharded.write_text(text.replace(own, section))
+    by_workers = replace(kbz, config=sharded)
+    try:
+        assert by_workers.good("workers", "check").stdout.count("ready") == 1
+        for verb, code in (("plan", 2), ("health", 0)):
+            here, there = (
+                made(verb, "base", "--limit", "db", "--json") for made in (kbz, by_workers)
+            )
+            assert (here.code, there.code) == (code, code), there.stderr
+            said, same = json.loads(here.stdout), json.loads(there.stdout)
+            for document in (said, same):
+                assert {item["outcome"] for item in document["hosts"].values()} == {"ok"}
+            assert told(same) == told(said)
+    finally:
+        sharded.unlink()
+
+
+def told(document: dict[str, Any]) -> tuple[Any, list[tuple[str, str, str]]]:
+    """Return the plan, and each finding but for its words: some hold seconds."""
+    found = sorted((f["check"], f["host"], f["level"]) for f in document["findings"])
+    return document["plan"], found
