@@ -38,6 +38,7 @@ CHAINS = (
         "test_everything",
         "test_faults_seen",
         "test_bad_states",
+        "test_bad_ground",
         "test_drift_strays",
         "test_applications",
     ),

@@ -5,6 +5,9 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import pytest
 
 from tests.lab.conftest import Kbz, until
@@ -16,9 +19,11 @@ from tests.lab.support.galera_cluster import (
     LIFTED,
     RUN,
     inside,
+    quoted,
     whole,
 )
 from tests.lab.support.states import findings, spare
+from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
 
@@ -39,6 +44,56 @@ def ledger(kbz: Kbz) -> GaleraLedger:
     return made
 
 
+FILES = {
+    "K-07": (HOSTS[1:], "s/^safe_to_bootstrap:.*/safe_to_bootstrap: 1/", "only one can be"),
+    "K-08": (HOSTS[:1], "s/^safe_to_bootstrap:.*/safe_to_bootstrap: 1/", "and another node has"),
+    "K-10": (
+        HOSTS[1:],
+        "s/^uuid:.*/uuid:    00000000-0000-0000-0000-000000000000/",
+        "more than any whole copy",
+    ),
+}
+"""Rows of docs/states.md: hosts, what is changed in their grastate.dat, and what the refusal says."""
+
+
+ALONE = "; ".join(
+    f"iptables {{0}} {chain} -p tcp --{end} 4567 -j DROP"
+    for chain in ("INPUT", "OUTPUT")
+    for end in ("sport", "dport")
+)
+"""The replication of a host is cut, and nothing else of it."""
+ROOT = "/opt/bitnami/mariadb"
+BEGUN = f"""
+{ROOT}/bin/mysql_install_db --defaults-file={ROOT}/conf/my.cnf --basedir={ROOT} --skip-test-db \\
+    --datadir=/bitnami/mariadb/data >/tmp/log 2>&1 || {{ tail -n 20 /tmp/log; exit 1; }}
+"""
+
+
+def thrown_away(kbz: Kbz, host: str, script: str) -> str:
+    """Run a script in a container of the node's image, over its data and beside nothing else."""
+    return kbz.on(
+        host,
+        "docker run --rm --network host --volumes-from mariadb --entrypoint /bin/bash "
+        f"$(docker inspect -f '{{{{.Image}}}}' mariadb) -c '{quoted(script)}' 2>&1",
+    )
+
+
+@contextmanager
+def kept_aside(kbz: Kbz, host: str) -> Iterator[None]:
+    """Keep a stopped node's data as it is, for the length of a block."""
+    kbz.on(host, f"cp -a {DATA} {DATA}.aside")
+    try:
+        yield
+    finally:
+        kbz.on(host, f"rm -r {DATA}; mv {DATA}.aside {DATA}")
+
+
+def running(kbz: Kbz) -> list[str]:
+    """Return the hosts on which MariaDB runs."""
+    shown = "docker inspect -f '{{.State.Running}}' mariadb"
+    return [host for host in HOSTS if "true" in kbz.on(host, shown)]
+
+
 class TestTotalStop:
     """Everything is killed in turn under writes, and the memory of who was there is lost as well."""
 
@@ -54,6 +109,10 @@ class TestTotalStop:
         done = kbz(*LIFTED)
         assert done.code == 3
         assert "kbz recover galera" in done.json()["error"]
+        stopped = Seen(
+            "S-33", "maria-01", "galera.node.synced", ("drift/x/container:mariadb",), True
+        )
+        assert wrong(kbz, [stopped], "galera") == []
         for host in HOSTS:
             assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
 
@@ -80,6 +139,48 @@ class TestTotalStop:
         for host in HOSTS:
             assert "true" not in kbz.on(host, "docker inspect -f '{{.State.Running}}' mariadb")
         kbz.on("maria-01", f"cat {DATA}/grastate.dat.kept >{DATA}/grastate.dat")
+
+    @pytest.mark.parametrize(("hosts", "edit", "says"), FILES.values(), ids=FILES)
+    def test_a_file_that_claims_too_much_or_too_little_starts_nothing(
+        self, kbz: Kbz, hosts: tuple[str, ...], edit: str, says: str
+    ) -> None:
+        """K-07, K-08, K-10: the file was edited, or another tool's, while nothing ran."""
+        for host in hosts:
+            kbz.on(host, f"sed -i.kept '{edit}' {DATA}/grastate.dat")
+        try:
+            done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        finally:
+            for host in hosts:
+                kbz.on(host, f"cat {DATA}/grastate.dat.kept >{DATA}/grastate.dat")
+        assert (done.code, says in " ".join(done.stderr.split())) == (3, True), done.stderr
+        assert "kbz recover galera --from HOST" in done.stderr
+        assert running(kbz) == []
+
+    def test_without_its_file_a_node_is_asked_all_the_same(self, kbz: Kbz) -> None:
+        """K-11: its engine tells its number."""
+        kbz.on("maria-03", f"mv {DATA}/grastate.dat {DATA}/grastate.aside")
+        try:
+            done = kbz("recover", "galera", "--confirm", "galera")
+        finally:
+            kbz.on("maria-03", f"mv {DATA}/grastate.aside {DATA}/grastate.dat")
+        rows = {line.split()[0]: line for line in done.stderr.splitlines() if "maria-0" in line}
+        numbers = {host: row.split()[2] for host, row in rows.items()}
+        assert numbers["maria-03"] == numbers["maria-02"], done.stderr
+        assert rows["maria-02"].endswith("starts the cluster"), "no candidate without its history"
+        assert running(kbz) == []
+
+    def test_another_tools_first_start_that_was_cut_off_is_told_as_such(self, kbz: Kbz) -> None:
+        """K-12: an empty grastate.dat, the tables of the server, and no database of a user."""
+        with ExitStack() as aside:
+            for host in HOSTS:
+                aside.enter_context(kept_aside(kbz, host))
+                kbz.on(host, f"rm -r {DATA}")
+            thrown_away(kbz, "maria-01", BEGUN)
+            kbz.on("maria-01", f": >{DATA}/grastate.dat")
+            done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "a first start was cut off" in done.stderr) == (3, True), done.stderr
+        assert "move the data folders away" in " ".join(done.stderr.split())
+        assert running(kbz) == []
 
     def test_recover_brings_back_every_acknowledged_row(
         self, kbz: Kbz, ledger: GaleraLedger
@@ -150,10 +251,13 @@ class TestBadStates:
 
 
 class TestSplit:
-    """S-37: two and one, made Primary by hand, both written to; nobody remembers who was there."""
+    """S-37: two and one, made Primary by hand, both written to; nobody remembers who was there.
+
+    While both run, that is K-13.
+    """
 
     def test_a_fork_is_recognised_and_nothing_is_started(self, kbz: Kbz) -> None:
-        kbz.good("lab", "fault", "cut", "maria-03")
+        kbz.on("maria-03", ALONE.format("-I"))
         state = "SHOW STATUS LIKE 'wsrep_cluster_status'"
         until(lambda: "non-Primary" in inside(kbz, "maria-03", state), 60, "maria-03 is alone")
         inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.bootstrap=1'")
@@ -163,9 +267,11 @@ class TestSplit:
         until(lambda: "Primary" in inside(kbz, "maria-01", state), 60, "maria-01 goes on")
         for host, row in (("maria-01", 5001), ("maria-03", 6001)):
             inside(kbz, host, f"INSERT INTO erpnext.ledger VALUES ({row})")
+        assert "without each other" in findings(kbz, "galera", "galera")["galera.cluster.one"]
+        assert wrong(kbz, [Seen("K-13", "maria-03", "galera.cluster.one", ())], "galera") == []
         for host in HOSTS:
             kbz.on(host, f"docker kill mariadb >/dev/null; rm -f {DATA}/gvwstate.dat")
-        kbz.good("lab", "fault", "restore", "maria-03")
+        kbz.on("maria-03", ALONE.format("-D"))
         done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
         assert (done.code, "the cluster was split" in done.stderr) == (3, True), done.stderr
         assert "kbz recover galera --from HOST" in done.stderr

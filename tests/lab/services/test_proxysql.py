@@ -22,11 +22,13 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES
 from tests.lab.ledgers.mariadb_writers import TABLE, Writers
 from tests.lab.support.watching import kill_at_each_stage, watching
+from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
 
 BALANCER = "10.0.0.20"
 LIMIT = ("--limit", "proxysql", "--format", "json")
+PROXIES = ("proxysql-01", "proxysql-02")
 RUN = ("run", "proxysql", *LIMIT)
 GALERA = ("run", "galera", "--limit", "galera", "--format", "json")
 REASON = ("--reason", "the owner said so on the phone")
@@ -67,10 +69,10 @@ def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
-def by_hand(kbz: Kbz, *statements: str) -> None:
-    """Run statements at the admin port of proxysql-01, from the host itself as it must be."""
+def by_hand(kbz: Kbz, *statements: str, host: str = "proxysql-01") -> None:
+    """Run statements at a host's admin port, from the host itself as it must be."""
     known = load_credentials(kbz.root / "credentials")
-    with visiting(NAMESPACES / f"{kbz.root.name}-proxysql-01"):
+    with visiting(NAMESPACES / f"{kbz.root.name}-{host}"):
         connection = pymysql.connect(
             host="127.0.0.1",
             port=6032,
@@ -169,6 +171,7 @@ def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lift
     by_hand(
         kbz,
         "UPDATE main.mysql_servers SET max_connections=7",
+        "LOAD MYSQL SERVERS TO RUNTIME",
         "UPDATE disk.mysql_users SET max_connections=7",
         "UPDATE main.mysql_query_rules SET destination_hostgroup=30",
         "LOAD MYSQL QUERY RULES TO RUNTIME",
@@ -177,19 +180,24 @@ def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lift
     done = kbz("drift", "proxysql", *LIMIT)
     assert done.code == 2
     layers = {
-        change["resource"]: [item["attribute"] for item in change["differences"]]
+        change["resource"]: sorted(item["attribute"] for item in change["differences"])
         for change in done.json()["plan"]["changes"]
     }
     assert layers == {
-        "proxysql-tables:MYSQL SERVERS": ["memory"],
+        "proxysql-tables:MYSQL SERVERS": ["memory", "runtime"],
         "proxysql-tables:MYSQL USERS": ["disk"],
         "proxysql-tables:MYSQL QUERY RULES": ["runtime"],
     }
     refused = kbz(*RUN)
     assert refused.code == 3
     assert kbz("drift", "proxysql", *LIMIT).code == 2, "a frozen group is not touched"
-    kbz.good(*LIFTED)
+    ask(kbz, f"CREATE TABLE {TABLE} (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)")
+    with Writers(lambda: connect(kbz)) as writers:
+        kbz.good(*LIFTED)
+    assert len(writers.way) == 1, "P-5: the writer's place is kept, and there is no second one"
+    assert writers.errors == writers.kept_errors == []
     assert kbz("drift", "proxysql", *LIMIT).code == 0
+    ask(kbz, f"DROP TABLE {TABLE}")
 
 
 def test_what_was_done_by_hand_is_told_and_one_run_ends_it(kbz: Kbz) -> None:
@@ -273,6 +281,26 @@ def test_a_rotated_password_is_taken_beside_the_old_one_until_it_is_dropped(kbz:
     for value in (old.reveal(), new.reveal()):
         assert value not in done.stdout + done.stderr + end.stdout + end.stderr
         assert not any(value.encode() in text for text in processes)
+
+
+def test_a_user_that_no_file_describes_is_told_and_left(kbz: Kbz) -> None:
+    """S-36: another application's account in both proxies, as each site of ERPNext has one."""
+    row = "(username, password, default_hostgroup) VALUES ('other_site', 'a-word-1', 10)"
+    to_all = ("LOAD MYSQL USERS TO RUNTIME", "SAVE MYSQL USERS TO DISK")
+    by_hand(kbz, f"INSERT INTO mysql_users {row}", *to_all, host=PROXIES[0])
+    [parity] = [f for f in findings(kbz) if f["check"] == "proxysql.parity"]
+    assert (parity["level"], "kbz drift proxysql" in parity["hint"]) == ("critical", True)
+    by_hand(kbz, f"INSERT INTO mysql_users {row}", *to_all, host=PROXIES[1])
+    document = kbz("drift", "proxysql", *LIMIT).json()
+    told = [i["id"] for i in document["drift"]["items"] if "other_site" in i["id"]]
+    assert told == [f"stray/{host}/user:other_site" for host in PROXIES]
+    seen = Seen("S-36", PROXIES[0], "", tuple(told))
+    assert wrong(kbz, [seen], "galera,proxysql") == []
+    assert kbz.good(*RUN).json()["plan"]["size"] == 0
+    assert {f["level"] for f in findings(kbz)} == {"ok"}
+    for host in PROXIES:
+        by_hand(kbz, "DELETE FROM mysql_users WHERE username='other_site'", *to_all, host=host)
+    assert kbz("drift", "proxysql", *LIMIT).code == 0
 
 
 def test_a_rotation_that_was_killed_goes_on_and_the_admin_port_is_rotated_too(kbz: Kbz) -> None:
