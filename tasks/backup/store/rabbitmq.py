@@ -102,6 +102,8 @@ def serve(place: Place, image: str) -> tuple[Work, ...]:
             place,
             image,
             *("-v", f"{place.folder}:{INSIDE}:ro", "-e", f"RABBITMQ_NODENAME={_NODE}"),
+            # As the server's own account, or the first rabbitmqctl makes a cookie that the server cannot read.
+            *("--user", _ACCOUNT),
             *("--", "rabbitmq-server"),
         ),
         awaited(place, "rabbitmqctl", "--quiet", "await_startup", "--timeout", "60"),

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from tests.lab.conftest import Kbz, until
+from tests.lab.conftest import REPOSITORY, Kbz, until
 from tests.lab.ledgers.redis_ledger import MASTER, RedisLedger
 from tests.lab.ledgers.stored import HOST, RESTORED, STORE, BackedUp
 
@@ -113,6 +113,7 @@ class TestOwnState:
         mode = own.kbz.on(HOST, f"stat -c %a {RESTORED}/kbz {RESTORED}/kbz/credentials/redis.env")
         assert mode.split() == ["700", "600"]
         own.take_away()
+        by_hand(own)
         [drilled] = own.kbz.good("drill", "restore", "kbz", "--format", "json").json()["services"]
         assert drilled["problem"] is None
 
@@ -121,6 +122,18 @@ class TestOwnState:
         found = {f["check"]: f["level"] for f in document["findings"] if f["host"] == HOST}
         for name in ("age", "verified", "restored"):
             assert found[f"backup.redis.{name}"] == found[f"backup.kbz.{name}"] == "ok"
+
+
+def by_hand(own: BackedUp) -> None:
+    """What docs/how-to/restore-everything.md says of the day without kbz: restic, and the key from the safe."""
+    [key] = own.secrets("backup.env")
+    page = (REPOSITORY / "docs/how-to/restore-everything.md").read_text()
+    [command] = [part for part in page.split("`") if part.startswith("restic ")]
+    [folder] = [part for part in page.split("`") if part.startswith("/root/kbz-state/")]
+    own.kbz.on(HOST, f"export RESTIC_PASSWORD='{key}'; {' '.join(command.split())}")
+    wanted = hashlib.sha256((own.kbz.root / "state/digest.key").read_bytes()).hexdigest()
+    assert wanted in own.kbz.on(HOST, f"sha256sum {folder}/state/digest.key")
+    own.kbz.on(HOST, "rm -r /root/kbz-state")
 
 
 KILLS = {

@@ -18,7 +18,13 @@ from keybuzz.model.core.outcome import ExitCode
 from tests.unit.engine.memory.test_forgetful import workspace
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
 from tests.unit.support.site_values import PLANTED
-from tests.unit.tasks.backup.backup_world import HOST, catalogue, kept
+from tests.unit.tasks.backup.backup_world import (
+    HOST,
+    STREAMING,
+    archive,
+    catalogue,
+    kept,
+)
 
 REPLICA = {"role": "slave", "master_link_status": "up", "slave_repl_offset": "100"}
 MASTER = {"role": "master", "slave_repl_offset": "0"}
@@ -67,6 +73,12 @@ class StoreHost:
             return {"there": True, "names": ["catalogue.json"]}
         if query["kind"] == "text":
             return {"text": catalogue(*self.copies)}
+        if query["kind"] == "backups":
+            return archive()
+        if query["kind"] == "postgres-login":
+            return STREAMING
+        if query["kind"] == "amqp-login":
+            return {"accepted": True, "reason": "", "cluster": "keybuzz-queue"}
         return {"denied": "", "replies": {"INFO replication": self.cluster[query["address"]]}}
 
 
@@ -219,3 +231,25 @@ def test_the_replica_with_most_data_is_the_source(tmp_path: Path) -> None:
     run(at(tmp_path, host))
     assert "10.0.0.124" in host.argv
     assert not {"10.0.0.123", "10.0.0.125"} & set(host.argv)
+
+
+def test_a_drill_of_all_tells_each_and_one_never_stops_the_others(tmp_path: Path) -> None:
+    host = StoreHost(kept("redis"))
+    told: list[drills.Drilled] = []
+    report = drills.drill(at(tmp_path, host), "all", told.append)
+    assert report.code is ExitCode.FAILED
+    assert tuple(told) == report.services
+    problems = {one.service: one.problem for one in told}
+    assert set(problems) == {"postgres", "redis", "kbz", "rabbitmq"}
+    assert problems.pop("redis") == ""
+    assert all("no good backup" in problem for problem in problems.values())
+
+
+def test_what_a_drill_found_is_in_the_history(tmp_path: Path) -> None:
+    work = at(tmp_path, StoreHost(kept("redis")))
+    [one] = drills.drill(work, "redis", lambda found: None).services
+    assert one.reached == "2026-11-30 12:00:00+00:00"
+    assert one.lost is not None
+    [run] = work.journal.runs(1)
+    assert run.verb == "drill restore"
+    assert f"{COPY}: recovery time" in run.note
