@@ -10,6 +10,7 @@ from keybuzz.cli.support.context import format_option, stoppable_workspace, work
 from keybuzz.cli.support.offers import archive_words
 from keybuzz.cli.support.output import document_format, show_document
 from keybuzz.model.core.access import Access
+from keybuzz.model.core.errors import UsageError
 
 if TYPE_CHECKING:
     from keybuzz.engine.backup.report import BackupReport
@@ -26,15 +27,20 @@ def backup() -> None:
 @service_argument
 @format_option
 def run(service: str, form: str) -> int:
-    """Take a base backup now. WAL is received all the time, by module backup.
+    """Take a backup of a service now, or of all.
 
-    A run that was cut off leaves a backup that is listed as not whole; the same command takes another.
+    Of PostgreSQL it is a base backup: WAL is received all the time, by module backup. A run that was cut off leaves
+    nothing that can be restored; the same command takes another. Of all, one that fails never stops the others.
     """
     from keybuzz.engine.backup import take
 
+    _require_one(service, form)
     with stoppable_workspace(quiet=form == "json") as work:
-        report = take.run(work, service)
-    return shown(report, form)
+        return int(
+            take.each(
+                work, service, lambda name: take.run(work, name), lambda one: _tell(one, form)
+            )
+        )
 
 
 @backup.command("list")
@@ -63,6 +69,16 @@ def verify(service: str, wanted: str, form: str) -> int:
     with stoppable_workspace(quiet=form == "json") as work:
         report = take.verify(work, service, wanted)
     return shown(report, form)
+
+
+def _require_one(service: str, form: str) -> None:
+    """A document is of one service."""
+    if service == "all" and form == "json":
+        raise UsageError("all has no document", hint="name one service, or leave out --format")
+
+
+def _tell(report: BackupReport, form: str) -> None:
+    shown(report, form)
 
 
 def shown(report: BackupReport, form: str) -> int:

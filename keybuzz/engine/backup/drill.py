@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keybuzz.engine.backup.deliver import ensure_image
-from keybuzz.engine.backup.held import Held, archives, copies_of, find
+from keybuzz.engine.backup.held import ALL, Held, copies_of, find, services_of
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.backup.restore import problem_of, start_from
 from keybuzz.engine.backup.take import at_work
@@ -20,8 +20,6 @@ from keybuzz.model.core.errors import KbzError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import one_line
 from keybuzz.site.backups.archive import Copy
-
-ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +60,10 @@ def drill(workspace: Workspace, service: str, tell: Callable[[Drilled], None]) -
     if service != ALL:
         find(workspace, service)  # a wrong name is an error of its own
     done: list[Drilled] = []
-    for name in _services(workspace) if service == ALL else (service,):
+    for name in services_of(workspace, service):
         done.append(_drilled(workspace, name))
         tell(done[-1])
     return RestoreDrill(tuple(done))
-
-
-def _services(workspace: Workspace) -> tuple[str, ...]:
-    """Return the services of the site that have an archive."""
-    site = workspace.site
-    return tuple(name for name, (_, archive) in archives().items() if archive.ask(site))
 
 
 def _drilled(workspace: Workspace, service: str) -> Drilled:

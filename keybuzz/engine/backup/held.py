@@ -37,6 +37,18 @@ def archives() -> dict[str, tuple[Module, Archive]]:
     }
 
 
+ALL = "all"
+"""In the place of a service: each that the site has."""
+
+
+def services_of(workspace: Workspace, service: str) -> tuple[str, ...]:
+    """Return the service, or each that the site has an archive of."""
+    if service != ALL:
+        return (service,)
+    site = workspace.site
+    return tuple(name for name, (_, archive) in archives().items() if archive.ask(site))
+
+
 def find(workspace: Workspace, service: str) -> Held:
     """Return a service's archive; UsageError for a service that has none."""
     known = archives()

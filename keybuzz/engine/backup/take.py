@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from keybuzz.engine.backup.deliver import ensure_image
-from keybuzz.engine.backup.held import Held, answers_of, copies_from, copies_of, find
+from keybuzz.engine.backup.held import (
+    ALL,
+    Held,
+    answers_of,
+    copies_from,
+    copies_of,
+    find,
+    services_of,
+)
 from keybuzz.engine.backup.report import BackupReport, Worked
 from keybuzz.engine.backup.work import work_through
 from keybuzz.engine.memory.claims import claimed_when_met
 from keybuzz.engine.memory.deeds import Deed, in_history
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import RefusedError, UsageError
+from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.backups.archive import Archive, Copy
@@ -47,6 +55,28 @@ def _why(works: tuple[Worked, ...], new: list[Copy]) -> str:
     if failed:
         return f"{failed[-1].name}: {failed[-1].said}"
     return f"{new[-1].id}: {new[-1].against}" if new else "no new backup is there"
+
+
+def each(
+    workspace: Workspace,
+    service: str,
+    act: Callable[[str], BackupReport],
+    tell: Callable[[BackupReport], None],
+) -> ExitCode:
+    """Do the same for a service, or for all of the site; of all, one that fails never stops the others."""
+    if service != ALL:
+        report = act(service)
+        tell(report)
+        return report.code
+    codes = []
+    for name in services_of(workspace, service):
+        try:
+            report = act(name)
+        except KbzError as error:
+            report = BackupReport("run", name, find(workspace, name).host, (), problem=str(error))
+        tell(report)
+        codes.append(report.code)
+    return max(codes, default=ExitCode.GOOD)
 
 
 def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:

@@ -12,6 +12,7 @@ from keybuzz.agent.runtime.frames import PREFIXES, bytes_frame, json_frame
 from keybuzz.engine.backup import drill as drills
 from keybuzz.engine.backup import restore as restores
 from keybuzz.engine.backup import take
+from keybuzz.engine.backup.report import BackupReport
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.outcome import ExitCode
@@ -253,3 +254,13 @@ def test_what_a_drill_found_is_in_the_history(tmp_path: Path) -> None:
     [run] = work.journal.runs(1)
     assert run.verb == "drill restore"
     assert f"{COPY}: recovery time" in run.note
+
+
+def test_a_backup_of_all_goes_on_past_one_that_is_refused(tmp_path: Path) -> None:
+    alone = dict.fromkeys(CLUSTER, MASTER)
+    work = at(tmp_path, StoreHost(kept("redis"), cluster=alone))
+    told: list[BackupReport] = []
+    code = take.each(work, "all", lambda name: take.run(work, name), told.append)
+    assert code is ExitCode.FAILED
+    assert [one.service for one in told] == ["postgres", "redis", "kbz", "rabbitmq"]
+    assert "no replica of Redis" in told[1].problem
