@@ -86,19 +86,16 @@ class Ways:
             options = replace(options, relays={REGION: self._relay()})
         return ShardedRunner(options, self._controller(site))
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Starts a worker on this machine."""
+        path = f"PYTHONPATH={self.sources}:{ROOT}"
+        return ("env", path, sys.executable, "-P", "-m", WORKER, str(self.folder))
+
     def _controller(self, site: Site) -> Controller:
-        argv = (
-            "env",
-            f"PYTHONPATH={self.sources}:{ROOT}",
-            sys.executable,
-            "-P",
-            "-m",
-            WORKER,
-            str(self.folder),
-        )
         server = self.relay
         keys = (server.key, server.known_hosts) if server else (Path("/none"), Path("/none"))
-        return Controller(argv, parts(site), *keys)
+        return Controller(self.command, parts(site), *keys)
 
     def _relay(self) -> Relay:
         """Return this machine as a relay, whose kbz starts the worker of the test."""

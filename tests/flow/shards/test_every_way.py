@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +17,12 @@ import pytest
 from keybuzz.engine.drift.drift import DriftRequest, items_now
 from keybuzz.engine.look.observe import outcome_of_silence
 from keybuzz.engine.look.survey import Survey
+from keybuzz.engine.shards.contract import FORMAT_VERSION, Spec, spec_line
 from keybuzz.engine.shards.fingerprint import program
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.outcome import Outcome
-from tests.flow.shards.scenarios import WORKER, Ways, found_by, looking, prepare, scenario
-from tests.flow.support.agent_host import ROOT
+from tests.flow.shards.scenarios import WORKER, Ways, found_by, looking, parts, prepare, scenario
+from tests.flow.support.agent_host import ROOT, make_site
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD
 from tests.flow.support.sshd import descendants, running, running_with, until
 
@@ -219,3 +221,32 @@ def test_drift_finds_through_workers_what_it_finds_itself(ways: Ways) -> None:
     assert f"silent/{THIRD}" in identities
     assert any(identity.startswith(f"drift/{SECOND}/file:") for identity in identities)
     assert any(identity.startswith(f"stray/{FIRST}/") for identity in identities)
+
+
+@pytest.mark.parametrize("deadline", [300.0, -9.0], ids=["controller killed", "own deadline"])
+def test_a_worker_that_waits_for_a_host_ends(ways: Ways, deadline: float) -> None:
+    hosts = prepare(ways.folder)
+    hosts[THIRD].python.write_text("#!/bin/sh\nexec cat >/dev/null\n")
+    spec = Spec(
+        FORMAT_VERSION,
+        "run",
+        "s-1",
+        program(),
+        parts(make_site(ways.folder)),
+        "describe",
+        {THIRD: ("demo",)},
+        1,
+        1,
+        deadline,
+    )
+    worker = subprocess.Popen(ways.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(spec_line(spec))
+        worker.stdin.flush()
+        assert b'"kind":"accepted"' in worker.stdout.readline()
+        if deadline > 0:
+            worker.stdin.close()  # as the kernel does for a controller that was killed
+        assert worker.wait(20) == 1
+        assert worker.stdout.read() == b""
