@@ -17,7 +17,7 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES
 from tests.lab.legacy import daemons
 from tests.lab.legacy.old_fleet import OldFleet
-from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, refused
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import CLIENT_ERRORS, MARIADB
 
@@ -121,3 +121,25 @@ class TestRefusedStopped(RefusedStopped):
 @pytest.mark.long
 class TestConverge(Converge):
     story = STORY
+
+
+@pytest.mark.long
+class TestOtherVariants:
+    """Another vendor's image, and an administrator whose password everybody knows."""
+
+    def test_another_images_layout_is_refused(self, old: OldFleet) -> None:
+        old.make_bare()
+        old.kbz.good("lab", "legacy", "galera", "--variant", "panubo", timeout=1200)
+        old.kbz.good("lab", "legacy", "proxysql", "--variant", "known-password")
+        before = daemons.of_galera(old)
+        old.looked("adopt", "galera", "--take-credentials", "--confirm", "galera")
+        said = refused(old, "galera", stopped=False)
+        assert f"maria-01: {DATA} holds data in the layout of another image's" in said
+        assert daemons.of_galera(old) == before
+
+    def test_the_known_password_is_refused_and_taken_over_as_weak(self, old: OldFleet) -> None:
+        said = refused(old, "proxysql", stopped=False)
+        assert "does not let the administrator of proxysql.env in" in said
+        words = ("adopt", "proxysql", "--take-credentials", "--confirm", "proxysql")
+        taken = " ".join(old.looked(*words, codes=(0,)).stdout.split())
+        assert "weak: short, or commonly known; replace it later" in taken
