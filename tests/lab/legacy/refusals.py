@@ -20,7 +20,7 @@ from tests.lab.support.endpoints import CLIENT_ERRORS
 _OLD = "/srv/kb-old"
 _HIDDEN = "/var/kb-hidden"
 _DATA = (
-    f"find /opt/keybuzz {_OLD} {_HIDDEN} /var/lib/docker/volumes -xdev -type f"
+    f"find /opt/keybuzz {_OLD} {_HIDDEN} /var/lib/docker/volumes -xdev -type f -not -path '*/status/*'"
     " -printf '%p %i %T@ %C@ %m %U\\n' 2>/dev/null | sort"
 )
 Made = Callable[[OldFleet], AbstractContextManager[str]]

@@ -25,6 +25,7 @@ from tests.unit.support.docs_commands import ROOT, Shown, commands, others
 __all__ = ["kbz", "place"]  # the fixtures
 
 SERVICES, FLEET = "tests/lab/services", "tests/lab/fleet"
+LEGACY = "tests/lab/legacy"
 FAILURES = f"{SERVICES}/test_patroni_failures"
 ELSEWHERE = {
     "run": f"{SERVICES}/test_patroni.py::TestRepairs::test_drift_names_it_and_run_repairs_only_that",
@@ -50,7 +51,7 @@ ELSEWHERE = {
     "health install": "tests/unit/engine/schedule/test_schedule.py::test_the_verbs",
     "drift accept": f"{SERVICES}/test_redis.py::TestFreeze::test_an_accepted_edit_is_quiet_until_it_is_another",
     "lab up": "tests/lab/lab/test_lab_services.py::test_a_second_up_starts_builds_and_stores_nothing",
-    "lab legacy": "tests/lab/legacy/test_legacy_redis.py::TestLook::test_adopt_changes_nothing_and_tells_no_secret",
+    "lab legacy": f"{LEGACY}/test_legacy_redis.py::TestLook::test_what_stays_is_accepted_once_and_quiet_from_then_on",
     "lab down": "tests/lab/lab/test_lab_services.py::test_down_ends_every_service",
 }
 """Commands that change something, and the test that runs them on real servers."""
