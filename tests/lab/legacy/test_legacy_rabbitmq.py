@@ -28,12 +28,14 @@ HOSTS = (*ADDRESSES, "haproxy-01", "haproxy-02")
 DATA = "/opt/keybuzz/rabbitmq/data"
 
 
-@pytest.fixture(scope="module")
-def old(queue_lab: Kbz, in_full: bool) -> OldFleet:
+@pytest.fixture(
+    scope="module", params=["environment", pytest.param("formation", marks=pytest.mark.long)]
+)
+def old(request: pytest.FixtureRequest, queue_lab: Kbz, in_full: bool) -> OldFleet:
     """Three old RabbitMQ servers and two old entries, with messages."""
     made = OldFleet(queue_lab, HOSTS, "rabbitmq,haproxy")
     made.make_ready(bare=in_full)
-    made.kbz.good("lab", "legacy", "rabbitmq")
+    made.kbz.good("lab", "legacy", "rabbitmq", "--variant", request.param)
     made.kbz.good("lab", "legacy", "rabbitmq-proxy")
     return made
 
