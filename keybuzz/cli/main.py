@@ -57,6 +57,7 @@ VERBS = {
     "lab": "The KeyBuzz servers on this machine.",
     "report": "One page with topology, health, drift over time and drills.",
     "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
+    "notify": "Try out who is told of drift, health, runs and backups.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
     "help": "Print the help of a verb: kbz help run.",
@@ -73,6 +74,7 @@ _ROOMS = {
         "explain",
         "history",
         "serve",
+        "notify",
     ),
     "change": ("run", "restart", "recover", "resume", "drill", "exec", "backup", "restore"),
     "site": (

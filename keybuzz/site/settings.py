@@ -12,6 +12,7 @@ from keybuzz.model.inventory.host_values import HostValues
 from keybuzz.model.inventory.lab import TRAITS, LabSettings
 from keybuzz.site.files.problems import Problems, nearest, read_file
 from keybuzz.site.files.yaml_tree import Scalar, Tree, TreeReader, parse_fields
+from keybuzz.site.parameters.receivers import Receiver, parse_receivers
 from keybuzz.site.site import Place, Settings
 
 _LIMIT = 1 << 18
@@ -20,6 +21,7 @@ _LAB = ("name", "root", "cache")
 _LAB_MORE = ("traits",)
 _SECTIONS = ("paths", "parameters", "not_applicable", "lab")
 _HOSTS = "hosts"
+_NOTIFY = "notify"
 
 Flat = dict[str, dict[str, str]]
 """Section to key to value."""
@@ -33,16 +35,19 @@ class Sections:
     places: dict[str, Place]
     hosts: Flat
     """Pattern of server names to parameter to value."""
+    receivers: dict[str, Receiver]
+    """Who is told, by name."""
 
 
 def load_settings(root: Path, base: Path, overlay: Path | None) -> Settings:
     """Return the base's values, each replaced where the overlay has one."""
     first = read_sections(base)
     merged, places = dict(first.values), {"": Place(str(base), 1), **first.places}
-    hosts = first.hosts
+    hosts, receivers = first.hosts, first.receivers
     if overlay:
         second = read_sections(overlay)
         places |= second.places
+        receivers = receivers | second.receivers
         merged = {name: {**values, **second.values[name]} for name, values in merged.items()}
         # Behind all others, too: of two patterns that match, the later wins.
         others = {pattern: found for pattern, found in hosts.items() if pattern not in second.hosts}
@@ -69,6 +74,7 @@ def load_settings(root: Path, base: Path, overlay: Path | None) -> Settings:
         lab=_lab(lab, merged["parameters"], hosts) if lab else None,
         places=places,
         hosts=hosts,
+        receivers=tuple(receivers.values()),
     )
 
 
@@ -106,9 +112,11 @@ class _SettingsReader(TreeReader):
     def sections(self, tree: Tree, file: str) -> Sections:
         """Return every section of the file; one that is missing is empty."""
         places: dict[str, Place] = {}
-        found = self.fields(tree, "the file", (), (*_SECTIONS, _HOSTS))
+        found = self.fields(tree, "the file", (), (*_SECTIONS, _HOSTS, _NOTIFY))
         flat: Flat = {name: {} for name in _SECTIONS}
         hosts: Flat = {}
+        notify = found.pop(_NOTIFY, None)
+        receivers = parse_receivers(self, notify, file) if notify is not None else {}
         for name, section in found.items():
             for key, value in self.entries(section, name):
                 if name == _HOSTS:
@@ -125,7 +133,7 @@ class _SettingsReader(TreeReader):
                 flat[name][key.text] = self.text(value, f"{name}.{key.text}")
                 if name == "parameters":
                     places[key.text] = Place(file, key.line)
-        return Sections(flat, places, hosts)
+        return Sections(flat, places, hosts, receivers)
 
     def _known(self, section: str, key: Scalar) -> None:
         known = {"paths": _PATHS, "lab": _LAB + _LAB_MORE}.get(section)

@@ -15,6 +15,7 @@ from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.described import Applications
 from keybuzz.site.files.problems import nearest
+from keybuzz.site.parameters.receivers import Receiver
 from keybuzz.site.policies import Policies
 from keybuzz.site.sources import Sources
 
@@ -75,6 +76,8 @@ class Settings:
     """Where each parameter is written; under the empty name, the file that a missing one belongs into."""
     hosts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Pattern of server names to the parameters that these servers have instead."""
+    receivers: tuple[Receiver, ...] = ()
+    """Who is told of drift, health, runs and backups."""
 
     def on(self, server: str, name: str) -> str | None:
         """Return the text of a parameter as it is on one server; None when nothing is written."""

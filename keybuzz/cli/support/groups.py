@@ -27,6 +27,7 @@ SECTIONS = (
             "explain",
             "report",
             "serve",
+            "notify",
             "render",
         ),
         ("kbz status", "kbz plan patroni --limit db"),

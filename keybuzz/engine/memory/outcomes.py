@@ -116,10 +116,17 @@ def forgotten_before(workspace: Workspace, now: float) -> float | None:
 
 
 def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[str, ...]:
-    """Tell the hooks how a run ended; return their warnings, which the journal keeps too."""
-    if document["verb"] in QUIET:
-        return ()
-    warnings = run_after(workspace.site, document, workspace.cuts)
+    """Tell the hooks, and the receivers of site.yaml, how a run ended; return their warnings.
+
+    The journal keeps them too.
+    """
+    site = workspace.site
+    quiet = document["verb"] in QUIET
+    warnings = () if quiet else run_after(site, document, workspace.cuts)
+    if site.settings.receivers:
+        from keybuzz.engine.notify.teller import notify
+
+        warnings = (*warnings, *notify(site, document))
     if warnings and number:
         journal = workspace.journal
         read_or(journal, lambda: journal.add_note(number, "\n".join(warnings)), None)

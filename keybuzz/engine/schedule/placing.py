@@ -25,7 +25,7 @@ def place(schedule: Schedule, program: str, into: Path) -> Iterator[str]:
     """Write what is not yet so, and start it; yield what was done. The other program's files are taken away."""
     wanted = files(schedule, program)
     watch = schedule.watch
-    other = (watch.cron,) if program == "systemd" else (watch.timer, watch.service)
+    other = (watch.cron,) if program == "systemd" else (watch.timer, watch.service, watch.failed)
     if any((into / path).exists() for path in other):
         yield from _remove(watch, other, into)
     for path, text in wanted.items():
@@ -53,7 +53,8 @@ def _write(target: Path, text: str) -> None:
 
 def take_away(watch: Watch, into: Path) -> Iterator[str]:
     """Stop it and remove its files; yield what was done."""
-    found = [path for path in (watch.timer, watch.service, watch.cron) if (into / path).exists()]
+    every = (watch.timer, watch.service, watch.failed, watch.cron)
+    found = [path for path in every if (into / path).exists()]
     if not found:
         yield "nothing is scheduled"
         return

@@ -58,6 +58,11 @@ class Watch:
         return Path(f"etc/systemd/system/kbz-{self.verb}.timer")
 
     @property
+    def failed(self) -> Path:
+        """The unit that tells the receivers of site.yaml when the unit fails, as a path below /."""
+        return Path(f"etc/systemd/system/kbz-{self.verb}-failed.service")
+
+    @property
     def cron(self) -> Path:
         """The file of cron, as a path below /."""
         return Path(f"etc/cron.d/kbz-{self.verb}")
@@ -101,9 +106,7 @@ class Schedule:
 
     def argv(self, program: str) -> list[str]:
         """Return the command line of one run."""
-        script = Path(sys.executable).parent / "kbz"
-        kbz = [str(script)] if script.exists() else [sys.executable, "-m", "keybuzz.cli.main"]
-        return [*kbz, *self.words(program)]
+        return [*_kbz(), *self.words(program)]
 
     def head(self, program: str) -> str:
         """Return the first lines of each file, by which it is known again, and its runs in the journal too."""
@@ -112,6 +115,12 @@ class Schedule:
             f"# {shlex.join(['kbz', *self.words(program)])}\n"
             f"# `kbz {self.watch.verb} install` writes it, `kbz {self.watch.verb} uninstall` removes it.\n"
         )
+
+
+def _kbz() -> list[str]:
+    """Return the words that call kbz as it runs now."""
+    script = Path(sys.executable).parent / "kbz"
+    return [str(script)] if script.exists() else [sys.executable, "-m", "keybuzz.cli.main"]
 
 
 def files(schedule: Schedule, program: str) -> dict[Path, str]:
@@ -129,6 +138,7 @@ def _units(schedule: Schedule) -> dict[Path, str]:
 Description=kbz {watch.verb}: {watch.about}
 Wants=network-online.target
 After=network-online.target
+OnFailure={watch.failed.name}
 
 [Service]
 Type=oneshot
@@ -150,7 +160,16 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
-    return {watch.service: service, watch.timer: timer}
+    told = [*_kbz(), "--config", str(schedule.config), "notify", "failed", watch.service.name]
+    failed = f"""{head}[Unit]
+Description=kbz {watch.verb}: tell that it failed
+
+[Service]
+Type=oneshot
+ExecStart={" ".join(_unit_word(word) for word in told)}
+TimeoutStartSec=300
+"""
+    return {watch.service: service, watch.timer: timer, watch.failed: failed}
 
 
 def _unit_word(word: str) -> str:

@@ -26,6 +26,9 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def add(self, line: int, what: str, hint: str, *, source: str = "") -> None:
         """Note one problem; `source` when the line to mend is in another file."""
         self._found.append((line, f"{source or self._source}:{line}: {what} → {hint}"))

@@ -93,21 +93,24 @@ def test_it_is_written_started_left_alone_and_taken_away(machine: Machine) -> No
     assert done.stdout.splitlines() == [
         f"/{DRIFT.service} is written",
         f"/{DRIFT.timer} is written",
+        f"/{DRIFT.failed} is written",
         "kbz-drift.timer is enabled and waits",
     ]
     assert machine.calls == ["daemon-reload", "enable --now kbz-drift.timer"]
     before = machine.units
-    assert set(before) == {DRIFT.service.name, DRIFT.timer.name}
+    assert set(before) == {DRIFT.service.name, DRIFT.timer.name, DRIFT.failed.name}
     again = machine(*install)
     assert [line.rpartition(" is ")[2] for line in again.stdout.splitlines()] == [
-        *("as wanted", "as wanted"),
+        *("as wanted",) * 3,
         "enabled and waits",
     ]
     assert machine.calls == ["daemon-reload", "enable --now kbz-drift.timer"]
     assert machine.units == before
     assert machine("status").returncode == 0
     gone = machine("uninstall")
-    assert gone.stdout.splitlines() == [f"/{DRIFT.timer} is gone", f"/{DRIFT.service} is gone"]
+    assert gone.stdout.splitlines() == [
+        f"/{path} is gone" for path in (DRIFT.timer, DRIFT.service, DRIFT.failed)
+    ]
     assert machine.calls == ["disable --now kbz-drift.timer", "daemon-reload"]
     assert machine.units == {}
     assert machine("uninstall").stdout == "nothing is scheduled\n"

@@ -69,6 +69,8 @@ LOOKS = {
     "lb check",
     "workers status",
     "workers check",
+    "notify test",
+    "notify failed",
     "lab status",
     "lab images",
     "lab diff",

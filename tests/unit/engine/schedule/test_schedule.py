@@ -74,7 +74,10 @@ def test_the_line_of_cron_is_the_command_as_it_was_meant() -> None:
 
 def test_the_units_say_deadline_jitter_and_that_findings_are_no_failure() -> None:
     units = files(SCHEDULE, "systemd")
-    assert set(units) == {DRIFT.service, DRIFT.timer}
+    assert set(units) == {DRIFT.service, DRIFT.timer, DRIFT.failed}
+    assert "\nOnFailure=kbz-drift-failed.service\n" in units[DRIFT.service]
+    [told] = re.findall(r"^ExecStart=(.*)$", units[DRIFT.failed], re.MULTILINE)
+    assert told.endswith(" notify failed kbz-drift.service")
     service, timer = units[DRIFT.service], units[DRIFT.timer]
     assert "TimeoutStartSec=300\n" in service
     assert "SuccessExitStatus=2 3 4\n" in service
@@ -135,7 +138,9 @@ def test_it_is_written_once_and_the_other_program_gives_way(tmp_path: Path) -> N
     assert (tmp_path / DRIFT.cron).stat().st_mtime_ns == before.st_mtime_ns
     assert before.st_mode & 0o777 == 0o644
     list(place(SCHEDULE, "systemd", tmp_path))
-    assert set(below(tmp_path)) == {str(DRIFT.service), str(DRIFT.timer)}
+    assert set(below(tmp_path)) == {
+        str(path) for path in (DRIFT.service, DRIFT.timer, DRIFT.failed)
+    }
     list(place(SCHEDULE, "cron", tmp_path))
     assert set(below(tmp_path)) == {str(DRIFT.cron)}
     assert list(take_away(DRIFT, tmp_path)) == [f"{tmp_path / DRIFT.cron} is gone"]
@@ -259,7 +264,8 @@ def test_a_module_that_does_not_exist_is_not_scheduled(
 def test_two_schedules_are_two(tmp_path: Path) -> None:
     list(place(SCHEDULE, "cron", tmp_path))
     list(place(replace(SCHEDULE, watch=HEALTH), "systemd", tmp_path))
-    assert set(below(tmp_path)) == {str(DRIFT.cron), str(HEALTH.service), str(HEALTH.timer)}
+    units = (HEALTH.service, HEALTH.timer, HEALTH.failed)
+    assert set(below(tmp_path)) == {str(path) for path in (DRIFT.cron, *units)}
     list(take_away(HEALTH, tmp_path))
     assert set(below(tmp_path)) == {str(DRIFT.cron)}
 
