@@ -42,7 +42,14 @@ CHAINS = (
         "test_drift_strays",
         "test_applications",
     ),
-    ("test_postgres_proxy", "test_drill_patroni", "test_restart", "test_rotation", "test_backup"),
+    (
+        "test_postgres_proxy",
+        "test_drill_patroni",
+        "test_restart",
+        "test_rotation",
+        "test_backup",
+        "test_legacy_patroni",
+    ),
     (
         "test_hosts",
         "test_patroni",

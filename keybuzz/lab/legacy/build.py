@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.5
 _LOAD_SECONDS = 300
 _BUILD_SECONDS = 1800
 _BUILD = "build:"
-"""Before the name of a folder with a Dockerfile, where the lab has no image that could stand for the old one."""
+"""Before a folder with a Dockerfile, and build arguments, where no image of the lab could stand for the old one."""
 
 
 def build(
@@ -90,8 +90,10 @@ def _make(
     if not stands.startswith(_BUILD):
         return
     report("", f"Building {image} as the old scripts did.")
-    folder = old.path.parent / stands.removeprefix(_BUILD)
-    words = ["build", "--network", "host", "--force-rm", "--tag", image, str(folder)]
+    place, *values = stands.removeprefix(_BUILD).split()
+    arguments = [word for value in values for word in ("--build-arg", value)]
+    folder = str((old.path.parent / place).resolve())
+    words = ["build", "--network", "host", "--force-rm", "--tag", image, *arguments, folder]
     builder.docker(settings, words, seconds=_BUILD_SECONDS)
 
 

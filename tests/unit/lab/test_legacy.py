@@ -13,6 +13,7 @@ import tasks
 from keybuzz.lab.legacy import build
 from keybuzz.lab.legacy.build import _script, remembered
 from keybuzz.lab.legacy.description import OldDeployment, deployment, modules
+from keybuzz.lab.supply import builder
 from keybuzz.model.core.errors import KbzError, UsageError
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.site.files.tsv import read_servers
@@ -82,3 +83,25 @@ def test_one_that_never_serves_tells_no_secret(
         build._wait(LabSettings("kbz-unit", tmp_path, tmp_path), members[0].name, ready or "false")
     assert "of-long-ago" not in str(caught.value)
     assert caught.value.where == members[0].name
+
+
+BUILT = [path for path in FILES if "build:" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
+def test_an_image_is_built_from_a_folder_that_is_there_with_all_its_arguments(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(builder, "docker", lambda _, words, **__: calls.append(words))
+    old = named(path)
+    members = [server for server in SERVERS if old.group() in server.groups]
+    images = old.on(members[0], members, dict.fromkeys(old.secrets(), "x")).images
+    for image, stands in images.items():
+        build._make(
+            LabSettings("kbz-unit", tmp_path, tmp_path), old, image, stands, lambda *_: None
+        )
+    [words] = calls
+    text = (Path(words[-1]) / "Dockerfile").read_text(encoding="utf-8")
+    given = [words[place + 1] for place, word in enumerate(words) if word == "--build-arg"]
+    assert [value.partition("=")[0] for value in given] == re.findall(r"(?m)^ARG (\w+)", text)
