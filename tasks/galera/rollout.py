@@ -36,6 +36,7 @@ JOIN_TIMEOUT = 1800.0
 """Seconds: a state transfer copies all data by rsync."""
 RETURN_TIMEOUT = 180.0
 """Seconds for members to find each other again, or to finish what they are at."""
+_START_ID = f"file:{values.START}"
 _INSIDE = (MysqlDatabase, MysqlUser, MysqlNoUser)
 
 
@@ -48,12 +49,14 @@ def next_stage(live: Live) -> Stage | None:
     marked = [change for change in ready if change.identity == MARKER_ID]
     apart = (*containers, *inside, *marked)
     primary = any(node.primary for node in nodes(live).values())
-    # Judged first: what is refused leaves no file behind.
-    without = None if primary else _without_primary(live, containers)
+    if not (primary or _is_ours(live)):
+        _without_primary(
+            live, containers
+        )  # what is refused of an old deployment leaves no file behind
     if around := tuple(change for change in ready if change not in apart):
         return Stage("prepare", around)
     if not primary:
-        return without
+        return _without_primary(live, containers)
     if marked:
         return _first_start_ended(marked[0])
     if starting := [change for change in containers if not change.disrupts]:
@@ -63,6 +66,11 @@ def next_stage(live: Live) -> Stage | None:
     if unsettled := _settle(live):
         return unsettled
     return Stage("database and users", tuple(inside)) if inside else None
+
+
+def _is_ours(live: Live) -> bool:
+    """Return whether kbz has made this cluster ready before: a stopped one needs its files to be started again."""
+    return any(view.present(_START_ID) for view in live.hosts.values())
 
 
 def bootstrap(live: Live, host: str, container: Callable[[Container], Container]) -> Stage:

@@ -43,7 +43,6 @@ def describe(site: Site, server: Server) -> Description:
             DirectoryListing("rabbitmq.units", "/etc/systemd/system"),
         ),
         (RabbitmqUser(access), RabbitmqNoUser(access), *applications.resources(site, access)),
-        # Beside its own two: Erlang's port mapper, and what its nodes speak between each other.
     )
 
 

@@ -79,14 +79,15 @@ def refuse_foreign(live: Live) -> None:
                 hint="put the live one into rabbitmq.env (kbz adopt rabbitmq --take-credentials finds it); or, where "
                 "the other nodes hold the one of rabbitmq.env, copy it from there by hand",
             )
-    _refuse_another_node(found)
-    _refuse_lost(found)
+    _refuse_another_node(live, found)
+    _refuse_lost(live, found)
 
 
-def _refuse_another_node(found: dict[str, Node]) -> None:
+def _refuse_another_node(live: Live, found: dict[str, Node]) -> None:
     """Beside the tables of a node of another name, RabbitMQ would begin with empty ones."""
     for node in found.values():
-        if node.held and node.name not in node.held and not node.answers:
+        other = node.held and node.name not in node.held and not node.answers
+        if other and node.host in live.selected:
             raise RefusedError(
                 f"the data is of {', '.join(node.held)}, and {node.name} is described: it would begin with nothing",
                 where=node.host,
@@ -95,13 +96,15 @@ def _refuse_another_node(found: dict[str, Node]) -> None:
             )
 
 
-def _refuse_lost(found: dict[str, Node]) -> None:
+def _refuse_lost(live: Live, found: dict[str, Node]) -> None:
     """Where no node runs, and most members of a cluster are proven to hold nothing, none is started."""
     if any(node.started or node.answers for node in found.values()):
         return
     bare = {node.name: node.host for node in found.values() if node.empty}
     for node in found.values():
         lost = [bare[name] for name in node.formed if name in bare]
+        if node.host not in live.selected:
+            continue
         if not node.empty and 2 * len(lost) >= len(node.formed) > 1:
             raise RefusedError(
                 f"it holds data of a cluster of {len(node.formed)}, and {', '.join(lost)} hold none: what they held is "

@@ -13,6 +13,7 @@ from keybuzz.engine.adopt.credentials import require_same
 from keybuzz.engine.adopt.ground import require_own_ground
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -46,7 +47,10 @@ def _require_a_stage(module: Module, live: Live) -> None:
         return
     try:
         module.next_stage(live)
-    except RefusedError:
+    except RefusedError as error:
+        servers = proposed("kbz", "run", "base", "--limit", module.group)
+        way = f"{servers} makes the servers ready without it; nothing was changed"
+        error.hint = f"{error.hint}; {way}" if error.hint else way
         raise
     except Exception:
         return  # what cannot be judged yet is judged, and told, at its own turn

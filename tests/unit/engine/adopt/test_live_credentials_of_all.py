@@ -30,6 +30,7 @@ BY_ROLLOUT = {
 """Refused by the module's own rollout, from what the service answers."""
 NOT_CHANGED = {
     "REDIS_SENTINEL_PASSWORD": "Sentinels are asked without one, and none is described for them",
+    "BACKUP_KEY": "a repository opens with the key that it was made with, and no step gives it another",
     "MARIADB_SST_PASSWORD": "state transfers go by rsync: no account has it",
 }
 """No step of a run could change the live one."""

@@ -11,13 +11,15 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.services.mariadb import MariadbData
+from tasks.galera import values
 from tasks.galera.desired import STATUS
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, NO_HISTORY
 from tasks.galera.rollout import bootstrap, next_stage, refuse_foreign
 from tests.unit.tasks.galera.galera_world import FLAG, HOSTS, World
-from tests.unit.tasks.galera.test_rollout_galera import exited, hurt, wipe
+from tests.unit.tasks.galera.test_rollout_galera import CONF, exited, hurt, wipe
 from tests.unit.tasks.galera.test_switches_galera import saying
 
+START = f"file:{values.START}"
 STRANGE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
@@ -129,6 +131,30 @@ class TestBirth:
         error = refused(world.live())  # before anything is prepared
         assert error.where == "maria-2"
         assert "remove it by hand (docker rm -f mariadb)" in str(error)
+
+
+class TestStopped:
+    """All members were stopped in order: none knows how to go on by itself."""
+
+    def stopped(self) -> World:
+        world = World.healthy()
+        world.stop(*HOSTS)
+        hurt(world, CONF, *HOSTS, digest="another")
+        return world
+
+    def test_our_own_cluster_gets_its_files_first(self) -> None:
+        """`kbz recover galera` starts containers that read them."""
+        stage = next_stage(self.stopped().live())
+        assert stage is not None
+        assert stage.name == "prepare"
+        assert {change.identity for change in stage.changes} == {CONF}
+
+    def test_an_old_deployment_is_refused_before_a_file_is_written(self) -> None:
+        world = self.stopped()
+        for host in HOSTS:
+            del world.nodes[host].states[START]
+        error = refused(world.live())
+        assert "the cluster is stopped" in error.what
 
 
 class TestBootstrap:

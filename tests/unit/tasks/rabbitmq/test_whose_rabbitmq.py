@@ -19,6 +19,15 @@ class TestWhoseData:
         assert error.where == "queue-02"
         assert "the data is of rabbit@old-queue, and rabbit@queue-02 is described" in error.what
 
+    def test_a_node_that_is_not_selected_holds_no_other_up(self) -> None:
+        world = World.healthy()
+        world.damage("queue-02", CONTAINER, running=False)
+        world.damage("queue-02", DATA, nodes=("rabbit@old-queue",))
+        refuse_foreign(world.live({"queue-01"}))
+        left = World.empty()
+        self.left(left, "queue-01")
+        refuse_foreign(left.live({"queue-02"}))
+
     def test_its_own_tables_beside_others_are_its_own(self) -> None:
         world = World.healthy()
         world.damage("queue-02", CONTAINER, running=False)
