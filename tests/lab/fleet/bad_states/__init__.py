@@ -9,11 +9,12 @@ _PARTS = (postgres, redis, rabbitmq, galera, entries, hosts)
 ROUNDS: dict[str, tuple[Bad, ...]] = {
     "settings": tuple(bad for part in _PARTS for bad in part.SETTINGS),
     "taken away": tuple(bad for part in _PARTS for bad in part.TAKEN),
-    "hung": hosts.HUNG,
+    "hung": (*hosts.HUNG, *redis.ALONE),
 }
 """The first take nothing from applications but on one of two entries; the second take a member away, or its work.
 
-What hangs makes every look at its host slow, and is alone.
+What hangs makes every look at its host slow, and a replica that cannot save may end: neither is beside others of its
+service.
 """
 TYPED = {
     "settings": ("patroni", ("patroni.member.tags", "patroni.settings.of-roles")),
