@@ -11,7 +11,7 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.queue_ledger import QUEUE, QueueLedger
 from tests.lab.ledgers.stored import HOST, BackedUp
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 RUN = ("run", "rabbitmq", "--limit", "rabbitmq", "--lift-freeze", "rabbitmq")
 REASON = ("--reason", "the owner said so on the phone")
@@ -46,7 +46,6 @@ class TestRabbitmq:
         assert "kb_rmq" in rabbitmq.kbz.on(HOST, f"{inside} list_users")
         rabbitmq.take_away()
 
-    @pytest.mark.long
     def test_a_drill_starts_a_broker_of_its_own_and_leaves_none(self, rabbitmq: BackedUp) -> None:
         [drilled] = rabbitmq.kbz.good("drill", "restore", "rabbitmq", "--format", "json").json()[
             "services"
