@@ -20,8 +20,14 @@ ROOT = Path(__file__).parents[3]
 _DESTROYS = re.compile(r"\b(prune|reinit|rm -rf|mkfs|wipefs)\b")
 _ALLOWED = {"keybuzz/lab", "keybuzz/policy"}
 """The lab deletes its own disks, and policies name what they forbid."""
-_BEGINS_AGAIN = {"tasks/backup/restored.py"}
-"""A restore that was cut off begins again in its own place, which the mark of its beginning proves to be its own."""
+_OF_BACKUPS = {
+    "tasks/backup/placing.py",
+    "tasks/backup/store/archive.py",
+    "tasks/backup/on_host/repository.py",
+}
+"""A restore that was cut off begins again in its own place, which the mark of its beginning proves to be its own; a
+drill and a verification take away what they laid out themselves; the repository keeps what site.yaml says.
+"""
 
 
 def words(path: Path) -> list[str]:
@@ -45,7 +51,7 @@ def test_no_word_that_destroys_is_in_the_code() -> None:
         for folder in ("keybuzz", "tasks")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "/".join(path.relative_to(ROOT).parts[:2]) not in _ALLOWED
-        and str(path.relative_to(ROOT)) not in _BEGINS_AGAIN
+        and str(path.relative_to(ROOT)) not in _OF_BACKUPS
         for text in words(path)
         if _DESTROYS.search(text)
     ]
