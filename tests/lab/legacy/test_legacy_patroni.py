@@ -1,4 +1,4 @@
-"""PostgreSQL under Patroni and its entry as older scripts left them: what a look tells, and leaves as it was.
+"""PostgreSQL under Patroni and its entry as older scripts left them, brought under kbz while an application writes.
 
 The tests of this file build on each other, in the order of the file.
 """
@@ -19,12 +19,20 @@ from tests.lab.conftest import DB, Kbz
 from tests.lab.legacy.old_fleet import (
     OldFleet,
     accepted_once_and_quiet,
+    assert_once,
+    foretold_restarts,
+    interrupted,
+    running,
 )
+from tests.lab.support.endpoints import ENDPOINTS, Applications
+from tests.lab.support.writing import writing
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 HOSTS = (*DB, "haproxy-01", "haproxy-02")
 ADDRESSES = ("10.0.0.120", "10.0.0.121", "10.0.0.122")
+MODULES = ("postgres-proxy", "patroni")
+ENTRY, POOL = ENDPOINTS[:2]
 OUTSIDE = "198.51.100.7"
 """An address of documentation (RFC 5737)."""
 
@@ -131,3 +139,36 @@ class TestLook:
     def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
         """By a site of its own, whose policies.yaml may be edited."""
         accepted_once_and_quiet(old, "patroni", "drift/db-*/container:patroni")
+
+
+class TestConverge:
+    def test_member_by_member_behind_the_gates_no_write_is_lost(self, old: OldFleet) -> None:
+        before, data = running(old), content(old, ADDRESSES[0])
+        assert data[0] == 20000
+        foretold = foretold_restarts(old.foretold(*MODULES))
+        application = Applications(old.kbz)
+        for entry in (ENTRY, POOL):
+            application.put(entry, 0)
+        with writing(application, ENTRY) as entered:
+            for module in MODULES:
+                done = old.kbz.good(*old.lifted(module), timeout=1200)
+                print(done.stdout, done.stderr)
+                old.untold(done.stdout + done.stderr)
+                assert_once(old, module, done.stdout + done.stderr)
+        with writing(application, POOL) as pooled:
+            pass
+        assert len(entered) > 50
+        assert pooled
+        assert interrupted(before, running(old)) == foretold
+        assert {content(old, address) for address in ADDRESSES} == {data}
+
+    def test_a_second_run_has_nothing_to_do_and_nothing_old_is_left(self, old: OldFleet) -> None:
+        after = running(old)
+        done = old.kbz.good("run", *MODULES, "--limit", old.limit, "--format", "json")
+        assert done.json()["plan"]["size"] == 0
+        assert running(old) == after
+        left = {item.partition("#")[0] for item in old.strays(*MODULES)}
+        assert {item for item in left if "/cron:" not in item} == set()
+        for host in HOSTS:
+            units = old.kbz.on(host, "ls /etc/systemd/system").split()
+            assert [name for name in units if name.endswith("-docker.service")] == []
