@@ -66,7 +66,8 @@ def test_status_says_one_of_one_without_a_spare(kbz: Kbz) -> None:
         for item in kbz("status", "qdrant", *LIMIT, "--format", "json").json()["clusters"]
         if item["module"] == "qdrant"
     ]
-    assert (cluster["members"], cluster["up"], cluster["spare"]) == (1, 1, 0)
+    quorum = cluster["quorum"]
+    assert (quorum["members"], quorum["up"], quorum["spare"]) == (1, 1, 0)
 
 
 def test_a_killed_process_loses_no_acknowledged_point(kbz: Kbz) -> None:
