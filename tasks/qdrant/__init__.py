@@ -12,7 +12,7 @@ from tasks.qdrant.checks import checks, topology
 from tasks.qdrant.desired import describe
 from tasks.qdrant.drill import DRILL, workload
 from tasks.qdrant.members import up, virgin
-from tasks.qdrant.rollout import next_stage
+from tasks.qdrant.rollout import next_stage, refuse_foreign
 from tasks.qdrant.rotation import ROTATIONS
 from tasks.qdrant.service import CREDENTIALS, PLACES, SERVICE
 
@@ -28,6 +28,7 @@ MODULE = Module(
     describe=describe,
     next_stage=next_stage,
     checks=checks,
+    foreign=refuse_foreign,
     on_request=True,
     members_up=up,
     least_up=0,

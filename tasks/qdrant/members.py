@@ -37,6 +37,8 @@ class Node:
     """The image of the description, by name and tag."""
     empty: bool
     """Proven: nothing lies in its storage."""
+    owner: int | None
+    """User of its storage; None where there is none."""
 
     @property
     def not_serving(self) -> str:
@@ -80,6 +82,7 @@ def _node(host: str, view: HostView) -> Node:
     answer, listing = view.answer(NODE), view.answer(DATA)
     said: Mapping[str, Any] = answer.value if answer.known else {}
     unread = Unread(answer.problem)
+    owner = view.attribute(f"directory:{values.STORAGE}", "uid")
     return Node(
         host=host,
         present=view.present(CONTAINER_ID),
@@ -92,4 +95,5 @@ def _node(host: str, view: HostView) -> Node:
         collections=said.get("collections", 0),
         described=next(r.image for r in view.resources if isinstance(r, Container)),
         empty=listing.known and not listing.value["names"],
+        owner=owner if isinstance(owner, int) else None,
     )

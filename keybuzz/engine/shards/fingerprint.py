@@ -18,7 +18,7 @@ from keybuzz.site.site import Site
 KEY = "state/digest.key"
 """The first part that is compared: with another key all others would differ as well."""
 SECRETS = "credentials"
-_LEFT_OUT = ("stand_in", "legacy", "__pycache__")
+_LEFT_OUT = frozenset({"stand_in", "legacy", "__pycache__"})
 """Folders that a wheel does not have."""
 
 
@@ -41,7 +41,7 @@ def program() -> str:
 def _sources(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
         parts = path.relative_to(root).parts
-        if path.is_file() and not any(word in part for part in parts for word in _LEFT_OUT):
+        if path.is_file() and not _LEFT_OUT & set(parts):
             yield path
 
 

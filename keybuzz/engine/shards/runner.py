@@ -20,6 +20,7 @@ from keybuzz.engine.shards.place import Controller
 from keybuzz.engine.shards.places import places
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, KbzError
+from keybuzz.model.core.redact import Redactor
 from keybuzz.model.inventory.shards import ShardOptions
 from keybuzz.transport.runner import BoundedRunner
 
@@ -104,6 +105,10 @@ def _settled(task: Task, host: Host, heard: Heard) -> MultiResult:
         found = observation_of(done, heard) if isinstance(heard, HostReply) else heard
     except KbzError as error:
         found = error
+    if isinstance(found, KbzError):
+        # What a worker says of a failure is a host's word, or its own: it loses the secrets of the store like a reply.
+        redactor = task.nornir.config.user_defined.get("redactor", Redactor(()))
+        found.what, found.hint = redactor.text(found.what), redactor.text(found.hint)
     failed = isinstance(found, Exception)
     result = Result(
         host,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keybuzz.engine.catalogue import all_modules, also, choose
@@ -165,3 +167,42 @@ def test_another_number_of_nodes_is_refused() -> None:
     alone = replace(site, servers=tuple(s for s in site.servers if s.name != HOST))
     with pytest.raises(InputError, match="exactly one node"):
         values.node(alone)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"guarded": False}, "serves 2 collections without a key"),
+        ({"version": "1.17.1"}, "Qdrant 1.17.1 runs, and v1.19.0-unprivileged is described"),
+        ({"version": "1.20.0"}, "Qdrant 1.20.0 runs"),
+        ({"version": "2.19.0"}, "Qdrant 2.19.0 runs"),
+    ],
+)
+def test_a_live_node_is_not_taken_from_its_clients_nor_its_data_ruined(
+    words: dict[str, object], why: str
+) -> None:
+    live = world(answers=said(**words))
+    for judged in (MODULE.foreign, MODULE.next_stage):
+        with pytest.raises(RefusedError, match=why) as caught:
+            judged(live)
+        assert caught.value.where == HOST
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize("version", ["1.18.4", "1.19.2", "dev"])
+def test_the_minor_version_before_is_opened(version: str) -> None:
+    MODULE.foreign(world(answers=said(version=version)))
+
+
+def test_data_of_another_user_is_refused_and_an_empty_folder_is_taken() -> None:
+    live = world()
+    view = live.hosts[HOST]
+    name = f"directory:{values.STORAGE}"
+    old = replace(view.states[name], attributes={**view.states[name].attributes, "uid": 0})
+    other = replace(view, states={**view.states, name: old})
+    with pytest.raises(RefusedError, match="data of user 0"):
+        MODULE.foreign(replace(live, hosts={HOST: other}))
+    bare = replace(
+        other, answers={**other.answers, DATA: Answer(DATA, {"there": True, "names": []})}
+    )
+    MODULE.foreign(replace(live, hosts={HOST: bare}))
