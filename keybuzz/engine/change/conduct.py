@@ -6,7 +6,7 @@ So a run that was cut off at any point goes on by itself, and nothing is decided
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from keybuzz.engine import events
@@ -22,7 +22,7 @@ from keybuzz.engine.fronts import take_back_first, take_back_last
 from keybuzz.engine.joined import goes_on, still_waiting, taken_by, without
 from keybuzz.engine.look.observe import Snapshot, View
 from keybuzz.engine.look.scope import concerned
-from keybuzz.engine.pace.waves import Trouble, pending, trouble, worse
+from keybuzz.engine.pace.waves import Trouble, Worse, pending, silent, trouble, worse
 from keybuzz.model.core.errors import KbzError, StepError, sentence_of
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import Outcome
@@ -137,6 +137,8 @@ class Conductor(Taker):
                     snapshot = self._between(module, before, opened, closed, snapshot)
                     opened |= self.waves.after(opened, module, every)
                     continue
+                if self.pace.parts:
+                    self._count(silent(snapshot.unreachable, self._touched))
                 if not put_off and not self.waves.failed.keys() & live.hosts.keys():
                     self.freeze.converged(module)
                 return snapshot
@@ -175,23 +177,27 @@ class Conductor(Taker):
     ) -> Snapshot:
         """Look at a batch again before the next one; return the newest reading.
 
-        A host that has become critical since the run began counts as failed.
+        A host that has become silent or critical since it was changed counts as failed.
         """
         snapshot = self.rested(module.name, opened, closed, snapshot)
-        touched = {result.change.host for result in self.results} & opened
+        self._count(silent(snapshot.unreachable, self._touched))
         live = self.view(snapshot).live(module, self.site)
-        found = worse(module, before, live, touched - self.waves.failed.keys())
-        for host, finding in found.items():
-            self.waves.failed[host] = f"{finding.check}: {finding.message}"
-            self.listen(events.LeftOut(host, self.waves.failed[host]))
-        if found and (self.waves.exhausted or self.pace.canary in found):
-            host, finding = next(iter(found.items()))
-            raise StepError(
-                f"{finding.check}: {finding.message}; it was not so before this run",
-                where=host,
-                hint=finding.hint or proposed("kbz", "explain", finding.check),
-            )
+        self._count(worse(module, before, live, self._touched & opened))
         return snapshot
+
+    @property
+    def _touched(self) -> frozenset[str]:
+        """The hosts that this run has changed and has not left out."""
+        return frozenset(result.change.host for result in self.results) - self.waves.failed.keys()
+
+    def _count(self, found: Mapping[str, Worse]) -> None:
+        """Leave out the hosts that have failed; StepError when more have than may, or the canary has."""
+        for host, why in found.items():
+            self.waves.failed[host] = why.what
+            self.listen(events.LeftOut(host, why.what))
+        if found and (self.waves.exhausted or self.pace.canary in found):
+            host, why = next(iter(found.items()))
+            raise StepError(why.what, where=host, hint=why.hint)
 
     def rested(
         self, name: str, done: frozenset[str], closed: tuple[str, ...], snapshot: Snapshot

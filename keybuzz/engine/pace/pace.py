@@ -59,10 +59,15 @@ class Pace:
     """Called before each further batch; StoppedError when the operator does not want it."""
 
     @property
+    def parts(self) -> bool:
+        """True when the hosts of a module are not all begun at once."""
+        return self.batch is not None or bool(self.canary)
+
+    @property
     def halts(self) -> bool:
         """True when hosts are taken in batches, or something comes between two of them."""
         asks = self.agree is not _go_on
-        return self.batch is not None or bool(self.canary) or self.pause > 0 or asks
+        return self.parts or self.pause > 0 or asks
 
     def require(self, selected: frozenset[str]) -> None:
         """Raise UsageError when the canary is not among the hosts of the run, or a batch would hold none."""

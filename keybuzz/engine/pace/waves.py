@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from keybuzz.engine.pace.pace import Pace
+from keybuzz.model.core.errors import KbzError, StepError, sentence_of
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
+from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
 Trouble = frozenset[tuple[str, str]]
@@ -75,24 +77,59 @@ def pending(live: Live) -> tuple[str, ...]:
 
 def trouble(module: Module, live: Live) -> Trouble:
     """Return what is critical on the hosts of a module; nothing where it cannot be judged."""
-    return frozenset((finding.check, finding.host) for finding in _critical(module, live))
+    try:
+        return frozenset((finding.check, finding.host) for finding in _critical(module, live))
+    except Exception:  # what cannot be judged later ends the roll then
+        return frozenset()
 
 
-def worse(
-    module: Module, before: Trouble, live: Live, hosts: Iterable[str]
-) -> Mapping[str, Finding]:
-    """Return the hosts among these that have become critical, each with the first of its findings."""
+@dataclass(frozen=True, slots=True)
+class Worse:
+    """Why a host that this run has changed counts as failed."""
+
+    what: str
+    hint: str
+
+
+def silent(unreachable: Mapping[str, str], hosts: Iterable[str]) -> Mapping[str, Worse]:
+    """Return the hosts among these that do not answer any more."""
+    return {
+        host: Worse(
+            f"it does not answer since it was changed: {unreachable[host]}",
+            proposed("kbz", "preflight", "--limit", host),
+        )
+        for host in sorted(unreachable.keys() & frozenset(hosts))
+    }
+
+
+def worse(module: Module, before: Trouble, live: Live, hosts: Iterable[str]) -> Mapping[str, Worse]:
+    """Return the hosts among these that have become critical, each with the first of its findings.
+
+    Raises:
+        StepError: The checks of the module cannot judge what the hosts say.
+    """
     wanted = frozenset(hosts)
-    found: dict[str, Finding] = {}
-    for finding in _critical(module, live):
+    found: dict[str, Worse] = {}
+    for finding in _judged(module, live):
         if finding.host in wanted and (finding.check, finding.host) not in before:
-            found.setdefault(finding.host, finding)
+            what = f"{finding.check}: {finding.message}; it was not so before this run"
+            hint = finding.hint or proposed("kbz", "explain", finding.check)
+            found.setdefault(finding.host, Worse(what, hint))
     return found
 
 
-def _critical(module: Module, live: Live) -> tuple[Finding, ...]:
+def _judged(module: Module, live: Live) -> tuple[Finding, ...]:
     try:
-        found = module.checks(live)
-    except Exception:  # what cannot be judged is told by the run's own proof
-        return ()
-    return tuple(finding for finding in found if finding.level is Level.CRITICAL)
+        return _critical(module, live)
+    except KbzError:
+        raise
+    except Exception as error:
+        raise StepError(
+            f"whether its hosts are well cannot be judged, so no other is begun: {sentence_of(error)}",
+            where=module.name,
+            hint=proposed("kbz", "health", module.name),
+        ) from error
+
+
+def _critical(module: Module, live: Live) -> tuple[Finding, ...]:
+    return tuple(finding for finding in module.checks(live) if finding.level is Level.CRITICAL)

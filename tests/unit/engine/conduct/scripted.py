@@ -132,6 +132,8 @@ class Hosts:
     looks: list[tuple[str, ...]] = field(default_factory=list)
     """The modules that each look asked about."""
     deeds: list[tuple[str, str]] = field(default_factory=list)
+    lost: frozenset[str] = frozenset()
+    """Hosts that take their first change well, and are silent from then on."""
     timeouts: list[float] = field(default_factory=list)
     rounds: list[tuple[str, ...]] = field(default_factory=list)
     """The hosts that were changed at once, each time."""
@@ -166,6 +168,7 @@ class Hosts:
         if ends is Outcome.CHANGED and not self.lose_changes:
             known = {c.identity: State(c.identity, False) for c in changes}
             self.states[name] = applied({**known, **self.states[name]}, changes)
+        self.away |= self.lost & {name}
         results = tuple(StepResult(change, ends, "said so", "look there") for change in changes)
         return SimpleNamespace(exception=None, result=results)
 

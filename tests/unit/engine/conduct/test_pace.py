@@ -60,7 +60,8 @@ class Case:
 
     pace: Pace
     broken: frozenset[str]
-    how: Outcome | RuntimeError
+    how: Outcome | RuntimeError | None
+    """How a change ends there; None where it ends well, and the host is silent from then on."""
 
     @property
     def allowed(self) -> int:
@@ -84,6 +85,7 @@ CASES = st.builds(
     st.frozensets(st.sampled_from(FLEET), max_size=6),
     st.sampled_from([Outcome.FAILED, Outcome.UNKNOWN, RuntimeError("lost")]),
 )
+SILENT = CASES.filter(lambda case: case.pace.parts).map(lambda case: replace(case, how=None))
 KIND = st.sampled_from([File, Dangerous])
 PROPERTY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
@@ -92,9 +94,17 @@ PROPERTY = settings(
 
 def ran(play: Make, case: Case, kind: type[File]) -> tuple[Play, KbzError | None]:
     found = play(on_fleet("a", kind), on_fleet("b"), selected=FLEET, fleet=FLEET, pace=case.pace)
-    found.hosts.fails |= dict.fromkeys(case.broken, case.how)
+    breaks(found, case)
     first = found.look()
     return found, found.conductor.ending(lambda: found.conductor.run(first))
+
+
+def breaks(found: Play, case: Case) -> None:
+    """Let the broken hosts fail, or fall silent after their first change."""
+    if case.how is None:
+        found.hosts.lost = case.broken
+    else:
+        found.hosts.fails |= dict.fromkeys(case.broken, case.how)
 
 
 @PROPERTY
@@ -119,6 +129,27 @@ def test_never_more_hosts_are_touched_than_allowed(
     if len(failed) <= case.allowed and not (failed and trial_failed(found, case, kind)):
         assert touched == set(FLEET)
     assert (error is None) == (not case.broken)
+
+
+@PROPERTY
+@given(case=SILENT)
+def test_no_host_is_begun_when_more_have_fallen_silent_than_may(play: Make, case: Case) -> None:
+    """A host that took its change well and does not answer any more has failed like any other."""
+    found, error = ran(play, case, File)
+    deeds = iter(found.hosts.deeds)
+    begun: set[tuple[str, str]] = set()
+    silent: set[str] = set()
+    for hosts in found.hosts.rounds:
+        made = {(host, identity[:7]) for host, identity in (next(deeds) for _ in hosts)}
+        assert not silent & set(hosts)
+        assert made <= begun or len(silent) <= case.allowed, "more were silent than may"
+        assert made <= begun or case.pace.canary not in silent
+        begun |= made
+        silent |= case.broken & set(hosts)
+    assert next(deeds, None) is None
+    assert (error is None) == (not case.broken)
+    if len(silent) <= case.allowed and case.pace.canary not in case.broken:
+        assert {host for host, _ in begun} == set(FLEET)
 
 
 def trial_failed(found: Play, case: Case, kind: type[File]) -> bool:
@@ -250,6 +281,46 @@ class TestBetween:
         assert error is not None
         assert error.what == "a.well: it is down; it was not so before this run"
         assert {host for host, _ in found.hosts.deeds} == {FIRST}
+
+    @pytest.mark.parametrize(("may", "begun"), [(0, 4), (1, 12)])
+    def test_a_host_that_falls_silent_has_failed(self, play: Make, may: int, begun: int) -> None:
+        pace = Pace(Share(4), max_fail=Share(may))
+        found = play(on_fleet("a"), selected=FLEET, fleet=FLEET, pace=pace)
+        found.hosts.lost = frozenset({SECOND})
+        error = found.conductor.ending(lambda: found.conductor.run(found.look()))
+        assert error is not None
+        assert [e.host for e in found.of(events.LeftOut)] == [SECOND]
+        assert (
+            "does not answer since it was changed: no route" in found.conductor.waves.failed[SECOND]
+        )
+        assert len({host for host, _ in found.hosts.deeds}) == begun
+
+    def test_a_canary_that_falls_silent_stops_whatever_may_fail(self, play: Make) -> None:
+        pace = Pace(canary=FIRST, max_fail=Share(100, percent=True))
+        found = play(on_fleet("a"), selected=FLEET, fleet=FLEET, pace=pace)
+        found.hosts.lost = frozenset({FIRST})
+        error = found.conductor.ending(lambda: found.conductor.run(found.look()))
+        assert error is not None
+        assert error.where == FIRST
+        assert {host for host, _ in found.hosts.deeds} == {FIRST}
+
+    def test_what_cannot_be_judged_begins_no_other_host(self, play: Make) -> None:
+        """A canary that nothing can be said of has proved nothing."""
+        deeds: list[tuple[str, str]] = []
+
+        def checks(live: Live) -> tuple[Finding, ...]:
+            if deeds:
+                raise ValueError("odd answer")
+            return ()
+
+        pace = Pace(canary=FIRST, max_fail=Share(100, percent=True))
+        found = play(replace(on_fleet("a"), checks=checks), selected=FLEET, fleet=FLEET, pace=pace)
+        found.hosts.deeds = deeds
+        error = found.conductor.ending(lambda: found.conductor.run(found.look()))
+        assert isinstance(error, StepError)
+        assert "cannot be judged" in error.what
+        assert "odd answer" in error.what
+        assert {host for host, _ in deeds} == {FIRST}
 
 
 def test_a_dangerous_change_is_tried_on_one_host_each_kind_once(play: Make) -> None:
