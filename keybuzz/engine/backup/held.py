@@ -11,7 +11,7 @@ from keybuzz.model.core.errors import ContactError, RefusedError, UsageError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.backups.archive import Archive, Copy
+from keybuzz.site.backups.archive import Archive, Copy, DamagedListError
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
@@ -84,6 +84,16 @@ def copies_from(workspace: Workspace, held: Held, answers: dict[str, Answer]) ->
     """Return the backups that the answers tell of; ContactError when they do not."""
     try:
         return held.archive.copies(workspace.site, answers)
+    except ValueError as error:
+        raise ContactError(str(error), where=held.host) from None
+
+
+def listed_before(workspace: Workspace, held: Held, answers: dict[str, Answer]) -> frozenset[str]:
+    """Return the ids that the answers tell of; none where the list is damaged: the next backup makes it again."""
+    try:
+        return frozenset(copy.id for copy in held.archive.copies(workspace.site, answers))
+    except DamagedListError:
+        return frozenset()
     except ValueError as error:
         raise ContactError(str(error), where=held.host) from None
 

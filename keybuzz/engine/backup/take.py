@@ -10,9 +10,9 @@ from keybuzz.engine.backup.held import (
     ALL,
     Held,
     answers_of,
-    copies_from,
     copies_of,
     find,
+    listed_before,
     services_of,
 )
 from keybuzz.engine.backup.report import BackupReport, Worked
@@ -39,7 +39,7 @@ def run(workspace: Workspace, service: str) -> BackupReport:
     held = find(workspace, service)
     with at_work(workspace, "run", held) as deed:
         answers = answers_of(workspace, held)
-        before = {copy.id for copy in copies_from(workspace, held, answers)}
+        before = listed_before(workspace, held, answers)
         image = ensure_image(workspace, held)
         taking = held.archive.take(workspace.site, answers, image)
         works = tuple(work_through(workspace, held.host, taking))

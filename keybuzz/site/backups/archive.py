@@ -22,6 +22,12 @@ class Work:
     """False where what follows goes on without it."""
     brings: Callable[[], Iterable[bytes]] | None = None
     """Its input instead, read on the controller when it begins."""
+    tidies: bool = False
+    """True where it is run last however the others end: it takes away what they have laid out."""
+
+
+class DamagedListError(ValueError):
+    """The list of the backups cannot be read, and the next backup makes it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,10 @@ class Archive:
     ask: Callable[[Site], tuple[Reading, ...]]
     """What backups there are, and of which cluster; nothing on a site without the service."""
     copies: Callable[[Site, Mapping[str, Answer]], tuple[Copy, ...]]
-    """From the answers, the oldest first. Raises ValueError with the reason when they do not say."""
+    """From the answers, the oldest first. Raises ValueError with the reason when they do not say.
+
+    DamagedListError where they say it in a list that the next backup makes again.
+    """
     take: Callable[[Site, Mapping[str, Answer], str], tuple[Work, ...]]
     """From the same answers, and the image. Raises RefusedError where no member is fit to be the source."""
     verify: Callable[[Site, str, str], tuple[Work, ...]]

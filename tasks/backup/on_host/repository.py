@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -28,12 +29,15 @@ COUNTS = "kbz.counts.json"
 """Written by the proof of a service's files: what is in them, by name."""
 _DAMAGE = re.compile(
     r"ciphertext verification failed|invalid data returned|hash mismatch|wrong hash|does not match|"
-    r"blob .* not found|not found in (the )?(index|repository)|unable to load|cannot be (read|loaded)|"
-    r"no matching ID found|no such file or directory|unexpected EOF|decrypt",
+    r"blob .* not found|not found in (the )?(index|repository)|cannot be (read|loaded)|"
+    r"no matching ID found|<data/\w+>.*no such file or directory|unexpected EOF|decrypt",
     re.IGNORECASE,
 )
 _NO_DAMAGE = re.compile(r"no space left|wrong password|unable to create lock|cannot allocate", re.I)
-"""What ends restic and says nothing of what lies in the repository."""
+"""What ends restic and says nothing of what lies in the repository.
+
+Its exit code is 1 in every case, and it also says `no such file or directory` of the place that it restores into.
+"""
 
 
 class WorkError(Exception):
@@ -123,7 +127,13 @@ class Repository:
         shutil.rmtree(staging)
 
     def forget(self, service: str, last: int, daily: int, weekly: int, monthly: int) -> None:
-        """Remove what the retention does not keep of a service."""
+        """Remove what the retention does not keep of a service.
+
+        Nothing is removed while one of the newest is damaged: restic would count it as kept, in place of a good one.
+        """
+        listed = [copy for copy in self._before()["copies"] if copy.get("service") == service]
+        if any(copy.get("wrong") for copy in listed[-last:]):
+            return
         keep = (
             *("--keep-last", str(last), "--keep-daily", str(daily)),
             *("--keep-weekly", str(weekly), "--keep-monthly", str(monthly)),
@@ -133,7 +143,7 @@ class Repository:
 
     def list(self) -> None:
         """Write what is in the repository into the file that is looked at; what was noted of a backup stays."""
-        before = self._catalogue()
+        before = self._before()
         known = {copy["id"]: copy for copy in before["copies"]}
         copies = []
         for snapshot in json.loads(self.restic("snapshots", "--json", "--no-lock")) or []:
@@ -165,6 +175,9 @@ class Repository:
         partial = target.with_name(f"{target.name}.partial")
         for folder in (target, partial):
             shutil.rmtree(folder, ignore_errors=True)
+        self.restic(
+            "unlock"
+        )  # restic restores nothing past the exclusive lock of a killed `forget`
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.restic("restore", copy, "--target", str(partial), "--include", str(inside))
         laid = partial / inside.relative_to("/")
@@ -191,13 +204,27 @@ class Repository:
         said = " | ".join(line for line in done.stderr.splitlines()[-3:] if line.strip())
         text = f"restic {words[0]}: {said or f'exit {done.returncode}'}"
         damaged = done.returncode == 1 and words[0] == "restore" and _DAMAGE.search(done.stderr)
-        if damaged and not _NO_DAMAGE.search(done.stderr):
+        there = (self.folder / "config").exists()  # else the disk is not mounted
+        if damaged and there and not _NO_DAMAGE.search(done.stderr):
             raise DamageError(text)
         raise WorkError(text)
 
     def _catalogue(self) -> dict[str, Any]:
         empty = {"format": 1, "since": time.time(), "copies": [], "restored": {}}
         return _json(self.listed) if self.listed.exists() else empty
+
+    def _before(self) -> dict[str, Any]:
+        """Return what was listed before; a list that cannot be read is put aside, and nothing was listed.
+
+        The repository itself says what is in it. Lost is what was noted of it: verifications and restores.
+        """
+        try:
+            found = self._catalogue()
+            _require_list(found)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, WorkError):
+            self.listed.replace(self.listed.with_suffix(".broken"))
+            return self._catalogue()
+        return found
 
     def _write(self, catalogue: dict[str, Any]) -> None:
         new = self.listed.with_suffix(".new")
@@ -238,6 +265,17 @@ def _copy(snapshot: dict[str, Any]) -> dict[str, Any]:
         "ended": float(words.get("ended", 0)),
         "size": int(words.get("size", 0)),
     }
+
+
+def _require_list(found: dict[str, Any]) -> None:
+    """Raise where a list is not what `list` writes: then kbz could not read it either."""
+    times = [found["since"], *found["restored"].values()]
+    for copy in found["copies"]:
+        times.append(copy["verified"])
+        if not isinstance(copy["id"], str) or not isinstance(copy["wrong"], str):
+            raise TypeError("an entry is none")
+    if any(isinstance(time, bool) or not math.isfinite(time) for time in times):
+        raise ValueError("a time is none")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keybuzz.model.core.reading import Answer, DirectoryListing, FileText, Reading
-from keybuzz.site.backups.archive import Archive, Copy, Place, Work
+from keybuzz.site.backups.archive import Archive, Copy, DamagedListError, Place, Work
 from keybuzz.site.site import Site
 from tasks.backup import placing
 from tasks.backup.store import places
@@ -37,7 +37,7 @@ def catalogue_of(answers: Mapping[str, Answer]) -> Catalogue:
     if places.LISTED not in there.value["names"]:
         return Catalogue()
     if not text.known:
-        raise ValueError(text.problem)
+        raise DamagedListError(f"{text.problem}; the next backup makes the list again")
     return parse(text.value["text"])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keybuzz.site.backups.archive import Copy
+from keybuzz.site.backups.archive import Copy, DamagedListError
 
 WHOLE = "whole"
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -44,7 +44,7 @@ class Catalogue:
 
 
 def parse(text: str) -> Catalogue:
-    """Return the list; ValueError with the reason for a text that is none."""
+    """Return the list; DamagedListError with the reason for a text that is none."""
     try:
         found = json.loads(text)
         return Catalogue(
@@ -53,7 +53,7 @@ def parse(text: str) -> Catalogue:
             {str(name): _moment(value) for name, value in found["restored"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(
+        raise DamagedListError(
             f"the list of the repository cannot be read: {type(error).__name__}; the next backup makes it again"
         ) from error
 

@@ -190,3 +190,86 @@ def test_killed_at_any_call_of_restic_the_same_way_ends_it(
     store.good("fetch", copy, "redis", str(tmp_path / "out" / "redis"))
     assert (tmp_path / "out" / "redis" / "redis.rdb").read_text() == "three keys"
     assert [kept.id for kept in store.copies()][-1] == copy
+
+
+@pytest.mark.parametrize("text", [b"{", b"", b"\xff\0", b"[]", b'{"copies": [{}], "since": 0}'])
+def test_a_backup_makes_a_damaged_list_again(store: Store, text: bytes) -> None:
+    first = store.keep()
+    listed = store.root / "catalogue.json"
+    listed.write_bytes(text)
+    assert store("note", first, "").returncode == 1, "what knows no backup writes no list"
+    second = store.keep("more")
+    assert [copy.id for copy in store.copies()] == [first, second]
+    assert listed.with_suffix(".broken").read_bytes() == text
+
+
+def test_the_lock_of_a_killed_forget_stops_no_restore(store: Store, tmp_path: Path) -> None:
+    copy = store.keep()
+    locks = store.root / "repository" / "locks"
+    command = ("restic", "--no-cache", "--repo", str(locks.parent), "prune")
+    environment = {**os.environ, "RESTIC_PASSWORD": KEY}
+    killed = False
+    while not killed:  # restic may end before it is seen
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as restic:
+            while restic.poll() is None and not killed:
+                if killed := any("-tmp-" not in path.name for path in locks.iterdir()):
+                    restic.kill()
+        killed = killed and any(locks.iterdir())
+    target = tmp_path / "out" / "redis"
+    plain = ("restic", "--no-cache", "--repo", str(locks.parent), "restore", copy)
+    done = subprocess.run(
+        (*plain, "--target", str(tmp_path / "plain")),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "already locked exclusively" in done.stderr
+    store.good("fetch", copy, "redis", str(target))
+    assert (target / "redis.rdb").read_text() == "three keys"
+
+
+@pytest.mark.parametrize("missing", ["the repository", "the place to restore into"])
+def test_a_missing_folder_is_no_damage(store: Store, tmp_path: Path, missing: str) -> None:
+    copy = store.keep()
+    target = tmp_path / "out" / "redis"
+    if missing == "the repository":
+        (store.root / "repository").rename(tmp_path / "away")
+    else:
+        (tmp_path / "out").symlink_to(tmp_path / "not mounted")
+    assert store("fetch", copy, "redis", str(target)).returncode == 1
+
+
+def test_nothing_is_removed_while_a_damaged_one_would_count_as_kept(store: Store) -> None:
+    kept = [store.keep(f"backup {number}") for number in range(3)]
+    store.good("note", kept[-1], "damaged: its checksum differs")
+    store.good("forget", "redis", "1", "1", "1", "1")
+    assert [copy.id for copy in store.copies()] == kept
+    newest = store.keep("good again")
+    store.good("forget", "redis", "1", "1", "1", "1")
+    assert [copy.id for copy in store.copies()] == [newest]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("ignoring error for /a: ReadFull(<data/b6bd2c593a>): open /r/data/b6: no such file", 65),
+        ("ignoring error for /a: open /opt/verify/redis.partial/a: no such file", 1),
+    ],
+)
+def test_a_file_that_the_repository_lacks_is_damage_and_another_is_none(
+    store: Store, tmp_path: Path, said: str, code: int
+) -> None:
+    """The real program tries again for a minute: its words (0.14) are repeated here."""
+    copy = store.keep()
+    wrapper = tmp_path / "programs" / "restic"
+    wrapper.parent.mkdir()
+    words = f"{said} or directory\\nFatal: There were 1 errors\\n"
+    wrapper.write_text(
+        f"#!/bin/sh\ncase $* in *restore*) printf '{words}' >&2; exit 1;; esac\n"
+        f'exec {shutil.which("restic")} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    path = f"{wrapper.parent}:{os.environ['PATH']}"
+    done = store("fetch", copy, "redis", str(tmp_path / "out"), path=path)
+    assert done.returncode == code, done.stderr

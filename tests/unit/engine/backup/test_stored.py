@@ -62,6 +62,7 @@ class StoreHost:
         if len(self.steps) == self.lost_at:
             return []
         if step == "keep":
+            self.copies = [copy for copy in self.copies if copy["size"] != "many"]
             self.copies.append(kept("redis", f"{len(self.copies):016x}", verified=0.0))
         code, said = self.exit_codes.get(step, (0, "2026-11-30 12:00:00+00:00"))
         return [
@@ -264,3 +265,11 @@ def test_a_backup_of_all_goes_on_past_one_that_is_refused(tmp_path: Path) -> Non
     assert code is ExitCode.FAILED
     assert [one.service for one in told] == ["postgres", "redis", "kbz", "rabbitmq"]
     assert "no replica of Redis" in told[1].problem
+
+
+def test_a_damaged_list_stops_no_backup(tmp_path: Path) -> None:
+    host = StoreHost(kept("redis", size="many"))
+    with pytest.raises(ContactError, match="the next backup makes it again"):
+        take.listed(at(tmp_path, host), "redis")
+    assert run(at(tmp_path, host)) is ExitCode.GOOD
+    assert host.steps == TAKEN
