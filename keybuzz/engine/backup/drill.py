@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +13,11 @@ from keybuzz.engine.backup.held import ALL, Held, copies_of, find, services_of
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.backup.restore import problem_of, start_from
 from keybuzz.engine.backup.take import at_work
-from keybuzz.engine.backup.work import execution, work_through
+from keybuzz.engine.backup.work import execution, require_going_on, work_through
 from keybuzz.engine.memory.deeds import Deed
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.errors import KbzError, StoppedError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.visible import one_line
 from keybuzz.site.backups.archive import Copy
@@ -61,6 +62,7 @@ def drill(workspace: Workspace, service: str, tell: Callable[[Drilled], None]) -
         find(workspace, service)  # a wrong name is an error of its own
     done: list[Drilled] = []
     for name in services_of(workspace, service):
+        require_going_on(workspace)
         done.append(_drilled(workspace, name))
         tell(done[-1])
     return RestoreDrill(tuple(done))
@@ -73,6 +75,8 @@ def _drilled(workspace: Workspace, service: str) -> Drilled:
             found = _restored(workspace, held, _newest(workspace, held))
             _remember(deed, found)
             return found
+    except StoppedError:
+        raise
     except KbzError as error:
         return Drilled(service, held.host, problem=str(error))
 
@@ -91,12 +95,17 @@ def _restored(workspace: Workspace, held: Held, copy: Copy) -> Drilled:
     if not first.good:
         return Drilled(archive.service, held.host, copy, (first,), problem=problem_of((first,)))
     started = time.monotonic()
-    works = tuple(
-        work_through(workspace, held.host, archive.restore(site, place, copy.id, "", image))
-    )
-    recovery = time.monotonic() - started
-    problem = problem_of(works)
-    reached = "" if problem else _reached(workspace, held)
+    try:
+        works = tuple(
+            work_through(workspace, held.host, archive.restore(site, place, copy.id, "", image))
+        )
+        recovery = time.monotonic() - started
+        problem = problem_of(works)
+        reached = "" if problem else _reached(workspace, held)
+    except Exception:  # a second Ctrl-C cuts the contact, and waits for nothing
+        with suppress(KbzError):  # the first error is the one to tell
+            execution(workspace, held.host, away)
+        raise
     last = tuple(work_through(workspace, held.host, (away,)))
     return Drilled(
         archive.service,

@@ -16,12 +16,12 @@ from keybuzz.engine.backup.held import (
     services_of,
 )
 from keybuzz.engine.backup.report import BackupReport, Worked
-from keybuzz.engine.backup.work import work_through
+from keybuzz.engine.backup.work import require_going_on, work_through
 from keybuzz.engine.memory.claims import claimed_when_met
 from keybuzz.engine.memory.deeds import Deed, in_history
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.core.errors import KbzError, RefusedError, StoppedError, UsageError
 from keybuzz.model.core.outcome import ExitCode, Outcome
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.backups.archive import Archive, Copy
@@ -53,7 +53,7 @@ def run(workspace: Workspace, service: str) -> BackupReport:
 def _why(works: tuple[Worked, ...], new: list[Copy]) -> str:
     failed = [work for work in works if not work.good]
     if failed:
-        return f"{failed[-1].name}: {failed[-1].said}"
+        return f"{failed[0].name}: {failed[0].said}"
     return f"{new[-1].id}: {new[-1].against}" if new else "no new backup is there"
 
 
@@ -70,8 +70,11 @@ def each(
         return report.code
     codes = []
     for name in services_of(workspace, service):
+        require_going_on(workspace)
         try:
             report = act(name)
+        except StoppedError:
+            raise
         except KbzError as error:
             report = BackupReport("run", name, find(workspace, name).host, (), problem=str(error))
         tell(report)
@@ -110,8 +113,8 @@ def judged(archive: Archive, works: tuple[Worked, ...]) -> bool:
 
     What ended it otherwise (Docker, memory, time) says nothing, and must not condemn the backup.
     """
-    last = works[-1]  # what fails is the last
-    return last.good or archive.damaged(last.exit_code, last.said)
+    failed = [work for work in works if not work.good]
+    return not failed or archive.damaged(failed[0].exit_code, failed[0].said)
 
 
 def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:

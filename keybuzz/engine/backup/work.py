@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, StoppedError
 from keybuzz.model.core.visible import one_line
 from keybuzz.site.backups.archive import Work
 from keybuzz.transport.link import session
@@ -22,16 +24,46 @@ _LAST_WORDS = 3
 
 
 def work_through(workspace: Workspace, host: str, works: Iterable[Work]) -> Iterator[Worked]:
-    """Run each program; the first needed one that fails is the last. What loses the contact is raised."""
-    for work in works:
-        started = time.monotonic()
-        done = execution(workspace, host, work)
-        good = done.exit_code == 0 and not done.timed_out
-        said = "" if good else _last_words(done)
-        code = None if done.timed_out else done.exit_code
-        yield Worked(work.name, good, time.monotonic() - started, said, code)
-        if not good and work.needed:
+    """Run each program; after the first needed one that fails only those that tidy up are run.
+
+    What loses the contact is raised, and StoppedError before the next program when the operator asked to stop.
+    """
+    ordered = tuple(works)
+    tidying = [work for work in ordered if work.tidies]
+    try:
+        yield from _until_one_fails(workspace, host, [w for w in ordered if not w.tidies])
+    except Exception:  # a second Ctrl-C cuts the contact, and waits for nothing
+        for work in tidying:
+            with suppress(KbzError):
+                execution(workspace, host, work)
+        raise
+    for work in tidying:
+        yield _worked(workspace, host, work)
+
+
+def require_going_on(workspace: Workspace) -> None:
+    """Raise StoppedError when the operator asked to stop."""
+    if workspace.stop.is_set():
+        raise StoppedError("stopped on request", hint="the same command begins again")
+
+
+def _until_one_fails(workspace: Workspace, host: str, works: Iterable[Work]) -> Iterator[Worked]:
+    for number, work in enumerate(works):
+        if number:
+            require_going_on(workspace)
+        worked = _worked(workspace, host, work)
+        yield worked
+        if not worked.good and work.needed:
             return
+
+
+def _worked(workspace: Workspace, host: str, work: Work) -> Worked:
+    started = time.monotonic()
+    done = execution(workspace, host, work)
+    good = done.exit_code == 0 and not done.timed_out
+    said = "" if good else _last_words(done)
+    code = None if done.timed_out else done.exit_code
+    return Worked(work.name, good, time.monotonic() - started, said, code)
 
 
 def execution(workspace: Workspace, host: str, work: Work) -> Execution:

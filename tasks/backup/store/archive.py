@@ -100,6 +100,7 @@ def _take(
             *places.retention(site),
             needed=False,
         ),
+        _tidy(folder),
     )
 
 
@@ -109,8 +110,13 @@ def _verify(stored: Stored, site: Site, copy: str, image: str) -> tuple[Work, ..
     return (
         _fetch(stored, site, copy, folder),
         *stored.prove(folder, image),
-        Work("take it away", ("rm", "-rf", folder), 600.0),
+        _tidy(folder),
     )
+
+
+def _tidy(folder: str) -> Work:
+    """Return what takes away what lies there in clear, however the steps before it end."""
+    return Work("take it away", ("rm", "-rf", folder, f"{folder}.partial"), 600.0, tidies=True)
 
 
 def _restore(stored: Stored, site: Site, into: Place, copy: str, image: str) -> tuple[Work, ...]:

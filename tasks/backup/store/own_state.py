@@ -1,5 +1,7 @@
 """kbz's own state in the repository: the journal, the digest key, the credentials and the pinned host keys.
 
+The file with the repository's own key is left out: who reads the backup has it, and it must not lie next to it.
+
 The controller is the source: what is taken is read there when the backup begins.
 """
 
@@ -21,6 +23,7 @@ from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.site.backups.archive import Place, Work
 from keybuzz.site.credentials.schema import CONTROLLER
 from keybuzz.site.site import Settings, Site
+from tasks.backup.service import CREDENTIALS
 from tasks.backup.store import places
 from tasks.backup.store.archive import looks
 from tasks.backup.store.service import Source, Stored
@@ -28,6 +31,7 @@ from tasks.backup.store.service import Source, Stored
 JOURNAL = "journal.sqlite"
 _PASSED_OVER = frozenset({"images", "leases"})
 """Folders of the state that are made again."""
+_OF_THE_KEY = frozenset(one.file for one in CREDENTIALS)
 _LARGEST = 256 << 20
 
 
@@ -36,7 +40,8 @@ def gather(settings: Settings) -> Iterable[bytes]:
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w") as tar, tempfile.TemporaryDirectory() as folder:
         for path in sorted(settings.credentials.glob("*.env")):
-            _add(tar, path, f"credentials/{path.name}")
+            if path.name not in _OF_THE_KEY:
+                _add(tar, path, f"credentials/{path.name}")
         for path, name in _state(settings.state):
             _add(tar, path, f"state/{name}")
         journal = settings.state / JOURNAL
@@ -58,10 +63,16 @@ def _state(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    """Add one plain file, readable by root alone."""
+    """Add one plain file, readable by root alone. RefusedError for one that is too large."""
     status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+    if not stat.S_ISREG(status.st_mode):
         return
+    if status.st_size > _LARGEST:
+        raise RefusedError(
+            f"{name} has {status.st_size >> 20} MiB, and {_LARGEST >> 20} MiB is the most of one file in a backup",
+            where=str(path),
+            hint="take it away, or make it smaller; nothing was backed up",
+        )
     content = path.read_bytes()
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode, entry.mtime = len(content), 0o600, int(status.st_mtime)

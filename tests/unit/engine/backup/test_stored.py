@@ -14,7 +14,7 @@ from keybuzz.engine.backup import restore as restores
 from keybuzz.engine.backup import take
 from keybuzz.engine.backup.report import BackupReport
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import ContactError, RefusedError
+from keybuzz.model.core.errors import ContactError, RefusedError, StoppedError
 from keybuzz.model.core.outcome import ExitCode
 from tests.unit.engine.memory.test_forgetful import workspace
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
@@ -45,6 +45,8 @@ class StoreHost:
         self.argv: list[str] = []
         self.lost_at = 0
         self.exit_codes: dict[str, tuple[int, str]] = {}
+        self.when: dict[str, Callable[[], None]] = {}
+        """What happens while a step is at work."""
 
     def __call__(self, host: str, request: Json) -> Iterable[bytes]:
         if "id" not in request:
@@ -59,6 +61,7 @@ class StoreHost:
         step = _step(request["argv"])
         self.steps.append(step)
         self.argv += request["argv"]
+        self.when.get(step, lambda: None)()
         if len(self.steps) == self.lost_at:
             return []
         if step == "keep":
@@ -111,7 +114,7 @@ def at(path: Path, host: StoreHost) -> Workspace:
     return replace(made, nornir=scripted(Script({HOST: host})))
 
 
-TAKEN = ["image", "begin", "fill", "prove", "keep", "forget"]
+TAKEN = ["image", "begin", "fill", "prove", "keep", "forget", "rm"]
 RESTORED = [
     *("free", "image", "begun", "fetch", "prove", "chown", "serve", "await", "count"),
     *("restored", "mv", "reached"),
@@ -169,7 +172,7 @@ def test_what_is_not_proven_never_comes_into_the_repository(tmp_path: Path, step
     report = take.run(at(tmp_path, host), "redis")
     assert report.code is ExitCode.FAILED
     assert "No space left on device" in report.problem
-    assert host.steps[-1] == step
+    assert host.steps[-2:] == [step, "rm"], "what lies there in clear is taken away"
 
 
 def test_damage_is_noted_and_refused_from_then_on(tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ def test_damage_is_noted_and_refused_from_then_on(tmp_path: Path) -> None:
     host.exit_codes["fetch"] = (65, "damaged: redis.rdb is not what was put there")
     report = take.verify(at(tmp_path, host), "redis", "")
     assert report.code is ExitCode.FAILED
-    assert host.steps[-1] == "note"
+    assert host.steps[-3:] == ["fetch", "rm", "note"]
     host.copies[0]["wrong"] = "damaged"
     for verb in (run, restore, drill):
         host.steps = []
@@ -197,7 +200,7 @@ def test_an_end_that_says_nothing_of_the_backup_is_not_noted(tmp_path: Path) -> 
     host.exit_codes["prove"] = (137, "killed")
     report = take.verify(at(tmp_path, host), "redis", "")
     assert "was not judged" in report.problem
-    assert host.steps[-1] == "prove"
+    assert host.steps[-2:] == ["prove", "rm"]
 
 
 def test_a_backup_of_another_cluster_is_restored_only_by_its_name(tmp_path: Path) -> None:
@@ -273,3 +276,47 @@ def test_a_damaged_list_stops_no_backup(tmp_path: Path) -> None:
         take.listed(at(tmp_path, host), "redis")
     assert run(at(tmp_path, host)) is ExitCode.GOOD
     assert host.steps == TAKEN
+
+
+@pytest.mark.parametrize("number", range(3, len(TAKEN)))
+def test_a_contact_lost_leaves_nothing_in_clear_where_the_host_answers_again(
+    tmp_path: Path, number: int
+) -> None:
+    host = StoreHost()
+    host.lost_at = number
+    with pytest.raises(ContactError):
+        run(at(tmp_path, host))
+    assert host.steps == [*TAKEN[:number], "rm"]
+
+
+@pytest.mark.parametrize("verb", ["run", "drill"])
+def test_a_stop_lets_the_step_end_takes_away_what_was_made_and_begins_no_other_service(
+    tmp_path: Path, verb: str
+) -> None:
+    host = StoreHost(kept("redis"))
+    work = at(tmp_path, host)
+    last = {"run": "fill", "drill": "fetch"}[verb]
+    host.when[last] = work.stop.set
+    told: list[object] = []
+    acts: dict[str, Callable[[], object]] = {
+        "run": lambda: take.each(work, "all", lambda name: take.run(work, name), told.append),
+        "drill": lambda: drills.drill(work, "all", told.append),
+    }
+    with pytest.raises(StoppedError):
+        acts[verb]()
+    assert host.steps[-2:] == [last, {"run": "rm", "drill": "away"}[verb]]
+    assert len(told) == 1, "PostgreSQL alone came before"
+    assert work.journal.runs(1)[0].exit_code == ExitCode.INTERRUPTED
+
+
+def test_a_stop_between_two_services_begins_no_other(tmp_path: Path) -> None:
+    work = at(tmp_path, StoreHost(kept("redis")))
+    told: list[drills.Drilled] = []
+
+    def tell(one: drills.Drilled) -> None:
+        told.append(one)
+        work.stop.set()
+
+    with pytest.raises(StoppedError):
+        drills.drill(work, "all", tell)
+    assert len(told) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -106,6 +107,7 @@ def settings(tmp_path: Path) -> Settings:
         journal.execute("insert into runs values (1)")
         journal.commit()
     (store / "redis.env").write_text("REDIS_PASSWORD=secret\n")
+    (store / "backup.env").write_text("BACKUP_KEY=secret\n")
     (tmp_path / "known_hosts").write_text("10.0.0.1 ssh-ed25519 AAAA\n")
     return replace(
         SITE.settings, state=state, credentials=store, known_hosts=tmp_path / "known_hosts"
@@ -132,6 +134,15 @@ def test_the_state_is_gathered_without_what_is_made_again(
     for _ in range(2):
         assert own_state.main("", [str(out)]) == 0
     assert json.loads((out / "kbz.counts.json").read_text()) == {"credentials": 1, "runs": 1}
+
+
+def test_a_file_that_is_too_large_is_refused_by_its_name(settings: Settings) -> None:
+    large = settings.state / "drift" / "large.json"
+    large.parent.mkdir()
+    large.touch()
+    os.truncate(large, (257 << 20))  # it takes no room
+    with pytest.raises(RefusedError, match=r"state/drift/large\.json has 257 MiB"):
+        list(gather(settings))
 
 
 @pytest.mark.parametrize("harm", ["no key", "no journal", "a journal that is none", "a file less"])
