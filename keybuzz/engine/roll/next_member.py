@@ -36,14 +36,14 @@ def next_step(
 ) -> Stage | None:
     """Return the restart of one more member, or the hand-over that it needs first; None when all are done.
 
-    `live` says what is to restart, `clusters` who leads. The host `first` comes first, then a member that is
-    apart from its cluster, and one that leads last.
+    `live` says what is to restart, `clusters` who leads. A member that is apart from its cluster comes first,
+    then the host `first`, and one that leads last: what is healthy is not interrupted while another is to be restored.
     """
     waiting = left(live)
     if not waiting:
         return None
     host = min(
-        waiting, key=lambda name: (name != first, name not in apart, _leads(clusters, name), name)
+        waiting, key=lambda name: (name not in apart, name != first, _leads(clusters, name), name)
     )
     released = _released(clusters, host)
     own = released.get(live.module)

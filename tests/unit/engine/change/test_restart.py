@@ -186,6 +186,16 @@ def test_a_member_that_is_apart_from_its_cluster_comes_first() -> None:
     assert stage.hosts == ("db-3",)
 
 
+def test_a_canary_that_is_healthy_waits_for_a_member_that_is_apart() -> None:
+    """The gate before it is left out only for what is apart already."""
+    restarting = Restarting(World.healthy(3, "db-1"))
+    cluster = ((PATRONI, restarting.world.live()),)
+    for apart, taken in (({"db-3"}, "db-3"), (set[str](), "db-2")):
+        stage = next_step(restarting.live(), cluster, frozenset(apart), "db-2")
+        assert stage is not None
+        assert stage.hosts == (taken,)
+
+
 def test_a_member_that_takes_writes_of_its_own_is_not_apart() -> None:
     """K-13: two Primary components of Galera; the smaller one holds rows that the larger one has not."""
     members = frozenset({"a", "b", "c"})
