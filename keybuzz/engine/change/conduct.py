@@ -20,8 +20,9 @@ from keybuzz.engine.change.steps import StepResult
 from keybuzz.engine.change.taker import Taker
 from keybuzz.engine.fronts import take_back_first, take_back_last
 from keybuzz.engine.joined import goes_on, still_waiting, taken_by, without
-from keybuzz.engine.look.observe import Snapshot, View
+from keybuzz.engine.look.observe import Snapshot, View, observe
 from keybuzz.engine.look.scope import concerned
+from keybuzz.engine.pace import canary
 from keybuzz.engine.pace.waves import Trouble, Worse, pending, silent, trouble, worse
 from keybuzz.model.core.errors import KbzError, StepError, sentence_of
 from keybuzz.model.core.live import Live, Stage
@@ -44,7 +45,10 @@ class Conductor(Taker):
         """
         postponed: list[Module] = []
         chain, view = concerned(self.modules, self.site, self.selected), self.view(snapshot)
+        canary.require_heard(self.pace.canary, snapshot.unreachable)
         require_ahead(self.nornir, self.site, chain, lambda module: view.live(module, self.site))
+        for module in chain:
+            canary.require_serving(self.pace.canary, module, view.live(module, self.site))
         snapshot = self.taken_back(snapshot)
         for place, module in enumerate(chain):
             try:
@@ -74,6 +78,11 @@ class Conductor(Taker):
                 f"{len(failed)} of {len(self.selected)} hosts failed and were left out: {names}",
                 hint=f"{proposed('kbz', 'run', self.modules[-1].name, '--limit', '@failed')} tries them again",
             )
+
+    def again(self) -> Snapshot:
+        """Look at the hosts again, as after a question that may have waited for long."""
+        self.last = observe(self.nornir, self.descriptions)
+        return self.last
 
     def taken_back(self, snapshot: Snapshot) -> Snapshot:
         """Take back what a killed run has left led elsewhere; return the last snapshot."""
@@ -130,10 +139,11 @@ class Conductor(Taker):
             every = without(view.live(module, self.site), put_off | self.waves.failed.keys())
             opened = opened or self._opened(module, every)
             live = without(every, every.hosts.keys() - opened)
+            closed = tuple(host for host in pending(every) if host not in opened)
             stage = self._next_stage(module, live)
             if stage is None:
                 proof.require_done(module, live)
-                if closed := tuple(host for host in pending(every) if host not in opened):
+                if closed:
                     snapshot = self._between(module, before, opened, closed, snapshot)
                     opened |= self.waves.after(opened, module, every)
                     continue
@@ -154,6 +164,7 @@ class Conductor(Taker):
                 self.freeze.require_free(module, every)
             if stage.changes:
                 require_same(module, live, self.site)
+                canary.require_open(module, stage, opened, closed)
             mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
             if stage.changes and mark in done:
                 raise proof.changed_back(module, stage)
@@ -162,6 +173,7 @@ class Conductor(Taker):
 
     def _opened(self, module: Module, every: Live) -> frozenset[str]:
         """Return the hosts that a module begins with; what it refuses on any host, it refuses before that."""
+        canary.require_serving(self.pace.canary, module, every)
         opened = self.waves.after(frozenset(), module, every)
         if not opened.issuperset(pending(every)):
             self._next_stage(module, every)

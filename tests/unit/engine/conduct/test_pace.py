@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from keybuzz.engine import events
 from keybuzz.engine.pace.pace import Pace, Share
 from keybuzz.model.core.content import Content
-from keybuzz.model.core.errors import KbzError, StepError, StoppedError
+from keybuzz.model.core.errors import KbzError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import Outcome
@@ -19,7 +20,16 @@ from keybuzz.model.host.files import File
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
-from tests.unit.engine.conduct.scripted import HOSTS, Make, Play, all_at_once, module, play, up
+from tests.unit.engine.conduct.scripted import (
+    HOSTS,
+    Make,
+    Play,
+    all_at_once,
+    module,
+    one_by_one,
+    play,
+    up,
+)
 from tests.unit.support.site_values import memory_site
 
 __all__ = ["play"]
@@ -86,6 +96,7 @@ CASES = st.builds(
     st.sampled_from([Outcome.FAILED, Outcome.UNKNOWN, RuntimeError("lost")]),
 )
 SILENT = CASES.filter(lambda case: case.pace.parts).map(lambda case: replace(case, how=None))
+Rollout = Callable[[Live], Stage | None]
 KIND = st.sampled_from([File, Dangerous])
 PROPERTY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
@@ -202,6 +213,76 @@ def test_a_member_that_fails_ends_the_roll_whatever_may_fail(
     error = found.conductor.ending(lambda: found.conductor.run(found.look()))
     assert isinstance(error, StepError)
     assert [host for host, _ in found.hosts.deeds] == list(HOSTS[:2])
+
+
+@PROPERTY
+@given(
+    first=st.sampled_from(HOSTS),
+    broken=st.frozensets(st.sampled_from(HOSTS)),
+    how=st.sampled_from([Outcome.FAILED, None]),
+    rollout=st.sampled_from([one_by_one, all_at_once]),
+)
+def test_a_cluster_begins_with_its_canary_and_ends_with_the_first_that_fails(
+    play: Make, first: str, broken: frozenset[str], how: Outcome | None, rollout: Rollout
+) -> None:
+    cluster = module("cluster", rollout, members_up=up())
+    found = play(cluster, pace=Pace(canary=first, max_fail=Share(100, percent=True)))
+    breaks(found, Case(found.conductor.pace, broken, how))
+    error = found.conductor.ending(lambda: found.conductor.run(found.look()))
+    assert found.hosts.rounds[0] == (first,)
+    touched = [host for host, _ in found.hosts.deeds]
+    assert len(set(touched)) == len(touched)
+    if first in broken:
+        assert touched == [first]
+    if not broken:
+        assert set(touched) == set(HOSTS)
+    assert (error is None) == (not broken)
+
+
+class TestRefusedCanary:
+    """What one host cannot begin alone is refused before anything is changed, with the way out."""
+
+    @staticmethod
+    def refused(found: Play, said: str) -> RefusedError:
+        with pytest.raises(RefusedError, match=said) as refused:
+            found.run()
+        assert found.hosts.deeds == []
+        return refused.value
+
+    @pytest.mark.parametrize("down", [HOSTS, ()])
+    def test_where_the_members_start_together(self, play: Make, down: tuple[str, ...]) -> None:
+        """None serves, or nothing is installed yet: the servers' own module before it is not begun either."""
+        cluster = module("cluster", all_at_once, members_up=up(*down), virgin=lambda live: not down)
+        error = self.refused(
+            play(module("base"), cluster, pace=Pace(canary=HOSTS[1])), "they start together"
+        )
+        assert "without --canary" in error.hint
+        found = play(cluster)
+        found.run()
+        assert found.hosts.rounds == [HOSTS]
+
+    def test_it_may_be_the_only_one_with_something_to_do(self, play: Make) -> None:
+        cluster = module("cluster", members_up=up(*HOSTS))
+        found = play(cluster, pace=Pace(canary=HOSTS[1]), selected=(HOSTS[1],))
+        found.run()
+        assert [host for host, _ in found.hosts.deeds] == [HOSTS[1]]
+
+    def test_where_the_next_step_concerns_another_host(self, play: Make) -> None:
+        """As the first start of a cluster, which is on its first member whoever is selected."""
+
+        def birth(live: Live) -> Stage | None:
+            changes = tuple(live.changes())[:1]
+            return Stage("birth", tuple(replace(c, host=HOSTS[0]) for c in changes))
+
+        found = play(module("cluster", birth, members_up=up()), pace=Pace(canary=HOSTS[1]))
+        error = self.refused(found, f"concerns {HOSTS[0]}, which has to wait until {HOSTS[1]}")
+        assert "without --canary" in error.hint
+
+    def test_where_it_does_not_answer(self, play: Make) -> None:
+        """Else all others would be changed at once."""
+        found = play(on_fleet("a"), selected=FLEET, fleet=FLEET, pace=Pace(canary=SECOND))
+        found.hosts.away = {SECOND}
+        assert self.refused(found, "does not answer: no route").where == SECOND
 
 
 def test_the_members_of_a_cluster_are_taken_in_parts_of_its_own_stage(play: Make) -> None:
