@@ -48,7 +48,7 @@ _CANARY = click.option(
     "--canary",
     default="",
     metavar="HOST",
-    help="This host first, alone; if it fails, no other is touched.",
+    help="In each module this host first, alone; if it fails, no other is touched after it.",
 )
 _PAUSE = click.option(
     "--pause", type=WAIT, default=0.0, metavar="SECONDS", help="Wait between two batches."
@@ -61,7 +61,7 @@ _MAX_FAIL = click.option(
     type=ShareType(),
     default=NO_FAILURE,
     show_default="0",
-    help="Leave failed hosts out and go on, while no more than these have failed over the whole run.",
+    help="Leave failed hosts out and go on, while no more than these have failed. Each `kbz resume` counts from zero.",
 )
 
 
@@ -108,15 +108,18 @@ def _yes(question: str) -> bool:
     return ask_typed(f"{question}; go on? [y/N]", "n").lower() in ("y", "yes")
 
 
-def consent(found: Survey) -> None:
+def consent(found: Survey) -> bool:
     """Show a plan that interrupts running services, and ask; StoppedError without a yes.
+
+    Returns:
+        True when a question was asked, so that time has passed.
 
     Nothing is asked without a terminal, nor for a plan that interrupts nothing.
     """
     plan = found.plan
     hosts = [host for host, changes in plan.changes.items() if any(c.disrupts for c in changes)]
     if not hosts or not at_terminal():
-        return
+        return False
     from keybuzz.report.screen.hosts import shown_hosts
     from keybuzz.report.screen.plan import plan_text
 
@@ -124,7 +127,9 @@ def consent(found: Survey) -> None:
     click.echo(fit(plan_text(plan, found.topologies, len(found.selected), width), width), err=True)
     if not _yes(f"This interrupts running services on {shown_hosts(hosts)}"):
         raise StoppedError("nothing was changed", hint="--yes goes on without a question")
+    return True
 
 
-def no_question(found: Survey) -> None:
+def no_question(found: Survey) -> bool:
     """Ask nothing: the operator has said --yes."""
+    return False

@@ -11,7 +11,7 @@ from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze, Lift
-from keybuzz.engine.change.saved_plan import SavedPlan
+from keybuzz.engine.change.saved_plan import SavedPlan, fingerprint
 from keybuzz.engine.change.steps import StepResult
 from keybuzz.engine.images.members import held
 from keybuzz.engine.images.versions import require_pullable
@@ -23,8 +23,10 @@ from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.memory.scope import Scope
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import KbzError
+from keybuzz.model.core.errors import KbzError, RefusedError
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.plan import Plan
+from keybuzz.model.core.record import plan_document
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Module
 
@@ -48,8 +50,11 @@ class RunRequest:
     """Number in the journal of the run that this one goes on with; a part of its plan may be done."""
     pace: Pace = field(default_factory=Pace)
     """How carefully it goes over its hosts."""
-    consent: Callable[[Survey], None] = lambda found: None
-    """Asked with the plan, before anything is changed; StoppedError when the operator does not want it."""
+    consent: Callable[[Survey], bool] = lambda found: False
+    """Asked with the plan, before anything is changed; StoppedError when the operator does not want it.
+
+    True when it has asked: then the hosts are read again, and the plan must still be the same.
+    """
 
     @property
     def scope(self) -> Scope:
@@ -98,13 +103,27 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
         if request.saved is not None:
             part = is_part_done(workspace.journal, request.since)
             (request.saved.require_part if part else request.saved.require_same)(before.plan)
-        request.consent(before)
-        require_pullable(workspace.site, before.plan, held=held(before.snapshot))
-        conductor.run(before.snapshot)
+        snapshot = before.snapshot
+        if request.consent(before):
+            snapshot = conductor.again()
+            now = judge(workspace, request.modules, request.selected, before.descriptions, snapshot)
+            require_as_agreed(before.plan, now.plan)
+        require_pullable(workspace.site, before.plan, held=held(snapshot))
+        conductor.run(snapshot)
 
     error = conductor.ending(carry_out)
     seconds = time.monotonic() - started
     return report_of_run(workspace, conductor, before, error, seconds)
+
+
+def require_as_agreed(agreed: Plan, now: Plan) -> None:
+    """Raise RefusedError when the plan has changed since the operator agreed to it."""
+    if fingerprint(plan_document(agreed)) != fingerprint(plan_document(now)):
+        raise RefusedError(
+            f"the hosts have changed since this plan was shown: it had {agreed.size} changes, "
+            f"now {now.size} are needed, or others",
+            hint="nothing was changed; run it again to see the plan as it is now",
+        )
 
 
 def planned(before: Survey) -> events.Planned:

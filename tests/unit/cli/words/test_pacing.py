@@ -116,17 +116,17 @@ def test_a_run_that_interrupts_a_service_shows_its_plan_and_asks(
 
 def test_a_yes_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     at_terminal(monkeypatch, "y\n")
-    pacing.consent(survey(disrupts=True))
+    assert pacing.consent(survey(disrupts=True))
 
 
 def test_nothing_is_asked_for_what_interrupts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     at_terminal(monkeypatch, "")
-    pacing.consent(survey(disrupts=False))
+    assert not pacing.consent(survey(disrupts=False))
 
 
 def test_nothing_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
-    pacing.consent(survey(disrupts=True))
+    assert not pacing.consent(survey(disrupts=True))
 
 
 def test_yes_asks_nothing(asked: Asked) -> None:
