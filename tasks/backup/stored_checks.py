@@ -11,6 +11,7 @@ from tasks.backup.desired import ARCHIVE
 from tasks.backup.readings import BackupLimits, BackupLook, BackupsAnswer
 from tasks.backup.store.archive import catalogue_of
 from tasks.backup.store.catalogue import Catalogue, Kept
+from tasks.backup.store.services import SERVICES
 
 _HOUR, _DAY = 3600.0, 86400.0
 
@@ -42,19 +43,16 @@ class _Asked:
 def stored_checks(view: HostView) -> tuple[Finding, ...]:
     """Judge each service in the repository that the site has."""
     limits = next(asked.limits for asked in view.readings if isinstance(asked, BackupLook))
-    redis, rabbitmq, own = (_asked(view, name, limits) for name in ("redis", "rabbitmq", "kbz"))
-    found = (
-        _age_of("backup.redis.age", redis),
-        _verified_of("backup.redis.verified", redis),
-        _restored_of("backup.redis.restored", redis),
-        _age_of("backup.rabbitmq.age", rabbitmq),
-        _verified_of("backup.rabbitmq.verified", rabbitmq),
-        _restored_of("backup.rabbitmq.restored", rabbitmq),
-        _age_of("backup.kbz.age", own),
-        _verified_of("backup.kbz.verified", own),
-        _restored_of("backup.kbz.restored", own),
-    )
-    return tuple(finding for finding in found if finding.check.split(".")[1] in limits.services)
+    found: list[Finding] = []
+    for stored in SERVICES:
+        if stored.service in limits.services:
+            asked, check = _asked(view, stored.service, limits), f"backup.{stored.service}"
+            found += (
+                _age_of(f"{check}.age", asked),
+                _verified_of(f"{check}.verified", asked),
+                _restored_of(f"{check}.restored", asked),
+            )
+    return tuple(found)
 
 
 def _asked(view: HostView, service: str, limits: BackupLimits) -> _Asked:

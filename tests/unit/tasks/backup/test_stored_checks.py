@@ -13,6 +13,7 @@ from keybuzz.model.core.reading import Answer
 from tasks.backup import MODULE
 from tasks.backup.desired import look
 from tasks.backup.store.archive import THERE
+from tasks.backup.store.services import SERVICES
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.backup.backup_world import (
     DAY,
@@ -112,3 +113,12 @@ def test_only_services_of_the_site_are_judged() -> None:
     assert set(look(site).limits.services) == set(STORED)
     less = replace(site, servers=tuple(s for s in site.servers if "redis" not in s.groups))
     assert "redis" not in look(less).limits.services
+
+
+def test_each_service_in_the_repository_has_its_checks_and_what_they_mean() -> None:
+    known = {info.id for info in MODULE.check_infos}
+    judged = told(listed(""))
+    for stored in SERVICES:
+        names = {f"backup.{stored.service}.{name}" for name in ("age", "verified", "restored")}
+        assert names <= known
+        assert names <= judged.keys()
