@@ -46,11 +46,11 @@ def stored_checks(view: HostView) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for stored in SERVICES:
         if stored.service in limits.services:
-            asked, check = _asked(view, stored.service, limits), f"backup.{stored.service}"
+            asked = _asked(view, stored.service, limits)
             found += (
-                _age_of(f"{check}.age", asked),
-                _verified_of(f"{check}.verified", asked),
-                _restored_of(f"{check}.restored", asked),
+                _age_of(f"backup.{stored.service}.age", asked),
+                _verified_of(f"backup.{stored.service}.verified", asked),
+                _restored_of(f"backup.{stored.service}.restored", asked),
             )
     return tuple(found)
 

@@ -15,6 +15,7 @@ from keybuzz.report.exit_codes import CODES
 from keybuzz.report.explain import requirements
 from keybuzz.report.machine.nagios import Status
 from keybuzz.report.runbooks import Section, read_runbooks, sections
+from tasks.backup.store.services import SERVICES
 from tests.unit.support.check_ids import UnreadableIdError, check_ids, ids_of
 from tests.unit.support.cli_said import Kbz, kbz
 
@@ -28,8 +29,11 @@ def test_each_check_has_a_section_and_each_section_a_check() -> None:
     """A missing one: add `## id` to docs/runbooks/<module>.md, in the form of its neighbours."""
     said = set(check_ids())
     said |= {f"{m.name}.probe" for m in all_modules() if getattr(m, "probe", None) is not None}
+    of_backups = ("age", "verified", "restored")
+    said |= {f"backup.{one.service}.{name}" for one in SERVICES for name in of_backups}
     patterns = {name for name in said if "*" in name}
-    assert patterns <= {"*.probe"}, "say here which ids these are"
+    known = {"*.probe", *(f"backup.*.{name}" for name in of_backups)}
+    assert patterns <= known, "say here which ids these are"
     assert set(BOOKS) == said - patterns
 
 
