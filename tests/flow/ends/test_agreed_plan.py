@@ -10,6 +10,7 @@ import pytest
 
 from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.look.survey import Survey
+from keybuzz.model.core.errors import StoppedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.reports.report import Report
@@ -44,6 +45,17 @@ def agreed(
 def test_the_plan_is_carried_out_where_nothing_has_changed(three: Fleet) -> None:
     assert agreed(three, lambda: None).exit_code == ExitCode.GOOD
     assert [three.text(host) for host in HOSTS] == ["new\n"] * 3
+
+
+def test_a_no_changes_nothing_and_is_in_the_journal(three: Fleet) -> None:
+    def no() -> None:
+        raise StoppedError("nothing was changed")
+
+    assert agreed(three, no).exit_code == ExitCode.INTERRUPTED
+    assert [three.text(host) for host in HOSTS] == [None] * 3
+    [record] = three.workspace.journal.runs()
+    assert (record.verb, record.exit_code) == ("run", ExitCode.INTERRUPTED)
+    assert "nothing was changed" in record.note
 
 
 def test_another_plan_is_refused_before_any_host_is_changed(three: Fleet) -> None:
