@@ -139,7 +139,7 @@ def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:
 @contextmanager
 def at_work(workspace: Workspace, verb: str, held: Held) -> Iterator[Deed]:
     """Hold the lease of the backups' host, and keep the verb in the journal while it is at work."""
-    words = f"kbz {_named(verb)} {held.archive.service}"
+    words = proposed("kbz", *_named(verb).split(), held.archive.service)
     line = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
     with (
         claimed_when_met(workspace, words, frozenset({held.host})),

@@ -72,7 +72,7 @@ class RelayPlace:
                 group.terminate(timeout=_PATIENCE)
             raise ContactError(
                 f"{self.called} cannot be reached: {_last_line(log) or _reason(error)}",
-                hint="pin its key (kbz hosts list), see that kbz is there, and ask again: kbz workers check",
+                hint="pin its key (kbz hosts list), see that it has kbz, and ask again: kbz workers check",
             ) from None
         return RelayWorker(group, channel)
 
