@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keybuzz.model.core.finding import Level
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.visible import in_one_line, one_line
 
 FORMAT_VERSION = 1
@@ -44,7 +45,7 @@ class Message:
         """The body, as people read it."""
         more = len(self.lines) - MOST_LINES
         rest = (f"… and {more} more",) if more > 0 else ()
-        journal = (f"kbz history {self.run}",) if self.run else ()
+        journal = (proposed("kbz", "history", self.run),) if self.run else ()
         return "\n".join((*self.lines[:MOST_LINES], *rest, *journal))
 
     def document(self) -> dict[str, Any]:
@@ -92,8 +93,8 @@ def message_of(document: Mapping[str, Any], where: str) -> Message | None:
         for host, item in _hosts(document).items()
         if item["outcome"] not in ("ok", "changed", "skipped")
     ]
-    lines = [str(document.get("command") or f"kbz {verb}"), *filter(None, [error]), *bad]
-    subject = " ".join(filter(None, (f"kbz {verb}", names, ended)))
+    lines = [str(document.get("command") or proposed("kbz", verb)), *filter(None, [error]), *bad]
+    subject = " ".join(filter(None, ("kbz", verb, names, ended)))
     return Message(topic, f"{subject} ({where})", tuple(map(one_line, lines)), run, code)
 
 

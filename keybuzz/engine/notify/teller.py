@@ -24,6 +24,7 @@ from keybuzz.engine.notify.messages import (
 )
 from keybuzz.engine.notify.senders import Sender
 from keybuzz.model.core.errors import KbzError, sentence_of
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.redact import Redactor
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.files.private import open_private, private_subfolder, read_private
@@ -66,7 +67,7 @@ def try_out(site: Site, receiver: Receiver) -> None:
 def unit_failed(site: Site, unit: str) -> tuple[str, ...]:
     """Tell that a unit of systemd has failed, such as `kbz-drift.service`; return the warnings."""
     verb = unit.removeprefix("kbz-").removesuffix(".service")
-    command = f"systemctl status {unit}"
+    command = proposed("systemctl", "status", unit)
     error = f"{unit} failed; {command} says why"
     return notify(site, {"verb": verb, "exit_code": 1, "error": error, "command": command})
 

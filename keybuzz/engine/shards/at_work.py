@@ -156,7 +156,7 @@ class AtWork:
             case Accepted(kbz):
                 told.accepted = kbz == spec.kbz
                 if not told.accepted:
-                    told.reason = one_line(f"it runs kbz {kbz}, and this is {spec.kbz}")
+                    told.reason = one_line(f"its kbz is {kbz}, and this one is {spec.kbz}")
             case Ended():
                 told.ended = True
             case HostReply(host) | HostSilent(host):

@@ -67,7 +67,7 @@ def refused(spec: Spec, parts: Mapping[str, str]) -> Refused | None:
     """Return why this worker asks nothing for this controller; None when it may."""
     if spec.kbz != program():
         return Refused(
-            f"it runs kbz {program()}, and the controller {spec.kbz}",
+            f"its kbz is {program()}, and that of the controller {spec.kbz}",
             "install the same kbz on both",
         )
     if found := difference(spec.site, parts):

@@ -27,7 +27,8 @@ def checks_text(runner: str, checks: Sequence[WorkerCheck]) -> str:
     if not checks:
         return _none(runner)
     rows = [
-        (c.place, c.verdict.value, f"{c.seconds:.1f}", c.what or f"kbz {c.kbz}") for c in checks
+        (c.place, c.verdict.value, f"{c.seconds:.1f}", c.what or " ".join(("kbz", c.kbz)))
+        for c in checks
     ]
     return "\n".join(_table([_CHECKS, *rows]))
 

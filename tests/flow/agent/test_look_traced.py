@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent import kinds
+from keybuzz.agent import kinds, parts
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.describe import describe_all
 from keybuzz.model.core.access import Access
@@ -85,7 +85,7 @@ def everything() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         for resource in (*found.resources, *found.cluster):
             resources.setdefault(resource.kind, dict(resource.query()))
         readings += [r.query() for r in found.readings if r.needs is Access.LOOK]
-    for kind in kinds._MODULES:
+    for kind in (*kinds._MODULES, *parts.table(parts.KINDS)):
         # What only verbs that change ask for has the fields of its neighbours; a missing one is that kind's problem.
         resources.setdefault(kind, {**ACCESS, "kind": kind, "name": "x"})
     return list(resources.values()), readings
@@ -96,7 +96,8 @@ def test_nothing_is_written_for_any_kind_or_reading(host: ScratchHost) -> None:
     link = LocalLink()
     extras = {"name": "db-01", "python": str(host.python)}
     resources, readings = everything()
-    assert {query["kind"] for query in resources} == set(kinds._MODULES)
+    of_modules = parts.table(parts.KINDS)
+    assert {query["kind"] for query in resources} == {*kinds._MODULES, *of_modules}
     link.open("127.0.0.1", None, None, None, None, extras, may(Access.LOOK))
     before = snapshot(
         host

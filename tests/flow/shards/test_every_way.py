@@ -154,7 +154,7 @@ def test_a_worker_of_another_version_asks_nothing(ways: Ways, way: str, tmp_path
     with looking(ways, hosts) as made:
         found = found_by(made, replace(ways, sources=tmp_path).runner(way, made.site))
     why = only_reason(found)
-    assert "refuses: it runs kbz 0.1.0 (" in why
+    assert "refuses: its kbz is 0.1.0 (" in why
     assert f", and the controller {program()} → install the same kbz on both" in why
 
 

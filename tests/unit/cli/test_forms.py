@@ -42,9 +42,15 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """`report` writes a page, `serve` answers with it, a shell reads `completion` and an application `apps env`."""
+    """`report` writes a page, `serve` answers with it, a shell reads `completion` an application `apps env`.
+
+    What `notify` sends, its receivers read.
+    """
     without = {words for words in LOOKS if "json" not in OFFERED[words]}
-    assert without == {"report", "serve", "completion", "help", "apps env"}
+    assert without == {
+        *("report", "serve", "completion", "help", "apps env"),
+        *("notify test", "notify failed"),
+    }
     assert LOOKS - without | {"exec"} == WITH_A_FILE
 
 

@@ -21,7 +21,7 @@ PROGRAMS = "kbz|docker|kubectl|systemctl|shred|chown|chmod|journalctl|hostnamect
 _BEGINS = re.compile(rf"(?:^|[\s:;`(→&])(?:{PROGRAMS}) (?P<words>[a-z0-9 .:=_/-]*)$")
 """The text before a value, where that value is a word of a command."""
 _SENTENCE = re.compile(
-    r" (?:runs|in:|is|never|reads|says|knows|needs|finds|found|cannot|has|and|not|to|wrote|serve:) ?"
+    r" (?:runs|in:|is|never|reads|says|knows|needs|finds|found|cannot|has|and|not|to|wrote|serve:|drift:|health:) ?"
 )
 _QUOTED = {
     "keybuzz/engine/schedule/schedule.py",

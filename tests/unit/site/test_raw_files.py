@@ -23,6 +23,8 @@ NO_FILES = {"os.open", "opener.open", "tarfile.open", "webbrowser.open", "link.o
 REASONS = {
     "cli/lab/lab.py": "the overlay, which was read as a site's file before",
     "cli/lab/lab_site.py": "versions.yaml, which was read as a site's file before",
+    "engine/shards/fingerprint.py": "files of the product itself",
+    "engine/shards/relay.py": "what its own ssh has logged",
     "cli/look/explain.py": "a page of the product itself",
     "cli/support/offers.py": "a page of the product itself",
     "cli/support/endings.py": "/proc",

@@ -90,7 +90,7 @@ def test_a_worker_takes_the_same_program_and_the_same_site_only() -> None:
     assert refused(SPEC, SITE) is None
     other = refused(replace(SPEC, kbz="0.1.0 (000000000000)"), SITE)
     assert other is not None
-    assert other.what == f"it runs kbz {program()}, and the controller 0.1.0 (000000000000)"
+    assert other.what == f"its kbz is {program()}, and that of the controller 0.1.0 (000000000000)"
     assert other.hint == "install the same kbz on both"
     site = refused(SPEC, {**SITE, "servers": "x", "credentials": "y"})
     assert site is not None
