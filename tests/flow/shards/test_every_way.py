@@ -155,7 +155,7 @@ def test_a_worker_of_another_version_asks_nothing(ways: Ways, way: str, tmp_path
         found = found_by(made, replace(ways, sources=tmp_path).runner(way, made.site))
     why = only_reason(found)
     assert "refuses: its kbz is 0.1.0 (" in why
-    assert f", and the controller {program()} → install the same kbz on both" in why
+    assert f", and that of the controller {program()} → install the same kbz on both" in why
 
 
 def only_reason(found: Survey) -> str:
@@ -215,7 +215,9 @@ def test_drift_finds_through_workers_what_it_finds_itself(ways: Ways) -> None:
             module = scenario(made.hosts)
             nornir = made.nornir.with_runner(ways.runner(way, made.site))
             request = DriftRequest((module,), frozenset(HOSTS), (module,))
-            found[way] = items_now(replace(made.workspace, nornir=nornir), request)
+            items = items_now(replace(made.workspace, nornir=nornir), request)
+            # All hosts here are this machine, on which other tests open ports meanwhile.
+            found[way] = [item for item in items if "/port:" not in item.identity]
     assert found["process"] == found["bounded"]
     identities = [item.identity for item in found["process"]]
     assert f"silent/{THIRD}" in identities

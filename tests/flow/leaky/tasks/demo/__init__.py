@@ -109,7 +109,10 @@ MODULE = Module(
         choose=lambda found, named: found[0].host,
         start=lambda live, host: Stage("all", tuple(live.changes())),
     ),
-    credentials=(Credential("POSTGRES_APP_PASS", "postgres.env"),),
+    credentials=(
+        Credential("POSTGRES_APP_PASS", "postgres.env"),
+        Credential("REDIS_PASSWORD", "redis.env", length=32),
+    ),
     parameters=(Parameter("demo.sessions", Count(), "Sessions that it takes.", "200"),),
     settled=(Settled("demo.sessions", in_file(f"file:{CONF}", r"^sessions = (\d+)$")),),
 )
