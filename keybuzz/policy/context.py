@@ -77,8 +77,8 @@ class Context:
     official: Mapping[str, Endpoint]
     """The endpoint of a service, by its title."""
     endpoints: tuple[Endpoint, ...]
-    minio: IPv4Address
-    """The one address of MinIO (MIN-5)."""
+    minio: IPv4Address | None
+    """The one address of MinIO (MIN-5); None where no module offers it."""
     minio_nodes: frozenset[str]
     """Addresses and names of the servers that run MinIO."""
     versions: Mapping[str, ImageVersion]
@@ -119,7 +119,7 @@ def make_context(  # a function of the site's parts: without the whole of a site
     """Return what the rules know of these parts of a site."""
     minio = [server for server in servers if _MINIO_GROUP in server.groups]
     nodes, endpoints = _node_names(servers, catalogue), _endpoints(servers, catalogue)
-    entry = next(item for item in endpoints if _MINIO_GROUP in item.targets)
+    entry = next((item for item in endpoints if _MINIO_GROUP in item.targets), None)
     return Context(
         nodes=nodes,
         node_pattern=_pattern(nodes),
@@ -127,7 +127,7 @@ def make_context(  # a function of the site's parts: without the whole of a site
         members=_members(servers),
         official=_official(endpoints),
         endpoints=endpoints,
-        minio=entry.address,
+        minio=entry.address if entry is not None else None,
         minio_nodes=frozenset(
             word for s in minio for word in (str(s.address), str(s.public_address), s.name, s.fqdn)
         ),

@@ -45,6 +45,8 @@ def _claimed(root: Node) -> Iterator[tuple[str, Place]]:
 
 def _judge_alias(document: Document, context: Context) -> Iterator[Found]:
     """MIN-5."""
+    if context.minio is None:
+        return
     official = f"http://{context.minio}:{MINIO_PORT}"
     for command in document.commands:
         found = _alias(command)
