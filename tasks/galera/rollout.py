@@ -50,9 +50,8 @@ def next_stage(live: Live) -> Stage | None:
     apart = (*containers, *inside, *marked)
     primary = any(node.primary for node in nodes(live).values())
     if not (primary or _is_ours(live)):
-        _without_primary(
-            live, containers
-        )  # what is refused of an old deployment leaves no file behind
+        # What is refused of an old deployment leaves no file behind.
+        _without_primary(live, containers)
     if around := tuple(change for change in ready if change not in apart):
         return Stage("prepare", around)
     if not primary:

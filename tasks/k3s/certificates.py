@@ -21,8 +21,6 @@ from keybuzz.model.core.resource import Json
 STATE = "/var/lib/rancher/k3s"
 SERVERS = (f"{STATE}/server/tls", f"{STATE}/server/tls/etcd")
 NODES = (f"{STATE}/agent",)
-RENEWED = 120
-"""Days before its end in which a start of K3s renews a certificate."""
 SOON = 14
 """Days that are critical: a restart of eight nodes, one at a time, must find its time."""
 OF_AUTHORITY = 365
@@ -91,4 +89,10 @@ def _authority(host: str, ending: str, days: int) -> Finding:
     if days >= OF_AUTHORITY:
         return Finding(CHECK, Level.OK, f"{ending}; it ends first", host)
     level = Level.CRITICAL if days < SOON else Level.WARN
-    return Finding(CHECK, level, ending, host, "no restart renews an authority: docs/k3s.md")
+    return Finding(
+        CHECK,
+        level,
+        ending,
+        host,
+        "no restart renews an authority: k3s certificate rotate-ca, by hand",
+    )

@@ -28,7 +28,7 @@ CHECK_INFOS = (
         "qdrant.key.required",
         "requests without the API key are refused",
         "Any program in the private network reads and changes every collection.",
-        "kbz run qdrant",
+        "Give the key to its clients, stop the container, then kbz run qdrant.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         follows_here=_CONTAINERS,
         follows=("qdrant.reachable",),

@@ -65,7 +65,8 @@ def _guarded(node: Node) -> Finding:
         return unknown(check, node.guarded.why, node.host)
     if not node.guarded:
         text = "answers requests that have no API key"
-        return Finding(check, Level.CRITICAL, text, node.host, proposed("kbz", "run", "qdrant"))
+        hint = f"give the key of qdrant.env to its clients, then as {proposed('kbz', 'explain', check)} says"
+        return Finding(check, Level.CRITICAL, text, node.host, hint)
     return Finding(check, Level.OK, "refuses requests without the API key", node.host)
 
 

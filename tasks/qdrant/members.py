@@ -37,6 +37,8 @@ class Node:
     """The image of the description, by name and tag."""
     empty: bool
     """Proven: nothing lies in its storage."""
+    image: str
+    """Of its container, as it is; empty without one."""
     owner: int | None
     """User of its storage; None where there is none."""
 
@@ -82,10 +84,11 @@ def _node(host: str, view: HostView) -> Node:
     answer, listing = view.answer(NODE), view.answer(DATA)
     said: Mapping[str, Any] = answer.value if answer.known else {}
     unread = Unread(answer.problem)
-    owner = view.attribute(f"directory:{values.STORAGE}", "uid")
+    present = view.present(CONTAINER_ID)
+    owner = view.attribute(f"directory:{values.STORAGE}", "owner")
     return Node(
         host=host,
-        present=view.present(CONTAINER_ID),
+        present=present,
         running=view.attribute(CONTAINER_ID, "running") is True,
         version=said.get("version", unread),
         ready=said.get("ready", unread),
@@ -95,5 +98,6 @@ def _node(host: str, view: HostView) -> Node:
         collections=said.get("collections", 0),
         described=next(r.image for r in view.resources if isinstance(r, Container)),
         empty=listing.known and not listing.value["names"],
+        image=str(view.attribute(CONTAINER_ID, "image") or "") if present else "",
         owner=owner if isinstance(owner, int) else None,
     )

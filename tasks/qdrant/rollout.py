@@ -16,7 +16,7 @@ from keybuzz.model.host.docker import Container
 from tasks.qdrant import values
 from tasks.qdrant.members import Node, nodes, not_serving
 
-_MINOR = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?!\d)")
+_MINOR = re.compile(r"(?:^|:)v?(\d{1,4})\.(\d{1,4})(?!\d)")
 START_TIMEOUT = 300.0
 """Seconds: it loads all collections first."""
 
@@ -48,18 +48,18 @@ def refuse_foreign(live: Live) -> None:
                 where=host,
                 hint="kbz adopt qdrant --take-credentials finds it; to replace it then: kbz secrets rotate qdrant",
             )
+        if why := _too_far(node):
+            raise RefusedError(
+                why,
+                where=host,
+                hint="only the same minor version or the next one opens its data: take each on the way "
+                "(docs/how-to/upgrade-an-image.md)",
+            )
         if node.collections and node.guarded is False:
             raise RefusedError(
                 f"Qdrant serves {node.collections} collections without a key: with one its clients are refused",
                 where=host,
                 hint="give the key of qdrant.env to its clients, stop it (docker stop qdrant), then run again",
-            )
-        if why := _too_far(node):
-            raise RefusedError(
-                why,
-                where=host,
-                hint="its data is opened by the same minor version or the next one only: take each on the way "
-                "(docs/how-to/upgrade-an-image.md)",
             )
         if node.owner not in (None, values.UID) and not node.empty:
             raise RefusedError(
@@ -70,16 +70,20 @@ def refuse_foreign(live: Live) -> None:
 
 
 def _too_far(node: Node) -> str:
-    """Return why the described version does not open a live node's data (qdrant.tech/documentation/upgrades)."""
-    if isinstance(node.version, Unread) or node.empty:
+    """Return why the described version may not open a node's data (qdrant.tech/documentation/upgrades).
+
+    A node that does not answer has the version of its container's image; data in our own folder without a container
+    is of the described one.
+    """
+    if node.empty or (not node.present and node.owner == values.UID):
         return ""
-    described = node.described.partition("@")[0].rpartition(":")[2]
-    old, new = _MINOR.match(node.version), _MINOR.match(described)
+    runs = node.image if isinstance(node.version, Unread) else node.version
+    old, new = _MINOR.search(runs), _MINOR.search(node.described)
     if old is None or new is None:
-        return ""
+        return f"{values.STORAGE} holds data, and of which version it is cannot be told ({runs or 'no container'})"
     (old_major, old_minor), (new_major, new_minor) = (
-        tuple(map(int, m.groups())) for m in (old, new)
+        tuple(map(int, found.groups())) for found in (old, new)
     )
     if old_major == new_major and new_minor - old_minor in (0, 1):
         return ""
-    return f"Qdrant {node.version} runs, and {described} is described"
+    return f"the data is of Qdrant {runs}, and {node.described} is described"

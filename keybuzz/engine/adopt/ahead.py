@@ -31,26 +31,28 @@ def require_ahead(
         now = live(module)
         require_same(module, now, site)
         module.foreign(now)
-    written = False
+    writes: list[str] = []
     for module in modules:
         now = live(module)
         changes = any(now.changes())
-        if written and changes:
+        if writes and changes:
             require_own_ground(nornir, module, now)
-            _require_a_stage(module, now)
-        written = written or changes
+            _require_a_stage(module, now, [name for name in writes if name in module.requires])
+        writes += [module.name] * changes
 
 
-def _require_a_stage(module: Module, live: Live) -> None:
+def _require_a_stage(module: Module, live: Live, required: list[str]) -> None:
     """Let the rollout refuse what is there now. Of bare servers it is asked when they have been made ready."""
     if module.virgin is None or module.virgin(live):
         return
     try:
         module.next_stage(live)
     except RefusedError as error:
-        servers = proposed("kbz", "run", "base", "--limit", module.group)
-        way = f"{servers} makes the servers ready without it; nothing was changed"
-        error.hint = f"{error.hint}; {way}" if error.hint else way
+        # It may wait for a repair of its servers, such as of Docker, with which this chain would have begun.
+        if required:
+            alone = proposed("kbz", "run", required[0], "--limit", module.group)
+            way = f"nothing was changed; {alone} does what comes before it"
+            error.hint = f"{error.hint}; {way}" if error.hint else way
         raise
     except Exception:
         return  # what cannot be judged yet is judged, and told, at its own turn

@@ -24,8 +24,16 @@ def require_heard(host: str, unreachable: Mapping[str, str]) -> None:
 
 
 def require_serving(host: str, module: Module, live: Live) -> None:
-    """Raise RefusedError when the canary is a member of a cluster of which none serves: they start together."""
-    if module.members_up is None or host not in (waiting := pending(live)) or len(waiting) == 1:
+    """Raise RefusedError when the canary is a member of a cluster of which none serves: they start together.
+
+    Members of which one alone is enough need no other one.
+    """
+    if (
+        module.members_up is None
+        or module.least_up is not None
+        or host not in (waiting := pending(live))
+        or len(waiting) == 1
+    ):
         return
     if not module.members_up(live) or (module.virgin is not None and module.virgin(live)):
         raise RefusedError(

@@ -175,9 +175,8 @@ class Repository:
         partial = target.with_name(f"{target.name}.partial")
         for folder in (target, partial):
             shutil.rmtree(folder, ignore_errors=True)
-        self.restic(
-            "unlock"
-        )  # restic restores nothing past the exclusive lock of a killed `forget`
+        # restic restores nothing past the exclusive lock of a killed `forget`.
+        self.restic("unlock")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.restic("restore", copy, "--target", str(partial), "--include", str(inside))
         laid = partial / inside.relative_to("/")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -208,8 +209,9 @@ def test_the_lock_of_a_killed_forget_stops_no_restore(store: Store, tmp_path: Pa
     locks = store.root / "repository" / "locks"
     command = ("restic", "--no-cache", "--repo", str(locks.parent), "prune")
     environment = {**os.environ, "RESTIC_PASSWORD": KEY}
-    killed = False
+    killed, deadline = False, time.monotonic() + 60
     while not killed:  # restic may end before it is seen
+        assert time.monotonic() < deadline, "no prune was seen at work"
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as restic:
             while restic.poll() is None and not killed:
                 if killed := any("-tmp-" not in path.name for path in locks.iterdir()):

@@ -64,6 +64,7 @@ class Server:
             try:
                 assert self.get("/readyz", "")[0] == 200
             except ConnectionRefusedError:
+                assert self.process.poll() is None, (self.folder / "log").read_text()
                 continue
             return
         raise AssertionError((self.folder / "log").read_text())

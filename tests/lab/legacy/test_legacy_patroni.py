@@ -55,10 +55,16 @@ def connected_from_outside(old: OldFleet, host: str, address: str, port: int) ->
         ["ip", "-n", lab, "address", "replace", f"{OUTSIDE}/32", "dev", "lab0"], check=True
     )
     old.kbz.on(host, f"ip route replace {OUTSIDE}/32 dev eth0")
-    with visiting(NAMESPACES / lab):
-        client = socket.create_connection((address, port), 10, (OUTSIDE, 0))
-    with client:
-        yield
+    try:
+        with visiting(NAMESPACES / lab):
+            client = socket.create_connection((address, port), 10, (OUTSIDE, 0))
+        with client:
+            yield
+    finally:
+        old.kbz.on(host, f"ip route del {OUTSIDE}/32 dev eth0")
+        subprocess.run(
+            ["ip", "-n", lab, "address", "del", f"{OUTSIDE}/32", "dev", "lab0"], check=True
+        )
 
 
 def asked(old: OldFleet, address: str, statement: str) -> tuple[object, ...]:

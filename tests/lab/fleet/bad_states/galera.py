@@ -47,10 +47,10 @@ TAKEN = (
         "K-73",
         "maria-03",
         'docker exec -d mariadb sh -c \'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" exec mysql -h 127.0.0.1 -u root -e '
-        '"FLUSH TABLES WITH READ LOCK; SELECT SLEEP(600)"\'; sleep 1',
+        '"FLUSH TABLES WITH READ LOCK; SELECT SLEEP(3600)"\'; sleep 1',
         "m \"SHOW STATUS LIKE 'wsrep_local_state_comment'\"",
         "Donor/Desynced",
-        "m \"SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE info LIKE '%SLEEP(600)%' "
+        "m \"SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist WHERE info LIKE '%SLEEP(3600)%' "
         'AND id <> CONNECTION_ID()" | while read x; do m "$x"; done',
         ("galera.node.synced", "critical", "Donor/Desynced"),
     ),

@@ -19,9 +19,18 @@ def half(live: Live) -> NoReturn:
 
 def test_what_a_later_module_refuses_stops_the_first_change(play: Make) -> None:
     found = play(module("a"), module("b", half, virgin=lambda live: False))
-    with pytest.raises(RefusedError, match="half a cluster is there"):
+    with pytest.raises(RefusedError, match="half a cluster is there") as caught:
         found.run()
     assert found.hosts.deeds == []
+    assert caught.value.hint == ""
+
+
+def test_what_it_requires_may_be_run_alone(play: Make) -> None:
+    """A cluster that is stopped may wait for the repair of its servers' Docker."""
+    found = play(module("a"), module("b", half, virgin=lambda live: False, requires=("a",)))
+    with pytest.raises(RefusedError) as caught:
+        found.run()
+    assert "nothing was changed; kbz run a --limit " in caught.value.hint
 
 
 def test_another_installation_on_a_later_modules_ground_stops_it_too(

@@ -173,9 +173,14 @@ def test_another_number_of_nodes_is_refused() -> None:
     ("words", "why"),
     [
         ({"guarded": False}, "serves 2 collections without a key"),
-        ({"version": "1.17.1"}, "Qdrant 1.17.1 runs, and v1.19.0-unprivileged is described"),
-        ({"version": "1.20.0"}, "Qdrant 1.20.0 runs"),
-        ({"version": "2.19.0"}, "Qdrant 2.19.0 runs"),
+        (
+            {"version": "1.17.1"},
+            "the data is of Qdrant 1.17.1, and qdrant/qdrant:v1.19.0-unprivileged is",
+        ),
+        ({"version": "1.20.0"}, "the data is of Qdrant 1.20.0"),
+        ({"version": "2.19.0"}, "the data is of Qdrant 2.19.0"),
+        ({"version": "dev"}, "cannot be told"),
+        ({"version": "1.17.1", "guarded": False}, "the data is of Qdrant 1.17.1"),
     ],
 )
 def test_a_live_node_is_not_taken_from_its_clients_nor_its_data_ruined(
@@ -189,7 +194,7 @@ def test_a_live_node_is_not_taken_from_its_clients_nor_its_data_ruined(
         assert caught.value.hint
 
 
-@pytest.mark.parametrize("version", ["1.18.4", "1.19.2", "dev"])
+@pytest.mark.parametrize("version", ["1.18.4", "1.19.2"])
 def test_the_minor_version_before_is_opened(version: str) -> None:
     MODULE.foreign(world(answers=said(version=version)))
 
@@ -198,7 +203,7 @@ def test_data_of_another_user_is_refused_and_an_empty_folder_is_taken() -> None:
     live = world()
     view = live.hosts[HOST]
     name = f"directory:{values.STORAGE}"
-    old = replace(view.states[name], attributes={**view.states[name].attributes, "uid": 0})
+    old = replace(view.states[name], attributes={**view.states[name].attributes, "owner": 0})
     other = replace(view, states={**view.states, name: old})
     with pytest.raises(RefusedError, match="data of user 0"):
         MODULE.foreign(replace(live, hosts={HOST: other}))
@@ -206,3 +211,25 @@ def test_data_of_another_user_is_refused_and_an_empty_folder_is_taken() -> None:
         other, answers={**other.answers, DATA: Answer(DATA, {"there": True, "names": []})}
     )
     MODULE.foreign(replace(live, hosts={HOST: bare}))
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("qdrant/qdrant:v1.17.1", "the data is of Qdrant qdrant/qdrant:v1.17.1"),
+        ("qdrant/qdrant:latest", "cannot be told"),
+    ],
+)
+def test_a_stopped_node_has_the_version_of_its_image(image: str, why: str) -> None:
+    """Whoever stops it does not get around what its data needs."""
+    live = world(answers={NODE: BARE[NODE]})
+    view = live.hosts[HOST]
+    was = view.states[CONTAINER]
+    stopped = replace(was, attributes={**was.attributes, "image": image, "running": False})
+    view = replace(view, states={**view.states, CONTAINER: stopped})
+    with pytest.raises(RefusedError, match=why):
+        MODULE.foreign(replace(live, hosts={HOST: view}))
+
+
+def test_our_own_data_without_a_container_is_started_again() -> None:
+    MODULE.foreign(world(absent=("container:",), answers={NODE: BARE[NODE]}))
