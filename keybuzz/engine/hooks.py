@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FOLDER = "hooks"
 BEFORE, AFTER = "before", "after"
 QUIET = ("health",)
-"""Verbs that are recorded and told to nobody: they look, and are called all the time."""
+"""Verbs that call no hook: they look, and run all the time."""
 SECONDS = 60.0
 """For one hook, where site.yaml has no hooks.seconds."""
 _SECONDS = re.compile(r"\d{1,5}(\.\d+)?")

@@ -40,14 +40,15 @@ class Sections:
 
 
 def load_settings(root: Path, base: Path, overlay: Path | None) -> Settings:
-    """Return the base's values, each replaced where the overlay has one."""
+    """Return the base's values, each replaced where the overlay has one; a lab has only its own receivers."""
     first = read_sections(base)
     merged, places = dict(first.values), {"": Place(str(base), 1), **first.places}
     hosts, receivers = first.hosts, first.receivers
     if overlay:
         second = read_sections(overlay)
         places |= second.places
-        receivers = receivers | second.receivers
+        # A lab tells only receivers of its own: those of production must hear nothing of it.
+        receivers = ({} if second.values["lab"] else receivers) | second.receivers
         merged = {name: {**values, **second.values[name]} for name, values in merged.items()}
         # Behind all others, too: of two patterns that match, the later wins.
         others = {pattern: found for pattern, found in hosts.items() if pattern not in second.hosts}

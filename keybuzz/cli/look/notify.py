@@ -35,7 +35,7 @@ def test(names: tuple[str, ...]) -> int:
             try_out(site, known[name])
             click.echo(f"{name} took a test message")
         except ContactError as error:
-            click.echo(f"{error.where}: {error.what}", err=True)
+            click.echo(f"{error.where}: {error.sentence}", err=True)
             failed.append(name)
     if failed:
         raise ContactError(f"not told: {', '.join(failed)}", hint="the lines above say why")

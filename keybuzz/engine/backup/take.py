@@ -19,6 +19,7 @@ from keybuzz.engine.backup.report import BackupReport, Worked
 from keybuzz.engine.backup.work import require_going_on, work_through
 from keybuzz.engine.memory.claims import claimed_when_met
 from keybuzz.engine.memory.deeds import Deed, in_history
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, RefusedError, StoppedError, UsageError
@@ -141,12 +142,45 @@ def at_work(workspace: Workspace, verb: str, held: Held) -> Iterator[Deed]:
     """Hold the lease of the backups' host, and keep the verb in the journal while it is at work."""
     words = proposed("kbz", *_named(verb).split(), held.archive.service)
     line = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
-    with (
-        claimed_when_met(workspace, words, frozenset({held.host})),
-        in_history(workspace.journal.path, _named(verb), line, workspace.site.root) as deed,
-    ):
-        yield deed
-    workspace.journal.trouble = deed.trouble
+    begun: list[Deed] = []
+    try:
+        with (
+            claimed_when_met(workspace, words, frozenset({held.host})),
+            in_history(workspace.journal.path, _named(verb), line, workspace.site.root) as deed,
+        ):
+            begun.append(deed)
+            yield deed
+    finally:
+        for deed in begun:
+            _told(workspace, deed, _named(verb), held.archive.service, line)
+
+
+def _told(workspace: Workspace, deed: Deed, verb: str, service: str, line: str) -> None:
+    """Tell the receivers of site.yaml how it ended; what went wrong is said after the verb's own words."""
+    hosts = {
+        host: {"outcome": item.outcome.value, "changed": item.changes, "what": item.what}
+        for host, item in deed.hosts.items()
+    }
+    document = {
+        "verb": verb,
+        "run": deed.number,
+        "exit_code": deed.exit_code,
+        "modules": [service],
+        "command": line,
+        "error": None if hosts else deed.note,
+        "hosts": hosts,
+    }
+    journal, cuts = workspace.journal, workspace.cuts
+    warnings: tuple[str, ...] = ()
+    if workspace.site.settings.receivers:
+        from keybuzz.engine.notify.teller import notify
+
+        with cuts.during():
+            warnings = notify(workspace.site, document, cuts)
+    if warnings:
+        read_or(journal, lambda: journal.add_note(deed.number, "\n".join(warnings)), None)
+    troubles = (*journal.trouble.splitlines(), deed.trouble, *warnings)
+    journal.trouble = "\n".join(dict.fromkeys(filter(None, troubles)))
 
 
 def _named(verb: str) -> str:

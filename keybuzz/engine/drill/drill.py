@@ -169,7 +169,9 @@ def _remember(workspace: Workspace, report: DrillReport) -> None:
         "command": workspace.command,
         "exit_code": int(report.exit_code),
         "error": report.error or None,
-        "hosts": {host: {"outcome": item.outcome.value} for host, item in hosts.items()},
+        "hosts": {
+            host: {"outcome": item.outcome.value, "what": item.what} for host, item in hosts.items()
+        },
     }
     for warning in filter(None, (*tell(workspace, report.number, ended), journal.trouble)):
         workspace.listen(events.Drilled(warning))

@@ -19,6 +19,8 @@ from keybuzz.model.core.outcome import ExitCode
 class Deed:
     """One such command while it is at work; what is set here is remembered at its end."""
 
+    number: int
+    """Its entry in the journal."""
     hosts: dict[str, HostRecord] = field(default_factory=dict)
     exit_code: int = int(ExitCode.GOOD)
     note: str = ""
@@ -43,9 +45,10 @@ def in_history(path: Path, verb: str, command: str, root: Path) -> Iterator[Deed
     """Keep a command in the journal at `path`, from before it does anything; `root` holds the site's files."""
     journal = Journal(path)
     journal.require_room()
-    deed, cuts = Deed(), Cuts()
+    cuts = Cuts()
     with cuts.during():
         number = journal.begin(verb, (command,), (), time.time(), root)
+        deed = Deed(number)
         try:
             cuts.allow()
             yield deed

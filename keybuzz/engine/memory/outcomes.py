@@ -55,8 +55,8 @@ def in_journal(
 ) -> Iterator[int]:
     """Begin an entry of the journal and yield its number; what leaves no report ends it in its own words.
 
-    Hooks are told before the block, and can refuse it; `remember` tells those that come after. The number of a look
-    that cannot be remembered is 0; any other verb does not begin then.
+    Hooks are told before the block, and can refuse it; `remember` tells hooks and receivers after it. The number of a
+    look that cannot be remembered is 0; any other verb does not begin then.
     """
     names = tuple(module.name for module in modules)
     cuts = workspace.cuts
@@ -101,7 +101,7 @@ def _begun(workspace: Workspace, verb: str, names: tuple[str, ...], scope: Scope
 
 
 def _end_badly(workspace: Workspace, begun: dict[str, Any], code: int, text: str) -> None:
-    """End the entry of a run that leaves no report, and tell the hooks."""
+    """End the entry of a run that leaves no report, and tell the hooks and the receivers."""
     number = begun["run"]
     if number:
         journal, now = workspace.journal, workspace.clock()
@@ -126,7 +126,7 @@ def tell(workspace: Workspace, number: int, document: dict[str, Any]) -> tuple[s
     if site.settings.receivers:
         from keybuzz.engine.notify.teller import notify
 
-        warnings = (*warnings, *notify(site, document))
+        warnings = (*warnings, *notify(site, document, workspace.cuts))
     if warnings and number:
         journal = workspace.journal
         read_or(journal, lambda: journal.add_note(number, "\n".join(warnings)), None)
@@ -139,7 +139,7 @@ def remember(
     report: Report,
     hosts: Mapping[str, HostRecord] | None = None,
 ) -> Report:
-    """Write a report into the journal, a look with its whole answer, and tell the hooks; return it with its number.
+    """Write a report into the journal, a look with its whole answer, and tell of it; return it with its number.
 
     `hosts` says how they ended, where that is not what the report says of them. The report comes first: what cannot
     be written, or told, is a warning in it, and a signal that comes from here on changes nothing of it.

@@ -13,6 +13,7 @@ from keybuzz.model.core.visible import in_one_line, one_line
 FORMAT_VERSION = 1
 MOST_LINES = 50
 """Lines of one message; the journal has the rest."""
+LONGEST_LINE = 300
 _SILENT = ("unreachable", "unknown")
 _ANSWERS = "host.answers"
 """The name under which a host that does not answer is told."""
@@ -28,7 +29,7 @@ Spot = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing that a receiver is told."""
+    """One thing that a receiver is told; what is too long is cut."""
 
     topic: str
     subject: str
@@ -39,14 +40,16 @@ class Message:
 
     def __post_init__(self) -> None:
         in_one_line(self, "subject")
+        lines, more = self.lines, len(self.lines) - MOST_LINES + 1
+        if more > 1:
+            lines = (*lines[: MOST_LINES - 1], f"… and {more} more")
+        object.__setattr__(self, "lines", tuple(map(_cut, lines)))
 
     @property
     def text(self) -> str:
         """The body, as people read it."""
-        more = len(self.lines) - MOST_LINES
-        rest = (f"… and {more} more",) if more > 0 else ()
         journal = (proposed("kbz", "history", self.run),) if self.run else ()
-        return "\n".join((*self.lines[:MOST_LINES], *rest, *journal))
+        return "\n".join((*self.lines, *journal))
 
     def document(self) -> dict[str, Any]:
         """Return it as a webhook gets it: docs/schema/notification.json."""
@@ -58,6 +61,10 @@ class Message:
             "run": self.run or None,
             "exit_code": self.exit_code,
         }
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,8 @@ def topic_of(verb: str) -> str:
     """Return what the end of a verb is about."""
     if verb in _LOOKS:
         return verb
-    return "backups" if verb.split(" ")[0] in _BACKUPS else "runs"
+    backups = verb.split(" ")[0] in _BACKUPS or verb == "drill restore"
+    return "backups" if backups else "runs"
 
 
 def message_of(document: Mapping[str, Any], where: str) -> Message | None:
@@ -83,7 +91,7 @@ def message_of(document: Mapping[str, Any], where: str) -> Message | None:
         return None  # `health_message` tells it
     if topic == "drift":
         return _drift(document, where)
-    if code == 0 and topic == "runs" and not _changed(document):
+    if code == 0 and topic == "runs" and verb != "drill" and not _changed(document):
         return None  # it found nothing to do
     ended = "ended well" if code == 0 else f"ended with exit {code}"
     names = " ".join(document.get("modules") or ())

@@ -6,24 +6,35 @@ import json
 import smtplib
 import ssl
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 
 from keybuzz.engine.notify.messages import Message
-from keybuzz.model.core.errors import ContactError, KbzError
+from keybuzz.model.core.errors import ContactError, InputError, KbzError
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.files.private import read_private
 from keybuzz.site.parameters.receivers import MailServer, Receiver, Tls, Web, wrong_url
 
 SECONDS = 10.0
-"""For one receiver to take one message."""
+"""For one answer of a receiver."""
 _LONGEST_SECRET = 1 << 12
 _SLACK_MOST = 3000
 _GOOD = range(200, 300)
+_CLIENT = range(400, 500)
+_LATER = (408, 429)
+"""Answers of a web server that would take the same message another time."""
+_MAILBOX = 550
+"""From here on a mail server refuses the message; below are its connection, its login and what may pass."""
+
+
+class NeverTakenError(ContactError):
+    """This message is refused for good; the next one may be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +44,24 @@ class Sender:
     credentials: Path
     """The folder with the files that receivers name."""
 
-    def send(self, receiver: Receiver, message: Message) -> None:
-        """Hand over one message; KbzError, without a secret in it, when it was not taken."""
+    def send(self, receiver: Receiver, message: Message) -> str:
+        """Hand over one message; return who of its takers was refused, empty for none.
+
+        ContactError, without a secret in it, when it was not taken; NeverTakenError when it never will be.
+        """
         try:
             match receiver.place:
                 case MailServer() as server:
-                    self._mail(server, message)
+                    return self._mail(server, message)
                 case Web() as web:
-                    self._post(web, message)
-        except KbzError:
-            raise
-        except smtplib.SMTPResponseException as error:
-            raise _refused(receiver, f"the mail server says {error.smtp_code}") from None
-        except smtplib.SMTPRecipientsRefused as error:
-            names = ", ".join(sorted(error.recipients))
-            raise _refused(receiver, f"the mail server takes no mail for {names}") from None
-        except HTTPError as error:
-            raise _refused(receiver, f"it answers {error.code}") from None
-        except URLError as error:
-            raise _refused(receiver, _reason(error.reason)) from None
-        except (OSError, ValueError, smtplib.SMTPException) as error:
-            raise _refused(receiver, _reason(error)) from None
+                    return self._post(web, message)
+        except Exception as error:
+            kind = NeverTakenError if _for_good(error) else ContactError
+            hint = error.hint if isinstance(error, KbzError) else ""
+            what = f"{receiver.name} was not told: {_reason(error)}"
+            raise kind(what, where=receiver.where, hint=hint) from None
 
-    def _mail(self, server: MailServer, message: Message) -> None:
+    def _mail(self, server: MailServer, message: Message) -> str:
         mail = EmailMessage()
         mail["Subject"], mail["From"] = message.subject, server.sender
         mail["To"], mail["Date"] = ", ".join(server.to), formatdate()
@@ -73,24 +79,33 @@ class Sender:
                 client.starttls(context=context)
             if server.user:
                 client.login(server.user, self._secret(server.password_file).reveal())
-            client.send_message(mail)
+            refused = client.send_message(mail)
+        return _no_mail(refused) if refused else ""
 
-    def _post(self, web: Web, message: Message) -> None:
+    def _post(self, web: Web, message: Message) -> str:
         url = self._secret(web.url_file).reveal() if web.url_file else web.url
         if why := wrong_url(url):
-            raise ValueError(f"the address in {web.url_file} {why}")
+            where = str(self.credentials / web.url_file)
+            raise InputError(f"the address in it {why}", where=where, hint="https://host/path")
         body = json.dumps(_slack(message) if web.slack else message.document()).encode()
         head = {"Content-Type": "application/json", "User-Agent": "kbz"}
         request = urllib.request.Request(url, body, head, method="POST")
         opener = urllib.request.build_opener(_NoRedirect)
         with opener.open(request, timeout=SECONDS) as answer:
             if answer.status not in _GOOD:
-                raise ValueError(f"it answers {answer.status}")
+                raise ContactError(f"it answers {answer.status}")
+        return ""
 
     def _secret(self, name: str) -> Secret:
-        text = read_private(self.credentials / name, _LONGEST_SECRET, secret=True).decode().strip()
+        path = self.credentials / name
+        try:
+            text = read_private(path, _LONGEST_SECRET, secret=True).decode().strip()
+        except FileNotFoundError:
+            raise InputError("there is no such file", where=str(path)) from None
+        except UnicodeDecodeError:
+            raise InputError("is no text in UTF-8", where=str(path)) from None
         if not text:
-            raise ValueError(f"{name} is empty")
+            raise InputError("is empty", where=str(path))
         return Secret(name, text)
 
 
@@ -111,17 +126,39 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _for_good(error: Exception) -> bool:
+    """Return whether the same message would be refused again: it stands in the way of those behind it."""
+    match error:
+        case HTTPError():
+            return error.code in _CLIENT and error.code not in _LATER
+        case smtplib.SMTPRecipientsRefused():
+            return all(code >= _MAILBOX for code, _ in error.recipients.values())
+        case smtplib.SMTPDataError() | smtplib.SMTPSenderRefused():
+            return error.smtp_code >= _MAILBOX
+    return False
+
+
 def _reason(error: object) -> str:
-    if isinstance(error, TimeoutError):
-        return f"it did not answer within {SECONDS:g} s"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    """Return why, in words of ours, of the system or of the mail library; any other text may hold a secret."""
+    match error:
+        case KbzError():
+            return f"{error.where}: {error.what}" if error.where else error.what
+        case HTTPError():
+            return f"it answers {error.code}"
+        case URLError() if isinstance(error.reason, OSError):
+            return _reason(error.reason)
+        case smtplib.SMTPResponseException():
+            return f"the mail server says {error.smtp_code}"
+        case smtplib.SMTPRecipientsRefused():
+            return _no_mail(error.recipients)
+        case TimeoutError():
+            return f"it did not answer within {SECONDS:g} s"
+        case OSError() if error.strerror and not isinstance(error, HTTPException):
+            return error.strerror
+        case smtplib.SMTPException():
+            return str(error) or type(error).__name__
+    return type(error).__name__
 
 
-def _refused(receiver: Receiver, why: str) -> ContactError:
-    return ContactError(
-        f"{receiver.name} was not told: {why}",
-        where=receiver.where,
-        hint="it is tried again with the next message",
-    )
+def _no_mail(recipients: Iterable[str]) -> str:
+    return f"the mail server takes no mail for {', '.join(sorted(recipients))}"

@@ -72,6 +72,12 @@ class Receiver:
     where: str
     """`file:line`, for messages."""
 
+    @property
+    def secret_file(self) -> str:
+        """The file in the folder of the credentials that it needs; empty for none."""
+        place = self.place
+        return place.password_file if isinstance(place, MailServer) else place.url_file
+
 
 def parse_receivers(reader: TreeReader, tree: Tree, file: str) -> dict[str, Receiver]:
     """Return the receivers of a section `notify`, by name; problems are noted with their lines."""
@@ -180,7 +186,9 @@ class _Reader:
 
 
 def wrong_url(url: str) -> str:
-    """Return why a text is no address that takes JSON; empty when it is one."""
+    """Return why a text is no address that takes JSON, without the text; empty when it is one."""
+    if not all("!" <= character <= "~" for character in url):
+        return "holds white space or another character that no address has"
     try:
         parts = urlsplit(url)
         port = parts.port

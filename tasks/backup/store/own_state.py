@@ -1,4 +1,4 @@
-"""kbz's own state in the repository: the journal, the digest key, the credentials and the pinned host keys.
+"""kbz's own state in the repository: the journal, the digest key, the credentials (`notify` too) and the host keys.
 
 The file with the repository's own key is left out: who reads the backup has it, and it must not lie next to it.
 
@@ -39,9 +39,8 @@ def gather(settings: Settings) -> Iterable[bytes]:
     """Yield a tar of the state, with the journal as of one moment, whoever writes to it meanwhile."""
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w") as tar, tempfile.TemporaryDirectory() as folder:
-        for path in sorted(settings.credentials.glob("*.env")):
-            if path.name not in _OF_THE_KEY:
-                _add(tar, path, f"credentials/{path.name}")
+        for path in _credentials(settings):
+            _add(tar, path, f"credentials/{path.name}")
         for path, name in _state(settings.state):
             _add(tar, path, f"state/{name}")
         journal = settings.state / JOURNAL
@@ -50,6 +49,15 @@ def gather(settings: Settings) -> Iterable[bytes]:
         if settings.known_hosts.exists():
             _add(tar, settings.known_hosts, "known_hosts")
     yield held.getvalue()
+
+
+def _credentials(settings: Settings) -> Iterator[Path]:
+    """Yield the files of the store, and those that receivers of `notify` name, without the repository's own key."""
+    names = {path.name for path in settings.credentials.glob("*.env")}
+    names |= {receiver.secret_file for receiver in settings.receivers if receiver.secret_file}
+    for name in sorted(names - _OF_THE_KEY):
+        if (path := settings.credentials / name).exists():
+            yield path
 
 
 def _state(folder: Path) -> Iterator[tuple[Path, str]]:

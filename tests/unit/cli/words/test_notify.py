@@ -49,6 +49,27 @@ def test_one_that_takes_nothing_is_named(here: Path, capsys: pytest.CaptureFixtu
     assert "not told: chat" in said
 
 
+def test_a_secret_address_that_is_none_is_in_no_output_and_no_report_of_a_fault(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "T0KEN-of-the-hook"
+    place = here / "credentials" / "slack.url"
+    place.write_text(f"https://hooks.example.org/{secret} # ops\n")
+    place.chmod(0o600)
+    with web_server() as web:
+        other = {"kind": "webhook", "url": f"http://127.0.0.1:{web.port}/"}
+        receivers(here, chat={"kind": "slack", "url_file": "slack.url"}, hook=other)
+        assert main._main(["notify", "test"]) == UNREACHABLE
+        assert main._main(["notify", "failed", "kbz-health.service"]) == 0
+    said = "".join(capsys.readouterr())
+    assert f"chat was not told: {place}: the address in it holds white space" in said
+    assert "hook took a test message" in said, "one that fails keeps no other from being tried"
+    kept = [path.read_bytes() for path in (here / "state").rglob("*") if path.is_file()]
+    assert kept
+    assert secret not in said
+    assert not [content for content in kept if secret.encode() in content]
+
+
 def test_another_name_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     receivers(here, chat={"kind": "slack", "url_file": "x"})
     assert main._main(["notify", "test", "chatt"]) == USAGE

@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -27,6 +27,8 @@ class Post:
     posted: list[tuple[str, Any]] = field(default_factory=list)
     refuses: str = ""
     """What a mail server says to DATA instead of taking it, such as `451 later`."""
+    no_mail_for: str = ""
+    """An address that a mail server refuses."""
     status: int = 200
 
 
@@ -44,12 +46,13 @@ class Talk(socketserver.StreamRequestHandler):
     server: MailBox
 
     def handle(self) -> None:
-        self.say("220 mail.example.org ESMTP")
-        while line := self.rfile.readline():
-            word, _, rest = line.decode().strip().partition(" ")
-            self.say(self.answer(word.upper(), rest))
-            if word.upper() == "QUIT":
-                return
+        with suppress(ConnectionError):  # a client may go without a word
+            self.say("220 mail.example.org ESMTP")
+            while line := self.rfile.readline():
+                word, _, rest = line.decode().strip().partition(" ")
+                self.say(self.answer(word.upper(), rest))
+                if word.upper() == "QUIT":
+                    return
 
     def say(self, *lines: str) -> None:
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
@@ -62,6 +65,8 @@ class Talk(socketserver.StreamRequestHandler):
             post.logins.append(rest)
             return "235 welcome" if rest == post.login else "535 no: PLAIN " + rest
         if word == "RCPT":
+            if post.no_mail_for and post.no_mail_for in rest:
+                return "550 no such user"
             post.takers.append(rest)
         if word == "DATA":
             return post.refuses or self.take()
@@ -103,6 +108,40 @@ def web_server() -> Iterator[Post]:
             del format, words
 
     yield from _running(ThreadingHTTPServer(("127.0.0.1", 0), Taker), post)
+
+
+@dataclass
+class Slow:
+    """A receiver that answers one byte at a time, and never to its end."""
+
+    port: int = 0
+    asked: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def slow_server() -> Iterator[Slow]:
+    """Run one: no single read of it takes long."""
+    slow = Slow()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            slow.asked.set()
+            with suppress(OSError):
+                while not slow.over.wait(0.02):
+                    self.request.sendall(b"2")
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
+    slow.port = int(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield slow
+    finally:
+        slow.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _running(server: socketserver.BaseServer, post: Post) -> Iterator[Post]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from keybuzz.engine.notify.teller import notify, unit_failed
+from keybuzz.engine.cuts import Cuts
+from keybuzz.engine.notify import teller
+from keybuzz.engine.notify.teller import unit_failed
+from keybuzz.engine.notify.waiting import LARGEST
 from keybuzz.site.parameters.receivers import TOPICS, MailServer, Receiver, Tls, Web
 from keybuzz.site.site import Site
 from tests.unit.engine.notify.receivers import Post, mail_server, web_server
@@ -32,6 +36,10 @@ def mail() -> Iterator[Post]:
 def web() -> Iterator[Post]:
     with web_server() as post:
         yield post
+
+
+def notify(here: Site, document: dict[str, Any], seconds: float = 30.0) -> tuple[str, ...]:
+    return teller.notify(here, document, Cuts(), seconds)
 
 
 def receiver(place: MailServer | Web, *about: str, good_looks: int = 3) -> Receiver:
@@ -230,6 +238,22 @@ class TestTopics:
             ["kbz-drift.service failed; systemctl status kbz-drift.service says why"],
         ]
 
+    def test_a_look_that_fails_again_after_new_drift_is_told_again(
+        self, tmp_path: Path, web: Post
+    ) -> None:
+        here = site(tmp_path, receiver(hook(web)))
+        failed = {"verb": "drift", "run": 4, "exit_code": 1, "error": "no journal"}
+        for document in (failed, drift(("drift/a/b", "new")), failed):
+            notify(here, document)
+        new = ["new drift/a/b: differs"]
+        assert [found["lines"] for _, found in web.posted] == [["no journal"], new, ["no journal"]]
+
+    def test_a_drill_that_ended_well_is_news(self, tmp_path: Path, web: Post) -> None:
+        hosts = {"redis-01": {"outcome": "ok", "what": "container-killed: passed"}}
+        notify(site(tmp_path, receiver(hook(web))), run(verb="drill", hosts=hosts))
+        [(_, found)] = web.posted
+        assert found["subject"].startswith("kbz drill redis ended well")
+
 
 class TestHealth:
     def told(self, web: Post) -> list[str]:
@@ -304,9 +328,44 @@ class TestHealth:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"health": 1, "waiting": []}', "null"])
-def test_a_broken_memory_is_begun_again(tmp_path: Path, web: Post, text: str) -> None:
+def test_a_broken_memory_is_put_aside(tmp_path: Path, web: Post, text: str) -> None:
     here = site(tmp_path, receiver(hook(web)))
     notify(here, health("critical"))
-    (tmp_path / "notify" / "ops.json").write_text(text)
+    memory = tmp_path / "notify" / "ops.json"
+    memory.write_text(text)
+    [warning] = notify(here, health("critical"))
+    assert f"{memory} is damaged or too large; it is ops.broken now" in warning
+    assert (tmp_path / "notify" / "ops.broken").read_text() == text
     assert notify(here, health("critical")) == ()
     assert len(web.posted) == 2
+
+
+def test_a_memory_that_is_too_large_is_put_aside(tmp_path: Path, web: Post) -> None:
+    here = site(tmp_path, receiver(hook(web)))
+    notify(here, run())
+    os.truncate(tmp_path / "notify" / "ops.json", LARGEST + 1)  # it takes no room
+    [warning] = notify(here, health("critical"))
+    assert "it is ops.broken now" in warning
+    assert len(web.posted) == 2
+
+
+def test_the_most_messages_of_the_most_lines_fit_into_the_memory(tmp_path: Path, web: Post) -> None:
+    here = site(tmp_path, receiver(hook(web)))
+    web.status = 503
+    widest = "\N{PILE OF POO}" * 1000
+    notify(here, run(exit_code=1, error="x", hosts=failing(widest, 60)))
+    memory = tmp_path / "notify" / "ops.json"
+    document = json.loads(memory.read_text())
+    [one] = document["waiting"]
+    assert len(one["lines"]) == 50
+    assert one["lines"][-1] == "… and 13 more"
+    document["waiting"] = [one] * teller.MOST_WAITING
+    memory.write_text(json.dumps(document, ensure_ascii=False))
+    [warning] = notify(here, run())
+    assert "it answers 503" in warning
+    assert len(json.loads(memory.read_text())["waiting"]) == teller.MOST_WAITING
+    assert memory.stat().st_size < LARGEST // 2
+
+
+def failing(what: str, number: int) -> dict[str, Any]:
+    return {f"h-{n}": {"outcome": "failed", "changed": 0, "what": what} for n in range(number)}

@@ -9,7 +9,7 @@ import pytest
 from keybuzz.model.core.errors import InputError
 from keybuzz.site.parameters.receivers import TOPICS, MailServer, Receiver, Tls, Web
 from keybuzz.site.settings import load_settings
-from tests.unit.site.test_settings import PATHS, written
+from tests.unit.site.test_settings import LAB, PATHS, written
 
 LINE = PATHS.count("\n") + 3
 """The first line of the receiver's own fields."""
@@ -56,6 +56,13 @@ def test_an_overlay_replaces_a_receiver_of_the_same_name(tmp_path: Path) -> None
     assert found.place == Web("", "slack.url", slack=True)
 
 
+def test_a_lab_has_only_receivers_of_its_own(tmp_path: Path) -> None:
+    plain = ("kind: webhook", "url: https://a.example.org/")
+    assert receivers(tmp_path, *plain, over=LAB) == ()
+    over = f"{LAB}notify:\n  lab: {{kind: webhook, url: 'http://10.0.0.9/'}}\n"
+    assert [found.name for found in receivers(tmp_path, *plain, over=over)] == ["lab"]
+
+
 MAIL = ("kind: mail", "server: m:25", "from: a@b", "to: c@d")
 
 
@@ -72,6 +79,10 @@ MAIL = ("kind: mail", "server: m:25", "from: a@b", "to: c@d")
         (("kind: webhook", "url: ftp://a/"), f"{LINE + 1}: notify.ops.url is no http or https"),
         (("kind: webhook", "url: https://u:p@a/"), "notify.ops.url holds a password"),
         (("kind: webhook", "url: 'https://[a/'"), "notify.ops.url is no address"),
+        (
+            ("kind: webhook", "url: https://a/x y"),
+            f"{LINE + 1}: notify.ops.url holds white space or another character",
+        ),
         (("kind: slack",), "notify.ops needs either url or url_file"),
         (("kind: slack", "url_file: ../x"), "notify.ops.url_file is '../x'"),
         (("kind: webhook", "url: https://a/", "about: moon"), "notify.ops.about has 'moon'"),

@@ -15,6 +15,7 @@ import pytest
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.reading import Answer
+from keybuzz.site.parameters.receivers import MailServer, Receiver, Tls, Web
 from keybuzz.site.site import Settings
 from tasks.backup.on_host import definitions, own_state
 from tasks.backup.store import rabbitmq
@@ -134,6 +135,19 @@ def test_the_state_is_gathered_without_what_is_made_again(
     for _ in range(2):
         assert own_state.main("", [str(out)]) == 0
     assert json.loads((out / "kbz.counts.json").read_text()) == {"credentials": 1, "runs": 1}
+
+
+def test_so_are_the_files_that_receivers_name_and_never_the_key_of_the_backups(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for name in ("slack.url", "smtp.password", "other"):
+        (settings.credentials / name).write_text("secret\n")
+    mail = MailServer("m", 25, Tls.FULL, "a@b", ("c@d",), "u", "smtp.password")
+    places = (mail, Web("", "slack.url", True), Web("", "backup.env", True), Web("", "gone", True))
+    receivers = tuple(Receiver("ops", place, frozenset(), 3, "x:1") for place in places)
+    out = laid_out(replace(settings, receivers=receivers), tmp_path / "out")
+    found = {path.name for path in (out / "credentials").iterdir()}
+    assert found == {"redis.env", "slack.url", "smtp.password"}
 
 
 def test_a_file_that_is_too_large_is_refused_by_its_name(settings: Settings) -> None:
