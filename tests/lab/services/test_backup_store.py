@@ -47,8 +47,8 @@ class TestRedis:
     ) -> None:
         with ledger.node(ledger.master()) as client:
             for number in range(KEYS):
-                client.set(f"ledger:{number}", f"value {number}")
-            client.set("ledger:gone", "expires", px=1)
+                client.set(f"stored:{number}", f"value {number}")
+            client.set("stored:gone", "expires", px=1)
             assert client.wait(2, 10_000) == 2
         [copy] = redis.taken()
         assert (copy["state"], copy["wrong"], copy["verified"]) == ("whole", None, None)
@@ -64,9 +64,9 @@ class TestRedis:
             client.flushall()
         done = redis.restore()
         assert done.code == 0, done.stdout + done.stderr
-        assert restored(redis, "get", f"ledger:{KEYS - 1}") == f"value {KEYS - 1}"
-        found = restored(redis, "--scan", "--pattern", "'ledger:*'").split()
-        assert {f"ledger:{number}" for number in range(KEYS)} == set(found) - {"ledger:gone"}
+        assert restored(redis, "get", f"stored:{KEYS - 1}") == f"value {KEYS - 1}"
+        found = restored(redis, "--scan", "--pattern", "'stored:*'").split()
+        assert {f"stored:{number}" for number in range(KEYS)} == set(found) - {"stored:gone"}
         print(f"recovery time {done.json()['seconds']} s, last {done.json()['reached']}")
         with ledger.node(ledger.master()) as client:
             assert client.dbsize() < KEYS, "the living service is not touched"
