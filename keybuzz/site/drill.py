@@ -15,7 +15,7 @@ from keybuzz.site.site import Site
 NAME = DRILL_PLACE
 """Table, key or queue of a drill: kbz's own, made at its start and removed at its end."""
 PATIENCE = 3.0
-"""Seconds that a client waits for one answer before it connects anew."""
+"""Seconds that a client waits for one answer before it connects again."""
 
 
 class NotSentError(KbzError):
@@ -27,7 +27,7 @@ class UnconfirmedError(KbzError):
 
 
 class Client(Protocol):
-    """One session to an official endpoint; it connects by itself, anew after every error.
+    """One session to an official endpoint; it connects by itself, and again after every error.
 
     Every method raises NotSentError or UnconfirmedError when the service does not do what it should; none
     waits much longer than PATIENCE.

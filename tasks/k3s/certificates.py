@@ -24,7 +24,7 @@ NODES = (f"{STATE}/agent",)
 SOON = 14
 """Days that are critical: a restart of eight nodes, one at a time, must find its time."""
 OF_AUTHORITY = 365
-"""Days before the end of an authority that are told: every certificate must be made anew by its successor."""
+"""Days before the end of an authority that are told: its successor must issue every certificate again."""
 _DAY, _LAST = 86_400, 253_402_300_799
 """Seconds of a day, and the last one of the year 9999: a host may say anything."""
 CHECK = "k3s.certificates.valid"

@@ -75,7 +75,7 @@ CHECK_INFOS = (
     CheckInfo(
         "k3s.certificates.valid",
         "no certificate of the node ends soon",
-        "With one that has ended the node speaks to no other any more, and an expired API answers nobody.",
+        "With one that has ended the node speaks to no other any more, and an API with one answers no client.",
         "kbz restart k3s --limit HOST renews what ends within 120 days.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         gates=False,

@@ -1,6 +1,6 @@
 """The program of a worker: `python -m keybuzz.cli.site.shard_worker CONFIG`, with a Spec on its stdin.
 
-It is started by the runner `kbz_sharded`, on the controller or on a relay, and by nobody's hand.
+It is started by the runner `kbz_sharded`, on the controller or on a relay, and never by hand.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ KINDS = (ContainerRestart, Reboot, ServiceRestart)
 
 
 def left(live: Live) -> dict[str, tuple[Change, ...]]:
-    """Return what is still to begin anew, by host."""
+    """Return what is still to be restarted, by host."""
     return {
         host: mine
         for host, view in live.hosts.items()

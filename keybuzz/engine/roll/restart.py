@@ -1,4 +1,4 @@
-"""`kbz restart`: what runs begins anew, one member at a time, the leader last and after a hand-over.
+"""`kbz restart`: what runs is restarted, one member at a time, the leader last and after a hand-over.
 
 A restart changes no description, so that it is not subject to the freeze. What is still to do follows from marks:
 which start of each container, or which boot of each host, was seen when the restart began. They are in the journal,
@@ -197,7 +197,7 @@ def _clusters(workspace: Workspace, request: RestartRequest) -> tuple[Module, ..
 
 
 def _only_restarts(found: Survey) -> Survey:
-    """Return the survey whose plan is what begins anew; drift is another verb's matter."""
+    """Return the survey whose plan is what is restarted; drift is another verb's matter."""
     changes = {
         host: mine
         for host, every in found.plan.changes.items()

@@ -16,7 +16,7 @@ FIRST_TIMEOUT = 60.0
 def roll(
     conductor: Conductor, module: Module, clusters: tuple[Module, ...], snapshot: Snapshot
 ) -> None:
-    """Prove, restart one member, prove again, until none is left. A cluster with nobody up has nothing to lose."""
+    """Prove, restart one member, prove again, until none is left. A cluster with no member up has nothing to lose."""
     timeout = FIRST_TIMEOUT
     site = conductor.site
     snapshot = conductor.taken_back(snapshot)

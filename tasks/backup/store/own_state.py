@@ -36,7 +36,7 @@ _LARGEST = 256 << 20
 
 
 def gather(settings: Settings) -> Iterable[bytes]:
-    """Yield a tar of the state, with the journal as of one moment, whoever writes to it meanwhile."""
+    """Yield a tar of the state, with the journal as of one moment, also while a command writes to it."""
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w") as tar, tempfile.TemporaryDirectory() as folder:
         for path in _credentials(settings):

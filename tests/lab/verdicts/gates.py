@@ -139,7 +139,7 @@ def _state(found: Survey | None, host: str, identity: str) -> State:
 
 
 def _as_marked(found: Survey) -> Survey:
-    """Return a reading without marks as one that was asked with its own: nothing has begun anew since."""
+    """Return a reading without marks as one that was asked with its own: nothing was restarted since."""
     seen = {
         host: replace(read, states={name: _not_yet(state) for name, state in read.states.items()})
         for host, read in found.snapshot.observations.items()

@@ -64,7 +64,7 @@ def test_what_a_check_does_to_restarts_and_drills_is_what_its_row_says(row: Row)
         or "--deep" in row.health
         or ", 0 up" in row.status
     ):
-        return  # with nobody up there is nothing to restart
+        return  # with no member up there is nothing to restart
     drills = "refuses" if stops else "goes on"
     assert row.word("drill") in (drills, "—")
     held = [info for info in stops if not info.restart]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,11 @@ from keybuzz.engine.notify.teller import unit_failed
 from keybuzz.engine.notify.waiting import LARGEST
 from keybuzz.site.parameters.receivers import TOPICS, MailServer, Receiver, Tls, Web
 from keybuzz.site.site import Site
-from tests.unit.engine.notify.receivers import Post, mail_server, web_server
+from tests.unit.engine.notify.receivers import Post, web_server
 from tests.unit.support.site_values import memory_site
 
 SCHEMA = Path(__file__).parents[4] / "docs" / "schema" / "notification.json"
 GOOD = {"redis-01": {"outcome": "ok", "changed": 0, "what": None}}
-
-
-@pytest.fixture
-def mail() -> Iterator[Post]:
-    with mail_server() as post:
-        yield post
-
-
-@pytest.fixture
-def web() -> Iterator[Post]:
-    with web_server() as post:
-        yield post
 
 
 def notify(here: Site, document: dict[str, Any], seconds: float = 30.0) -> tuple[str, ...]:

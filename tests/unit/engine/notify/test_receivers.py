@@ -19,24 +19,12 @@ from keybuzz.engine.notify.teller import try_out
 from keybuzz.model.core.errors import ContactError
 from keybuzz.site.parameters.receivers import Web
 from tests.support.signals import to_main
-from tests.unit.engine.notify.receivers import Post, Slow, mail_server, slow_server, web_server
+from tests.unit.engine.notify.receivers import Post, Slow, slow_server
 from tests.unit.engine.notify.test_notify import hook, notify, receiver, run, site, smtp
 
 SECRET = "T0KEN-of-the-hook"
 LONG = 60.0
 """Seconds that no test here takes."""
-
-
-@pytest.fixture
-def mail() -> Iterator[Post]:
-    with mail_server() as post:
-        yield post
-
-
-@pytest.fixture
-def web() -> Iterator[Post]:
-    with web_server() as post:
-        yield post
 
 
 @pytest.fixture

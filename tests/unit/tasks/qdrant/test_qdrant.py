@@ -203,7 +203,9 @@ def test_data_of_another_user_is_refused_and_an_empty_folder_is_taken() -> None:
     live = world()
     view = live.hosts[HOST]
     name = f"directory:{values.STORAGE}"
-    old = replace(view.states[name], attributes={**view.states[name].attributes, "owner": 0})
+    said = view.states[name].attributes
+    assert said["owner"] == values.UID, "what the agent says of a directory"
+    old = replace(view.states[name], attributes={**said, "owner": 0})
     other = replace(view, states={**view.states, name: old})
     with pytest.raises(RefusedError, match="data of user 0"):
         MODULE.foreign(replace(live, hosts={HOST: other}))
@@ -221,7 +223,7 @@ def test_data_of_another_user_is_refused_and_an_empty_folder_is_taken() -> None:
     ],
 )
 def test_a_stopped_node_has_the_version_of_its_image(image: str, why: str) -> None:
-    """Whoever stops it does not get around what its data needs."""
+    """Stopping it does not get around what its data needs."""
     live = world(answers={NODE: BARE[NODE]})
     view = live.hosts[HOST]
     was = view.states[CONTAINER]
