@@ -57,6 +57,7 @@ VERBS = {
     "lab": "The KeyBuzz servers on this machine.",
     "report": "One page with topology, health, drift over time and drills.",
     "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
+    "bundle": "Write one archive for a colleague or an upstream, secrets masked.",
     "notify": "Try out who is told of drift, health, runs and backups.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
@@ -75,6 +76,7 @@ _ROOMS = {
         "history",
         "serve",
         "notify",
+        "bundle",
     ),
     "change": ("run", "restart", "recover", "resume", "drill", "exec", "backup", "restore"),
     "site": (

@@ -45,7 +45,7 @@ def look(
     started = time.monotonic()
     present = workspace.present(selected)
     found = survey(workspace, modules, present, access, deadline, described)
-    return _looked(workspace, verb, found, selected - present, started)
+    return looked(workspace, verb, found, selected - present, started)
 
 
 def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Report:
@@ -58,18 +58,19 @@ def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozens
     lives = {module.name: view.live(module, site) for module in found.modules}
     freeze = Freeze(frozenset(site.policies.freeze), NO_LIFT, first_installs(workspace))
     stages = foretold(site, found.modules, lives, freeze)
-    return replace(_looked(workspace, "plan", found, selected - present, started), stages=stages)
+    return replace(looked(workspace, "plan", found, selected - present, started), stages=stages)
 
 
-def _looked(
+def looked(
     workspace: Workspace, verb: str, found: Survey, absent: frozenset[str], started: float
 ) -> Report:
-    hosts = {host: _seen(host, found) for host in sorted(found.selected)}
+    """Return the report of a survey for a verb that changes nothing; `started` is a moment of the monotonic clock."""
+    hosts = {host: _of_host(host, found) for host in sorted(found.selected)}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
     return replace(report, absent=tuple(sorted(absent)))
 
 
-def _seen(host: str, found: Survey) -> HostReport:
+def _of_host(host: str, found: Survey) -> HostReport:
     if (reason := found.snapshot.unreachable.get(host)) is not None:
         return HostReport(host, outcome_of_silence(reason), what=reason)
     return HostReport(host, Outcome.OK, remaining=len(found.plan.of(host)))

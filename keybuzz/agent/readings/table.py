@@ -310,6 +310,18 @@ def _candidates(query: dict[str, Any], context: Context) -> Any:
     return candidates.find(query, context)
 
 
+def _programs(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import programs  # only `kbz bundle` asks
+
+    return programs.look(context)
+
+
+def _log_end(query: dict[str, Any], context: Context) -> Any:
+    from keybuzz.agent.readings import programs
+
+    return programs.log_end(query, context)
+
+
 def _galera_position(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.readings.galera import position
 
@@ -350,6 +362,8 @@ _HOST = {
     "readiness": _readiness,
     "k3s": _k3s,
     "pod-network": _pod_network,
+    "programs": _programs,
+    "log-end": _log_end,
 }
 
 _NOT_ONLY_LOOKS = {

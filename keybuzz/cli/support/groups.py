@@ -28,6 +28,7 @@ SECTIONS = (
             "report",
             "serve",
             "notify",
+            "bundle",
             "render",
         ),
         ("kbz status", "kbz plan patroni --limit db"),

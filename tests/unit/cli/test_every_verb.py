@@ -42,6 +42,7 @@ LOOKS = {
     "status",
     "render",
     "backup list",
+    "bundle",
     "history list",
     "history show",
     "history verify",

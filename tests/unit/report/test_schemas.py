@@ -64,6 +64,7 @@ OF_VERB = {
     "preflight": "preflight",
     "render": "render",
     "explain": "explain",
+    "bundle": "bundle",
     "history list": "history",
     "history show": "history",
     "history verify": "history-verify",

@@ -21,6 +21,7 @@ from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.reading import Reading
 from keybuzz.model.host.ground import SweepAnswer
+from keybuzz.model.host.programs import LogEndAnswer, ProgramsAnswer
 from keybuzz.model.host.readiness import ReadinessAnswer
 from keybuzz.model.host.strays import StraySweep
 from keybuzz.transport.link import AgentLink, Target
@@ -142,6 +143,10 @@ def shape_of(query: Json) -> type:
         return ReadinessAnswer  # only preflight asks
     if query["kind"] == "data-sweep":
         return SweepAnswer  # only before a first change
+    if query["kind"] in ("programs", "log-end"):
+        return {"programs": ProgramsAnswer, "log-end": LogEndAnswer}[
+            query["kind"]
+        ]  # only a bundle asks
     return _shapes()[query["kind"], query["name"]]
 
 

@@ -1,0 +1,1 @@
+"""`kbz bundle`: what a colleague or an upstream needs to see, masked, in one archive."""

@@ -1,0 +1,1 @@
+"""The archive of `kbz bundle`: its files, its manifest, and how it is written."""
