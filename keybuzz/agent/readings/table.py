@@ -311,13 +311,13 @@ def _candidates(query: dict[str, Any], context: Context) -> Any:
 
 
 def _programs(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import programs  # only `kbz bundle` asks
+    from keybuzz.agent.host import programs  # only `kbz bundle` asks
 
     return programs.look(context)
 
 
 def _log_end(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import programs
+    from keybuzz.agent.host import programs
 
     return programs.log_end(query, context)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.agent.guard.questions import is_a_look
-from keybuzz.agent.readings.programs import last_lines
+from keybuzz.agent.host.programs import last_lines
 
 LINES = st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b" ")), max_size=8)
 
