@@ -53,9 +53,8 @@ def _shut_out(live: Live, change: Change) -> None:
 
 def _cut_off(live: Live, change: Change, firewall: Firewall) -> None:
     """Refuse to close what is none of our services: of those, the description says that they are private."""
-    own = tuple(f"{port}/tcp " for port in firewall.services)
     found = _observed(live, change, "served")
-    if served := tuple(item for item in found if not item.startswith(own)):
+    if served := tuple(item for item in found if item.partition(" ")[0] not in firewall.services):
         raise RefusedError(
             f"the firewall would cut off what listens here for any address: {_listed(served)}",
             where=change.host,

@@ -23,6 +23,7 @@ GROUND = Ground(
     ("/var/lib/rancher/k3s",),
     values.PORTS,
     ("/var/lib/rancher", "/var/lib/kubelet", "/var/lib/etcd"),
+    datagrams=(values.VXLAN_PORT,),
 )
 
 MODULE = Module(

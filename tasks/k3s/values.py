@@ -57,6 +57,8 @@ PORTS = (
     10259,
 )
 """The ingress and its webhook, etcd, the API, the kubelet, the scheduler and containerd (facts/09)."""
+VXLAN_PORT = 8472
+"""Of flannel, UDP: the kernel itself receives there, for any address."""
 TEMPLATES = Path(__file__).parent / "templates"
 UNIT_TEXT = (TEMPLATES / "k3s.service").read_text(encoding="utf-8")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")

@@ -62,11 +62,12 @@ def describe_host(task: Task, modules: tuple[Module, ...]) -> HostDescription:
     return HostDescription(described, tuple(left))
 
 
-def _service_ports(server: Server) -> Iterator[int]:
+def _service_ports(server: Server) -> Iterator[str]:
     """Yield the ports of every module's service on a server, also of those that this run leaves alone."""
     for module in all_modules():
         if module.group in server.groups and module.ground is not None:
-            yield from module.ground.every_port
+            yield from (f"{port}/tcp" for port in module.ground.every_port)
+            yield from (f"{port}/udp" for port in module.ground.datagrams)
 
 
 def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostDescription]:

@@ -23,10 +23,12 @@ class Ground:
     """Folders of older installations."""
     former: tuple[int, ...] = ()
     """TCP ports that older installations have open, and the description has not: `kbz drift` reports them."""
+    datagrams: tuple[int, ...] = ()
+    """UDP ports that it receives on, in a program or in the kernel; the firewall closes them to the public too."""
 
     @property
     def every_port(self) -> tuple[int, ...]:
-        """Ports that this service or an older installation of it listens on."""
+        """TCP ports that this service or an older installation of it listens on."""
         return (*self.ports, *self.former)
 
 

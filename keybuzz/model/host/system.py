@@ -243,8 +243,8 @@ class Firewall(Resource):
     """What may listen for any address though the rules do not open it to all: ports such as 53/udp."""
     kept_open: str = ""
     """How the operator keeps a port open that it closes, or says that it may close."""
-    services: frozenset[int] = frozenset()
-    """TCP ports of kbz's own services on the host: for the private network only, whatever serves them now."""
+    services: frozenset[str] = frozenset()
+    """Ports of kbz's own services on the host, such as 5432/tcp: for the private network only, whatever serves them."""
 
     @property
     def name(self) -> str:

@@ -62,20 +62,24 @@ def test_what_our_own_services_listen_on_is_closed_to_the_public_without_a_quest
     mixed = (*served, "54321/tcp (other)")
     states["db-2"] = damaged(states["db-2"], UFW, active=False, served=mixed)
     assert "listens here for any address: 54321/tcp (other)" in refusal(states)
+    datagrams = (*served, "5432/udp (other)")
+    states["db-2"] = damaged(states["db-2"], UFW, active=False, served=datagrams)
+    assert "listens here for any address: 5432/udp (other)" in refusal(states)
 
 
 def test_the_ports_of_every_service_on_a_host_are_known_whichever_module_is_run() -> None:
     found = describe_all(memory_nornir(memory_site()), (MODULE,))
     ports = {
         host: resource.services
-        for host in ("haproxy-01", "queue-01", "maria-01", "install-01")
+        for host in ("haproxy-01", "queue-01", "maria-01", "k8s-worker-01", "install-01")
         for resource in found[host].modules["base"].resources
         if isinstance(resource, Firewall)
     }
-    assert {5432, 6432, 6379, 5672} <= ports["haproxy-01"]
-    assert {5672, 15672, 4369, 25672} <= ports["queue-01"]
-    assert {3306, 4567} <= ports["maria-01"]
-    assert not ports["install-01"] & {5432, 5672, 3306}
+    assert {"5432/tcp", "6432/tcp", "6379/tcp", "5672/tcp"} <= ports["haproxy-01"]
+    assert {"5672/tcp", "15672/tcp", "4369/tcp", "25672/tcp"} <= ports["queue-01"]
+    assert {"3306/tcp", "4567/tcp"} <= ports["maria-01"]
+    assert {"6443/tcp", "8472/udp"} <= ports["k8s-worker-01"]
+    assert not ports["install-01"] & {"5432/tcp", "5672/tcp", "3306/tcp", "8472/udp"}
 
 
 def test_a_firewall_that_is_as_described_asks_nobody() -> None:
