@@ -77,7 +77,10 @@ def settings(site: Site, server: Server) -> Settings:
 def access(site: Site, server: Server) -> RedisAccess:
     """Return how a node is reached."""
     return RedisAccess(
-        str(server.address), password(site), former=site.former.get("REDIS_PASSWORD")
+        str(server.address),
+        password(site),
+        former=site.former.get("REDIS_PASSWORD"),
+        file=redis_runtime().path,
     )
 
 

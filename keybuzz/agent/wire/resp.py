@@ -151,13 +151,14 @@ def information(reply: Reply) -> dict[str, str]:
     return {name: value for name, colon, value in split if colon}
 
 
-def keep_settings(redis: Connection) -> None:
-    """Let Redis write its settings into its own file. One that was started with arguments alone has none.
+def keep_settings(redis: Connection, described: str) -> None:
+    """Let Redis write its settings into its own file, which as described is this one.
 
-    Such a one is replaced by a container that reads our file: until then its settings live as long as it does.
+    One of an older installation may have no file, or one that it may not write. It is replaced by a container that
+    reads ours: until then its settings live as long as it does.
     """
     try:
         redis.call("CONFIG", "REWRITE")
-    except RedisError as error:
-        if "without a config file" not in error.what:
+    except RedisError:
+        if information(redis.call("INFO", "server")).get("config_file") == described:
             raise

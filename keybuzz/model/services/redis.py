@@ -30,6 +30,8 @@ class RedisAccess:
     sentinel_port: int = 26379
     former: Secret | None = None
     """The password that a rotation is about to replace: tried where the other is not taken yet."""
+    file: str = ""
+    """Where a Redis as described keeps its settings; one that keeps them elsewhere, or nowhere, will be replaced."""
 
     def order(self) -> Json:
         """Return the agent's part of a query."""
@@ -39,6 +41,7 @@ class RedisAccess:
             "sentinel_port": self.sentinel_port,
             "password": self.password.reveal(),
             "former": self.former.reveal() if self.former else "",
+            "file": self.file,
         }
 
 

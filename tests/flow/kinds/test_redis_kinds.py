@@ -179,7 +179,7 @@ class Doorkeeper(Daemon):
 class TestSettings:
     def order(self, port: int) -> dict[str, Any]:
         wanted = {"appendonly": "yes", "maxmemory-policy": "allkeys-lru"}
-        place = {"address": LOCAL, "port": port, "password": PASSWORD, "former": ""}
+        place = {"address": LOCAL, "port": port, "password": PASSWORD, "former": "", "file": ""}
         return {**place, "keys": list(wanted), "settings": wanted}
 
     def test_only_what_differs_is_set_and_then_kept_by_redis_itself(self) -> None:
@@ -209,7 +209,7 @@ class TestPassword:
 
     def order(self, port: int, password: str, former: str = "") -> dict[str, Any]:
         place = {"address": LOCAL, "port": port, "name": "default"}
-        return {**place, "password": password, "former": former}
+        return {**place, "password": password, "former": former, "file": ""}
 
     def test_both_are_taken_and_then_one_and_no_clear_text_travels_before_the_last(
         self, daemon: Doorkeeper

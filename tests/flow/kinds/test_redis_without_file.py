@@ -1,4 +1,7 @@
-"""A Redis that was started with arguments alone has no file to keep settings in: it is set, and replaced later."""
+"""A Redis of an older installation may have no file to keep settings in, or none that it may write.
+
+It is set, and replaced later.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,20 @@ from keybuzz.agent.runtime.errors import AgentError
 from tests.flow.servers.redis_server import FaultError, Reply, fake_redis
 
 PASSWORD = "PlantedNeedle-redis-1234"
-NO_FILE = "ERR The server is running without a config file"
+OWN, OLD = "/opt/own/redis.conf", "/etc/redis/redis.conf"
+CANNOT = (
+    ("ERR The server is running without a config file", ""),
+    ("ERR Rewriting config file: Permission denied", OLD),
+    ("ERR Rewriting config file: Read-only file system", OLD),
+)
 STOPPED: Any = SimpleNamespace(docker=SimpleNamespace(inspect=lambda name: None))
 
 
 class WithoutFile:
     """Takes every setting, and can keep none."""
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, file: str) -> None:
+        self.file = file
         self.values = {"appendonly": "no", "masterauth": "", "requirepass": PASSWORD}
         self.fault = fault
 
@@ -29,6 +38,8 @@ class WithoutFile:
         match words[:2]:
             case ["CONFIG", "REWRITE"]:
                 raise FaultError(self.fault)
+            case ["INFO", "server"]:
+                return f"# Server\r\nredis_version:7.2.5\r\nconfig_file:{self.file}\r\n"
             case ["CONFIG", "GET"]:
                 return [words[2], self.values.get(words[2], "")]
             case ["CONFIG", "SET"]:
@@ -38,11 +49,18 @@ class WithoutFile:
 
 def order(port: int) -> dict[str, Any]:
     place = {"name": "live", "address": "127.0.0.1", "port": port, "password": PASSWORD}
-    return {**place, "former": "", "keys": ["appendonly"], "settings": {"appendonly": "yes"}}
+    return {
+        **place,
+        "file": OWN,
+        "former": "",
+        "keys": ["appendonly"],
+        "settings": {"appendonly": "yes"},
+    }
 
 
-def test_settings_and_passwords_are_set_in_a_redis_without_a_file() -> None:
-    daemon = WithoutFile(NO_FILE)
+@pytest.mark.parametrize(("fault", "file"), CANNOT)
+def test_settings_and_passwords_are_set_in_a_redis_that_keeps_none(fault: str, file: str) -> None:
+    daemon = WithoutFile(fault, file)
     with fake_redis(daemon, PASSWORD) as server:
         kind.write_redis_settings(order(server.port), STOPPED)
         after = kind.read_redis_settings(order(server.port), STOPPED)["attributes"]
@@ -50,8 +68,9 @@ def test_settings_and_passwords_are_set_in_a_redis_without_a_file() -> None:
     assert after == {"appendonly": "yes", "masterauth_matches": True}
 
 
-def test_a_file_that_cannot_be_written_is_still_a_fault() -> None:
-    with fake_redis(WithoutFile("ERR Rewriting config file: No space left"), PASSWORD) as server:
+def test_the_described_file_that_cannot_be_written_is_still_a_fault() -> None:
+    full = WithoutFile("ERR Rewriting config file: No space left", OWN)
+    with fake_redis(full, PASSWORD) as server:
         with pytest.raises(AgentError, match="No space left"):
             kind.write_redis_settings(order(server.port), STOPPED)
         with pytest.raises(AgentError, match="cannot keep them"):

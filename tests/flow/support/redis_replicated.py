@@ -59,6 +59,7 @@ class Replicated:
                 "sentinel_port": two.port,
                 "password": _PASSWORD,
                 "former": "",
+                "file": "",
                 "master": "kb-redis-master",
             }
             kind.write_redis_master(order, _STOPPED)

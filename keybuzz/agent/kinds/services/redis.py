@@ -106,7 +106,7 @@ def write_redis_settings(order: Query, context: Context) -> None:
                 redis.call("CONFIG", "SET", key, value)
         if not now["masterauth_matches"]:
             redis.call("CONFIG", "SET", "masterauth", order["password"])
-        keep_settings(redis)
+        keep_settings(redis, order["file"])
 
 
 def read_redis_master(query: Query, context: Context) -> State:
@@ -135,7 +135,7 @@ def write_redis_master(order: Query, context: Context) -> None:
             _await_replicas(redis)
             address, port = _fail_over(order)
             redis.call("REPLICAOF", address, port)
-            keep_settings(redis)
+            keep_settings(redis, order["file"])
         finally:
             redis.call("CLIENT", "UNPAUSE")
         # Who is still connected would only get READONLY errors; as Sentinel does it.

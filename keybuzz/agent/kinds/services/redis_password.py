@@ -37,7 +37,7 @@ def write_redis_password(order: Query, context: Context) -> None:
         if not order["former"]:
             redis.call("CONFIG", "SET", "requirepass", order["password"])
         try:
-            keep_settings(redis)
+            keep_settings(redis, order["file"])
         except RedisError as error:
             raise AgentError(
                 f"Redis has the passwords and cannot keep them: {error.what}",
