@@ -120,8 +120,7 @@ def logged_in(kbz: Kbz, source: str) -> Iterator[None]:
         assert session.stdout is not None
         assert session.stdin is not None
         assert session.stdout.readline() == b"in\n"
-        yield
-        session.stdin.close()
+        yield  # the session ends when its input is closed, which the process' own block does
 
 
 def listening(kbz: Kbz, port: int) -> None:

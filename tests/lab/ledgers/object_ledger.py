@@ -37,8 +37,10 @@ class ObjectLedger:
     @contextmanager
     def node(self, host: str = ENTRY) -> Iterator[Minio]:
         """Give the SDK's client of one node, inside the lab's network."""
-        pool = urllib3.PoolManager(timeout=10, retries=False)
-        with visiting(NAMESPACES / self._kbz.root.name):
+        with (
+            urllib3.PoolManager(timeout=10, retries=False) as pool,
+            visiting(NAMESPACES / self._kbz.root.name),
+        ):
             yield Minio(
                 f"{ADDRESSES[host]}:9000",
                 access_key=self.user,
@@ -46,7 +48,6 @@ class ObjectLedger:
                 secure=False,
                 http_client=pool,
             )
-            pool.clear()
 
     def put(self, count: int = 5) -> None:
         """Put objects through the entry; each is acknowledged, or the test fails."""

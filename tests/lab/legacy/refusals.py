@@ -57,6 +57,16 @@ def refused(old: OldFleet, module: str, *, stopped: bool) -> str:
     return said
 
 
+@contextmanager
+def planted(old: OldFleet, host: str, made: str, back: str) -> Iterator[None]:
+    """Make something on one host for the length of a block, and take it back however the block ends."""
+    try:
+        old.kbz.on(host, f"set -e; {made}")
+        yield
+    finally:
+        old.kbz.on(host, f"set -e; {back}")
+
+
 class Refused:
     """While the old deployment runs, and what the owner wants was taken over."""
 

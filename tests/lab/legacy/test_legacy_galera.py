@@ -17,7 +17,7 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.galera_ledger import ADDRESSES
 from tests.lab.legacy import daemons
 from tests.lab.legacy.old_fleet import OldFleet
-from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, refused
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted, refused
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import CLIENT_ERRORS, MARIADB
 
@@ -69,7 +69,7 @@ STORY = Story(
     20000,
     content,
     daemons.of_all(daemons.of_galera, daemons.of_proxysql),
-    MARIADB,
+    (MARIADB,),
 )
 GROUND = Ground(
     "mariadb",
@@ -91,19 +91,23 @@ class TestRefused(Refused):
     def foreign(self, old: OldFleet) -> Iterator[str]:
         """To join, a node with other data than the cluster's would have it replaced."""
         rows = content(old, "maria-01")
-        old.kbz.on("maria-03", f"docker stop -t 60 mariadb; cp -p {STATE} /root/grastate.dat")
-        old.kbz.on("maria-03", f"sed -i 's/^uuid:.*/uuid: {STRANGE}/' {STATE}")
-        yield f"maria-03: its data is of another cluster ({STRANGE})"
-        old.kbz.on("maria-03", f"cp -p /root/grastate.dat {STATE}; rm /root/grastate.dat")
-        old.kbz.on("maria-03", "docker start mariadb")
-        until(lambda: _has(old, "maria-03", rows), 120, "maria-03 serves again")
+        made = (
+            f"docker stop -t 60 mariadb; cp -p {STATE} /root/grastate.dat;"
+            f" sed -i 's/^uuid:.*/uuid: {STRANGE}/' {STATE}"
+        )
+        back = f"cp -p /root/grastate.dat {STATE}; rm /root/grastate.dat; docker start mariadb"
+        try:
+            with planted(old, "maria-03", made, back):
+                yield f"maria-03: its data is of another cluster ({STRANGE})"
+        finally:
+            until(lambda: _has(old, "maria-03", rows), 120, "maria-03 serves again")
 
     @contextmanager
     def newer(self, old: OldFleet) -> Iterator[str]:
         path = f"{DATA}/data/mariadb_upgrade_info"
-        old.kbz.on("maria-02", f"printf '11.4.2-MariaDB' > {path}; chown 1001:1001 {path}")
-        yield "maria-02: the data was written by MariaDB 11.4; the frozen image opens 10.11"
-        old.kbz.on("maria-02", f"rm {path}")
+        made = f"printf '11.4.2-MariaDB' > {path}; chown 1001:1001 {path}"
+        with planted(old, "maria-02", made, f"rm -f {path}"):
+            yield "maria-02: the data was written by MariaDB 11.4; the frozen image opens 10.11"
 
 
 def _has(old: OldFleet, host: str, rows: tuple[int, str]) -> bool:

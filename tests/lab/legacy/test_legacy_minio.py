@@ -6,7 +6,7 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import urllib3
@@ -19,7 +19,7 @@ from tests.lab.conftest import Kbz
 from tests.lab.ledgers.object_ledger import ADDRESSES
 from tests.lab.legacy import daemons
 from tests.lab.legacy.old_fleet import OldFleet
-from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, refused
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted, refused
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import MINIO
 
@@ -63,7 +63,7 @@ STORY = Story(
     60,
     content,
     daemons.of_minio,
-    MINIO,
+    (MINIO,),
 )
 UNKNOWN = "the cluster was made with the image minio/minio:latest, and minio/minio:RELEASE."
 """A node that does not run cannot tell that it is the described release under another name."""
@@ -77,12 +77,10 @@ GROUND = Ground(
 )
 
 
-@contextmanager
-def written(old: OldFleet, host: str, script: str) -> Iterator[None]:
+def written(old: OldFleet, host: str, script: str) -> AbstractContextManager[None]:
     """Write another format.json on a drive for the length of a block."""
-    old.kbz.on(host, f"cp -p {FORMAT} /root/format.json; sed -i '{script}' {FORMAT}")
-    yield
-    old.kbz.on(host, f"cp -p /root/format.json {FORMAT}; rm /root/format.json")
+    made = f"cp -p {FORMAT} /root/format.json; sed -i '{script}' {FORMAT}"
+    return planted(old, host, made, f"cp -p /root/format.json {FORMAT}; rm /root/format.json")
 
 
 class TestLook(Look):

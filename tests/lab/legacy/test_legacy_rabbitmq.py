@@ -18,7 +18,7 @@ from tests.lab.conftest import Kbz
 from tests.lab.ledgers.queue_ledger import ADDRESSES
 from tests.lab.legacy import daemons
 from tests.lab.legacy.old_fleet import OldFleet
-from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import RABBITMQ
 
@@ -66,7 +66,7 @@ STORY = Story(
     300,
     content,
     daemons.of_rabbitmq,
-    RABBITMQ,
+    (RABBITMQ,),
 )
 GROUND = Ground(
     "rabbitmq",
@@ -87,16 +87,16 @@ class TestRefused(Refused):
     @contextmanager
     def foreign(self, old: OldFleet) -> Iterator[str]:
         path = f"{DATA}/.erlang.cookie"
-        old.kbz.on("queue-03", f"cp -p {path} /root/cookie; printf OF-ANOTHER-CLUSTER > {path}")
-        yield "queue-03: the Erlang cookie beside RabbitMQ's data is not the one of rabbitmq.env"
-        old.kbz.on("queue-03", f"cp -p /root/cookie {path}; rm /root/cookie")
+        made = f"cp -p {path} /root/cookie; printf OF-ANOTHER-CLUSTER > {path}"
+        with planted(old, "queue-03", made, f"cp -p /root/cookie {path}; rm /root/cookie"):
+            yield "queue-03: the Erlang cookie beside RabbitMQ's data is not the one of rabbitmq.env"
 
     @contextmanager
     def newer(self, old: OldFleet) -> Iterator[str]:
         path = f"{DATA}/mnesia/rabbit@newer-feature_flags"
-        old.kbz.on("queue-02", f"printf \"['rabbitmq_4.2.0'].\" > {path}; chown 999:999 {path}")
-        yield "put RabbitMQ 4.2 or later into versions.yaml"
-        old.kbz.on("queue-02", f"rm {path}")
+        made = f"printf \"['rabbitmq_4.2.0'].\" > {path}; chown 999:999 {path}"
+        with planted(old, "queue-02", made, f"rm -f {path}"):
+            yield "put RabbitMQ 4.2 or later into versions.yaml"
 
 
 @pytest.mark.long

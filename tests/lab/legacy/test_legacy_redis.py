@@ -18,7 +18,7 @@ from tests.lab.conftest import Kbz
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER
 from tests.lab.legacy import daemons
 from tests.lab.legacy.old_fleet import OldFleet, accepted_once_and_quiet, assert_once, told
-from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import REDIS
 
@@ -60,7 +60,7 @@ STORY = Story(
     5000,
     content,
     daemons.of_redis,
-    REDIS,
+    (REDIS,),
 )
 GROUND = Ground(
     "redis",
@@ -88,9 +88,11 @@ class TestRefused(Refused):
         """The Sentinels follow a master that is no member."""
         if "sentinel" in old.kbz.on("redis-01", f"ls {DATA}").split():
             pytest.skip("in this variant Sentinel has another name for the master")
-        self._monitored(old, "10.0.0.99")
-        yield "the master is 10.0.0.99, which is no member in servers.tsv"
-        self._monitored(old, ADDRESSES["redis-01"])
+        try:
+            self._monitored(old, "10.0.0.99")
+            yield "the master is 10.0.0.99, which is no member in servers.tsv"
+        finally:
+            self._monitored(old, ADDRESSES["redis-01"])
 
     def _monitored(self, old: OldFleet, master: str) -> None:
         password = old.secrets()["REDIS_PASSWORD"]
@@ -106,9 +108,9 @@ class TestRefused(Refused):
 
     @contextmanager
     def newer(self, old: OldFleet) -> Iterator[str]:
-        old.kbz.on("redis-02", f"printf REDIS0012 > {DATA}/data/newer.rdb")
-        yield "redis-02: the data is RDB 12; 11 is the newest that the frozen image loads"
-        old.kbz.on("redis-02", f"rm {DATA}/data/newer.rdb")
+        path = f"{DATA}/data/newer.rdb"
+        with planted(old, "redis-02", f"printf REDIS0012 > {path}", f"rm -f {path}"):
+            yield "redis-02: the data is RDB 12; 11 is the newest that the frozen image loads"
 
 
 class TestRefusedStopped(RefusedStopped):

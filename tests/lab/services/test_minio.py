@@ -180,8 +180,10 @@ class TestApplications:
 @contextmanager
 def store(kbz: Kbz, found: Environment) -> Iterator[Minio]:
     """Give the SDK's client of an application, inside the lab's network, by the environment that kbz wrote."""
-    pool = urllib3.PoolManager(timeout=10, retries=False)
-    with visiting(NAMESPACES / kbz.root.name):
+    with (
+        urllib3.PoolManager(timeout=10, retries=False) as pool,
+        visiting(NAMESPACES / kbz.root.name),
+    ):
         yield Minio(
             found["S3_ENDPOINT"].removeprefix("http://"),
             found["S3_ACCESS_KEY_ID"],
@@ -189,7 +191,6 @@ def store(kbz: Kbz, found: Environment) -> Iterator[Minio]:
             secure=False,
             http_client=pool,
         )
-        pool.clear()
 
 
 class TestFreeze:
