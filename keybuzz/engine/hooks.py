@@ -57,7 +57,7 @@ def hooks(root: Path, moment: str) -> tuple[Path, ...]:
 
 
 def _require_ours(path: Path) -> None:
-    """It runs with our rights, so nobody else may write it: neither the file, nor its name in the folder."""
+    """It runs with our rights, so no other user may write it: neither the file, nor its name in the folder."""
     found = path.stat()
     if found.st_uid not in (0, os.geteuid()):
         raise RefusedError(

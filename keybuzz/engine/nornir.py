@@ -37,7 +37,7 @@ def make_nornir(configuration: Configuration, site: Site, access: Access) -> Nor
     from nornir.core import Nornir
     from nornir.core.configuration import Config, LoggingConfig, SSHConfig
 
-    # A failed task is an answer of ours; Nornir would print its traceback where nobody configured logging.
+    # A failed task is an answer of ours; Nornir would print its traceback where logging is not configured.
     logging.getLogger("nornir").addHandler(logging.NullHandler())
     _register_plugins()
     inventory = TsvInventory(

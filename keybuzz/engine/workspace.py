@@ -1,4 +1,4 @@
-"""What every verb works with: a site, a Nornir over its servers, a journal, and somebody who listens."""
+"""What every verb works with: a site, a Nornir over its servers, a journal, and a listener."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def reset(settings: LabSettings, servers: Sequence[Server], report: Report) -> N
 
 
 def replace(settings: LabSettings, server: Server, report: Report) -> None:
-    """Put a bare machine at a server's address: new disk, and a new host key that nobody has pinned.
+    """Put a bare machine at a server's address: new disk, and a new host key that is not pinned.
 
     The keys that are pinned stay as they are, as they do when a real server is replaced.
     """

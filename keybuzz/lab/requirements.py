@@ -40,7 +40,7 @@ _INSTALL_SECONDS = 900
 _LOCK = Path("/run/lock/kbz-packages.lock")
 """All labs of this machine: two that come up at once on a new machine both find the packages missing."""
 _HELD = ("Could not get lock", "Unable to lock directory")
-"""apt's words when another program has its lock: unattended-upgrades, or somebody's own apt."""
+"""apt's words when another program has its lock: unattended-upgrades, or an apt run by hand."""
 _HELD_SECONDS = 600
 _LOOK_AGAIN_SECONDS = 2.0
 

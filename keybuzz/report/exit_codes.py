@@ -37,7 +37,7 @@ CODES: Mapping[ExitCode, CodeInfo] = {
     ),
     ExitCode.REFUSED: CodeInfo(
         "refused",
-        "A rule or a guard says no: a freeze, a lease that somebody holds, a quorum, a typed name, a policy. "
+        "A rule or a guard says no: a freeze, a lease that another run holds, a quorum, a typed name, a policy. "
         "Nothing was changed after that point.",
         "The message names the rule and the way out.",
     ),

@@ -60,7 +60,7 @@ class Drill:
     not_recovered: Callable[[Live, Scenario, str], str | None]
     """Why the cluster is not yet what it must be while the victim (a host) is broken; None when it is."""
     leader: Callable[[Live], str | None] = lambda live: None
-    """Host that leads now; None when nobody does, or where nobody ever does."""
+    """Host that leads now; None without a leader, or where there never is one."""
     unit: Callable[[Server], str] | None = None
     """The systemd unit that is killed or stopped instead of a container."""
     name: str = ""
@@ -79,7 +79,7 @@ class Drill:
     """Why a scenario means nothing on this one victim; empty when it does."""
 
 
-PAIR = {Scenario.SWITCHOVER: "nobody leads in a pair of proxies: both take sessions"}
+PAIR = {Scenario.SWITCHOVER: "a pair of proxies has no leader: both take sessions"}
 """What means nothing for two hosts that carry the same sessions."""
 
 

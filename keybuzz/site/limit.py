@@ -1,4 +1,4 @@
-"""`--limit`: the words that choose servers. A word that chooses nobody is an error, never silence.
+"""`--limit`: the words that choose servers. A word that chooses no server is an error, never silence.
 
 A selection is what the plain terms name together, minus what the terms with `!` name; with
 exclusions only, it starts from everyone. Their order does not matter.
@@ -37,7 +37,7 @@ def parse_limit(
 
     Terms are separated by commas, or given as several texts: a host name, its alias or address, a
     glob, a group or its alias, `role=…` (subrole, region, pool, stack, core), `@set`, and `!` before any.
-    Raises UsageError for an empty term, a term that chooses nobody, and an empty selection. Only a
+    Raises UsageError for an empty term, a term that chooses no server, and an empty selection. Only a
     known set may be empty by itself: "all but those that failed" holds when none has failed.
     """
     texts = [text] if isinstance(text, str) else text
@@ -126,7 +126,7 @@ class _Finder:
         return frozenset(s.name for s in self._servers if address in (s.address, s.public_address))
 
     def _unknown(self, term: str) -> UsageError:
-        """Return the error for a term that names nobody, with the best advice there is."""
+        """Return the error for a term that names no server, with the best advice there is."""
         for balancer in self._catalogue.virtual_addresses:
             if term in (balancer.name, str(balancer.address)):
                 return UsageError(

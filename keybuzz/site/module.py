@@ -105,7 +105,7 @@ class Entrance:
 
     port: int
     ask: Callable[[Site, str], Reading]
-    """The question to somebody at an address: a real login, and what only the right one can answer."""
+    """The question to what answers at an address: a real login, and what only the right one can answer."""
     wrong: Callable[[Answer], str]
     """Why the answer is not a good one; empty when it is."""
     good: str
@@ -142,7 +142,7 @@ class Recovery:
     name: Callable[[Site], str]
     """What the operator types: the cluster's name."""
     halt: Callable[[Live], Stage | None]
-    """What still runs, and serves nobody, is stopped. Raises RefusedError when the cluster is not down."""
+    """What still runs, and serves no client, is stopped. Raises RefusedError when the cluster is not down."""
     positions: Callable[[Site, Server], Reading]
     """The question to each stopped member."""
     position: Callable[[str, Answer], Position]

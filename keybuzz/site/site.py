@@ -32,7 +32,7 @@ class ImageVersion:
     reason: str
     line: int
     digest: str = ""
-    """What the registry said that the tag is (`kbz versions lock`); empty when nobody has asked yet."""
+    """What the registry said that the tag is (`kbz versions lock`); empty when it was not asked yet."""
     upstream: str = ""
     """What became of where it comes from, such as `gone since 2026-09-12 (source)`; empty while it is served."""
 
@@ -44,7 +44,7 @@ class Binary:
     name: str
     version: str
     digest: str
-    """`sha256:…` of the file; empty when nobody has written it yet."""
+    """`sha256:…` of the file; empty when it is not written yet."""
     line: int
     reason: str = ""
     """Why it is not the version that was frozen."""

@@ -1,4 +1,4 @@
-"""Hosts against each other: clock, time servers, kernel and Docker. Pure; nobody is compared with himself alone."""
+"""Hosts against each other: clock, time servers, kernel and Docker. Pure; no host is compared with itself alone."""
 
 from __future__ import annotations
 

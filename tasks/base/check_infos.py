@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "base.reachable",
         "the host answers over SSH",
-        "Nobody could ask this host: it is off, cut off, or refuses the key.",
+        "This host did not answer: it is off, cut off, or refuses the key.",
         "Its console at the provider; kbz hosts forget HOST when it was rebuilt.",
         levels=(Level.UNKNOWN,),
     ),
@@ -36,7 +36,7 @@ CHECK_INFOS = (
     CheckInfo(
         "base.resolvers.effective",
         "systemd-resolved uses the described resolvers",
-        "Names are asked of somebody else, or of nobody.",
+        "Names are asked of another server, or of none.",
         "kbz drift base --limit HOST; resolvectl status there.",
         levels=(
             Level.WARN,
@@ -90,7 +90,7 @@ CHECK_INFOS = (
     CheckInfo(
         "base.disk.read-only",
         "every file system takes writes",
-        "The kernel stopped writing after an error of the disk, or somebody remounted it.",
+        "The kernel stopped writing after an error of the disk, or an operator remounted it.",
         "dmesg on the host; the volume's state at the provider. Do not restart databases on it.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         read_by=("base.system.read",),

@@ -110,7 +110,7 @@ def describe(site: Site, server: Server) -> Description:
             # What snapd writes there for its own programs; on the controller, the schedule of `kbz drift install`.
             units=("snap.*", "snap-*", *(_SCHEDULE_UNITS if _keeps(server) else ())),
             cron=("/etc/cron.d/kbz-drift",) if _keeps(server) else (),
-            # containerd's streams, for nobody but the host.
+            # containerd's streams, for the host alone.
             programs=("containerd",),
             keys=parameters.AUTHORIZED_KEYS.on(site, server),
         ),

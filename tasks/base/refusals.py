@@ -42,7 +42,7 @@ def _other_system(change: Change) -> None:
 
 
 def _shut_out(live: Live, change: Change) -> None:
-    """Somebody is logged in from where no rule lets SSH in: perhaps the operator who asked for this run."""
+    """A user is logged in from where no rule lets SSH in: perhaps the operator who asked for this run."""
     if peers := _observed(live, change, "shut_out"):
         raise RefusedError(
             f"the firewall would shut out who is logged in over SSH from {_listed(peers)}",

@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "galera.member.reachable",
         "the host answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -28,7 +28,7 @@ CHECK_INFOS = (
     CheckInfo(
         "galera.node.synced",
         "the node is Synced, Primary and ready",
-        "This copy serves nobody.",
+        "This node serves no client.",
         "kbz exec --limit HOST -- docker logs --tail 50 mariadb",
         follows_here=(
             "base.docker.running",

@@ -175,7 +175,7 @@ def writer(live: Live) -> str | None:
 
 
 def log(view: HostView) -> str:
-    """Return how often Docker has restarted the container, and what it said last; empty when nobody knows."""
+    """Return how often Docker has restarted the container, and what it said last; empty when it is not known."""
     lines = view.answer("galera.log")
     count = str(lines.value["restarts"]) if lines.known else ""
     said = str(lines.value["stderr"] or lines.value["stdout"]).strip() if lines.known else ""

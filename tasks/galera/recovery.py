@@ -70,7 +70,7 @@ def halt(live: Live) -> Stage | None:
         for host, node in found.items()
         if node.running
     )
-    return Stage("stop what serves nobody", stopping) if stopping else None
+    return Stage("stop what serves no client", stopping) if stopping else None
 
 
 def question(site: Site, server: Server) -> GaleraPosition:

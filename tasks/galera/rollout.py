@@ -119,7 +119,7 @@ def refuse_foreign(live: Live) -> None:
             )
     for change in live.changes():
         if isinstance(change.resource, MysqlUser) and _has_two(live, change):
-            # Whoever uses it would be shut out, and nobody here can tell who does.
+            # Whoever uses it would be shut out, and kbz cannot tell who does.
             raise RefusedError(
                 f"{change.resource.name} has another password beside the one of mariadb.env",
                 where=change.host,

@@ -126,7 +126,7 @@ ROTATIONS = (
         next_stage,
         # The image makes its account for the node itself only, and kbz takes it away: no login from a host proves it.
         lambda site, server: (),
-        refused="nobody uses it: nodes copy by rsync, which asks for none, and the image only wants it set",
+        refused="no login uses it: nodes copy by rsync, which asks for none, and the image only wants it set",
     ),
 )
 

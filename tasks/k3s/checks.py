@@ -30,7 +30,7 @@ _VERSION = re.compile(r"(?m)^Description=K3s (\S+)")
 def checks(live: Live) -> tuple[Finding, ...]:
     """Return a finding for every check on every member, good ones too."""
     if not live.hosts and not live.unreachable:
-        return ()  # nobody asked about it
+        return ()  # it was not asked about
     found, known = places(live), nodes(live)
     return (
         *(_reachable(live, server.name) for server in live.members),

@@ -126,7 +126,7 @@ def described(live: Live, host: str) -> Container:
 
 
 def last_words(view: HostView) -> str:
-    """Return what the container said last; empty when nobody knows."""
+    """Return what the container said last; empty when it is not known."""
     lines = view.answer("minio.log")
     said = str(lines.value["stderr"] or lines.value["stdout"]).strip() if lines.known else ""
     return said.splitlines()[-1][:200] if said else ""

@@ -2,7 +2,7 @@
 
 A cluster is born once, on three drives that their hosts prove to be empty, and all three start together. Later nothing
 here ever formats or empties a drive: a node whose drive is empty starts only beside a majority that has its format, and
-gets its place and its data from them. A drive of somebody else stops the run before anything starts.
+gets its place and its data from them. A drive of another deployment stops the run before anything starts.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "minio-client.reachable",
         "the controller answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -33,7 +33,7 @@ CHECK_INFOS = (
     CheckInfo(
         "minio-client.program",
         "mc is the release of versions.yaml",
-        "The alias has no program, or one that nobody compared.",
+        "The alias has no program, or one whose checksum was not compared.",
         "write its sha256 into versions.yaml, put the file into mc.artefacts, then kbz run minio-client.",
         levels=(Level.WARN, Level.UNKNOWN, Level.CRITICAL),
         follows=("minio-client.reachable",),

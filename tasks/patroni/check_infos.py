@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.member.reachable",
         "the host answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -16,7 +16,7 @@ CHECK_INFOS = (
     CheckInfo(
         "patroni.leader.single",
         "exactly one member leads",
-        "Nobody takes writes, or two do.",
+        "No member takes writes, or two do.",
         "kbz status; kbz run patroni starts stopped members together and deletes nothing.",
         levels=(Level.UNKNOWN, Level.CRITICAL),
         follows=("base.reachable",),

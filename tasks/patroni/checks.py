@@ -86,7 +86,7 @@ def _single_leader(live: Live) -> Finding:
         if (away := unasked(live)) is not None:
             return unknown("patroni.leader.single", f"{found[0]} leads; {away.why}")
         return Finding("patroni.leader.single", Level.OK, f"{found[0]} leads")
-    who = ", ".join(found) if found else "nobody"
+    who = ", ".join(found) if found else "no member"
     return Finding(
         "patroni.leader.single",
         Level.CRITICAL,

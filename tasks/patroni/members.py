@@ -29,7 +29,7 @@ class PatroniMember:
     """`running` for a leader, `streaming` for a good replica, else Patroni's own word."""
     timeline: int | None
     lag: int | None
-    """Bytes behind the leader; None when nobody knows."""
+    """Bytes behind the leader; None when it is not known."""
     version: str
     scope: str
     pending_restart: bool
@@ -192,7 +192,7 @@ def virgin(live: Live) -> bool:
 
 
 def system_identifier(live: Live) -> str:
-    """Return which cluster the leader's data belongs to, in PostgreSQL's own number; empty when nobody leads."""
+    """Return which cluster the leader's data belongs to, in PostgreSQL's own number; empty when no member leads."""
     holder = leader(live)
     return str(_self(live.hosts[holder]).get("database_system_identifier", "")) if holder else ""
 

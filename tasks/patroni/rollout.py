@@ -45,7 +45,7 @@ def next_stage(live: Live) -> Stage | None:
     if starting := [change for change in containers if not change.disrupts]:
         return _start(live, starting)
     if containers:
-        # While nobody leads, any member may be the leader that must hand over first.
+        # While no member leads, any member may be the leader that must hand over first.
         besides = containers if leader(live) else []
         return _settle(live, besides) or _roll(live, containers)
     if inside:
@@ -152,7 +152,7 @@ def _gate_well(live: Live) -> Gate:
 
 
 def _cold_start(live: Live, starting: list[Change]) -> list[Change]:
-    """Return who may start when nobody is up: members with data before empty ones.
+    """Return who may start when no member is up: members with data before empty ones.
 
     Two empty members are a majority of RAFT and would found a second cluster beside the data of the third.
     """
@@ -164,7 +164,7 @@ def _cold_start(live: Live, starting: list[Change]) -> list[Change]:
     able = {change.host for change in first} | (holders & _started(live))
     if len(able) <= len(live.members) // 2:
         raise RefusedError(
-            f"nobody is up, and {', '.join(sorted(holders))} of {len(live.members)} members "
+            f"no member is up, and {', '.join(sorted(holders))} of {len(live.members)} members "
             "have data: too few of them can start for a majority, and empty ones must not start first",
             where="patroni",
             hint="bring back the members with data (all of them in --limit); no empty one replaces them",

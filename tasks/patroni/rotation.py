@@ -57,7 +57,7 @@ def next_stage(live: Live) -> Stage | None:
 def one_by_one(live: Live) -> Stage | None:
     """Return the next stage for a password of Patroni's own: the role, then one member's file after the other.
 
-    Without a leader nobody can read the role. A real login tells then whether it has the new password: members whose
+    Without a leader the role cannot be read. A real login tells then whether it has the new password: members whose
     Patroni is shut out with the old one need the file to come back, and before the role has it they must not get it.
     """
     roles, files = _changes(live)

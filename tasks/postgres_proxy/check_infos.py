@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "postgres-proxy.reachable",
         "the host answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -16,7 +16,7 @@ CHECK_INFOS = (
     CheckInfo(
         "postgres-proxy.backend.single",
         "sessions go to Patroni's primary, and nowhere else",
-        "Applications write to nobody, or to a replica.",
+        "Applications write to no member, or to a replica.",
         "kbz health patroni; docker logs haproxy on the host.",
         follows_here=(
             "base.docker.running",

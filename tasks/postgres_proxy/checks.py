@@ -32,7 +32,7 @@ def checks(live: Live) -> tuple[Finding, ...]:
 def not_carrying(live: Live, hosts: Iterable[str]) -> str | None:
     """Return why one of these hosts cannot carry sessions, or None when all can.
 
-    Nobody logs in for this: a host that is still to be changed may not know the described password yet.
+    No login is made for this: a host that is still to be changed may not know the described password yet.
     """
     return first_reason(proxies(live), hosts, _carrying)
 
@@ -94,8 +94,8 @@ def _single(proxy: Proxy) -> Finding:
     if proxy.servers_up is None:
         hint = on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy")
         return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
-    sent = ", ".join(proxy.servers_up) or "nobody"
-    primaries = ", ".join(proxy.primaries) or "nobody"
+    sent = ", ".join(proxy.servers_up) or "no member"
+    primaries = ", ".join(proxy.primaries) or "none"
     if len(proxy.servers_up) == 1 and proxy.servers_up == proxy.primaries:
         return Finding(check, Level.OK, f"sessions go to {sent}, the primary", proxy.host)
     text = f"sessions go to {sent}, and Patroni's primary is {primaries}"
@@ -127,7 +127,7 @@ def _listens(proxy: Proxy) -> Finding:
         return unknown(check, proxy.listeners.why, proxy.host, hint)
     addresses = {port: _addresses(proxy.listeners, port) for port in PORTS}
     wrong = [
-        f"{port}: {', '.join(found) or 'nobody listens'}"
+        f"{port}: {', '.join(found) or 'no listener'}"
         for port, found in addresses.items()
         if not set(found) & set(_EVERYWHERE)
     ]

@@ -31,7 +31,7 @@ class Session:
 
     works: bool
     answered: bool
-    """False when nobody was there, or it hung up: then nothing is known about what is behind."""
+    """False when nothing was there, or it hung up: then nothing is known about what is behind."""
     reason: str = ""
 
 
@@ -43,7 +43,7 @@ class Proxy:
     started: bool
     """Both of its containers run."""
     answers: bool
-    """HAProxy answers on its runtime socket, and somebody listens on both ports."""
+    """HAProxy answers on its runtime socket, and a process listens on both ports."""
     servers_up: tuple[str, ...] | None
     """Members that HAProxy sends sessions to; None when it does not say."""
     primaries: tuple[str, ...]

@@ -80,7 +80,7 @@ class PgbouncerValues:
 
 @dataclass(frozen=True, slots=True)
 class UserlistValues:
-    """Every name of userlist.txt.j2: roles of applications and nobody else, never the superuser."""
+    """Every name of userlist.txt.j2: roles of applications and no other, never the superuser."""
 
     user: str
     password: Secret

@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "proxysql.reachable",
         "the host answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -41,7 +41,7 @@ CHECK_INFOS = (
     CheckInfo(
         "proxysql.writer.single",
         "exactly one node takes the writes",
-        "Applications write to nobody, or to several.",
+        "Applications write to no member, or to several.",
         "kbz health galera",
         follows_here=(
             "base.docker.running",

@@ -114,12 +114,10 @@ def _listens(host: str, view: HostView) -> Finding:
         text = f"{PORT} takes no new session: PROXYSQL PAUSE is on"
         return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
     if not set(traffic) & {"0.0.0.0", "*"}:
-        text = f"{PORT} is not open on 0.0.0.0: {', '.join(traffic) or 'nobody listens'}"
+        text = f"{PORT} is not open on 0.0.0.0: {', '.join(traffic) or 'no listener'}"
         return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
     if set(admin) != {"127.0.0.1"}:
-        text = (
-            f"the admin port must be open on 127.0.0.1 only: {', '.join(admin) or 'nobody listens'}"
-        )
+        text = f"the admin port must be open on 127.0.0.1 only: {', '.join(admin) or 'no listener'}"
         return Finding(check, Level.CRITICAL, text, host, "kbz run proxysql")
     return Finding(check, Level.OK, f"0.0.0.0:{PORT}, 127.0.0.1:{ADMIN_PORT}", host)
 

@@ -95,7 +95,7 @@ def paused(view: HostView) -> bool:
 
 
 def listeners(view: HostView, port: int) -> list[str]:
-    """Return the addresses on which somebody listens at a port."""
+    """Return the addresses on which a process listens at a port."""
     answer = view.answer("proxysql.ports")
     found = answer.value["listeners"] if answer.known else []
     return [item.rpartition(":")[0] for item in found if item.endswith(f":{port}")]

@@ -36,7 +36,7 @@ def refuse_foreign(live: Live) -> None:
 
 
 def _one_host(live: Live, ready: list[Change]) -> Stage:
-    """Change the first host that is not good, or the first of all; what interrupts nobody first."""
+    """Change the first host that is not good, or the first of all; what interrupts no client first."""
     serving = up(live)
     calmly = {change.host for change in ready if not change.disrupts}
     host = min(

@@ -65,7 +65,7 @@ def _composed(site: Site) -> Secret:
 
 
 def _statistics(site: Site) -> Secret:
-    """Return the account of statistics, which nobody uses: its password is no default, and follows the admin's."""
+    """Return the account of statistics, which no program uses: its password is no default, and follows the admin's."""
     password = secret(site, "PROXYSQL_ADMIN_PASSWORD")
     derived = hashlib.sha256(b"statistics of ProxySQL:" + password.reveal().encode()).hexdigest()
     return Secret(password.name, f"stats:{derived[:40]}")

@@ -45,7 +45,7 @@ def next_stage(live: Live) -> Stage | None:
 
 
 def _together(live: Live) -> Gate:
-    """Not that all is well: with the new password nobody gets in yet to see that."""
+    """Not that all is well: with the new password no login succeeds yet to see that."""
     everybody = [server.name for server in live.members]
 
     def reason(now: Live) -> str | None:

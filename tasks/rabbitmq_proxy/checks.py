@@ -85,7 +85,7 @@ def _listens(proxy: Proxy) -> Finding:
         return unknown(check, proxy.listeners.why, proxy.host, hint)
     if set(proxy.listeners) & _EVERYWHERE:
         return Finding(check, Level.OK, f"0.0.0.0:{PORT}", proxy.host)
-    text = f"not on 0.0.0.0: {', '.join(proxy.listeners) or 'nobody listens'}"
+    text = f"not on 0.0.0.0: {', '.join(proxy.listeners) or 'no listener'}"
     return Finding(check, Level.CRITICAL, text, proxy.host)
 
 

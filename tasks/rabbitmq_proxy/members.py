@@ -37,7 +37,7 @@ class Proxy:
 
     @property
     def answers(self) -> bool:
-        """True when HAProxy answers on its socket and somebody listens on the port."""
+        """True when HAProxy answers on its socket and a process listens on the port."""
         listens = not isinstance(self.listeners, Unread) and bool(self.listeners)
         return self.servers_up is not None and listens
 

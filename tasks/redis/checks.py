@@ -118,7 +118,7 @@ def _not_well(live: Live, member: RedisMember, size: int) -> str | None:
     if not sentinel.answers:
         return f"Sentinel does not answer ({sentinel.problem})"
     if sentinel.master != address:
-        return f"its Sentinel takes {sentinel.master or 'nobody'} for the master"
+        return f"its Sentinel takes {sentinel.master or 'no node'} for the master"
     if sentinel.flags & {"s_down", "o_down", "failover_in_progress"}:
         return f"its Sentinel sees the master as {', '.join(sorted(sentinel.flags))}"
     if sentinel.peers < size - 1 or sentinel.replicas < size - 1:
@@ -177,14 +177,14 @@ def _single_master(live: Live) -> Finding:
         "redis.master.single",
         Level.CRITICAL,
         f"{_who(leading)} master ({_roles(live)})",
-        hint="Sentinel settles who is master; kbz run redis starts what is stopped and promotes nobody",
+        hint="Sentinel settles who is master; kbz run redis starts what is stopped and promotes no node",
     )
 
 
 def _same_answer(live: Live) -> Finding:
     """Judge what all Sentinels and all nodes say together."""
     named = {
-        member.sentinel.master or "nobody"
+        member.sentinel.master or "no node"
         for member in members(live).values()
         if member.sentinel.answers
     }
@@ -300,7 +300,7 @@ def _same_version(found: Collection[RedisMember]) -> Finding:
 
 def _who(leading: tuple[str, ...]) -> str:
     if not leading:
-        return "nobody is"
+        return "no node is"
     return f"{' and '.join(leading)} {'is' if len(leading) == 1 else 'both are'}"
 
 

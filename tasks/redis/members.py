@@ -285,7 +285,7 @@ def _sentinel(view: HostView) -> SentinelNode:
         peers=_number(mine.get("num-other-sentinels")),
         replicas=_number(mine.get("num-slaves")),
         flags=frozenset(mine.get("flags", "").split(",")),
-        quorum="" if usable else _error(quorum) or "nobody knows",
+        quorum="" if usable else _error(quorum) or "not known",
         names=tuple(item.get("name", "") for item in known)
         if isinstance(listed, list)
         else Unread(answer.problem or _error(listed) or "Sentinel names no master"),

@@ -1,7 +1,7 @@
 """The next step for Redis and Sentinel, from their live state. Pure.
 
 One path for every life of the cluster. What is stopped is started together; what runs and differs is replaced one
-host at a time, replicas first, the master last and after a hand-over. Nobody is ever promoted here: a first master is
+host at a time, replicas first, the master last and after a hand-over. No node is ever promoted here: a first master is
 born on virgin ground only, and later Sentinel decides (facts/04: a re-run once took a failover back).
 """
 
@@ -78,7 +78,7 @@ def refuse_foreign(live: Live) -> None:
     for change in live.changes():
         taken = live.hosts[change.host].attribute(change.identity, "taken")
         if isinstance(taken, (tuple, list)) and ANOTHER in taken and OURS in taken:
-            # Whoever uses it would be shut out, and nobody here can tell who does.
+            # Whoever uses it would be shut out, and kbz cannot tell who does.
             raise RefusedError(
                 "Redis takes another password beside the one of redis.env",
                 where=change.host,

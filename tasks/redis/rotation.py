@@ -1,7 +1,7 @@
 """A new password for a live Redis: beside the old one first, the old one dropped last. Pure.
 
 Redis takes both passwords from the first stage to the last, so that replicas, Sentinels, HAProxy and its watcher can
-change over one after the other, and applications when they are told. Nobody who is connected is interrupted.
+change over one after the other, and applications when they are told. No open connection is interrupted.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ CHECK_INFOS = (
     CheckInfo(
         "redis-proxy.reachable",
         "the host answers",
-        "Nobody could ask this host, so nothing is known of its part.",
+        "This host did not answer, so nothing is known of its part.",
         "kbz health base --limit HOST says why; then its console at the provider.",
         levels=(Level.UNKNOWN,),
         follows_here=("base.reachable",),
@@ -16,7 +16,7 @@ CHECK_INFOS = (
     CheckInfo(
         "redis-proxy.backend.single",
         "sessions go to the master that Sentinel names",
-        "Applications write to nobody, or to a replica.",
+        "Applications write to no member, or to a replica.",
         "kbz health redis; docker logs haproxy-redis on the host.",
         follows_here=(
             "base.docker.running",

@@ -98,14 +98,14 @@ def _route(proxy: Proxy) -> Finding:
     if proxy.routes is None:
         hint = on_host(proxy.host, "docker", "logs", "--tail", "20", "haproxy-redis")
         return Finding(check, Level.CRITICAL, "HAProxy does not answer", proxy.host, hint)
-    sent = ", ".join(proxy.routes) or "nobody"
+    sent = ", ".join(proxy.routes) or "no node"
     named = {master for _, master in proxy.named if master}
-    said = " and ".join(sorted(named)) or "nobody"
+    said = " and ".join(sorted(named)) or "no node"
     if len(proxy.routes) == 1 and set(proxy.routes) == named:
         return Finding(check, Level.OK, f"sessions go to {sent}, Sentinel's master", proxy.host)
     silent = ", ".join(host for host, master in proxy.named if not master)
     text = f"sessions go to {sent}, and the Sentinels name {said}"
-    text += f" ({silent} names nobody)" if silent else ""
+    text += f" ({silent} names no node)" if silent else ""
     return Finding(check, Level.CRITICAL, text, proxy.host, "kbz health redis")
 
 
@@ -148,7 +148,7 @@ def _listens(proxy: Proxy) -> Finding:
         return unknown(check, proxy.listeners.why, proxy.host, hint)
     if set(proxy.listeners) & set(_EVERYWHERE):
         return Finding(check, Level.OK, f"0.0.0.0, port {REDIS_PORT}", proxy.host)
-    found = ", ".join(proxy.listeners) or "nobody listens"
+    found = ", ".join(proxy.listeners) or "no listener"
     return Finding(check, Level.CRITICAL, f"not on 0.0.0.0:{REDIS_PORT}: {found}", proxy.host)
 
 

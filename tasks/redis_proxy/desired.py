@@ -84,7 +84,7 @@ def _watcher(site: Site) -> tuple[Resource, ...]:
     return (
         Directory(values.STATUS),
         Directory(values.WATCHER, mode=0o700),
-        # It is read again in every round, so nobody must be told.
+        # It is read again in every round, so it must not be told.
         File(
             f"{values.WATCHER}/watcher.json",
             Template(values.TEMPLATES, "watcher.json.j2", values.watcher_values(site)),

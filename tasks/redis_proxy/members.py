@@ -40,7 +40,7 @@ class Proxy:
     started: bool
     """Its container runs."""
     answers: bool
-    """HAProxy answers on its runtime socket, and somebody listens on the port."""
+    """HAProxy answers on its runtime socket, and a process listens on the port."""
     routes: tuple[str, ...] | None
     """Addresses that get sessions; None when HAProxy does not say."""
     named: tuple[tuple[str, str], ...]

@@ -67,7 +67,7 @@ def rounds(
 
 
 def run(stage: Stage, program: Program, work: str) -> Sample:
-    """Run a program once, on hosts that nobody is connected to; it must end well, and is repeated when it hung."""
+    """Run a program once, on hosts without a connection; it must end well, and is repeated when it hung."""
     for _ in range(2):
         sample = _attempt(stage, program, work)
         if sample is not None:

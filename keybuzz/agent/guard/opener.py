@@ -127,7 +127,7 @@ def _with_path(error: OSError, path: str) -> OSError:
 
 
 _roots_own: set[str] = set()
-"""Folders that nobody but root can change, and neither the way to them: they need be walked to only once a request."""
+"""Folders that only root can change, and neither the way to them: they need be walked to only once a request."""
 
 
 def forget() -> None:
@@ -182,9 +182,9 @@ class _Walk:
         self._left = [part for part in path.split("/") if part not in ("", ".")]
         self._trusted = True
         self.private = True
-        """Nobody but root may write in any folder on the way, not even in one like /tmp."""
+        """Only root may write in any folder on the way, not even in one like /tmp."""
         self._names_of_root = True
-        """Whether nobody else could have made, or renamed, an entry of root's in this folder."""
+        """Whether no other user could have made, or renamed, an entry of root's in this folder."""
 
     def run(self) -> Place:
         while len(self._left) > 1 or (self._final and self._left and self._is_link()):

@@ -1,7 +1,7 @@
 """What may be asked of programs and daemons by a session that only looks, word by word.
 
 A list of what is known to change nothing, never of what is known to change something: a question that is not here is
-refused until somebody has looked at it.
+refused until it has been reviewed.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _postgres(statement: str) -> str:
 
 
 def _begin(statement: str) -> str:
-    """Return how a statement begins: further on may stand what nobody should read."""
+    """Return how a statement begins: further on may stand what must not be shown."""
     return f"`{' '.join(statement.split()[:2])} …`"
 
 

@@ -39,7 +39,7 @@ class Api:
     def send(
         self, method: str, path: str, body: object = None, kind: str = MERGE
     ) -> tuple[int, Any]:
-        """Return status and parsed answer; AgentError when nobody answers."""
+        """Return status and parsed answer; AgentError without an answer."""
         from http.client import HTTPException
 
         sys.audit("kbz.http", method, path)
@@ -136,7 +136,7 @@ def _authority() -> str:
 
 
 def condition(item: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Return status and reason of a condition; Unknown when nobody has set it."""
+    """Return status and reason of a condition; Unknown when it is not set."""
     for found in item.get("status", {}).get("conditions", []):
         if found["type"] == kind:
             return found["status"], found.get("reason", "")

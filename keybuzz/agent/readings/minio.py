@@ -42,7 +42,7 @@ def call(
     timeout: float = _ANSWER,
     more: dict[str, str] | None = None,
 ) -> http.Response:
-    """Send one signed request; DeniedError when it is not taken, AgentError when nobody answers."""
+    """Send one signed request; DeniedError when it is not taken, AgentError without an answer."""
     asked = query or {}
     host = f"{access['address']}:{access['port']}"
     who = (access["user"], access["password"])

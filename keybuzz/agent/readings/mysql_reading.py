@@ -25,7 +25,7 @@ _WRITES = (" INTO ", " FOR UPDATE")
 def answer(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "rows": {statement: [[text or null]]}}.
 
-    An error of one statement is {"error": text} in its place. Nobody on that port is a problem of the whole reading.
+    An error of one statement is {"error": text} in its place. No answer on that port is a problem of the whole reading.
     """
     rows: dict[str, Any] = {}
     try:

@@ -34,7 +34,7 @@ _NO_PERMISSION = "NOPERM"
 def answer(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "replies": {command: parsed answer}}.
 
-    An error of one command is {"error": text} in its place. Nobody on that port is a problem of the whole reading.
+    An error of one command is {"error": text} in its place. No answer on that port is a problem of the whole reading.
     """
     replies: dict[str, Any] = {}
     try:

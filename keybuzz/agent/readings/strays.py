@@ -135,7 +135,7 @@ def _packaged() -> set[str]:
 
 
 def _ports(explained: set[int]) -> list[Row]:
-    """Port, address and program of each listener on a port that nobody explains."""
+    """Port, address and program of each listener on a port that is not described."""
     found: dict[tuple[int, str], str] = {}
     for address, port, inode in tcp_ports.listeners():
         if port not in explained:
@@ -162,7 +162,7 @@ def programs(inodes: set[str]) -> dict[str, str]:
 
 
 def _files(query: dict[str, Any]) -> list[Row]:
-    """Path of each file or folder that nobody explains; such a folder is one entry, whatever is in it."""
+    """Path of each file or folder that is not described; such a folder is one entry, whatever is in it."""
     folders = set(query["folders"])
     exact = {path for path in query["files"] if not _is_pattern(path)}
     patterns = [path for path in query["files"] if _is_pattern(path)]

@@ -123,7 +123,7 @@ def memory(text: str) -> dict[str, int]:
 
 
 def oom_kills(seconds: float, path: str = "/dev/kmsg") -> list[str] | None:
-    """Return the processes that the kernel killed for want of memory within that time; None where it tells nobody."""
+    """Return the processes that the kernel killed for want of memory within that time; None if not readable."""
     try:
         source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -178,7 +178,7 @@ def time_servers(paths: tuple[str, ...] = _TIME_FILES) -> list[str]:
 def clock_synchronised() -> bool | None:
     """Return what the kernel says of its clock, judged as timedatectl does; None where it cannot be asked.
 
-    It tells nobody in some sandboxes, and Debian's python3-minimal has no ctypes to ask with.
+    It is not readable in some sandboxes, and Debian's python3-minimal has no ctypes to ask with.
     """
     try:
         import ctypes

@@ -48,13 +48,13 @@ def _write(change: dict[str, Any], context: Context) -> dict[str, str]:
 
 
 def _is_as_wanted(now: State, wanted: dict[str, Any]) -> bool:
-    """Return whether an earlier step of this request, or somebody else, has done it already."""
+    """Return whether an earlier step of this request, or another program, has done it already."""
     found = well_formed(now.get("attributes", {}))
     return now["present"] and all(found.get(name) == value for name, value in wanted.items())
 
 
 def _refuse_if_moved(name: str, now: State, seen: dict[str, Any], context: Context) -> None:
-    """Compare with what the plan saw: nothing is changed that nobody has looked at."""
+    """Compare with what the plan saw: nothing is changed that the plan has not seen."""
     found = well_formed(now.get("attributes", {})) if now["present"] else {}
     moved = [
         attribute

@@ -139,7 +139,7 @@ class Channel:
         return b"".join(pieces)
 
     def _enqueue(self, frame: tuple[bytes, bytes]) -> None:
-        """Wait for room, but not longer than the controller is there: nobody else would notice."""
+        """Wait for room, but not longer than the controller is there: no other process would notice."""
         watch = select.poll()
         watch.register(
             self._source, 0

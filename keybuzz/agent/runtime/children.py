@@ -161,7 +161,7 @@ class _Child:
             if pending:
                 return pending[os.write(self.input, pending) :]
         except BrokenPipeError:
-            pass  # it ended, or closed its input: what is left of the input concerns nobody
+            pass  # it ended, or closed its input: what is left of the input is not needed
         poller.unregister(self.input)
         self._close_input()
         return pending

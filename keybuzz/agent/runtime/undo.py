@@ -39,7 +39,7 @@ def arm(kind: str, script: str) -> None:
             f"--unit={_unit(kind)}",
             f"--on-active={SECONDS}s",
             "--timer-property=AccuracySec=1s",
-            "--description=kbz: undo a change that nobody confirmed",
+            "--description=kbz: undo a change that was not confirmed",
             "/bin/sh",
             "-c",
             script,

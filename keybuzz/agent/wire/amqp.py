@@ -26,7 +26,7 @@ Method = tuple[int, int]
 
 
 def attempt(query: dict[str, Any]) -> dict[str, object]:
-    """Return {"accepted": bool, "reason": str, "cluster": name}; AgentError when nobody there speaks AMQP."""
+    """Return {"accepted": bool, "reason": str, "cluster": name}; AgentError when nothing there speaks AMQP."""
     until = time.monotonic() + query["timeout"]
     with http.connect_tcp(query["address"], query["port"], query["timeout"]) as connection:
         return _Login(connection, until).run(query)

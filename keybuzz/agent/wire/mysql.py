@@ -50,7 +50,7 @@ class ShutOutError(MysqlError):
 class Connection:
     """One connection, logged in by mysql_native_password; a context manager that says goodbye.
 
-    DeniedError when the password is not the one, ShutOutError when no password would do; AgentError when nobody
+    DeniedError when the password is not the one, ShutOutError when no password would do; AgentError when nothing
     answers, or something else does.
     """
 
@@ -110,7 +110,7 @@ class Connection:
             return []
         columns = _Fields(head, self._where).number()
         if not columns:
-            raise self._foreign()  # also a request for a file of ours, which nobody gets
+            raise self._foreign()  # also a request for a file of ours, which no server gets
         for _ in range(columns):
             self._answer()
         self._answer()

@@ -72,7 +72,7 @@ def _asking(typed: str) -> Callable[[str, str], str]:
             return typed
         if not at_terminal():
             raise RefusedError(
-                "the name of the cluster must be typed, and nobody is at the terminal",
+                "the name of the cluster must be typed, and there is no terminal",
                 where="recover",
                 hint=f"look at the table, then: --confirm {cluster}",
             )

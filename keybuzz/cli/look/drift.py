@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=default_group("look"))
 def drift() -> None:
-    """Report what was changed by hand, and what nobody described. Changes nothing on any host.
+    """Report what was changed by hand, and what is not described. Changes nothing on any host.
 
     `kbz drift MODULES` is short for `kbz drift look MODULES`. Exit codes: 0 no drift, 2 drift,
     4 a host could not be asked or had no time to answer, 3 another drift run is at work, or a hook refused.

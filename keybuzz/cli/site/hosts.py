@@ -206,7 +206,7 @@ def _confirm(server: Server, key: ShownKey, fingerprint: str | None) -> None:
     click.echo(f"{server.name} at {server.address} shows {key.kind} {key.fingerprint}", err=True)
     if not at_terminal():
         raise RefusedError(
-            "a key is pinned only after somebody compared it",
+            "a key is pinned only after it was compared",
             where=server.name,
             hint=proposed("kbz", "hosts", "trust", server.name, "--fingerprint", key.fingerprint),
         )

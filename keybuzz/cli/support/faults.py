@@ -1,4 +1,4 @@
-"""What a user is told when an error arrives that nobody has put into words: a sentence, and never a traceback."""
+"""What a user is told when an error arrives that has no message of its own: a sentence, and never a traceback."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def watch(
             sys.stdout.flush()
             before = seen.facts
             if lost() is not None:
-                return code  # nobody looks at it any more
+                return code  # the reader is gone
             rest(max(_LEAST, every))
     except KeyboardInterrupt:
         return code

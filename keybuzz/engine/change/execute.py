@@ -57,7 +57,7 @@ def execute_everywhere(
 ) -> tuple[HostExecution, ...]:
     """Run the command on the hosts of --limit, which must be given: no command runs on all by accident.
 
-    The leases of their clusters are held: what a command does to a host is known to nobody but its writer.
+    The leases of their clusters are held: what a command does to a host is known only to its author.
     """
     chosen = _chosen(workspace, limit)
     with claimed_when_met(workspace, "kbz exec", chosen):

@@ -49,7 +49,7 @@ class Cluster:
 
     @property
     def spare(self) -> int:
-        """Members that may stop before no member takes writes; negative when too many are away already."""
+        """Members that may stop before writes stop; negative when too many are away already."""
         spare = len(self.up) - max(self.majority, 1)
         return spare if self.able is None else min(spare, max(0, len(self.able) - 1))
 

@@ -1,6 +1,6 @@
 """`kbz recover`: a cluster comes back after a total stop, from the one member that has everything.
 
-1. nobody serves, and everybody can be asked; 2. what runs without serving is stopped; 3. every member's position is
+1. no member serves, and each can be asked; 2. what runs without serving is stopped; 3. the position of each member is
 read; 4. the operator sees them and types the cluster's name; 5. the most advanced member, or the one that was named,
 makes a cluster of itself; 6. the module's own rollout brings the others, and ends with plain members; 7. the data of
 all members is compared. Cut off after 5, `kbz run` goes on.

@@ -76,7 +76,7 @@ def _require_known(workspace: Workspace, hosts: frozenset[str], where: str) -> N
 def require_meant(
     workspace: Workspace, selected: frozenset[str], limit: tuple[str, ...], *, everything: bool
 ) -> None:
-    """Raise RefusedError when more than one cluster is selected and nobody said that all of them are meant."""
+    """Raise RefusedError when more than one cluster is selected and the request does not say that all are meant."""
     clusters = workspace.lease_names(selected)
     if not limit and not everything and len(clusters) > 1:
         raise RefusedError(

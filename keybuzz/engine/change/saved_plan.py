@@ -1,4 +1,4 @@
-"""A plan in a file: shown to somebody today, applied exactly so tomorrow, or refused when the hosts have moved."""
+"""A plan in a file: shown to a colleague today, applied exactly so tomorrow, or refused when the hosts have moved."""
 
 from __future__ import annotations
 

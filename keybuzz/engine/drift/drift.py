@@ -1,4 +1,4 @@
-"""`kbz drift`: what is not as described and what nobody described, against the run before. It changes nothing."""
+"""`kbz drift`: what is not as described and what is not described, against the run before. It changes nothing."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _ports_of(modules: Iterable[Module], resources: Iterable[Resource]) -> Itera
 def _paths(resources: Iterable[Resource]) -> tuple[set[str], set[str]]:
     """Return the folders that are looked into, and the paths that are taken as they are.
 
-    What a container may write is its own: nobody describes the files of a database.
+    What a container may write is its own: no module describes the files of a database.
     """
     folders: set[str] = set()
     files: set[str] = set()
@@ -181,7 +181,7 @@ def _containers(value: Value, known: Explained) -> Found:
 
 
 def _units(value: Value, known: Explained, ours: frozenset[str]) -> Found:
-    """A unit that somebody made here, or an enabled one of a program that we run in a container."""
+    """A unit that was made here by hand, or an enabled one of a program that we run in a container."""
     for name, made, enabled in value["units"]:
         if any(fnmatchcase(name, pattern) for pattern in known.units):
             continue
@@ -216,4 +216,4 @@ def _ports(value: Value, known: Explained) -> Found:
         places.setdefault(name, []).append(f"{address}:{port}")
         programs[name] = program
     for name, found in places.items():
-        yield name, f"{programs[name] or 'somebody'} listens on {', '.join(found)}"
+        yield name, f"{programs[name] or 'a process'} listens on {', '.join(found)}"

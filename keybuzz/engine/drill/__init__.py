@@ -1,1 +1,1 @@
-"""Drills: break one member on purpose while somebody writes, and measure what that costs."""
+"""Drills: break one member on purpose under a writer, and measure what that costs."""

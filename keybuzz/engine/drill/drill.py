@@ -45,7 +45,7 @@ class DrillRequest:
     scenarios: tuple[Scenario, ...] = ()
     """Empty: every one."""
     host: str = ""
-    """Empty: the leader, or the last member where nobody leads."""
+    """Empty: the leader, or the last member where no member leads."""
     every_node: bool = False
     wait: float = 0.0
     """Seconds to wait for another run's lease."""

@@ -1,4 +1,4 @@
-"""Who can pull a plug: somebody in the lab, nobody from here in production."""
+"""Who can cut a server's power: kbz in the lab, not kbz in production."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Faults(Protocol):
 
 
 class NoFaults:
-    """Production: from here nobody can pull a plug and be sure to put it in again."""
+    """Production: from here no power can be cut and be sure to put it in again."""
 
     def why_not(self, scenario: Scenario) -> str:
         """Return why a scenario cannot be done here; empty when it can."""
@@ -65,4 +65,4 @@ class NoFaults:
 
 
 def _refusal(host: str) -> RefusedError:
-    return RefusedError("nobody here can pull its plug", where=host, hint="drill it in the lab")
+    return RefusedError("its power cannot be cut from here", where=host, hint="drill it in the lab")

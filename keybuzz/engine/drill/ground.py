@@ -57,7 +57,7 @@ class HostGround:
     modules: tuple[Module, ...] = ()
 
     def look(self, victim: str = "", *, silent: bool = False) -> Sight:
-        """Ask all hosts; not the victim when it is silent, because nobody would answer for a long time."""
+        """Ask all hosts; not the victim when it is silent, because no answer would come for a long time."""
         hidden = victim if silent else ""
         asked = {host: found for host, found in self.descriptions.items() if host != hidden}
         seen = observe(self.workspace.nornir, asked, Access.CHANGE)
@@ -177,7 +177,7 @@ class HostGround:
         conductor.stage(self.module, stage, observe(work.nornir, members, Access.CHANGE))
 
     def _hang_up(self, host: str) -> None:
-        """Close the session: afterwards nobody is there to answer, and the next one begins anew."""
+        """Close the session: afterwards no agent is there to answer, and the next one begins anew."""
         self.workspace.nornir.inventory.hosts[host].close_connections()
 
     def _bring_about(self, host: str, wish: Resource) -> None:

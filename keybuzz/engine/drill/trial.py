@@ -37,14 +37,14 @@ class Sight:
     unhealed: str = ""
     """Why it will not become so by itself, once the fault is taken back; empty when it will."""
     troubles: frozenset[str] = frozenset()
-    """What nobody meant to break: another member lost, another cluster turned red."""
+    """What was not meant to break: another member lost, another cluster turned red."""
 
 
 class Ground(Protocol):
     """What a trial stands on."""
 
     def look(self, victim: str = "", *, silent: bool = False) -> Sight:
-        """Ask all hosts; not the victim when it is silent, because nobody would answer for a long time."""
+        """Ask all hosts; not the victim when it is silent, because no answer would come for a long time."""
 
     def writer(self, workload: Workload) -> Writer:
         """Return a writer that has not begun."""

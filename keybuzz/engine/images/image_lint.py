@@ -23,7 +23,7 @@ _TEXTS = {".j2", ".yaml", ".yml", ".tmpl"}
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """An image that nobody froze."""
+    """An image that is not frozen."""
 
     where: str
     """`file:line`, or the module and host whose description has it."""

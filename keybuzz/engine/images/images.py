@@ -42,7 +42,7 @@ def archives_for(
 
 
 def archive_of(build: ImageBuild, socket: Path, folder: Path, listen: Listener) -> Path:
-    """Return the archive of an image, building it first when nobody has yet.
+    """Return the archive of an image, building it first when it is not built yet.
 
     The reference is made from the content of the build, so that an archive of that name is the image.
     """

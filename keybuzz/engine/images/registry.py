@@ -35,7 +35,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 class Registry(ABC):
-    """Somebody who knows which manifest a tag is."""
+    """A source that knows which manifest a tag is."""
 
     where: str
     """How messages name it."""

@@ -30,7 +30,7 @@ class Status(Enum):
     NOT_HERE = "not pulled here"
     """The site's overlay says that none of its hosts pulls it, and why."""
     UNKNOWN = "unknown"
-    """Nobody answered."""
+    """No answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def require_pullable(
     registry: Registry | None = None,
     held: frozenset[str] = frozenset(),
 ) -> None:
-    """Ask about the images that a plan pulls, before it changes anything; a plan that pulls none asks nobody.
+    """Ask about the images that a plan pulls, before it changes anything; a plan that pulls none asks no registry.
 
     An image that another member holds comes from there, whatever the registry says.
     RefusedError for a missing or moved tag: it proposes and takes nothing instead. ContactError without an answer.
@@ -101,7 +101,7 @@ def require_pullable(
         verdict = _judge(version, registry, compared=compared)
         if verdict.status is Status.UNKNOWN:
             raise ContactError(
-                f"nobody can say whether {version.reference} can be pulled, so nothing was changed",
+                f"it is not known whether {version.reference} can be pulled, so nothing was changed",
                 where=version.name,
                 hint=f"{verdict.what}; kbz versions verify asks again",
             )

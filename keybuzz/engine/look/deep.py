@@ -91,7 +91,7 @@ def _left(client: Client) -> bool:
 
 
 def _write(client: Client) -> str:
-    """Write one number that nobody wrote before; return what is wrong, or nothing."""
+    """Write one number that was not written before; return what is wrong, or nothing."""
     number = secrets.randbelow(2**31)
     client.prepare()
     client.write(number)

@@ -72,7 +72,7 @@ def _cluster(
         len(counted.up & counted.members),
         counted.majority,
         counted.spare,
-        _frozen(workspace, module, live, nobody=not counted.up),
+        _frozen(workspace, module, live, none_up=not counted.up),
         troubles(found.findings, module.name),
         newest(records, module.name, asked, looks=False),
         newest(records, module.name, asked, looks=True),
@@ -80,12 +80,12 @@ def _cluster(
     )
 
 
-def _frozen(workspace: Workspace, module: Module, live: Live, *, nobody: bool) -> Frozen:
+def _frozen(workspace: Workspace, module: Module, live: Live, *, none_up: bool) -> Frozen:
     journal, members = workspace.journal, [server.name for server in live.members]
     installs = first_installs(workspace)
     if read_or(journal, lambda: installs.of(module.name, members), NOT_MARKED).counts:
         return Frozen.INSTALLING
-    if nobody and proven_virgin(module, live):
+    if none_up and proven_virgin(module, live):
         return Frozen.VIRGIN
     groups = workspace.site.policies.freeze
     return Frozen.YES if (module.frozen_as or module.group) in groups else Frozen.NO

@@ -100,7 +100,7 @@ class RunRecord:
     exit_code: int | None
     note: str
     process: str = ""
-    """Which process it was, in words that no later process has; empty when nobody knows."""
+    """Which process it was, in words that no later process has; empty when it is not known."""
     who: Who | None = None
     """Who began it, with all that is known; None for a run of an older kbz."""
 

@@ -83,7 +83,7 @@ SERVER = BaseRecipe(
         # root's own systemd stays up; without this one would start and end with each login of kbz.
         TextFile("var/lib/systemd/linger/root", ""),
     ),
-    # Each login would run three programs to greet nobody.
+    # Each login would run three programs to greet no user.
     removed=("etc/ssh/ssh_host_*", "etc/update-motd.d/10-uname", *_CACHES),
 )
 

@@ -123,7 +123,7 @@ def parse_states(statistics: str) -> tuple[TargetState, ...]:
 
 
 def _ask(place: Path, question: str) -> str:
-    """Return HAProxy's answer on its socket, or "" when nobody is there."""
+    """Return HAProxy's answer on its socket, or "" without an answer."""
     parts = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_ANSWER_SECONDS)

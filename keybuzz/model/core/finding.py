@@ -15,7 +15,7 @@ from keybuzz.model.core.visible import in_one_line
 
 
 class Level(IntEnum):
-    """Ordered by how much an operator should care; unknown is worse than warn: nobody looked."""
+    """Ordered by how much an operator should care; unknown is worse than warn: it was not looked at."""
 
     OK = 0
     WARN = 1
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """True when nobody needs to act: ok, or a warning that does not stop a gate."""
+        """True when no operator needs to act: ok, or a warning that does not stop a gate."""
         return self.level <= Level.WARN
 
 

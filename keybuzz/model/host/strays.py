@@ -11,7 +11,7 @@ from keybuzz.model.core.resource import Json
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a module leaves on its hosts beside its resources, so that nobody takes it for a stray.
+    """What a module leaves on its hosts beside its resources, so that it is not taken for a stray.
 
     Resources explain themselves; so does each folder that a described container may write, and the ports of its ground.
     """

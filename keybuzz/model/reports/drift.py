@@ -103,7 +103,7 @@ def compare(
     """Return every item with its standing, by id.
 
     `looked` are the ids that this run could have found, or their beginnings up to a `/` or `:`. What was there before
-    and is not found is gone only where somebody looked. What is unseen is carried on, so that it is not new when it is
+    and is not found is gone only if it was looked for. What is unseen is carried on, so that it is not new once it is
     seen again.
     """
     places = frozenset(looked)

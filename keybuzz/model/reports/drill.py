@@ -69,7 +69,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """How to try one write on a node that nobody can reach, run on that node itself."""
+    """How to try one write on a node that cannot be reached, run on that node itself."""
 
     argv: tuple[str, ...]
     feed: Secret | None = None

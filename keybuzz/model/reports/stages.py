@@ -32,7 +32,7 @@ class PlannedStage:
     refused: str = ""
     """Why a run refuses this, and what to do about it; empty when it would not. The first one ends the run."""
     open: bool = False
-    """True for what is left to do in stages that nobody can foretell: the hosts have changed by then."""
+    """True for what is left to do in stages that cannot be foretold: the hosts have changed by then."""
 
     reached: bool = True
     """False behind a refused stage: a run takes this one once nothing before it is refused."""

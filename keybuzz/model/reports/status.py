@@ -46,7 +46,7 @@ class ClusterStatus:
     needed: int
     """Members that must stay up."""
     spare: int
-    """Members that may stop before no member takes writes; negative when too many are away already."""
+    """Members that may stop before writes stop; negative when too many are away already."""
     frozen: Frozen
     findings: tuple[Finding, ...]
     """Above ok, worst first, without those that follow from another of the same module."""

@@ -63,7 +63,7 @@ class Entries:
             others = sorted(live.hosts.keys() - {host})
             before = self._carried(live, waiting, others, "")
         else:
-            # One that is to be changed too may be what is wrong; nobody serves before the first install.
+            # One that is to be changed too may be what is wrong; none serves before the first install.
             before = self._carried(
                 live, waiting, sorted(serving - waiting), f", while {host} is built"
             )
@@ -102,7 +102,7 @@ class Entries:
 
 
 def prepared(ready: Iterable[Change]) -> Stage | None:
-    """Return the stage of what interrupts nobody, on all hosts at once, or None: directories and images."""
+    """Return the stage of what interrupts no client, on all hosts at once, or None: directories and images."""
     harmless = [change for change in ready if isinstance(change.resource, (Directory, Image))]
     return Stage("directories and images", tuple(harmless)) if harmless else None
 

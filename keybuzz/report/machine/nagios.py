@@ -35,7 +35,7 @@ _STATUS = {
 def nagios_line(sheet: Sheet) -> tuple[str, Status]:
     """Return the line without its end, and the exit code.
 
-    Critical comes before unknown, unknown before warning: a host that nobody could ask is no good news.
+    Critical comes before unknown, unknown before warning: a host that could not be asked is no good news.
     """
     status = _status(sheet)
     words = [f"{sheet.verb}: {_summary(sheet)}"]

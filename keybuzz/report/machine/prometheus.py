@@ -37,7 +37,7 @@ MEMBERS = Metric("kbz_cluster_members", "Members of a cluster, by module.")
 UP = Metric("kbz_cluster_members_up", "Members that count for the quorum now.")
 SPARE = Metric(
     "kbz_cluster_members_spare",
-    "Members that may stop before nobody takes writes; negative when too many are away.",
+    "Members that may stop before writes stop; negative when too many are away.",
 )
 CODE = Metric("kbz_last_run_exit_code", "Exit code of the verb (docs/reference/exit-codes.md).")
 SUCCESS = Metric(

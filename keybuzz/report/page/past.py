@@ -30,7 +30,7 @@ class DriftPoint:
     silent: int
     """Hosts that could not be asked: their differences are not known."""
     came: int = 0
-    """Things that are not as described, or that nobody described, and that the run before had not.
+    """Things that are not as described, or that is not described, and that the run before had not.
 
     0 where no run before it is remembered: nothing came, it was only seen for the first time.
     """

@@ -49,7 +49,7 @@ def _of_cluster(cluster: ClusterStatus) -> Finding:
 
 
 def sheet_of_schedule(status: ScheduleStatus) -> Sheet:
-    """Return the sheet of `kbz drift status` or `kbz health status`: one finding, critical when nobody looks."""
+    """Return the sheet of `kbz drift status` or `kbz health status`: one finding, critical when it is not looked at."""
     if not status.program:
         level, words, hint = (
             Level.CRITICAL,

@@ -28,7 +28,7 @@ _MEANS = {
 }
 _WORDS = {
     Kind.DIFFERS: "not as described",
-    Kind.STRAY: "nobody described it",
+    Kind.STRAY: "not described",
     Kind.SILENT: "could not be asked",
 }
 _SHOWN = 6

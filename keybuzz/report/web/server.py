@@ -152,7 +152,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._linger()
 
     def _linger(self) -> None:
-        """Read on what nobody wants: to close over it would reset the connection, and take the answer with it."""
+        """Read on what is not wanted: to close over it would reset the connection, and take the answer with it."""
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(_LINGER)
         while self.connection.recv(_BLOCK):

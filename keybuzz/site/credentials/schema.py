@@ -36,7 +36,7 @@ class Credential:
 
     @property
     def secret(self) -> bool:
-        """True when nobody may see its value."""
+        """True when its value must not be shown."""
         return not self.default
 
     @property

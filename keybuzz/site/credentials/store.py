@@ -107,7 +107,7 @@ def _with_value(path: Path, old: bytes, item: Credential, clear: str) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file at once; nobody else can read it at any moment, and a crash leaves the old one."""
+    """Replace a file at once; no other user can read it at any moment, and a crash leaves the old one."""
     put(path, content, 0o600)
 
 

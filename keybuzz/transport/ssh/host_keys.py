@@ -64,7 +64,7 @@ def _names(target: Target) -> frozenset[str]:
 
 
 def unknown_key(target: Target, shown: str) -> ContactError:
-    """Return the refusal of a host that nobody has pinned yet."""
+    """Return the refusal of a host that is not pinned yet."""
     return ContactError(
         f"the host key {shown} of {target.address}:{target.port} is not pinned",
         where=target.name,

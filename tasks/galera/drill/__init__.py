@@ -48,7 +48,7 @@ def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
 
 
 def isolated(site: Site, server: Server) -> Isolated:
-    """Return how to try an insert on a member that nobody can reach; all of the login goes in by stdin."""
+    """Return how to try an insert on a member that cannot be reached; all of the login goes in by stdin."""
     del server
     names = ("MARIADB_APP_USER", "MARIADB_DB", "MARIADB_APP_PASSWORD")
     words = (site.secret(name).reveal() for name in names)
@@ -65,5 +65,5 @@ DRILL = Drill(
     not_recovered=not_recovered,
     limit=LIMIT,
     isolated=isolated,
-    not_applicable={Scenario.SWITCHOVER: "nobody leads: every member takes writes"},
+    not_applicable={Scenario.SWITCHOVER: "there is no leader: every member takes writes"},
 )

@@ -39,14 +39,14 @@ def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
 
 
 def unfit(site: Site, scenario: Scenario, victim: str) -> str:
-    """Spare the entry where it would stay away: then nobody writes, though the cluster lives (A10)."""
+    """Spare the entry where it would stay away: then no client can write, though the cluster lives (A10)."""
     if victim != values.entry(site).name or scenario is Scenario.CONTAINER_KILLED:
         return ""
-    return f"{victim} is the only entry (MIN-5): while it is away nobody can write, though the others have the quorum"
+    return f"{victim} is the only entry (MIN-5): while it is away no client can write, though the others have quorum"
 
 
 def isolated(site: Site, server: Server) -> Isolated:
-    """Return how to try a put on a node that nobody can reach; the login goes in by stdin."""
+    """Return how to try a put on a node that cannot be reached; the login goes in by stdin."""
     reached = values.access(site, server)
     login = f"{reached.user}\n{reached.password.reveal()}\n"
     return Isolated(
@@ -69,5 +69,5 @@ DRILL = Drill(
     limit=LIMIT,
     isolated=isolated,
     unfit=unfit,
-    not_applicable={Scenario.SWITCHOVER: "nobody leads: every node takes writes"},
+    not_applicable={Scenario.SWITCHOVER: "there is no leader: every node takes writes"},
 )

@@ -46,17 +46,17 @@ def workload(site: Site, scenario: Scenario) -> Workload:
 
 
 def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
-    """Return why nobody leads as it must be; after a crash Docker is quick, and the same member may go on."""
+    """Return why no member leads as it must be; after a crash Docker is quick, and the same member may go on."""
     now = leader(live)
     if now is None:
-        return "nobody leads"
+        return "no member leads"
     if scenario is not Scenario.CONTAINER_KILLED and now == victim:
         return f"{victim} still leads"
     return None
 
 
 def isolated(site: Site, server: Server) -> Isolated:
-    """Return how to try an insert on a member that nobody can reach; names go in by stdin, like all of credentials."""
+    """Return how to try an insert on a member that cannot be reached; names go in by stdin, like all of credentials."""
     del server
     names = (site.secret(name).reveal() for name in ("POSTGRES_APP_USER", "POSTGRES_DB"))
     return Isolated(

@@ -68,20 +68,20 @@ def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
 
 
 def unhealed(site: Site, live: Live, victim: str) -> str:
-    """Return which nodes stay partitioned when the cable is in again; with `ignore` nobody heals that."""
+    """Return which nodes stay partitioned when the cable is in again; with `ignore` it does not heal by itself."""
     found = nodes(live)
     split = sorted(host for host, node in found.items() if node.partitions)
     handling = parameters.PARTITION_HANDLING.of(site)
     if victim not in found or not split or handling != "ignore":
         return ""
     return (
-        f"{', '.join(split)} {'see' if len(split) > 1 else 'sees'} a partition, which nobody heals while "
+        f"{', '.join(split)} {'see' if len(split) > 1 else 'sees'} a partition, which does not heal by itself while "
         "rabbitmq.partition_handling is ignore (the owner's decision)"
     )
 
 
 def isolated(site: Site, server: Server) -> Isolated:
-    """Return how to try a publish on a node that nobody can reach."""
+    """Return how to try a publish on a node that cannot be reached."""
     access = values.access(site, server)
     url = f"http://{server.address}:{MANAGEMENT_PORT}/api/exchanges/%2F/amq.default/publish"
     return Isolated(
@@ -99,6 +99,6 @@ DRILL = Drill(
     isolated=isolated,
     unhealed=unhealed,
     not_applicable={
-        Scenario.SWITCHOVER: "nobody leads the cluster: each queue elects its own leader"
+        Scenario.SWITCHOVER: "the cluster has no leader: each queue elects its own leader"
     },
 )

@@ -69,7 +69,7 @@ def not_recovered(live: Live, scenario: Scenario, victim: str) -> str | None:
 
 
 def isolated(site: Site, server: Server) -> Isolated:
-    """Return how to try a write on a master that nobody can reach."""
+    """Return how to try a write on a master that cannot be reached."""
     password = values.password(site)
     return Isolated(
         ("docker", "exec", "-i", values.REDIS, "sh", "-c", _TRY, "sh", str(server.address)),

@@ -80,7 +80,7 @@ class TestRuntimeFiles:
             "redis": kind.write_redis_runtime,
             "sentinel": sentinel_kind.write_sentinel_runtime,
         }[word]
-        with pytest.raises(AgentError, match="nobody has said"):
+        with pytest.raises(AgentError, match="the order does not say"):
             write(order, STOPPED)
         assert list(tmp_path.iterdir()) == []
 
@@ -287,7 +287,7 @@ class TestMonitor:
         with fake_redis(daemon) as server:
             order = self.order(server.port, tmp_path / "none")
             assert not sentinel_kind.read_sentinel_monitor(order, STOPPED)["present"]
-            with pytest.raises(AgentError, match="nobody has said who"):
+            with pytest.raises(AgentError, match="the order does not say who"):
                 sentinel_kind.write_sentinel_monitor(order, STOPPED)
             assert daemon.values == {}
             told = self.order(server.port, tmp_path / "none", "10.0.0.124")

@@ -117,7 +117,7 @@ class TestScenarios:
         assert done.code == 3
         [trial] = done.json()["trials"]
         assert trial["verdict"] == "not available"
-        assert "nobody leads" in trial["messages"][0]
+        assert "no member leads" in trial["messages"][0]
 
 
 class TestInterrupt:

@@ -118,7 +118,7 @@ class TestTotalStop:
 
     def test_recover_wants_the_name_and_shows_every_position(self, kbz: Kbz) -> None:
         silent = kbz("recover", "galera")
-        assert (silent.code, "nobody is at the terminal" in silent.stderr) == (3, True)
+        assert (silent.code, "there is no terminal" in silent.stderr) == (3, True)
         done = kbz("recover", "galera", "--confirm", "galera")
         assert done.code == 3
         rows = [line.split() for line in done.stderr.splitlines() if line.startswith("maria-0")]

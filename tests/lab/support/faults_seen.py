@@ -179,14 +179,14 @@ HOSTS = (
         drift="container:redis",
     ),
     Fault(
-        "a container that nobody described",
+        "a container that is not described",
         "haproxy-02",
         "docker create --name left-over $(docker images -q | head -n 1) true",
         "docker rm left-over",
         stray="container:left-over",
     ),
     Fault(
-        "a listening port that nobody described",
+        "a listening port that is not described",
         "redis-01",
         "systemd-run --unit planted-port python3 -m http.server --bind 10.0.0.123 9999",
         "systemctl stop planted-port",

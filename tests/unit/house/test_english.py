@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).relative_to(ROOT)
 ON_HOSTS = ("templates", "watcher", "image", "stand_in")
 """Folders of a module whose files are content of hosts: a word there would be drift on a frozen cluster."""
+USERS = ("Dockerfile",)
+"""Files that name the Unix user nobody."""
 WORDS = ("can" + " not", "Can" + " not", "Say" + " whether")
 
 
@@ -33,5 +36,19 @@ def test_the_tree_uses_the_plain_form(word: str) -> None:
         str(path)
         for path in written_here()
         if word in (ROOT / path).read_text(encoding="utf-8", errors="replace")
+    ]
+    assert seen == []
+
+
+@pytest.mark.parametrize("word", ["no" + "body", "some" + "body"])
+def test_hosts_programs_and_clients_are_no_persons(word: str) -> None:
+    """What answers, listens or leads is a host, a program or a client: the text names which."""
+    name = re.compile(rf"\b{word}\b", re.IGNORECASE)
+    seen = [
+        str(path)
+        for path in written_here()
+        if path.parts[0] != "tests"
+        and path.name not in USERS
+        and name.search((ROOT / path).read_text(encoding="utf-8", errors="replace"))
     ]
     assert seen == []

@@ -249,7 +249,7 @@ def test_the_drift_of_the_newest_run_is_told_against_the_run_before(shown: Facts
     section = text[text.index("Run 31, 2026-09-20") : text.index("Over time")]
     assert "against run 30, 2026-09-19" in section
     order = [
-        *("3 new", "cron:/etc/cron.d/legacy#6b36969f9ced mail-core-01", f"nobody described it: {HOSTILE}"),
+        *("3 new", "cron:/etc/cron.d/legacy#6b36969f9ced mail-core-01", f"not described: {HOSTILE}"),
         *("role:reporting patroni not as described: is not there", f"silent {AWAY} could not be asked"),
         *("4 still", "unit:netdata.service monitor-01", "since run 1, 2026-08-24 14:13 (27 d)"),
         *("file:/etc/motd redis-01 redis-02 redis-03", "since run 29, 2026-09-18 14:13 (2 d)"),

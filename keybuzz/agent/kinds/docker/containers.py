@@ -66,7 +66,7 @@ def _open_files(host: Any) -> int:
 
 
 def _added(found: Any, image: Any, described: list[str]) -> list[str]:
-    """Return variables that neither the image nor the description gives it: somebody made it by hand."""
+    """Return variables that neither the image nor the description gives it: it was made by hand."""
     own = set((image.get("Config") or {}).get("Env") or [])
     names = (item.partition("=")[0] for item in found["Config"]["Env"] or [] if item not in own)
     return sorted(name for name in names if name not in described)
@@ -101,7 +101,7 @@ def read_container_stopped(query: Query, context: Context) -> State:
 
 
 def write_container_stopped(order: Query, context: Context) -> None:
-    """Stop it gently; it stays stopped until somebody starts it."""
+    """Stop it gently; it stays stopped until it is started."""
     name, patience = order["name"], order["stop_timeout"]
     context.docker.act(
         "POST", f"/containers/{quote(name)}/stop?t={patience}", timeout=patience + 30

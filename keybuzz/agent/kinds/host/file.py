@@ -41,7 +41,7 @@ def read_file(query: Query, context: Context) -> State:
     except FileNotFoundError:
         return ABSENT
     if not stat.S_ISREG(status.st_mode):
-        # Never opened: a link may lead to what nobody may read, and a pipe would hold us for ever.
+        # Never opened: a link may lead to what must not be read, and a pipe would hold us for ever.
         return {
             "present": True,
             "attributes": {"digest": f"({opener.kind_of(status)})", **ownership(status)},

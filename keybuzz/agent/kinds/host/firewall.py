@@ -171,7 +171,7 @@ def _led_to(kernel: str) -> bool:
 
 
 def _rule_text(rule: dict[str, str]) -> str:
-    """Return one of our rules as keybuzz.model.host.system.FirewallRule writes it; "" for a rule of somebody else."""
+    """Return one of our rules as keybuzz.model.host.system.FirewallRule writes it; "" for a rule of another program."""
     comment = _comment(rule)
     if not comment.startswith(_MARK):
         return ""
@@ -190,7 +190,7 @@ def _comment(rule: dict[str, str]) -> str:
 def write_firewall(order: Query, context: Context) -> None:
     """Allow first, then the defaults, then remove our stale rules, then enable with the undo armed.
 
-    ufw is called for what its files do not say yet: each call of it takes 0.2 s of a core. What somebody changed in the
+    ufw is called for what its files do not say yet: each call of it takes 0.2 s of a core. What was changed in the
     kernel's tables alone is in no file, so a firewall that was loaded before is loaded anew.
     """
     kernel = _kernel()
@@ -236,8 +236,8 @@ def _identity(fields: dict[str, str]) -> tuple[str, ...]:
 def _unload(kernel: str) -> None:
     """Take ufw's chains out of the kernel in one step, and nothing else.
 
-    ufw leads INPUT to its chains only when it makes them. Where somebody flushed INPUT, its `reload` would deny all
-    that comes in, and let nobody through to its rules.
+    ufw leads INPUT to its chains only when it makes them. Where INPUT was flushed, its `reload` would deny all
+    that comes in, and let no packet through to its rules.
     """
     chains = _UFWS.findall(kernel)
     jumps = [

@@ -72,7 +72,9 @@ def _is_outside(peer: str, networks: list[IPv4Network | IPv6Network]) -> bool:
 
     try:
         address = ip_address(peer)
-    except ValueError:  # a process may have anything in its environment; nobody connects from there
+    except (
+        ValueError
+    ):  # a process may have anything in its environment; no client connects from there
         return False
     return not address.is_loopback and all(address not in network for network in networks)
 

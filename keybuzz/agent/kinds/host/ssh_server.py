@@ -50,7 +50,7 @@ def write_ssh_server(order: Query, context: Context) -> None:
     opener.make_folders("/run/sshd")
     done = run_child(["sshd", "-t"], timeout=10)
     if done.exit_code != 0:
-        # With the reload: sshd may run with an earlier change that nobody has confirmed.
+        # With the reload: sshd may run with an earlier change that was not confirmed.
         run_child(["sh", "-c", script], timeout=30)
         undo.disarm("ssh-server")
         raise AgentError(

@@ -45,7 +45,7 @@ def write_k3s_forgotten(order: Query, context: Context) -> None:
     found = _node(name, context)
     if found is not None and found["ready"] == "True":
         raise AgentError(
-            f"{name} is Ready: somebody answers by that name",
+            f"{name} is Ready: a node answers by that name",
             "nothing was forgotten",
             outcome="refused",
         )

@@ -25,7 +25,7 @@ _DELIVERED = {
     "play": "play.min.io",
     "s3": "s3.amazonaws.com",
 }
-"""Aliases that mc brings along, which lead to nobody's data of ours."""
+"""Aliases that mc brings along, which lead to no data of ours."""
 _ENABLE = (
     b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     b"<Status>Enabled</Status></VersioningConfiguration>"

@@ -90,7 +90,7 @@ def write_rabbitmq_membership(order: Query, context: Context) -> None:
     """Join the cluster of `join`; refused for a node that holds anything, because joining empties it."""
     access, target = order["access"], order["join"]
     if not target:
-        raise AgentError("nobody has said which node to join", "kbz run rabbitmq decides it")
+        raise AgentError("the order names no node to join", "kbz run rabbitmq decides it")
     now = look(access, context)
     if now["members"] != [access["node"]]:
         raise AgentError(
@@ -189,7 +189,7 @@ def read_rabbitmq_no_user(query: Query, context: Context) -> State:
 
 
 def write_rabbitmq_no_user(order: Query, context: Context) -> None:
-    """Delete the user; never before ours gets in, or nobody could."""
+    """Delete the user; never before ours gets in, or no user could."""
     if look(order["access"], context)["denied"]:
         raise AgentError(f"{order['access']['user']} does not get in yet", outcome="refused")
     run(order["access"], context, ["rabbitmqctl", "-q", "delete_user", order["name"]])

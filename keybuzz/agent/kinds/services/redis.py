@@ -44,7 +44,9 @@ def write_redis_runtime(order: Query, context: Context) -> None:
     path = order["name"]
     if not opener.is_there(path):
         if order["follows"] is None:
-            raise AgentError(f"nobody has said whom {path} follows", "kbz run redis decides it")
+            raise AgentError(
+                f"the order does not say which master {path} follows", "kbz run redis decides it"
+            )
         seed(order, "# Redis keeps its own state here. kbz makes this file once.\n" + order["line"])
         return
     lines = lines_of(path)
@@ -126,7 +128,7 @@ def write_redis_master(order: Query, context: Context) -> None:
     Before that Sentinel must know its replicas as they are now: it chooses by what it knew up to 10 s ago.
 
     Sentinel alone promotes a replica without waiting for it, and lets the old master take writes for up to 18 s more,
-    which are lost. So this node follows the new master as soon as Sentinel names it. Nobody is promoted here.
+    which are lost. So this node follows the new master as soon as Sentinel names it. No node is promoted here.
     """
     with _open(order) as redis:
         _await_heir(redis, order)

@@ -37,7 +37,9 @@ def write_sentinel_runtime(order: Query, context: Context) -> None:
         edit(order, None)
         return
     if not order["text"]:
-        raise AgentError(f"nobody has said what {order['name']} monitors", "kbz run redis decides")
+        raise AgentError(
+            f"the order does not say what {order['name']} monitors", "kbz run redis decides"
+        )
     seed(order, order["text"])
 
 
@@ -70,7 +72,7 @@ def read_sentinel_monitor(query: Query, context: Context) -> State:
 
 
 def _password(query: Query) -> str | None:
-    """Return Sentinel's password for Redis: it answers it to nobody, and keeps it in its own file."""
+    """Return Sentinel's password for Redis: it never answers it, and keeps it in its own file."""
     place = re.compile(rf"sentinel auth-pass {re.escape(query['name'])} (.*)")
     try:
         found = [match[1] for match in map(place.fullmatch, lines_of(query["runtime"])) if match]
@@ -87,7 +89,9 @@ def write_sentinel_monitor(order: Query, context: Context) -> None:
     with _open(order) as sentinel:
         if not now["present"]:
             if not order["master_address"]:
-                raise AgentError(f"nobody has said who {name} is", "kbz run redis decides it")
+                raise AgentError(
+                    f"the order does not say who {name} is", "kbz run redis decides it"
+                )
             sentinel.call(
                 *("SENTINEL", "MONITOR", name, order["master_address"]),
                 *(str(order["port"]), order["quorum"]),

@@ -31,7 +31,7 @@ TAKEN = (
             f"h {_ADMIN.format('haproxy')} 'set server postgres_primary/{name} state ready'; "
             for name in ("db-master-01", "db-slave-01", "db-slave-02")
         ),
-        ("postgres-proxy.backend.single", "critical", "sessions go to nobody"),
+        ("postgres-proxy.backend.single", "critical", "sessions go to no member"),
     ),
     Bad(
         "K-47",

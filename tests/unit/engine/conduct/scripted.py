@@ -44,7 +44,7 @@ PLAIN = Pace()
 
 @lru_cache(maxsize=1)
 def real_nornir() -> Any:
-    """Return the product's Nornir, which describes and asks nobody."""
+    """Return the product's Nornir, which describes and asks no registry."""
     return memory_nornir(memory_site())
 
 

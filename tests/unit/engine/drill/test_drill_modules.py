@@ -82,7 +82,7 @@ def test_patroni_has_recovered_when_another_leads() -> None:
     world = World.healthy(3)
     world.leader = None
     for each in Scenario:
-        assert DRILL.not_recovered(world.live(), each, "db-1") == "nobody leads"
+        assert DRILL.not_recovered(world.live(), each, "db-1") == "no member leads"
 
 
 @pytest.mark.parametrize(

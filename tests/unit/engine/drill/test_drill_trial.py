@@ -43,7 +43,7 @@ class TestGood:
         stage = Stage(outage=0)
         drill = replace(
             DRILL,
-            not_recovered=lambda *_: "nobody leads" if stage.since_fault < 9 else None,
+            not_recovered=lambda *_: "no member leads" if stage.since_fault < 9 else None,
         )
         assert stage.run(drill=drill).verdict is Verdict.RECOVERED
         assert stage.since_fault - stage.since_restore == 9

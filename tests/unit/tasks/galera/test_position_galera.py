@@ -95,7 +95,7 @@ class TestHalt:
         world.nodes["maria-2"].states = World.healthy().nodes["maria-2"].states
         stage = halt(world.live())
         assert stage is not None
-        assert stage.name == "stop what serves nobody"
+        assert stage.name == "stop what serves no client"
         [change] = stage.changes
         assert (change.host, change.module, change.action) == ("maria-2", "galera", Action.UPDATE)
         assert [(d.attribute, d.observed, d.wanted) for d in change.differences] == [

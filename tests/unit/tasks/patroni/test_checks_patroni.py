@@ -182,7 +182,7 @@ def test_nobody_leads() -> None:
     cluster.change("db-1", role="replica", cluster_unlocked=True)
     found = {finding.check: finding for finding in bad(cluster.live())}
     assert found["patroni.leader.single"].level is Level.CRITICAL
-    assert found["patroni.leader.single"].message.startswith("nobody leads (")
+    assert found["patroni.leader.single"].message.startswith("no member leads (")
     assert leader(cluster.live()) is None
 
 

@@ -1,4 +1,4 @@
-"""What Patroni's rollout refuses, and who may start when nobody is up."""
+"""What Patroni's rollout refuses, and who may start when no member is up."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class TestColdStart:
         self.prepared(world)
         error = refused(world.live())
         assert error.what == (
-            f"nobody is up, and {', '.join(hosts[:holders])} of 4 members have data: too few of them "
+            f"no member is up, and {', '.join(hosts[:holders])} of 4 members have data: too few of them "
             "can start for a majority, and empty ones must not start first"
         )
         assert error.where == "patroni"
@@ -191,4 +191,4 @@ class TestColdStart:
         mute = Answer("patroni.data", problem="Input/output error")
         view = replace(view, answers={**view.answers, "patroni.data": mute})
         error = refused(replace(live, hosts={**live.hosts, "db-2": view}))
-        assert "nobody is up, and db-2 of 3 members have data" in error.what
+        assert "no member is up, and db-2 of 3 members have data" in error.what

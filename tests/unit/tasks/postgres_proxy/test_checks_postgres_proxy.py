@@ -56,7 +56,7 @@ def test_nobody_up_is_critical_and_points_to_patroni() -> None:
     world.primary = None
     found = finding(world.live(), "postgres-proxy.backend.single")
     assert found.level is Level.CRITICAL
-    assert found.message == "sessions go to nobody, and Patroni's primary is nobody"
+    assert found.message == "sessions go to no member, and Patroni's primary is none"
     assert found.hint == "kbz health patroni"
 
 

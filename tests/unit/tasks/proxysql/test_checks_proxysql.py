@@ -106,7 +106,7 @@ def test_a_stopped_one_serves_nobody() -> None:
     world = World.healthy()
     world.damage("proxysql-01", CONTAINER, running=False)
     assert up(world.live()) == {"proxysql-02"}
-    assert finding(world.live(), "proxysql.listens").message.endswith("nobody listens")
+    assert finding(world.live(), "proxysql.listens").message.endswith("no listener")
     states = {member.host: member.state for member in topology(world.live()).members}
     assert states == {"proxysql-01": "does not serve", "proxysql-02": "serves"}
 

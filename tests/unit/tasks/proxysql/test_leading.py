@@ -43,7 +43,7 @@ def test_both_hosts_lead_to_the_next_that_they_would_choose_and_back() -> None:
     assert "proxysql-01 leads writes to 10.0.0.172" in str(stage.after.reason(world.live(())))
     world.apply(stage)
     assert stage.after.reason(world.live(())) is None
-    assert away(world, "maria-03") is None, "nobody leads there any more"
+    assert away(world, "maria-03") is None, "no member leads there any more"
     again = back(world, "maria-03")
     assert again is not None
     assert nodes(again) == dict.fromkeys(HOSTS, "")

@@ -219,7 +219,7 @@ class World:
             return
         told = isinstance(change.resource, RedisRuntime) and change.resource.follows
         if change.action is Action.UPDATE and told is not None and told is not False:
-            assert told, "kbz promotes nobody"
+            assert told, "kbz promotes no node"
             assert not node.runs(REDIS_CONTAINER), "a running Redis writes its own file"
         node.states = applied(node.states, [change])
 

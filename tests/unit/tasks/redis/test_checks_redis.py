@@ -130,7 +130,7 @@ def test_a_replica_that_answers_pong_is_not_taken_for_a_master() -> None:
     """Legacy's check was PING: a replica says PONG as well, and got writes."""
     live = telling(healthy(), MASTER, "replication", role="slave", master_link_status="down")
     found = {finding.check: finding for finding in bad(live)}
-    assert found["redis.master.single"].message.startswith("nobody is master (")
+    assert found["redis.master.single"].message.startswith("no node is master (")
     assert not_ready(live, HOSTS) is not None
 
 

@@ -61,7 +61,7 @@ def test_sentinels_that_disagree_are_critical_and_one_that_is_silent_is_not() ->
     world.named["redis-03"] = OTHER
     found = finding(world.live(), "redis-proxy.backend.single")
     assert found.level is Level.CRITICAL
-    assert "(redis-02 names nobody)" in found.message
+    assert "(redis-02 names no node)" in found.message
 
 
 def test_nobody_who_names_a_master_is_critical() -> None:
