@@ -22,7 +22,7 @@ def legacy(site: LabSite, module: str, variant: str | None) -> None:
     \b
     Example: kbz lab legacy redis --variant files
     """
-    from keybuzz.lab.legacy.build import build
+    from keybuzz.lab.legacy.build import build_all
     from keybuzz.lab.legacy.description import deployment, modules
 
     names = modules() if module == "all" else (module,)
@@ -30,8 +30,7 @@ def legacy(site: LabSite, module: str, variant: str | None) -> None:
     if module == "all":
         chosen = [old for old in chosen if _is_here(site, old.group())]
     with site.changing("lab legacy", site.chosen([old.group() for old in chosen])):
-        for old in chosen:
-            build(site.settings, old, site.chosen([old.group()]), say)
+        build_all(site.settings, [(old, site.chosen([old.group()])) for old in chosen], say)
     click.echo(f"{len(chosen)} of {len(names)} old deployments run in lab {site.settings.name}.")
 
 

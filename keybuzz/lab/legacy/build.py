@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from keybuzz.lab.hosts import host
 from keybuzz.lab.hosts.process import Report
@@ -24,6 +25,25 @@ _LOAD_SECONDS = 300
 _BUILD_SECONDS = 1800
 _BUILD = "build:"
 """Before a folder with a Dockerfile, and build arguments, where no image of the lab could stand for the old one."""
+
+
+def build_all(
+    settings: LabSettings,
+    chosen: Sequence[tuple[OldDeployment, Sequence[Server]]],
+    report: Report,
+) -> None:
+    """Make several at once; those of one group share its hosts, and are made one after the other."""
+    remembered(settings, [name for old, _ in chosen for name in old.secrets()])
+    groups: dict[str, list[tuple[OldDeployment, Sequence[Server]]]] = {}
+    for old, members in chosen:
+        groups.setdefault(old.group(), []).append((old, members))
+
+    def one_after_the_other(mine: list[tuple[OldDeployment, Sequence[Server]]]) -> None:
+        for old, members in mine:
+            build(settings, old, members, report)
+
+    with ThreadPoolExecutor(len(groups) or 1) as pool:
+        list(pool.map(one_after_the_other, groups.values()))
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,23 @@ def test_an_image_is_built_from_a_folder_that_is_there_with_all_its_arguments(
     text = (Path(words[-1]) / "Dockerfile").read_text(encoding="utf-8")
     given = [words[place + 1] for place, word in enumerate(words) if word == "--build-arg"]
     assert [value.partition("=")[0] for value in given] == re.findall(r"(?m)^ARG (\w+)", text)
+
+
+def test_all_are_built_at_once_and_those_on_the_same_hosts_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [deployment(name, None) for name in ("redis-proxy", "postgres-proxy", "redis")]
+    both, built = threading.Barrier(2, timeout=30), list[str]()
+
+    def made(settings: LabSettings, old: OldDeployment, members: object, report: object) -> None:
+        """Stand for the hosts' part; the first of each group waits for the other's."""
+        if old.module in ("redis", "redis-proxy"):
+            both.wait()
+        assert set(old.secrets()) <= set(remembered(settings, ()))
+        built.append(old.module)
+
+    monkeypatch.setattr(build, "build", made)
+    settings = LabSettings("lab", tmp_path, tmp_path)
+    build.build_all(settings, [(old, []) for old in chosen], lambda host, sentence: None)
+    assert sorted(built) == ["postgres-proxy", "redis", "redis-proxy"]
+    assert built.index("redis-proxy") < built.index("postgres-proxy")
