@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keybuzz.model.core.finding import Finding
@@ -176,6 +176,49 @@ class Drilled:
         in_one_line(self, "sentence")
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """Modules are taken side by side: each with those that it waits for."""
+
+    waits: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleBegun:
+    """A module begins, next to others that are at work."""
+
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleEnded:
+    """A module has ended, next to others that are at work."""
+
+    module: str
+    seconds: float
+    error: str = ""
+    """Empty when it ended well."""
+
+    def __post_init__(self) -> None:
+        in_one_line(self, "error")
+
+
+@dataclass(frozen=True, slots=True)
+class NotBegun:
+    """A module is not begun, because of modules that did not end well."""
+
+    module: str
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What happens in one module, while others are at work too."""
+
+    module: str
+    event: Event
+
+
 Event = (
     Reading
     | HostsLost
@@ -193,6 +236,11 @@ Event = (
     | ImageWork
     | Judged
     | Drilled
+    | Arranged
+    | ModuleBegun
+    | ModuleEnded
+    | NotBegun
+    | Beside
 )
 Listener = Callable[[Event], None]
 """Called from several threads at once; it locks what it must and never raises."""

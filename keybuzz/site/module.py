@@ -201,6 +201,10 @@ class Module:
     """Its place among the modules of one number: the proxies of a cluster come after the cluster."""
     on_request: bool = False
     """It is no part of `all` unless site.yaml says so (`modules.in_all`)."""
+    needs: tuple[str, ...] = ()
+    """Modules of other hosts whose service its gates and checks ask for: side by side, it comes after them."""
+    comes_last: bool = False
+    """Side by side, it begins when all others have ended: what runs in it uses them."""
     reaches: tuple[str, ...] = ()
     """Modules inside whose clusters some of its resources are (`Resource.cluster_of`): their freezes hold for those."""
     frozen_as: str = ""

@@ -43,7 +43,7 @@ class BoundedRunner:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for host in hosts:
-                _disconnect(host)
+                disconnect(host)
             raise
         pool.shutdown()
         for host in hosts:
@@ -86,6 +86,7 @@ def _with_host(result: MultiResult, host: Host) -> MultiResult:
     return result
 
 
-def _disconnect(host: Host) -> None:
+def disconnect(host: Host) -> None:
+    """Close the connections of a host: what is asked over them fails, and what it has started there ends."""
     with suppress(Exception):  # a plugin may object to being closed by another thread
         host.close_connections()

@@ -20,6 +20,7 @@ MODULE = Module(
     title="Backups",
     group=values.GROUP,
     requires=("base",),
+    needs=("postgres-proxy",),
     reaches=("patroni",),
     describe=describe,
     next_stage=next_stage,

@@ -32,6 +32,7 @@ MODULE = Module(
     title="K3s",
     group="k3s",
     requires=("base",),
+    comes_last=True,
     describe=describe,
     next_stage=next_stage,
     checks=checks,

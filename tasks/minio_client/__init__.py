@@ -18,6 +18,7 @@ MODULE = Module(
     title="mc and its alias to MinIO",
     group=values.GROUP,
     requires=("base",),
+    needs=("minio",),
     describe=describe,
     next_stage=next_stage,
     checks=checks,

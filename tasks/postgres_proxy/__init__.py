@@ -50,6 +50,7 @@ MODULE = Module(
     title="Entry to PostgreSQL",
     group="haproxy",
     requires=("base",),
+    needs=("patroni",),
     describe=describe,
     next_stage=retiring_last(next_stage),
     checks=checks,

@@ -24,6 +24,7 @@ MODULE = Module(
     title="Entry to RabbitMQ",
     group="haproxy",
     requires=("base",),
+    needs=("rabbitmq",),
     describe=describe,
     next_stage=retiring_last(next_stage),
     checks=checks,

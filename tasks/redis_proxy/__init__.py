@@ -32,6 +32,7 @@ MODULE = Module(
     title="Entry to Redis",
     group="haproxy",
     requires=("base",),
+    needs=("redis",),
     describe=describe,
     next_stage=retiring_last(next_stage),
     checks=checks,

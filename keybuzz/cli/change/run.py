@@ -28,6 +28,7 @@ class RunWords(TypedDict):
     reason: str
     since: int
     pace: Pace
+    beside: bool
 
 
 @click.command()
@@ -62,6 +63,12 @@ class RunWords(TypedDict):
 @click.option("--reason", default="", metavar="TEXT", help="Why the freeze is lifted; recorded.")
 @click.option("--since", default=0, hidden=True, help="Go on with that run of the journal.")
 @paced
+@click.option(
+    "--side-by-side",
+    "beside",
+    is_flag=True,
+    help="Take modules that share neither host nor gate at the same time.",
+)
 @click.option("--yes", is_flag=True, help="Interrupt running services without a question.")
 @format_option
 def run(

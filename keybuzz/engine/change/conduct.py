@@ -30,10 +30,27 @@ from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.proposed import proposed
 from keybuzz.site.module import Module
 
+Route = Callable[["Conductor", tuple[Module, ...], Snapshot], tuple[Snapshot, list[Module]]]
+"""Brings a chain of modules to its description, from a reading; returns the newest one, and what was put off."""
+
+
+def one_after_other(
+    conductor: Conductor, chain: tuple[Module, ...], snapshot: Snapshot
+) -> tuple[Snapshot, list[Module]]:
+    """Bring the modules of a chain to their description in their order; return those that are put off too."""
+    postponed: list[Module] = []
+    for place, module in enumerate(chain):
+        snapshot, put_off = conductor.bring(module, snapshot, chain[place + 1 :])
+        postponed += [module] * put_off
+    return snapshot, postponed
+
 
 @dataclass
 class Conductor(Taker):
     """One run over a chain of modules."""
+
+    route: Route = one_after_other
+    """How it goes over its chain."""
 
     def run(self, snapshot: Snapshot) -> Snapshot:
         """Bring every module of the chain to its description; return the last snapshot.
@@ -43,32 +60,39 @@ class Conductor(Taker):
         A restart that a quorum forbids now waits until the later modules of the chain have brought
         their members back: base cannot restart Docker while the member that Patroni misses is down.
         """
-        postponed: list[Module] = []
         chain, view = concerned(self.modules, self.site, self.selected), self.view(snapshot)
         canary.require_heard(self.pace.canary, snapshot.unreachable)
         require_ahead(self.nornir, self.site, chain, lambda module: view.live(module, self.site))
         for module in chain:
             canary.require_serving(self.pace.canary, module, view.live(module, self.site))
-        snapshot = self.taken_back(snapshot)
-        for place, module in enumerate(chain):
-            try:
-                snapshot = self._converge(module, snapshot, chain[place + 1 :])
-            except QuorumError as forbidden:
-                if module is chain[-1]:
-                    raise
-                self.listen(events.Postponed(module.name, forbidden.what))
-                postponed.append(module)
-                snapshot = self.last or snapshot
-            else:
-                postponed += [module] if self._put_off(module) else []
-            if module is not chain[-1]:
-                live = self.view(snapshot).live(module, self.site)
-                proof.require_healthy(module, self._in_it(live))
+        snapshot, postponed = self.route(self, chain, self.taken_back(snapshot))
         self.waiting.clear()
         for module in postponed:
             snapshot = self._converge(module, snapshot)
         self._require_all()
         return snapshot
+
+    def bring(
+        self, module: Module, snapshot: Snapshot, later: tuple[Module, ...]
+    ) -> tuple[Snapshot, bool]:
+        """Bring one module of a chain to its description; return the newest reading, and whether a part is put off.
+
+        `later` are those that come after it. The last one waits for no other, so that nothing of it is put off.
+        """
+        try:
+            snapshot = self._converge(module, snapshot, later)
+        except QuorumError as forbidden:
+            if not later:
+                raise
+            self.listen(events.Postponed(module.name, forbidden.what))
+            put_off = True
+            snapshot = self.last or snapshot
+        else:
+            put_off = bool(self._put_off(module))
+        if later:
+            live = self.view(snapshot).live(module, self.site)
+            proof.require_healthy(module, self._in_it(live))
+        return snapshot, put_off
 
     def _require_all(self) -> None:
         """Raise StepError when hosts were left out: the run has gone on without them, and is not done."""
@@ -86,7 +110,7 @@ class Conductor(Taker):
 
     def taken_back(self, snapshot: Snapshot) -> Snapshot:
         """Take back what a killed run has left led elsewhere; return the last snapshot."""
-        return self._read() if take_back_first(self, snapshot) else snapshot
+        return self.read() if take_back_first(self, snapshot) else snapshot
 
     def ending(self, act: Callable[[], object]) -> KbzError | None:
         """Do a part of this run and return what ended it, if anything did.
@@ -215,14 +239,14 @@ class Conductor(Taker):
         self, name: str, done: frozenset[str], closed: tuple[str, ...], snapshot: Snapshot
     ) -> Snapshot:
         """Pause between two batches of hosts, and ask; return the newest reading."""
-        self._check_stop()
+        self.check_stop()
         if not self.pace.halts:
             return snapshot
         self.listen(events.BatchEnded(name, len(done), len(closed), self.pace.pause))
         self.stop.wait(self.pace.pause)
-        self._check_stop()
+        self.check_stop()
         self.pace.agree(f"{name}: {len(done)} hosts are done, {len(closed)} left, next {closed[0]}")
-        return self._read()
+        return self.read()
 
     def _to_come(self, view: View, later: tuple[Module, ...]) -> Iterator[Live]:
         """Yield the later modules whose changes this run will make, as they are now."""

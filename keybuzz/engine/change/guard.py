@@ -109,10 +109,16 @@ def _trouble(module: Module, live: Live) -> str | None:
     return None
 
 
-def guard_quorum(stage: Stage, clusters: Iterable[Cluster]) -> None:
-    """Raise QuorumError when a cluster would lose its quorum by this stage, unless the stage says that it must."""
-    stopping = disrupted(stage)
+def guard_quorum(
+    stage: Stage, clusters: Iterable[Cluster], elsewhere: frozenset[str] = frozenset()
+) -> None:
+    """Raise QuorumError when a cluster would lose its quorum by this stage, unless the stage says that it must.
+
+    `elsewhere` are hosts that something else interrupts at the same time.
+    """
+    own = disrupted(stage)
     for cluster in clusters:
+        stopping = own | elsewhere if own & cluster.members else own
         if cluster.name == stage.interrupts:
             continue
         if cluster.unled(stopping):

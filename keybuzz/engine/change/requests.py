@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keybuzz.engine.catalogue import also, choose, named_only
+from keybuzz.engine.chains.side_by_side import side_by_side
+from keybuzz.engine.change.conduct import Route, one_after_other
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.change.saved_plan import SavedPlan, load
@@ -30,6 +32,21 @@ class Words:
     """Number in the journal of the run to go on with: on its hosts, whatever --limit would select now."""
     pace: Pace = field(default_factory=Pace)
     """How carefully it goes over them."""
+    beside: bool = False
+    """Modules that share neither host nor gate are taken at the same time."""
+
+    @property
+    def route(self) -> Route:
+        """How the run goes over its chain; UsageError for words that say two things."""
+        if not self.beside:
+            return one_after_other
+        if self.pace.halts:
+            raise UsageError(
+                "--side-by-side takes modules at once; --batch, --canary, --pause and --confirm take one host, "
+                "or some, after the other",
+                hint="leave one of the two out",
+            )
+        return side_by_side
 
 
 def from_names(workspace: Workspace, words: Words) -> RunRequest:
@@ -50,6 +67,7 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
         lifted=lifted,
         since=words.since,
         pace=words.pace,
+        route=words.route,
     )
 
 
@@ -96,7 +114,15 @@ def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:
     chain = choose(saved.modules)
     lifted = lift(words.lifted, words.reason, chain)
     return RunRequest(
-        chain, saved.hosts, words.wait, words.timeout, saved, lifted, words.since, words.pace
+        chain,
+        saved.hosts,
+        words.wait,
+        words.timeout,
+        saved,
+        lifted,
+        words.since,
+        words.pace,
+        words.route,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from keybuzz.engine import events
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.conduct import Conductor
+from keybuzz.engine.change.conduct import Conductor, Route, one_after_other
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze, Lift
 from keybuzz.engine.change.saved_plan import SavedPlan, fingerprint
 from keybuzz.engine.change.steps import StepResult
@@ -50,6 +50,8 @@ class RunRequest:
     """Number in the journal of the run that this one goes on with; a part of its plan may be done."""
     pace: Pace = field(default_factory=Pace)
     """How carefully it goes over its hosts."""
+    route: Route = one_after_other
+    """How it goes over the chain."""
     consent: Callable[[Survey], bool] = lambda found: False
     """Asked with the plan, before anything is changed; StoppedError when the operator does not want it.
 
@@ -97,6 +99,7 @@ def conducted(workspace: Workspace, request: RunRequest) -> Report:
         ),
         cuts=workspace.cuts,
         pace=request.pace,
+        route=request.route,
     )
 
     def carry_out() -> None:

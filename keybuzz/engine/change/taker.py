@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keybuzz.engine import events
+from keybuzz.engine.chains.guard import Guard
 from keybuzz.engine.change import proof
 from keybuzz.engine.change.freeze import Freeze
 from keybuzz.engine.change.guard import (
@@ -22,7 +23,6 @@ from keybuzz.engine.change.guard import (
     cluster_of,
     disrupted,
     fronts_of,
-    guard_quorum,
 )
 from keybuzz.engine.change.steps import STEP_TIMEOUT, StepResult, apply, results_of
 from keybuzz.engine.cuts import Cuts
@@ -83,6 +83,10 @@ class Taker:
     """By name: the entries that may lead elsewhere because of this run."""
     pace: Pace = field(default_factory=Pace)
     """How carefully it goes over its hosts."""
+    guard: Guard = field(default_factory=Guard)
+    """Counts the quorum, over all that is at work at the same time."""
+    owner: str = ""
+    """By whom the guard knows it, where several are at work."""
     waves: Waves = field(init=False)
     """How far it has got over them."""
 
@@ -95,16 +99,22 @@ class Taker:
 
     def stage(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
         """Take one stage: guard, gate, hand-overs, changes, gate, and the other clusters as before."""
-        self._check_stop()
+        self.check_stop()
         stage = self._joined(stage, snapshot)
         snapshot = self._with_carried(stage, snapshot)
         carried = self._clusters(stage, snapshot)
-        guard_quorum(stage, carried)
+        self.guard.require(self.owner, stage, carried)
         if stage.before is not None:
             snapshot = self._wait(module, stage.before, snapshot)
             # Who is up may have changed while it waited.
             carried = self._clusters(stage, snapshot)
-            guard_quorum(stage, carried)
+        with self.guard.holding(self.owner, stage, carried):
+            return self._taken(module, stage, carried, snapshot)
+
+    def _taken(
+        self, module: Module, stage: Stage, carried: list[Cluster], snapshot: Snapshot
+    ) -> Snapshot:
+        """Hand over, change, and wait until the stage's own gate holds and the other clusters are as before."""
         snapshot = self._release(module, stage, snapshot)
         self._lead_away(stage)
         if stage.changes:
@@ -112,7 +122,7 @@ class Taker:
                 events.StageStarted(module.name, stage.name, stage.hosts, len(stage.changes))
             )
             self._apply(module, stage, snapshot)
-            snapshot = self._read()
+            snapshot = self.read()
         if stage.after is not None and not self._all_failed(stage):
             snapshot = self._wait(module, stage.after, snapshot)
         snapshot = self._await_carried(module, carried, snapshot)
@@ -193,7 +203,7 @@ class Taker:
         left = stage.hosts
         while left:
             if left != stage.hosts:
-                self._check_stop()
+                self.check_stop()
             hosts = self.waves.part(stage, left)
             left = tuple(host for host in left if host not in hosts)
             trial = self.waves.trial(stage, hosts)
@@ -236,7 +246,7 @@ class Taker:
             self.waves.failed.setdefault(result.change.host, result.what)
         alone = module.members_up is None and not carried_by(stage, self.every_module, self.site)
         if trial or not alone or self.waves.exhausted:
-            self._read()
+            self.read()
             raise StepError(
                 f"{first.change.identity}: {first.what}", where=first.change.host, hint=first.hint
             )
@@ -258,7 +268,7 @@ class Taker:
                 return snapshot
             if reason is None:
                 # What comes next is chosen from all modules, not only from the one that the gate asks.
-                snapshot, whole = self._read(), True
+                snapshot, whole = self.read(), True
                 continue
             lasting = proof.lasting(module, live)
             since = (since or time.monotonic()) if lasting else None
@@ -272,7 +282,7 @@ class Taker:
                 self.listen(events.GateWaiting(gate.name, reason))
                 told = reason
             self.stop.wait(min(max(_POLL[0], elapsed / 20), _POLL[1]))
-            self._check_stop()
+            self.check_stop()
             snapshot, whole = self._glance(module, snapshot), False
 
     def _glance(self, module: Module, before: Snapshot) -> Snapshot:
@@ -281,7 +291,8 @@ class Taker:
         self.last = before.with_newer(observe(self.nornir, asked, Access.CHANGE))
         return self.last
 
-    def _read(self) -> Snapshot:
+    def read(self) -> Snapshot:
+        """Read everything that this run has in sight; return the newest reading."""
         self.last = observe(self.nornir, self.descriptions, Access.CHANGE)
         return self.last
 
@@ -293,7 +304,7 @@ class Taker:
         if not missing:
             return snapshot
         self.descriptions = describe_more(self.nornir, self.site, self.descriptions, missing)
-        return self._read()
+        return self.read()
 
     def _clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
         """Return every quorum cluster that a disrupted host of the stage carries, as it is now."""
@@ -303,15 +314,21 @@ class Taker:
             for module in carried_by(stage, self.every_module, self.site)
         ]
 
-    def _check_stop(self) -> None:
+    @property
+    def stopped(self) -> StoppedError | None:
+        """Why no further stage may begin; None while one may."""
         if self.stop.is_set():
-            raise StoppedError(
-                "stopped on request", hint="kbz resume goes on from what is there now"
-            )
+            hint = "kbz resume goes on from what is there now"
+            return StoppedError("stopped on request", hint=hint)
         if time.monotonic() > self.deadline:
-            raise StoppedError(
-                "the time of this run is over", hint="kbz resume, or --timeout SECONDS"
-            )
+            hint = "kbz resume, or --timeout SECONDS"
+            return StoppedError("the time of this run is over", hint=hint)
+        return None
+
+    def check_stop(self) -> None:
+        """Raise StoppedError when no further stage may begin."""
+        if (why := self.stopped) is not None:
+            raise why
 
 
 def _red(module: Module, what: str) -> StepError:

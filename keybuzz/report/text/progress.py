@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from keybuzz.engine import events
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.visible import one_line
+from keybuzz.report.screen.at_work import AtWork, inside, side_by_side
 from keybuzz.report.screen.fit import broken
 from keybuzz.report.screen.hosts import count, shown_hosts
 
@@ -95,7 +96,7 @@ def _gate_or_image(event: events.Event) -> str | None:
         case events.Drilled(text):
             return f"drill: {text}"
         case _:
-            return None
+            return side_by_side(event, _words)
 
 
 class Lines:
@@ -107,8 +108,8 @@ class Lines:
         # A live line holds it while it calls the plain line, which takes it again.
         self._lock = threading.RLock()
         self._started = time.monotonic()
-        self._waits: dict[str, float] = {}
-        """Since when each gate waits, or when it was told last."""
+        self._waits: dict[tuple[str, str], float] = {}
+        """Since when each gate of a module waits, or when it was told last."""
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:
@@ -118,22 +119,23 @@ class Lines:
 
     def _told(self, event: events.Event) -> str | None:
         """Return the sentence of an event, if it is told in this detail."""
+        module, inner = inside(event)
         if self._detail is Detail.STEPS:
-            return None if isinstance(event, events.StageEnded) else sentence(event)
-        match event:
-            case events.StageStarted():
+            return None if isinstance(inner, events.StageEnded) else sentence(event)
+        match inner:
+            case events.StageStarted() | events.ModuleBegun():
                 return None
-            case events.StepEnded() if event.outcome in _GOOD:
+            case events.StepEnded() if inner.outcome in _GOOD:
                 return None
             case events.GateWaiting(name):
-                return sentence(event) if self._long(name) else None
+                return sentence(event) if self._long((module, name)) else None
             case events.GateHeld(name, seconds):
-                self._waits.pop(name, None)
+                self._waits.pop((module, name), None)
                 return sentence(event) if seconds >= _NOTICED else None
             case _:
                 return sentence(event)
 
-    def _long(self, gate: str) -> bool:
+    def _long(self, gate: tuple[str, str]) -> bool:
         now = time.monotonic()
         if now - self._waits.setdefault(gate, now) < _LONG:
             return False
@@ -150,7 +152,10 @@ class Lines:
 
 
 class LiveLine(Lines):
-    """Lines that stay, and under them one line that says how far the stage is and what is waited for."""
+    """Lines that stay, and under them one line that says how far the stage is and what is waited for.
+
+    Modules that are at work side by side have a line each.
+    """
 
     def __init__(self, stream: TextIO, detail: Detail = Detail.STAGES) -> None:
         from rich.console import Console
@@ -159,10 +164,8 @@ class LiveLine(Lines):
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._status: Status = self._console.status("starting")
         self._status.start()
-        self._active: dict[str, str] = {}
-        self._stage = ""
-        self._done, self._changes = 0, 0
-        self._now = "working"
+        self._alone = AtWork()
+        self._modules: dict[str, AtWork] = {}
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:
@@ -171,30 +174,25 @@ class LiveLine(Lines):
             self._update()
 
     def _follow(self, event: events.Event) -> None:
-        match event:
-            case events.StageStarted(module, name, _, changes):
-                self._stage, self._done, self._changes = f"{module}: {name}", 0, changes
-            case events.StageEnded():
-                self._stage = ""
-                self._active.clear()
-            case events.StepStarted(host, identity):
-                self._active[host] = identity
-            case events.StepEnded(host):
-                self._active.pop(host, None)
-                self._done += 1
+        module, inner = inside(event)
+        match inner:
+            case events.ModuleBegun():
+                self._modules[module] = AtWork("reading its hosts")
+            case events.ModuleEnded():
+                self._modules.pop(module, None)
             case _:
-                self._now = (sentence(event) or self._now).strip()
+                self._modules.get(module, self._alone).follow(
+                    inner, (sentence(inner) or "").strip()
+                )
 
     def _update(self) -> None:
         from rich.text import Text
 
-        text = f"{self._stage}: {self._done} of {self._changes}" if self._stage else self._now
-        if self._active:
-            host, step = next(iter(self._active.items()))
-            more = len(self._active) - 1
-            text += f"; waiting for {host} {step}" + (f" and {more} more" if more else "")
+        lines = [line.text(f"{name}: ") for name, line in self._modules.items()]
         width = max(20, self._console.width - 4)
-        self._status.update(Text(text if len(text) <= width else f"{text[: width - 1]}…"))
+        self._status.update(
+            Text("\n".join(_fitting(line, width) for line in lines or [self._alone.text()]))
+        )
 
     def _print(self, line: str) -> None:
         from rich.text import Text
@@ -206,6 +204,10 @@ class LiveLine(Lines):
     def close(self) -> None:
         """Remove the live line."""
         self._status.stop()
+
+
+def _fitting(line: str, width: int) -> str:
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 class Silent(Lines):

@@ -135,6 +135,8 @@ class Demo:
     members_up: Callable[[Live], frozenset[str]] | None = None
     name: str = "demo"
     requires: tuple[str, ...] = ()
+    group: str = "patroni"
+    needs: tuple[str, ...] = ()
 
     def module(self) -> Module:
         """Return the module."""
@@ -142,8 +144,9 @@ class Demo:
             name=self.name,
             number=1,
             title="For tests",
-            group="patroni",
+            group=self.group,
             requires=self.requires,
+            needs=self.needs,
             describe=self._describe,
             next_stage=self.next_stage,
             checks=self.checks,

@@ -88,6 +88,33 @@ def test_the_second_run_changes_nothing_and_asks_each_host_once(kbz: Kbz, fleet:
     assert set(document["round_trips"].values()) == {ONE_LOOK}
 
 
+def test_side_by_side_there_is_nothing_left_to_do(kbz: Kbz, fleet: Fleet) -> None:
+    words = ("run", "all", *fleet.every, "--side-by-side", "--format", "json")
+    document = kbz.good(*words).json()
+    assert document["plan"]["size"] == 0
+    assert {host["outcome"] for host in document["hosts"].values()} == {"ok"}
+    assert set(document["round_trips"].values()) == {ONE_LOOK}
+
+
+def test_side_by_side_two_clusters_are_repaired_at_the_same_time(kbz: Kbz) -> None:
+    kbz.on("queue-03", "docker stop rabbitmq")
+    kbz.on("redis-03", "docker rm -f redis-sentinel")
+    lifts = (
+        "--lift-freeze",
+        "rabbitmq",
+        "--lift-freeze",
+        "redis",
+        "--reason",
+        "repair of a member",
+    )
+    words = ("run", "redis", "rabbitmq", "--limit", "redis,queue", "--side-by-side", *lifts)
+    told = kbz.good("-v", *words).stderr
+    begun = max(told.index(f"{name}: begins") for name in ("redis", "rabbitmq"))
+    assert begun < min(told.index(f"✓ {name}: done after") for name in ("redis", "rabbitmq"))
+    assert kbz.good(*words, "--format", "json").json()["plan"]["size"] == 0
+    kbz.good("health", "redis", "rabbitmq")
+
+
 def test_health_sees_everything_and_drift_finds_nothing(kbz: Kbz, fleet: Fleet) -> None:
     seen: list[Done] = []
 

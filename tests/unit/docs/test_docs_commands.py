@@ -30,6 +30,7 @@ FAILURES = f"{SERVICES}/test_patroni_failures"
 ELSEWHERE = {
     "run": f"{SERVICES}/test_patroni.py::TestRepairs::test_drift_names_it_and_run_repairs_only_that",
     "run --plan": f"{SERVICES}/test_patroni.py::TestSavedPlan::test_it_is_applied_exactly_or_not_at_all",
+    "run --side-by-side": f"{FLEET}/test_whole_fleet.py::test_side_by_side_there_is_nothing_left_to_do",
     "run --lift-freeze": f"{SERVICES}/test_galera.py::TestFreeze::test_a_lift_repairs_them_one_at_a_time_behind_synced",
     "resume": f"{FAILURES}.py::TestInterrupt::test_ctrl_c_stops_after_the_step_and_resume_goes_on",
     "restart": f"{FLEET}/test_restart.py::TestRestart::test_patroni_each_container_once_the_leader_last_no_row_lost",

@@ -107,3 +107,30 @@ def test_nothing_is_painted_over_and_no_word_is_cut(terminal: Terminal, detail: 
     assert max(map(len, shown)) <= int(os.environ["COLUMNS"])
     steps = [line for line in shown if "✓ k8s-worker" in line]
     assert len(steps) == (2 if detail is Detail.STEPS else 0)
+
+
+def beside() -> Iterator[events.Event]:
+    """Two modules at work, each in the middle of a stage."""
+    for module, host in (("redis", "redis-01"), ("rabbitmq", "queue-01")):
+        yield events.Beside(module, events.ModuleBegun(module))
+        yield events.Beside(module, events.StageStarted(module, "packages", (host,), 3))
+        yield events.Beside(module, events.StepStarted(host, "package:jq"))
+    yield events.Beside("redis", events.StepEnded("redis-01", "package:jq", Outcome.CHANGED))
+    yield events.Beside("redis", events.StageEnded("redis", "packages", ("redis-01",), 3, 3))
+    yield events.Beside("redis", events.GateWaiting("whole", "0 leaders"))
+
+
+def test_modules_side_by_side_have_a_line_each(terminal: Terminal) -> None:
+    live = LiveLine(terminal)
+    for event in beside():
+        live(event)
+    wanted = ["redis: … whole: 0 leaders", "rabbitmq: packages: 0 of 3; waiting for queue-01"]
+    until(lambda: all(any(text in line for line in terminal.screen()) for text in wanted))
+    screen = [line for line in terminal.screen() if line]
+    assert [text in line for line, text in zip(screen[-2:], wanted, strict=True)] == [True, True]
+    for module in ("redis", "rabbitmq"):
+        live(events.Beside(module, events.ModuleEnded(module, 1.0)))
+    live.close()
+    kept = "\n".join(terminal.screen())
+    assert "✓ rabbitmq: done after 1.0 s" in kept
+    assert "waiting for" not in kept

@@ -229,6 +229,16 @@ def test_every_event_has_its_sentence() -> None:
             events.GateHeld("whole", 22.04),
             events.ImageWork("x:1.0", "is built"),
             events.Judged(()),
+            events.Arranged({"a": (), "b": ("a",), "c": ("a",), "d": ("a", "b", "c")}),
+            events.ModuleBegun("b"),
+            events.ModuleEnded("b", 41.02),
+            events.ModuleEnded("b", 3.0, "no space left"),
+            events.NotBegun("d", ("b", "c")),
+            events.Beside("b", events.GateWaiting("whole", "0 leaders")),
+            events.Beside("b", events.StageEnded("b", "packages", ("x",), 1, 1)),
+            events.Beside("b", events.Postponed("b", "no quorum")),
+            events.Beside("b", events.HostsLost(("x",), "no route")),
+            events.Beside("b", events.StepStarted("x", "package:jq")),
         )
     ] == [
         "reading 1 host (base)",
@@ -250,6 +260,16 @@ def test_every_event_has_its_sentence() -> None:
         "  ✓ whole",
         "  ✓ whole (after 22.0 s)",
         "  x:1.0 is built",
+        None,
+        "side by side: a; b, c after a; d after b, c",
+        "b: begins",
+        "  ✓ b: done after 41.0 s",
+        "  ✗ b: ended after 3.0 s: no space left",
+        "  ✗ d: not begun: b, c did not end well",
+        "  … b: whole: 0 leaders",
+        "  ✓ b: packages: 1 of 1 on x",
+        "b: put off until the others are done: no quorum",
+        "b: x: unreachable: no route",
         None,
     ]
 

@@ -10,6 +10,8 @@ import pytest
 
 from keybuzz.cli import main
 from keybuzz.cli.change import pacing
+from keybuzz.engine.chains.side_by_side import side_by_side
+from keybuzz.engine.change.conduct import one_after_other
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.engine.look.survey import Survey
@@ -63,6 +65,14 @@ def test_run_takes_all_of_them(asked: Asked) -> None:
     assert request.pace == Pace(Share(10, percent=True), "redis-02", 30.0, Share(2))
 
 
+def test_run_takes_modules_one_after_the_other_unless_told_otherwise(asked: Asked) -> None:
+    for words in ("run base --limit redis", "run base --limit redis --side-by-side --max-fail 2"):
+        main._main(words.split())
+    runs = [request for request in asked if isinstance(request, RunRequest)]
+    assert [request.route for request in runs] == [one_after_other, side_by_side]
+    assert runs[1].pace == Pace(max_fail=Share(2))
+
+
 def test_restart_takes_one_member_at_a_time_anyway(
     asked: Asked, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +93,9 @@ def test_restart_takes_one_member_at_a_time_anyway(
         ("--canary mon-01", "mon-01 is not among the hosts of this run"),
         ("--pause nan", "number of seconds"),
         ("--confirm", "asks at a terminal, and there is none"),
+        ("--side-by-side --batch 2", "leave one of the two out"),
+        ("--side-by-side --canary redis-02", "leave one of the two out"),
+        ("--side-by-side --pause 3", "leave one of the two out"),
     ],
 )
 def test_what_means_nothing_is_refused(
