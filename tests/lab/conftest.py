@@ -196,8 +196,8 @@ def postgres_lab(bring_up: Callable[..., Kbz]) -> Kbz:
 
 @pytest.fixture(scope="session")
 def mariadb_lab(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of three bare MariaDB servers and two bare ones for ProxySQL, with fresh credentials."""
-    return bring_up("kbz-mariadb", "--limit", "galera,proxysql")
+    """A lab of three bare MariaDB servers, two bare ones for ProxySQL and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-mariadb", "--limit", "galera,proxysql,backup")
 
 
 @pytest.fixture(scope="session")

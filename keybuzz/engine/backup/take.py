@@ -38,7 +38,7 @@ def listed(workspace: Workspace, service: str) -> BackupReport:
 def run(workspace: Workspace, service: str) -> BackupReport:
     """Take a backup. One that was cut off stays listed as not whole, and the next run takes another."""
     held = find(workspace, service)
-    with at_work(workspace, "run", held) as deed:
+    with at_work(workspace, "run", held, held.archive.sources(workspace.site)) as deed:
         answers = answers_of(workspace, held)
         before = listed_before(workspace, held, answers)
         image = ensure_image(workspace, held)
@@ -138,14 +138,16 @@ def chosen(copies: tuple[Copy, ...], wanted: str, service: str) -> Copy:
 
 
 @contextmanager
-def at_work(workspace: Workspace, verb: str, held: Held) -> Iterator[Deed]:
-    """Hold the lease of the backups' host, and keep the verb in the journal while it is at work."""
+def at_work(
+    workspace: Workspace, verb: str, held: Held, sources: frozenset[str] = frozenset()
+) -> Iterator[Deed]:
+    """Hold the lease of the backups' host and of the sources, and keep the verb in the journal while it is at work."""
     words = proposed("kbz", *_named(verb).split(), held.archive.service)
     line = str(hide_of(workspace.nornir.config.user_defined)(workspace.command))
     begun: list[Deed] = []
     try:
         with (
-            claimed_when_met(workspace, words, frozenset({held.host})),
+            claimed_when_met(workspace, words, sources | {held.host}),
             in_history(workspace.journal.path, _named(verb), line, workspace.site.root) as deed,
         ):
             begun.append(deed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from keybuzz.engine.backup.flow import flowing
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, StoppedError
@@ -15,6 +16,7 @@ from keybuzz.site.backups.archive import Work
 from keybuzz.transport.link import session
 
 if TYPE_CHECKING:
+    from nornir.core import Nornir
     from nornir.core.task import Result, Task
 
     from keybuzz.transport.session import Execution
@@ -70,7 +72,7 @@ def execution(workspace: Workspace, host: str, work: Work) -> Execution:
     """Run one program and return how it ended; the error of the contact when that is lost."""
     chosen = workspace.nornir.filter(filter_func=lambda one: one.name == host)
     chosen.data.reset_failed_hosts()
-    found = chosen.run(task=_run, work=work, on_failed=True)[host][0]
+    found = chosen.run(task=_run, work=work, everyone=workspace.nornir, on_failed=True)[host][0]
     chosen.data.reset_failed_hosts()
     if found.exception is not None:
         raise found.exception
@@ -78,12 +80,18 @@ def execution(workspace: Workspace, host: str, work: Work) -> Execution:
     return done
 
 
-def _run(task: Task, work: Work) -> Result:
+def _run(task: Task, work: Work, everyone: Nornir) -> Result:
     from nornir.core.task import Result
 
-    brought = work.brings() if work.brings is not None else ()
-    typed = None if work.brings is not None else work.stdin
-    done = session(task).execute(work.argv, typed, timeout=work.seconds, upload=brought)
+    opened = session(task)
+    if work.of is not None:
+        with flowing(everyone, work.of, work.seconds) as flow:
+            done = opened.execute(work.argv, timeout=work.seconds, upload=flow.pieces())
+            done = flow.finish(done)
+    elif work.brings is not None:
+        done = opened.execute(work.argv, timeout=work.seconds, upload=work.brings())
+    else:
+        done = opened.execute(work.argv, work.stdin, timeout=work.seconds)
     return Result(host=task.host, result=done)
 
 

@@ -10,6 +10,15 @@ from keybuzz.site.site import Site
 
 
 @dataclass(frozen=True, slots=True)
+class Outflow:
+    """A program on another host, without a shell, whose output is the input of a Work."""
+
+    host: str
+    argv: tuple[str, ...]
+    stdin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One program that a backup or a restore runs on the archive's host, without a shell."""
 
@@ -22,6 +31,8 @@ class Work:
     """False where what follows goes on without it."""
     brings: Callable[[], Iterable[bytes]] | None = None
     """Its input instead, read on the controller when it begins."""
+    of: Outflow | None = None
+    """Its input instead, as another host's program prints it; where that fails, this has failed too."""
     tidies: bool = False
     """True where it is run last however the others end: it takes away what they have laid out."""
 
@@ -121,3 +132,5 @@ class Archive:
     """Prints the last time that the restored data holds."""
     opened: Callable[[Site, Place], tuple[str, ...]]
     """How the operator comes in there afterwards: a command on the host."""
+    sources: Callable[[Site], frozenset[str]] = lambda site: frozenset()
+    """Hosts on which taking it runs programs: their leases are held meanwhile."""

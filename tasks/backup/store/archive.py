@@ -75,6 +75,7 @@ def archive_of(stored: Stored) -> Archive:
         restore=lambda site, into, copy, until, image: _restore(stored, site, into, copy, image),
         reached=lambda site, into: _reached(into),
         opened=lambda site, into: stored.opened(into),
+        sources=stored.sources,
     )
 
 

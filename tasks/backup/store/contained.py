@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keybuzz.site.backups.archive import Place, Work
+from keybuzz.site.backups.archive import Outflow, Place, Work
 
 INSIDE = "/backup"
 DAMAGED = 65
@@ -38,8 +38,12 @@ def contained(
     *words: str,
     network: str = NO_NETWORK,
     secret: str = "",
+    of: Outflow | None = None,
 ) -> Work:
-    """Return a script inside a service's image that sees a folder, and reads a secret from its input."""
+    """Return a script inside a service's image that sees a folder.
+
+    It reads a secret from its input, or what another host's program prints.
+    """
     return Work(
         name,
         (
@@ -49,6 +53,7 @@ def contained(
         ),
         6 * 3600.0,
         stdin=f"{secret}\n" if secret else "",
+        of=of,
     )
 
 

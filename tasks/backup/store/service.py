@@ -48,3 +48,5 @@ class Stored:
     """How the operator looks at it afterwards: a command on the host."""
     container: bool = True
     """A restore leaves a server."""
+    sources: Callable[[Site], frozenset[str]] = lambda site: frozenset()
+    """Hosts on which taking it runs programs."""

@@ -21,6 +21,7 @@ from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
 from tests.unit.support.site_values import PLANTED
 from tests.unit.tasks.backup.backup_world import (
     HOST,
+    STORED,
     STREAMING,
     archive,
     catalogue,
@@ -84,6 +85,8 @@ class StoreHost:
             return STREAMING
         if query["kind"] == "amqp-login":
             return {"accepted": True, "reason": "", "cluster": "keybuzz-queue"}
+        if query["kind"] == "mysql-query":
+            return {"denied": "Access denied", "rows": {}}
         return {"denied": "", "replies": {"INFO replication": self.cluster[query["address"]]}}
 
 
@@ -245,7 +248,7 @@ def test_a_drill_of_all_tells_each_and_one_never_stops_the_others(tmp_path: Path
     assert report.code is ExitCode.FAILED
     assert tuple(told) == report.services
     problems = {one.service: one.problem for one in told}
-    assert set(problems) == {"postgres", "redis", "kbz", "rabbitmq"}
+    assert set(problems) == {"postgres", *STORED}
     assert problems.pop("redis") == ""
     assert all("no good backup" in problem for problem in problems.values())
 
@@ -266,7 +269,7 @@ def test_a_backup_of_all_goes_on_past_one_that_is_refused(tmp_path: Path) -> Non
     told: list[BackupReport] = []
     code = take.each(work, "all", lambda name: take.run(work, name), told.append)
     assert code is ExitCode.FAILED
-    assert [one.service for one in told] == ["postgres", "redis", "kbz", "rabbitmq"]
+    assert [one.service for one in told] == ["postgres", *STORED]
     assert "no replica of Redis" in told[1].problem
 
 

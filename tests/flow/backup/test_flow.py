@@ -1,0 +1,80 @@
+"""What a program of one host prints goes into a program of another, all of it or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keybuzz.engine.backup.report import Worked
+from keybuzz.engine.backup.work import work_through
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import ContactError
+from keybuzz.site.backups.archive import Outflow, Work
+from keybuzz.transport.meeting import Meeting
+from tests.unit.engine.memory.test_forgetful import workspace
+from tests.unit.support.scripted_hosts import SITE
+from tests.unit.support.site_values import memory_nornir
+
+SOURCE, TARGET = "maria-02", "backup-01"
+LARGE = 9_000_001
+"""Bytes, more than all that is held on the way."""
+GIVES = f"read -r word; head -c {LARGE} /dev/zero | tr '\\0' x; printf %s $word; printf '\\377'"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Workspace]:
+    """Two hosts, each with an agent of its own on this machine."""
+    made = workspace(tmp_path / "journal.sqlite")
+    nornir = memory_nornir(SITE)
+    nornir.config.user_defined["meeting"] = Meeting()  # both names are this machine
+    yield replace(made, nornir=nornir)
+    nornir.close_connections()
+
+
+def sent(work: Workspace, gives: str, takes: str) -> Worked:
+    out = Outflow(SOURCE, ("sh", "-c", gives), "the-word\n")
+    [worked] = work_through(work, TARGET, (Work("take it", ("sh", "-c", takes), 60.0, of=out),))
+    return worked
+
+
+def test_every_byte_arrives_and_the_word_goes_to_the_source(
+    work: Workspace, tmp_path: Path
+) -> None:
+    assert sent(work, GIVES, f"cat >{tmp_path}/taken").good
+    taken = (tmp_path / "taken").read_bytes()
+    assert len(taken) == LARGE + len("the-word") + 1
+    wanted = hashlib.sha256(b"x" * LARGE + b"the-word\xff").hexdigest()
+    assert hashlib.sha256(taken).hexdigest() == wanted
+
+
+def test_a_source_that_fails_after_all_its_output_has_failed(work: Workspace) -> None:
+    secret = SITE.secret("REDIS_PASSWORD").reveal()
+    worked = sent(work, f"echo whole; echo it broke {secret} >&2; exit 3", "cat >/dev/null")
+    assert not worked.good
+    assert "maria-02: it broke" in worked.said
+    assert secret not in worked.said
+    assert sent(work, "echo again", "cat >/dev/null").good, "both sessions are good still"
+
+
+def test_a_receiver_that_needs_less_does_not_hide_how_the_source_ended(work: Workspace) -> None:
+    assert sent(work, GIVES, "head -c 5 >/dev/null").good
+    assert not sent(work, f"{GIVES}; exit 9", "head -c 5 >/dev/null").good
+
+
+def test_a_receiver_that_fails_ends_the_source(work: Workspace, tmp_path: Path) -> None:
+    worked = sent(
+        work, "while :; do echo more; done", "head -c 5 >/dev/null; echo full >&2; exit 4"
+    )
+    assert not worked.good
+    assert worked.said == "full"
+    assert sent(work, "echo again", f"cat >{tmp_path}/taken").good
+    assert (tmp_path / "taken").read_text() == "again\n"
+
+
+def test_a_source_whose_contact_is_lost_is_raised(work: Workspace) -> None:
+    with pytest.raises(ContactError, match="maria-02"):
+        sent(work, "kill -9 $PPID; sleep 60", "cat >/dev/null")
