@@ -6,8 +6,10 @@ Other tests may have used the lab before. It is as before afterwards.
 from __future__ import annotations
 
 import shlex
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,22 @@ def test_looks_go_on_without_their_journal_and_a_change_says_so_first(kbz: Kbz) 
         assert done.code not in (ExitCode.GOOD, ExitCode.DIFFERENT), done.stdout
         assert str(path) in done.stdout + done.stderr
     kbz.good("health", "base", "--limit", "minio-01")
+
+
+@pytest.mark.long  # each write of its end waits for half a minute
+def test_a_run_whose_journal_is_locked_at_its_end_tells_what_it_changed(kbz: Kbz) -> None:
+    """S-51: another process holds the journal from the run's last change on."""
+    host, value = "minio-02", "sysctl -n net.ipv4.tcp_fin_timeout"
+    described = kbz.on(host, value)
+    kbz.on(host, "sysctl -qw net.ipv4.tcp_fin_timeout=61")
+    holder = sqlite3.connect(kbz.root / "state" / "journal.sqlite", isolation_level=None)
+    with ThreadPoolExecutor(1) as beside, closing(holder):
+        run = beside.submit(kbz, "run", "base", "--limit", host, "--format", "json")
+        until(lambda: kbz.on(host, value) == described, PATIENCE, "the run has made its change")
+        holder.execute("BEGIN IMMEDIATE")
+        done = run.result()
+        holder.rollback()
+    report = done.json()
+    assert (done.code, report["hosts"][host]["changed"]) == (ExitCode.GOOD, 1), done.stdout
+    assert any("not remembered" in text for text in report["warnings"]), report["warnings"]
+    assert kbz("plan", "base", "--limit", host).code == 0

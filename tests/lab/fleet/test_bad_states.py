@@ -190,6 +190,4 @@ def refuses(kbz: Kbz, bad: Bad) -> bool:
 def seen(bad: Bad, differs: list[str], refused: bool) -> Seen:
     own = tuple(identity for identity in differs if bad.drift and bad.drift in identity)
     about = bad.host if bad.seen_from == "itself" else ""
-    return Seen(
-        bad.id, bad.host, bad.health[0] if bad.health else "", own, refused, about, bad.beside
-    )
+    return Seen(bad.id, bad.host, bad.health[0] if bad.health else "", own, refused, about)

@@ -63,6 +63,24 @@ ALONE = "; ".join(
 )
 """The replication of a host is cut, and nothing else of it."""
 ROOT = "/opt/bitnami/mariadb"
+AHEAD = f"""
+last() {{ sed -i "s/^safe_to_bootstrap:.*/safe_to_bootstrap: $1/" /bitnami/mariadb/data/grastate.dat; }}
+last 1
+{ROOT}/sbin/mysqld --defaults-file={ROOT}/conf/my_custom.cnf --datadir=/bitnami/mariadb/data \\
+    --wsrep-on=ON --binlog-format=row --wsrep-cluster-address=gcomm:// --wsrep-start-position=BEGINS \\
+    --socket=/tmp/s --pid-file=/tmp/p --skip-grant-tables >/tmp/log 2>&1 &
+ask() {{ {ROOT}/bin/mysql --socket=/tmp/s -N -e "$1"; }}
+for i in $(seq 200); do ask "INSERT INTO erpnext.ledger VALUES (-9)" 2>/tmp/err && break; sleep 0.1; done
+ask "SHOW STATUS LIKE 'wsrep_last_committed'" | grep -q 20000 || {{ tail -n 30 /tmp/log /tmp/err; exit 1; }}
+ask "SET SESSION wsrep_on=OFF; INSERT INTO mysql.wsrep_cluster_members
+    SELECT UUID(), cluster_uuid, 'maria-02', '' FROM mysql.wsrep_cluster" || exit 1
+kill -9 $!
+last 0
+"""
+"""A cluster of one goes on from a number, takes one row, and is killed.
+
+The members of its component are given another, as if both had got there: alone it would be told as one side of a split.
+"""
 BEGUN = f"""
 {ROOT}/bin/mysql_install_db --defaults-file={ROOT}/conf/my.cnf --basedir={ROOT} --skip-test-db \\
     --datadir=/bitnami/mariadb/data >/tmp/log 2>&1 || {{ tail -n 20 /tmp/log; exit 1; }}
@@ -167,6 +185,16 @@ class TestTotalStop:
         numbers = {host: row.split()[2] for host, row in rows.items()}
         assert numbers["maria-03"] == numbers["maria-02"], done.stderr
         assert rows["maria-02"].endswith("starts the cluster"), "no candidate without its history"
+        assert running(kbz) == []
+
+    def test_a_node_that_is_a_million_changes_ahead_is_not_believed(self, kbz: Kbz) -> None:
+        """K-09: its engine says so too, for it went on from a number that somebody gave it."""
+        with kept_aside(kbz, "maria-03"):
+            uuid = kbz.on("maria-03", f"sed -n 's/^uuid: *//p' {DATA}/grastate.dat").strip()
+            thrown_away(kbz, "maria-03", AHEAD.replace("BEGINS", f"{uuid}:20000000"))
+            done = kbz("recover", "galera", "--confirm", "keybuzz-galera")
+        assert (done.code, "ahead of every other node" in done.stderr) == (3, True), done.stderr
+        assert "kbz recover galera --from HOST" in done.stderr
         assert running(kbz) == []
 
     def test_another_tools_first_start_that_was_cut_off_is_told_as_such(self, kbz: Kbz) -> None:

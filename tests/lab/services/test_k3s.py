@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from keybuzz.model.core.outcome import ExitCode
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
+from tests.lab.support.states import findings, take
+from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
 
@@ -20,6 +23,7 @@ MASTERS = tuple(f"k8s-master-0{n}" for n in (1, 2, 3))
 WORKERS = tuple(f"k8s-worker-0{n}" for n in (1, 2, 3, 4, 5))
 HOSTS = MASTERS + WORKERS
 CONFIG = "/etc/rancher/k3s/config.yaml"
+OPEN = "/var/lib/rancher/k3s/server/.token.kbz-rotating"
 ETCD = "/var/lib/rancher/k3s/server/db"
 RUN = ("run", "k3s", "--limit", "k3s", "--format", "json")
 DRIFT = ("drift", "k3s", "--limit", "k3s", "--format", "json")
@@ -174,6 +178,45 @@ class TestDrift:
         assert all("k8s-worker-04" in f["message"] for f in told)
         assert all(f["hint"].startswith("firewall:") for f in told)
         kbz.good(*RUN)
+        assert bad(kbz) == set()
+
+
+class TestBadStates:
+    """Rows of docs/states.md, each made by hand and taken back."""
+
+    def test_a_cordoned_node_lets_no_other_be_interrupted_until_its_hint_was_run(
+        self, kbz: Kbz
+    ) -> None:
+        """K-92."""
+        node, before = "k8s-worker-04", starts(kbz)
+        kbz.on(MASTERS[0], f"k3s kubectl cordon {node}")
+        closed = [n for n in ask(kbz, "nodes") if n["spec"].get("unschedulable")]
+        assert [n["metadata"]["name"] for n in closed] == [node]
+        told = findings(kbz, "k3s", "k3s")["k3s.node.schedulable"]
+        assert told.startswith(f"{node}: ")
+        assert wrong(kbz, [Seen("K-92", node, "k3s.node.schedulable", ())], "k3s") == []
+        refused = kbz("restart", "k3s", "--limit", "k8s-worker-05")
+        assert refused.code == ExitCode.REFUSED, refused.stdout
+        assert "k3s.node.schedulable" in refused.stdout + refused.stderr
+        assert starts(kbz) == before
+        take(kbz, told)
+        assert bad(kbz) == set()
+
+    def test_a_token_that_nothing_proves_lets_no_master_be_restarted(self, kbz: Kbz) -> None:
+        """K-93, by its mark: it lies there from before the request until K3s has confirmed it."""
+        host, before = MASTERS[1], starts(kbz)
+        kbz.on(host, f"printf another >{OPEN}")
+        try:
+            told = findings(kbz, "k3s", "k3s")["k3s.token.sealed"]
+            assert told.startswith(f"{host}: ")
+            assert "kbz secrets rotate k3s-token" in told
+            assert wrong(kbz, [Seen("K-93", host, "k3s.token.sealed", ())], "k3s") == []
+            refused = kbz("restart", "k3s", "--limit", MASTERS[2])
+            assert refused.code == ExitCode.REFUSED, refused.stdout
+            assert "k3s.token.sealed" in refused.stdout + refused.stderr
+            assert starts(kbz) == before
+        finally:
+            kbz.on(host, f"rm {OPEN}")
         assert bad(kbz) == set()
 
 

@@ -6,6 +6,7 @@ The tests of this file build on each other, in the order of the file: an operato
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from keybuzz.model.core.outcome import ExitCode
 from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import DB, ONE_LOOK, Kbz, until
 from tests.lab.ledgers.ledger import Ledger
@@ -26,6 +28,7 @@ from tests.lab.support.patroni_cluster import (
     repaired,
 )
 from tests.lab.support.states import findings, spare, take
+from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
 
@@ -326,6 +329,11 @@ class TestBadStates:
                 lambda: "patroni.writer.single" in findings(kbz, "patroni", "db"), 120, "two write"
             )
             assert f"--limit {old}" in findings(kbz, "patroni", "db")["patroni.writer.single"]
+            assert wrong(kbz, [Seen("S-05", old, "patroni.writer.single", ())], "db") == []
+            other = next(host for host in DB if host != old)
+            refused = kbz("restart", "patroni", "--limit", other)
+            assert refused.code == ExitCode.FAILED, refused.stdout
+            assert re.search(r"can hold no more: \S*patroni\.writer\.single", refused.stdout)
         finally:
             kbz.on(old, f"pkill -CONT -f {manager}")
         until(lambda: not _patroni(findings(kbz, "patroni", "db")), 120, "one leads, two follow")

@@ -6,6 +6,7 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pika
@@ -206,6 +207,27 @@ class TestBadStates:
         assert spare(kbz, "rabbitmq", "rabbitmq") == 0
         kbz.good("restart", "rabbitmq", "--limit", "queue-03")
         until(lambda: not _rabbitmq(findings(kbz, "rabbitmq", "rabbitmq")), 60, "one cluster")
+
+    @pytest.mark.long  # two parts show the same; here no part has a majority
+    def test_three_parts_become_one_as_their_hint_says(self, kbz: Kbz) -> None:
+        for host in HOSTS[1:]:
+            kbz.good("lab", "fault", "cut", host)
+        until(lambda: {len(_sees(kbz, host)) for host in HOSTS} == {1}, 150, "each is alone")
+        for host in HOSTS[1:]:
+            kbz.good("lab", "fault", "restore", host)
+        apart = "queue-01 / queue-02 / queue-03"
+        until(lambda: apart in str(findings(kbz, "rabbitmq", "rabbitmq")), 60, "three parts")
+        told = findings(kbz, "rabbitmq", "rabbitmq")["rabbitmq.cluster.whole"]
+        steps = told.rpartition(" starts: ")[2].split("; then ")
+        for step in steps:
+            kbz.good(*shlex.split(step)[1:])
+        until(lambda: not _rabbitmq(findings(kbz, "rabbitmq", "rabbitmq")), 120, "one cluster")
+
+
+def _sees(kbz: Kbz, host: str) -> list[str]:
+    """Return the nodes that run, by the word of one of them."""
+    status = "docker exec rabbitmq rabbitmqctl -q cluster_status --formatter json"
+    return list(json.loads(kbz.on(host, status))["running_nodes"])
 
 
 def _rabbitmq(found: dict[str, str]) -> list[str]:

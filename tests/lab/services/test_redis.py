@@ -15,11 +15,13 @@ from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, MASTER, RedisLedger
 from tests.lab.support.adopting import takes_over, takes_settings, with_own_policies
 from tests.lab.support.states import findings, spare
+from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
 
 HOSTS = tuple(ADDRESSES)
 CONF = "/opt/keybuzz/redis/conf/redis.conf"
+DATA = "/opt/keybuzz/redis/data"
 RUNTIME = "/opt/keybuzz/redis/runtime/redis/redis.conf"
 SENTINEL = "/opt/keybuzz/redis/runtime/sentinel/sentinel.conf"
 RUN = ("run", "redis", "--limit", "redis", "--format", "json")
@@ -238,6 +240,11 @@ class TestFreeze:
         assert text.count("sentinel known-sentinel") == 2
 
 
+def redis_alone(found: dict[str, str]) -> list[str]:
+    """Return the checks of Redis among what health finds."""
+    return [check for check in found if check.startswith("redis.")]
+
+
 def command(ledger: RedisLedger, host: str, *words: str) -> None:
     with ledger.node(host) as client:
         client.execute_command(*words)
@@ -283,6 +290,34 @@ class TestBadStates:
             assert done.code == 2
         finally:
             command(ledger, HOSTS[0], "ACL", "SETUSER", "default", "+@all")
+
+    def test_a_replica_that_cannot_save_is_no_spare_and_ends_at_the_next_write(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        """K-54: Redis' own answer to a write from the master; what was set live is gone with it."""
+        host = next(host for host in HOSTS if host != ledger.master())
+        with ledger.node(host) as client:
+            client.config_set("replica-priority", 7)
+            kbz.on(host, "docker exec redis chmod 500 /data")
+            client.bgsave()
+            until(
+                lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", 30, "no save"
+            )
+        told = findings(kbz, "redis", "redis")["redis.writes.taken"]
+        assert (told.partition(":")[0], "rdb_last_bgsave_status is err" in told) == (host, True)
+        done = kbz("drift", "redis", "--limit", "redis", "--format", "json").json()
+        items = tuple(item["id"] for item in done["drift"]["items"])
+        assert any(item.endswith(f"{host}/directory:{DATA}") for item in items), items
+        state = Seen("K-54", host, "redis.writes.taken", ("drift/redis/folder",), told_of=host)
+        assert wrong(kbz, [state], "redis") == []
+        before = containers(kbz)[host]
+        ledger.write()
+        until(lambda: containers(kbz)[host] != before, 60, "it has ended, and was started again")
+        assert "unable to write command to disk" in kbz.on(host, "docker logs redis 2>&1")
+        kbz.good(*LIFTED)
+        with ledger.node(host) as client:
+            assert client.config_get("replica-priority")["replica-priority"] == "100"
+        until(lambda: not redis_alone(findings(kbz, "redis", "redis")), 60, "it is whole again")
 
 
 class TestHandOver:

@@ -43,8 +43,6 @@ class Seen:
     """A run was tried, and has refused."""
     told_of: str = ""
     """The host that the finding is about; empty where it is about others too."""
-    beside: tuple[str, ...] = ()
-    """Columns that another state decides, and that are not judged."""
 
     @property
     def module(self) -> str:
@@ -68,7 +66,7 @@ def wrong(kbz: Kbz, seen: Iterable[Seen], limit: str) -> list[str]:
         f"{item.id}: {column} is “{told}”, in the table “{table[item.id].word(column)}”; {why}"
         for item in states
         for column, (told, why) in _told(item, table[item.id], gates[item.id], status).items()
-        if told != table[item.id].word(column) and column not in item.beside
+        if told != table[item.id].word(column)
     ]
     found += [
         f"{item.id}: {text}" for item in states for text in _spare(item, table[item.id], status)

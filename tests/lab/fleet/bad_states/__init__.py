@@ -9,16 +9,14 @@ _PARTS = (postgres, redis, rabbitmq, galera, entries, hosts)
 ROUNDS: dict[str, tuple[Bad, ...]] = {
     "settings": tuple(bad for part in _PARTS for bad in part.SETTINGS),
     "taken away": tuple(bad for part in _PARTS for bad in part.TAKEN),
-    "hung": (*hosts.HUNG, *redis.ALONE),
 }
 """The first take nothing from applications but on one of two entries; the second take a member away, or its work.
 
-What hangs makes every look at its host slow, and a replica that cannot save may end: neither is beside others of its
-service.
+Not here: a daemon that hangs, which makes every look at its host slow (S-44, with MinIO), and a replica that cannot
+save, which ends at the next write and forgets what was set live (K-54, with Redis).
 """
 TYPED = {
     "settings": ("patroni", ("patroni.member.tags", "patroni.settings.of-roles")),
-    "hung": ("minio", ("Docker",)),
 }
 """By round: a module whose restart is tried on the command line, and what is named then: one of these."""
 __all__ = ["HINT", "ROUNDS", "TOOLS", "TYPED", "Bad"]

@@ -125,14 +125,3 @@ TAKEN = (
         ("minio.node.serves", "critical", "does not answer"),
     ),
 )
-HUNG = (
-    Bad(
-        "S-44",
-        "minio-01",
-        "kill -STOP $(pidof dockerd)",
-        "timeout 3 docker version || echo it hangs",
-        "it hangs",
-        "kill -CONT $(pidof dockerd)",
-        ("base.docker.running", "critical", ""),
-    ),
-)

@@ -54,5 +54,3 @@ class Bad:
     """A verb that refuses meanwhile, and what it says then."""
     told: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """A verb besides health and drift that tells it, and what it names."""
-    beside: tuple[str, ...] = ()
-    """Columns of its row that another state of its round decides."""

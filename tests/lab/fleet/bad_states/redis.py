@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from tests.lab.fleet.bad_states.made import Bad
 
-_AFTER_A_START = ("status", "restart", "drill")
-"""A replica that cannot save ends at the next write that comes from its master (replica-ignore-disk-write-errors), and
-starts with the settings of its file: what is set live is told, and may be gone a moment later."""
-
 SETTINGS = (
     Bad(
         "K-03",
@@ -45,6 +41,16 @@ SETTINGS = (
         "s sentinel remove other",
         ("redis.sentinel.name", "warn", "also monitors other"),
     ),
+    Bad(
+        "K-04",
+        "redis/replica",
+        "r config set protected-mode no; r acl setuser default nopass",
+        "docker exec redis redis-cli -h $(hostname -I | tr ' ' '\\n' | grep -m1 '^10\\.0\\.0\\.') config get port",
+        "6379",
+        "kbz run redis --limit redis --lift-freeze redis --reason 'a state of a test ends'",
+        ("redis.users.described", "critical", "default"),
+        drift="redis-password:default",
+    ),
 )
 TAKEN = (
     Bad(
@@ -72,29 +78,5 @@ TAKEN = (
         "w '[ $(e replicas kb-redis-master | grep -c ^runid$) = 2 ]'; "
         "w 'e ckquorum kb-redis-master | grep -q ^OK'; done",
         ("redis.sentinel.quorum", "warn", ":6399"),
-    ),
-)
-ALONE = (
-    Bad(
-        "K-54",
-        "redis/replica",
-        "docker exec redis chmod 500 /data; r bgsave; sleep 1",
-        "r info persistence",
-        "rdb_last_bgsave_status:err",
-        "docker exec redis chmod 700 /data; r bgsave; sleep 1",
-        ("redis.writes.taken", "warn", "rdb_last_bgsave_status is err"),
-        drift="directory:/opt/keybuzz/redis/data",
-        beside=_AFTER_A_START,
-    ),
-    Bad(
-        "K-04",
-        "redis/replica",
-        "r config set protected-mode no; r acl setuser default nopass",
-        "docker exec redis redis-cli -h $(hostname -I | tr ' ' '\\n' | grep -m1 '^10\\.0\\.0\\.') config get port",
-        "6379",
-        "kbz run redis --limit redis --lift-freeze redis --reason 'a state of a test ends'",
-        ("redis.users.described", "critical", "default"),
-        drift="redis-password:default",
-        beside=_AFTER_A_START,
     ),
 )

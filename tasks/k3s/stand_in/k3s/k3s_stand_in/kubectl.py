@@ -1,4 +1,4 @@
-"""`k3s kubectl get|apply|delete`, as far as people look around in the lab; kbz itself asks the API."""
+"""`k3s kubectl get|apply|delete|cordon|uncordon`, as far as people look around in the lab; kbz itself asks the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ SHORT |= {"deploy": "deployments", "deployment": "deployments", "daemonset": "da
 
 def kubectl(words: list[str]) -> int:
     if not words:
-        raise FatalError("kubectl get|apply|delete KIND [NAME] [-n NAMESPACE | -A] [-o json]")
+        raise FatalError(
+            "kubectl get|apply|delete|cordon|uncordon KIND [NAME] [-n NAMESPACE | -A] [-o json]"
+        )
     verb, rest = words[0], words[1:]
     namespace, form, file, plain = "default", "", "", []
     while rest:
@@ -33,6 +35,8 @@ def kubectl(words: list[str]) -> int:
             plain.append(word)
     if verb == "apply":
         return _apply(file)
+    if verb in ("cordon", "uncordon"):
+        return _cordon(plain[0], verb)
     kind = SHORT.get(plain[0], plain[0])
     path = _path(kind, "" if kind in ("nodes", "namespaces") else namespace, *plain[1:2])
     code, answer = _send("DELETE" if verb == "delete" else "GET", path)
@@ -64,6 +68,17 @@ def _apply(file: str) -> int:
             print(f"Error from server: {answer.get('message', answer)}", file=sys.stderr)
             return 1
         print(f"{kind}/{meta['name']} created")
+    return 0
+
+
+def _cordon(node: str, verb: str) -> int:
+    """Take a node from the scheduler, or give it back."""
+    spec = {"unschedulable": True if verb == "cordon" else None}
+    code, answer = _send("PATCH", _path("nodes", "", node), {"spec": spec})
+    if code >= 400:
+        print(f"Error from server: {answer.get('message', answer)}", file=sys.stderr)
+        return 1
+    print(f"node/{node} {verb}ed")
     return 0
 
 
