@@ -152,6 +152,10 @@ class Recovery:
     """Makes a cluster of that member; the module's own rollout brings the others."""
     forget: Callable[[Live, str], Stage | None] = lambda live, host: None
     """Before the start of a member that was named: makes all others take a full copy of its data."""
+    askable: Callable[[Live], Stage | None] = lambda live: None
+    """Makes what a member's position is read with, where its host lost it: a file, a directory, the image."""
+    startable: Callable[[Live], Stage | None] = lambda live: None
+    """Makes, before any member is started, what else its container reads and its host lost."""
 
 
 @dataclass(frozen=True, slots=True)

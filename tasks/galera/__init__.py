@@ -70,6 +70,8 @@ MODULE = Module(
         recovery.choose,
         recovery.start,
         recovery.forget,
+        recovery.askable,
+        recovery.startable,
     ),
     likeness=LIKENESS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),

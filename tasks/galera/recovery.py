@@ -8,18 +8,19 @@ from pathlib import Path
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.reading import Answer, GaleraPosition
-from keybuzz.model.host.docker import StoppedContainer
-from keybuzz.model.host.files import Absent
+from keybuzz.model.host.docker import Image, StoppedContainer
+from keybuzz.model.host.files import Absent, Directory, File
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values
 from tasks.galera.choice import UNKNOWN, choose
 from tasks.galera.members import NO_HISTORY, cut_off, nodes, unborn
-from tasks.galera.rollout import bootstrap
+from tasks.galera.rollout import bootstrap, refuse_foreign_data
 
-__all__ = ["choose", "forget", "halt", "position", "question", "start"]
+__all__ = ["askable", "choose", "forget", "halt", "position", "question", "start", "startable"]
 
 _SCRIPT = (Path(__file__).parent / "templates" / "position.sh").read_text(encoding="utf-8")
 _RECOVERED = re.compile(r"([0-9a-f-]{36}):(-?[0-9]{1,19})")
@@ -71,6 +72,44 @@ def halt(live: Live) -> Stage | None:
         if node.running
     )
     return Stage("stop what serves no client", stopping) if stopping else None
+
+
+def askable(live: Live) -> Stage | None:
+    """Return the stage that brings back what `question` needs, on hosts that were installed again.
+
+    Raises:
+        RefusedError: a data folder is none of ours, or a host is not ready for it.
+    """
+    refuse_foreign_data(live)
+    stage = _lost(live, frozenset({values.MY_CNF}))
+    waiting = (
+        c for c in live.changes() if c.action is Action.LATER and isinstance(c.resource, Image)
+    )
+    for change in waiting:
+        raise RefusedError(
+            f"the image cannot be looked for: {change.reason}",
+            where=change.host,
+            hint=f"nothing was started; {proposed('kbz', 'run', 'base', '--limit', change.host)} makes it ready",
+        )
+    return stage
+
+
+def startable(live: Live) -> Stage | None:
+    """Return the stage that brings back what a container reads, where a host lost it."""
+    return _lost(live, frozenset({values.MY_CNF, values.START}))
+
+
+def _lost(live: Live, files: frozenset[str]) -> Stage | None:
+    """Return the stage that makes these files again, their directories and the image; what is there stays as it is."""
+    created = [change for change in live.changes() if change.action is Action.CREATE]
+    read = [
+        change
+        for change in created
+        if isinstance(change.resource, Image)
+        or (isinstance(change.resource, File) and change.resource.path in files)
+    ]
+    lost = tuple(c for c in created if c in read or isinstance(c.resource, Directory))
+    return Stage("bring back what its hosts lost", lost) if read else None
 
 
 def question(site: Site, server: Server) -> GaleraPosition:

@@ -110,13 +110,7 @@ def _with_flag(live: Live, host: str, resource: Container) -> Change:
 def refuse_foreign(live: Live) -> None:
     """Newer or foreign data, another password, and two clusters at once are never touched."""
     found = nodes(live)
-    for change in live.changes():
-        if isinstance(change.resource, MariadbData):
-            raise RefusedError(
-                change.reason or _foreign_data(live, change.host),
-                where=change.host,
-                hint=f"nothing was written; {_other_data(live, change.host)}",
-            )
+    refuse_foreign_data(live)
     for change in live.changes():
         if isinstance(change.resource, MysqlUser) and _has_two(live, change):
             # Whoever uses it would be shut out, and kbz cannot tell who does.
@@ -142,6 +136,17 @@ def refuse_foreign(live: Live) -> None:
             hint="stop writing; the owner decides whose data stays. kbz changes nothing here",
         )
     _refuse_another_history(live, {node.uuid for node in primaries})
+
+
+def refuse_foreign_data(live: Live) -> None:
+    """Data in another layout, or of another server, is never touched."""
+    for change in live.changes():
+        if isinstance(change.resource, MariadbData):
+            raise RefusedError(
+                change.reason or _foreign_data(live, change.host),
+                where=change.host,
+                hint=f"nothing was written; {_other_data(live, change.host)}",
+            )
 
 
 def _refuse_another_history(live: Live, serving: set[str]) -> None:

@@ -47,7 +47,8 @@ def recover(module: str, typed: str, source: str, wait: float, timeout: float, f
 
     Refused while any member serves or one cannot be asked. Shows how far each member's data goes by its own engine,
     and starts the most advanced after the cluster's name was typed; the others join it one by one, and the data of
-    all is compared. Where the positions do not prove which member has everything, the owner names it (--from).
+    all is compared. Where the positions do not prove which member has everything, the owner names it (--from). On hosts
+    that were installed again with their data kept, the name is typed before their files and image are brought back.
     """
     from keybuzz.engine.change.recover import Operator
     from keybuzz.engine.change.recover import recover as recover_cluster
@@ -67,15 +68,15 @@ def _show(positions: tuple[Position, ...], host: str) -> None:
 
 
 def _asking(typed: str) -> Callable[[str, str], str]:
-    def ask(cluster: str, host: str) -> str:
+    def ask(cluster: str, purpose: str) -> str:
         if typed:
             return typed
         if not at_terminal():
             raise RefusedError(
                 "the name of the cluster must be typed, and there is no terminal",
                 where="recover",
-                hint=f"look at the table, then: --confirm {cluster}",
+                hint=f"it is typed {purpose}: --confirm {cluster}",
             )
-        return ask_typed(f"Type the name of the cluster to start it from {host}")
+        return ask_typed(f"Type the name of the cluster {purpose}")
 
     return ask

@@ -1,9 +1,10 @@
 """`kbz recover`: a cluster comes back after a total stop, from the one member that has everything.
 
-1. no member serves, and each can be asked; 2. what runs without serving is stopped; 3. the position of each member is
-read; 4. the operator sees them and types the cluster's name; 5. the most advanced member, or the one that was named,
-makes a cluster of itself; 6. the module's own rollout brings the others, and ends with plain members; 7. the data of
-all members is compared. Cut off after 5, `kbz run` goes on.
+1. no member serves, and each can be asked; 2. what runs without serving is stopped; 3. hosts that were installed
+again get what a position is read with, after the cluster's name was typed for that; 4. the position of each is read;
+5. the operator sees them and types the cluster's name; 6. what else a member is started with is made where it is gone;
+7. the most advanced member, or the one that was named, makes a cluster of itself; 8. the module's own rollout brings
+the others, and ends with plain members; 9. the data of all members is compared. Cut off after 7, `kbz run` goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from keybuzz.engine.change.run import planned, report_of_run
 from keybuzz.engine.look.asking import ask_each
 from keybuzz.engine.look.causes import explained
 from keybuzz.engine.look.likeness import compared
-from keybuzz.engine.look.observe import observe
+from keybuzz.engine.look.observe import Snapshot, observe
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.claims import claimed, spoken
 from keybuzz.engine.memory.first_install import first_installs
@@ -42,7 +43,7 @@ class Operator:
     show: Callable[[tuple[Position, ...], str], None]
     """Gets the positions, and the member to start from: none when they do not prove which."""
     ask: Callable[[str, str], str]
-    """Gets the cluster's name and the member to start from; returns what was typed for the name."""
+    """Gets the cluster's name and what it is typed for; returns what was typed."""
     source: str = ""
     """The member to start from that was named; all others take a full copy of its data."""
 
@@ -115,10 +116,12 @@ def _decide(
     operator: Operator,
 ) -> str:
     """Return the member to start from, after the operator has typed the cluster's name."""
-    module, site = conductor.modules[0], workspace.site
-    halting = recovery.halt(conductor.view(before.snapshot).live(module, site))
+    module = conductor.modules[0]
+    halting = recovery.halt(conductor.view(before.snapshot).live(module, workspace.site))
+    newest = before.snapshot
     if halting is not None:
-        conductor.stage(module, halting, before.snapshot)
+        newest = conductor.stage(module, halting, newest)
+    _make_askable(workspace, conductor, recovery, operator, newest)
     found = _positions(workspace, before.selected, recovery)
     try:
         host = recovery.choose(found, operator.source)
@@ -126,15 +129,38 @@ def _decide(
         operator.show(found, "")
         raise
     operator.show(found, host)
-    cluster = recovery.name(site)
-    if operator.ask(cluster, host) != cluster:
+    _require_typed(workspace, recovery, operator, module, f"to start it from {host}")
+    _require_still_down(workspace, conductor, recovery)
+    return host
+
+
+def _make_askable(
+    workspace: Workspace,
+    conductor: Conductor,
+    recovery: Recovery,
+    operator: Operator,
+    newest: Snapshot,
+) -> None:
+    """Bring back what positions are read with, where a host was installed again: only after the name was typed."""
+    module = conductor.modules[0]
+    stage = recovery.askable(conductor.view(newest).live(module, workspace.site))
+    if stage is None:
+        return
+    purpose = f"to bring back what is missing on {', '.join(stage.hosts)}"
+    _require_typed(workspace, recovery, operator, module, purpose)
+    conductor.stage(module, stage, newest)
+
+
+def _require_typed(
+    workspace: Workspace, recovery: Recovery, operator: Operator, module: Module, purpose: str
+) -> None:
+    cluster = recovery.name(workspace.site)
+    if operator.ask(cluster, purpose) != cluster:
         raise RefusedError(
             f"the name of the cluster was not typed: it is {cluster}",
             where=module.name,
             hint="nothing was started; its members are stopped",
         )
-    _require_still_down(workspace, conductor, recovery)
-    return host
 
 
 def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
@@ -162,8 +188,9 @@ def _bring_back(
     recovery, last = module.recovery, conductor.last
     live = conductor.view(last).live(module, workspace.site)
     conductor.freeze.begin(module, live)
-    forgetting = recovery.forget(live, host) if named else None
-    newest = conductor.stage(module, forgetting, last) if forgetting else last
+    newest = last
+    for stage in (recovery.startable(live), recovery.forget(live, host) if named else None):
+        newest = conductor.stage(module, stage, newest) if stage else newest
     live = conductor.view(newest).live(module, workspace.site)
     conductor.run(conductor.stage(module, recovery.start(live, host), newest))
 

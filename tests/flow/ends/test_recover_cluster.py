@@ -15,13 +15,14 @@ import pytest
 from keybuzz.engine import events
 from keybuzz.engine.change import recover as recovering
 from keybuzz.engine.change.recover import Operator, recover
+from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import KbzError, RefusedError, StepError, UsageError
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.reading import Answer, FileText
-from keybuzz.model.host.files import Absent
+from keybuzz.model.host.files import Absent, File
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.report import Report
 from keybuzz.site.module import Likeness, Module, Position, Recovery
@@ -53,6 +54,8 @@ class Cluster:
     chosen: list[tuple[tuple[Position, ...], str]] = field(default_factory=list)
     shown: list[tuple[tuple[Position, ...], str]] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    askable: Callable[[Live], Stage | None] = lambda live: None
+    startable: Callable[[Live], Stage | None] = lambda live: None
 
     def module(self) -> Module:
         recovery = Recovery(
@@ -63,6 +66,8 @@ class Cluster:
             self.choose,
             lambda live, host: Stage(f"start {host}", live.hosts[host].changes),
             self.forget,
+            self.askable,
+            self.startable,
         )
         likeness = Likeness(
             lambda level, message, host, hint: Finding("demo.same", level, message, host, hint),
@@ -117,8 +122,8 @@ class Cluster:
         module = self.module()
         monkeypatch.setattr(recovering, "all_modules", lambda: (module,))
 
-        def ask(cluster: str, host: str) -> str:
-            self.asked.append((cluster, host))
+        def ask(cluster: str, purpose: str) -> str:
+            self.asked.append((cluster, purpose))
             return typed()
 
         operator = Operator(lambda *told: self.shown.append(told), ask, source)
@@ -162,7 +167,7 @@ def test_the_member_with_the_most_is_started_first_and_the_rollout_brings_the_ot
     positions = tuple(Position(h, "H", n, False, "") for h, n in zip(HOSTS, (5, 6, 7), strict=True))
     assert cluster.chosen == [(positions, "")]
     assert cluster.shown == [(positions, THIRD)]
-    assert cluster.asked == [(NAME, THIRD)]
+    assert cluster.asked == [(NAME, f"to start it from {THIRD}")]
     planned = [event for event in three.heard.events if isinstance(event, events.Planned)]
     assert [event.plan.size for event in planned] == [3]
     # What was described is there, and the data of all was compared: as a frozen cluster, without a lift.
@@ -187,7 +192,7 @@ def test_beside_a_named_member_all_others_forget_their_positions_before_it_start
     there = [host for host in HOSTS if (three.hosts[host].files / "position").exists()]
     assert there == [FIRST]
     assert [source for _, source in cluster.chosen] == [FIRST]
-    assert cluster.asked == [(NAME, FIRST)]
+    assert cluster.asked == [(NAME, f"to start it from {FIRST}")]
 
 
 def test_a_name_that_was_not_typed_starts_nothing(
@@ -200,6 +205,48 @@ def test_a_name_that_was_not_typed_starts_nothing(
     )  # fmt: skip
     assert error.hint == "nothing was started; its members are stopped"
     assert (stages(three), texts(three)) == ([], [None] * 3)
+
+
+def files(three: Fleet, name: str) -> Callable[[Live], Stage | None]:
+    """Return a stage that makes a file where a host lost it, as after a new operating system."""
+
+    def stage(live: Live) -> Stage | None:
+        paths = {host: three.hosts[host].files / name for host in HOSTS}
+        changes = tuple(
+            Change(host, live.module, File(str(path), Content.plain("6\n")), Action.CREATE, ())
+            for host, path in paths.items()
+            if not path.exists()
+        )
+        return Stage(f"make {name}", changes) if changes else None
+
+    return stage
+
+
+def test_what_positions_are_read_with_is_made_first_and_the_rest_before_the_start(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (three.hosts[SECOND].files / "position").unlink()
+    cluster = Cluster(
+        three, askable=files(three, "position"), startable=files(three, "start"), likeness=False
+    )
+    assert cluster.recover(monkeypatch).exit_code == ExitCode.GOOD
+    assert stages(three)[:3] == ["make position", "make start", f"start {THIRD}"]
+    assert [item.number for item in cluster.shown[0][0]] == [5, 6, 7]
+    assert cluster.asked == [
+        (NAME, f"to bring back what is missing on {SECOND}"),
+        (NAME, f"to start it from {THIRD}"),
+    ]
+
+
+def test_before_the_name_was_typed_nothing_is_made(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (three.hosts[SECOND].files / "position").unlink()
+    cluster = Cluster(three, askable=files(three, "position"))
+    error = cluster.refused(monkeypatch, lambda: "something else")
+    assert "was not typed" in error.what
+    assert (stages(three), cluster.shown, cluster.chosen) == ([], [], [])
+    assert not (three.hosts[SECOND].files / "position").exists()
 
 
 def test_positions_that_prove_nothing_are_shown_without_a_choice(

@@ -63,6 +63,7 @@ ALONE = "; ".join(
 )
 """The replication of a host is cut, and nothing else of it."""
 ROOT = "/opt/bitnami/mariadb"
+FOLDER = "/opt/keybuzz/mariadb"
 AHEAD = f"""
 last() {{ sed -i "s/^safe_to_bootstrap:.*/safe_to_bootstrap: $1/" /bitnami/mariadb/data/grastate.dat; }}
 last 1
@@ -209,6 +210,20 @@ class TestTotalStop:
         assert (done.code, "a first start was cut off" in done.stderr) == (3, True), done.stderr
         assert "move the data folders away" in " ".join(done.stderr.split())
         assert running(kbz) == []
+
+    def test_hosts_that_were_installed_again_are_named_the_recovery(self, kbz: Kbz) -> None:
+        """K-83: their data folders were kept; no file of kbz, no image and no container. The next test recovers."""
+        gone = "i=$(docker inspect -f '{{.Image}}' mariadb); docker rm mariadb; docker rmi -f $i"
+        for host in HOSTS:
+            kbz.on(host, f"{gone}; rm -r {FOLDER}/conf")
+        done = kbz(*LIFTED)
+        assert (done.code, "kbz recover galera" in done.json()["error"]) == (3, True)
+        bare = Seen("K-83", "maria-01", "galera.node.synced", ("drift/x/container:mariadb",), True)
+        assert wrong(kbz, [bare], "galera") == []
+        silent = kbz("recover", "galera")
+        asked = "typed to bring back what is missing on maria-01, maria-02, maria-03"
+        assert (silent.code, asked in " ".join(silent.stderr.split())) == (3, True), silent.stderr
+        assert {kbz.on(host, f"ls {FOLDER}").strip() for host in HOSTS} == {"data"}
 
     def test_recover_brings_back_every_acknowledged_row(
         self, kbz: Kbz, ledger: GaleraLedger
