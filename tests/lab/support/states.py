@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from tests.lab.conftest import Done, Kbz
+from tests.lab.fleet.bad_states.made import TOOLS
 
 
 def findings(kbz: Kbz, module: str, group: str) -> dict[str, str]:
@@ -22,6 +23,12 @@ def spare(kbz: Kbz, module: str, group: str) -> int:
     document = kbz("status", module, "--limit", group, "--format", "json").json()
     [cluster] = [item for item in document["clusters"] if item["module"] == module]
     return int(cluster["quorum"]["spare"])
+
+
+def agrees(kbz: Kbz, host: str, tool: str, answer: str) -> None:
+    """Insist that a daemon's own tool, on its host, says the same: a part of what it answers."""
+    said = kbz.on(host, f"{TOOLS}({tool}) 2>&1")
+    assert answer in said, f"{tool} on {host}: {said}"
 
 
 def take(kbz: Kbz, told: str) -> Done:

@@ -129,8 +129,8 @@ def test_a_way_out_by_a_verb_is_tried(bad: bad_states.Bad) -> None:
 def test_every_test_of_a_bad_state_in_the_lab_is_named_by_a_row() -> None:
     named = {f"{path}::{name}" for row in ROWS for path, name in _TEST.findall(row.tests)}
     found = {
-        f"tests/lab/services/{path.name}::TestBadStates::{name}"
-        for path in (LAB / "services").glob("test_*.py")
+        f"tests/lab/{path.relative_to(LAB)}::TestBadStates::{name}"
+        for path in LAB.rglob("test_*.py")
         for body in _METHODS.findall(path.read_text(encoding="utf-8"))
         for name in re.findall(r"^    def (test_\w+)", body, re.M)
     }
