@@ -12,6 +12,7 @@ from collections import Counter
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.inventory.server import Server
+from tasks.redis import values
 from tasks.redis.members import (
     RUNTIME,
     SENTINEL_RUNTIME,
@@ -53,7 +54,7 @@ def decided(live: Live, why: str) -> str:
             f"{why}, and who is master cannot be told: fewer than {_majority(live)} of {len(live.members)} "
             "members agree",
             where="redis",
-            hint="bring back the members that are away; kbz never chooses a master among data",
+            hint=_way_out(live),
         )
     if address not in {str(server.address) for server in live.members}:
         raise RefusedError(
@@ -62,6 +63,20 @@ def decided(live: Live, why: str) -> str:
             hint="correct servers.tsv, or fail over to a member first",
         )
     return address
+
+
+def _way_out(live: Live) -> str:
+    """Return how the owner tells who leads: all are there, and hosts that were installed again know it no more."""
+    told_nothing = [host for host, view in live.hosts.items() if not view.present(RUNTIME)]
+    if len(live.hosts) < len(live.members) or not told_nothing:
+        return "bring back the members that are away; kbz never chooses a master among data"
+    path = values.redis_runtime().path
+    write = f"mkdir -p {path.rpartition('/')[0]}; echo replicaof ADDRESS {values.PORT} >{path}"
+    return (
+        f"{', '.join(told_nothing)} lost {path}, which says who leads. The owner decides whose data stays: on each "
+        f"other member without that file {write}, with its address, then kbz run redis. What only the others hold is "
+        "lost, so copy it aside first"
+    )
 
 
 def _require_whole_birth(live: Live) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from keybuzz.model.core.outcome import ExitCode
 from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.redis_ledger import ADDRESSES, RedisLedger
 from tests.lab.support.states import agrees, findings, spare
@@ -15,7 +16,8 @@ from tests.lab.verdicts.rows import Seen, wrong
 pytestmark = pytest.mark.lab
 
 HOSTS = tuple(ADDRESSES)
-DATA = "/opt/keybuzz/redis/data"
+ROOT = "/opt/keybuzz/redis"
+DATA = f"{ROOT}/data"
 LIFT = ("--lift-freeze", "redis", "--reason", "the owner said so on the phone")
 LIFTED = ("run", "redis", "--limit", "redis", *LIFT)
 
@@ -115,6 +117,29 @@ class TestBadStates:
         with ledger.node(host) as client:
             assert client.config_get("replica-priority")["replica-priority"] == "100"
         until(lambda: not of_redis(findings(kbz, "redis", "redis")), 60, "it is whole again")
+
+
+class TestInstalledAgain:
+    def test_the_owner_tells_who_leads_and_a_run_brings_its_data_back(
+        self, kbz: Kbz, ledger: RedisLedger
+    ) -> None:
+        """K-84: the data folders were kept; no file of kbz and no container."""
+        for _ in range(5):
+            ledger.write(copies=2)
+        leading = ledger.master()
+        for host in HOSTS:
+            kbz.on(host, f"docker rm -f redis redis-sentinel; cd {ROOT}; rm -r conf runtime")
+        refused = kbz(*LIFTED)
+        said = " ".join((refused.stdout + refused.stderr).split())
+        assert refused.code == ExitCode.REFUSED, said
+        assert {kbz.on(host, f"ls {ROOT}").strip() for host in HOSTS} == {"data"}
+        way_out = said.partition("without that file ")[2].partition(", with its address")[0]
+        for host in HOSTS:
+            if host != leading:
+                kbz.on(host, way_out.replace("ADDRESS", ADDRESSES[leading]))
+        kbz.good(*LIFTED)
+        assert ledger.master() == leading
+        assert ledger.missing() == set()
 
 
 def started(kbz: Kbz, host: str) -> str:

@@ -156,7 +156,7 @@ class TestBirth:
         world.nodes["redis-1"].data = True
         end = roll(world)
         assert end.word == "refused"
-        assert "never chooses a master among data" in end.why
+        assert "The owner decides whose data stays" in end.why
         assert world.trail == []
 
 
