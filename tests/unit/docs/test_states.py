@@ -81,6 +81,7 @@ def test_every_planted_fault_of_the_lab_is_a_row() -> None:
 
 
 OTHERWISE = {
+    "S-05": "the member that takes writes without the lead is restarted",
     "S-20": "the member that is apart is restarted",
     "K-69": "the entry that is apart is restarted",
     "K-72": "the member that is apart is restarted",
