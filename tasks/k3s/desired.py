@@ -8,7 +8,11 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Absent, Artefact, Directory, File
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.k3s import (
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.k3s import certificates, parameters, values
+from tasks.k3s.certificates import K3sCertificates
+from tasks.k3s.model.resources import (
     K3sLook,
     K3sManifest,
     K3sSchedulable,
@@ -16,10 +20,6 @@ from keybuzz.model.services.k3s import (
     K3sToken,
     PodNetwork,
 )
-from keybuzz.site.module import Description
-from keybuzz.site.site import Site
-from tasks.k3s import certificates, parameters, values
-from tasks.k3s.certificates import K3sCertificates
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -13,10 +13,10 @@ from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import SystemdUnit
-from keybuzz.model.services.k3s import K3sToken, K3sTokenRotated
 from keybuzz.site.module import Rotation
 from tasks.k3s import values
 from tasks.k3s.members import TOKEN_ID, masters, places, unproven, writer
+from tasks.k3s.model.resources import K3sToken, K3sTokenRotated
 from tasks.k3s.ready import not_ready
 from tasks.k3s.steps import JOIN_TIMEOUT, roll, snapshot
 

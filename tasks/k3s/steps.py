@@ -9,9 +9,9 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
-from keybuzz.model.services.k3s import K3sForgotten, K3sSnapshot, K3sStart
 from tasks.k3s import values
 from tasks.k3s.members import masters, places, up, writer
+from tasks.k3s.model.resources import K3sForgotten, K3sSnapshot, K3sStart
 from tasks.k3s.ready import not_ready, still_ready
 
 BIRTH_TIMEOUT = 300.0

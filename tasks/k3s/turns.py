@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
-from keybuzz.model.services.k3s import K3sDrained, K3sSchedulable
 from tasks.k3s.members import nodes, up, writer
+from tasks.k3s.model.resources import K3sDrained, K3sSchedulable
 from tasks.k3s.ready import not_ready
 
 READY_TIMEOUT = 600.0

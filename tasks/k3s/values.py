@@ -12,9 +12,9 @@ from keybuzz.model.core.content import Template
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.k3s import API_PORT
 from keybuzz.site.site import Site
 from tasks.k3s import parameters
+from tasks.k3s.model.resources import API_PORT
 
 GROUP = "k3s"
 MASTERS = "k3s-masters"

@@ -6,7 +6,6 @@ from keybuzz.engine.tasks import checking, converging, planning
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
-from keybuzz.model.services.minio import PORT
 from keybuzz.site.module import Module, RestartCost
 from tasks.minio import applications, values
 from tasks.minio.check_infos import CHECK_INFOS
@@ -15,6 +14,7 @@ from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import able, up, virgin, writer
+from tasks.minio.model.resources import PORT
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import ROTATIONS, account_rotations

@@ -8,17 +8,17 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import (
+from keybuzz.site.credentials.accounts import MINIO
+from keybuzz.site.module import Inside
+from keybuzz.site.site import Site
+from tasks.minio import values
+from tasks.minio.model.resources import (
     MinioAccess,
     MinioBucket,
     MinioBuckets,
     MinioNoUser,
     MinioUser,
 )
-from keybuzz.site.credentials.accounts import MINIO
-from keybuzz.site.module import Inside
-from keybuzz.site.site import Site
-from tasks.minio import values
 
 _READING = "minio.inside"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.minio import PORT, MinioDrive
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
 from tasks.minio.members import DRIVE_ID, Node, entry, frozen, nodes, slow
+from tasks.minio.model.resources import PORT, MinioDrive
 from tasks.minio.ready import not_serving, sees
 
 _OF_SERVING = (

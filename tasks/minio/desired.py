@@ -6,12 +6,12 @@ from keybuzz.model.core.reading import ContainerLog, HttpGet, Reading, TcpPorts
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Directory
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
 from tasks.minio.formats import FORMATS
 from tasks.minio.leftovers import LEFTOVERS
+from tasks.minio.model.resources import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -11,10 +11,10 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.minio import MinioBucket, MinioUser
 from tasks.minio import values
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import entry, nodes, serving
+from tasks.minio.model.resources import MinioBucket, MinioUser
 from tasks.minio.ready import no_quorum, not_serving, not_whole
 
 START_TIMEOUT = 300.0

@@ -14,12 +14,12 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import MinioAccess, MinioLogin, MinioUser
 from keybuzz.site.credentials.accounts import MINIO
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
 from tasks.minio.members import nodes
+from tasks.minio.model.resources import MinioAccess, MinioLogin, MinioUser
 from tasks.minio.ready import not_whole
 from tasks.minio.rollout import HEAL_TIMEOUT, START_TIMEOUT
 

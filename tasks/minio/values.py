@@ -9,9 +9,9 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Bind, Container
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import DRILL_PLACE
-from keybuzz.model.services.minio import PORT, MinioAccess
 from keybuzz.site.site import Site
 from tasks.minio import parameters
+from tasks.minio.model.resources import PORT, MinioAccess
 
 GROUP = "minio"
 CONTAINER = "minio"

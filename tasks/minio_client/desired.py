@@ -5,9 +5,9 @@ from __future__ import annotations
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Artefact, Directory
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import MinioLogin
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.minio.model.resources import MinioLogin
 from tasks.minio_client import parameters, values
 
 LOGIN = "minio-client.login"

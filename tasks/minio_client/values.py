@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.minio import PORT, MinioAccess
 from keybuzz.site.applications.described import Service
 from keybuzz.site.applications.uses import Endpoint, endpoints_of
 from keybuzz.site.site import Site
+from tasks.minio.model.resources import PORT, MinioAccess
 from tasks.minio_client.alias import MinioAlias
 
 GROUP = "controller"

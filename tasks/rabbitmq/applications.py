@@ -9,12 +9,12 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import RabbitmqAccess, RabbitmqNoUser
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
 from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.rabbitmq import values
+from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.model.resources import RabbitmqAccess, RabbitmqNoUser
 
 _READING = "rabbitmq.inside"
 _OWN = frozenset({"vhost:/", "user:guest"})

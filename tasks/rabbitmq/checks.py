@@ -10,9 +10,9 @@ from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_h
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
-from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from tasks.rabbitmq import switches
 from tasks.rabbitmq.members import Node, nodes, together
+from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
 from tasks.rabbitmq.values import AMQP_PORT, CLUSTER, node_name
 
 _FROM_NODE = (

@@ -8,7 +8,12 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import (
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.rabbitmq import applications, values
+from tasks.rabbitmq.formats import FORMATS
+from tasks.rabbitmq.leftovers import LEFTOVERS
+from tasks.rabbitmq.model.resources import (
     RabbitmqData,
     RabbitmqLook,
     RabbitmqMembership,
@@ -16,11 +21,6 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from keybuzz.site.module import Description
-from keybuzz.site.site import Site
-from tasks.rabbitmq import applications, values
-from tasks.rabbitmq.formats import FORMATS
-from tasks.rabbitmq.leftovers import LEFTOVERS
 
 
 def describe(site: Site, server: Server) -> Description:

@@ -14,7 +14,12 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.rabbitmq import (
+from tasks.rabbitmq import values
+from tasks.rabbitmq.checks import critical, not_ready
+from tasks.rabbitmq.formats import FORMATS
+from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
+from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.rabbitmq.model.resources import (
     RabbitmqData,
     RabbitmqForgotten,
     RabbitmqMembership,
@@ -22,11 +27,6 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
-from tasks.rabbitmq import values
-from tasks.rabbitmq.checks import critical, not_ready
-from tasks.rabbitmq.formats import FORMATS
-from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
 
 START_TIMEOUT = 300.0
 """Seconds: after a stop of all, a node waits for those that stopped after it."""

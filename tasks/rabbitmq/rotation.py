@@ -11,17 +11,17 @@ from collections.abc import Callable
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action
-from keybuzz.model.core.reading import AmqpLogin
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import RabbitmqUser
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount
 from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.checks import not_ready
 from tasks.rabbitmq.members import nodes
+from tasks.rabbitmq.model.accounts import RabbitmqAccount
+from tasks.rabbitmq.model.readings import AmqpLogin
+from tasks.rabbitmq.model.resources import RabbitmqUser
 from tasks.rabbitmq.rollout import START_TIMEOUT
 
 LOGIN = "a login with the new password"

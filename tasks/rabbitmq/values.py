@@ -11,9 +11,9 @@ from pathlib import Path
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT, RabbitmqAccess
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters
+from tasks.rabbitmq.model.resources import MANAGEMENT_PORT, RabbitmqAccess
 
 GROUP = "rabbitmq"
 CONTAINER = "rabbitmq"

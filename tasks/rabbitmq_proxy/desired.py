@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.reading import AmqpLogin, SocketQuestion, TcpPorts
+from keybuzz.model.core.reading import SocketQuestion, TcpPorts
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.rabbitmq.model.readings import AmqpLogin
 from tasks.rabbitmq_proxy import values
 from tasks.rabbitmq_proxy.leftovers import LEFTOVERS
 

@@ -10,7 +10,13 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.redis import (
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.redis import values
+from tasks.redis.formats import FORMATS
+from tasks.redis.leftovers import LEFTOVERS
+from tasks.redis.model.readings import RedisQuery
+from tasks.redis.model.resources import (
     RedisData,
     RedisPassword,
     RedisRuntime,
@@ -18,12 +24,6 @@ from keybuzz.model.services.redis import (
     SentinelMonitor,
     SentinelRuntime,
 )
-from keybuzz.model.services.redis_reading import RedisQuery
-from keybuzz.site.module import Description
-from keybuzz.site.site import Site
-from tasks.redis import values
-from tasks.redis.formats import FORMATS
-from tasks.redis.leftovers import LEFTOVERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 REDIS_CONF = f"{values.CONFIGURATION}/redis.conf"

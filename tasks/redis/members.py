@@ -8,9 +8,9 @@ from typing import Any
 
 from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
-from keybuzz.model.services.redis import SentinelMonitor
 from tasks.redis import values
 from tasks.redis.desired import LEAST, PRIORITY, USERS
+from tasks.redis.model.resources import SentinelMonitor
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 WHEN = ("quorum", "down-after-milliseconds", "failover-timeout")

@@ -14,7 +14,11 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.redis import (
+from tasks.redis import values
+from tasks.redis.checks import not_ready
+from tasks.redis.formats import FORMATS
+from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
+from tasks.redis.model.resources import (
     ANOTHER,
     OURS,
     RedisData,
@@ -25,10 +29,6 @@ from keybuzz.model.services.redis import (
     SentinelMonitor,
     SentinelRuntime,
 )
-from tasks.redis import values
-from tasks.redis.checks import not_ready
-from tasks.redis.formats import FORMATS
-from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
 from tasks.redis.truth import decided, master_host
 
 START_TIMEOUT = 120.0

@@ -12,14 +12,14 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.files import File
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.redis import RedisPassword, RedisSettings, SentinelMonitor
-from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.desired import REDIS_CONF
 from tasks.redis.members import masters
+from tasks.redis.model.readings import RedisQuery
+from tasks.redis.model.resources import RedisPassword, RedisSettings, SentinelMonitor
 from tasks.redis.rollout import START_TIMEOUT
 
 LOGIN = "a login with the new password"

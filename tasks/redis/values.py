@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.redis import RedisAccess, RuntimeFile, SentinelWatch, Settings
 from keybuzz.site.site import Site
 from tasks.redis import parameters
+from tasks.redis.model.resources import RedisAccess, RuntimeFile, SentinelWatch, Settings
 
 GROUP = "redis"
 REDIS = "redis"

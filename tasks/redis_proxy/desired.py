@@ -16,9 +16,9 @@ from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageVali
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.redis_reading import RedisQuery, RedisWrite
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.redis.model.readings import RedisQuery, RedisWrite
 from tasks.redis_proxy import values
 from tasks.redis_proxy.leftovers import LEFTOVERS
 

@@ -29,7 +29,7 @@ _HEAD, _LINK_MESSAGE = 16, 16
 
 
 def look(query: dict[str, Any]) -> dict[str, Any]:
-    """Answer as keybuzz.model.services.k3s.PodNetwork says."""
+    """Answer as tasks.k3s.model.resources.PodNetwork says."""
     names = dict(socket.if_nameindex())
     if _VXLAN not in names.values():
         return {"vxlan": False, "interface": "", "mtu": 0, "interface_mtu": 0, "routes": {}}

@@ -6,7 +6,6 @@ part of any string here. The filter `quoted` makes a JSON string of a value, sec
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -16,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.core.content import Content, Part, QuotedSecret, Template, quoted
 from keybuzz.model.core.errors import InputError
-from keybuzz.model.core.resource import Resource
+from keybuzz.model.core.resource import Resource, Templated
 from keybuzz.model.core.secret import MASK, Secret
 from keybuzz.model.host.files import File
-from keybuzz.model.services.k3s import K3sManifest
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -150,19 +148,10 @@ def render(task: Task, template: Template) -> Content:
     return content
 
 
-def objects_of(text: str) -> tuple[str, ...]:
-    """Return the documents of a YAML file, each as JSON with sorted keys."""
-    from ruamel.yaml import YAML
-
-    found = YAML(typ="safe").load_all(text)
-    return tuple(json.dumps(item, sort_keys=True) for item in found if item is not None)
-
-
 def rendered(task: Task, resource: Resource) -> Resource:
     """Return the resource with its template rendered, if it has one."""
     if isinstance(resource, File) and isinstance(resource.content, Template):
         return replace(resource, content=render(task, resource.content))
-    if isinstance(resource, K3sManifest) and resource.template is not None:
-        text = render(task, resource.template).reveal()
-        return replace(resource, objects=objects_of(text), template=None)
+    if isinstance(resource, Templated) and resource.template is not None:
+        return resource.made_of(render(task, resource.template).reveal())
     return resource

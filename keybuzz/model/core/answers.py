@@ -78,14 +78,6 @@ class LoginAnswer(TypedDict):
     row: NotRequired[list[str]]
 
 
-class AmqpAnswer(TypedDict):
-    """Of AmqpLogin."""
-
-    accepted: bool
-    reason: str
-    cluster: str
-
-
 class PortsAnswer(TypedDict):
     """Of TcpPorts."""
 

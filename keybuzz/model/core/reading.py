@@ -314,34 +314,6 @@ class GaleraPosition(Changes):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class AmqpLogin(Looks):
-    """A real login to RabbitMQ by AMQP; the answer is {"accepted": bool, "reason": str, "cluster": its name}."""
-
-    answers: ClassVar[type] = shapes.AmqpAnswer
-    name: str
-    address: str
-    user: str
-    password: Secret
-    port: int = 5672
-    vhost: str = "/"
-    timeout: float = 3.0
-    """Seconds."""
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password."""
-        return {
-            "kind": "amqp-login",
-            "name": self.name,
-            "address": self.address,
-            "port": self.port,
-            "user": self.user,
-            "password": self.password.reveal(),
-            "vhost": self.vhost,
-            "timeout": self.timeout,
-        }
-
-
 Reading = Asked
 """Any reading: those here, and those of single services."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from keybuzz.model.core.content import Template
 from keybuzz.model.core.secret import DigestKey, Secret
 
 Value = str | int | bool | None | tuple[str, ...]
@@ -77,3 +78,16 @@ class Resource(ABC):
     def guarded(self) -> bool:
         """True when a wrong value can lock us out: the agent arms a dead-man undo (facts/02)."""
         return False
+
+
+class Templated(Resource):
+    """A resource that is made of a template, by what the template says for the host."""
+
+    __slots__ = ()
+
+    template: Template | None
+    """None when it is made."""
+
+    @abstractmethod
+    def made_of(self, text: str) -> Self:
+        """Return it as the rendered template says."""

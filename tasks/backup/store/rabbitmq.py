@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.reading import AmqpLogin, Answer, Reading
+from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from keybuzz.site.backups.archive import Place, Work
 from keybuzz.site.site import Site
 from tasks.backup.store import places
 from tasks.backup.store.contained import INSIDE, awaited, served
 from tasks.backup.store.service import Source, Stored
+from tasks.rabbitmq.model.readings import AmqpLogin
+from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
 
 _GROUP = "rabbitmq"
 CLUSTER = "keybuzz-queue"

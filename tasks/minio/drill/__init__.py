@@ -8,11 +8,11 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Isolated, Scenario, Workload
-from keybuzz.model.services.minio import PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.minio import values
 from tasks.minio.members import nodes
+from tasks.minio.model.resources import PORT
 from tasks.minio.service import S3
 
 LIMIT = 120.0

@@ -6,11 +6,11 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Isolated, Scenario, Workload
-from keybuzz.model.services.rabbitmq import MANAGEMENT_PORT
 from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters, values
 from tasks.rabbitmq.members import nodes
+from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
 from tasks.rabbitmq.service import AMQP
 
 ENDPOINT = "10.0.0.10"

@@ -10,8 +10,8 @@ import pytest
 
 from keybuzz.agent.kinds.services import rabbitmq as kind
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.model.services.rabbitmq import RabbitmqData
 from tasks.rabbitmq.formats import FORMATS
+from tasks.rabbitmq.model.resources import RabbitmqData
 
 CONTEXT: Any = SimpleNamespace()
 NEWER = FORMATS.newer_than("rabbitmq:3.12.14-management")

@@ -23,8 +23,8 @@ from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.wire import resp
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess, MysqlUser
-from keybuzz.model.services.redis import RedisAccess
-from keybuzz.model.services.redis_reading import RedisQuery
+from tasks.redis.model.readings import RedisQuery
+from tasks.redis.model.resources import RedisAccess
 
 KEY = "aa" * 32
 KERNEL = ctypes.CDLL(None, use_errno=True)

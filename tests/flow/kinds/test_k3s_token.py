@@ -14,7 +14,7 @@ from keybuzz.agent.readings import k3s as agent_k3s
 from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.k3s import K3sToken, K3sTokenRotated
+from tasks.k3s.model.resources import K3sToken, K3sTokenRotated
 
 CONTEXT = Context("aa" * 32, cast("Any", None))
 OLD, TOKEN = (Secret("K3S_TOKEN", f"{word}-token") for word in ("old", "new"))

@@ -19,7 +19,7 @@ from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.minio import (
+from tasks.minio.model.resources import (
     MinioAccess,
     MinioBucket,
     MinioBuckets,

@@ -25,15 +25,15 @@ from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.drill.client import client_of
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload
-from keybuzz.model.services.minio import (
+from keybuzz.site.drill import NotSentError, UnconfirmedError
+from tasks.minio.drill import TRY
+from tasks.minio.model.resources import (
     MinioAccess,
     MinioAliases,
     MinioBucket,
     MinioDrive,
     MinioLook,
 )
-from keybuzz.site.drill import NotSentError, UnconfirmedError
-from tasks.minio.drill import TRY
 from tasks.minio.service import S3
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, free_ports, trio, until
 

@@ -19,8 +19,8 @@ from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.rabbitmq import RabbitmqAccess
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.model.resources import RabbitmqAccess
 
 KEY = DigestKey(b"k" * 32)
 NEEDLE = "PlantedNeedle-shop-1"

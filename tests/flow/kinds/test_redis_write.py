@@ -8,7 +8,7 @@ import pytest
 
 from keybuzz.agent.readings import redis_reading
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.redis_reading import RedisWrite
+from tasks.redis.model.readings import RedisWrite
 from tests.flow.servers.redis_server import FakeRedis, FaultError, Reply, fake_redis
 
 PASSWORD = "PlantedNeedle-redis-1234"

@@ -20,8 +20,8 @@ from keybuzz.model.core.reading import (
     Reading,
     SocketQuestion,
 )
-from keybuzz.model.services.redis_reading import RedisQuery
 from keybuzz.site.module import Module
+from tasks.redis.model.readings import RedisQuery
 from tests.unit.support.site_values import memory_site
 
 Told = tuple[Any, ...]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isabstract
 from pathlib import Path
 from pkgutil import iter_modules, walk_packages
 
@@ -38,8 +39,8 @@ FLOORS = {
 """A room imports itself and lower floors. Rooms of one floor do not know each other, but for these:"""
 BESIDE = {("report", "engine"), ("policy", "site")}
 """A report shows the engine's events, and a policy judges the site; never the other way round."""
-SHARED = re.compile(r"tasks\.\w+\.service(\.\w+)?")
-"""What a module lets the entries to its cluster use; all else of it is its own."""
+SHARED = re.compile(r"tasks\.\w+\.(service|model)(\.\w+)?")
+"""What a module lets others use: how its service is reached, and what can be asked of it; all else is its own."""
 LONGEST = 400
 FULLEST = 16
 """Files of one room: what a reader sees at one glance."""
@@ -195,7 +196,7 @@ def test_the_model_does_no_input_and_no_output() -> None:
     }
     wrong = [
         str(found)
-        for path in sources("keybuzz/model")
+        for path in (*sources("keybuzz/model"), *ROOT.glob("tasks/*/model/**/*.py"))
         for found in imports(path)
         if found.module.split(".")[0] in pure
     ]
@@ -269,7 +270,8 @@ def resource_classes() -> set[type[Resource]]:
             waiting.append(child)
             # A dataclass with slots is made twice; the first form of it is nobody's.
             mine = getattr(sys.modules[child.__module__], child.__name__) is child
-            if mine and child.__module__.startswith(("keybuzz.model.", "tasks.")):
+            ours = child.__module__.startswith(("keybuzz.model.", "tasks."))
+            if mine and ours and not isabstract(child):
                 found.add(child)
     return found
 

@@ -42,30 +42,12 @@ from keybuzz.model.host.system import (
     Sysctl,
     SystemdUnit,
 )
-from keybuzz.model.services.k3s import (
-    K3sDrained,
-    K3sForgotten,
-    K3sManifest,
-    K3sSchedulable,
-    K3sSnapshot,
-    K3sStart,
-    K3sToken,
-    K3sTokenRotated,
-)
 from keybuzz.model.services.mariadb import (
     MariadbData,
     MysqlAccess,
     MysqlDatabase,
     MysqlNoUser,
     MysqlUser,
-)
-from keybuzz.model.services.minio import (
-    MinioAccess,
-    MinioAliases,
-    MinioBucket,
-    MinioDrive,
-    MinioNoUser,
-    MinioUser,
 )
 from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from keybuzz.model.services.postgres import (
@@ -90,7 +72,26 @@ from keybuzz.model.services.proxysql import (
     ProxysqlVariables,
     ProxysqlWriter,
 )
-from keybuzz.model.services.rabbitmq import (
+from tasks.k3s.model.resources import (
+    K3sDrained,
+    K3sForgotten,
+    K3sManifest,
+    K3sSchedulable,
+    K3sSnapshot,
+    K3sStart,
+    K3sToken,
+    K3sTokenRotated,
+)
+from tasks.minio.model.resources import (
+    MinioAccess,
+    MinioAliases,
+    MinioBucket,
+    MinioDrive,
+    MinioNoUser,
+    MinioUser,
+)
+from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.rabbitmq.model.resources import (
     RabbitmqAccess,
     RabbitmqData,
     RabbitmqForgotten,
@@ -99,8 +100,7 @@ from keybuzz.model.services.rabbitmq import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
-from keybuzz.model.services.redis import (
+from tasks.redis.model.resources import (
     RedisAccess,
     RedisData,
     RedisMaster,

@@ -15,13 +15,13 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
 from keybuzz.model.services.mariadb import MysqlDatabase, MysqlUser
-from keybuzz.model.services.minio import MinioBucket, MinioUser
 from keybuzz.model.services.postgres import Database, Extension, Role
 from keybuzz.model.services.proxysql import ProxysqlTables
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqAccount, RabbitmqVhost
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
+from tasks.minio.model.resources import MinioBucket, MinioUser
+from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
 from tests.unit.support.application_values import with_applications
 from tests.unit.support.inventory_files import INVENTORY
 from tests.unit.support.site_values import PLANTED, described, memory_site

@@ -14,7 +14,9 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.system import SystemdUnit
-from keybuzz.model.services.k3s import (
+from tasks.k3s import MODULE
+from tasks.k3s.certificates import STATE
+from tasks.k3s.model.resources import (
     K3sDrained,
     K3sForgotten,
     K3sManifest,
@@ -23,8 +25,6 @@ from keybuzz.model.services.k3s import (
     K3sStart,
     K3sTokenRotated,
 )
-from tasks.k3s import MODULE
-from tasks.k3s.certificates import STATE
 from tasks.k3s.values import unit
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site

@@ -16,13 +16,13 @@ from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Artefact, File
 from keybuzz.model.host.system import Firewall, InterfaceOption, SystemdUnit
-from keybuzz.model.services.k3s import K3sManifest, K3sStart
 from keybuzz.policy.check import check_text
 from keybuzz.policy.schema import KUBERNETES
 from keybuzz.site.site import Site
 from keybuzz.site.versions import parse_binaries, parse_versions
 from tasks.base import MODULE as BASE
 from tasks.k3s import MODULE
+from tasks.k3s.model.resources import K3sManifest, K3sStart
 from tests.unit.support.policy_values import context
 from tests.unit.support.site_values import (
     PLANTED,

@@ -12,11 +12,11 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Level
 from keybuzz.model.core.live import Stage
 from keybuzz.model.host.system import SystemdUnit
-from keybuzz.model.services.k3s import K3sTokenRotated
 from keybuzz.report.runbooks import read_runbooks
 from tasks.k3s import values
 from tasks.k3s.checks import checks
 from tasks.k3s.members import TOKEN_ID
+from tasks.k3s.model.resources import K3sTokenRotated
 from tasks.k3s.rotation import next_stage
 from tests.unit.support.site_values import memory_site, with_secrets
 from tests.unit.tasks.k3s.k3s_world import HOSTS, MASTERS, WORKERS, World, unit_of

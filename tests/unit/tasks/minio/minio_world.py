@@ -19,10 +19,10 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.minio import MinioAliases, MinioBucket, MinioDrive
 from keybuzz.site.site import Site
 from tasks.minio import MODULE, values
 from tasks.minio.members import CONTAINER_ID, DRIVE_ID
+from tasks.minio.model.resources import MinioAliases, MinioBucket, MinioDrive
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site, with_parameters
 

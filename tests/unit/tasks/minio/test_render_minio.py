@@ -15,12 +15,12 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Container, Image
 from keybuzz.model.host.files import Directory
-from keybuzz.model.services.minio import MinioBucket, MinioDrive
 from keybuzz.policy.context import context_of
 from keybuzz.site.files.tsv import parse_servers
 from keybuzz.site.site import Site
 from keybuzz.site.versions import parse_versions
 from tasks.minio import MODULE, values
+from tasks.minio.model.resources import MinioBucket, MinioDrive
 from tests.unit.support.inventory_files import CONTENT, INVENTORY, real_catalogue
 from tests.unit.support.site_values import (
     PLANTED,

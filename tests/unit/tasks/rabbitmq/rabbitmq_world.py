@@ -14,15 +14,15 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.rabbitmq import (
+from tasks.rabbitmq import MODULE
+from tasks.rabbitmq.members import CONTAINER, COOKIE, DATA
+from tasks.rabbitmq.model.resources import (
     RabbitmqForgotten,
     RabbitmqMembership,
     RabbitmqNoUser,
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from tasks.rabbitmq import MODULE
-from tasks.rabbitmq.members import CONTAINER, COOKIE, DATA
 from tasks.rabbitmq.rotation import LOGIN
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site

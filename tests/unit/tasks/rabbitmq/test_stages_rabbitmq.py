@@ -10,9 +10,9 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.rabbitmq import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
 from tasks.rabbitmq.checks import critical
 from tasks.rabbitmq.members import CONTAINER, COOKIE
+from tasks.rabbitmq.model.resources import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
 from tasks.rabbitmq.rollout import next_stage
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World, name
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.services.rabbitmq import RabbitmqMembership
-from keybuzz.model.services.rabbitmq_accounts import RabbitmqVhost
+from tasks.rabbitmq.model.accounts import RabbitmqVhost
+from tasks.rabbitmq.model.resources import RabbitmqMembership
 from tasks.rabbitmq.rollout import next_stage, release
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World
 from tests.unit.tasks.rabbitmq.test_stages_rabbitmq import after, saying, stop

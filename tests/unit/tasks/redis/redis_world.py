@@ -19,11 +19,11 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.redis import RedisMaster, RedisRuntime
 from keybuzz.site.site import Site
 from tasks.redis import MODULE as REDIS
 from tasks.redis.desired import LEAST, PRIORITY, USERS
 from tasks.redis.members import CONTAINERS, PASSWORD, RUNTIME, SENTINEL_RUNTIME
+from tasks.redis.model.resources import RedisMaster, RedisRuntime
 from tasks.redis.rotation import LOGIN
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site

@@ -11,9 +11,9 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import MASK
 from keybuzz.model.host.docker import Container, Image
 from keybuzz.model.host.files import File
-from keybuzz.model.services.redis import RedisRuntime, SentinelMonitor, SentinelRuntime
 from keybuzz.site.site import Site
 from tasks.redis import MODULE, values
+from tasks.redis.model.resources import RedisRuntime, SentinelMonitor, SentinelRuntime
 from tasks.redis.values import password
 from tests.unit.support.site_values import (
     PLANTED,

@@ -12,9 +12,9 @@ from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.redis import RedisRuntime, SentinelMonitor, SentinelRuntime
 from tasks.redis import MODULE
 from tasks.redis.members import RUNTIME, SENTINEL_RUNTIME, unborn, up, virgin
+from tasks.redis.model.resources import RedisRuntime, SentinelMonitor, SentinelRuntime
 from tasks.redis.rollout import release
 from tasks.redis.truth import master_host
 from tests.unit.tasks.patroni.cluster_world import damaged

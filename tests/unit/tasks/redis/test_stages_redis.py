@@ -11,8 +11,8 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.redis import RedisMaster, RedisRuntime, SentinelMonitor
 from tasks.redis.members import PASSWORD, RUNTIME, SENTINEL_RUNTIME
+from tasks.redis.model.resources import RedisMaster, RedisRuntime, SentinelMonitor
 from tasks.redis.rollout import HAND_OVER_TIMEOUT, START_TIMEOUT, next_stage, release
 from tests.unit.tasks.gates import told
 from tests.unit.tasks.redis.redis_world import (

@@ -6,12 +6,13 @@ can read there and which never leaves the host.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, NotRequired, TypedDict
+import json
+from dataclasses import dataclass, replace
+from typing import ClassVar, NotRequired, Self, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.resource import Attributes, Json, Resource
+from keybuzz.model.core.resource import Attributes, Json, Resource, Templated
 from keybuzz.model.core.secret import DigestKey, Secret
 
 API_PORT = 6443
@@ -185,7 +186,7 @@ class K3sStart(Resource):
 
 
 @dataclass(frozen=True, slots=True)
-class K3sManifest(Resource):
+class K3sManifest(Templated):
     """Objects of the cluster, applied by the API itself (server-side apply) and compared field by field."""
 
     kind: ClassVar[str] = "k3s-manifest"
@@ -205,6 +206,9 @@ class K3sManifest(Resource):
 
     def query(self) -> Json:
         return {**Resource.query(self), "objects": list(self.objects)}
+
+    def made_of(self, text: str) -> Self:
+        return replace(self, objects=_objects(text), template=None)
 
     def order(self) -> Json:
         return self.query()
@@ -287,3 +291,11 @@ class K3sSnapshot(Resource):
 
     def order(self) -> Json:
         return self.query()
+
+
+def _objects(text: str) -> tuple[str, ...]:
+    """Return the documents of a YAML file, each as JSON with sorted keys."""
+    from ruamel.yaml import YAML
+
+    found = YAML(typ="safe").load_all(text)
+    return tuple(json.dumps(item, sort_keys=True) for item in found if item is not None)
