@@ -184,12 +184,6 @@ def _patroni_login(query: dict[str, Any]) -> Any:
     return patroni_login.attempt(query)
 
 
-def _redis(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import redis_reading  # only few hosts need it
-
-    return redis_reading.answer(query)
-
-
 def _mysql(query: dict[str, Any]) -> Any:
     from keybuzz.agent.readings import mysql_reading  # only few hosts need it
 
@@ -200,62 +194,6 @@ def _mysql_checksums(query: dict[str, Any]) -> Any:
     from keybuzz.agent.readings import mysql_reading  # only a comparison asks
 
     return mysql_reading.checksums(query)
-
-
-def _redis_write(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import redis_reading
-
-    return redis_reading.write(query)
-
-
-def _amqp_login(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.wire import amqp
-
-    return amqp.attempt(query)
-
-
-def _rabbitmq(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import rabbitmq
-
-    return rabbitmq.look(query["access"], context)
-
-
-def _rabbitmq_names(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import rabbitmq_inside  # only drift asks
-
-    return rabbitmq_inside.names(query["access"], context)
-
-
-def _minio_buckets(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import minio  # only drift asks
-
-    access = query["access"]
-    return {"buckets": minio.buckets(access), "users": minio.users(access)}
-
-
-def _minio_login(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import minio
-
-    accepted = minio.let_in(query["access"], query["access"]["user"], query["access"]["password"])
-    return {"accepted": accepted, "reason": "" if accepted else "MinIO does not take its signature"}
-
-
-def _minio(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import minio
-
-    return minio.look(query["access"])
-
-
-def _k3s(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import k3s  # only few hosts need it
-
-    return k3s.look(query, context)
-
-
-def _pod_network(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings import pod_network
-
-    return pod_network.look(query)
 
 
 def _socket(query: dict[str, Any], context: Context) -> Any:
@@ -332,14 +270,8 @@ _NETWORK = {
     "http": _http,
     "postgres-login": _postgres_login,
     "patroni-login": _patroni_login,
-    "redis": _redis,
     "mysql-query": _mysql,
     "mysql-checksums": _mysql_checksums,
-    "redis-write": _redis_write,
-    "amqp-login": _amqp_login,
-    "minio": _minio,
-    "minio-buckets": _minio_buckets,
-    "minio-login": _minio_login,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -353,21 +285,16 @@ _HOST = {
     "socket": _socket,
     "tcp-ports": _tcp_ports,
     "galera-position": _galera_position,
-    "rabbitmq": _rabbitmq,
-    "rabbitmq-names": _rabbitmq_names,
     "system": _system,
     "strays": _strays,
     "data-sweep": _data_sweep,
     "credential-candidates": _candidates,
     "readiness": _readiness,
-    "k3s": _k3s,
-    "pod-network": _pod_network,
     "programs": _programs,
     "log-end": _log_end,
 }
 
 _NOT_ONLY_LOOKS = {
-    "redis-write": access.PROBE,
     "patroni-login": access.PROBE,
     "galera-position": access.CHANGE,
 }

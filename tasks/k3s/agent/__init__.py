@@ -1,3 +1,17 @@
-"""K3s' part of the agent."""
+"""The part of the agent that knows K3s (keybuzz.agent.parts)."""
 
-HOST = {"k3s-certificates": "certificates"}
+KINDS = {
+    "k3s-drained": "k3s",
+    "k3s-forgotten": "k3s",
+    "k3s-manifest": "k3s",
+    "k3s-schedulable": "k3s",
+    "k3s-snapshot": "k3s",
+    "k3s-start": "start",
+    "k3s-token": "token",
+    "k3s-token-rotated": "token",
+}
+HOST = {
+    "k3s": "api",
+    "k3s-certificates": "certificates",
+    "pod-network": "pod_network",
+}

@@ -71,7 +71,7 @@ class PodNetworkAnswer(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class K3sLook(Looks):
-    """A reading: what the API of this server says of the cluster (fields: keybuzz.agent.readings.k3s)."""
+    """A reading: what the API of this server says of the cluster (fields: tasks.k3s.agent.api)."""
 
     answers: ClassVar[type] = K3sAnswer
     name: str

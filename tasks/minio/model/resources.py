@@ -50,7 +50,7 @@ class MinioAccess:
 
 @dataclass(frozen=True, slots=True)
 class MinioLook(Looks):
-    """A reading: what a node says of the cluster (`mc admin info`) (fields: keybuzz.agent.readings.minio)."""
+    """A reading: what a node says of the cluster (`mc admin info`) (fields: tasks.minio.agent.look)."""
 
     answers: ClassVar[type] = MinioAnswer
     name: str

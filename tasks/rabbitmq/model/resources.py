@@ -63,7 +63,7 @@ class RabbitmqAccess:
 
 @dataclass(frozen=True, slots=True)
 class RabbitmqLook(Looks):
-    """A reading: what a node says about itself and its cluster (fields: keybuzz.agent.readings.rabbitmq)."""
+    """A reading: what a node says about itself and its cluster (fields: tasks.rabbitmq.agent.look)."""
 
     answers: ClassVar[type] = RabbitmqAnswer
     name: str

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services import rabbitmq as kind
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.rabbitmq.agent import rabbitmq as kind
 from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.model.resources import RabbitmqData
 

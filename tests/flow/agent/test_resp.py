@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.agent.readings.redis_reading import answer
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, DeniedError, RedisError, information, pairs
+from tasks.redis.agent.look import answer_redis
+from tasks.redis.agent.resp import Connection, DeniedError, RedisError, information, pairs
 from tests.flow.servers.redis_server import FaultError, Reply, fake_redis, raw_server
 
 LOCAL = "127.0.0.1"
@@ -144,7 +144,7 @@ class TestReading:
             ("SENTINEL", "CKQUORUM", "kb-redis-master"),
         )
         with fake_redis(daemon, PASSWORD) as server:
-            found = answer(query(server.port, *commands))
+            found = answer_redis(query(server.port, *commands))
         assert found["denied"] == ""
         assert found["replies"] == {
             "INFO replication": {"role": "master", "connected_slaves": "2"},
@@ -170,7 +170,7 @@ class TestReading:
     def test_what_is_no_reading_is_not_even_sent(self, words: tuple[str, ...]) -> None:
         with fake_redis(lambda said: "x", PASSWORD) as server:
             with pytest.raises(AgentError, match="is no reading"):
-                answer(query(server.port, words))
+                answer_redis(query(server.port, words))
             assert [said[0] for said in server.said] == ["AUTH"]
 
     def test_one_command_that_is_not_permitted_is_its_own_error_and_no_wrong_password(self) -> None:
@@ -184,8 +184,8 @@ class TestReading:
             return "role:master\r\n"
 
         with fake_redis(daemon, PASSWORD) as server:
-            found = answer(query(server.port, ("INFO", "replication"), ("ACL", "LIST")))
-            alone = answer(query(server.port, ("ACL", "LIST")))
+            found = answer_redis(query(server.port, ("INFO", "replication"), ("ACL", "LIST")))
+            alone = answer_redis(query(server.port, ("ACL", "LIST")))
         assert (found["denied"], found["replies"]["INFO replication"]) == ("", {"role": "master"})
         assert found["replies"]["ACL LIST"]["error"].startswith("NOPERM")
         assert (alone["denied"][:6], alone["replies"]) == ("NOPERM", {})
@@ -193,13 +193,13 @@ class TestReading:
     @pytest.mark.parametrize("words", [("ACL", "LIST"), ("SENTINEL", "MASTERS")])
     def test_what_is_no_list_is_not_an_empty_one(self, words: tuple[str, ...]) -> None:
         with fake_redis(lambda said: "something else", PASSWORD) as server:
-            found = answer(query(server.port, words))
+            found = answer_redis(query(server.port, words))
         assert found["replies"] == {" ".join(words): {"error": "the answer is no list"}}
 
     def test_another_password_is_an_answer_and_silence_is_a_problem(self) -> None:
         with fake_redis(lambda words: "x", "another-password") as server:
-            found = answer(query(server.port, ("ROLE",)))
+            found = answer_redis(query(server.port, ("ROLE",)))
             port = server.port
         assert found == {"denied": "WRONGPASS invalid pair", "replies": {}}
         with pytest.raises(AgentError, match="nothing answers"):
-            answer(query(port, ("ROLE",)))
+            answer_redis(query(port, ("ROLE",)))

@@ -20,9 +20,9 @@ from keybuzz.agent.readings import system_look
 from keybuzz.agent.readings.table import answer
 from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.context import Context
-from keybuzz.agent.wire import resp
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess, MysqlUser
+from tasks.redis.agent import resp
 from tasks.redis.model.readings import RedisQuery
 from tasks.redis.model.resources import RedisAccess
 

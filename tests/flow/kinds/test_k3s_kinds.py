@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.kinds.host import artefact, interface_option
-from keybuzz.agent.kinds.services import k3s, k3s_start
-from keybuzz.agent.kinds.services.k3s import differing
-from keybuzz.agent.readings import k3s as agent_k3s
-from keybuzz.agent.readings import pod_network
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.k3s.agent import api as agent_k3s
+from tasks.k3s.agent import k3s, pod_network
+from tasks.k3s.agent import start as k3s_start
+from tasks.k3s.agent.k3s import differing
 from tests.flow.servers.k3s_server import Served, serving
 
 MANIFEST = (
@@ -93,7 +93,7 @@ class TestInside:
     def test_a_look_tells_nodes_by_their_conditions(self, served: Served) -> None:
         served.node("w1", ready="False")
         query = {"daemonset": "ingress-nginx/ingress-nginx-controller"}
-        found = agent_k3s.look(query, served.context())
+        found = agent_k3s.answer_k3s(query, served.context())
         assert found["ready"] is True
         [node] = found["nodes"]
         assert (node["name"], node["ready"]) == ("w1", "False")
@@ -104,7 +104,7 @@ class TestInside:
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(served.store, "has_quorum", lambda: False)
-        found = agent_k3s.look({"daemonset": "a/b"}, served.context())
+        found = agent_k3s.answer_k3s({"daemonset": "a/b"}, served.context())
         assert (found["ready"], found["nodes"]) == (False, [])
         assert "etcd" in found["failed"]
 
@@ -184,7 +184,9 @@ class TestInterface:
         mtu, carrier = pod_network._link(socket.if_nametoindex("lo"))
         assert mtu > 0
         assert carrier == 0
-        assert pod_network.look({"pods": "10.42.0.0/16", "port": 10250})["vxlan"] is False
+        context: Any = None
+        asked = {"pods": "10.42.0.0/16", "port": 10250}
+        assert pod_network.answer_pod_network(asked, context)["vxlan"] is False
 
 
 class TestStart:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from k3s_stand_in import pki, web
 
-from keybuzz.agent.kinds.services import k3s_token as kind
-from keybuzz.agent.readings import k3s as agent_k3s
 from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.secret import Secret
+from tasks.k3s.agent import api as agent_k3s
+from tasks.k3s.agent import token as kind
 from tasks.k3s.model.resources import K3sToken, K3sTokenRotated
 
 CONTEXT = Context("aa" * 32, cast("Any", None))

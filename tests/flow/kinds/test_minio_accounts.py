@@ -12,13 +12,13 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from keybuzz.agent.kinds.services import minio as buckets
-from keybuzz.agent.kinds.services import minio_accounts as kind
 from keybuzz.agent.readings import table as readings
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.secret import DigestKey, Secret
+from tasks.minio.agent import accounts as kind
+from tasks.minio.agent import minio as buckets
 from tasks.minio.model.resources import (
     MinioAccess,
     MinioBucket,

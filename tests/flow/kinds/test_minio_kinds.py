@@ -16,16 +16,16 @@ from typing import Any, cast
 
 import pytest
 
-from keybuzz.agent.kinds.services import minio as kind
-from keybuzz.agent.readings import minio as agent_minio
 from keybuzz.agent.readings import table as readings
-from keybuzz.agent.readings.minio import DeniedError
 from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.drill.client import client_of
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.reports.drill import Workload
 from keybuzz.site.drill import NotSentError, UnconfirmedError
+from tasks.minio.agent import look as agent_minio
+from tasks.minio.agent import minio as kind
+from tasks.minio.agent.look import DeniedError
 from tasks.minio.drill import TRY
 from tasks.minio.model.resources import (
     MinioAccess,

@@ -12,13 +12,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from keybuzz.agent.kinds.services import rabbitmq_accounts as kind
 from keybuzz.agent.readings import table as readings
 from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
+from tasks.rabbitmq.agent import accounts as kind
 from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
 from tasks.rabbitmq.model.resources import RabbitmqAccess
 

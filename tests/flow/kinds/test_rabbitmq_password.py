@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from keybuzz.agent.readings.rabbitmq import has_password
+from tasks.rabbitmq.agent.look import has_password
 
 PASSWORD = "PlantedNeedle-rabbit-1234"
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.guard.opener import UnsafeFileError
-from keybuzz.agent.kinds.services import redis as kind
-from keybuzz.agent.kinds.services import redis_password as password_kind
-from keybuzz.agent.kinds.services import sentinel as sentinel_kind
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.redis.agent import password as password_kind
+from tasks.redis.agent import redis as kind
+from tasks.redis.agent import sentinel as sentinel_kind
 from tests.flow.servers.redis_server import FaultError, Reply, fake_redis
 from tests.flow.support.redis_replicated import Replicated
 

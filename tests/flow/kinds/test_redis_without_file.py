@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services import redis as kind
-from keybuzz.agent.kinds.services import redis_password
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.redis.agent import password as redis_password
+from tasks.redis.agent import redis as kind
 from tests.flow.servers.redis_server import FaultError, Reply, fake_redis
 
 PASSWORD = "PlantedNeedle-redis-1234"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.readings import redis_reading
 from keybuzz.model.core.secret import Secret
+from tasks.redis.agent import look as redis_reading
 from tasks.redis.model.readings import RedisWrite
 from tests.flow.servers.redis_server import FakeRedis, FaultError, Reply, fake_redis
 
@@ -35,7 +35,7 @@ class Node:
 def written(server: FakeRedis, password: str = PASSWORD) -> dict[str, Any]:
     secret = Secret("REDIS_PASSWORD", password)
     query = RedisWrite("w", "127.0.0.1", server.port, secret, "kbz:probe:haproxy-01").query()
-    found = redis_reading.write(query)
+    found = redis_reading.answer_redis_write(query)
     assert password not in repr(found)
     return found
 

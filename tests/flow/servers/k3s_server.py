@@ -13,9 +13,9 @@ import pytest
 from k3s_stand_in import api as api_module
 from k3s_stand_in import builtin, controllers, pki, store, web
 
-from keybuzz.agent.readings import k3s as agent_k3s
 from keybuzz.agent.runtime.channel import Channel
 from keybuzz.agent.runtime.context import Context
+from tasks.k3s.agent import api as agent_k3s
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from keybuzz.agent.kinds.services import redis as kind
+from tasks.redis.agent import redis as kind
 from tests.flow.servers.redis_server import Reply, fake_redis
 
 _LOCAL = "127.0.0.1"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
 
+import keybuzz.model
 from keybuzz.agent.guard import access, questions
 from keybuzz.agent.guard.access import LookOnlyError
 from keybuzz.agent.guard.looks import Guard
@@ -111,6 +114,8 @@ def readings(below: type[Asked] = Asked) -> Iterator[type[Asked]]:
 
 def test_every_reading_says_how_far_it_goes_and_the_agent_says_the_same() -> None:
     assert all_modules()
+    for entry in walk_packages(keybuzz.model.__path__, "keybuzz.model."):
+        import_module(entry.name)
     said: dict[str, str] = {}
     for reading in readings():
         found = re.search(r'"kind": "([a-z0-9-]+)"', inspect.getsource(reading.query))

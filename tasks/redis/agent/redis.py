@@ -10,7 +10,7 @@ import time
 from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, require_stopped, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, information, keep_settings, pairs
+from tasks.redis.agent.resp import Connection, information, keep_settings, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 
-from keybuzz.agent.readings.minio import admin, archive, let_in
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.minio.agent.look import admin, archive, let_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import os
 
-from keybuzz.agent.readings.rabbitmq_inside import inside, put, segment
+from tasks.rabbitmq.agent.inside import inside, put, segment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

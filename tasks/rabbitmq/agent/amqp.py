@@ -25,7 +25,7 @@ _DENIED = 403
 Method = tuple[int, int]
 
 
-def attempt(query: dict[str, Any]) -> dict[str, object]:
+def answer_amqp_login(query: dict[str, Any]) -> dict[str, object]:
     """Return {"accepted": bool, "reason": str, "cluster": name}; AgentError when nothing there speaks AMQP."""
     until = time.monotonic() + query["timeout"]
     with http.connect_tcp(query["address"], query["port"], query["timeout"]) as connection:

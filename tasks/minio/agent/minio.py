@@ -7,8 +7,8 @@ import os
 import re
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.readings.minio import call
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.minio.agent.look import call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

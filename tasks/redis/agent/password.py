@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, RedisError, keep_settings, pairs
+from tasks.redis.agent.resp import Connection, RedisError, keep_settings, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from keybuzz.agent.kinds import Query, State
     from keybuzz.agent.runtime.context import Context
-    from keybuzz.agent.wire.resp import Reply
+    from tasks.redis.agent.resp import Reply
 
 _OURS, _FORMER, _ANOTHER, _ANYBODY = "ours", "the former one", "another one", "none is asked for"
 

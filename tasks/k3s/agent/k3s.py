@@ -6,17 +6,17 @@ import json
 import time
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.readings.k3s import APPLY, HELD, api_of, node_of
 from keybuzz.agent.runtime.children import run
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.k3s.agent.api import APPLY, HELD, api_of, node_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from keybuzz.agent.kinds import Query, State
-    from keybuzz.agent.readings.k3s import Api
     from keybuzz.agent.runtime.context import Context
+    from tasks.k3s.agent.api import Api
 
 SNAPSHOTS = "/var/lib/rancher/k3s/server/db/snapshots"
 _PROGRAM = "/usr/local/bin/k3s"

@@ -7,7 +7,7 @@ import re
 from keybuzz.agent.guard import opener
 from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, RedisError, pairs
+from tasks.redis.agent.resp import Connection, RedisError, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

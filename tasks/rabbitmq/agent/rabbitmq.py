@@ -10,9 +10,9 @@ import re
 import stat
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.readings.rabbitmq import look, run
 from keybuzz.agent.runtime.atomic import discard, replacing
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.rabbitmq.agent.look import look, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.resp import Connection, DeniedError, RedisError, information, pairs
+from tasks.redis.agent.resp import Connection, DeniedError, RedisError, information, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from keybuzz.agent.wire.resp import Reply
+    from tasks.redis.agent.resp import Reply
 
 _SETTINGS = frozenset(
     {
@@ -31,7 +31,7 @@ _NO_PERMISSION = "NOPERM"
 """How Redis refuses one command to a user that it has let in (ACL)."""
 
 
-def answer(query: dict[str, Any]) -> dict[str, Any]:
+def answer_redis(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "replies": {command: parsed answer}}.
 
     An error of one command is {"error": text} in its place. No answer on that port is a problem of the whole reading.
@@ -56,7 +56,7 @@ def _refused(reply: Any) -> str:
     return error if isinstance(error, str) and error.startswith(_NO_PERMISSION) else ""
 
 
-def write(query: dict[str, Any]) -> dict[str, Any]:
+def answer_redis_write(query: dict[str, Any]) -> dict[str, Any]:
     """Return whether a key can be written and read back there; it expires by itself, after a minute."""
     role = ""
     try:

@@ -6,9 +6,9 @@ import hmac
 import sys
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.readings import k3s
 from keybuzz.agent.runtime import atomic
 from keybuzz.agent.runtime.errors import AgentError
+from tasks.k3s.agent import api as k3s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

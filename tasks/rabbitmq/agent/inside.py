@@ -49,8 +49,9 @@ def _inside(access: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def names(access: dict[str, Any], context: Context) -> dict[str, Any]:
+def answer_rabbitmq_names(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return what a controller may see: {"users": {name: [tag]}, "vhosts": [name], "rules": {identity: meaning}}."""
+    access = query["access"]
     found = inside(access, context)
     users = {name: item["tags"] for name, item in found["users"].items()}
     return {"users": users, "vhosts": found["vhosts"], "rules": dict(_rules(access))}

@@ -35,6 +35,11 @@ class _DeniedError(Exception):
     """The node does not know our user, or knows another password."""
 
 
+def answer_rabbitmq(query: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return what `look` does: the reading `rabbitmq`."""
+    return look(query["access"], context)
+
+
 def look(access: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return what the node says; AgentError when it does not answer."""
     found: dict[str, Any] = context.once("rabbitmq", lambda: _look(access, context))

@@ -95,7 +95,7 @@ def api_of(context: Context) -> Api:
     return api
 
 
-def look(query: dict[str, Any], context: Context) -> dict[str, Any]:
+def answer_k3s(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return what the API of this server knows: {"ready", "failed", "authority", "version", "nodes", "ingress", …}.
 
     Without a majority of the servers it is not ready, and says nothing of nodes: that could be old.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire import http, sigv4
+from keybuzz.agent.wire import http
+from tasks.minio.agent import sigv4
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,6 +127,23 @@ def let_in(access: dict[str, Any], user: str, password: str) -> bool:
     except DeniedError as denied:
         return denied.code == "AccessDenied"
     return True
+
+
+def answer_minio(query: dict[str, Any]) -> dict[str, Any]:
+    """Return what `look` does: the reading `minio`."""
+    return look(query["access"])
+
+
+def answer_minio_buckets(query: dict[str, Any]) -> dict[str, Any]:
+    """Return the names of buckets and users; only drift asks."""
+    access = query["access"]
+    return {"buckets": buckets(access), "users": users(access)}
+
+
+def answer_minio_login(query: dict[str, Any]) -> dict[str, Any]:
+    """Return whether the user of the query is let in."""
+    accepted = let_in(query["access"], query["access"]["user"], query["access"]["password"])
+    return {"accepted": accepted, "reason": "" if accepted else "MinIO does not take its signature"}
 
 
 def look(access: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from keybuzz.agent.runtime.context import Context
+
 _VXLAN = "flannel.1"
 _ROUTES = "/proc/net/route"
 _PATIENCE = 4.0
@@ -28,8 +30,9 @@ _HEAD, _LINK_MESSAGE = 16, 16
 """Bytes of a netlink header, and of what stands before a link's attributes."""
 
 
-def look(query: dict[str, Any]) -> dict[str, Any]:
+def answer_pod_network(query: dict[str, Any], context: Context) -> dict[str, Any]:
     """Answer as tasks.k3s.model.resources.PodNetwork says."""
+    del context
     names = dict(socket.if_nameindex())
     if _VXLAN not in names.values():
         return {"vxlan": False, "interface": "", "mtu": 0, "interface_mtu": 0, "routes": {}}

@@ -1,0 +1,14 @@
+"""The part of the agent that knows MinIO (keybuzz.agent.parts)."""
+
+KINDS = {
+    "minio-aliases": "minio",
+    "minio-bucket": "minio",
+    "minio-drive": "minio",
+    "minio-no-user": "accounts",
+    "minio-user": "accounts",
+}
+NETWORK = {
+    "minio": "look",
+    "minio-buckets": "look",
+    "minio-login": "look",
+}

@@ -1,0 +1,19 @@
+"""The part of the agent that knows RabbitMQ (keybuzz.agent.parts)."""
+
+KINDS = {
+    "rabbitmq-account": "accounts",
+    "rabbitmq-data": "rabbitmq",
+    "rabbitmq-forgotten": "rabbitmq",
+    "rabbitmq-membership": "rabbitmq",
+    "rabbitmq-no-user": "rabbitmq",
+    "rabbitmq-replicas": "rabbitmq",
+    "rabbitmq-user": "rabbitmq",
+    "rabbitmq-vhost": "accounts",
+}
+NETWORK = {
+    "amqp-login": "amqp",
+}
+HOST = {
+    "rabbitmq": "look",
+    "rabbitmq-names": "inside",
+}

@@ -1,0 +1,16 @@
+"""The part of the agent that knows Redis and Sentinel (keybuzz.agent.parts)."""
+
+KINDS = {
+    "redis-data": "redis",
+    "redis-master": "redis",
+    "redis-password": "password",
+    "redis-runtime": "redis",
+    "redis-settings": "redis",
+    "sentinel-monitor": "sentinel",
+    "sentinel-runtime": "sentinel",
+}
+NETWORK = {
+    "redis": "look",
+    "redis-write": "look",
+}
+NOT_ONLY_LOOKS = {"redis-write": "probe"}
