@@ -1,13 +1,18 @@
 """What modules bring to the agent: the folder `agent` of each that has one (tasks/<module>/agent).
 
-Its `__init__.py` holds five tables, and needs only those that it fills:
+Its `__init__.py` holds tables, and needs only those that it fills:
 
 - `KINDS`: a kind of resource, to the file there with `read_<kind>` and `write_<kind>` (keybuzz.agent.kinds);
 - `NETWORK`: a kind of reading that needs nothing of the host, to the file with `answer_<kind>(query)`;
 - `HOST`: any other kind of reading, to the file with `answer_<kind>(query, context)`;
 - `NOT_ONLY_LOOKS`: a kind of reading, to how far it goes (keybuzz.agent.guard.access), where that is not `look`;
 - `MARKS`: a kind of data (`Ground.kinds`), to the file with `mark_<kind>(folder, names)`, which returns the identity of
-  such data (empty where it has none), or None for a folder that is none.
+  such data (empty where it has none), or None for a folder that is none;
+- `PLACES`: a kind of resource or reading, to the place that it asks, where that is not its address and port: words of
+  the query in braces. A place that was silent is asked no more in one look (keybuzz.agent.guard.silence);
+- `JUDGES`: a protocol of its own, to the file with `judge_<protocol>(words, probe=…)`, which returns what is wrong with
+  such a question in a session that only looks, or nothing. Its client tells each as `kbz.<protocol>` (`sys.audit`);
+- `COMMANDS`: a program in a container, to the file with `asks_<program>(words)`: whether it only asks, word by word.
 
 A file is imported when the first of its kinds is asked for: most hosts need none of them.
 """
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     Table = dict[str, tuple[str, Any]]
 
 KINDS, NETWORK, HOST, NOT_ONLY_LOOKS = "KINDS", "NETWORK", "HOST", "NOT_ONLY_LOOKS"
-MARKS = "MARKS"
+MARKS, PLACES, JUDGES, COMMANDS = "MARKS", "PLACES", "JUDGES", "COMMANDS"
 _TABLES: dict[str, Table] = {}
 
 

@@ -64,6 +64,8 @@ class Guard:
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Raise LookOnlyError for what must not happen here."""
         judge = self._judges.get(event)
+        if judge is None and event.startswith("kbz."):
+            judge = self._judges[event] = questions.judge_of_module(event, self._access)
         if judge is not None and (what := judge(*arguments)):
             raise LookOnlyError(what, self._access)
 

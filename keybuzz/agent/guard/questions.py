@@ -6,6 +6,7 @@ refused until it has been reviewed.
 
 from __future__ import annotations
 
+from keybuzz.agent import parts
 from keybuzz.agent.guard.access import PROBE
 from keybuzz.agent.wire.pattern import Pattern
 
@@ -46,20 +47,9 @@ _READ_ONLY_SELECT = Pattern(rf"(?i){READ_ONLY} select [^;]+; COMMIT")
 _BURNS = Pattern(r"(?i)\b(?:txid_current|pg_current_xact_id)\s*\(")
 """Functions that take a new transaction id, in a transaction that only reads too."""
 _PSQL = ("psql", "-h", "/var/run/postgresql")
-_RABBITMQ = frozenset(
-    {
-        ("rabbitmqctl", "-q", "cluster_status", "--formatter", "json"),
-        ("rabbitmqctl", "-q", "export_definitions", "-", "--format", "json"),
-    }
-)
 _DOCKER_EXEC = Pattern(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
 """Where Docker runs a program in a container: the program itself is judged before."""
 _PATRONI_LOGIN = Pattern(r"/config")
-_REDIS = frozenset(
-    {("AUTH",), ("INFO",), ("ROLE",), ("CONFIG", "GET"), ("ACL", "GETUSER"), ("ACL", "LIST")}
-)
-_SENTINEL = frozenset({"MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM", "CONFIG"})
-_PROBE_KEY = "kbz:probe:"
 _SQL = ("SELECT ", "SHOW ", "CHECKSUM TABLE ")
 _SQL_WRITES = (" INTO ", " FOR UPDATE", " FOR SHARE", " LOCK IN ")
 _SOCKET = Pattern(r"show [a-z ]+")
@@ -71,11 +61,19 @@ def judges(access: str) -> dict[str, Judge]:
     return {
         "kbz.container": _container,
         "kbz.http": lambda method, path: _http(method, path, probe=probe),
-        "kbz.redis": lambda *words: _redis(words, probe=probe),
         "kbz.mysql": _mysql,
         "kbz.postgres": _postgres,
         "kbz.socket": _socket,
     }
+
+
+def judge_of_module(event: str, access: str) -> Judge:
+    """Return what judges the questions of a protocol that a module speaks; one that none knows is refused."""
+    protocol = event.partition(".")[2]
+    judge = parts.function(parts.JUDGES, "judge", protocol)
+    if judge is None:
+        return lambda *words: f"a question of {protocol}, which nothing here judges,"
+    return lambda *words: judge(words, probe=access == PROBE)
 
 
 def is_a_look(argv: Sequence[str]) -> bool:
@@ -92,11 +90,17 @@ def is_a_look(argv: Sequence[str]) -> bool:
 def _container(argv: Sequence[str], stdin: bytes) -> str:
     words = tuple(argv)
     only_asks = (
-        words in _RABBITMQ
+        _asks(words)
         or (words[:3] == _PSQL and stdin.startswith(READ_ONLY.encode()))
         or (words[:3] == READ_ONLY_PSQL and _one_select(words[-2:]))
     )
     return "" if only_asks else f"to run `{' '.join(words)[:120]}` in a container"
+
+
+def _asks(words: tuple[str, ...]) -> bool:
+    """Return whether a program of a module only asks, with these words."""
+    asks = parts.function(parts.COMMANDS, "asks", words[0]) if words else None
+    return asks is not None and bool(asks(words))
 
 
 def _one_select(words: Sequence[str]) -> bool:
@@ -111,16 +115,6 @@ def _http(method: str, path: str, *, probe: bool) -> str:
         or (probe and method == "PATCH" and _PATRONI_LOGIN.fullmatch(place))
     )
     return "" if asks else f"{method} {place}"
-
-
-def _redis(words: Sequence[str], *, probe: bool) -> str:
-    upper = tuple(word.upper() for word in words[:2])
-    asks = upper[:1] in _REDIS or upper in _REDIS
-    if upper[:1] == ("SENTINEL",):
-        asks = upper[1] in _SENTINEL and (upper[1] != "CONFIG" or words[2].upper() == "GET")
-    if probe and upper[0] in ("SET", "GET"):
-        asks = words[1].startswith(_PROBE_KEY)
-    return "" if asks else f"{' '.join(upper)} to Redis"
 
 
 def _mysql(statement: str) -> str:

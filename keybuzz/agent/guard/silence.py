@@ -6,6 +6,7 @@ each reading and each resource that asks it, until nothing is known of the whole
 
 from __future__ import annotations
 
+from keybuzz.agent import parts
 from keybuzz.agent.wire.http import LateAnswerError
 
 TYPE_CHECKING = False
@@ -43,18 +44,18 @@ def place_of(query: dict[str, Any]) -> str:
     """Return whom a question is for, such as `10.0.0.111:5672`; empty when nothing it asks could be silent."""
     access = query.get("access")
     asked = access if isinstance(access, dict) else query
-    port = "sentinel_port" if query["kind"].startswith("sentinel") else "port"
-    if asked.get("address") and asked.get(port):
-        # MinIO holds requests of S3 back while it is frozen, and goes on answering its administrator.
-        of_s3 = " (S3)" if query["kind"] == "minio-bucket" else ""
-        return f"{asked['address']}:{asked[port]}{of_s3}"
+    _, place = parts.table(parts.PLACES).get(query["kind"], ("", ""))
+    if place:
+        return str(place).format_map(asked)
+    if asked.get("address") and asked.get("port"):
+        return f"{asked['address']}:{asked['port']}"
     if isinstance(url := asked.get("url"), str) and "://" in url:
         return url.partition("://")[2].partition("/")[0]
     if isinstance(container := asked.get("container"), str) and container:
         return f"container {container}"
     if query["kind"] == "socket":
         return str(query["path"])
-    return "the API of K3s" if query["kind"].startswith("k3s") else ""
+    return ""
 
 
 def is_late(error: BaseException) -> bool:

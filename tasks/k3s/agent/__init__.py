@@ -15,3 +15,5 @@ HOST = {
     "k3s-certificates": "certificates",
     "pod-network": "pod_network",
 }
+MARKS = {"k3s": "marks"}
+PLACES = dict.fromkeys((*KINDS, "k3s", "k3s-certificates"), "the API of K3s")

@@ -12,3 +12,6 @@ NETWORK = {
     "minio-buckets": "look",
     "minio-login": "look",
 }
+MARKS = {"minio": "marks"}
+PLACES = {"minio-bucket": "{address}:{port} (S3)"}
+"""MinIO holds requests of S3 back while it is frozen, and goes on answering its administrator."""

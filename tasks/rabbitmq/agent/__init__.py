@@ -17,3 +17,5 @@ HOST = {
     "rabbitmq": "look",
     "rabbitmq-names": "inside",
 }
+MARKS = {"rabbitmq": "marks"}
+COMMANDS = {"rabbitmqctl": "questions"}

@@ -14,3 +14,6 @@ NETWORK = {
     "redis-write": "look",
 }
 NOT_ONLY_LOOKS = {"redis-write": "probe"}
+MARKS = {"redis": "marks", "sentinel": "marks"}
+PLACES = {"sentinel-monitor": "{address}:{sentinel_port}"}
+JUDGES = {"redis": "questions"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import keybuzz.model
+from keybuzz.agent import parts
 from keybuzz.agent.guard import access, questions
 from keybuzz.agent.guard.access import LookOnlyError
 from keybuzz.agent.guard.looks import Guard
@@ -88,6 +89,7 @@ HARMFUL: list[tuple[Any, ...]] = [
     ("kbz.postgres", "BEGIN READ ONLY; select pg_current_xact_id (); COMMIT"),
     ("kbz.socket", "disable server a/b"),
     ("kbz.socket", "show stat;disable server a/b"),
+    ("kbz.dragon", "what do you guard"),
 ]
 PROBES: list[tuple[Any, ...]] = [
     ("kbz.redis", "SET", "kbz:probe:haproxy-01", "kbz", "EX", "60"),
@@ -123,6 +125,10 @@ def test_every_reading_says_how_far_it_goes_and_the_agent_says_the_same() -> Non
         said[found[1]] = reading.needs.value
     assert said == {kind: table.needed(kind) for kind in table.kinds()}
     assert set(said.values()) == {"look", "probe", "change"}
+
+
+def test_what_has_a_place_of_its_own_is_a_kind_that_there_is() -> None:
+    assert set(parts.table(parts.PLACES)) <= {*parts.table(parts.KINDS), *table.kinds()}
 
 
 @pytest.mark.parametrize("level", [access.LOOK, access.PROBE])
