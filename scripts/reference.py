@@ -162,7 +162,7 @@ def _checks() -> Iterator[str]:
 
 
 def _rules() -> Iterator[str]:
-    from keybuzz.policy.registry import RULES
+    from keybuzz.policy.registry import rules
 
     yield "# Rules of `kbz policy`"
     yield ""
@@ -171,7 +171,7 @@ def _rules() -> Iterator[str]:
     yield ""
     yield "| rule | holds | looks at |"
     yield "|---|---|---|"
-    for rule in RULES:
+    for rule in rules():
         link = f"[{rule.id}](../policies.md#{rule.id.lower()})"
         yield f"| {link} | {_cell(rule.title)} | {_cell(rule.applies_to)} |"
 

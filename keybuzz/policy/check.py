@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from keybuzz.policy.context import Context
 from keybuzz.policy.document import Document
 from keybuzz.policy.readers.read import read_document
-from keybuzz.policy.registry import RULES
+from keybuzz.policy.registry import rules
 from keybuzz.policy.rules.form import matches
 from keybuzz.policy.violation import Found, Rule, Unjudged, Verdict, Violation, Waived
 from keybuzz.site.policies import Waiver
@@ -27,7 +27,7 @@ def check_documents(
     """Return what is wrong in files that belong together: a Deployment in one, its HPA in another."""
     violations: list[Violation] = []
     waived: list[Waived] = []
-    for violation in judged_by(RULES, documents, context):
+    for violation in judged_by(rules(), documents, context):
         waiver = _waiver(violation, context)
         if waiver is None:
             violations.append(violation)
@@ -48,11 +48,13 @@ def _unjudged(documents: Sequence[Document], unread: Sequence[Unjudged]) -> tupl
 
 
 def judged_by(
-    rules: Sequence[Rule], documents: Sequence[Document], context: Context
+    all_rules: Sequence[Rule], documents: Sequence[Document], context: Context
 ) -> tuple[Violation, ...]:
     """Return one violation for each rule and place, the one that says most, in the order of paths and lines."""
     found = {
-        _violation(rule, item): None for rule in rules for item in rule.judge(documents, context)
+        _violation(rule, item): None
+        for rule in all_rules
+        for item in rule.judge(documents, context)
     }
     unique = {(v.rule, v.path, v.line, v.column): v for v in reversed(found)}
     return tuple(sorted(unique.values(), key=lambda v: (v.path, v.line, v.column, v.rule)))

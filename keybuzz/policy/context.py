@@ -20,8 +20,6 @@ from keybuzz.site.credentials.schema import schema
 from keybuzz.site.policies import Policies
 from keybuzz.site.site import ImageVersion, Site
 
-MINIO_PORT = 9000
-_MINIO_GROUP = "minio"
 _SHORTEST_SECRET = 12
 
 
@@ -77,10 +75,8 @@ class Context:
     official: Mapping[str, Endpoint]
     """The endpoint of a service, by its title."""
     endpoints: tuple[Endpoint, ...]
-    minio: IPv4Address | None
-    """The one address of MinIO (MIN-5); None where no module offers it."""
-    minio_nodes: frozenset[str]
-    """Addresses and names of the servers that run MinIO."""
+    words_of: Mapping[str, frozenset[str]]
+    """Group of servers, to their addresses and names."""
     versions: Mapping[str, ImageVersion]
     policies: Policies
     today: date
@@ -117,9 +113,7 @@ def make_context(  # a function of the site's parts: without the whole of a site
     secrets: KnownSecrets | None = None,
 ) -> Context:
     """Return what the rules know of these parts of a site."""
-    minio = [server for server in servers if _MINIO_GROUP in server.groups]
     nodes, endpoints = _node_names(servers, catalogue), _endpoints(servers, catalogue)
-    entry = next((item for item in endpoints if _MINIO_GROUP in item.targets), None)
     return Context(
         nodes=nodes,
         node_pattern=_pattern(nodes),
@@ -127,15 +121,22 @@ def make_context(  # a function of the site's parts: without the whole of a site
         members=_members(servers),
         official=_official(endpoints),
         endpoints=endpoints,
-        minio=entry.address if entry is not None else None,
-        minio_nodes=frozenset(
-            word for s in minio for word in (str(s.address), str(s.public_address), s.name, s.fqdn)
-        ),
+        words_of=_words_of(servers),
         versions=versions,
         policies=policies,
         today=today,
         secrets=secrets,
     )
+
+
+def _words_of(servers: Iterable[Server]) -> dict[str, frozenset[str]]:
+    """Return the addresses and names of the servers of each group."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for server in servers:
+        words = {str(server.address), str(server.public_address), server.name, server.fqdn}
+        for group in server.groups:
+            found[group] |= words
+    return {group: frozenset(words) for group, words in found.items()}
 
 
 def _members(servers: Iterable[Server]) -> dict[str, tuple[Service, ...]]:

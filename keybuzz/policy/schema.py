@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 KUBERNETES = "1.33"
-"""The release of the cluster (facts/09: K3s v1.33.5)."""
+"""The release of the cluster (facts/09)."""
 _BUILT_IN = re.compile(
     r"v1|(?:apps|batch|autoscaling|policy|extensions)/v\w+"
     r"|(?:networking|rbac\.authorization|storage|scheduling|discovery|admissionregistration"

@@ -53,13 +53,13 @@ def explain(name: str | None, form: str) -> None:
 
 def _everything() -> Explained:
     from keybuzz.engine.catalogue import declared
-    from keybuzz.policy.registry import RULES
+    from keybuzz.policy.registry import rules
     from keybuzz.report.explain import Explained, requirements
 
     page = DOCS / "requirements.md"
     known = requirements(page.read_text(encoding="utf-8")) if page.is_file() else {}
-    rules = {rule.id: rule for rule in RULES}
-    return Explained(sections(), rules, known, tuple(ExitCode), declared())
+    judging = {rule.id: rule for rule in rules()}
+    return Explained(sections(), judging, known, tuple(ExitCode), declared())
 
 
 def _named(word: str, known: Explained) -> Explained:

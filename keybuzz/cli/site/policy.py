@@ -167,10 +167,12 @@ def explain(rule_id: str, form: str) -> None:
 @document_format
 def rules(form: str) -> None:
     """List all rules as the Markdown that docs/policies.md ends with."""
-    from keybuzz.policy.registry import RULES
+    from keybuzz.policy.registry import rules as all_rules
     from keybuzz.report.text.policy import rules_document, rules_page
 
-    show_verbatim(form, text=lambda: rules_page(RULES), document=lambda: rules_document(RULES))
+    show_verbatim(
+        form, text=lambda: rules_page(all_rules()), document=lambda: rules_document(all_rules())
+    )
 
 
 def _configuration(given: str) -> Path:
@@ -187,7 +189,7 @@ def _configuration(given: str) -> Path:
 
 def _show(verdict: Verdict, form: str, *, strict: bool) -> int:
     from keybuzz.model.core.outcome import ExitCode
-    from keybuzz.policy.registry import RULES
+    from keybuzz.policy.registry import rules as all_rules
     from keybuzz.report.page.sheets import sheet_of_policy
     from keybuzz.report.text.policy import verdict_document, verdict_sarif, verdict_text
 
@@ -196,11 +198,11 @@ def _show(verdict: Verdict, form: str, *, strict: bool) -> int:
     if form == "sarif":
         from importlib.metadata import version
 
-        give_out(document_text(verdict_sarif(verdict, RULES, version("kbz"))))
+        give_out(document_text(verdict_sarif(verdict, all_rules(), version("kbz"))))
         return code
     return show_answer(
         form,
-        text=lambda: verdict_text(verdict, RULES),
-        document=lambda: verdict_document(verdict, RULES),
+        text=lambda: verdict_text(verdict, all_rules()),
+        document=lambda: verdict_document(verdict, all_rules()),
         sheet=lambda: sheet_of_policy(verdict, int(code)),
     )

@@ -194,9 +194,9 @@ def _images(context: click.Context) -> Iterator[tuple[str, str]]:
 
 def _rules(context: click.Context) -> Iterator[tuple[str, str]]:
     del context
-    from keybuzz.policy.registry import IDS
+    from keybuzz.policy.registry import ids
 
-    yield from ((name, "rule") for name in IDS)
+    yield from ((name, "rule") for name in ids())
 
 
 limit_words = _quietly(_terms)

@@ -218,8 +218,8 @@ VER_1 = Rule(
     id="VER-1",
     title="Versions are whole and frozen: no latest, no partial tag",
     why="A tag that moves gives two hosts two programs, and the same file another program tomorrow."
-    " The live park runs Redis 7.4 instead of 7.2.5 because of `7-alpine`.",
-    instead="the whole version, such as redis:7.2.5-alpine, or a digest; what inventory/versions.yaml lists"
+    " The live park runs 7.4 of a program that is frozen at 7.2.5, because of `7-alpine`.",
+    instead="the whole version, such as 7.2.5-alpine, or a digest; what inventory/versions.yaml lists"
     " is used as it stands there",
     applies_to="images in compose files, manifests, kustomizations, values files of Helm (an empty tag is the"
     " chart's), Dockerfiles, CI files, shell (docker pull, kubectl set image, helm --set), Terraform, Quadlet and"
@@ -255,7 +255,7 @@ def _judge_frozen(documents: Sequence[Document], context: Context) -> Iterator[F
 VER_2 = Rule(
     id="VER-2",
     title="A frozen program runs in its frozen version",
-    why="An application that tests against another Redis than the park runs finds out in production; a newer one"
+    why="An application that tests against another version than the park runs finds out in production; a newer one"
     " also writes data that the frozen one cannot read.",
     instead="the version that inventory/versions.yaml lists; another one is the owner's decision, written there as"
     " reference: with its reason:",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.cli.look.explain import DOCS, sections
-from keybuzz.policy.registry import IDS
+from keybuzz.policy.registry import ids
 from keybuzz.report.machine.prometheus import METRICS
 from keybuzz.report.runbooks import Section, read_runbooks
 from scripts import reference
@@ -39,7 +39,7 @@ def test_every_verb_option_check_rule_and_metric_is_in_it() -> None:
                 assert option.startswith("-") is False or option in PAGES["commands.md"]
     for name in sections():
         assert f"[{name}]" in PAGES["checks.md"]
-    for name in IDS:
+    for name in ids():
         assert f"[{name}]" in PAGES["rules.md"]
     for metric in METRICS:
         assert f"`{metric.name}`" in PAGES["file-formats.md"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from keybuzz.model.core.errors import UsageError
-from keybuzz.policy.registry import IDS, RULES, rule
+from keybuzz.policy.registry import ids, rule, rules
 from keybuzz.policy.violation import Verdict
 from keybuzz.report.text.policy import (
     rule_text,
@@ -35,7 +35,7 @@ def broken() -> Verdict:
 
 
 def test_the_text_has_place_rule_why_and_what_to_write() -> None:
-    assert verdict_text(broken(), RULES) == (
+    assert verdict_text(broken(), rules()) == (
         "a b/x.env:1:8: EP-1  db-master-01\n"
         "    db-master-01 is a server, and no endpoint for applications\n"
         "    → write 10.0.0.10:5432\n"
@@ -57,11 +57,11 @@ def test_the_text_has_place_rule_why_and_what_to_write() -> None:
 
 
 def test_a_clean_check_is_one_line() -> None:
-    assert verdict_text(judged({"a.env": ""}), RULES) == "0 violations in 1 file\n"
+    assert verdict_text(judged({"a.env": ""}), rules()) == "0 violations in 1 file\n"
 
 
 def test_the_document_has_the_same() -> None:
-    document: Any = json.loads(json.dumps(verdict_document(broken(), RULES)))
+    document: Any = json.loads(json.dumps(verdict_document(broken(), rules())))
     assert document["format_version"] == 1
     assert document["files"] == 2
     first = document["violations"][0]
@@ -109,7 +109,7 @@ def check_sarif(log: Any) -> None:
 
 
 def test_sarif_is_well_formed_and_a_waiver_is_a_suppression() -> None:
-    log: Any = json.loads(json.dumps(verdict_sarif(broken(), RULES, "0.1.0")))
+    log: Any = json.loads(json.dumps(verdict_sarif(broken(), rules(), "0.1.0")))
     check_sarif(log)
     results = log["runs"][0]["results"]
     assert [(item["ruleId"], "suppressions" in item) for item in results] == [
@@ -123,7 +123,7 @@ def test_sarif_is_well_formed_and_a_waiver_is_a_suppression() -> None:
 
 def test_sarif_of_every_bad_file_is_well_formed() -> None:
     for bad in TABLE:
-        check_sarif(verdict_sarif(judged({bad.path: bad.text}), RULES, "0.1.0"))
+        check_sarif(verdict_sarif(judged({bad.path: bad.text}), rules(), "0.1.0"))
 
 
 @pytest.mark.parametrize("bad", SECRETS, ids=lambda bad: bad.marked[:40])
@@ -133,9 +133,9 @@ def test_no_output_shows_a_secret(bad: Any) -> None:
     assert len(secret) >= 8
     verdict = judged({bad.path: bad.text})
     outputs = (
-        verdict_text(verdict, RULES),
-        json.dumps(verdict_document(verdict, RULES), ensure_ascii=False),
-        json.dumps(verdict_sarif(verdict, RULES, "0.1.0"), ensure_ascii=False),
+        verdict_text(verdict, rules()),
+        json.dumps(verdict_document(verdict, rules()), ensure_ascii=False),
+        json.dumps(verdict_sarif(verdict, rules(), "0.1.0"), ensure_ascii=False),
     )
     for output in outputs:
         assert "SEC-2" in output
@@ -144,11 +144,11 @@ def test_no_output_shows_a_secret(bad: Any) -> None:
 
 def test_a_schema_error_does_not_show_the_value() -> None:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: hunter2hunter2\n"
-    assert "must be" in verdict_text(judged({"a.yaml": text}), RULES)
-    assert "hunter2" not in verdict_text(judged({"a.yaml": text}), RULES)
+    assert "must be" in verdict_text(judged({"a.yaml": text}), rules())
+    assert "hunter2" not in verdict_text(judged({"a.yaml": text}), rules())
 
 
-@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("name", ids())
 def test_every_rule_explains_itself(name: str) -> None:
     text = rule_text(rule(name.lower()))
     assert text.startswith(f"{name}: ")
@@ -164,4 +164,4 @@ def test_an_unknown_rule_is_a_usage_error_with_a_proposal() -> None:
 
 def test_the_reference_in_docs_is_that_of_the_registry() -> None:
     page = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
-    assert page.endswith("\n\n" + rules_page(RULES))
+    assert page.endswith("\n\n" + rules_page(rules()))

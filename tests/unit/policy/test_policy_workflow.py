@@ -14,7 +14,7 @@ from sarif_pydantic import Sarif
 
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.policy.needs import missing_parsers
-from keybuzz.policy.registry import RULES
+from keybuzz.policy.registry import rules
 from keybuzz.report.text.policy import verdict_sarif
 from tests.unit.policy.test_policy_command import ROOT, kbz, site
 from tests.unit.support.policy_bad import TABLE
@@ -154,7 +154,7 @@ def test_the_manifest_of_the_hook_is_one_for_pre_commit() -> None:
 
 def test_every_report_is_sarif_by_its_model(site: Path, repository: Path) -> None:
     for bad in TABLE:
-        log = verdict_sarif(judged({bad.path: bad.text, "x.lua": "a = 1\n"}), RULES, "0.1.0")
+        log = verdict_sarif(judged({bad.path: bad.text, "x.lua": "a = 1\n"}), rules(), "0.1.0")
         Sarif.model_validate(json.loads(json.dumps(log)))
     (repository / "logo.bin").write_bytes(b"\0\1")
     _, out, _ = check(repository, site, "check", "--format", "sarif", ".")
@@ -168,7 +168,7 @@ def test_every_report_is_sarif_by_its_schema(site: Path, repository: Path) -> No
     schema = json.loads(SCHEMA.read_text())
     judge = jsonschema.validators.validator_for(schema)(schema)
     for bad in TABLE:
-        log = verdict_sarif(judged({bad.path: bad.text, "x.lua": "a = 1\n"}), RULES, "0.1.0")
+        log = verdict_sarif(judged({bad.path: bad.text, "x.lua": "a = 1\n"}), rules(), "0.1.0")
         judge.validate(json.loads(json.dumps(log)))
     for words in ((), ("--strict",), ("--changed-since", "main")):
         _, out, _ = check(repository, site, "check", "--format", "sarif", *words, ".")

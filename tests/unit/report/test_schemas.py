@@ -28,7 +28,7 @@ from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Ver
 from keybuzz.model.reports.ping import Ping, PingReport
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
-from keybuzz.policy.registry import RULES
+from keybuzz.policy.registry import rules
 from keybuzz.report.screen.backups import backups_document
 from keybuzz.report.screen.drilled import drilled_document
 from keybuzz.report.screen.ping import ping_document
@@ -180,7 +180,7 @@ MADE: dict[str, dict[str, Any]] = {
     "secrets-stray": copies_document(
         CopiesReport(("a",), (Finding("secrets.stray", Level.CRITICAL, "x", "a", "y"),), {"b": "z"})
     ),
-    "policy-check": verdict_document(broken(), RULES),
+    "policy-check": verdict_document(broken(), rules()),
     "lab-status": lab_shown.status_document(
         (HostStatus("db-1", ADDRESS, "running", ssh=True, cable=False, processes=9, memory=2**20),),
         (ServiceStatus("lb", ADDRESS, 5432, True, (TargetState(5432, "haproxy-01", True),)),),

@@ -1,5 +1,5 @@
 """EP-1: which hosts values connect to, and which of them are official."""
 
-from keybuzz.policy.rules.endpoints.judge import EP_1
+from keybuzz.policy.rules.endpoints.judge import ep_1
 
-__all__ = ["EP_1"]
+__all__ = ["ep_1"]

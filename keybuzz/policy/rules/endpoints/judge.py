@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from keybuzz.policy.context import Context, Endpoint
@@ -230,13 +230,12 @@ def _edits(document: Document, use: _Use, address: str, port: int) -> Iterator[E
         yield Edit(document.path, use.port.place, use.port.value.strip(), str(port))
 
 
-EP_1 = Rule(
+_EP_1 = Rule(
     id="EP-1",
     title="Applications use only the official endpoints",
     why="A node fails, moves or stops being the master; the load balancers follow that, and an application"
     " that names a node does not.",
-    instead="10.0.0.10:5432 or :6432 (PostgreSQL), 10.0.0.10:6379 (Redis), 10.0.0.10:5672 (RabbitMQ),"
-    " 10.0.0.20:3306 (MariaDB), http://10.0.0.134:9000 (MinIO)",
+    instead="the service's official address (inventory/groups.yaml), with its port",
     applies_to="every value of every file that is read, as its program will see it (defaults, `.env` next to a"
     " compose file, ARG and ENV, variables of scripts): each address, host name, alias and domain name of a"
     " server that is behind an endpoint, and each endpoint with a port or a scheme that it does not serve."
@@ -244,3 +243,11 @@ EP_1 = Rule(
     " hosts of ssh, scp, rsync and ping, port 22 and the exporters of metrics.",
     judge=_judge,
 )
+
+
+def ep_1() -> Rule:
+    """Return the rule, with the ports that the modules' services have."""
+    ports = ", ".join(
+        f"{' or '.join(map(str, service.ports))} ({service.title})" for service in services()
+    )
+    return replace(_EP_1, instead=f"{_EP_1.instead}: {ports}")

@@ -11,6 +11,7 @@ from keybuzz.policy.document import Bind, Document, Manifest, Route
 from keybuzz.policy.node import Node
 from keybuzz.policy.violation import Found, Rule
 from keybuzz.site.groups import FLEET_NETWORK
+from tasks.minio.values import GROUP
 
 _IMAGE = re.compile(r"(?:^|[/\s])minio(?:/minio)?(?:[:@\s]|$)|minio/minio|bitnami\w*/minio\b", re.I)
 _NAME = re.compile(r"(?:^|[-_.])minio(?:[-_.]|$)", re.I)
@@ -49,6 +50,10 @@ def _judge(documents: Sequence[Document], context: Context) -> Iterator[Found]:
                 yield from _route(document, manifest, services, context)
 
 
+def _nodes(context: Context) -> frozenset[str]:
+    return context.words_of.get(GROUP, frozenset())
+
+
 def _shown(bind: Bind) -> str:
     return f"{bind.address}:{bind.port}" if bind.port else bind.address
 
@@ -57,7 +62,7 @@ def _is_minio(words: str, context: Context) -> bool:
     if _IMAGE.search(words):
         return True
     hosts = (re.split(r":(?=\d)", word)[0].lower() for word in words.split())
-    return any(host in context.minio_nodes or _NAME.search(host) for host in hosts)
+    return any(host in _nodes(context) or _NAME.search(host) for host in hosts)
 
 
 def _is_public(route: Route) -> bool:
@@ -76,7 +81,7 @@ class _Services:
     """Which Services of a check lead to MinIO: by their pods, their endpoints, or their external name."""
 
     def __init__(self, documents: Sequence[Document], context: Context) -> None:
-        self._context = context
+        self._nodes = _nodes(context)
         self._manifests = [m for document in documents for m in document.manifests]
 
     def lead_to_minio(self, name: str, namespace: str) -> bool:
@@ -90,7 +95,7 @@ class _Services:
         """Return True for a Service whose pods, endpoints or external name are MinIO's."""
         external = service.root.word("spec", "externalName").lower()
         if external:
-            return external in self._context.minio_nodes
+            return external in self._nodes
         if self._endpoints(service.name, service.namespace):
             return True
         selector = _pairs(service.root.get("spec", "selector"))
@@ -108,7 +113,7 @@ class _Services:
             is_slice = manifest.kind == "EndpointSlice" and of == name
             if is_slice or _is(manifest, "Endpoints", name, namespace):
                 texts = (node.text or "" for _, node in manifest.root.walk())
-                if any(text.lower() in self._context.minio_nodes for text in texts):
+                if any(text.lower() in self._nodes for text in texts):
                     return True
         return False
 
@@ -153,7 +158,7 @@ def _route(
     message = f"the {manifest.kind} {manifest.name} puts MinIO on the Internet"
     for keys, node in manifest.root.walk():
         text = (node.text or "").lower()
-        if keys[-1] in ("host", "hostnames", "hosts") and text in context.minio_nodes:
+        if keys[-1] in ("host", "hostnames", "hosts") and text in _nodes(context):
             yield Found(document.path, node.place, text, message)
     spec = manifest.root.get("spec")
     for rule in (*manifest.root.all("spec", "rules"), *manifest.root.all("spec", "routes")):

@@ -1,0 +1,5 @@
+"""What applications keep to that run in K3s (keybuzz.policy.registry)."""
+
+from tasks.k3s.policy.workloads import K3S_3
+
+RULES = (K3S_3,)
