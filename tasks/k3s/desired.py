@@ -12,7 +12,7 @@ from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.k3s import certificates, parameters, values
 from tasks.k3s.certificates import K3sCertificates
-from tasks.k3s.model.resources import (
+from tasks.k3s.service.resources import (
     K3sLook,
     K3sManifest,
     K3sSchedulable,

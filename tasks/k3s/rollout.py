@@ -15,8 +15,8 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.files import Artefact
 from keybuzz.model.host.system import InterfaceOption, SystemdUnit
 from tasks.k3s.members import kubectl, masters, nodes, places
-from tasks.k3s.model.resources import K3sManifest, K3sSchedulable, K3sStart
 from tasks.k3s.ready import ingress_silent, no_api, not_ready
+from tasks.k3s.service.resources import K3sManifest, K3sSchedulable, K3sStart
 from tasks.k3s.steps import JOIN_TIMEOUT, birth, forget, roll, start
 
 RETURN_TIMEOUT = 180.0

@@ -16,8 +16,8 @@ from keybuzz.model.host.system import SystemdUnit
 from keybuzz.site.module import Rotation
 from tasks.k3s import values
 from tasks.k3s.members import TOKEN_ID, masters, places, unproven, writer
-from tasks.k3s.model.resources import K3sToken, K3sTokenRotated
 from tasks.k3s.ready import not_ready
+from tasks.k3s.service.resources import K3sToken, K3sTokenRotated
 from tasks.k3s.steps import JOIN_TIMEOUT, roll, snapshot
 
 

@@ -11,8 +11,8 @@ from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
 from tasks.k3s import values
 from tasks.k3s.members import masters, places, up, writer
-from tasks.k3s.model.resources import K3sForgotten, K3sSnapshot, K3sStart
 from tasks.k3s.ready import not_ready, still_ready
+from tasks.k3s.service.resources import K3sForgotten, K3sSnapshot, K3sStart
 
 BIRTH_TIMEOUT = 300.0
 """Seconds for the first server to make its data and to serve."""

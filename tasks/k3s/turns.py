@@ -5,8 +5,8 @@ from __future__ import annotations
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from tasks.k3s.members import nodes, up, writer
-from tasks.k3s.model.resources import K3sDrained, K3sSchedulable
 from tasks.k3s.ready import not_ready
+from tasks.k3s.service.resources import K3sDrained, K3sSchedulable
 
 READY_TIMEOUT = 600.0
 """Seconds for a host to boot and for its node to be Ready."""

@@ -14,7 +14,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
 from tasks.k3s import parameters
-from tasks.k3s.model.resources import API_PORT
+from tasks.k3s.service.resources import API_PORT
 
 GROUP = "k3s"
 MASTERS = "k3s-masters"

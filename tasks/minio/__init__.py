@@ -14,11 +14,11 @@ from tasks.minio.desired import describe
 from tasks.minio.drill import DRILL, workload
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import able, up, virgin, writer
-from tasks.minio.model.resources import PORT
 from tasks.minio.parameters import PARAMETERS
 from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import ROTATIONS, account_rotations
 from tasks.minio.service import CREDENTIALS, PLACES, SERVICE
+from tasks.minio.service.resources import PORT
 
 GROUND = Ground(
     ("minio",),

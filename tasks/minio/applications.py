@@ -12,7 +12,7 @@ from keybuzz.site.credentials.accounts import MINIO
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.minio import values
-from tasks.minio.model.resources import (
+from tasks.minio.service.resources import (
     MinioAccess,
     MinioBucket,
     MinioBuckets,

@@ -8,8 +8,8 @@ from keybuzz.model.core.proposed import on_host, proposed
 from tasks.minio import values
 from tasks.minio.identity import foreign_sets
 from tasks.minio.members import DRIVE_ID, Node, entry, frozen, nodes, slow
-from tasks.minio.model.resources import PORT, MinioDrive
 from tasks.minio.ready import not_serving, sees
+from tasks.minio.service.resources import PORT, MinioDrive
 
 _OF_SERVING = (
     "minio.drives.online",

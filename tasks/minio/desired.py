@@ -11,7 +11,7 @@ from keybuzz.site.site import Site
 from tasks.minio import applications, values
 from tasks.minio.formats import FORMATS
 from tasks.minio.leftovers import LEFTOVERS
-from tasks.minio.model.resources import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
+from tasks.minio.service.resources import PORT, MinioAliases, MinioBucket, MinioDrive, MinioLook
 
 
 def describe(site: Site, server: Server) -> Description:

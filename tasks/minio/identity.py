@@ -10,7 +10,7 @@ from keybuzz.model.core.live import Live
 from tasks.minio import values
 from tasks.minio.formats import FORMATS
 from tasks.minio.members import DRIVE_ID, Node, described, nodes
-from tasks.minio.model.resources import MinioAliases, MinioDrive
+from tasks.minio.service.resources import MinioAliases, MinioDrive
 
 NO_WIPE = "nothing was written; kbz never formats, empties or moves a drive"
 

@@ -14,8 +14,8 @@ from keybuzz.model.host.docker import Container
 from tasks.minio import values
 from tasks.minio.identity import refuse_foreign
 from tasks.minio.members import entry, nodes, serving
-from tasks.minio.model.resources import MinioBucket, MinioUser
 from tasks.minio.ready import no_quorum, not_serving, not_whole
+from tasks.minio.service.resources import MinioBucket, MinioUser
 
 START_TIMEOUT = 300.0
 """Seconds: a node waits for the others at its start."""

@@ -19,9 +19,9 @@ from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
 from tasks.minio.members import nodes
-from tasks.minio.model.resources import MinioAccess, MinioLogin, MinioUser
 from tasks.minio.ready import not_whole
 from tasks.minio.rollout import HEAL_TIMEOUT, START_TIMEOUT
+from tasks.minio.service.resources import MinioAccess, MinioLogin, MinioUser
 
 LOGIN = "a request with the new secret key"
 """Name of the reading; the stages look at it too."""

@@ -11,7 +11,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import DRILL_PLACE
 from keybuzz.site.site import Site
 from tasks.minio import parameters
-from tasks.minio.model.resources import PORT, MinioAccess
+from tasks.minio.service.resources import PORT, MinioAccess
 
 GROUP = "minio"
 CONTAINER = "minio"

@@ -7,7 +7,7 @@ from keybuzz.model.host.files import Artefact, Directory
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.minio.model.resources import MinioLogin
+from tasks.minio.service.resources import MinioLogin
 from tasks.minio_client import parameters, values
 
 LOGIN = "minio-client.login"

@@ -6,7 +6,7 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.described import Service
 from keybuzz.site.applications.uses import Endpoint, endpoints_of
 from keybuzz.site.site import Site
-from tasks.minio.model.resources import PORT, MinioAccess
+from tasks.minio.service.resources import PORT, MinioAccess
 from tasks.minio_client.alias import MinioAlias
 
 GROUP = "controller"

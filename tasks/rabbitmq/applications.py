@@ -13,8 +13,8 @@ from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.rabbitmq import values
-from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
-from tasks.rabbitmq.model.resources import RabbitmqAccess, RabbitmqNoUser
+from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.service.resources import RabbitmqAccess, RabbitmqNoUser
 
 _READING = "rabbitmq.inside"
 _OWN = frozenset({"vhost:/", "user:guest"})

@@ -12,7 +12,7 @@ from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.host.files import File
 from tasks.rabbitmq import switches
 from tasks.rabbitmq.members import Node, nodes, together
-from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
+from tasks.rabbitmq.service.resources import MANAGEMENT_PORT
 from tasks.rabbitmq.values import AMQP_PORT, CLUSTER, node_name
 
 _FROM_NODE = (

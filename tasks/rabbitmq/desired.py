@@ -13,7 +13,7 @@ from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.leftovers import LEFTOVERS
-from tasks.rabbitmq.model.resources import (
+from tasks.rabbitmq.service.resources import (
     RabbitmqData,
     RabbitmqLook,
     RabbitmqMembership,

@@ -18,8 +18,8 @@ from tasks.rabbitmq import values
 from tasks.rabbitmq.checks import critical, not_ready
 from tasks.rabbitmq.formats import FORMATS
 from tasks.rabbitmq.members import COOKIE, Node, home, nodes, up
-from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
-from tasks.rabbitmq.model.resources import (
+from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.rabbitmq.service.resources import (
     RabbitmqData,
     RabbitmqForgotten,
     RabbitmqMembership,

@@ -19,10 +19,10 @@ from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
 from tasks.rabbitmq.checks import not_ready
 from tasks.rabbitmq.members import nodes
-from tasks.rabbitmq.model.accounts import RabbitmqAccount
-from tasks.rabbitmq.model.readings import AmqpLogin
-from tasks.rabbitmq.model.resources import RabbitmqUser
 from tasks.rabbitmq.rollout import START_TIMEOUT
+from tasks.rabbitmq.service.accounts import RabbitmqAccount
+from tasks.rabbitmq.service.readings import AmqpLogin
+from tasks.rabbitmq.service.resources import RabbitmqUser
 
 LOGIN = "a login with the new password"
 """Name of the reading; the stages look at it too."""

@@ -6,7 +6,7 @@ from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host
 from tasks.rabbitmq.members import Node, maintained, nodes, told
-from tasks.rabbitmq.model.resources import RabbitmqMembership
+from tasks.rabbitmq.service.resources import RabbitmqMembership
 
 _NAMED = 5
 

@@ -13,7 +13,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters
-from tasks.rabbitmq.model.resources import MANAGEMENT_PORT, RabbitmqAccess
+from tasks.rabbitmq.service.resources import MANAGEMENT_PORT, RabbitmqAccess
 
 GROUP = "rabbitmq"
 CONTAINER = "rabbitmq"

@@ -9,7 +9,7 @@ from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageVali
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.rabbitmq.model.readings import AmqpLogin
+from tasks.rabbitmq.service.readings import AmqpLogin
 from tasks.rabbitmq_proxy import values
 from tasks.rabbitmq_proxy.leftovers import LEFTOVERS
 

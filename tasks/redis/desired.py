@@ -15,8 +15,8 @@ from keybuzz.site.site import Site
 from tasks.redis import values
 from tasks.redis.formats import FORMATS
 from tasks.redis.leftovers import LEFTOVERS
-from tasks.redis.model.readings import RedisQuery
-from tasks.redis.model.resources import (
+from tasks.redis.service.readings import RedisQuery
+from tasks.redis.service.resources import (
     RedisData,
     RedisPassword,
     RedisRuntime,

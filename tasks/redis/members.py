@@ -10,7 +10,7 @@ from keybuzz.model.core.finding import Unread, of_hosts
 from keybuzz.model.core.live import HostView, Live
 from tasks.redis import values
 from tasks.redis.desired import LEAST, PRIORITY, USERS
-from tasks.redis.model.resources import SentinelMonitor
+from tasks.redis.service.resources import SentinelMonitor
 
 RUNTIME = f"redis-runtime:{values.redis_runtime().path}"
 WHEN = ("quorum", "down-after-milliseconds", "failover-timeout")

@@ -18,7 +18,7 @@ from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.formats import FORMATS
 from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
-from tasks.redis.model.resources import (
+from tasks.redis.service.resources import (
     ANOTHER,
     OURS,
     RedisData,

@@ -18,9 +18,9 @@ from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.desired import REDIS_CONF
 from tasks.redis.members import masters
-from tasks.redis.model.readings import RedisQuery
-from tasks.redis.model.resources import RedisPassword, RedisSettings, SentinelMonitor
 from tasks.redis.rollout import START_TIMEOUT
+from tasks.redis.service.readings import RedisQuery
+from tasks.redis.service.resources import RedisPassword, RedisSettings, SentinelMonitor
 
 LOGIN = "a login with the new password"
 """Name of the reading; the stages look at it too."""

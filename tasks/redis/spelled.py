@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keybuzz.model.core.live import HostView
 from keybuzz.model.core.proposed import on_host
-from tasks.redis.model.resources import SentinelMonitor
+from tasks.redis.service.resources import SentinelMonitor
 from tasks.redis.values import SENTINEL
 
 

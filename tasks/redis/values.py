@@ -10,7 +10,7 @@ from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
 from tasks.redis import parameters
-from tasks.redis.model.resources import RedisAccess, RuntimeFile, SentinelWatch, Settings
+from tasks.redis.service.resources import RedisAccess, RuntimeFile, SentinelWatch, Settings
 
 GROUP = "redis"
 REDIS = "redis"

@@ -18,7 +18,7 @@ from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
-from tasks.redis.model.readings import RedisQuery, RedisWrite
+from tasks.redis.service.readings import RedisQuery, RedisWrite
 from tasks.redis_proxy import values
 from tasks.redis_proxy.leftovers import LEFTOVERS
 

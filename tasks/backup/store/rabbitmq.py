@@ -13,8 +13,8 @@ from keybuzz.site.site import Site
 from tasks.backup.store import places
 from tasks.backup.store.contained import INSIDE, awaited, served
 from tasks.backup.store.service import Source, Stored
-from tasks.rabbitmq.model.readings import AmqpLogin
-from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
+from tasks.rabbitmq.service.readings import AmqpLogin
+from tasks.rabbitmq.service.resources import MANAGEMENT_PORT
 
 _GROUP = "rabbitmq"
 CLUSTER = "keybuzz-queue"

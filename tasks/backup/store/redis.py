@@ -11,7 +11,7 @@ from keybuzz.site.backups.archive import Place, Work
 from keybuzz.site.site import Site
 from tasks.backup.store.contained import INSIDE, NETWORK, awaited, contained, served
 from tasks.backup.store.service import Source, Stored
-from tasks.redis.model.readings import RedisAnswer, RedisQuery
+from tasks.redis.service.readings import RedisAnswer, RedisQuery
 
 _GROUP, _PORT = "redis", 6379
 _INFO = ("INFO", "replication")

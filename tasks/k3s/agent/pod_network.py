@@ -31,7 +31,7 @@ _HEAD, _LINK_MESSAGE = 16, 16
 
 
 def answer_pod_network(query: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Answer as tasks.k3s.model.resources.PodNetwork says."""
+    """Answer as tasks.k3s.service.resources.PodNetwork says."""
     del context
     names = dict(socket.if_nameindex())
     if _VXLAN not in names.values():

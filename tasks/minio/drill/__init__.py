@@ -12,8 +12,8 @@ from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.minio import values
 from tasks.minio.members import nodes
-from tasks.minio.model.resources import PORT
 from tasks.minio.service import S3
+from tasks.minio.service.resources import PORT
 
 LIMIT = 120.0
 """Seconds (facts/operations: poll to 120 s)."""

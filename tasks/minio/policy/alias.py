@@ -9,7 +9,7 @@ from keybuzz.policy.context import Context
 from keybuzz.policy.document import Command, Document
 from keybuzz.policy.node import Place
 from keybuzz.policy.violation import Found, Rule, each
-from tasks.minio.model.resources import PORT
+from tasks.minio.service.resources import PORT
 from tasks.minio.values import GROUP
 
 

@@ -10,8 +10,8 @@ from keybuzz.site.drill import Drill
 from keybuzz.site.site import Site
 from tasks.rabbitmq import parameters, values
 from tasks.rabbitmq.members import nodes
-from tasks.rabbitmq.model.resources import MANAGEMENT_PORT
 from tasks.rabbitmq.service import AMQP
+from tasks.rabbitmq.service.resources import MANAGEMENT_PORT
 
 ENDPOINT = "10.0.0.10"
 LIMIT = 120.0

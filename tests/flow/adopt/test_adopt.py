@@ -27,7 +27,7 @@ from keybuzz.report.screen.adoption import adoption_document, adoption_text
 from keybuzz.report.screen.stages import stages_text
 from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies
-from tasks.k3s.model.resources import K3sToken
+from tasks.k3s.service.resources import K3sToken
 from tests.flow.support.agent_host import ScratchHost
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
 from tests.flow.support.links import register

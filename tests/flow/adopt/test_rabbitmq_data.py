@@ -11,7 +11,7 @@ import pytest
 from keybuzz.agent.runtime.errors import AgentError
 from tasks.rabbitmq.agent import rabbitmq as kind
 from tasks.rabbitmq.formats import FORMATS
-from tasks.rabbitmq.model.resources import RabbitmqData
+from tasks.rabbitmq.service.resources import RabbitmqData
 
 CONTEXT: Any = SimpleNamespace()
 NEWER = FORMATS.newer_than("rabbitmq:3.12.14-management")

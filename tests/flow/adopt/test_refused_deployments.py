@@ -18,7 +18,7 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
 from keybuzz.model.host.ground import Ground
 from keybuzz.site.module import Module
-from tasks.redis.model.resources import RedisData
+from tasks.redis.service.resources import RedisData
 from tests.flow.support.agent_host import ScratchHost
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, all_at_once, fleet
 from tests.flow.support.links import register

@@ -23,8 +23,8 @@ from keybuzz.agent.runtime.context import Context
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.services.mariadb import MysqlAccess, MysqlUser
 from tasks.redis.agent import resp
-from tasks.redis.model.readings import RedisQuery
-from tasks.redis.model.resources import RedisAccess
+from tasks.redis.service.readings import RedisQuery
+from tasks.redis.service.resources import RedisAccess
 
 KEY = "aa" * 32
 KERNEL = ctypes.CDLL(None, use_errno=True)

@@ -14,7 +14,7 @@ from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.model.core.secret import Secret
 from tasks.k3s.agent import api as agent_k3s
 from tasks.k3s.agent import token as kind
-from tasks.k3s.model.resources import K3sToken, K3sTokenRotated
+from tasks.k3s.service.resources import K3sToken, K3sTokenRotated
 
 CONTEXT = Context("aa" * 32, cast("Any", None))
 OLD, TOKEN = (Secret("K3S_TOKEN", f"{word}-token") for word in ("old", "new"))

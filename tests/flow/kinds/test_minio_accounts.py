@@ -19,7 +19,7 @@ from keybuzz.model.core.plan import State
 from keybuzz.model.core.secret import DigestKey, Secret
 from tasks.minio.agent import accounts as kind
 from tasks.minio.agent import minio as buckets
-from tasks.minio.model.resources import (
+from tasks.minio.service.resources import (
     MinioAccess,
     MinioBucket,
     MinioBuckets,

@@ -27,14 +27,14 @@ from tasks.minio.agent import look as agent_minio
 from tasks.minio.agent import minio as kind
 from tasks.minio.agent.look import DeniedError
 from tasks.minio.drill import TRY
-from tasks.minio.model.resources import (
+from tasks.minio.service import S3
+from tasks.minio.service.resources import (
     MinioAccess,
     MinioAliases,
     MinioBucket,
     MinioDrive,
     MinioLook,
 )
-from tasks.minio.service import S3
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, free_ports, trio, until
 
 CONTEXT: Any = SimpleNamespace()

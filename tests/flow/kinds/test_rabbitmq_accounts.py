@@ -19,8 +19,8 @@ from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
 from tasks.rabbitmq.agent import accounts as kind
-from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
-from tasks.rabbitmq.model.resources import RabbitmqAccess
+from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.service.resources import RabbitmqAccess
 
 KEY = DigestKey(b"k" * 32)
 NEEDLE = "PlantedNeedle-shop-1"

@@ -8,7 +8,7 @@ import pytest
 
 from keybuzz.model.core.secret import Secret
 from tasks.redis.agent import look as redis_reading
-from tasks.redis.model.readings import RedisWrite
+from tasks.redis.service.readings import RedisWrite
 from tests.flow.servers.redis_server import FakeRedis, FaultError, Reply, fake_redis
 
 PASSWORD = "PlantedNeedle-redis-1234"

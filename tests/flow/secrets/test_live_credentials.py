@@ -13,7 +13,7 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.files import File
-from tasks.k3s.model.resources import K3sToken
+from tasks.k3s.service.resources import K3sToken
 from tests.flow.support.agent_host import ScratchHost
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, Demo, Fleet, fleet
 from tests.flow.support.links import register

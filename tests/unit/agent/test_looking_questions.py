@@ -21,7 +21,7 @@ from keybuzz.model.core.reading import (
     SocketQuestion,
 )
 from keybuzz.site.module import Module
-from tasks.redis.model.readings import RedisQuery
+from tasks.redis.service.readings import RedisQuery
 from tests.unit.support.site_values import memory_site
 
 Told = tuple[Any, ...]

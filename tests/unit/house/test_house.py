@@ -39,7 +39,7 @@ FLOORS = {
 """A room imports itself and lower floors. Rooms of one floor do not know each other, but for these:"""
 BESIDE = {("report", "engine"), ("policy", "site")}
 """A report shows the engine's events, and a policy judges the site; never the other way round."""
-SHARED = re.compile(r"tasks\.\w+\.(service|model)(\.\w+)?")
+SHARED = re.compile(r"tasks\.\w+\.service(\.\w+)?")
 """What a module lets others use: how its service is reached, and what can be asked of it; all else is its own."""
 LONGEST = 400
 FULLEST = 16
@@ -197,7 +197,7 @@ def test_the_model_does_no_input_and_no_output() -> None:
     }
     wrong = [
         str(found)
-        for path in (*sources("keybuzz/model"), *ROOT.glob("tasks/*/model/**/*.py"))
+        for path in (*sources("keybuzz/model"), *ROOT.glob("tasks/*/service/**/*.py"))
         for found in imports(path)
         if found.module.split(".")[0] in pure
     ]

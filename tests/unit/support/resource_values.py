@@ -72,7 +72,7 @@ from keybuzz.model.services.proxysql import (
     ProxysqlVariables,
     ProxysqlWriter,
 )
-from tasks.k3s.model.resources import (
+from tasks.k3s.service.resources import (
     K3sDrained,
     K3sForgotten,
     K3sManifest,
@@ -82,7 +82,7 @@ from tasks.k3s.model.resources import (
     K3sToken,
     K3sTokenRotated,
 )
-from tasks.minio.model.resources import (
+from tasks.minio.service.resources import (
     MinioAccess,
     MinioAliases,
     MinioBucket,
@@ -90,8 +90,8 @@ from tasks.minio.model.resources import (
     MinioNoUser,
     MinioUser,
 )
-from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
-from tasks.rabbitmq.model.resources import (
+from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.rabbitmq.service.resources import (
     RabbitmqAccess,
     RabbitmqData,
     RabbitmqForgotten,
@@ -100,7 +100,7 @@ from tasks.rabbitmq.model.resources import (
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from tasks.redis.model.resources import (
+from tasks.redis.service.resources import (
     RedisAccess,
     RedisData,
     RedisMaster,

@@ -20,8 +20,8 @@ from keybuzz.model.services.proxysql import ProxysqlTables
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
-from tasks.minio.model.resources import MinioBucket, MinioUser
-from tasks.rabbitmq.model.accounts import RabbitmqAccount, RabbitmqVhost
+from tasks.minio.service.resources import MinioBucket, MinioUser
+from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqVhost
 from tests.unit.support.application_values import with_applications
 from tests.unit.support.inventory_files import INVENTORY
 from tests.unit.support.site_values import PLANTED, described, memory_site

@@ -16,7 +16,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.system import SystemdUnit
 from tasks.k3s import MODULE
 from tasks.k3s.certificates import STATE
-from tasks.k3s.model.resources import (
+from tasks.k3s.service.resources import (
     K3sDrained,
     K3sForgotten,
     K3sManifest,

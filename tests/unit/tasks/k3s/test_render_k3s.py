@@ -22,7 +22,7 @@ from keybuzz.site.site import Site
 from keybuzz.site.versions import parse_binaries, parse_versions
 from tasks.base import MODULE as BASE
 from tasks.k3s import MODULE
-from tasks.k3s.model.resources import K3sManifest, K3sStart
+from tasks.k3s.service.resources import K3sManifest, K3sStart
 from tests.unit.support.policy_values import context
 from tests.unit.support.site_values import (
     PLANTED,

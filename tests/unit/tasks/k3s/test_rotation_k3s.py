@@ -16,8 +16,8 @@ from keybuzz.report.runbooks import read_runbooks
 from tasks.k3s import values
 from tasks.k3s.checks import checks
 from tasks.k3s.members import TOKEN_ID
-from tasks.k3s.model.resources import K3sTokenRotated
 from tasks.k3s.rotation import next_stage
+from tasks.k3s.service.resources import K3sTokenRotated
 from tests.unit.support.site_values import memory_site, with_secrets
 from tests.unit.tasks.k3s.k3s_world import HOSTS, MASTERS, WORKERS, World, unit_of
 

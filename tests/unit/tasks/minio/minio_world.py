@@ -22,7 +22,7 @@ from keybuzz.model.host.docker import Container
 from keybuzz.site.site import Site
 from tasks.minio import MODULE, values
 from tasks.minio.members import CONTAINER_ID, DRIVE_ID
-from tasks.minio.model.resources import MinioAliases, MinioBucket, MinioDrive
+from tasks.minio.service.resources import MinioAliases, MinioBucket, MinioDrive
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site, with_parameters
 

@@ -20,7 +20,7 @@ from keybuzz.site.files.tsv import parse_servers
 from keybuzz.site.site import Site
 from keybuzz.site.versions import parse_versions
 from tasks.minio import MODULE, values
-from tasks.minio.model.resources import MinioBucket, MinioDrive
+from tasks.minio.service.resources import MinioBucket, MinioDrive
 from tests.unit.support.inventory_files import CONTENT, INVENTORY, real_catalogue
 from tests.unit.support.site_values import (
     PLANTED,

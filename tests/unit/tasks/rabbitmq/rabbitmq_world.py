@@ -16,14 +16,14 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
 from tasks.rabbitmq import MODULE
 from tasks.rabbitmq.members import CONTAINER, COOKIE, DATA
-from tasks.rabbitmq.model.resources import (
+from tasks.rabbitmq.rotation import LOGIN
+from tasks.rabbitmq.service.resources import (
     RabbitmqForgotten,
     RabbitmqMembership,
     RabbitmqNoUser,
     RabbitmqReplicas,
     RabbitmqUser,
 )
-from tasks.rabbitmq.rotation import LOGIN
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
 

@@ -12,8 +12,8 @@ from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
 from tasks.rabbitmq.checks import critical
 from tasks.rabbitmq.members import CONTAINER, COOKIE
-from tasks.rabbitmq.model.resources import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
 from tasks.rabbitmq.rollout import next_stage
+from tasks.rabbitmq.service.resources import RabbitmqForgotten, RabbitmqMembership, RabbitmqReplicas
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World, name
 
 EVERYBODY = frozenset(map(name, HOSTS))

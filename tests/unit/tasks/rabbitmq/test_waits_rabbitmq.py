@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action, Change
-from tasks.rabbitmq.model.accounts import RabbitmqVhost
-from tasks.rabbitmq.model.resources import RabbitmqMembership
 from tasks.rabbitmq.rollout import next_stage, release
+from tasks.rabbitmq.service.accounts import RabbitmqVhost
+from tasks.rabbitmq.service.resources import RabbitmqMembership
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World
 from tests.unit.tasks.rabbitmq.test_stages_rabbitmq import after, saying, stop
 

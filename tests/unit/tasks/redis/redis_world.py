@@ -23,8 +23,8 @@ from keybuzz.site.site import Site
 from tasks.redis import MODULE as REDIS
 from tasks.redis.desired import LEAST, PRIORITY, USERS
 from tasks.redis.members import CONTAINERS, PASSWORD, RUNTIME, SENTINEL_RUNTIME
-from tasks.redis.model.resources import RedisMaster, RedisRuntime
 from tasks.redis.rotation import LOGIN
+from tasks.redis.service.resources import RedisMaster, RedisRuntime
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
 

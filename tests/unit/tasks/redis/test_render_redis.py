@@ -13,7 +13,7 @@ from keybuzz.model.host.docker import Container, Image
 from keybuzz.model.host.files import File
 from keybuzz.site.site import Site
 from tasks.redis import MODULE, values
-from tasks.redis.model.resources import RedisRuntime, SentinelMonitor, SentinelRuntime
+from tasks.redis.service.resources import RedisRuntime, SentinelMonitor, SentinelRuntime
 from tasks.redis.values import password
 from tests.unit.support.site_values import (
     PLANTED,

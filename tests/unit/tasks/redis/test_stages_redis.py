@@ -12,8 +12,8 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.reading import Answer
 from tasks.redis.members import PASSWORD, RUNTIME, SENTINEL_RUNTIME
-from tasks.redis.model.resources import RedisMaster, RedisRuntime, SentinelMonitor
 from tasks.redis.rollout import HAND_OVER_TIMEOUT, START_TIMEOUT, next_stage, release
+from tasks.redis.service.resources import RedisMaster, RedisRuntime, SentinelMonitor
 from tests.unit.tasks.gates import told
 from tests.unit.tasks.redis.redis_world import (
     DATA,

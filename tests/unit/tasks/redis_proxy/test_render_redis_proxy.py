@@ -19,7 +19,7 @@ from keybuzz.model.host.files import Directory, File
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.site import Site
-from tasks.redis.model.readings import RedisWrite
+from tasks.redis.service.readings import RedisWrite
 from tasks.redis_proxy import MODULE
 from tasks.redis_proxy.values import CONFIGURATION, PROGRAM, WATCHER, haproxy_values, password
 from tasks.redis_proxy.watcher.redis_watcher import read_configuration

@@ -8,7 +8,7 @@ from typing import ClassVar, TypedDict
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
-from tasks.rabbitmq.model.resources import RabbitmqAccess
+from tasks.rabbitmq.service.resources import RabbitmqAccess
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,0 @@
-"""What a host with RabbitMQ can be asked, and what it can be told to be: for this module, and those that use it."""
