@@ -21,14 +21,14 @@ WORDS = {
 OF_ALL = {"base"}
 """A name that is also a word of kbz itself."""
 NOT_YET = {
-    "galera": 26,
-    "k3s": 11,
-    "minio": 13,
+    "galera": 25,
+    "k3s": 8,
+    "minio": 9,
     "patroni": 26,
     "postgres-proxy": 2,
     "proxysql": 12,
-    "rabbitmq": 13,
-    "redis": 26,
+    "rabbitmq": 12,
+    "redis": 24,
 }
 """Modules that have not moved, and how many files of keybuzz/ name them. Both can only shrink."""
 ELSEWHERE = {
