@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import against, policy, things
+from tests.bench import against, beside, policy, things
 from tests.bench.measure import Sample, Samples, rounds
 from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
 from tests.bench.stage import Stage, stage
@@ -29,6 +29,7 @@ WORKS = {
     "W1w": "W1w: the same again on open connections",
     "W2": "W2: check of 20 files, 3 directories and 5 kernel settings on each host, nothing to change",
     "W3": "W3: push of 20 changed files to each host",
+    "beside": "kbz run --side-by-side",
     "policy": "Policy check of a repository",
 }
 SLOW_ROUNDS = {"pyinfra": 2, "ansible": 1}
@@ -64,7 +65,7 @@ def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int
             sys.exit(f"the new files are not on {', '.join(missing)}")
 
     for work in works:
-        if work in ("start", "policy"):
+        if work in ("start", "beside", "policy"):
             continue
         steps = (reset, judge) if work == "W3" else (reset,) if work == "W2" else ()
         found = rounds(
@@ -157,6 +158,10 @@ def main() -> None:
         found = f"{circumstances(asked.venv, asked.rounds, f'load {before:.1f}')}\n{policy.measured(asked.rounds)}"
         write("policy", found, only_printed=asked.print)
         works.remove("policy")
+    if "beside" in works:
+        found = f"{circumstances(asked.venv, 1, f'load {before:.1f}')}\n{beside.measured()}"
+        write("beside", found, only_printed=asked.print)
+        works.remove("beside")
     if asked.against:
         sizes = [int(size) for size in asked.hosts.split(",")]
         sections = [next_to(asked.against, size, asked.rounds) for size in sizes]

@@ -73,7 +73,9 @@ def _service_ports(server: Server) -> Iterator[str]:
 def describe_all(nornir: Nornir, modules: tuple[Module, ...]) -> dict[str, HostDescription]:
     """Describe every host of the Nornir object; the first error of a description stops everything."""
     descriptions: dict[str, HostDescription] = {}
-    for host, results in nornir.run(task=describe, modules=modules).items():
+    done = nornir.run(task=describe, modules=modules)
+    nornir.data.reset_failed_hosts()  # who cannot be described can still be changed by what can
+    for host, results in done.items():
         error = results[0].exception
         if isinstance(error, InputError):
             raise error

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.chains.order import End, Place, arrange, declared
 from keybuzz.site.module import Module
+from tests.bench import beside
 from tests.unit.engine.chains.fleets import Drawn, fleets, small
 from tests.unit.support.site_values import memory_site
 
@@ -127,6 +128,11 @@ class TestThisSite:
         assert told.pop(last) == {"all others"}
         del direct[last]
         assert told == direct
+
+    def test_the_benchmark_has_a_time_for_every_module(self) -> None:
+        assert beside.SECONDS.keys() == REAL.keys()
+        assert max(beside.SECONDS.values()) < beside.longest(tuple(REAL.values()))
+        assert beside.longest(tuple(REAL.values())) < sum(beside.SECONDS.values())
 
     @pytest.mark.parametrize("module", [m for m in MODULES if m.requires], ids=lambda m: m.name)
     def test_what_a_module_asks_elsewhere_is_what_it_says_it_needs(self, module: Module) -> None:

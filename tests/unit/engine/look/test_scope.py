@@ -25,6 +25,7 @@ from keybuzz.engine.look.status import status
 from keybuzz.engine.memory.first_install import FirstInstalls
 from keybuzz.engine.memory.journal import Journal
 from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import HostView, Live, Stage
 from keybuzz.model.core.plan import State
@@ -33,8 +34,9 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import SystemdUnit
+from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.status import Frozen
-from keybuzz.site.module import Module
+from keybuzz.site.module import Description, Module
 from keybuzz.site.site import Site
 from tests.unit.support.site_values import memory_nornir, memory_site
 
@@ -241,3 +243,16 @@ def test_what_cannot_be_read_is_never_called_virgin(module: Module, kind: type[R
     selected = frozenset(server.name for server in members)
     green = replace(module, virgin=lambda live: True)
     assert not proven_virgin(green, Live(module.name, members, hosts, {}, selected))
+
+
+def test_a_description_that_cannot_be_made_leaves_no_host_out_of_what_comes_next() -> None:
+    """Once a run was told of an entry without a description, and then failed with a fault at that entry's hosts."""
+    nornir = memory_nornir(memory_site())
+
+    def broken(site: Site, server: Server) -> Description:
+        raise InputError("an image is not listed", where="versions.yaml")
+
+    entry = replace(MODULES[0], describe=broken)
+    with pytest.raises(InputError, match="an image is not listed"):
+        describe_all(nornir, (entry,))
+    assert nornir.data.failed_hosts == set()
