@@ -71,6 +71,7 @@ CHAINS = (
         "test_redis",
         "test_redis_states",
         "test_redis_proxy",
+        "test_switchover_redis",
         "test_backup_store",
     ),
     ("test_k3s",),

@@ -47,6 +47,7 @@ VERBS = {
     "history": "Show earlier runs.",
     "resume": "Repeat the last run that did not end well.",
     "recover": "Bring a cluster back after a total stop.",
+    "switchover": "Hand over the lead of a cluster as planned.",
     "hosts": "Pin and forget host keys.",
     "secrets": "The credential store.",
     "versions": "Check, verify and lock the frozen images.",
@@ -78,7 +79,10 @@ _ROOMS = {
         "notify",
         "bundle",
     ),
-    "change": ("run", "restart", "recover", "resume", "drill", "exec", "backup", "restore"),
+    "change": (
+        *("run", "restart", "switchover", "recover", "resume", "drill", "exec", "backup"),
+        "restore",
+    ),
     "site": (
         *("preflight", "inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
         "workers",

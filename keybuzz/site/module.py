@@ -15,6 +15,7 @@ from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
+from keybuzz.model.reports.handover import Candidate
 from keybuzz.site.applications.services import Service
 from keybuzz.site.backups.archive import Archive
 from keybuzz.site.credentials.schema import Credential
@@ -159,6 +160,23 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Switchover:
+    """How the lead of a cluster is handed over on purpose (`kbz switchover`); an entry moves the writer behind it.
+
+    `members` are the servers of the cluster, whose own module may be another one.
+    """
+
+    leads: Callable[[Live, tuple[Server, ...]], str]
+    """Host that leads now. Raises RefusedError when not exactly one does."""
+    candidates: Callable[[Live, tuple[Server, ...]], tuple[Candidate, ...]]
+    """All other members, each with why it cannot take over now."""
+    stage: Callable[[Live, Server, Server | None], Stage]
+    """Hands over from the first, which leads, to the second; None: the service chooses."""
+    lasts: str = ""
+    """What ends it, where that is not the next hand-over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Likeness:
     """How members that must hold the same data are compared: by `kbz health --deep`, and after `kbz recover`."""
 
@@ -246,6 +264,8 @@ class Module:
     """What undoes it when that member serves again; None when nothing is left of it."""
     lead_as_described: Callable[[Live], Stage | None] = lambda live: None
     """What undoes it at once, as after a run that was cut off. None when nothing is left of it."""
+    switchover: Switchover | None = None
+    """How the lead of its cluster, or of the one that it fronts, is handed over on purpose; None where none leads."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

@@ -14,6 +14,7 @@ from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL, workload
 from tasks.patroni.images import build
+from tasks.patroni.lead import SWITCHOVER
 from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, refuse_known_foreign, release
@@ -62,6 +63,7 @@ MODULE = Module(
     virgin=virgin,
     writer=leader,
     release=release,
+    switchover=SWITCHOVER,
     topology=topology,
     images=lambda site: (build(site),),
     rotations=ROTATIONS,

@@ -221,25 +221,29 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
         )
     if len(live.hosts) == 1:
         return Stage(f"replace {containers[0].host}", (containers[0],), after=after)
-    return _hand_over(live, containers[0].host)
+    return hand_over(live, containers[0].host)
 
 
 def release(live: Live, host: str) -> Stage | None:
     """Return the hand over that a leader's host needs before another module interrupts it."""
-    return _hand_over(live, host) if leader(live) == host and len(live.hosts) > 1 else None
+    return hand_over(live, host) if leader(live) == host and len(live.hosts) > 1 else None
 
 
-def _hand_over(live: Live, host: str) -> Stage:
+def hand_over(live: Live, host: str, to: str = "") -> Stage:
+    """Return the stage after which this host leads no more, but another, or the one that is named."""
+
+    def reason(now: Live) -> str | None:
+        found = leader(now)
+        if found in (None, host):
+            return "no new leader yet"
+        return f"{found} leads instead of {to}" if to and found != to else None
+
     return Stage(
-        f"hand over from {host}",
-        (_switchover(live, host),),
-        heirs=tuple(sorted(able(live) - {host})),
+        f"hand over from {host}{f' to {to}' if to else ''}",
+        (_switchover(live, host, to),),
+        heirs=(to,) if to else tuple(sorted(able(live) - {host})),
         before=_gate_ready(live),
-        after=Gate(
-            "another member leads",
-            lambda now: None if leader(now) not in (None, host) else "no new leader yet",
-            JOIN_TIMEOUT,
-        ),
+        after=Gate(f"{to or 'another member'} leads", reason, JOIN_TIMEOUT),
     )
 
 
@@ -255,13 +259,13 @@ def _settle(live: Live, besides: Iterable[Change] = ()) -> Stage | None:
     return Stage("wait", (), after=settled)
 
 
-def _switchover(live: Live, host: str) -> Change:
+def _switchover(live: Live, host: str, to: str) -> Change:
     resources = live.hosts[host].resources
     settings = next(item for item in resources if isinstance(item, PatroniSettings))
     return Change(
         host,
         live.module,
-        PatroniLeader(settings.url, host, settings.username, settings.password),
+        PatroniLeader(settings.url, host, settings.username, settings.password, to),
         Action.UPDATE,
         (Difference("leads", True, False),),
         disrupts=False,

@@ -11,7 +11,7 @@ from tasks.proxysql.check_infos import CHECK_INFOS
 from tasks.proxysql.checks import checks, topology
 from tasks.proxysql.desired import describe, login
 from tasks.proxysql.drill import DRILL
-from tasks.proxysql.leading import lead_as_described, lead_away, lead_back
+from tasks.proxysql.leading import SWITCHOVER, lead_as_described, lead_away, lead_back
 from tasks.proxysql.members import login_problem, up, virgin
 from tasks.proxysql.parameters import PARAMETERS, require_room
 from tasks.proxysql.rollout import next_stage, refuse_foreign
@@ -47,6 +47,7 @@ MODULE = Module(
     places=PLACES,
     foreign=refuse_foreign,
     virgin=virgin,
+    switchover=SWITCHOVER,
     topology=topology,
     rotations=ROTATIONS,
     inside=applications.INSIDE,

@@ -14,7 +14,9 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.inventory.server import Server
+from keybuzz.model.reports.handover import Candidate
 from keybuzz.model.services.proxysql import ProxysqlTables, ProxysqlWriter
+from keybuzz.site.module import Switchover
 from tasks.proxysql import values
 from tasks.proxysql.checks import old
 from tasks.proxysql.desired import SERVERS
@@ -40,8 +42,15 @@ def lead_away(live: Live, server: Server) -> Stage | None:
         return None
     _require_loaded(hosts)
     heir = max(heirs)
+    return _lead_to(live, heir, f"lead writes to {heir} instead of {server.name}")
+
+
+def _lead_to(live: Live, heir: str, name: str) -> Stage:
+    """Return the stage after which all hosts lead writes to one node, which is raised above the others."""
     changes = tuple(
-        _change(live, host, heir, heir) for host, view in hosts.items() if writers(view) != [heir]
+        _change(live, host, heir, heir)
+        for host, view in _asked(live).items()
+        if writers(view) != [heir]
     )
 
     def reason(now: Live) -> str | None:
@@ -51,7 +60,7 @@ def lead_away(live: Live, server: Server) -> Stage | None:
         return None
 
     gate = Gate(f"all hosts lead writes to {heir}", reason, LED_TIMEOUT)
-    return Stage(f"lead writes to {heir} instead of {server.name}", changes, after=gate)
+    return Stage(name, changes, after=gate)
 
 
 def lead_back(live: Live, server: Server) -> Stage | None:
@@ -71,6 +80,72 @@ def lead_back(live: Live, server: Server) -> Stage | None:
 
     before = Gate(f"every host sees {server.name} Synced", away, BACK_TIMEOUT)
     return replace(stage, before=before)
+
+
+def leads(live: Live, servers: tuple[Server, ...]) -> str:
+    """Return the node that all hosts lead writes to; RefusedError when they do not agree on one."""
+    named = {str(server.address): server.name for server in servers}
+    found = {tuple(writers(view) or ()) for view in _asked(live).values()}
+    addresses = next(iter(found)) if len(found) == 1 else ()
+    if len(addresses) == 1 and addresses[0] in named:
+        return named[addresses[0]]
+    told = sorted({address for every in found for address in every})
+    raise RefusedError(
+        f"the entries lead writes to {', '.join(told) or 'no node'}, and not all to one node",
+        where="proxysql",
+        hint="kbz health proxysql galera; nothing was changed",
+    )
+
+
+def candidates(live: Live, servers: tuple[Server, ...]) -> tuple[Candidate, ...]:
+    """Return all nodes but the writer, each with why not every host could lead writes to it now."""
+    leading, hosts = leads(live, servers), _asked(live)
+    return tuple(
+        _candidate(server, hosts, [*hosts, *live.unreachable])
+        for server in servers
+        if server.name != leading
+    )
+
+
+def _candidate(server: Server, hosts: Mapping[str, HostView], every: list[str]) -> Candidate:
+    own = str(server.address)
+    good = [host for host, view in hosts.items() if own in _candidates(view)]
+    away = sorted(set(every) - set(good))
+    if not away:
+        return Candidate(server.name, "Synced, as every entry sees it")
+    return Candidate(
+        server.name,
+        f"Synced, as {len(good)} of {len(every)} entries see it",
+        f"{', '.join(away)} could not lead writes to it now",
+    )
+
+
+def move(live: Live, server: Server, to: Server | None) -> Stage:
+    """Return the stage that moves the writer: to a node, or to the one that equal weights choose among the others.
+
+    A node that equal weights choose anyway is not raised: nothing is left of an earlier move then.
+    """
+    hosts = _asked(live)
+    _require_loaded(hosts)
+    sound = _sound(hosts.values())
+    heirs = sound - {str(server.address)}
+    heir = str(to.address) if to is not None else max(heirs, default="")
+    if heir not in heirs:
+        raise RefusedError(
+            f"no other node than {server.name} takes the writes now",
+            where="proxysql",
+            hint="kbz health proxysql galera; nothing was changed",
+        )
+    back = _stage_back(live, heir) if heir == max(sound) else None
+    return back or _lead_to(live, heir, f"lead writes to {heir} instead of {server.name}")
+
+
+SWITCHOVER = Switchover(
+    leads,
+    candidates,
+    move,
+    "until the next kbz run, restart or recover of the cluster, or a start of ProxySQL: it is in their memory only",
+)
 
 
 def lead_as_described(live: Live) -> Stage | None:

@@ -14,6 +14,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
+from keybuzz.model.inventory.server import Server
 from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.formats import FORMATS
@@ -190,7 +191,7 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
     host = min(hosts, key=lambda host: (host == leading, host not in broken))
     mine = tuple(change for change in containers if change.host == host)
     if host == leading and len(live.hosts) > 1 and _REDIS in {c.identity for c in mine}:
-        return _hand_over(live, host)
+        return hand_over(live, host)
     reachable = list(live.hosts)
     rest = [name for name in reachable if name != host]
     return Stage(
@@ -204,30 +205,41 @@ def _roll(live: Live, containers: list[Change]) -> Stage:
 
 def release(live: Live, host: str) -> Stage | None:
     """Return the hand-over that the master's host needs before another module interrupts it."""
-    return _hand_over(live, host) if host in masters(live) and len(live.hosts) > 1 else None
+    return hand_over(live, host) if host in masters(live) and len(live.hosts) > 1 else None
 
 
-def _hand_over(live: Live, host: str) -> Stage:
+def hand_over(live: Live, host: str, to: Server | None = None) -> Stage:
+    """Return the stage after which this host is master no more, but another, or the one that is named."""
     resources = live.hosts[host].resources
     monitor = next(item for item in resources if isinstance(item, SentinelMonitor))
+    heir = str(to.address) if to is not None else ""
     wish = Change(
         host,
         live.module,
-        RedisMaster(monitor.access, monitor.watch.master, host),
+        RedisMaster(monitor.access, monitor.watch.master, host, heir),
         Action.UPDATE,
         (Difference("leads", True, False),),
     )
     everybody = list(live.hosts)
+
+    def reason(now: Live) -> str | None:
+        found = masters(now)
+        if host in found:
+            return "no new master yet"
+        if to is not None and found and to.name not in found:
+            return f"{', '.join(found)} is master instead of {to.name}"
+        return not_ready(now, everybody)
+
     return Stage(
-        f"hand over from {host}",
+        f"hand over from {host}{f' to {to.name}' if to is not None else ''}",
         (wish,),
-        heirs=tuple(sorted(able(live) - {host})),
+        heirs=(to.name,) if to is not None else tuple(sorted(able(live) - {host})),
         before=Gate(
             "the cluster is whole", lambda now: not_ready(now, everybody), HAND_OVER_TIMEOUT
         ),
         after=Gate(
-            "another member is master",
-            lambda now: "no new master yet" if host in masters(now) else not_ready(now, everybody),
+            f"{to.name if to is not None else 'another member'} is master",
+            reason,
             HAND_OVER_TIMEOUT,
         ),
     )

@@ -46,7 +46,9 @@ def _priority(member: RedisMember) -> Finding:
     if isinstance(member.redis.priority, Unread):
         return unknown(check, member.redis.priority.why, member.host)
     if member.redis.priority != "0":
-        return Finding(check, Level.OK, f"priority {member.redis.priority}", member.host)
+        # A switchover to a named node ranks it first while it lasts; one that was killed leaves that.
+        more = ": Sentinel promotes it before all others" if member.redis.priority == "1" else ""
+        return Finding(check, Level.OK, f"priority {member.redis.priority}{more}", member.host)
     text = "replica-priority is 0 by hand: Sentinel never promotes it"
     hint = f"CONFIG SET replica-priority 100 on it, or {proposed('kbz', 'restart', 'redis', '--limit', member.host)}"
     return Finding(check, Level.WARN, text, member.host, hint)

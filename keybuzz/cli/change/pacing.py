@@ -125,7 +125,17 @@ def consent(found: Survey) -> bool:
 
     width = error_columns()
     click.echo(fit(plan_text(plan, found.topologies, len(found.selected), width), width), err=True)
-    if not _yes(f"This interrupts running services on {shown_hosts(hosts)}"):
+    return confirmed(f"This interrupts running services on {shown_hosts(hosts)}")
+
+
+def confirmed(what: str) -> bool:
+    """Ask at the terminal after a plan was shown; True when it has asked, StoppedError without a yes.
+
+    Without a terminal nothing is asked.
+    """
+    if not at_terminal():
+        return False
+    if not _yes(what):
         raise StoppedError("nothing was changed", hint="--yes goes on without a question")
     return True
 

@@ -162,6 +162,15 @@ def _drills(context: click.Context) -> Iterator[tuple[str, str]]:
         yield from ((drill.name, module.title) for drill in module.drills if drill.name)
 
 
+def _led(context: click.Context) -> Iterator[tuple[str, str]]:
+    from keybuzz.engine.catalogue import all_modules
+
+    del context
+    for module in all_modules():
+        if module.switchover is not None:
+            yield module.fronts or module.name, "its lead can be handed over"
+
+
 def _archives(context: click.Context) -> Iterator[tuple[str, str]]:
     from keybuzz.engine.catalogue import all_modules
 
@@ -205,6 +214,7 @@ recovery_words = _quietly(
     lambda context: _whole(context, lambda module: module.recovery is not None)
 )
 drill_words = _quietly(_drills)
+switchover_words = _quietly(_led)
 rotation_words = _quietly(_rotations)
 archive_words = _quietly(_archives)
 image_words = _quietly(_images)

@@ -11,6 +11,7 @@ from keybuzz.model.core.live import Topology
 from keybuzz.model.core.plan import Change, Plan
 from keybuzz.model.reports.drift import DriftReport
 from keybuzz.model.reports.folding import folded
+from keybuzz.model.reports.handover import Handover, PlannedHandover
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.model.reports.stages import PlannedStage
 
@@ -39,6 +40,35 @@ def report_document(report: Report) -> dict[str, Any]:
         "warnings": list(report.warnings),
         "stages": [stage_document(stage) for stage in report.stages],
         "drift": None if report.drift is None else drift_document(report.drift),
+        "handover": None if report.handover is None else handover_document(report.handover),
+    }
+
+
+def handover_document(handover: Handover) -> dict[str, Any]:
+    """Return who led and who leads now, and what that cost."""
+    planned, tally = handover.planned, handover.tally
+    return {
+        **planned_handover_document(planned),
+        "after": handover.after or None,
+        "seconds_without_writes": None if handover.seconds is None else round(handover.seconds, 3),
+        "acknowledged": None if tally is None else tally.acknowledged,
+        "lost": None if tally is None else tally.lost,
+        "not_measured": handover.unmeasured or None,
+    }
+
+
+def planned_handover_document(planned: PlannedHandover) -> dict[str, Any]:
+    """Return who leads, who could, and who is to."""
+    return {
+        "cluster": planned.cluster,
+        "before": planned.leader,
+        "to": planned.to or None,
+        "candidates": [
+            {"host": found.host, "state": found.state, "unable": found.unable or None}
+            for found in planned.candidates
+        ],
+        "endpoint": planned.endpoint or None,
+        "lasts": planned.lasts or None,
     }
 
 

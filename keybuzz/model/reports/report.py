@@ -11,6 +11,7 @@ from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.visible import in_one_line
 from keybuzz.model.reports.drift import DriftReport
+from keybuzz.model.reports.handover import Handover
 from keybuzz.model.reports.stages import PlannedStage
 
 
@@ -55,6 +56,8 @@ class Report:
     """For drift: everything by its id, against the run before."""
     stages: tuple[PlannedStage, ...] = ()
     """For plan: the stages that a run would take, in order."""
+    handover: Handover | None = None
+    """For switchover: who led, who leads now, and what that cost."""
     absent: tuple[str, ...] = ()
     """Selected, and never started in this lab: neither asked nor judged."""
 

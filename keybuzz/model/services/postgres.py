@@ -323,6 +323,8 @@ class PatroniLeader(Resource):
     member: str
     username: str
     password: Secret
+    heir: str = ""
+    """Member that is to lead then; empty: Patroni chooses."""
 
     @property
     def name(self) -> str:
@@ -336,4 +338,5 @@ class PatroniLeader(Resource):
         return {**Resource.query(self), "url": self.url}
 
     def order(self) -> Json:
-        return {**self.query(), "username": self.username, "password": self.password.reveal()}
+        login = {"username": self.username, "password": self.password.reveal()}
+        return {**self.query(), **login, "heir": self.heir}

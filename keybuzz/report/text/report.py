@@ -11,13 +11,14 @@ from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.screen.fit import WIDTH, advice, broken, ended, fit, table
+from keybuzz.report.screen.handover import handover_text
 from keybuzz.report.screen.hosts import MOST, count, shown_hosts
 from keybuzz.report.screen.plan import plan_text
 from keybuzz.report.screen.stages import stages_text
 from keybuzz.report.text.drift import drift_text, drift_words
 from keybuzz.report.text.findings import findings_text
 
-_CHANGING = ("run", "rotate", "recover", "restart", "remove-account")
+_CHANGING = ("run", "rotate", "recover", "restart", "remove-account", "switchover")
 
 
 def report_text(report: Report, width: int = WIDTH) -> str:
@@ -36,6 +37,8 @@ def report_text(report: Report, width: int = WIDTH) -> str:
         sections += [topology_text(topology, report, width) for topology in report.topologies]
     left = (item for item in report.hosts.values() if item.host not in away)
     sections.append(hosts_text(left, width))
+    if report.handover is not None:
+        sections.append(handover_text(report.handover, width))
     if report.error:
         sections.append(fit(report.error, width))
     sections += [fit(f"warning: {warning}", width) for warning in report.warnings]

@@ -25,6 +25,8 @@ _PAUSE = 25.0
 _CATCH_UP = 5.0
 _HAND_OVER = 15.0
 """Seconds; together they end before the pause does."""
+_FIRST = "1"
+"""The rank of the replica that Sentinel promotes before all others."""
 _KNOWN = 30.0
 """Seconds for Sentinel to ask each replica again, which it does every 10 s; writes go on meanwhile."""
 
@@ -129,7 +131,51 @@ def write_redis_master(order: Query, context: Context) -> None:
 
     Sentinel alone promotes a replica without waiting for it, and lets the old master take writes for up to 18 s more,
     which are lost. So this node follows the new master as soon as Sentinel names it. No node is promoted here.
+
+    A replica that is named is ranked before the others for as long as this takes: Sentinel takes no name.
     """
+    rank = _prefer(order) if order["heir"] else ""
+    try:
+        _hand_over(order)
+    finally:
+        if rank:
+            _rank(order, rank)
+
+
+def _prefer(order: Query) -> str:
+    """Rank the named replica before all others; return its rank of before, or nothing where it comes first already."""
+    with _heir(order) as redis:
+        before = pairs(redis.call("CONFIG", "GET", "replica-priority")).get("replica-priority", "")
+        if before in ("", "0"):
+            raise AgentError(
+                f"{order['heir']} has replica-priority {before or 'unknown'}: Sentinel never promotes it",
+                "nothing was handed over; kbz health redis",
+                outcome="refused",
+            )
+        if before == _FIRST:
+            return ""
+        redis.call("CONFIG", "SET", "replica-priority", _FIRST)
+    return before
+
+
+def _rank(order: Query, rank: str) -> None:
+    """Give the named replica its rank of before; Sentinel has let it write the other one into its file."""
+    try:
+        with _heir(order) as redis:
+            redis.call("CONFIG", "SET", "replica-priority", rank)
+            keep_settings(redis, order["file"])
+    except AgentError as error:
+        raise AgentError(
+            f"{order['heir']} keeps replica-priority {_FIRST}: {error.what}",
+            f"CONFIG SET replica-priority {rank} on it, then CONFIG REWRITE",
+        ) from error
+
+
+def _heir(order: Query) -> Connection:
+    return Connection(order["heir"], order["port"], order["password"], order["former"])
+
+
+def _hand_over(order: Query) -> None:
     with _open(order) as redis:
         _await_heir(redis, order)
         redis.call("CLIENT", "PAUSE", str(int(_PAUSE * 1000)), "WRITE")
@@ -167,10 +213,12 @@ def _no_heir(redis: Connection, order: Query) -> str:
         other = known.get(place, {}).get("slave-priority", "no")
         if other != rank:
             return f"{place} has replica-priority {rank}, and Sentinel knows {other} of it"
-    if any(ranks[place] != "0" and _fit(known[place]) for place in ranks):
+    wanted = [f"{order['heir']}:{order['port']}"] if order["heir"] else list(ranks)
+    if any(ranks.get(place, "0") != "0" and _fit(known[place]) for place in wanted):
         return ""
     states = ", ".join(f"{place} {_state(known[place])}" for place in sorted(ranks))
-    return f"Sentinel would promote no replica ({states or 'none answers'})"
+    whom = f"not promote {order['heir']}" if order["heir"] else "promote no replica"
+    return f"Sentinel would {whom} ({states or 'none answers'})"
 
 
 def _ranks(redis: Connection, order: Query) -> dict[str, str]:

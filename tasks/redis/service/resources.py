@@ -269,6 +269,8 @@ class RedisMaster(Resource):
     master: str
     """Name by which Sentinel knows it."""
     member: str
+    heir: str = ""
+    """Address of the node that is to be master then; empty: Sentinel chooses."""
 
     @property
     def name(self) -> str:
@@ -282,4 +284,4 @@ class RedisMaster(Resource):
         return {**Resource.query(self), **self.access.order()}
 
     def order(self) -> Json:
-        return {**self.query(), "master": self.master}
+        return {**self.query(), "master": self.master, "heir": self.heir}

@@ -339,6 +339,33 @@ class TestHandOver:
             world.hand_over()
         assert not {"CLIENT PAUSE", "SENTINEL FAILOVER"} & set(world.words)
 
+    def test_the_named_replica_is_ranked_first_and_gets_its_rank_back(self) -> None:
+        """Sentinel takes no name: it promotes by rank, and lets the new master write its file."""
+        world = Replicated(900, "127.0.0.2", heir="127.0.0.2")
+        world.known = ["100", "1"]
+        world.hand_over()
+        assert world.ranks == ["1", "100", "file"]
+        assert world.words.index("SENTINEL FAILOVER") > world.words.index("CLIENT PAUSE")
+        assert world.words[:4] == ["INFO replication", "SENTINEL REPLICAS"] * 2, "it is asked again"
+
+    def test_the_named_replica_gets_its_rank_back_when_nothing_is_handed_over(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(kind, "_KNOWN", 0.3)
+        world = Replicated(900, "127.0.0.2", heir="127.0.0.2")
+        world.known, world.flags = ["1"], "s_down,slave"
+        with pytest.raises(AgentError, match=r"would not promote 127\.0\.0\.2"):
+            world.hand_over()
+        assert world.ranks == ["1", "100", "file"]
+        assert "CLIENT PAUSE" not in world.words
+
+    def test_a_named_replica_that_is_never_promoted_is_refused(self) -> None:
+        world = Replicated(900, "127.0.0.2", heir="127.0.0.2")
+        world.rank = "0"
+        with pytest.raises(AgentError, match="Sentinel never promotes it"):
+            world.hand_over()
+        assert (world.ranks, world.words) == ([], [])
+
     def test_nothing_is_handed_over_while_a_replica_is_behind(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

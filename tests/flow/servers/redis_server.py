@@ -81,10 +81,15 @@ def encoded(reply: Reply) -> bytes:
 
 
 @contextmanager
-def fake_redis(answer: Callable[[list[str]], Reply], password: str = "") -> Iterator[FakeRedis]:
-    """Give a daemon on the loopback address."""
+def fake_redis(
+    answer: Callable[[list[str]], Reply],
+    password: str = "",
+    address: str = "127.0.0.1",
+    port: int = 0,
+) -> Iterator[FakeRedis]:
+    """Give a daemon on a loopback address."""
     server = FakeRedis(answer, password)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((address, port)) as listener:
         server.port = listener.getsockname()[1]
         thread = threading.Thread(target=server.serve, args=(listener,))
         thread.start()

@@ -80,6 +80,19 @@ class TestScenarios:
         assert trial["leader_before"] == trial["victim"] != trial["leader_after"]
         assert_whole(kbz)
 
+    def test_a_switchover_goes_to_the_named_member(self, kbz: Kbz) -> None:
+        before = leader(kbz)
+        to = "db-slave-02" if before != "db-slave-02" else "db-slave-01"
+        done = kbz.good("switchover", "patroni", "--to", to, "--format", "json").json()
+        told = done["handover"]
+        assert (told["before"], told["after"], leader(kbz)) == (before, to, to)
+        assert told["lost"] == 0
+        assert told["acknowledged"] >= 10
+        assert told["seconds_without_writes"] < 60
+        assert_whole(kbz)
+        again = kbz.good("switchover", "patroni", "--to", to)
+        assert "leads already" in again.stdout
+
     @pytest.mark.long
     def test_leaders_container_dies_as_in_a_crash(self, kbz: Kbz) -> None:
         """Docker starts it again by itself: that a kill is no stop by hand is what this shows."""

@@ -138,6 +138,17 @@ def test_a_planned_restart_of_all_nodes_moves_the_writer_once_and_back(kbz: Kbz)
     ask(kbz, f"DROP TABLE {TABLE}")
 
 
+def test_a_switchover_moves_the_writer_to_the_named_node_and_back(kbz: Kbz) -> None:
+    to = kbz.good("switchover", "galera", "--to", "maria-01", "--format", "json").json()["handover"]
+    assert (to["before"], to["after"], to["lost"]) == ("maria-03", "maria-01", 0)
+    assert ask(kbz, "SELECT @@hostname") == [("maria-01",)]
+    raised = {f["level"] for f in findings(kbz) if f["check"] == "proxysql.writer.raised"}
+    assert raised == {"warn"}
+    back = kbz.good("switchover", "galera", "--to", "maria-03", "--format", "json").json()
+    assert back["handover"]["after"] == "maria-03"
+    assert {f["level"] for f in findings(kbz)} == {"ok"}
+
+
 def test_the_write_that_a_drill_tries_on_a_cut_off_node_is_accepted_by_one_that_serves(
     kbz: Kbz,
 ) -> None:

@@ -93,6 +93,7 @@ CHANGES = {
     "run": ("run", "redis", "--limit", HOST),
     "resume": ("resume",),
     "restart": ("restart", "redis", "--limit", HOST),
+    "switchover": ("switchover", "redis", "--yes"),
     "drill": ("drill", "redis", "--confirm", "redis"),
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "backup run": ("backup", "run", "postgres"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.core.record import report_document
 from keybuzz.model.inventory.lab import LabSettings
 from keybuzz.model.reports.drill import DrillReport, Scenario, Tally, Trial, Verdict
+from keybuzz.model.reports.handover import Candidate, Handover, PlannedHandover
 from keybuzz.model.reports.ping import Ping, PingReport
 from keybuzz.model.services.load_balancer import Probe
 from keybuzz.model.services.load_balancer import Verdict as Word
@@ -58,6 +60,7 @@ OF_VERB = {
     "run": REPORT,
     "restart": REPORT,
     "recover": REPORT,
+    "switchover": REPORT,
     "secrets rotate": REPORT,
     "versions mirror": REPORT,
     "inventory": "inventory",
@@ -134,7 +137,17 @@ ADDRESS = IPv4Address("10.0.0.11")
 VERSION = ImageVersion("redis", "redis:7", "redis:7.2", "no network", 3)
 MADE: dict[str, dict[str, Any]] = {
     REPORT: report_document(
-        report("plan", plan=PLAN, findings=FINDINGS, topologies=(TOPOLOGY,), number=3)
+        replace(
+            report("plan", plan=PLAN, findings=FINDINGS, topologies=(TOPOLOGY,), number=3),
+            handover=Handover(
+                PlannedHandover(
+                    "c", "a", (Candidate("b", "well", "far behind"),), "b", "10.0.0.10:1"
+                ),
+                "a",
+                1.5,
+                Tally(9, 0, 1, 1),
+            ),
+        )
     ),
     "drill": drill_document(
         DrillReport(

@@ -281,8 +281,9 @@ def read_patroni_leader(query: Query, context: Context) -> State:
 
 
 def write_patroni_leader(order: Query, context: Context) -> None:
-    """Hand the lead over to a healthy replica, gracefully, and wait until this member no longer leads."""
-    response = _request(order, "POST", "/switchover", {"leader": order["name"]}, 60.0)
+    """Hand the lead over to a healthy replica, or the one that is named, and wait until this member no longer leads."""
+    wish = {"leader": order["name"], **({"candidate": order["heir"]} if order["heir"] else {})}
+    response = _request(order, "POST", "/switchover", wish, 60.0)
     if response.status >= 300:
         raise AgentError(
             f"Patroni refused the switchover: {response.body[:200].decode(errors='replace')}",

@@ -20,6 +20,7 @@ from keybuzz.engine.change.rotate import RotateWords, rotate
 from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
+from keybuzz.engine.maintain.switchover import SwitchoverRequest, switchover
 from keybuzz.engine.memory.database import open_database
 from keybuzz.engine.memory.forgetful import open_journal
 from keybuzz.engine.roll.restart import RestartRequest, restart
@@ -49,6 +50,9 @@ def converge(workspace: Workspace) -> None:
 CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/change/run.py": lambda work: run(work, RunRequest(REDIS, HOSTS)),
     "keybuzz/engine/roll/restart.py": lambda work: restart(work, RestartRequest(REDIS[0], HOSTS)),
+    "keybuzz/engine/maintain/switchover.py": lambda work: switchover(
+        work, SwitchoverRequest("redis")
+    ),
     "keybuzz/engine/change/recover.py": lambda work: recover(
         work, "galera", Operator(lambda found, host: None, lambda cluster, host: cluster), 0.0, 60.0
     ),

@@ -170,7 +170,8 @@ class World:
         assert node.reachable
         if isinstance(change.resource, PatroniLeader):
             assert self.leader == change.host
-            self.leader = next(host for host in self.running if host != change.host)
+            others = (host for host in self.running if host != change.host)
+            self.leader = change.resource.heir or next(others)
         elif change.identity in self.inside:
             assert self.leader == change.host
             self.inside = applied(self.inside, [change])

@@ -215,7 +215,9 @@ class World:
         if isinstance(change.resource, RedisMaster):
             assert self.master == change.host
             heirs = [host for host in self.running(REDIS_CONTAINER) if host != change.host]
-            self.master, self.epoch = heirs[0], self.epoch + 1
+            wanted = change.resource.heir
+            self.master = host_at(wanted) if wanted else heirs[0]
+            self.epoch += 1
             return
         told = isinstance(change.resource, RedisRuntime) and change.resource.follows
         if change.action is Action.UPDATE and told is not None and told is not False:
