@@ -2,7 +2,7 @@
 
 from keybuzz import init
 nr = init()                                     # a plain nornir.core.Nornir
-nr.filter(F(groups__contains="patroni")).run(task=patroni.check)
+nr.filter(F(role="db")).run(task=base.check)
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ Its `__init__.py` holds tables, and needs only those that it fills:
 - `NOT_ONLY_LOOKS`: a kind of reading, to how far it goes (keybuzz.agent.guard.access), where that is not `look`;
 - `MARKS`: a kind of data (`Ground.kinds`), to the file with `mark_<kind>(folder, names)`, which returns the identity of
   such data (empty where it has none), or None for a folder that is none;
+- `SERVING`: the same for what is no data but a configuration, whose identity is the ports that it listens on.
 - `PLACES`: a kind of resource or reading, to the place that it asks, where that is not its address and port: words of
   the query in braces. A place that was silent is asked no more in one look (keybuzz.agent.guard.silence);
 - `JUDGES`: a protocol of its own, to the file with `judge_<protocol>(words, probe=…)`, which returns what is wrong with
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     Table = dict[str, tuple[str, Any]]
 
 KINDS, NETWORK, HOST, NOT_ONLY_LOOKS = "KINDS", "NETWORK", "HOST", "NOT_ONLY_LOOKS"
-MARKS, PLACES, JUDGES, COMMANDS = "MARKS", "PLACES", "JUDGES", "COMMANDS"
+MARKS, SERVING, PLACES, JUDGES = "MARKS", "SERVING", "PLACES", "JUDGES"
+COMMANDS = "COMMANDS"
 _TABLES: dict[str, Table] = {}
 
 

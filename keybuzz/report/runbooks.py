@@ -29,7 +29,7 @@ class Section:
     """Empty where the meaning says it."""
     steps: tuple[str, ...]
     page: str
-    """Name of the page, such as `patroni`."""
+    """Name of the page, such as `base`."""
 
 
 def read_runbooks(folder: Path) -> dict[str, Section]:

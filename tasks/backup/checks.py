@@ -5,7 +5,6 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, all_unknown, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.postgres import PatroniSlot
 from keybuzz.site.backups.archive import Copy
 from tasks.backup import values
 from tasks.backup.copies import DONE, copies, newest_good
@@ -13,6 +12,7 @@ from tasks.backup.desired import ARCHIVE
 from tasks.backup.readings import BackupLimits, BackupLook, BackupsAnswer
 from tasks.backup.source import Source, source_of
 from tasks.backup.stored_checks import stored_checks
+from tasks.patroni.service.resources import PatroniSlot
 
 _RUN = proposed("kbz", "backup", "run", "postgres")
 _VERIFY = proposed("kbz", "backup", "verify", "postgres")

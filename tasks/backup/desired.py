@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from keybuzz.model.core.content import Content, Template
-from keybuzz.model.core.reading import PostgresLogin, Reading
+from keybuzz.model.core.reading import Reading
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import Directory, File, UnitReload
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.system import Package, SystemdUnit
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.postgres import BACKUP_FUNCTIONS, BACKUP_ROLES, PatroniSlot
-from keybuzz.site.applications.uses import Endpoint
+from keybuzz.site.applications.variables import Endpoint
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.backup import parameters, values
@@ -20,6 +19,8 @@ from tasks.backup.readings import BackupLimits, BackupLook
 from tasks.backup.store import places
 from tasks.backup.store.archive import looks
 from tasks.backup.store.services import SERVICES
+from tasks.patroni.service.readings import PostgresLogin
+from tasks.patroni.service.resources import BACKUP_FUNCTIONS, BACKUP_ROLES, PatroniSlot
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PACKAGES = ("barman", "postgresql-client", "rsync", "restic")

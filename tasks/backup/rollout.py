@@ -7,8 +7,8 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
-from keybuzz.model.services.postgres import PatroniSlot
 from tasks.backup.source import source_of
+from tasks.patroni.service.resources import PatroniSlot
 
 RECEIVE_TIMEOUT = 120.0
 """Seconds until the receiver has its slot: Patroni makes it on the leader within its loop of 10 s."""

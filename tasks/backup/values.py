@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from keybuzz.model.core.secret import Secret, sha256
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.postgres import BACKUP_SLOT
-from keybuzz.site.applications.described import Service
-from keybuzz.site.applications.uses import POSTGRES_PORT, Endpoint, endpoints_of
+from keybuzz.site.applications.uses import endpoints_of
+from keybuzz.site.applications.variables import Endpoint
 from keybuzz.site.site import Site
 from tasks.backup import parameters
+from tasks.patroni.service.offer import KEY, PORT
+from tasks.patroni.service.resources import BACKUP_SLOT
 
 GROUP = "backup"
 DATABASE_HOSTS = "patroni"
@@ -106,7 +107,7 @@ def server(site: Site) -> str:
 
 def entry(site: Site) -> Endpoint | None:
     """Return the official endpoint that leads to the leader; None on a site without PostgreSQL."""
-    return endpoints_of(site.servers, site.catalogue).get((Service.POSTGRES, POSTGRES_PORT))
+    return endpoints_of(site.servers, site.catalogue).get((KEY, PORT))
 
 
 def barman(site: Site, entered: Endpoint) -> BarmanValues:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from keybuzz.model.core.reading import Answer, MysqlQuery
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MysqlDatabase, MysqlNoUser, MysqlUser
-from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.galera import values
+from tasks.galera.service.offer import ACCOUNTS, MariadbDatabase
+from tasks.galera.service.readings import MysqlQuery
+from tasks.galera.service.resources import MysqlDatabase, MysqlNoUser, MysqlUser
 
 _READING = "galera.inside"
 _USERS = "SELECT User, Host FROM mysql.global_priv"
@@ -25,7 +26,7 @@ _OWN_USERS = frozenset({"root", "mysql", "mariadb.sys", "PUBLIC", "healthcheck"}
 def resources(site: Site, server: Server) -> tuple[Resource, ...]:
     """Return each database with its user, who may do everything in it and nothing elsewhere."""
     access = values.access(site, server)
-    found = tuple(site.applications.sites())
+    found = tuple(site.applications.parts(MariadbDatabase))
     grants: dict[str, list[tuple[str, str]]] = {}
     owners: dict[str, str] = {}
     for application, item in found:
@@ -47,7 +48,7 @@ def resources(site: Site, server: Server) -> tuple[Resource, ...]:
             user,
             password(site, user),
             tuple(places),
-            site.former.get(MARIADB.credential(user).name),
+            site.former.get(ACCOUNTS.credential(user).name),
             application=owners[user],
         )
         for user, places in grants.items()
@@ -57,7 +58,7 @@ def resources(site: Site, server: Server) -> tuple[Resource, ...]:
 
 def password(site: Site, user: str) -> Secret:
     """Return the password of an application's user."""
-    return values.password(site, MARIADB.credential(user).name)
+    return values.password(site, ACCOUNTS.credential(user).name)
 
 
 def _ask(site: Site, server: Server) -> tuple[MysqlQuery, ...]:
@@ -107,7 +108,7 @@ def _described(site: Site) -> tuple[set[tuple[str, str]], set[str]]:
         for host in ("%", "localhost")
     }
     databases = {site.secret("MARIADB_DB").reveal(), *_OWN_DATABASES}
-    for _, item in site.applications.sites():
+    for _, item in site.applications.parts(MariadbDatabase):
         users.add((item.user, "%"))
         databases.add(item.name)
     return users, databases

@@ -10,12 +10,12 @@ from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mysql_checksums import MysqlChecksums
 from keybuzz.site.module import Likeness
 from keybuzz.site.site import Site
 from tasks.galera import switches, values
 from tasks.galera.members import CONTAINER_ID, NO_HISTORY, Node, cut_off, nodes, together
 from tasks.galera.ready import RECOVER, not_serving
+from tasks.galera.service.checksums import MysqlChecksums
 
 _FROM_NODE = (
     "galera.node.desync",

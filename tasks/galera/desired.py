@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from keybuzz.model.core.content import Content, Template
-from keybuzz.model.core.reading import ContainerLog, DirectoryListing, MysqlQuery, Reading
+from keybuzz.model.core.reading import ContainerLog, DirectoryListing, Reading
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Absent, Directory, File, ImageValidator
 from keybuzz.model.host.retired import retired
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MariadbData, MysqlDatabase, MysqlNoUser, MysqlUser
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
 from tasks.galera import applications, values
 from tasks.galera.formats import FORMATS
+from tasks.galera.service.readings import MysqlQuery
+from tasks.galera.service.resources import MariadbData, MysqlDatabase, MysqlNoUser, MysqlUser
 
 _TEMPLATES = Path(__file__).parent / "templates"
 STATUS = (

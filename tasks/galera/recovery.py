@@ -9,7 +9,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.reading import Answer, GaleraPosition
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Image, StoppedContainer
 from keybuzz.model.host.files import Absent, Directory, File
 from keybuzz.model.inventory.server import Server
@@ -19,6 +19,7 @@ from tasks.galera import values
 from tasks.galera.choice import UNKNOWN, choose
 from tasks.galera.members import NO_HISTORY, cut_off, nodes, unborn
 from tasks.galera.rollout import bootstrap, refuse_foreign_data
+from tasks.galera.service.readings import GaleraPosition
 
 __all__ = ["askable", "choose", "forget", "halt", "position", "question", "start", "startable"]
 

@@ -18,17 +18,17 @@ from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import File
-from keybuzz.model.services.mariadb import (
+from tasks.galera import values
+from tasks.galera.formats import FORMATS
+from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn, writer
+from tasks.galera.ready import RECOVER, exited, no_primary, not_synced
+from tasks.galera.service.resources import (
     ANOTHER,
     MariadbData,
     MysqlDatabase,
     MysqlNoUser,
     MysqlUser,
 )
-from tasks.galera import values
-from tasks.galera.formats import FORMATS
-from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, cut_off, nodes, unborn, writer
-from tasks.galera.ready import RECOVER, exited, no_primary, not_synced
 
 BIRTH_TIMEOUT = 660.0
 """Seconds to make the data of a new cluster and to serve it: the image's setup gives its own server 600."""

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.core.reading import MysqlQuery
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MysqlUser
-from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.galera import applications, rollout, values
 from tasks.galera.ready import not_synced
+from tasks.galera.service.offer import ACCOUNTS, MariadbDatabase
+from tasks.galera.service.readings import MysqlQuery
+from tasks.galera.service.resources import MysqlUser
 
 LOGIN = "a login with the new password"
 """Name of the reading; the stages look at it too."""
@@ -133,11 +133,11 @@ ROTATIONS = (
 
 def account_rotations(site: Site) -> tuple[Rotation, ...]:
     """Return a rotation for each user; ProxySQL changes over in between."""
-    users = dict.fromkeys(item.user for _, item in site.applications.sites())
+    users = dict.fromkeys(item.user for _, item in site.applications.parts(MariadbDatabase))
     return tuple(
         Rotation(
-            MARIADB.rotation(user),
-            MARIADB.credential(user).name,
+            ACCOUNTS.rotation(user),
+            ACCOUNTS.credential(user).name,
             next_stage,
             _account_login(user),
             followers=("proxysql",),

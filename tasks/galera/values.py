@@ -10,9 +10,9 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Bind, Container
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.mariadb import MysqlAccess
 from keybuzz.site.site import Site
 from tasks.galera import parameters
+from tasks.galera.service.resources import MysqlAccess
 
 GROUP = "galera"
 CONTAINER = "mariadb"

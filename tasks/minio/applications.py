@@ -8,10 +8,10 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.accounts import MINIO
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.minio import values
+from tasks.minio.service.offer import ACCOUNTS, Bucket, store_user
 from tasks.minio.service.resources import (
     MinioAccess,
     MinioBucket,
@@ -25,27 +25,27 @@ _READING = "minio.inside"
 
 def resources(site: Site, access: MinioAccess) -> tuple[Resource, ...]:
     """Return the buckets, then their users. Whether a bucket keeps versions is the application's own to set."""
-    buckets = tuple(
+    described = tuple(
         MinioBucket(access, item.name, versioned=False, application=application.name)
-        for application, item in site.applications.buckets()
+        for application, item in site.applications.parts(Bucket)
     )
     users = tuple(
         MinioUser(
             access,
-            item.store_user,
-            password(site, item.store_user),
-            tuple(bucket.name for bucket in item.buckets),
+            store_user(item.name),
+            password(site, store_user(item.name)),
+            tuple(bucket.name for bucket in buckets),
             item.name,
         )
         for item in site.applications.items
-        if item.buckets
+        if (buckets := item.parts(Bucket))
     )
-    return (*buckets, *users)
+    return (*described, *users)
 
 
 def password(site: Site, user: str) -> Secret:
     """Return the secret key of an application's user; InputError for one that MinIO does not take."""
-    return values.long_enough(site.secret(MINIO.credential(user).name))
+    return values.long_enough(site.secret(ACCOUNTS.credential(user).name))
 
 
 def _ask(site: Site, server: Server) -> tuple[MinioBuckets, ...]:
@@ -57,8 +57,8 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     if answer is None or not answer.known:
         return None
     known = {values.bucket(site), values.DRILL_BUCKET}
-    known |= {item.name for _, item in site.applications.buckets()}
-    users = {item.store_user for item in site.applications.items if item.buckets}
+    known |= {item.name for _, item in site.applications.parts(Bucket)}
+    users = {item.user for _, item in site.applications.parts(Bucket)}
     return {
         **{f"bucket:{name}": "bucket" for name in answer.value["buckets"] if name not in known},
         **{f"user:{name}": "user of MinIO" for name in answer.value["users"] if name not in users},

@@ -14,13 +14,13 @@ from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.accounts import MINIO
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.minio import applications, values
 from tasks.minio.members import nodes
 from tasks.minio.ready import not_whole
 from tasks.minio.rollout import HEAL_TIMEOUT, START_TIMEOUT
+from tasks.minio.service.offer import ACCOUNTS, Bucket
 from tasks.minio.service.resources import MinioAccess, MinioLogin, MinioUser
 
 LOGIN = "a request with the new secret key"
@@ -115,14 +115,8 @@ def _in(live: Live) -> Gate:
 def account_rotations(site: Site) -> tuple[Rotation, ...]:
     """Return a rotation for the user of each application that has buckets."""
     return tuple(
-        Rotation(
-            MINIO.rotation(item.store_user),
-            MINIO.credential(item.store_user).name,
-            next_stage,
-            _login(item.store_user),
-        )
-        for item in site.applications.items
-        if item.buckets
+        Rotation(ACCOUNTS.rotation(user), ACCOUNTS.credential(user).name, next_stage, _login(user))
+        for user in dict.fromkeys(item.user for _, item in site.applications.parts(Bucket))
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.applications.described import Service
-from keybuzz.site.applications.uses import Endpoint, endpoints_of
+from keybuzz.site.applications.uses import endpoints_of
+from keybuzz.site.applications.variables import Endpoint
 from keybuzz.site.site import Site
+from tasks.minio.service.offer import KEY
 from tasks.minio.service.resources import PORT, MinioAccess
 from tasks.minio_client.alias import MinioAlias
 
@@ -19,7 +20,7 @@ ALIAS = "minio"
 
 def entry(site: Site) -> Endpoint | None:
     """Return the one entry point of MinIO; None on a site without MinIO."""
-    return endpoints_of(site.servers, site.catalogue).get((Service.BUCKETS, PORT))
+    return endpoints_of(site.servers, site.catalogue).get((KEY, PORT))
 
 
 def access(site: Site, entered: Endpoint) -> MinioAccess:

@@ -9,11 +9,11 @@ from keybuzz.model.core.reading import Answer, ContainerCommand
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.postgres import Database, Extension, NoRole, PostgresAccess, Role
-from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.patroni import values
+from tasks.patroni.service.offer import ACCOUNTS, PostgresDatabase
+from tasks.patroni.service.resources import Database, Extension, NoRole, PostgresAccess, Role
 
 _READING = "patroni.inside"
 _CATALOGUE = (
@@ -28,7 +28,7 @@ _OWN = frozenset({"database:postgres"})
 
 def resources(site: Site, access: PostgresAccess) -> tuple[Resource, ...]:
     """Return roles first, then what they own. No other role may connect to an application's database."""
-    found = tuple(site.applications.databases())
+    found = tuple(site.applications.parts(PostgresDatabase))
     roles = {
         item.user: Role(access, item.user, password(site, item.user), application=application.name)
         for application, item in found
@@ -47,7 +47,7 @@ def resources(site: Site, access: PostgresAccess) -> tuple[Resource, ...]:
 
 def password(site: Site, user: str) -> Secret:
     """Return the password of an application's role."""
-    return site.secret(POSTGRES.credential(user).name)
+    return site.secret(ACCOUNTS.credential(user).name)
 
 
 def _ask(site: Site, server: Server) -> tuple[ContainerCommand, ...]:
@@ -76,7 +76,7 @@ def _described(site: Site) -> set[str]:
     variables = ("SUPERUSER", "REPL_USER", "REWIND_USER", "APP_USER")
     roles = {site.secret(f"POSTGRES_{variable}").reveal() for variable in variables}
     databases = {site.secret("POSTGRES_DB").reveal()}
-    for _, item in site.applications.databases():
+    for _, item in site.applications.parts(PostgresDatabase):
         roles.add(item.user)
         databases.add(item.name)
     return {f"role:{name}" for name in roles} | {f"database:{name}" for name in databases}

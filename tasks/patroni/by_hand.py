@@ -9,8 +9,8 @@ from ipaddress import IPv4Network, ip_network
 from keybuzz.model.core.finding import Finding, Level, Unread
 from keybuzz.model.core.live import HostView
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.postgres import Role
 from tasks.patroni.members import UNPROTECTED, Postgres, hangs
+from tasks.patroni.service.resources import Role
 
 _STOPS = re.compile(
     r"\b(?:default_transaction_read_only|transaction_read_only)=(?:on|true|1|yes)\b"

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.reading import DirectoryListing, HttpGet, PostgresLogin
+from keybuzz.model.core.reading import DirectoryListing, HttpGet
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.host.retired import retired
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.patroni_rest import PatroniRestPassword
-from keybuzz.model.services.postgres import (
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.patroni import applications, images, values
+from tasks.patroni import parameters as declared
+from tasks.patroni.formats import FORMATS
+from tasks.patroni.service.readings import PostgresLogin
+from tasks.patroni.service.resources import (
     BackupRights,
     Database,
     Extension,
@@ -20,11 +25,7 @@ from keybuzz.model.services.postgres import (
     PatroniSettings,
     Role,
 )
-from keybuzz.site.module import Description
-from keybuzz.site.site import Site
-from tasks.patroni import applications, images, values
-from tasks.patroni import parameters as declared
-from tasks.patroni.formats import FORMATS
+from tasks.patroni.service.rest import PatroniRestPassword
 
 _TEMPLATES = Path(__file__).parent / "templates"
 LEFTOVERS = retired(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from keybuzz.site.parameters.forms import POSTGRES_SIZE, Count, Text
+from keybuzz.site.parameters.forms import Count, Text
 from keybuzz.site.parameters.parameter import Parameter
 from keybuzz.site.site import Site
+
+_SIZE = Text(r"[1-9][0-9]{0,8}(kB|MB|GB|TB)", "a size with its unit, such as 256MB")
 
 MAX_CONNECTIONS = Parameter(
     "patroni.max_connections", Count(10, 10_000), "Sessions that PostgreSQL takes."
@@ -18,7 +20,7 @@ PRELOAD = Parameter(
 
 
 def _size(name: str, meaning: str) -> Parameter[str]:
-    return Parameter(f"patroni.{name}", POSTGRES_SIZE, meaning)
+    return Parameter(f"patroni.{name}", _SIZE, meaning)
 
 
 SIZES = (

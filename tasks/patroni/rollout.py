@@ -13,7 +13,9 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.postgres import (
+from tasks.patroni.checks import not_ready
+from tasks.patroni.members import able, leader, system_identifier, up
+from tasks.patroni.service.resources import (
     BackupRights,
     Database,
     Extension,
@@ -22,8 +24,6 @@ from keybuzz.model.services.postgres import (
     PatroniSettings,
     Role,
 )
-from tasks.patroni.checks import not_ready
-from tasks.patroni.members import able, leader, system_identifier, up
 from tasks.patroni.values import CONTAINER, DATA, RAFT, TTL
 
 START_TIMEOUT = 180.0

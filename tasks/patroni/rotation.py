@@ -16,14 +16,11 @@ from collections.abc import Callable
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.core.reading import ContainerCommand, PatroniLogin, PostgresLogin
+from keybuzz.model.core.reading import ContainerCommand
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.patroni_rest import PatroniRestPassword
-from keybuzz.model.services.postgres import Role
-from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.patroni import values
@@ -31,6 +28,10 @@ from tasks.patroni.applications import password
 from tasks.patroni.checks import not_ready
 from tasks.patroni.members import leader, leaders
 from tasks.patroni.rollout import JOIN_TIMEOUT, START_TIMEOUT
+from tasks.patroni.service.offer import ACCOUNTS, PostgresDatabase
+from tasks.patroni.service.readings import PatroniLogin, PostgresLogin
+from tasks.patroni.service.resources import Role
+from tasks.patroni.service.rest import PatroniRestPassword
 from tasks.patroni.values import CONFIGURATION, REST_USER
 
 LOGIN = "a login with the new password"
@@ -231,13 +232,13 @@ ROTATIONS = (
 
 def account_rotations(site: Site) -> tuple[Rotation, ...]:
     """Return a rotation for each role; the pools take the new password too where one of its databases is pooled."""
-    found = [item for _, item in site.applications.databases()]
+    found = [item for _, item in site.applications.parts(PostgresDatabase)]
     databases = {item.user: item.name for item in found}
     pooled = {item.user for item in found if item.pool}
     return tuple(
         Rotation(
-            POSTGRES.rotation(user),
-            POSTGRES.credential(user).name,
+            ACCOUNTS.rotation(user),
+            ACCOUNTS.credential(user).name,
             next_stage,
             _account_login(user, database),
             followers=("postgres-proxy",) if user in pooled else (),

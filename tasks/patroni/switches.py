@@ -7,7 +7,6 @@ import re
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from keybuzz.model.services.postgres import BACKUP_SLOT, KEPT_FOR_BACKUPS, PatroniSettings, Role
 from tasks.patroni import by_hand, capacity
 from tasks.patroni.members import (
     PatroniMember,
@@ -23,6 +22,7 @@ from tasks.patroni.members import (
     unasked,
     undescribed,
 )
+from tasks.patroni.service.resources import BACKUP_SLOT, KEPT_FOR_BACKUPS, PatroniSettings, Role
 
 _CONFIGURATION = "/etc/patroni/patroni.yml"
 _OF_EACH = (

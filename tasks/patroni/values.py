@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.postgres import PostgresAccess
 from keybuzz.site.site import Site
 from tasks.patroni import parameters as declared
+from tasks.patroni.service.resources import PostgresAccess
 
 GROUP = "patroni"
 CONTAINER = "patroni"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.reading import HttpGet, PostgresLogin, Reading, SocketQuestion, TcpPorts
+from keybuzz.model.core.reading import HttpGet, Reading, SocketQuestion, TcpPorts
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import ContainerSignal, Directory, File, ImageValidator
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Description
 from keybuzz.site.site import Site
+from tasks.patroni.service.readings import PostgresLogin
 from tasks.postgres_proxy import values
 from tasks.postgres_proxy.leftovers import LEFTOVERS
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
-from keybuzz.site.applications.described import PostgresDatabase
-from keybuzz.site.credentials.accounts import POSTGRES
 from keybuzz.site.site import Site
+from tasks.patroni.service.offer import ACCOUNTS, PostgresDatabase
 from tasks.postgres_proxy import parameters
 
 GROUP = "haproxy"
@@ -117,12 +116,12 @@ def userlist_values(site: Site) -> UserlistValues:
     return UserlistValues(
         user,
         in_userlist(site.secret("POSTGRES_APP_PASS")),
-        tuple((u, in_userlist(site.secret(POSTGRES.credential(u).name))) for u in others),
+        tuple((u, in_userlist(site.secret(ACCOUNTS.credential(u).name))) for u in others),
     )
 
 
 def _pooled(site: Site) -> tuple[PostgresDatabase, ...]:
-    return tuple(item for _, item in site.applications.databases() if item.pool)
+    return tuple(item for _, item in site.applications.parts(PostgresDatabase) if item.pool)
 
 
 def in_userlist(password: Secret) -> Secret:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keybuzz.model.core.reading import Answer, MysqlQuery
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.proxysql import ProxysqlNoUser
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
+from tasks.galera.service.readings import MysqlQuery
 from tasks.proxysql import values
+from tasks.proxysql.service.resources import ProxysqlNoUser
 
 _READING = "proxysql.inside"
 _PLACES = ("main.mysql_users", "disk.mysql_users", "main.runtime_mysql_users")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from keybuzz.model.core.finding import Finding, Level, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
-from keybuzz.model.services.proxysql import ProxysqlVariables
 from tasks.proxysql.desired import DEFAULTS, PLACES, SERVERS
 from tasks.proxysql.members import (
     admin_problem,
@@ -20,6 +19,7 @@ from tasks.proxysql.members import (
     writers,
 )
 from tasks.proxysql.parity import alike
+from tasks.proxysql.service.resources import ProxysqlVariables
 from tasks.proxysql.values import ADMIN_PORT, INTERVAL, OFFLINE, PORT
 
 STALE = 3 * INTERVAL

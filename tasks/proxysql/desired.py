@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from keybuzz.model.core.content import Template
-from keybuzz.model.core.reading import DirectoryListing, MysqlQuery, Reading, TcpPorts
+from keybuzz.model.core.reading import DirectoryListing, Reading, TcpPorts
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.docker import Bind, Container, Image
 from keybuzz.model.host.files import Directory, File
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.proxysql import (
+from keybuzz.site.module import Description
+from keybuzz.site.site import Site
+from tasks.galera.service.readings import MysqlQuery
+from tasks.proxysql import settled, values
+from tasks.proxysql.leftovers import LEFTOVERS
+from tasks.proxysql.service.resources import (
     Placement,
     ProxysqlOpen,
     ProxysqlStartup,
@@ -17,10 +22,6 @@ from keybuzz.model.services.proxysql import (
     ProxysqlVariables,
     Row,
 )
-from keybuzz.site.module import Description
-from keybuzz.site.site import Site
-from tasks.proxysql import settled, values
-from tasks.proxysql.leftovers import LEFTOVERS
 
 SERVERS = "SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers"
 PLACES = (

@@ -15,12 +15,12 @@ from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.handover import Candidate
-from keybuzz.model.services.proxysql import ProxysqlTables, ProxysqlWriter
 from keybuzz.site.module import Switchover
 from tasks.proxysql import values
 from tasks.proxysql.checks import old
 from tasks.proxysql.desired import SERVERS
 from tasks.proxysql.members import checked, raised, started, table, writers
+from tasks.proxysql.service.resources import ProxysqlTables, ProxysqlWriter
 from tasks.proxysql.settled import SERVER_MOVED
 
 _TABLES = "proxysql-tables:MYSQL SERVERS"

@@ -6,8 +6,8 @@ from typing import Any
 
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.proxysql import RAISED, ProxysqlStartup, ProxysqlVariables
 from tasks.proxysql.desired import DEFAULTS, LOG, PLACES, SERVERS, SUMS, VARIABLES, WHERE
+from tasks.proxysql.service.resources import RAISED, ProxysqlStartup, ProxysqlVariables
 from tasks.proxysql.values import CONTAINER, PORT, WRITER
 
 _WIDTHS = {SERVERS: 3, PLACES: 5, SUMS: 2, LOG: 5, DEFAULTS: 1, VARIABLES: 2}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action
-from keybuzz.model.core.reading import MysqlQuery
 from keybuzz.model.host.files import File
 from keybuzz.model.inventory.server import Server
-from keybuzz.model.services.proxysql import ProxysqlVariables
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
+from tasks.galera.service.readings import MysqlQuery
 from tasks.proxysql import rollout, values
+from tasks.proxysql.service.resources import ProxysqlVariables
 
 
 def next_stage(live: Live) -> Stage | None:

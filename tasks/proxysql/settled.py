@@ -5,7 +5,7 @@ Described so that a change by hand is drift. The first file leaves them out: a r
 
 from __future__ import annotations
 
-from keybuzz.model.services.proxysql import NULL, Row
+from tasks.proxysql.service.resources import NULL, Row
 
 SERVER: Row = (
     ("gtid_port", "0"),

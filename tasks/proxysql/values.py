@@ -9,11 +9,11 @@ from pathlib import Path
 
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.mariadb import MysqlAccess
-from keybuzz.model.services.proxysql import Placement, Row
-from keybuzz.site.credentials.accounts import MARIADB
 from keybuzz.site.site import Site
+from tasks.galera.service.offer import ACCOUNTS, MariadbDatabase
+from tasks.galera.service.resources import MysqlAccess
 from tasks.proxysql import parameters, settled
+from tasks.proxysql.service.resources import Placement, Row
 
 GROUP, DATABASES = parameters.GROUP, "galera"
 CONTAINER = "proxysql"
@@ -130,17 +130,17 @@ def _first_servers(site: Site) -> Rows:
 def users(site: Site) -> Rows:
     """Return the platform's own user, and those of applications (each ERPNext site has one)."""
     most: dict[str, int] = {}
-    for _, item in site.applications.sites():
+    for _, item in site.applications.parts(MariadbDatabase):
         most[item.user] = max(item.connections, most.get(item.user, 0))
     return (
         _user(name(site, "MARIADB_APP_USER"), secret(site, "MARIADB_APP_PASSWORD"), 100),
-        *(_user(u, secret(site, MARIADB.credential(u).name), n) for u, n in most.items()),
+        *(_user(u, secret(site, ACCOUNTS.credential(u).name), n) for u, n in most.items()),
     )
 
 
 def user_names(site: Site) -> tuple[str, ...]:
     """Return the names of our users."""
-    sites = (item.user for _, item in site.applications.sites())
+    sites = (item.user for _, item in site.applications.parts(MariadbDatabase))
     return (name(site, "MARIADB_APP_USER"), *dict.fromkeys(sites))
 
 

@@ -9,11 +9,11 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Inside
 from keybuzz.site.site import Site
 from tasks.rabbitmq import values
 from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.service.offer import ACCOUNTS, Vhost
 from tasks.rabbitmq.service.resources import RabbitmqAccess, RabbitmqNoUser
 
 _READING = "rabbitmq.inside"
@@ -23,7 +23,7 @@ _OWN = frozenset({"vhost:/", "user:guest"})
 
 def resources(site: Site, access: RabbitmqAccess) -> tuple[Resource, ...]:
     """Return vhosts first, then the users that may do everything in them."""
-    found = tuple(site.applications.vhosts())
+    found = tuple(site.applications.parts(Vhost))
     places: dict[str, list[str]] = {}
     owners: dict[str, str] = {}
     for application, item in found:
@@ -41,7 +41,7 @@ def resources(site: Site, access: RabbitmqAccess) -> tuple[Resource, ...]:
 
 def password(site: Site, user: str) -> Secret:
     """Return the password of an application's user; InputError for one that RabbitMQ could not be told."""
-    found = site.secret(RABBITMQ.credential(user).name)
+    found = site.secret(ACCOUNTS.credential(user).name)
     if not values.sendable(found):
         raise InputError(
             f"{found.name} holds a control character or a line break",
@@ -64,7 +64,7 @@ def _undescribed(site: Site, answers: Mapping[str, Answer]) -> dict[str, str] | 
     things |= {f"vhost:{name}": "vhost" for name in vhosts}
     things |= answer.value["rules"]
     known = {*_OWN, f"user:{site.secret('RABBITMQ_USER').reveal()}"}
-    for _, item in site.applications.vhosts():
+    for _, item in site.applications.parts(Vhost):
         known |= {f"user:{item.user}", f"vhost:{item.name}"}
     return {name: what for name, what in things.items() if name not in known}
 

@@ -13,7 +13,6 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action
 from keybuzz.model.host.login import refusal
 from keybuzz.model.inventory.server import Server
-from keybuzz.site.credentials.accounts import RABBITMQ
 from keybuzz.site.module import Rotation
 from keybuzz.site.site import Site
 from tasks.rabbitmq import applications, values
@@ -21,6 +20,7 @@ from tasks.rabbitmq.checks import not_ready
 from tasks.rabbitmq.members import nodes
 from tasks.rabbitmq.rollout import START_TIMEOUT
 from tasks.rabbitmq.service.accounts import RabbitmqAccount
+from tasks.rabbitmq.service.offer import ACCOUNTS, Vhost
 from tasks.rabbitmq.service.readings import AmqpLogin
 from tasks.rabbitmq.service.resources import RabbitmqUser
 
@@ -87,11 +87,11 @@ ROTATIONS = (
 
 def account_rotations(site: Site) -> tuple[Rotation, ...]:
     """Return a rotation for each user. RabbitMQ keeps one password for a user."""
-    vhosts = {item.user: item.name for _, item in site.applications.vhosts()}
+    vhosts = {item.user: item.name for _, item in site.applications.parts(Vhost)}
     return tuple(
         Rotation(
-            RABBITMQ.rotation(user),
-            RABBITMQ.credential(user).name,
+            ACCOUNTS.rotation(user),
+            ACCOUNTS.credential(user).name,
             next_stage,
             _account_login(user, vhost),
         )

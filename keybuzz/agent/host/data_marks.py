@@ -14,57 +14,32 @@ if TYPE_CHECKING:
 
     Names = dict[str, int]
 
-SERVING = ("haproxy", "pgbouncer")
-"""Kinds that are no data: a configuration, whose identity is the ports that it listens on."""
 HEAD = 1 << 16
 """Bytes of a file that are read at most."""
 _BIND = re.compile(r"(?m)^\s*(?:bind|listen\s+\S+)\s+(?:\S*:)?(\d+)")
-_LISTEN_PORT = re.compile(r"(?m)^\s*listen_port\s*=\s*(\d+)")
+
+
+def serving() -> frozenset[str]:
+    """Return the kinds that are no data: a configuration, whose identity is the ports that it listens on."""
+    return frozenset({"haproxy", *parts.table(parts.SERVING)})
 
 
 def identify(folder: str, names: Names) -> Iterator[tuple[str, str]]:
     """Yield which service's data a folder is, and its identity where it has one."""
-    if "PG_VERSION" in names and "global" in names:
-        yield "postgresql", _postgresql(folder)
-    if "grastate.dat" in names or "ibdata1" in names:
-        yield "mariadb", _galera(folder) if "grastate.dat" in names else ""
-    yield from _in_files(folder, names)
-    for kind in parts.table(parts.MARKS):
-        mark = parts.function(parts.MARKS, "mark", kind)
-        identity = mark(folder, names) if mark is not None else None
-        if identity is not None:
-            yield kind, identity
-
-
-def _in_files(folder: str, names: Names) -> Iterator[tuple[str, str]]:
-    """Yield what single files are: ProxySQL's database, the configuration of a proxy."""
-    for name, kind in names.items():
-        path = f"{folder}/{name}"
-        if kind != stat.S_IFREG:
-            continue
-        if name == "proxysql.db":
-            yield "proxysql", "its database" if is_sqlite(path) else "a file that is no database"
-        elif name.endswith(".cfg") and (found := _ports(_BIND, path)):
+    for name, form in names.items():
+        of_proxy = name.endswith(".cfg") and form == stat.S_IFREG
+        if of_proxy and (found := ports_in(f"{folder}/{name}", _BIND)):
             yield "haproxy", found
-        elif name == "pgbouncer.ini" and (found := _ports(_LISTEN_PORT, path)):
-            yield "pgbouncer", found
+    for table in (parts.MARKS, parts.SERVING):
+        for kind in parts.table(table):
+            mark = parts.function(table, "mark", kind)
+            identity = mark(folder, names) if mark is not None else None
+            if identity is not None:
+                yield kind, identity
 
 
-def _postgresql(folder: str) -> str:
-    version = text(f"{folder}/PG_VERSION").strip()[:8]
-    control = begin(f"{folder}/global/pg_control", 8)
-    system = str(int.from_bytes(control, "little")) if len(control) == 8 else "?"
-    return f"PostgreSQL {version}, system identifier {system}"
-
-
-def _galera(folder: str) -> str:
-    lines = dict(
-        line.split(":", 1) for line in text(f"{folder}/grastate.dat").splitlines() if ":" in line
-    )
-    return f"cluster {lines.get('uuid', '?').strip()[:36]}"
-
-
-def _ports(pattern: re.Pattern[str], path: str) -> str:
+def ports_in(path: str, pattern: re.Pattern[str]) -> str:
+    """Return the identity of a configuration; empty where the pattern finds no port in it."""
     found = sorted({int(port) for port in pattern.findall(text(path))})
     return f"listens on {', '.join(map(str, found))}" if found else ""
 

@@ -11,7 +11,7 @@ import re
 import stat
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.host.data_marks import SERVING, identify
+from keybuzz.agent.host.data_marks import identify, serving
 from keybuzz.agent.readings import tcp_ports
 from keybuzz.agent.readings.strays import programs
 from keybuzz.agent.runtime.errors import AgentError, os_error_text
@@ -67,7 +67,7 @@ def _counts(kind: str, identity: str, holder: str, ports: set[int], context: Con
 
     A configuration is, where a container has these ports, or would have them as soon as Docker starts it.
     """
-    if kind not in SERVING:
+    if kind not in serving():
         return True
     whose, _, name = holder.partition(" ")
     has_ports = not ports.isdisjoint(map(int, re.findall(r"\d+", identity)))
@@ -126,7 +126,7 @@ def _below(place: str) -> Iterator[tuple[str, str, str]]:
         data = list(identify(folder, names))
         for kind, identity in data:
             yield kind, folder, identity
-        if depth < _DEEPEST and all(kind in SERVING for kind, _ in data):
+        if depth < _DEEPEST and all(kind in serving() for kind, _ in data):
             inner = (name for name, kind in names.items() if kind == stat.S_IFDIR)
             waiting += [(f"{folder}/{name}", depth + 1) for name in inner]
 

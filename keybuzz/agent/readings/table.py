@@ -41,9 +41,10 @@ def answer(query: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def needed(kind: str) -> str:
-    """Return how far a session must go to be answered a reading of this kind."""
-    if kind in _NETWORK or kind in _HOST:
-        return _NOT_ONLY_LOOKS.get(kind, access.LOOK)
+    """Return how far a session must go to be answered a reading of this kind.
+
+    Those here only look. What goes further and does not say so is stopped where it writes (keybuzz.agent.guard.looks).
+    """
     _, far = parts.table(parts.NOT_ONLY_LOOKS).get(kind, ("", access.LOOK))
     return str(far)
 
@@ -172,30 +173,6 @@ def _secret_copies(query: dict[str, Any], context: Context) -> Any:
     return find_copies(query, context)
 
 
-def _postgres_login(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.wire.postgres_login import attempt
-
-    return attempt(query)
-
-
-def _patroni_login(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import patroni_login
-
-    return patroni_login.attempt(query)
-
-
-def _mysql(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import mysql_reading  # only few hosts need it
-
-    return mysql_reading.answer(query)
-
-
-def _mysql_checksums(query: dict[str, Any]) -> Any:
-    from keybuzz.agent.readings import mysql_reading  # only a comparison asks
-
-    return mysql_reading.checksums(query)
-
-
 def _socket(query: dict[str, Any], context: Context) -> Any:
     from keybuzz.agent.wire import http
 
@@ -260,18 +237,8 @@ def _log_end(query: dict[str, Any], context: Context) -> Any:
     return programs.log_end(query, context)
 
 
-def _galera_position(query: dict[str, Any], context: Context) -> Any:
-    from keybuzz.agent.readings.galera import position
-
-    return position(query, context)
-
-
 _NETWORK = {
     "http": _http,
-    "postgres-login": _postgres_login,
-    "patroni-login": _patroni_login,
-    "mysql-query": _mysql,
-    "mysql-checksums": _mysql_checksums,
 }
 """What needs nothing of the host that it runs on."""
 
@@ -284,7 +251,6 @@ _HOST = {
     "secret-copies": _secret_copies,
     "socket": _socket,
     "tcp-ports": _tcp_ports,
-    "galera-position": _galera_position,
     "system": _system,
     "strays": _strays,
     "data-sweep": _data_sweep,
@@ -293,9 +259,3 @@ _HOST = {
     "programs": _programs,
     "log-end": _log_end,
 }
-
-_NOT_ONLY_LOOKS = {
-    "patroni-login": access.PROBE,
-    "galera-position": access.CHANGE,
-}
-"""Kinds that do more than look. One that is missing here is stopped where it writes (keybuzz.agent.guard.looks)."""

@@ -1,4 +1,4 @@
-"""A small client of MariaDB and of ProxySQL's admin port: text results, one statement a call, no password in clear."""
+"""A small client of the protocol of MySQL: text results, one statement a call, no password in clear."""
 
 from __future__ import annotations
 
@@ -274,3 +274,9 @@ def _error(payload: bytes) -> MysqlError:
     if errno in _SHUT_OUT:
         return ShutOutError(errno, what)
     return DeniedError(errno, what) if errno in _DENIED else MysqlError(errno, what)
+
+
+def stored(password: str) -> str:
+    """Return what a server stores of a password with mysql_native_password."""
+    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()

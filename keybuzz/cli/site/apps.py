@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from keybuzz.site.applications.described import Application
-    from keybuzz.site.applications.environment import Variable
+    from keybuzz.site.applications.variables import Variable
     from keybuzz.site.site import Site
 
 

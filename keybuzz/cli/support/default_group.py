@@ -1,4 +1,4 @@
-"""A verb that has verbs of its own and is also one by itself: `kbz drift patroni` beside `kbz drift install`."""
+"""A verb that has verbs of its own and is also one by itself: `kbz drift base` beside `kbz drift install`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from keybuzz.agent.host.data_marks import SERVING
+from keybuzz.agent.host.data_marks import serving
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import observe
 from keybuzz.model.core.errors import RefusedError
@@ -96,7 +96,7 @@ def judge_ground(
 def _taking(said: SweepAnswer, described: Collection[str]) -> Iterator[Item]:
     """Yield the configurations of other containers that run, or that Docker would start, with the service's ports."""
     for item in said["found"]:
-        if item[0] in SERVING and _is_another(item, described):
+        if item[0] in serving() and _is_another(item, described):
             yield item
 
 
@@ -115,9 +115,9 @@ def _why(
         if item in own:
             return f"another container has its data: {_told(item)}"
     # A configuration is no data: what its own container has is replaced.
-    own = [item for item in own if item[0] not in SERVING]
+    own = [item for item in own if item[0] not in serving()]
     elsewhere = [
-        item for item in said["found"] if item[0] not in SERVING and not _is_own(ground, item[1])
+        item for item in said["found"] if item[0] not in serving() and not _is_own(ground, item[1])
     ]
     if elsewhere and not own:
         return f"data of another installation is there: {'; '.join(map(_told, elsewhere))}"

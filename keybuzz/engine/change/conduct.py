@@ -58,7 +58,7 @@ class Conductor(Taker):
         Modules without a selected host are passed over: their clusters were not asked, and are not changed.
 
         A restart that a quorum forbids now waits until the later modules of the chain have brought
-        their members back: base cannot restart Docker while the member that Patroni misses is down.
+        their members back: base cannot restart Docker while the member that a cluster misses is down.
         """
         chain, view = concerned(self.modules, self.site, self.selected), self.view(snapshot)
         canary.require_heard(self.pace.canary, snapshot.unreachable)

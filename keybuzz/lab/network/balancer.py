@@ -1,7 +1,7 @@
 """The provider's load balancers: one network namespace each, in which Debian's HAProxy does TCP.
 
 They do what the provider's do, no more: round robin over the targets whose port accepts a
-connection. What a protocol means is judged by the fleet's own HAProxy and ProxySQL behind them.
+connection. What a protocol means is judged by the fleet's own proxies behind them.
 """
 
 from __future__ import annotations

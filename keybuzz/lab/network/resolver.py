@@ -1,7 +1,7 @@
 """The name servers that hosts of the fleet ask: dnsmasq in the controller's namespace, at their addresses.
 
 They know no name, as the real ones know none of a private network, and say so at once. Programs look up the peers that
-connect to them: with no answer at all, each of eight connections of one state transfer of Galera (rsync) took 10 s.
+connect to them: with no answer at all, each of eight connections of one state transfer (rsync) took 10 s.
 """
 
 from __future__ import annotations

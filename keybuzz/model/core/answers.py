@@ -71,7 +71,7 @@ class CopiesAnswer(TypedDict):
 
 
 class LoginAnswer(TypedDict):
-    """Of PostgresLogin and PatroniLogin."""
+    """Of a login: whether it was accepted, and why not."""
 
     accepted: bool
     reason: str
@@ -83,23 +83,3 @@ class PortsAnswer(TypedDict):
 
     listeners: list[str]
     connections: dict[str, int]
-
-
-class MysqlAnswer(TypedDict):
-    """Of MysqlQuery: rows by statement, or {"error": text}."""
-
-    denied: str
-    rows: dict[str, list[list[str | None]] | dict[str, str]]
-
-
-class GaleraAnswer(TypedDict):
-    """Of GaleraPosition."""
-
-    there: bool
-    uuid: str
-    seqno: int
-    safe: bool
-    recovered: str
-    view: int
-    members: list[str]
-    databases: int

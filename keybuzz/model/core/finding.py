@@ -33,7 +33,7 @@ class Finding:
     """The verdict of one check on one host, or on a whole cluster when `host` is empty."""
 
     check: str
-    """Stable id, such as `patroni.leader.single`."""
+    """Stable id, such as `base.disk.space`."""
     level: Level
     message: str
     host: str = ""

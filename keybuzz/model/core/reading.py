@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from keybuzz.model.core import answers as shapes
-from keybuzz.model.core.access import Asked, Changes, Looks, Probes
+from keybuzz.model.core.access import Asked, Looks
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import DigestKey, Secret
 
@@ -148,62 +148,6 @@ class SecretCopies(Looks):
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresLogin(Looks):
-    """A real login by SCRAM-SHA-256; the answer is {"accepted": bool, "reason": str}."""
-
-    answers: ClassVar[type] = shapes.LoginAnswer
-    name: str
-    address: str
-    user: str
-    password: Secret
-    database: str
-    replication: bool = False
-    """True for a login as a standby does it."""
-    port: int = 5432
-    timeout: float = 10.0
-    """Seconds."""
-    statement: str = ""
-    """Run after the login, because a pooler lets in by itself who it knows; `row` is its first row, as texts."""
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password: only for a host of the cluster."""
-        return {
-            "kind": "postgres-login",
-            "name": self.name,
-            "address": self.address,
-            "port": self.port,
-            "user": self.user,
-            "password": self.password.reveal(),
-            "database": self.database,
-            "replication": self.replication,
-            "timeout": self.timeout,
-            "statement": self.statement,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PatroniLogin(Probes):
-    """A change of Patroni's settings that changes none; the answer is {"accepted": bool, "reason": str}."""
-
-    answers: ClassVar[type] = shapes.LoginAnswer
-    name: str
-    url: str
-    """Of the REST interface, without a path."""
-    user: str
-    password: Secret
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password: only for a host of the cluster."""
-        return {
-            "kind": "patroni-login",
-            "name": self.name,
-            "url": self.url,
-            "user": self.user,
-            "password": self.password.reveal(),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class SocketQuestion(Looks):
     """One line to a program's unix socket, which answers and hangs up; the answer is {"text": str}."""
 
@@ -239,79 +183,6 @@ class TcpPorts(Looks):
     def query(self) -> Json:
         """Return the agent's frame."""
         return {"kind": "tcp-ports", "name": self.name, "ports": list(self.ports)}
-
-
-@dataclass(frozen=True, slots=True)
-class MysqlQuery(Looks):
-    """Ask MariaDB or ProxySQL by statements that only read (SELECT, SHOW); without any, whether the login works.
-
-    The answer is {"denied": why or "", "rows": {statement: [[text or null]] or {"error": text}}}; no password is in it.
-    """
-
-    answers: ClassVar[type] = shapes.MysqlAnswer
-    name: str
-    address: str
-    port: int
-    user: str
-    password: Secret
-    statements: tuple[str, ...] = ()
-    timeout: float = 5.0
-    """Seconds for the login, and for each statement."""
-    former: Secret | None = None
-    """Tried where the password is not taken yet: a rotation is under way."""
-    recheck: tuple[str, float] | None = None
-    """What its monitor calls bad (name, milliseconds ago), and seconds to ask until that is newer than the question."""
-
-    def query(self) -> Json:
-        """Return the agent's frame, which holds the password: only for a host that may know it."""
-        return {
-            "kind": "mysql-query",
-            "name": self.name,
-            "address": self.address,
-            "port": self.port,
-            "user": self.user,
-            "password": self.password.reveal(),
-            "statements": list(self.statements),
-            "timeout": self.timeout,
-            "former": self.former.reveal() if self.former else "",
-            "recheck": list(self.recheck or ()),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class GaleraPosition(Changes):
-    """How far the data of a stopped Galera node goes; only `kbz recover` asks.
-
-    The answer is {"there": bool, "uuid", "seqno": int, "safe": bool, "recovered": "uuid:seqno" or "", "view": int,
-    "members": [str], "databases": int}: what grastate.dat says, then what the server itself finds in a container that
-    is thrown away (--wsrep-recover), the number and the members of the last Primary component that it knows (-1 and
-    none where it does not tell), and how many databases of users lie there.
-    """
-
-    answers: ClassVar[type] = shapes.GaleraAnswer
-    name: str
-    container: str
-    """Must not run meanwhile."""
-    data: str
-    image: str
-    argv: tuple[str, ...]
-    """What makes the server say its position and its last Primary component."""
-    binds: tuple[str, ...]
-    timeout: float = 540.0
-    """Seconds for the server's own crash recovery."""
-
-    def query(self) -> Json:
-        """Return the agent's frame."""
-        return {
-            "kind": "galera-position",
-            "name": self.name,
-            "container": self.container,
-            "data": self.data,
-            "image": self.image,
-            "argv": list(self.argv),
-            "binds": list(self.binds),
-            "timeout": self.timeout,
-        }
 
 
 Reading = Asked

@@ -44,7 +44,7 @@ class Resource(ABC):
 
     @property
     def identity(self) -> str:
-        """Stable id within a host, such as `file:/etc/patroni/patroni.yml`."""
+        """Stable id within a host, such as `file:/etc/hosts`."""
         return f"{self.kind}:{self.name}"
 
     @abstractmethod

@@ -24,7 +24,7 @@ class Server:
     notes: str
     line: int
     groups: tuple[str, ...] = ()
-    """Names of the closed groups (patroni, redis, …) that select this server, in group order."""
+    """Names of the closed groups of groups.yaml that select this server, in group order."""
     region: str = ""
     """Where it is, for inventories with the optional column REGION; "" for those without."""
 

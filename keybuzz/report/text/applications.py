@@ -12,8 +12,8 @@ from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.described import Application, Applications
-from keybuzz.site.applications.environment import Password, Plain, Url, Variable
 from keybuzz.site.applications.uses import Endpoints, Use, uses
+from keybuzz.site.applications.variables import Password, Plain, Url, Variable
 
 _FILES = "/run/secrets"
 """Where Docker and Compose mount secrets."""
@@ -36,7 +36,7 @@ def applications_text(found: Applications, endpoints: Endpoints) -> str:
 
 def _row(item: Application, use: Use) -> tuple[str, str, str, str, str]:
     places = "the platform's account" if use.shared else ", ".join(use.places)
-    return item.name, use.service.value, str(use.endpoint), places, ", ".join(use.users)
+    return item.name, use.service, str(use.endpoint), places, ", ".join(use.users)
 
 
 def applications_document(found: Applications, endpoints: Endpoints) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def applications_document(found: Applications, endpoints: Endpoints) -> dict[str
 
 def _use(use: Use) -> dict[str, Any]:
     return {
-        "service": use.service.value,
+        "service": use.service,
         "host": use.endpoint.host,
         "port": use.endpoint.port,
         "shared": use.shared,

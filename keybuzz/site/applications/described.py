@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from keybuzz.model.core.errors import InputError
 
 
-class Service(Enum):
-    """What an application can use; the values are the keys of applications.yaml."""
-
-    POSTGRES = "postgres"
-    MARIADB = "mariadb"
-    RABBITMQ = "rabbitmq"
-    REDIS = "redis"
-    BUCKETS = "buckets"
-
-
 @dataclass(frozen=True, slots=True)
-class PostgresDatabase:
-    """A PostgreSQL database of one application, and the role that owns it."""
+class Part:
+    """What an application has of its own in a service, such as a database; modules have classes below it."""
 
     name: str
-    user: str
-    extensions: tuple[str, ...] = ()
-    pool: bool = False
-    """True when its clients go through the pool on 6432: no prepared statements, no `options=`."""
-    connections: int = 20
-    """Most connections that the pool of each entry host opens for it."""
-    line: int = 0
+    user: str = ""
+    """Whose it is; empty where the service has no accounts of applications."""
+    line: int = field(default=0, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
-class MariadbDatabase:
-    """A MariaDB database of one application (of ERPNext: one site), and the user who owns it."""
-
-    name: str
-    user: str
-    connections: int = 100
-    """Most client connections that each ProxySQL accepts for the user."""
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Vhost:
-    """A virtual host of RabbitMQ, and the user who may do everything in it."""
-
-    name: str
-    user: str
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RedisPart:
-    """The part of Redis that an application keeps to: a database of its own, or a prefix of its keys."""
-
-    database: int = 0
-    prefix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A bucket of one application."""
-
-    name: str
-    line: int = 0
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +28,19 @@ class Application:
 
     name: str
     title: str
-    shared: frozenset[Service] = frozenset()
-    """Services that it uses by the platform's own account."""
-    pool: bool = False
-    """True when it uses the platform's own PostgreSQL account through the pool."""
-    databases: tuple[PostgresDatabase, ...] = ()
-    sites: tuple[MariadbDatabase, ...] = ()
-    vhosts: tuple[Vhost, ...] = ()
-    redis: RedisPart | None = None
-    buckets: tuple[Bucket, ...] = ()
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Services that it uses by the platform's own account, each with the word that says so (`Offer.shared`)."""
+    own: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+    """What it has of its own, by service."""
     line: int = 0
 
-    @property
-    def store_user(self) -> str:
-        """Its user of the object store, as it is called where it has buckets: after the application itself."""
-        return self.name.replace("-", "_")
+    def parts(self, kind: type[P]) -> tuple[P, ...]:
+        """Return what it has of that kind."""
+        return tuple(part for own in self.own.values() for part in own if isinstance(part, kind))
 
-    @property
-    def services(self) -> tuple[Service, ...]:
-        """Services that it may use, in the order of `Service`."""
-        own = {
-            Service.POSTGRES: bool(self.databases),
-            Service.MARIADB: bool(self.sites),
-            Service.RABBITMQ: bool(self.vhosts),
-            Service.REDIS: self.redis is not None,
-            Service.BUCKETS: bool(self.buckets),
-        }
-        return tuple(item for item in Service if item in self.shared or own[item])
+    def uses(self, service: str) -> bool:
+        """Return whether it may use a service, by its key."""
+        return service in self.shared or bool(self.own.get(service))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +62,6 @@ class Applications:
         hint = nearest(name, names) if names else "describe it there"
         raise InputError(f"no application is named {name}", where=self.source, hint=hint)
 
-    def databases(self) -> Iterator[tuple[Application, PostgresDatabase]]:
-        """Yield every PostgreSQL database with its application."""
-        return ((item, found) for item in self.items for found in item.databases)
-
-    def sites(self) -> Iterator[tuple[Application, MariadbDatabase]]:
-        """Yield every MariaDB database with its application."""
-        return ((item, found) for item in self.items for found in item.sites)
-
-    def vhosts(self) -> Iterator[tuple[Application, Vhost]]:
-        """Yield every virtual host of RabbitMQ with its application."""
-        return ((item, found) for item in self.items for found in item.vhosts)
-
-    def buckets(self) -> Iterator[tuple[Application, Bucket]]:
-        """Yield every bucket with its application."""
-        return ((item, found) for item in self.items for found in item.buckets)
+    def parts(self, kind: type[P]) -> Iterator[tuple[Application, P]]:
+        """Yield everything of that kind with its application."""
+        return ((item, part) for item in self.items for part in item.parts(kind))

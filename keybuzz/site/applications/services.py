@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from keybuzz.site.applications.offer import Offer
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -28,6 +30,8 @@ class Service:
 
     Where no server has that name, it is the first of the group.
     """
+    offer: Offer | None = None
+    """What applications.yaml can describe in it; None where that is nothing."""
 
 
 @cache
@@ -36,3 +40,8 @@ def services() -> tuple[Service, ...]:
     from keybuzz.site.modules import all_modules
 
     return tuple(service for module in all_modules() for service in module.services)
+
+
+def offers() -> tuple[Offer, ...]:
+    """Return what applications.yaml can describe, in the same order."""
+    return tuple(service.offer for service in services() if service.offer is not None)

@@ -33,16 +33,18 @@ class AccountKind:
 
 
 _SUFFIX = "_PASSWORD"
-POSTGRES = AccountKind("postgres", "postgres.env", "POSTGRES_USER_", ("patroni", "haproxy"))
-MARIADB = AccountKind("mariadb", "mariadb.env", "MARIADB_USER_", ("galera", "proxysql"))
-RABBITMQ = AccountKind("rabbitmq", "rabbitmq.env", "RABBITMQ_USER_", ("rabbitmq",))
-MINIO = AccountKind("minio", "minio.env", "MINIO_USER_", ("minio",))
-KINDS = (POSTGRES, MARIADB, RABBITMQ, MINIO)
+
+
+def kinds() -> tuple[AccountKind, ...]:
+    """Return the accounts of every service that has some for applications."""
+    from keybuzz.site.applications.services import offers
+
+    return tuple(offer.accounts for offer in offers() if offer.accounts is not None)
 
 
 def account_of(name: str) -> Credential | None:
     """Return the credential of a variable that has the form of an account's password, or None."""
-    for kind in KINDS:
+    for kind in kinds():
         if match := re.fullmatch(rf"{kind.prefix}([A-Z0-9_]+){_SUFFIX}", name):
             return kind.credential(match[1])
     return None

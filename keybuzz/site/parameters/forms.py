@@ -154,6 +154,4 @@ class Maybe(Generic[T]):
 
 SENTENCE = Text(r".*\S.*", "a text, or none")
 PATH = Text(r"[^\s\0]+", "the path of a file or a folder")
-POSTGRES_SIZE = Text(r"[1-9][0-9]{0,8}(kB|MB|GB|TB)", "a size with its unit, such as 256MB")
-MARIADB_SIZE = Text(r"[1-9][0-9]{0,14}[KMG]?", "a size in bytes, or with its unit, such as 1G")
 HAPROXY_TIME = Text(r"[1-9][0-9]{0,5}(ms|s|m|h|d)", "a time with its unit, such as 1h")

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keybuzz.model.core.answers import MysqlAnswer
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.core.reading import Answer, MysqlQuery, Reading
+from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.backups.archive import Outflow, Place, Work
 from keybuzz.site.site import Site
 from tasks.backup.store import places
 from tasks.backup.store.contained import INSIDE, awaited, contained, served
 from tasks.backup.store.service import Source, Stored
+from tasks.galera.service.readings import MysqlAnswer, MysqlQuery
 
 _GROUP, _PORT = "galera", 3306
 _ADMINISTRATOR = "root"

@@ -8,15 +8,17 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
 from keybuzz.site.credentials.schema import Credential
+from tasks.galera.service.offer import OFFER, PORT
 
 SERVICE = Service(
     "MariaDB",
     "galera",
-    (3306,),
+    (PORT,),
     "proxysql",
     frozenset({6033, 6032, 33060, 4567}),
     frozenset({"mysql", "mysqli", "mariadb", "mysql2", "mysqlx", "pymysql"}),
     re.compile(r"mysql\w*|mariadb\w*|maria"),
+    offer=OFFER,
 )
 
 MYSQL = WorkloadKind("mysql", "pymysql", "PyMySQL", "tasks.galera.drill.client")

@@ -8,16 +8,18 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
 from keybuzz.site.credentials.schema import Credential
+from tasks.minio.service.offer import OFFER, PORT
 
 SERVICE = Service(
     "MinIO",
     "minio",
-    (9000,),
+    (PORT,),
     "minio",
     frozenset({9001, 9090}),
     frozenset({"s3", "minio"}),
     re.compile(r"minio\w*|s3\w*"),
     entry="minio-01",
+    offer=OFFER,
 )
 """The one entry point of MinIO is this node (MIN-5); which address it has is in servers.tsv."""
 

@@ -8,15 +8,17 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
 from keybuzz.site.credentials.schema import Credential
+from tasks.patroni.service.offer import OFFER, POOL_PORT, PORT
 
 SERVICE = Service(
     "PostgreSQL",
     "patroni",
-    (5432, 6432),
+    (PORT, POOL_PORT),
     "haproxy",
     frozenset({5433, 8008}),
     frozenset({"postgres", "postgresql", "pgsql", "psql", "pg", "postgis", "pgx", "timescaledb"}),
     re.compile(r"postgres\w*|pg|pgsql|psql|pghost\w*|pgport|pgbouncer|postgis|pgvector|pg_\w+"),
+    offer=OFFER,
 )
 
 POSTGRESQL = WorkloadKind("postgresql", "psycopg", "psycopg[binary]", "tasks.patroni.drill.client")

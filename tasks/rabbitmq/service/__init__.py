@@ -8,15 +8,17 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
 from keybuzz.site.credentials.schema import Credential
+from tasks.rabbitmq.service.offer import OFFER, PORT
 
 SERVICE = Service(
     "RabbitMQ",
     "rabbitmq",
-    (5672,),
+    (PORT,),
     "haproxy",
     frozenset({5671, 15672, 25672, 4369, 15692}),
     frozenset({"amqp", "amqps", "pyamqp", "rabbitmq", "kombu"}),
     re.compile(r"rabbit\w*|amqp\w*|rmq"),
+    offer=OFFER,
 )
 
 AMQP = WorkloadKind("amqp", "pika", "pika", "tasks.rabbitmq.drill.client")

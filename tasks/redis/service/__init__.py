@@ -8,15 +8,17 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.reports.drill import WorkloadKind
 from keybuzz.site.applications.services import Service
 from keybuzz.site.credentials.schema import Credential
+from tasks.redis.service.offer import OFFER, PORT
 
 SERVICE = Service(
     "Redis",
     "redis",
-    (6379,),
+    (PORT,),
     "haproxy",
     frozenset({26379, 16379}),
     frozenset({"redis", "rediss", "valkey", "unix+redis", "redis-sentinel", "sentinel"}),
     re.compile(r"redis\w*|valkey\w*|sentinel"),
+    offer=OFFER,
 )
 
 REDIS = WorkloadKind("redis", "redis", "redis", "tasks.redis.drill.client")

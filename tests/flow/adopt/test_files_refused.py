@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services import mariadb, patroni
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.observe import Observation, Snapshot, View
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.resource import Resource
+from tasks.galera.agent import mariadb
 from tasks.minio.agent import minio
+from tasks.patroni.agent import patroni
 from tasks.rabbitmq.agent import rabbitmq
 from tasks.redis.agent import redis
 from tests.unit.support.site_values import described, memory_site, with_parameters

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services import mariadb as kind
-from keybuzz.model.services.mariadb import MariadbData
+from tasks.galera.agent import mariadb as kind
+from tasks.galera.service.resources import MariadbData
 
 HISTORY = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 CONTEXT: Any = SimpleNamespace()

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keybuzz.agent.readings import table as readings
-from keybuzz.agent.readings.mysql_reading import answer
 from keybuzz.agent.runtime.errors import AgentError
 from keybuzz.agent.wire.mysql import Connection, DeniedError, MysqlError, ShutOutError
-from keybuzz.model.core.reading import MysqlQuery
 from keybuzz.model.core.secret import Secret
+from tasks.galera.agent.query import answer_mysql_query as answer
+from tasks.galera.service.readings import MysqlQuery
 from tests.flow.servers.mysql_server import FaultError, Rows, fake_mysql, fault, greeting, packet
 
 LOCAL = "127.0.0.1"

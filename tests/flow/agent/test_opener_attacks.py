@@ -14,11 +14,11 @@ from unittest.mock import Mock
 import pytest
 
 from keybuzz.agent.guard.opener import UnsafeFileError
-from keybuzz.agent.readings.galera import position
 from keybuzz.agent.runtime.context import Context
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.host.files import Absent, Directory, File, Symlink
+from tasks.galera.agent.position import answer_galera_position as position
 from tests.flow.support.agent_host import KEY, OneHost, one_host
 
 USER = 999

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from keybuzz.agent.readings.table import ask
-from keybuzz.model.core.reading import PatroniLogin
 from keybuzz.model.core.secret import Secret
+from tasks.patroni.service.readings import PatroniLogin
 
 RIGHT = "Basic " + b64encode(b"patroni:the right one").decode()
 

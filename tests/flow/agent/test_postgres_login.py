@@ -13,11 +13,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from keybuzz.agent.kinds.services.postgres import verifier
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire import postgres_login
-from keybuzz.model.core.reading import PostgresLogin
 from keybuzz.model.core.secret import Secret
+from tasks.patroni.agent import login as postgres_login
+from tasks.patroni.agent.postgres import verifier
+from tasks.patroni.service.readings import PostgresLogin
 
 PASSWORD = "PlantedNeedle-1234567"
 
@@ -91,7 +91,7 @@ def attempt(port: int, password: str = PASSWORD, *, replication: bool = False) -
     login = PostgresLogin(
         "login", "127.0.0.1", "kb_app", Secret("P", password), "kb", replication, port, 5
     )
-    return postgres_login.attempt(login.query())
+    return postgres_login.answer_postgres_login(login.query())
 
 
 @pytest.mark.parametrize(

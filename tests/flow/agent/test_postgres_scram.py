@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keybuzz.agent.kinds.services.postgres import _verifier, identifier, literal, matches, verifier
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.saslprep import saslprep
+from tasks.patroni.agent.postgres import _verifier, identifier, literal, matches, verifier
+from tasks.patroni.agent.saslprep import saslprep
 
 # RFC 7677, section 3: user "user", password "pencil".
 CLIENT_FIRST = "n=user,r=rOprNGfwEbeRWgbNEkqO"

@@ -21,7 +21,7 @@ from keybuzz.agent.readings.table import answer
 from keybuzz.agent.runtime import probe
 from keybuzz.agent.runtime.context import Context
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.mariadb import MysqlAccess, MysqlUser
+from tasks.galera.service.resources import MysqlAccess, MysqlUser
 from tasks.redis.agent import resp
 from tasks.redis.service.readings import RedisQuery
 from tasks.redis.service.resources import RedisAccess

@@ -12,15 +12,16 @@ from typing import Any, cast
 
 import pytest
 
-from keybuzz.agent.kinds.services.postgres import verifier
 from keybuzz.agent.readings import udp_ports
 from keybuzz.agent.readings.table import answer
 from keybuzz.agent.readings.tcp_ports import find_ports, tally
 from keybuzz.agent.runtime.context import Context
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.postgres_login import attempt
-from keybuzz.model.core.reading import PostgresLogin, SocketQuestion, TcpPorts
+from keybuzz.model.core.reading import SocketQuestion, TcpPorts
 from keybuzz.model.core.secret import Secret
+from tasks.patroni.agent.login import answer_postgres_login as attempt
+from tasks.patroni.agent.postgres import verifier
+from tasks.patroni.service.readings import PostgresLogin
 from tests.flow.agent.test_postgres_login import PASSWORD, Postgres, answering, message
 
 

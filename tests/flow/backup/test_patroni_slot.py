@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services.patroni import (
+from keybuzz.model.core.secret import DigestKey, Secret
+from tasks.patroni.agent.patroni import (
     read_patroni_settings,
     read_patroni_slot,
     write_patroni_settings,
     write_patroni_slot,
 )
-from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.postgres import PatroniSettings, PatroniSlot
+from tasks.patroni.service.resources import PatroniSettings, PatroniSlot
 
 CONTEXT: Any = None
 BOUND = "max_slot_wal_keep_size"

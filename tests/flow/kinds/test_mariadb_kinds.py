@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 
 from keybuzz.agent.kinds.docker import containers
-from keybuzz.agent.kinds.services import mariadb as kind
-from keybuzz.agent.kinds.services.mariadb import stored
-from keybuzz.agent.readings.galera import position
-from keybuzz.agent.readings.mysql_reading import checksums
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import DeniedError, ShutOutError
+from keybuzz.agent.wire.mysql import DeniedError, ShutOutError, stored
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.mariadb import MysqlAccess, MysqlDatabase, MysqlNoUser, MysqlUser
-from keybuzz.model.services.mysql_checksums import MysqlChecksums
+from tasks.galera.agent import mariadb as kind
+from tasks.galera.agent.position import answer_galera_position as position
+from tasks.galera.agent.query import answer_mysql_checksums as checksums
+from tasks.galera.service.checksums import MysqlChecksums
+from tasks.galera.service.resources import MysqlAccess, MysqlDatabase, MysqlNoUser, MysqlUser
 from tests.flow.servers.mysql_server import FakeMysql, Rows, fake_mysql
 
 LOCAL = "127.0.0.1"
@@ -144,8 +143,8 @@ class TestUsers:
         said = json.dumps(server.said)
         assert "PlantedNeedle" not in said
         # SELECT PASSWORD('PlantedNeedle-app-12345') of MariaDB 10.11 is 41 characters of this form.
-        assert kind.stored(PASSWORD) in said
-        assert kind.stored("root") == "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
+        assert stored(PASSWORD) in said
+        assert stored("root") == "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"
 
     def test_a_user_that_still_can_not_log_in_is_an_error(self) -> None:
         account = Account(repairs=False)

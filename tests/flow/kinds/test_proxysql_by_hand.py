@@ -13,21 +13,21 @@ from typing import Any
 import pymysql
 import pytest
 
-from keybuzz.agent.kinds.services import proxysql as kind
-from keybuzz.agent.kinds.services import proxysql_switches as switches
-from keybuzz.agent.readings import mysql_reading
-from keybuzz.model.core.reading import MysqlQuery
 from keybuzz.model.core.secret import Secret
-from keybuzz.model.services.mariadb import MysqlAccess
-from keybuzz.model.services.proxysql import (
+from tasks.galera.agent import query as mysql_reading
+from tasks.galera.service.readings import MysqlQuery
+from tasks.galera.service.resources import MysqlAccess
+from tasks.proxysql import settled
+from tasks.proxysql.agent import proxysql as kind
+from tasks.proxysql.agent import switches
+from tasks.proxysql.desired import BAD, LOG
+from tasks.proxysql.service.resources import (
     ProxysqlOpen,
     ProxysqlStartup,
     ProxysqlTable,
     ProxysqlTables,
     Row,
 )
-from tasks.proxysql import settled
-from tasks.proxysql.desired import BAD, LOG
 from tests.flow.kinds.test_proxysql_kinds import (
     CONTEXT,
     PLACEMENT,
@@ -250,7 +250,7 @@ class TestMonitor:
                 (LOG,),
                 recheck=(BAD, 20.0),
             )
-            rows = mysql_reading.answer(query.query())["rows"][LOG]
+            rows = mysql_reading.answer_mysql_query(query.query())["rows"][LOG]
         assert rows[-1][1:4] == ["YES", "4", None]
 
 

@@ -11,14 +11,14 @@ import pymysql
 import pytest
 
 from keybuzz.agent.kinds import reader
-from keybuzz.agent.kinds.services import proxysql as kind
-from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire.mysql import stored
 from keybuzz.engine.look.planning import change_of
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.mariadb import MysqlAccess
-from keybuzz.model.services.proxysql import (
+from tasks.galera.service.resources import MysqlAccess
+from tasks.proxysql.agent import proxysql as kind
+from tasks.proxysql.service.resources import (
     Placement,
     ProxysqlNoUser,
     ProxysqlOpen,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from keybuzz.agent.kinds.services import proxysql as kind
-from keybuzz.agent.kinds.services import proxysql_switches as switches
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.model.services.proxysql import RAISED, ProxysqlWriter
+from tasks.proxysql.agent import proxysql as kind
+from tasks.proxysql.agent import switches
+from tasks.proxysql.service.resources import RAISED, ProxysqlWriter
 from tests.flow.kinds.test_proxysql_by_hand import (
     SYNCED,
     WRITERS,

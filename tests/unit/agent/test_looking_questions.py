@@ -12,15 +12,10 @@ from keybuzz.agent.guard.access import LookOnlyError
 from keybuzz.agent.guard.looks import Guard
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.access import Access
-from keybuzz.model.core.reading import (
-    Command,
-    ContainerCommand,
-    MysqlQuery,
-    PostgresLogin,
-    Reading,
-    SocketQuestion,
-)
+from keybuzz.model.core.reading import Command, ContainerCommand, Reading, SocketQuestion
 from keybuzz.site.module import Module
+from tasks.galera.service.readings import MysqlQuery
+from tasks.patroni.service.readings import PostgresLogin
 from tasks.redis.service.readings import RedisQuery
 from tests.unit.support.site_values import memory_site
 

@@ -11,7 +11,6 @@ from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import SystemdUnit
 from keybuzz.model.services.load_balancer import health_check
-from keybuzz.site.applications.described import Service
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.credentials.schema import EXTERNAL_FILES
 from tests.unit.docs.test_pains import names
@@ -46,14 +45,14 @@ ADDRESSES = {
     "proxysql-02": "10.0.0.174",
 }
 USERS = {
-    Service.REDIS: {
+    "redis": {
         *("keybuzz-api", "keybuzz-ui", "chatwoot", "n8n", "workers", "connectors"),
         *("superset", "workplace", "backoffice"),
     },
-    Service.RABBITMQ: {
+    "rabbitmq": {
         *("keybuzz-api", "workers", "n8n", "connectors", "chatwoot", "superset", "backoffice"),
     },
-    Service.MARIADB: {"erpnext", "n8n", "workers"},
+    "mariadb": {"erpnext", "n8n", "workers"},
 }
 """Which application the notes name for which service."""
 _PATH = re.compile(r"`([\w/.-]+\.(?:py|yaml|tsv|txt|sh|md)|[\w/-]+/Dockerfile)(?:::([\w:]+))?`")
@@ -107,7 +106,7 @@ def test_the_checks_that_the_provider_must_do_are_the_notes() -> None:
 def test_each_application_uses_what_the_notes_say() -> None:
     found = load_applications(ROOT / "inventory" / "applications.yaml").items
     for service, wanted in USERS.items():
-        assert {item.name for item in found if service in item.services} == wanted
+        assert {item.name for item in found if item.uses(service)} == wanted
 
 
 def test_the_patroni_image_holds_what_the_notes_name() -> None:

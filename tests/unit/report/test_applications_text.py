@@ -90,7 +90,9 @@ def test_the_platforms_account_is_named_as_the_store_names_it() -> None:
 
 def test_one_more_database_renames_nothing() -> None:
     application, found, _ = variables("shop")
-    fewer = replace(application, databases=application.databases[:1])
+    fewer = replace(
+        application, own={**application.own, "postgres": application.own["postgres"][:1]}
+    )
     site = with_applications()
     before = environment(fewer, endpoints_of(site.servers, site.catalogue), site.credentials)
     assert set(before) <= set(found)

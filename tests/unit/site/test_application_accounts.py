@@ -9,12 +9,16 @@ import pytest
 from keybuzz.model.core.errors import InputError
 from keybuzz.site.applications.credentials import schema_with
 from keybuzz.site.applications.described import Applications
-from keybuzz.site.credentials.accounts import MARIADB, POSTGRES, find
+from keybuzz.site.credentials.accounts import find
 from keybuzz.site.credentials.check import check_store
 from keybuzz.site.credentials.pending import all_pending, begin
 from keybuzz.site.credentials.schema import vault_paths
 from keybuzz.site.credentials.store import create_missing, hidden, load_credentials
+from tasks.galera.service import offer as mariadb
+from tasks.patroni.service import offer as postgres
 from tests.unit.support.application_values import SHOPS, read
+
+POSTGRES, MARIADB = postgres.ACCOUNTS, mariadb.ACCOUNTS
 
 NAMES = {
     "POSTGRES_USER_SHOP_PASSWORD": "postgres.env",

@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from keybuzz.model.core.errors import InputError
 from keybuzz.model.core.secret import Secret
 from keybuzz.site.applications.credentials import require_free, schema_with
-from keybuzz.site.applications.described import (
-    Applications,
-    MariadbDatabase,
-    PostgresDatabase,
-    RedisPart,
-    Service,
-)
+from keybuzz.site.applications.described import Applications
 from keybuzz.site.applications.parse import load_applications, parse_applications
+from keybuzz.site.applications.services import offers
 from keybuzz.site.applications.uses import endpoints_of, refusal, uses
+from tasks.galera.service.offer import MariadbDatabase
+from tasks.minio.service.offer import Bucket
+from tasks.patroni.service.offer import PostgresDatabase
+from tasks.redis.service.offer import RedisPart
 from tests.unit.support.application_values import SHOPS, read
 from tests.unit.support.inventory_files import INVENTORY, real_catalogue, real_servers
 
@@ -45,17 +44,20 @@ def one(body: str) -> str:
 
 def test_what_is_described_is_read() -> None:
     shop, erp, queue = read(SHOPS).items
-    assert shop.databases[0] == PostgresDatabase("shop", "shop", ("vector",), pool=True, line=6)
-    assert [(item.name, item.user) for item in shop.databases] == [
+    assert shop.parts(PostgresDatabase)[0] == PostgresDatabase(
+        "shop", "shop", ("vector",), pool=True, line=6
+    )
+    assert [(item.name, item.user) for item in shop.parts(PostgresDatabase)] == [
         ("shop", "shop"),
         ("shop_log", "shop"),
     ]
-    assert shop.redis == RedisPart(prefix="shop:")
-    assert [bucket.name for bucket in shop.buckets] == ["shop-files"]
-    assert erp.sites[1] == MariadbDatabase("erp_beta", "erp_b", 50, line=15)
-    assert queue.shared == {Service.POSTGRES}
-    assert queue.pool
-    assert queue.redis == RedisPart(database=3)
+    assert shop.parts(RedisPart) == (RedisPart("shop:", line=4),)
+    assert [bucket.name for bucket in shop.parts(Bucket)] == ["shop-files"]
+    assert erp.parts(MariadbDatabase)[1] == MariadbDatabase("erp_beta", "erp_b", 50, line=15)
+    assert queue.shared == {"postgres": "shared-pool"}
+    assert queue.parts(RedisPart) == (RedisPart("3", line=21),)
+    assert [part.database for part in queue.parts(RedisPart)] == [3]
+    assert [part.prefix for part in shop.parts(RedisPart)] == ["shop:"]
 
 
 def test_the_file_of_the_repository_describes_nothing_that_would_have_to_be_made() -> None:
@@ -71,7 +73,7 @@ def test_the_file_of_the_repository_describes_nothing_that_would_have_to_be_made
         "superset",
         "erpnext",
     } <= names
-    assert not [*found.databases(), *found.sites(), *found.vhosts(), *found.buckets()]
+    assert not [part for item in found.items for own in item.own.values() for part in own]
     assert schema_with(found) == schema_with(Applications())
 
 
@@ -194,7 +196,7 @@ _LEAVES = st.sampled_from(["shared", "shop", "{}", "yes", "3", "[a, b]", "{user:
 
 
 @given(
-    st.dictionaries(st.sampled_from([item.value for item in Service]), _LEAVES),
+    st.dictionaries(st.sampled_from([offer.key for offer in offers()]), _LEAVES),
     st.dictionaries(st.sampled_from(["shop", "x_1", "-", "A"]), _LEAVES),
 )
 def test_any_shape_is_read_or_refused_in_words(top: dict[str, str], inside: dict[str, str]) -> None:

@@ -42,35 +42,12 @@ from keybuzz.model.host.system import (
     Sysctl,
     SystemdUnit,
 )
-from keybuzz.model.services.mariadb import (
+from tasks.galera.service.resources import (
     MariadbData,
     MysqlAccess,
     MysqlDatabase,
     MysqlNoUser,
     MysqlUser,
-)
-from keybuzz.model.services.patroni_rest import PatroniRestPassword
-from keybuzz.model.services.postgres import (
-    BackupRights,
-    Database,
-    Extension,
-    NoRole,
-    PatroniIdentity,
-    PatroniLeader,
-    PatroniSettings,
-    PatroniSlot,
-    PostgresAccess,
-    Role,
-)
-from keybuzz.model.services.proxysql import (
-    Placement,
-    ProxysqlNoUser,
-    ProxysqlOpen,
-    ProxysqlStartup,
-    ProxysqlTable,
-    ProxysqlTables,
-    ProxysqlVariables,
-    ProxysqlWriter,
 )
 from tasks.k3s.service.resources import (
     K3sDrained,
@@ -89,6 +66,29 @@ from tasks.minio.service.resources import (
     MinioDrive,
     MinioNoUser,
     MinioUser,
+)
+from tasks.patroni.service.resources import (
+    BackupRights,
+    Database,
+    Extension,
+    NoRole,
+    PatroniIdentity,
+    PatroniLeader,
+    PatroniSettings,
+    PatroniSlot,
+    PostgresAccess,
+    Role,
+)
+from tasks.patroni.service.rest import PatroniRestPassword
+from tasks.proxysql.service.resources import (
+    Placement,
+    ProxysqlNoUser,
+    ProxysqlOpen,
+    ProxysqlStartup,
+    ProxysqlTable,
+    ProxysqlTables,
+    ProxysqlVariables,
+    ProxysqlWriter,
 )
 from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqVhost
 from tasks.rabbitmq.service.resources import (

@@ -14,13 +14,13 @@ from keybuzz.model.core.content import Content
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.files import File
-from keybuzz.model.services.mariadb import MysqlDatabase, MysqlUser
-from keybuzz.model.services.postgres import Database, Extension, Role
-from keybuzz.model.services.proxysql import ProxysqlTables
 from keybuzz.site.applications.parse import load_applications
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
+from tasks.galera.service.resources import MysqlDatabase, MysqlUser
 from tasks.minio.service.resources import MinioBucket, MinioUser
+from tasks.patroni.service.resources import Database, Extension, Role
+from tasks.proxysql.service.resources import ProxysqlTables
 from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqVhost
 from tests.unit.support.application_values import with_applications
 from tests.unit.support.inventory_files import INVENTORY

@@ -1,4 +1,4 @@
-"""ProxySQL's configuration (libconfig): settings in groups, lists of groups, nothing quoted twice."""
+"""Configurations in the form of libconfig: settings in groups, lists of groups, nothing quoted twice."""
 
 from __future__ import annotations
 

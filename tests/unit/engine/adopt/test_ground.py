@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.host.data_marks import SERVING
+from keybuzz.agent.host.data_marks import serving
 from keybuzz.engine.adopt.ground import READING, judge_ground
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.model.core.errors import RefusedError
@@ -121,7 +121,7 @@ def test_virgin_means_proven_empty_for_every_module_alike(name: str, ground: Gro
 
     for kind in ground.kinds:
         for holder in (
-            ("container kb-old", "volume 0123") if kind not in SERVING else ("container kb-old",)
+            ("container kb-old", "volume 0123") if kind not in serving() else ("container kb-old",)
         ):
             said = asked([(kind, "/srv/old", "identity", holder)])
             assert f"{kind} in /srv/old (identity, {holder})" in said

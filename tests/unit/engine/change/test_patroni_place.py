@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from keybuzz.agent.kinds.services.patroni import _place_in_store, read_patroni_rest_password
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.files import File
-from keybuzz.model.services.patroni_rest import PatroniRestPassword
 from tasks.patroni import MODULE
+from tasks.patroni.agent.patroni import _place_in_store, read_patroni_rest_password
+from tasks.patroni.service.rest import PatroniRestPassword
 from tests.unit.support.site_values import described, memory_site
 
 TEXT = "scope: x\nnamespace: {}\nraft:\n  data_dir: /r\n  self_addr: 10.0.0.120:{}\n"

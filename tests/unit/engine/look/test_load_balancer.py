@@ -18,13 +18,14 @@ from keybuzz.cli.main import cli
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.load_balancer import UNASKED, balancers, check, entrance_of, exit_code
 from keybuzz.model.core.outcome import ExitCode
-from keybuzz.model.core.reading import Answer, HttpGet, PostgresLogin
+from keybuzz.model.core.reading import Answer, HttpGet
 from keybuzz.model.inventory.server import VirtualAddress
 from keybuzz.model.services.load_balancer import Probe, Verdict, health_check
 from keybuzz.report.text.load_balancer import check_document, check_text, settings_text
 from keybuzz.site.module import Entrance, Module
 from keybuzz.site.site import Site
 from tasks import k3s
+from tasks.patroni.service.readings import PostgresLogin
 from tasks.postgres_proxy import MODULE
 from tests.unit.support.site_values import Row, fleet_of, memory_site, planted_configuration
 

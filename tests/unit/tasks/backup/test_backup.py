@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from keybuzz.agent.kinds.services import postgres
 from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
-from keybuzz.model.services.postgres import BACKUP_FUNCTIONS, BACKUP_ROLES
 from tasks.backup import MODULE, values
 from tasks.backup.desired import ARCHIVE, SLOT_STATE
 from tasks.backup.postgres import POSTGRES
+from tasks.patroni.agent import postgres
+from tasks.patroni.service.resources import BACKUP_FUNCTIONS, BACKUP_ROLES
 from tests.unit.support.site_values import PLANTED, described, memory_site, with_secrets
 from tests.unit.tasks.backup.backup_world import (
     DAY,

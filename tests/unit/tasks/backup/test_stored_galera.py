@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.reading import Answer, MysqlQuery
+from keybuzz.model.core.reading import Answer
 from tasks.backup.on_host import tables
 from tasks.backup.store import galera
+from tasks.galera.service.readings import MysqlQuery
 from tests.unit.support.site_values import memory_site
 
 SITE = memory_site()

@@ -21,12 +21,12 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.docker import Container, StoppedContainer
 from keybuzz.model.host.files import File
-from keybuzz.model.services.mariadb import MysqlUser
 from keybuzz.site.site import Site
 from tasks.galera import MODULE, values
 from tasks.galera.desired import OPEN_ACCOUNTS, STATUS, VARIABLES
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID
 from tasks.galera.rotation import LOGIN
+from tasks.galera.service.resources import MysqlUser
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
 

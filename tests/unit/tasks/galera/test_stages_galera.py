@@ -10,11 +10,11 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Action
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.mariadb import MariadbData
 from tasks.galera import values
 from tasks.galera.desired import STATUS
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, NO_HISTORY
 from tasks.galera.rollout import bootstrap, next_stage, refuse_foreign
+from tasks.galera.service.resources import MariadbData
 from tests.unit.tasks.galera.galera_world import FLAG, HOSTS, World
 from tests.unit.tasks.galera.test_rollout_galera import CONF, exited, hurt, wipe
 from tests.unit.tasks.galera.test_switches_galera import saying

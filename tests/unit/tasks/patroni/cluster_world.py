@@ -21,10 +21,10 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.docker import Container
-from keybuzz.model.services.patroni_rest import PatroniRestPassword
-from keybuzz.model.services.postgres import PatroniIdentity, PatroniLeader, Role
 from keybuzz.site.site import Site
 from tasks.patroni import MODULE as PATRONI
+from tasks.patroni.service.resources import PatroniIdentity, PatroniLeader, Role
+from tasks.patroni.service.rest import PatroniRestPassword
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
 

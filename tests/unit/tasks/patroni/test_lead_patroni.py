@@ -11,8 +11,8 @@ from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
-from keybuzz.model.services.postgres import PatroniLeader
 from tasks.patroni.lead import SWITCHOVER
+from tasks.patroni.service.resources import PatroniLeader
 from tasks.patroni.values import MAXIMUM_LAG
 from tests.unit.tasks.patroni.cluster_world import World, site_of
 

@@ -8,13 +8,13 @@ import pytest
 
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action
-from keybuzz.model.services.postgres import PatroniLeader, PatroniSettings
 from tasks.patroni.rollout import (
     JOIN_TIMEOUT,
     START_TIMEOUT,
     next_stage,
     release,
 )
+from tasks.patroni.service.resources import PatroniLeader, PatroniSettings
 from tests.unit.tasks.patroni.cluster_world import CONTAINER, World, damaged
 from tests.unit.tasks.patroni.test_rollout_patroni import (
     THREE,

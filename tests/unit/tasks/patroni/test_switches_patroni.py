@@ -11,11 +11,12 @@ from keybuzz.engine.change.guard import QuorumError, cluster_of, guard_quorum
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change
-from keybuzz.model.core.reading import Answer, PostgresLogin
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
 from tasks.patroni import MODULE
 from tasks.patroni.checks import checks
 from tasks.patroni.members import UNPROTECTED, able
+from tasks.patroni.service.readings import PostgresLogin
 from tests.unit.tasks.patroni.cluster_world import World
 from tests.unit.tasks.patroni.test_checks_patroni import HOSTS, Cluster
 

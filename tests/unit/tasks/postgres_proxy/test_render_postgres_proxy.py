@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.model.core.errors import InputError
-from keybuzz.model.core.reading import PostgresLogin
 from keybuzz.model.core.secret import MASK, Secret
 from keybuzz.model.host.docker import Container, Image
 from keybuzz.model.host.files import Directory, File
 from keybuzz.site.site import Site
+from tasks.patroni.service.readings import PostgresLogin
 from tasks.postgres_proxy import MODULE
 from tasks.postgres_proxy.values import in_userlist, userlist_values
 from tests.unit.support.site_values import (

@@ -14,7 +14,6 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
-from keybuzz.model.services.proxysql import RAISED, ProxysqlWriter
 from tasks.proxysql import MODULE
 from tasks.proxysql.desired import (
     DEFAULTS,
@@ -25,6 +24,7 @@ from tasks.proxysql.desired import (
     VARIABLES,
     WHERE,
 )
+from tasks.proxysql.service.resources import RAISED, ProxysqlWriter
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
 

@@ -7,8 +7,8 @@ import pytest
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Stage
-from keybuzz.model.services.proxysql import ProxysqlWriter
 from tasks.proxysql import MODULE
+from tasks.proxysql.service.resources import ProxysqlWriter
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.proxysql.proxysql_world import CONTAINER, HOSTS, NODES, World
 

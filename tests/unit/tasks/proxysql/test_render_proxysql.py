@@ -21,15 +21,15 @@ from keybuzz.engine.look.describe import HostDescription
 from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import Directory, File
-from keybuzz.model.services.proxysql import (
+from keybuzz.site.site import Site
+from tasks.proxysql import MODULE
+from tasks.proxysql.service.resources import (
     NULL,
     ProxysqlStartup,
     ProxysqlTable,
     ProxysqlTables,
     ProxysqlVariables,
 )
-from keybuzz.site.site import Site
-from tasks.proxysql import MODULE
 from tasks.proxysql.values import CNF
 from tests.unit.support.site_values import (
     PLANTED,

@@ -6,8 +6,8 @@ import pytest
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Stage
-from keybuzz.model.services.proxysql import ProxysqlWriter
 from tasks.proxysql.leading import SWITCHOVER
+from tasks.proxysql.service.resources import ProxysqlWriter
 from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.proxysql.proxysql_world import HOSTS, NODES, World
 

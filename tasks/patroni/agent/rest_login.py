@@ -20,7 +20,7 @@ _NO_CHANGE = b"{}"
 _UNAUTHORIZED, _TAKEN = 401, 400
 
 
-def attempt(query: dict[str, Any]) -> dict[str, object]:
+def answer_patroni_login(query: dict[str, Any]) -> dict[str, object]:
     """Return {"accepted": bool, "reason": str}; an interface that asks for no password has proven nothing."""
     if _status(query["url"], {}) != _UNAUTHORIZED:
         return {"accepted": False, "reason": "Patroni does not ask for a password"}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
-from keybuzz.agent.kinds.services.proxysql import (
+from keybuzz.agent.runtime.errors import AgentError
+from keybuzz.agent.wire import http
+from keybuzz.agent.wire.docker import quote
+from keybuzz.agent.wire.mysql import MysqlError, enter
+from tasks.proxysql.agent.proxysql import (
     await_samples,
     cell,
     literal,
@@ -12,10 +16,6 @@ from keybuzz.agent.kinds.services.proxysql import (
     read_proxysql_variables,
     samples,
 )
-from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire import http
-from keybuzz.agent.wire.docker import quote
-from keybuzz.agent.wire.mysql import MysqlError, enter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 
 from keybuzz.agent.guard import opener
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import Connection, DeniedError, enter
+from keybuzz.agent.wire.mysql import Connection, DeniedError, enter, stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,12 +188,6 @@ def _place(where: str) -> str:
     """Return where a grant holds; in the name of a database an underscore would stand for any character."""
     database, _, table = where.partition(".")
     return where if database == "*" else identifier(database).replace("_", "\\_") + f".{table}"
-
-
-def stored(password: str) -> str:
-    """Return what MariaDB stores of a password with mysql_native_password."""
-    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
-    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
 
 
 def literal(text: str) -> str:

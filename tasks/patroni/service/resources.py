@@ -17,7 +17,7 @@ SLOT_BOUND = "max_slot_wal_keep_size"
 KEPT_FOR_BACKUPS = frozenset({f"slots.{BACKUP_SLOT}.type", f"postgresql.parameters.{SLOT_BOUND}"})
 """What a PatroniSlot puts into Patroni's store."""
 BACKUP_ROLES = ("pg_checkpoint", "pg_read_all_settings", "pg_read_all_stats")
-"""Roles of PostgreSQL that BackupRights grants, as the agent does (keybuzz.agent.kinds.services.postgres)."""
+"""Roles of PostgreSQL that BackupRights grants, as the agent does (tasks.patroni.agent.postgres)."""
 BACKUP_FUNCTIONS = (
     "pg_catalog.pg_backup_start(text, boolean)",
     "pg_catalog.pg_backup_stop(boolean)",

@@ -7,7 +7,7 @@ from typing import ClassVar, TypedDict
 
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
-from keybuzz.model.services.mariadb import MysqlAccess
+from tasks.galera.service.resources import MysqlAccess
 
 
 class TableAnswer(TypedDict):

@@ -26,8 +26,8 @@ _OWN = frozenset({"mysql", "performance_schema", "sys", "test", "lost+found"})
 """Folders of the data folder that are no user's database."""
 
 
-def position(query: dict[str, Any], context: Context) -> dict[str, object]:
-    """Return what keybuzz.model.core.reading.GaleraPosition promises; AgentError while the server runs."""
+def answer_galera_position(query: dict[str, Any], context: Context) -> dict[str, object]:
+    """Return what tasks.galera.service.readings.GaleraPosition promises; AgentError while the server runs."""
     found = context.docker.inspect(query["container"])
     if found is not None and (found["State"]["Running"] or found["State"].get("Restarting")):
         raise AgentError(f"container {query['container']} runs: its position cannot be read")

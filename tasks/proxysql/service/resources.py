@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from keybuzz.model.core.resource import Attributes, Json, Resource
 from keybuzz.model.core.secret import DigestKey, Secret
-from keybuzz.model.services.mariadb import MysqlAccess
+from tasks.galera.service.resources import MysqlAccess
 
 Cell = str | Secret
 Row = tuple[tuple[str, Cell], ...]

@@ -29,7 +29,7 @@ _MOST_ITERATIONS = 1 << 20
 _WRONG_PASSWORD = "28P01"
 
 
-def attempt(query: dict[str, Any]) -> dict[str, object]:
+def answer_postgres_login(query: dict[str, Any]) -> dict[str, object]:
     """Return {"accepted": bool, "reason": str}; a server that asks for no password has proven nothing."""
     until = time.monotonic() + query["timeout"]
     with http.connect_tcp(query["address"], query["port"], query["timeout"]) as connection:
@@ -190,7 +190,7 @@ def _fields(message: bytes) -> dict[str, str]:
 
 def _salted(password: str, salt: bytes, iterations: int) -> bytes:
     if not password.isascii():
-        from keybuzz.agent.wire.saslprep import saslprep
+        from tasks.patroni.agent.saslprep import saslprep
 
         password = saslprep(password)
     return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 
-from keybuzz.agent.kinds.services.mariadb import stored
 from keybuzz.agent.runtime.errors import AgentError
-from keybuzz.agent.wire.mysql import enter
+from keybuzz.agent.wire.mysql import enter, stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ _READS = ("SELECT ", "SHOW ")
 _WRITES = (" INTO ", " FOR UPDATE")
 
 
-def answer(query: dict[str, Any]) -> dict[str, Any]:
+def answer_mysql_query(query: dict[str, Any]) -> dict[str, Any]:
     """Return {"denied": why or "", "rows": {statement: [[text or null]]}}.
 
     An error of one statement is {"error": text} in its place. No answer on that port is a problem of the whole reading.
@@ -67,8 +67,8 @@ def _one(connection: Connection, statement: str) -> Any:
         return {"error": error.what}
 
 
-def checksums(query: dict[str, Any]) -> dict[str, Any]:
-    """Return what keybuzz.model.services.mysql_checksums.MysqlChecksums promises."""
+def answer_mysql_checksums(query: dict[str, Any]) -> dict[str, Any]:
+    """Return what tasks.galera.service.checksums.MysqlChecksums promises."""
     until = time.monotonic() + query["timeout"]
     try:
         with enter(query["access"], min(5.0, query["timeout"])) as connection:

@@ -225,7 +225,7 @@ def verifier(password: str) -> str:
 
 def _verifier(password: str, salt: bytes, iterations: int) -> str:
     if not password.isascii():  # its tables cost a host more to load than all the rest
-        from keybuzz.agent.wire.saslprep import saslprep
+        from tasks.patroni.agent.saslprep import saslprep
 
         password = saslprep(password)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)

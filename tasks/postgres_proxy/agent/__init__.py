@@ -1,0 +1,3 @@
+"""The part of the agent that recognises PgBouncer (keybuzz.agent.parts)."""
+
+SERVING = {"pgbouncer": "marks"}
