@@ -214,8 +214,14 @@ def queue_lab(bring_up: Callable[..., Kbz]) -> Kbz:
 
 @pytest.fixture(scope="session")
 def minio_lab(bring_up: Callable[..., Kbz]) -> Kbz:
-    """A lab of three bare MinIO servers and fresh credentials."""
-    return bring_up("kbz-minio", "--limit", "minio")
+    """A lab of three bare MinIO servers and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-minio", "--limit", "minio,backup")
+
+
+@pytest.fixture(scope="session")
+def k3s_lab(bring_up: Callable[..., Kbz]) -> Kbz:
+    """A lab of eight bare servers for K3s and a bare backup-01, with fresh credentials."""
+    return bring_up("kbz-k3s", "--limit", "k3s,backup")
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from k3s_stand_in import builtin, config, flags, store
+from k3s_stand_in import builtin, config, flags, pki, store
 from k3s_stand_in.config import FatalError
 from k3s_stand_in.controllers import Controllers
 from k3s_stand_in.server import Server
+from k3s_stand_in.snapshots import snapshot
 
 from keybuzz.lab.supply.artefacts import packed, programs
 from tests.flow.servers.k3s_server import Served, Wire, serving, until
@@ -222,3 +223,41 @@ def test_it_says_what_it_is_and_is_the_same_file_every_time(tmp_path: Path) -> N
     assert wrong.returncode == 1
     assert "flag provided but not defined" in wrong.stderr
     assert json.dumps(program.provenance)
+
+
+class TestSnapshot:
+    @pytest.fixture
+    def saved(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A snapshot of a new cluster, whose token is `right`; nothing of this machine is touched."""
+        tls = tmp_path / "tls"
+        tls.mkdir()
+        for name in pki.SHARED:
+            (tls / name).write_text(name)
+        monkeypatch.setattr(pki, "TLS", str(tls))
+        monkeypatch.setattr(snapshot, "STATE", str(tmp_path))
+        monkeypatch.setattr(snapshot, "SNAPSHOTS", str(tmp_path / "snapshots"))
+        data = {**builtin.new_cluster(etcd=True), "members": {"a": {}}}
+        return tmp_path / "snapshots" / snapshot.save(data, "right", "kbz", "a")
+
+    def test_a_cluster_is_made_of_it_by_its_token_alone(self, saved: Path) -> None:
+        with pytest.raises(FatalError, match="encrypted with different token"):
+            snapshot.restored(str(saved), "wrong")
+        (saved.parents[1] / "tls" / "server-ca.key").unlink()
+        data = snapshot.restored(str(saved), "K10abc::server:right")
+        assert "namespaces//default" in data["objects"]
+        assert (saved.parents[1] / "tls" / "server-ca.key").read_text() == "server-ca.key"
+
+    def test_one_that_is_not_whole_is_refused(self, saved: Path) -> None:
+        content = saved.read_bytes()
+        for damaged in (content[:-1], content[:-32], b"X" + content[1:]):
+            saved.write_bytes(damaged)
+            with pytest.raises(FatalError, match="sha256"):
+                snapshot.restored(str(saved), "right")
+        with pytest.raises(FatalError, match="does not exist"):
+            snapshot.restored(f"{saved}.other", "right")
+
+    def test_it_stays_until_it_is_deleted(self, saved: Path) -> None:
+        with pytest.raises(FatalError, match="not found"):
+            snapshot.delete(["another"])
+        snapshot.delete([saved.name])
+        assert not saved.exists()

@@ -6,13 +6,12 @@ The tests of this file build on each other, in the order of the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from keybuzz.model.core.outcome import ExitCode
-from tests.lab.conftest import ONE_LOOK, Done, Kbz, bare_lab, until
+from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.support.states import findings, take
 from tests.lab.verdicts.rows import Seen, wrong
 
@@ -30,10 +29,9 @@ DRIFT = ("drift", "k3s", "--limit", "k3s", "--format", "json")
 
 
 @pytest.fixture(scope="module")
-def kbz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kbz]:
-    """A lab of eight bare servers and fresh credentials; gone at the end."""
-    with bare_lab(tmp_path_factory.mktemp("site"), LAB, "--limit", "k3s") as made:
-        yield made
+def kbz(k3s_lab: Kbz) -> Kbz:
+    """Eight bare servers; nothing is put on backup-01 beside them."""
+    return k3s_lab
 
 
 def everywhere(kbz: Kbz, script: str) -> dict[str, str]:

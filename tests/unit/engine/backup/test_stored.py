@@ -32,6 +32,18 @@ REPLICA = {"role": "slave", "master_link_status": "up", "slave_repl_offset": "10
 MASTER = {"role": "master", "slave_repl_offset": "0"}
 ALONE = {**REPLICA, "master_link_status": "down"}
 CLUSTER = {"10.0.0.123": MASTER, "10.0.0.124": REPLICA, "10.0.0.125": REPLICA}
+NO_MINIO = {
+    "denied": True,
+    "deployment": "",
+    "servers": {},
+    "drives": {},
+    "healing": [],
+    "sets": [],
+    "parity": 0,
+    "version": "",
+    "frozen": False,
+    "slow": False,
+}
 COPY = "0123456789abcdef"
 
 
@@ -87,6 +99,10 @@ class StoreHost:
             return {"accepted": True, "reason": "", "cluster": "keybuzz-queue"}
         if query["kind"] == "mysql-query":
             return {"denied": "Access denied", "rows": {}}
+        if query["kind"] == "command":
+            return {"exit_code": 1, "stdout": "", "stderr": "refused"}
+        if query["kind"] == "minio":
+            return {**NO_MINIO}
         return {"denied": "", "replies": {"INFO replication": self.cluster[query["address"]]}}
 
 

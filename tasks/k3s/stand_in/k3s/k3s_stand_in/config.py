@@ -12,6 +12,7 @@ COMMON = {
     *("node-label", "node-taint", "private-registry", "data-dir"),
 }
 SERVER = COMMON | {
+    *("cluster-reset", "cluster-reset-restore-path"),
     *("cluster-init", "advertise-address", "tls-san", "write-kubeconfig-mode", "disable"),
     *("flannel-backend", "cluster-cidr", "service-cidr", "kube-controller-manager-arg"),
     *("etcd-snapshot-retention", "etcd-snapshot-schedule-cron", "secrets-encryption"),

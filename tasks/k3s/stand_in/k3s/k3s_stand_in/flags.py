@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from k3s_stand_in.config import COMMON, LISTS, SERVER, FatalError, Value
 
 SHORT = {"-t": "--token", "-s": "--server", "-c": "--config"}
-SWITCHES = {"cluster-init", "secrets-encryption"}
+SWITCHES = {"cluster-init", "cluster-reset", "secrets-encryption"}
 """They take no value of their own: `--cluster-init` is true."""
 VARIABLES = {
     "K3S_TOKEN": "token",

@@ -31,7 +31,10 @@ def _run(verb: str, rest: list[str]) -> int:
             from k3s_stand_in.server import Server
 
             say("info", f"Starting {NAME}")
-            Server(_settings(rest, "server")).run()
+            settings = _settings(rest, "server")
+            if one(settings, "cluster-reset") == "true":
+                return Server(settings).reset(one(settings, "cluster-reset-restore-path"))
+            Server(settings).run()
         case "agent":
             from k3s_stand_in.agent import Agent
 
@@ -65,13 +68,17 @@ def _settings(rest: list[str], role: str) -> dict[str, Value]:
 
 
 def _snapshot(rest: list[str]) -> int:
-    """`etcd-snapshot save [--name NAME]`: asks the running server of this host."""
+    """`etcd-snapshot save [--name NAME]` asks the running server of this host; `delete NAME…`."""
     from k3s_stand_in import pki
     from k3s_stand_in.server import API_PORT, TOKEN
+    from k3s_stand_in.snapshots import snapshot
     from k3s_stand_in.web import Client, UnreachableError
 
+    if rest[:1] == ["delete"] and rest[1:]:
+        snapshot.delete(rest[1:])
+        return 0
     if rest[:1] != ["save"] or len(rest) not in (1, 3):
-        raise FatalError("etcd-snapshot save [--name NAME]")
+        raise FatalError("etcd-snapshot save [--name NAME] | delete NAME...")
     with open(TOKEN, encoding="utf-8") as file:
         login = f"server:{file.read().strip()}"
     context = pki.client_context(f"{pki.TLS}/server-ca.crt")

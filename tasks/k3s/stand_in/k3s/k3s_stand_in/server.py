@@ -16,12 +16,12 @@ from k3s_stand_in.builtin import new_cluster
 from k3s_stand_in.config import FatalError, Value, argument, many, one, say
 from k3s_stand_in.controllers import Controllers, set_condition
 from k3s_stand_in.loopback import SERVER, listen
+from k3s_stand_in.snapshots import snapshot
 from k3s_stand_in.store import NoQuorumError, Store
 from k3s_stand_in.web import Answer, Client, HttpsServer, Request, UnreachableError, notify
 
 API_PORT, PEER_PORT = 6443, 2380
 TOKEN = f"{STATE}/server/token"
-SNAPSHOTS = f"{STATE}/server/db/snapshots"
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 
 
@@ -263,12 +263,17 @@ class Server:
     def _snapshot(self, name: str) -> Answer:
         if not self.store.has_quorum():
             return status(500, "InternalError", "etcdserver: no leader")
-        os.makedirs(SNAPSHOTS, 0o700, exist_ok=True)
-        path = f"{SNAPSHOTS}/{name}-{self.name}-{int(time.time())}"
-        with self.store.lock, open(path, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            json.dump(self.store.data, file)
-        return 200, {"name": os.path.basename(path)}
+        with self.store.lock:
+            saved = snapshot.save(self.store.data, self.token, name, self.name)
+        return 200, {"name": saved}
+
+    def reset(self, path: str) -> int:
+        """Make this server the only member of a cluster, of its own data or of a snapshot's, and end."""
+        data = snapshot.reset(self.store, path, self.token)
+        self._keep_token()
+        self.store.found(data, self.address)
+        say("info", snapshot.RESET)
+        return 0
 
     def _join(self, body: dict[str, Any]) -> Answer:
         name = body["name"]
