@@ -197,7 +197,7 @@ class TestTrouble:
         redis.kbz.good("lab", "fault", "start", HOST)
         until(lambda: redis.kbz("backup", "list", "redis").code == 0, 120, "backup-01 answers")
         redis.kbz.good("backup", "run", "redis")
-        assert {copy["id"] for copy in before} <= {copy["id"] for copy in redis.listed()}
+        assert before[-1]["id"] in {copy["id"] for copy in redis.listed()}
         redis.kbz.good("drill", "restore", "redis")
 
 
@@ -208,7 +208,7 @@ class TestDamage:
         assert done.code == 1
         assert "damaged" in done.stdout + done.stderr
         assert redis.listed()[-1]["wrong"]
-        refused = redis.restore()
+        refused = redis.restore("--backup", redis.listed()[-1]["id"])
         assert refused.code == 3
         assert "damaged" in refused.stderr
 
