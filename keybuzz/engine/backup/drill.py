@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keybuzz.engine.backup.deliver import ensure_image
-from keybuzz.engine.backup.held import ALL, Held, copies_of, find, services_of
+from keybuzz.engine.backup.held import ALL, Held, copies_to_use, find, services_of
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.backup.restore import problem_of, start_from
 from keybuzz.engine.backup.take import at_work
@@ -83,7 +83,7 @@ def _drilled(workspace: Workspace, service: str) -> Drilled:
 
 def _newest(workspace: Workspace, held: Held) -> Copy:
     """Return the backup that `kbz restore` would take now."""
-    return start_from(copies_of(workspace, held), "", None, held.archive.service)
+    return start_from(copies_to_use(workspace, held), "", None, held.archive.service)
 
 
 def _restored(workspace: Workspace, held: Held, copy: Copy) -> Drilled:

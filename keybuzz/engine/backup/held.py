@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keybuzz.engine.backup.work import execution
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.asking import Question, ask_each
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import ContactError, RefusedError, UsageError
+from keybuzz.model.core.errors import ContactError, RefusedError, StepError, UsageError
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.core.reading import Answer, Reading
+from keybuzz.model.core.visible import one_line
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.backups.archive import Archive, Copy, DamagedListError
 from keybuzz.site.files.problems import nearest
@@ -78,6 +80,26 @@ def answers_of(workspace: Workspace, held: Held) -> dict[str, Answer]:
         found = ask_each(workspace.nornir, (held.host,), _question(held, number), _ASK_TIMEOUT)
         answers[reading.name] = found[held.host]
     return answers
+
+
+def copies_to_use(workspace: Workspace, held: Held) -> tuple[Copy, ...]:
+    """Return the backups for a verb that works on their host: a damaged list is made again first.
+
+    On the worst day there is nothing to take a backup of. Lost is what was noted: verifications and restores.
+    """
+    answers, site = answers_of(workspace, held), workspace.site
+    try:
+        return held.archive.copies(site, answers)
+    except DamagedListError as error:
+        if held.archive.relist is None:
+            raise ContactError(str(error), where=held.host) from None
+    except ValueError as error:
+        raise ContactError(str(error), where=held.host) from None
+    done = execution(workspace, held.host, held.archive.relist(site))
+    if done.exit_code != 0 or done.timed_out:
+        said = one_line(done.stderr.strip() or done.stdout.strip())
+        raise StepError(f"the list of the backups cannot be made again: {said}", where=held.host)
+    return copies_of(workspace, held)
 
 
 def copies_from(workspace: Workspace, held: Held, answers: dict[str, Answer]) -> tuple[Copy, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from keybuzz.engine.backup.deliver import ensure_image
-from keybuzz.engine.backup.held import Held, copies_of, find
+from keybuzz.engine.backup.held import Held, copies_to_use, find
 from keybuzz.engine.backup.report import BackupReport, Worked
 from keybuzz.engine.backup.take import at_work, chosen, remembered
 from keybuzz.engine.backup.work import execution, work_through
@@ -42,7 +42,7 @@ def restore(
     held = find(workspace, service)
     moment = moment_of(until) if until else None
     with at_work(workspace, "restore", held) as deed:
-        copy = start_from(copies_of(workspace, held), wanted, moment, service)
+        copy = start_from(copies_to_use(workspace, held), wanted, moment, service)
         _require_free(workspace, held)
         site, archive = workspace.site, held.archive
         reach = datetime.fromtimestamp(moment, UTC).isoformat(" ") if moment else ""

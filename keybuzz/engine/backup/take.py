@@ -11,6 +11,7 @@ from keybuzz.engine.backup.held import (
     Held,
     answers_of,
     copies_of,
+    copies_to_use,
     find,
     listed_before,
     services_of,
@@ -87,7 +88,7 @@ def verify(workspace: Workspace, service: str, wanted: str) -> BackupReport:
     """Read a backup again, the newest that was taken whole or the one that is named, and note what was found."""
     held = find(workspace, service)
     with at_work(workspace, "verify", held) as deed:
-        copy = chosen(copies_of(workspace, held), wanted, service)
+        copy = chosen(copies_to_use(workspace, held), wanted, service)
         if not copy.good:
             raise RefusedError(
                 f"{copy.id} must not be restored: {copy.wrong}",

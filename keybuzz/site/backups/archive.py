@@ -38,7 +38,7 @@ class Work:
 
 
 class DamagedListError(ValueError):
-    """The list of the backups cannot be read, and the next backup makes it again."""
+    """The list of the backups cannot be read; the next backup or restore makes it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +132,7 @@ class Archive:
     """Prints the last time that the restored data holds."""
     opened: Callable[[Site, Place], tuple[str, ...]]
     """How the operator comes in there afterwards: a command on the host."""
+    relist: Callable[[Site], Work] | None = None
+    """Makes a damaged list again from what is there; None where there is no such list."""
     sources: Callable[[Site], frozenset[str]] = lambda site: frozenset()
     """Hosts on which taking it runs programs: their leases are held meanwhile."""

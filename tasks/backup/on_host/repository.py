@@ -56,6 +56,8 @@ class Repository:
         self.root = root
         self.folder = root / "repository"
         self.listed = root / "catalogue.json"
+        # Outside of the volume: what tells a disk that is not mounted from one that is new.
+        self.made = root.parent.with_name(f"{root.parent.name}.repository")
         self._key = key
 
     def staging(self, service: str) -> Path:
@@ -72,6 +74,7 @@ class Repository:
         """
         if shutil.which("restic") is None:
             raise WorkError("restic is not installed here; kbz run backup installs it")
+        self._require_disk()
         for folder in (self.root, self.root / "staging"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(self.staging(service), ignore_errors=True)
@@ -84,7 +87,16 @@ class Repository:
                 )
             shutil.rmtree(self.folder, ignore_errors=True)  # an init that was cut off
             self.restic("init")
+        self.made.write_text(f"{self.folder}\n", encoding="utf-8")
         self.restic("unlock")  # of processes that are gone; a lock that is held stays
+
+    def _require_disk(self) -> None:
+        """Raise where a repository was made here once and is gone: another one would hide that."""
+        if self.made.exists() and not self.folder.exists():
+            raise WorkError(
+                f"{self.folder} had a repository and has none: is its disk mounted? "
+                f"Where it is gone for good, remove {self.made}, and the next backup makes a new one"
+            )
 
     def keep(self, service: str, cluster: str, source: str) -> None:
         """Put the files of a service into the repository, with a manifest of what they are."""
@@ -298,6 +310,7 @@ def _act(repository: Repository, verb: str, words: list[str]) -> None:
         "fetch": lambda: repository.fetch(words[0], words[1], Path(words[2])),
         "note": lambda: repository.note(words[0], words[1]),
         "restored": lambda: repository.restored(words[0]),
+        "list": repository.list,
     }
     verbs[verb]()
 

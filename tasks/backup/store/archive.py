@@ -37,7 +37,7 @@ def catalogue_of(answers: Mapping[str, Answer]) -> Catalogue:
     if places.LISTED not in there.value["names"]:
         return Catalogue()
     if not text.known:
-        raise DamagedListError(f"{text.problem}; the next backup makes the list again")
+        raise DamagedListError(f"{text.problem}; the next backup or restore makes the list again")
     return parse(text.value["text"])
 
 
@@ -75,6 +75,7 @@ def archive_of(stored: Stored) -> Archive:
         restore=lambda site, into, copy, until, image: _restore(stored, site, into, copy, image),
         reached=lambda site, into: _reached(into),
         opened=lambda site, into: stored.opened(into),
+        relist=lambda site: places.repository(site, "make the list again", "list"),
         sources=stored.sources,
     )
 

@@ -54,7 +54,7 @@ def parse(text: str) -> Catalogue:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedListError(
-            f"the list of the repository cannot be read: {type(error).__name__}; the next backup makes it again"
+            f"its list cannot be read: {type(error).__name__}; the next backup or restore makes it again"
         ) from error
 
 

@@ -8,7 +8,7 @@ The controller is the source: what is taken is read there when the backup begins
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import sqlite3
 import stat
 import tarfile
@@ -32,23 +32,23 @@ JOURNAL = "journal.sqlite"
 _PASSED_OVER = frozenset({"images", "leases"})
 """Folders of the state that are made again."""
 _OF_THE_KEY = frozenset(one.file for one in CREDENTIALS)
-_LARGEST = 256 << 20
+_PIECE = 1 << 20
 
 
 def gather(settings: Settings) -> Iterable[bytes]:
     """Yield a tar of the state, with the journal as of one moment, also while a command writes to it."""
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as tar, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for path in _credentials(settings):
-            _add(tar, path, f"credentials/{path.name}")
+            yield from _piece_by_piece(path, f"credentials/{path.name}")
         for path, name in _state(settings.state):
-            _add(tar, path, f"state/{name}")
+            yield from _piece_by_piece(path, f"state/{name}")
         journal = settings.state / JOURNAL
         if journal.exists():
-            _add(tar, _snapshot(journal, Path(folder) / JOURNAL), f"state/{JOURNAL}")
+            copy = _snapshot(journal, Path(folder) / JOURNAL)
+            yield from _piece_by_piece(copy, f"state/{JOURNAL}")
         if settings.known_hosts.exists():
-            _add(tar, settings.known_hosts, "known_hosts")
-    yield held.getvalue()
+            yield from _piece_by_piece(settings.known_hosts, "known_hosts")
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def _credentials(settings: Settings) -> Iterator[Path]:
@@ -70,21 +70,30 @@ def _state(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, str(name)
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
-    """Add one plain file, readable by root alone. RefusedError for one that is too large."""
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        return
-    if status.st_size > _LARGEST:
-        raise RefusedError(
-            f"{name} has {status.st_size >> 20} MiB, and {_LARGEST >> 20} MiB is the most of one file in a backup",
-            where=str(path),
-            hint="take it away, or make it smaller; nothing was backed up",
-        )
-    content = path.read_bytes()
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode, entry.mtime = len(content), 0o600, int(status.st_mtime)
-    tar.addfile(entry, io.BytesIO(content))
+def _piece_by_piece(path: Path, name: str) -> Iterator[bytes]:
+    """Yield one plain file, readable by root alone, and no more of it at once than a piece.
+
+    RefusedError for one that is made shorter while it is read.
+    """
+    with path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode, entry.mtime = status.st_size, 0o600, int(status.st_mtime)
+        yield entry.tobuf(tarfile.GNU_FORMAT)
+        left = status.st_size
+        while left:
+            piece = stream.read(min(left, _PIECE))
+            if not piece:
+                raise RefusedError(
+                    f"{name} was made shorter while it was read",
+                    where=str(path),
+                    hint="the same command begins again; nothing was backed up",
+                )
+            left -= len(piece)
+            yield piece
+    yield bytes(-status.st_size % tarfile.BLOCKSIZE)
 
 
 def _snapshot(journal: Path, copy: Path) -> Path:

@@ -62,7 +62,7 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
+    return Store(tmp_path / "volume" / "store")
 
 
 def test_what_goes_in_comes_out_and_is_listed_by_itself(store: Store, tmp_path: Path) -> None:
@@ -275,3 +275,29 @@ def test_a_file_that_the_repository_lacks_is_damage_and_another_is_none(
     path = f"{wrapper.parent}:{os.environ['PATH']}"
     done = store("fetch", copy, "redis", str(tmp_path / "out"), path=path)
     assert done.returncode == code, done.stderr
+
+
+def test_a_disk_that_is_not_mounted_gets_no_new_repository(store: Store, tmp_path: Path) -> None:
+    copy = store.keep()
+    volume = tmp_path / "volume"
+    volume.rename(tmp_path / "elsewhere")
+    volume.mkdir()
+    done = store("begin", "redis")
+    assert done.returncode == 1
+    assert "is its disk mounted?" in done.stderr
+    assert not store.root.exists(), "nothing is written where the disk should be"
+    volume.rmdir()
+    (tmp_path / "elsewhere").rename(volume)
+    store.filled()
+    assert [one.id for one in store.copies()] == [copy]
+    (tmp_path / "volume.repository").unlink()
+    volume.rename(tmp_path / "gone for good")
+    store.keep()
+    assert (tmp_path / "volume.repository").exists()
+
+
+def test_the_list_is_made_again_by_itself(store: Store) -> None:
+    copy = store.keep()
+    (store.root / "catalogue.json").write_text("{")
+    store.good("list")
+    assert [one.id for one in store.copies()] == [copy]

@@ -12,7 +12,7 @@ import pytest
 from tests.lab.conftest import REPOSITORY, Kbz, until
 from tests.lab.ledgers.stored import HOST, RESTORED, STORE, BackedUp
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 MASTERS = ("k8s-master-01", "k8s-master-02", "k8s-master-03")
 STATE = "/var/lib/rancher/k3s/server"
@@ -80,7 +80,6 @@ class TestK3s:
         until(lambda: k3s.kbz("health", "k3s", "--limit", "k3s").code == 0, 120, "K3s is whole")
 
 
-@pytest.mark.long
 class TestWorstDay:
     def test_a_cluster_is_made_of_it_by_the_words_of_the_page(self, k3s: BackedUp) -> None:
         say(k3s, "kept", "after the backup")

@@ -14,7 +14,7 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.object_ledger import ENTRY, ObjectLedger
 from tests.lab.ledgers.stored import HOST, RESTORED, STORE, BackedUp
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LIFT = ("--lift-freeze", "minio", "--reason", "the owner said so on the phone")
 KEYS = ("a/plain one", "a", "two + ü", "gone")

@@ -14,7 +14,7 @@ from keybuzz.engine.backup import restore as restores
 from keybuzz.engine.backup import take
 from keybuzz.engine.backup.report import BackupReport
 from keybuzz.engine.workspace import Workspace
-from keybuzz.model.core.errors import ContactError, RefusedError, StoppedError
+from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode
 from tests.unit.engine.memory.test_forgetful import workspace
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
@@ -77,6 +77,8 @@ class StoreHost:
         self.when.get(step, lambda: None)()
         if len(self.steps) == self.lost_at:
             return []
+        if step == "list" and step not in self.exit_codes:
+            self.copies = [{**copy, "size": 1} for copy in self.copies]
         if step == "keep":
             self.copies = [copy for copy in self.copies if copy["size"] != "many"]
             self.copies.append(kept("redis", f"{len(self.copies):016x}", verified=0.0))
@@ -147,6 +149,10 @@ def run(work: Workspace) -> ExitCode:
 
 def restore(work: Workspace) -> ExitCode:
     return restores.restore(work, "redis", "", "", lambda plan: None).code
+
+
+def verify(work: Workspace) -> ExitCode:
+    return take.verify(work, "redis", "").code
 
 
 def drill(work: Workspace) -> ExitCode:
@@ -291,10 +297,26 @@ def test_a_backup_of_all_goes_on_past_one_that_is_refused(tmp_path: Path) -> Non
 
 def test_a_damaged_list_stops_no_backup(tmp_path: Path) -> None:
     host = StoreHost(kept("redis", size="many"))
-    with pytest.raises(ContactError, match="the next backup makes it again"):
+    with pytest.raises(ContactError, match="the next backup or restore makes it again"):
         take.listed(at(tmp_path, host), "redis")
     assert run(at(tmp_path, host)) is ExitCode.GOOD
     assert host.steps == TAKEN
+
+
+@pytest.mark.parametrize("verb", ["restore", "drill", "verify"])
+def test_a_damaged_list_is_made_again_by_what_needs_a_backup(tmp_path: Path, verb: str) -> None:
+    host = StoreHost(kept("redis", size="many"))
+    acts = {**{name: act for name, (act, _) in VERBS.items()}, "verify": verify}
+    assert acts[verb](at(tmp_path, host)) is ExitCode.GOOD
+    assert host.steps[0] == "list"
+
+
+def test_a_list_that_cannot_be_made_again_is_told(tmp_path: Path) -> None:
+    host = StoreHost(kept("redis", size="many"))
+    host.exit_codes["list"] = (1, "restic snapshots: wrong password")
+    with pytest.raises(StepError, match="wrong password"):
+        restore(at(tmp_path, host))
+    assert host.steps == ["list"]
 
 
 @pytest.mark.parametrize("number", range(3, len(TAKEN)))

@@ -85,7 +85,7 @@ def test_a_list_that_is_none_is_unknown_and_never_good(text: str) -> None:
     for name in ("age", "verified", "restored"):
         level, said = told(listed(text))[f"backup.kbz.{name}"]
         assert level is Level.UNKNOWN
-        assert "the next backup makes it again" in said
+        assert "the next backup or restore makes it again" in said
 
 
 @pytest.mark.parametrize(

@@ -150,13 +150,29 @@ def test_so_are_the_files_that_receivers_name_and_never_the_key_of_the_backups(
     assert found == {"redis.env", "slack.url", "smtp.password"}
 
 
-def test_a_file_that_is_too_large_is_refused_by_its_name(settings: Settings) -> None:
+def test_a_large_file_goes_piece_by_piece(settings: Settings) -> None:
     large = settings.state / "drift" / "large.json"
     large.parent.mkdir()
     large.touch()
-    os.truncate(large, (257 << 20))  # it takes no room
-    with pytest.raises(RefusedError, match=r"state/drift/large\.json has 257 MiB"):
-        list(gather(settings))
+    os.truncate(large, (300 << 20) + 1)  # it takes no room
+    sizes = [len(piece) for piece in gather(settings)]
+    assert sum(sizes) > 300 << 20
+    assert sum(sizes) % 512 == 0
+    assert max(sizes) <= 1 << 20
+
+
+def test_a_file_that_shrinks_while_it_is_read_ends_the_backup(settings: Settings) -> None:
+    file = settings.state / "drift" / "shrinks.json"
+    file.parent.mkdir()
+    file.write_bytes(bytes(2 << 20))
+
+    def read() -> None:
+        for piece in gather(settings):
+            if len(piece) == 1 << 20:
+                os.truncate(file, 1 << 20)
+
+    with pytest.raises(RefusedError, match="shorter while it was read"):
+        read()
 
 
 @pytest.mark.parametrize("harm", ["no key", "no journal", "a journal that is none", "a file less"])
