@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from threading import Event, Thread
 
 from keybuzz.agent.runtime.frames import bytes_frame, chunks
@@ -45,3 +45,6 @@ class Upload:
         except BaseException as error:
             self.error = error
             self._stream.close()
+        finally:
+            if isinstance(self._source, Generator):
+                self._source.close()  # what it has opened is not left to the garbage collector
