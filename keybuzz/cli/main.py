@@ -36,6 +36,7 @@ VERBS = {
     "adopt": "Say what it takes to bring what runs to its description.",
     "run": "Bring hosts to their description, behind gates, and prove it.",
     "restart": "Restart a module's containers, or reboot hosts, one member at a time.",
+    "upgrade": "Run another version of an image, one member at a time, by a table of allowed steps.",
     "drift": "Report what was changed by hand, once or on a schedule; changes nothing.",
     "health": "Check hosts and clusters.",
     "status": "All clusters on one screen.",
@@ -80,7 +81,7 @@ _ROOMS = {
         "bundle",
     ),
     "change": (
-        *("run", "restart", "switchover", "recover", "resume", "drill", "exec", "backup"),
+        *("run", "restart", "switchover", "upgrade", "recover", "resume", "drill", "exec", "backup"),
         "restore",
     ),
     "site": (

@@ -13,6 +13,7 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.candidates import Places
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
+from keybuzz.model.host.upgrades import Upgrades
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
 from keybuzz.model.reports.handover import Candidate
@@ -285,6 +286,8 @@ class Module:
     """What `kbz health --deep` writes through the official endpoint; None where another module's probe says it."""
     archives: tuple[Archive, ...] = ()
     """The services whose data its host keeps backups of (`kbz backup`, `kbz restore`)."""
+    upgrades: tuple[Upgrades, ...] = ()
+    """Which versions of its images may follow which (`kbz upgrade`)."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
     credentials: tuple[Credential, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,47 @@ def with_digests(
     if any(found[name].digest != digest for name, digest in digests.items() if name in known):
         raise InputError(
             "cannot take digests in this form",
+            where=source,
+            hint="write each image as a block: its name, and its keys below it",
+        )
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is used of an image instead of its frozen value; an empty text is a field that is not there."""
+
+    reference: str = ""
+    reason: str = ""
+    digest: str = ""
+
+    @classmethod
+    def of(cls, version: ImageVersion) -> Entry:
+        """Return what versions.yaml says of an image now."""
+        overrides = version.reference != version.frozen
+        return cls(version.reference if overrides else "", version.reason, version.digest)
+
+
+def with_entries(
+    content: bytes, entries: Mapping[str, Entry], source: str = "versions.yaml"
+) -> bytes:
+    """Return versions.yaml with other entries of these images; every other line and comment stays as it is."""
+
+    def change(tree: CommentedMap) -> None:
+        for name, wanted in entries.items():
+            entry = tree["images"][name]
+            for key in ("reference", "reason", "digest"):
+                value = getattr(wanted, key)
+                if value:
+                    put_last(entry, key, in_one_line(value) if entry.fa.flow_style() else value)
+                elif key in entry:
+                    del entry[key]
+
+    after = edited(content, source, change)
+    found = parse_versions(after, source)
+    if any(Entry.of(found[name]) != wanted for name, wanted in entries.items()):
+        raise InputError(
+            "cannot take another reference in this form",
             where=source,
             hint="write each image as a block: its name, and its keys below it",
         )

@@ -18,6 +18,7 @@ from tasks.galera.parameters import PARAMETERS
 from tasks.galera.rollout import next_stage, refuse_foreign
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.service import CREDENTIALS, PLACES, SERVICE
+from tasks.galera.upgrades import UPGRADES
 from tasks.galera.values import cluster_name
 
 GROUND = Ground(
@@ -80,6 +81,7 @@ MODULE = Module(
     ),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,

@@ -19,6 +19,7 @@ from tasks.minio.rollout import next_stage, release
 from tasks.minio.rotation import ROTATIONS, account_rotations
 from tasks.minio.service import CREDENTIALS, PLACES, SERVICE
 from tasks.minio.service.resources import PORT
+from tasks.minio.upgrades import UPGRADES
 
 GROUND = Ground(
     ("minio",),
@@ -55,6 +56,7 @@ MODULE = Module(
         once=True,
     ),
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,

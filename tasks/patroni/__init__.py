@@ -20,6 +20,7 @@ from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, refuse_known_foreign, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
 from tasks.patroni.service import CREDENTIALS, PLACES, SERVICE
+from tasks.patroni.upgrades import UPGRADES
 
 GROUND = Ground(
     ("postgresql",), (f"{values.ROOT}/postgres",), (5432, 8008, 7000), ("/var/lib/postgresql",)
@@ -78,6 +79,7 @@ MODULE = Module(
     ),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,

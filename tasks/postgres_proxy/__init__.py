@@ -14,6 +14,7 @@ from tasks.postgres_proxy.drill import DRILL, POOL_DRILL
 from tasks.postgres_proxy.members import session_of, up
 from tasks.postgres_proxy.parameters import PARAMETERS
 from tasks.postgres_proxy.rollout import next_stage
+from tasks.postgres_proxy.upgrades import UPGRADES
 from tasks.postgres_proxy.values import (
     HAPROXY_CONFIGURATION,
     PGBOUNCER_CONFIGURATION,
@@ -71,6 +72,7 @@ MODULE = Module(
     restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     parameters=PARAMETERS,
 )
 

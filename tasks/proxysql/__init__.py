@@ -17,6 +17,7 @@ from tasks.proxysql.parameters import PARAMETERS, require_room
 from tasks.proxysql.rollout import next_stage, refuse_foreign
 from tasks.proxysql.rotation import ROTATIONS
 from tasks.proxysql.service import CREDENTIALS, PLACES
+from tasks.proxysql.upgrades import UPGRADES
 from tasks.proxysql.values import PORT
 
 GROUND = Ground(
@@ -62,6 +63,7 @@ MODULE = Module(
     drills=(DRILL,),
     restart_cost=RestartCost(6.0, "three checks of the provider's load balancer, 2 s each"),
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     parameters=PARAMETERS,
 )

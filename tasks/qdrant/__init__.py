@@ -15,6 +15,7 @@ from tasks.qdrant.members import up, virgin
 from tasks.qdrant.rollout import next_stage, refuse_foreign
 from tasks.qdrant.rotation import ROTATIONS
 from tasks.qdrant.service import CREDENTIALS, PLACES, SERVICE
+from tasks.qdrant.upgrades import UPGRADES
 
 GROUND = Ground(("qdrant",), (values.STORAGE,), (values.HTTP_PORT, values.GRPC_PORT))
 
@@ -42,6 +43,7 @@ MODULE = Module(
         values.STOP_TIMEOUT + 10.0, "the one node stops and starts, and there is no other"
     ),
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     probe=lambda site: workload(site, Scenario.CONTAINER_KILLED),

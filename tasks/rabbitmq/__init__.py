@@ -18,6 +18,7 @@ from tasks.rabbitmq.parameters import PARAMETERS
 from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 from tasks.rabbitmq.service import CREDENTIALS, PLACES, SERVICE
+from tasks.rabbitmq.upgrades import UPGRADES
 
 GROUND = Ground(
     ("rabbitmq",),
@@ -64,6 +65,7 @@ MODULE = Module(
     restart_cost=RestartCost(4.0, "two checks of HAProxy, 2 s each; then clients connect again"),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,

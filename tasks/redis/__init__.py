@@ -19,6 +19,7 @@ from tasks.redis.parameters import PARAMETERS
 from tasks.redis.rollout import next_stage, refuse_foreign, release
 from tasks.redis.rotation import ROTATIONS
 from tasks.redis.service import CREDENTIALS, PLACES, SERVICE
+from tasks.redis.upgrades import UPGRADES
 
 GROUND = Ground(
     ("redis", "sentinel"), (values.ROOT,), (6379, 26379), ("/var/lib/redis", "/etc/redis")
@@ -56,6 +57,7 @@ MODULE = Module(
     ),
     settled=SETTLED,
     check_infos=CHECK_INFOS,
+    upgrades=UPGRADES,
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,

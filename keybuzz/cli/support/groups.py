@@ -35,7 +35,7 @@ SECTIONS = (
     ),
     Section(
         "Change",
-        ("run", "restart", "switchover", "drill", "recover", "resume", "exec"),
+        ("run", "restart", "switchover", "upgrade", "drill", "recover", "resume", "exec"),
         ("kbz run patroni --limit db", "kbz restart redis-02"),
     ),
     Section(

@@ -94,6 +94,7 @@ CHANGES = {
     "resume": ("resume",),
     "restart": ("restart", "redis", "--limit", HOST),
     "switchover": ("switchover", "redis", "--yes"),
+    "upgrade": ("upgrade", "redis", "--to", "7.2.6-alpine", "--reason", "the owner said so"),
     "drill": ("drill", "redis", "--confirm", "redis"),
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "backup run": ("backup", "run", "postgres"),

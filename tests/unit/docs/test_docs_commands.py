@@ -35,6 +35,10 @@ ELSEWHERE = {
     "resume": f"{FAILURES}.py::TestInterrupt::test_ctrl_c_stops_after_the_step_and_resume_goes_on",
     "restart": f"{FLEET}/test_restart.py::TestRestart::test_patroni_each_container_once_the_leader_last_no_row_lost",
     "switchover": f"{FLEET}/test_drill_patroni.py::TestScenarios::test_a_switchover_goes_to_the_named_member",
+    "upgrade": "tests/flow/upgrade/test_upgrade.py"
+    "::test_the_image_is_everywhere_first_and_then_one_member_at_a_time_the_leader_last",
+    "upgrade --back": "tests/flow/upgrade/test_upgrade.py"
+    "::test_a_bad_image_stops_at_the_first_member_and_back_ends_green",
     "drill": f"{FLEET}/test_drill_patroni.py::TestScenarios::test_graceful_switchover_loses_nothing_and_another_leads",
     "recover": f"{SERVICES}/test_galera_trouble.py::TestTotalStop::test_recover_brings_back_every_acknowledged_row",
     "backup run": f"{SERVICES}/test_backup.py::TestBackup::test_a_first_backup_is_taken_listed_and_verified",

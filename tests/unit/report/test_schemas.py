@@ -59,6 +59,7 @@ OF_VERB = {
     "plan": REPORT,
     "run": REPORT,
     "restart": REPORT,
+    "upgrade": REPORT,
     "recover": REPORT,
     "switchover": REPORT,
     "secrets rotate": REPORT,

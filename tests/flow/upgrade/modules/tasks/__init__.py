@@ -1,0 +1,6 @@
+"""Takes the place of the product's modules in a run of its own."""
+
+
+def with_agent() -> tuple[str, ...]:
+    """Return the folders of the modules that bring a part of the agent: none here."""
+    return ()

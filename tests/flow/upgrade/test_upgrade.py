@@ -1,0 +1,144 @@
+"""`kbz upgrade`, whole: refused or carried out, cut off anywhere, stopped by a bad image, and back again."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flow.support.fleet import HOSTS
+from tests.flow.upgrade.site import NEVER_RUNS, VERSIONS, Upgraded, upgraded
+
+REFUSED, USAGE, FAILED = 3, 64, 1
+OLD, NEW = "demo/app:1.2.3", "demo/app:1.2.4"
+UPGRADE = ("upgrade", "app", "--to", "1.2.4", "--reason", "a fault of 1.2.3, decided by the owner")
+BACK = ("upgrade", "app", "--back")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Upgraded]:
+    with upgraded(tmp_path) as made:
+        yield made
+
+
+def record(site: Upgraded) -> Path:
+    return site.folder / "state" / "upgrades" / "app.json"
+
+
+def test_the_image_is_everywhere_first_and_then_one_member_at_a_time_the_leader_last(
+    site: Upgraded,
+) -> None:
+    done = site.kbz(*UPGRADE)
+    assert done.code == 0, done.stdout + done.stderr
+    assert "allowed by: its own release notes" in done.stderr
+    assert "+    reference: demo/app:1.2.4" in done.stderr
+    assert site.running == [NEW] * 3
+    assert [engine.did for engine in site.engines.values()] == [[f"load {NEW}", f"start {NEW}"]] * 3
+    assert site.versions.startswith(VERSIONS)
+    runs = json.loads(site.kbz("history", "--format", "json").stdout)["runs"]
+    assert [run["verb"] for run in runs[:2]] == ["run", "versions mirror"]
+    assert "upgrade app --to 1.2.4" in runs[0]["command"]
+    assert json.loads(record(site).read_text())["done"] is True
+    assert record(site).stat().st_mode & 0o777 == 0o600
+    again = site.kbz(*UPGRADE)
+    assert again.code == 0, again.stderr
+    back = site.kbz(*BACK)
+    assert back.code == 0, back.stdout + back.stderr
+    assert site.running == [OLD] * 3
+    assert site.versions == VERSIONS
+    assert not record(site).exists()
+    nothing = site.kbz(*BACK)
+    assert "no upgrade of app is known" in nothing.stderr
+
+
+def test_a_bad_image_stops_at_the_first_member_and_back_ends_green(site: Upgraded) -> None:
+    stopped = site.kbz("upgrade", "app", "--to", "1.2.9", "--reason", "looks good to the owner")
+    assert stopped.code == FAILED, stopped.stdout + stopped.stderr
+    assert sorted(site.running) == sorted([OLD, OLD, ""])
+    assert site.running[0] == OLD, "the leader is last"
+    assert [f"start {NEVER_RUNS}" in engine.did for engine in site.engines.values()].count(
+        True
+    ) == 1
+    other = site.kbz(*UPGRADE)
+    assert other.code == REFUSED
+    assert "has begun and is not complete" in other.stderr
+    back = site.kbz(*BACK)
+    assert back.code == 0, back.stdout + back.stderr
+    assert site.running == [OLD] * 3
+    assert site.versions == VERSIONS
+    assert site.kbz(*UPGRADE).code == 0
+
+
+POINTS = ("after record", "after put", "step 4")
+STEPS = ("step 1", "step 2", "step 3", "step 5", "step 6")
+LONG = ("before mirror", "after mirror", "before put", "before run", "after run", *STEPS)
+
+
+@pytest.mark.parametrize(
+    "point", [*POINTS, *(pytest.param(point, marks=pytest.mark.long) for point in LONG)]
+)
+def test_after_a_kill_the_same_command_ends_it(site: Upgraded, point: str) -> None:
+    killed = site.kbz(*UPGRADE, die=point)
+    assert killed.code == -signal.SIGKILL, killed.stdout + killed.stderr
+    assert site.running.count("") <= 1
+    begun = site.versions != VERSIONS
+    assert record(site).exists() or not begun, "the way back is known before anything is written"
+    ended = site.kbz(*UPGRADE)
+    assert ended.code == 0, ended.stdout + ended.stderr
+    assert site.running == [NEW] * 3
+    assert json.loads(record(site).read_text())["done"] is True
+    loads = [engine.did.count(f"load {NEW}") for engine in site.engines.values()]
+    assert loads == [1] * 3
+
+
+def test_what_the_table_does_not_have_is_refused_with_the_next_step(site: Upgraded) -> None:
+    refusals = {
+        (
+            "--to",
+            "2.0.0",
+        ): "allowed from demo/app:1.2.3: to a later release of 1.2, or to a release of 1.3",
+        ("--to", "1.2.2"): "--back goes back",
+        ("--to", "1.2.4-alpine"): "another flavour",
+        ("--to", "1.2.4"): "--reason TEXT (VER-1)",
+        ("--to", "1.3"): "partial tag (VER-1)",
+        ("--to", "other/app:1.2.4"): "no table says",
+        ("--back",): "no upgrade of app is known",
+        (): "give --to TAG, or --back",
+    }
+    for words, said in refusals.items():
+        reason = () if "--reason" in said or not words or words == ("--back",) else UPGRADE[4:]
+        refused = site.kbz("upgrade", "app", *words, *reason)
+        assert said in refused.stderr, (words, refused.stderr)
+        assert refused.code in (0, 1, REFUSED, USAGE), words
+    assert site.versions == VERSIONS
+    assert [engine.did for engine in site.engines.values()] == [[]] * 3
+    assert not record(site).exists()
+
+
+def test_hosts_that_differ_already_and_hosts_that_are_silent_are_not_upgraded(
+    site: Upgraded,
+) -> None:
+    site.engines[HOSTS[1]].containers["app"]["running"] = False
+    refused = site.kbz(*UPGRADE)
+    assert refused.code == REFUSED
+    assert f"such as container:app on {HOSTS[1]}" in refused.stderr
+    site.hosts[HOSTS[2]].python.write_text("#!/bin/sh\nexit 1\n")
+    silent = site.kbz(*UPGRADE)
+    assert silent.code == 4
+    assert f"{HOSTS[2]} did not answer; nothing was changed" in silent.stderr
+    assert site.versions == VERSIONS
+
+
+def test_a_frozen_module_needs_its_lift(tmp_path: Path) -> None:
+    with upgraded(tmp_path) as site:
+        (tmp_path / "policies.yaml").write_text("freeze: [patroni]\nwaivers: []\n")
+        refused = site.kbz(*UPGRADE)
+        assert refused.code == REFUSED
+        assert "module app is frozen (FRZ-1)" in refused.stderr
+        assert site.versions == VERSIONS
+        lifted = site.kbz(*UPGRADE, "--lift-freeze", "app")
+        assert lifted.code == 0, lifted.stdout + lifted.stderr
+        assert site.running == [NEW] * 3

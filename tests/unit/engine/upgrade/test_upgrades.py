@@ -1,0 +1,164 @@
+"""Which versions may follow which: the tables of all modules, and that nothing but their rows is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keybuzz.engine.catalogue import all_modules, choose, named_only
+from keybuzz.engine.memory.journal import Journal
+from keybuzz.engine.upgrade.gates import require_backup
+from keybuzz.engine.upgrade.tables import meant
+from keybuzz.engine.workspace import Workspace
+from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.host.upgrades import Move, Upgrades, referred, version_of
+from keybuzz.site.versions import Entry, parse_versions, with_entries
+from tests.unit.support.scripted_hosts import SITE, Script, fleet, scripted
+
+ROOT = Path(__file__).parents[4]
+VERSIONS = (ROOT / "inventory" / "versions.yaml").read_bytes()
+KNOWN = parse_versions(VERSIONS, "versions.yaml")
+TABLES = {table.image: table for module in all_modules() for table in module.upgrades}
+OPEN = {image: table for image, table in TABLES.items() if not table.refused}
+NUMBERS = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+FLAVOURS = st.sampled_from(["", "-alpine", "-management", "-alpine3.20"])
+
+
+def reference(version: tuple[int, ...], flavour: str = "") -> str:
+    return f"x:{'.'.join(map(str, version))}{flavour}"
+
+
+@pytest.mark.parametrize("image", TABLES)
+def test_a_table_is_about_an_image_of_versions_yaml_whose_tag_it_can_read(image: str) -> None:
+    table = TABLES[image]
+    assert table.source
+    if not table.refused:
+        assert len(version_of(KNOWN[image].reference)) >= table.series
+        assert "allowed from " in table.next_step(KNOWN[image].reference)
+    for also in table.also:
+        assert also.pattern.search(KNOWN[also.image].reference)
+    for move in table.moves:
+        assert move.before < move.after
+        assert len(move.before) == len(move.after) == table.series
+        assert move.source
+
+
+def test_each_table_that_names_a_backup_names_one_that_kbz_takes() -> None:
+    services = {archive.service for module in all_modules() for archive in module.archives}
+    assert {table.backup for table in TABLES.values()} - {""} <= services
+
+
+def test_the_page_has_every_row_with_its_source() -> None:
+    page = (ROOT / "docs" / "how-to" / "upgrade-an-image.md").read_text(encoding="utf-8")
+    for image, table in TABLES.items():
+        assert f"| `{image}` |" in page
+        for text in (table.source, *(move.source for move in table.moves)):
+            assert text in page, f"{image}: {text}"
+
+
+@given(st.sampled_from(sorted(OPEN)), NUMBERS, NUMBERS, FLAVOURS, FLAVOURS)
+def test_only_later_releases_of_a_series_and_rows_are_allowed(
+    image: str, old: tuple[int, ...], new: tuple[int, ...], one: str, other: str
+) -> None:
+    table = OPEN[image]
+    try:
+        move = table.require(reference(old, one), reference(new, other))
+    except RefusedError:
+        return
+    assert new >= old
+    assert one.rstrip("0123456789.") == other.rstrip("0123456789.")
+    series = (old[: table.series], new[: table.series])
+    assert series[0] == series[1] if move is None else (move.before, move.after) == series
+
+
+@pytest.mark.parametrize(
+    ("image", "before", "after", "said"),
+    [
+        ("redis", "redis:7.2.5-alpine", "redis:9.0.0-alpine", "or to a release of 7.4, or to"),
+        ("rabbitmq", "r:3.12.14-management", "r:4.0.5-management", "skips no series"),
+        ("mariadb-galera", "m:10.11.6", "m:11.4.2", "mariadb-upgrade"),
+        ("postgres", "p:16.4-bookworm", "p:17.0-bookworm", "pg_upgrade"),
+        ("qdrant", "q:v1.15.0-unprivileged", "q:v1.17.0-unprivileged", "next minor version"),
+        ("minio", "m:RELEASE.2024-10-02T17-50-41Z", "m:RELEASE.2025-10-02T17-50-41Z", "at once"),
+    ],
+)
+def test_a_refusal_says_why_and_what_is_next(
+    image: str, before: str, after: str, said: str
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        TABLES[image].require(before, after)
+    assert said in str(refused.value)
+
+
+def test_the_way_back_is_open_within_a_series_and_where_a_row_does_not_close_it() -> None:
+    table = Upgrades(
+        "x", "s", moves=(Move((1, 2), (1, 3), "s"), Move((1, 3), (2, 0), "s", "data of 2.0"))
+    )
+    table.require_back("x:1.2.3", "x:1.2.9")
+    table.require_back("x:1.2.3", "x:1.3.0")
+    with pytest.raises(RefusedError, match=r"no way back .* data of 2\.0"):
+        table.require_back("x:1.3.0", "x:2.0.1")
+    with pytest.raises(RefusedError, match="no row"):
+        table.require_back("x:1.2.0", "x:2.0.1")
+
+
+@pytest.mark.parametrize("image", OPEN)
+def test_versions_yaml_takes_another_reference_and_gets_the_former_back(image: str) -> None:
+    before = Entry.of(KNOWN[image])
+    name = KNOWN[image].reference.rpartition(":")[0]
+    changed = with_entries(VERSIONS, {image: Entry(f"{name}:99.99.99", "decided: it's so #1")})
+    found = parse_versions(changed, "versions.yaml")
+    assert found[image].reference == f"{name}:99.99.99"
+    assert {n: v.reference for n, v in found.items() if n != image} == {
+        n: v.reference for n, v in KNOWN.items() if n != image
+    }
+    assert with_entries(changed, {image: before}) == VERSIONS
+
+
+def test_a_tag_may_have_its_repository_and_no_other() -> None:
+    assert referred("edoburu/pgbouncer:v1.23.1", "v1.24.0") == "edoburu/pgbouncer:v1.24.0"
+    assert referred("redis:7.2.5", "redis:7.2.6") == "redis:7.2.6"
+    with pytest.raises(UsageError, match="another repository"):
+        referred("redis:7.2.5", "valkey:7.2.6")
+
+
+def test_one_image_is_upgraded_on_all_modules_that_run_it() -> None:
+    [module] = named_only(("redis-proxy",))
+    found = meant(SITE, module, fleet(), "2.8.9", "")
+    assert found.table.image == "haproxy"
+    assert {one.name for one in found.users} == {"postgres-proxy", "redis-proxy", "rabbitmq-proxy"}
+    [entry] = named_only(("postgres-proxy",))
+    with pytest.raises(UsageError, match="haproxy and pgbouncer"):
+        meant(SITE, entry, fleet(), "2.8.9", "")
+    assert meant(SITE, entry, fleet(), "haproxy:2.8.9", "").table.image == "haproxy"
+    assert meant(SITE, entry, fleet(), "1.24.0", "pgbouncer").table.image == "pgbouncer"
+    [patroni] = named_only(("patroni",))
+    found = meant(SITE, patroni, fleet(), "16.6-bookworm", "")
+    assert found.images == ("postgres", "patroni")
+    assert "patroni" in {one.name for one in choose(tuple(m.name for m in found.users))}
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("redis", "kbz backup run redis"),
+        ("postgres", "kbz backup run postgres"),
+        ("mariadb-galera", "kbz keeps no backup"),
+        ("haproxy", ""),
+    ],
+)
+def test_a_backup_that_is_not_known_to_be_young_enough_refuses(
+    tmp_path: Path, image: str, said: str
+) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    work = Workspace(SITE, scripted(Script()), journal, lambda event: None, "kbz upgrade")
+    if not said:
+        require_backup(work, TABLES[image])
+        return
+    with pytest.raises(KbzError) as refused:
+        require_backup(work, TABLES[image])
+    assert said in str(refused.value)
+    assert "--without-backup" in str(refused.value)
