@@ -81,7 +81,17 @@ _ROOMS = {
         "bundle",
     ),
     "change": (
-        *("run", "restart", "switchover", "upgrade", "recover", "resume", "drill", "exec", "backup"),
+        *(
+            "run",
+            "restart",
+            "switchover",
+            "upgrade",
+            "recover",
+            "resume",
+            "drill",
+            "exec",
+            "backup",
+        ),
         "restore",
     ),
     "site": (
