@@ -13,14 +13,13 @@ from tasks.patroni.check_infos import CHECK_INFOS
 from tasks.patroni.checks import checks, topology
 from tasks.patroni.desired import describe
 from tasks.patroni.drill import DRILL, workload
-from tasks.patroni.images import build
+from tasks.patroni.images import UPGRADES, build
 from tasks.patroni.lead import SWITCHOVER
 from tasks.patroni.members import able, leader, up, virgin
 from tasks.patroni.parameters import PARAMETERS
 from tasks.patroni.rollout import next_stage, refuse_known_foreign, release
 from tasks.patroni.rotation import ROTATIONS, account_rotations
 from tasks.patroni.service import CREDENTIALS, PLACES, SERVICE
-from tasks.patroni.upgrades import UPGRADES
 
 GROUND = Ground(
     ("postgresql",), (f"{values.ROOT}/postgres",), (5432, 8008, 7000), ("/var/lib/postgresql",)

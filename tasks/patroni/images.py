@@ -1,15 +1,28 @@
-"""The Patroni image: what it is built from, and the reference that its content gives it (PG-2)."""
+"""The Patroni image: what it is built from, the reference that its content gives it (PG-2), and what may follow it."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
 from keybuzz.model.host.docker import content_tag
+from keybuzz.model.host.upgrades import Also, Upgrades
 from keybuzz.site.module import ImageBuild
 from keybuzz.site.site import Site
 from tasks.patroni.parameters import PGVECTOR
 
+UPGRADES = (
+    Upgrades(
+        "postgres",
+        "postgresql.org/support/versioning: minor releases change no format of data, in either direction",
+        series=1,
+        closed="another major version needs pg_upgrade, which no verb of kbz runs",
+        backup="postgres",
+        also=(Also("patroni", re.compile(r"(?<=:)\d+\.\d+(?=-)")),),
+    ),
+)
+"""Minor releases of PostgreSQL only: another major version has other files."""
 _FOLDER = Path(__file__).parent / "image"
 
 

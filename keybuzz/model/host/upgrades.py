@@ -1,6 +1,6 @@
 """Which versions of an image may follow which in a running cluster: the form of the tables of all modules. Pure.
 
-A module that can be upgraded has its table in `tasks/<module>/upgrades.py`, each row with the source that allows it.
+A module that can be upgraded has its table (`UPGRADES`), each row with the source that allows it.
 What no row allows is refused.
 """
 
