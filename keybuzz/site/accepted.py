@@ -20,7 +20,7 @@ class Accepted:
     """One difference that stays as it is for now: `kbz drift` counts it, and tells it no more."""
 
     difference: str
-    """Id of the drift item, such as `drift/redis-01/container:redis`."""
+    """Id of the drift item, such as `drift/haproxy-01/container:haproxy`."""
     state: str
     """Id of the site's digest key, and keyed digest of what was there, as `kbz drift accept` wrote it."""
     reason: str

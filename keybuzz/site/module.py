@@ -292,6 +292,8 @@ class Module:
     """The parameters of site.yaml that it reads."""
     credentials: tuple[Credential, ...] = ()
     """The credentials of its service in the store; `consumers` says which other groups need one too."""
+    delivered: tuple[str, ...] = ()
+    """Passwords that its programs are delivered with, and that everybody tries first."""
     services: tuple[Service, ...] = ()
     """What applications use of it, with the official endpoint."""
     settled: tuple[Settled, ...] = ()

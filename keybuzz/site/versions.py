@@ -24,7 +24,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _WHOLE = re.compile(
     r"v?\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.-]+)?|RELEASE\.\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z"
 )
-"""A release by numbers, or by the moment it was made, as MinIO counts."""
+"""A release by numbers, or by the moment it was made."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"(?<![0-9.])\d+(?:\.\d+)*")
 _PARTS = 3
@@ -64,7 +64,7 @@ class _VersionsReader(TreeReader):
             self.problems.add(
                 key.line,
                 f"{key.text} {version} floats (VER-1)",
-                "write the whole version, such as v1.33.5+k3s1",
+                "write the whole version, such as v1.33.5",
             )
         if digest and not DIGEST.fullmatch(f"sha256:{digest}"):
             self.problems.add(

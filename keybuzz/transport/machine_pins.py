@@ -1,6 +1,6 @@
 """The file of pinned machines, next to the file of pinned host keys: one line for each server.
 
-    10.0.0.121 5d41402abc4b2a76b9719d911017c592 redis-01
+    10.0.0.11 5d41402abc4b2a76b9719d911017c592 haproxy-01
 
 Address, digest of the machine id, and what the machine called itself when it was pinned. Empty lines and comments are
 skipped; any other line is an error.

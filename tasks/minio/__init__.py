@@ -58,6 +58,7 @@ MODULE = Module(
     check_infos=CHECK_INFOS,
     upgrades=UPGRADES,
     credentials=CREDENTIALS,
+    delivered=("minioadmin",),
     services=(SERVICE,),
     parameters=PARAMETERS,
     probe=lambda site: workload(site, Scenario.CONTAINER_STOPPED),

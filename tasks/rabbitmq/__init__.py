@@ -67,6 +67,7 @@ MODULE = Module(
     check_infos=CHECK_INFOS,
     upgrades=UPGRADES,
     credentials=CREDENTIALS,
+    delivered=("rabbitmq",),
     services=(SERVICE,),
     parameters=PARAMETERS,
 )

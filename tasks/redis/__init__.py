@@ -59,6 +59,7 @@ MODULE = Module(
     check_infos=CHECK_INFOS,
     upgrades=UPGRADES,
     credentials=CREDENTIALS,
+    delivered=("redis",),
     services=(SERVICE,),
     parameters=PARAMETERS,
 )

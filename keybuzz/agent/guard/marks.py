@@ -16,12 +16,13 @@ _END = "›"
 _DIGEST = "hmac-sha256:"
 _SAID = frozenset({"yes", "no", "on", "off", "true", "false", "none", "null"})
 """Values that are no secret under any name."""
-_WHOLE_FILES = (".erlang.cookie", "node-token", "agent-token", "k3s_token.txt", ".pgpass")
+_WHOLE_FILES = (".erlang.cookie", "node-token", "agent-token", ".pgpass")
+_ENDS = "_token.txt"
 
 
 def is_secret_file(path: str) -> bool:
     """Return whether a file is a secret as a whole."""
-    return path.rpartition("/")[2] in _WHOLE_FILES
+    return path.rpartition("/")[2] in _WHOLE_FILES or path.endswith(_ENDS)
 
 
 def mark(secret: str, key: bytes) -> str:

@@ -23,7 +23,7 @@ _DISKS = ("btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "vfat", "
 """Others are made by the kernel, are read-only by nature, or hang when their server is away."""
 _KERNELS = frozenset({"proc", "sys", "dev"})
 _RUNS = frozenset(
-    {"host", "user", "credentials", "systemd", "docker", "containerd", "k3s", "netns", "lock"}
+    {"host", "user", "credentials", "systemd", "docker", "containerd", "netns", "lock"}
 )
 _CONTAINERS = frozenset({"docker", "containerd", "kubelet", "rancher"})
 _KILLED = "Killed process "
@@ -102,7 +102,7 @@ def _is_the_systems(point: str) -> bool:
     """Return whether a mount is of the system itself or of single containers; /run and /var/lib/docker are not."""
     _, first, second, third, inside = (*point.split("/", 4), "", "", "", "")[:5]
     if first == "run":
-        return second in _RUNS
+        return second in _RUNS or third == "containerd"
     return first in _KERNELS or (
         (first, second) == ("var", "lib") and third in _CONTAINERS and inside != ""
     )

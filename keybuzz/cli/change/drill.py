@@ -59,9 +59,9 @@ def drill(
     kbz drill restore SERVICE breaks nothing: it restores the newest backup of a service, or of all, into a scratch
     place on backup-01, counts what is in it, tells how long that took and how old the data is, and takes it away.
 
-    NAME is patroni, redis, haproxy … The cluster must be green. Every acknowledged write is in a ledger and
-    is looked for afterwards; the time without one is measured. What was broken is restored in any case, also
-    after Ctrl-C. Exit 0 when every trial recovered.
+    NAME is a module, or the name of one of its drills. The cluster must be green. Every acknowledged write is in
+    a ledger and is looked for afterwards; the time without one is measured. What was broken is restored in any
+    case, also after Ctrl-C. Exit 0 when every trial recovered.
     """
     from keybuzz.cli.lab.lab_faults import faults_of, home_network
     from keybuzz.cli.support.endings import tell

@@ -20,7 +20,7 @@ def legacy(site: LabSite, module: str, variant: str | None) -> None:
     The servers must be up and bare (`kbz lab up`, `kbz lab reset`).
 
     \b
-    Example: kbz lab legacy redis --variant files
+    Example: kbz lab legacy all
     """
     from keybuzz.lab.legacy.build import build_all
     from keybuzz.lab.legacy.description import deployment, modules

@@ -33,11 +33,11 @@ def accept(
 ) -> int:
     """Accept differences as they are now: drift counts them, and tells them no more.
 
-    DIFFERENCE is an id that `kbz drift` prints, such as drift/redis-01/container:redis, or a pattern in quotes, such
-    as 'drift/redis-*/container:redis'. The hosts are asked, and what is there is written into policies.yaml as a
-    digest: another state than this one is drift again. Of a stray, which no description explains, only what drift
-    prints about it is compared, and not the content of a file. Nothing is changed on any host. To take it back, delete
-    the entry.
+    DIFFERENCE is an id that `kbz drift` prints, such as drift/haproxy-01/container:haproxy, or a pattern in quotes,
+    such as 'drift/haproxy-*/container:haproxy'. The hosts are asked, and what is there is written into policies.yaml
+    as a digest: another state than this one is drift again. Of a stray, which no description explains, only what
+    drift prints about it is compared, and not the content of a file. Nothing is changed on any host. To take it
+    back, delete the entry.
     """
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.drift.accepting import AcceptWords, accepting

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from keybuzz.model.core.secret import Secret
     from keybuzz.model.reports.taking import Taking
+    from keybuzz.site.module import Module
 
 
 @click.command()
@@ -101,7 +102,7 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
     if len(chosen) != 1 or limit:
         raise UsageError(
             "--take-credentials takes one MODULE, and asks all of its members",
-            hint="kbz adopt redis --take-credentials",
+            hint=f"kbz adopt {_one_of(chosen)} --take-credentials",
         )
     with workspace(Access.PROBE, quiet=form != "text") as work:
         found = take(work, chosen[0])
@@ -141,7 +142,7 @@ def _settle(
     if len(chosen) != 1 or limit:
         raise UsageError(
             "--take-settings takes one MODULE, and asks all of its members",
-            hint="kbz adopt redis --take-settings",
+            hint=f"kbz adopt {_one_of(chosen)} --take-settings",
         )
     path = read_configuration(Path(click.get_current_context().find_root().obj)).site
     before = read_file(path, LIMIT)
@@ -170,6 +171,11 @@ def _settle(
             f"{path.name} has them now; commit it. Next: {proposed('kbz', 'adopt', found.module)}"
         )
     return int(ExitCode.DIFFERENT if found.left else ExitCode.GOOD)
+
+
+def _one_of(chosen: tuple[Module, ...]) -> str:
+    """Return the module that was meant, or what to put in its place."""
+    return chosen[0].name if chosen else "MODULE"
 
 
 def _put(found: Taking, known: Mapping[str, Secret]) -> None:

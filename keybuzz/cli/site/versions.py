@@ -238,7 +238,7 @@ def mirror(
     With --from it comes from a host that holds it: no registry is asked. No container is changed. Holds the leases.
 
     \b
-    Example: kbz versions mirror --from minio-01 --limit minio-03 minio
+    Example: kbz versions mirror --from haproxy-01 --limit haproxy-02 haproxy
     """
     from keybuzz.engine.catalogue import all_modules
     from keybuzz.engine.images.mirror import MirrorRequest

@@ -36,7 +36,7 @@ SECTIONS = (
     Section(
         "Change",
         ("run", "restart", "switchover", "upgrade", "drill", "recover", "resume", "exec"),
-        ("kbz run patroni --limit db", "kbz restart redis-02"),
+        ("kbz run patroni --limit db", "kbz restart db-slave-01"),
     ),
     Section(
         "Keep",

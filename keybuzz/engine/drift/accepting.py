@@ -61,7 +61,7 @@ def _hosts(
         if kind not in ("drift", "stray") or "/" not in rest:
             raise UsageError(
                 f"{pattern} is no id of drift",
-                hint=f"{proposed('kbz', 'drift')} prints them: drift/redis-01/container:redis",
+                hint=f"{proposed('kbz', 'drift')} prints them: drift/haproxy-01/container:haproxy",
             )
         places.append(rest.partition("/")[0])
     site = workspace.site

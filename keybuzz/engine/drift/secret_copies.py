@@ -20,7 +20,7 @@ from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.inventory.server import Server
 from keybuzz.site.applications.credentials import schema_with
 from keybuzz.site.credentials.accounts import find
-from keybuzz.site.credentials.schema import CONTROLLER, LEGACY_FILES, files
+from keybuzz.site.credentials.schema import CONTROLLER, files, former_files
 from keybuzz.site.credentials.store import hidden
 from keybuzz.site.limit import parse_limit
 from keybuzz.site.module import Description
@@ -125,7 +125,7 @@ def reading(site: Site) -> SecretCopies:
         _READING,
         PATTERNS,
         names,
-        (*files(), *LEGACY_FILES),
+        (*files(), *former_files()),
         DigestKey(secrets.token_bytes(32)),
         hidden(site.credentials),
     )

@@ -29,7 +29,7 @@ _MANIFESTS = ", ".join(
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Return the repository as a registry knows it, and the tag: `redis:7.2.5` is in `library/redis`."""
+    """Return the repository as a registry knows it, and the tag: `haproxy:2.8.5` is in `library/haproxy`."""
     name, _, tag = reference.partition(":")
     return (name if "/" in name else f"library/{name}"), tag
 

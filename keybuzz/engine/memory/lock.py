@@ -50,7 +50,7 @@ class Holder:
 def lease_names(servers: Iterable[Server]) -> tuple[str, ...]:
     """Return one lease for each cluster that the servers carry, and one for each server without any.
 
-    The halves of a cluster (k3s-masters and k3s-workers of k3s) have the lease of the whole.
+    The halves of a cluster (`x-masters` and `x-workers` of `x`) have the lease of the whole.
     """
     names: set[str] = set()
     for server in servers:

@@ -13,7 +13,7 @@ from keybuzz.model.reports.preflight import Obstacle
 ARCHITECTURE = "x86_64"
 """Of the programs in versions.yaml, and of what the images are pulled for."""
 KERNEL = (5, 8)
-"""The first release whose cgroup v2 does all that K3s asks of it (Kubernetes' documentation)."""
+"""The first release whose cgroup v2 does all that Kubernetes asks of it (its documentation)."""
 OF_ITS_OWN = frozenset({"firewalld.service"})
 """Firewalls that remove only their own rules when they stop. The others flush the rules of ufw and of Docker too:
 nftables.service ends with `nft flush ruleset`, shorewall.service with `clear`, netfilter-persistent as it is set.
@@ -30,7 +30,7 @@ def of_machine(host: str, said: ReadinessAnswer) -> Iterator[Obstacle]:
     numbers = re.match(r"(\d+)\.(\d+)", said["kernel"])
     if numbers is None or (int(numbers[1]), int(numbers[2])) < KERNEL:
         least = ".".join(map(str, KERNEL))
-        what = f"its kernel is {said['kernel']}; K3s and Docker need {least} or newer"
+        what = f"its kernel is {said['kernel']}; Kubernetes and Docker need {least} or newer"
         yield Obstacle((host,), "kernel", what, "upgrade the system, and start it again")
     for unit in said["firewalls"]:
         what = f"{unit} starts with the system, and would load its rules over those of ufw"
@@ -51,7 +51,7 @@ NEW_ID = "rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-set
 
 
 def of_copies(heard: Mapping[str, ReadinessAnswer]) -> Iterator[Obstacle]:
-    """Yield the machines that share a machine id: copies of one disk, which systemd and K3s take for one."""
+    """Yield the machines that share a machine id: copies of one disk, which systemd and Kubernetes take for one."""
     hosts: dict[str, list[str]] = defaultdict(list)
     for host, said in heard.items():
         if said["machine"]:

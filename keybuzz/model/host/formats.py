@@ -27,7 +27,7 @@ class Formats:
     """The table of one service."""
 
     service: str
-    """As people call it, such as `Redis`."""
+    """As people call it, such as `PostgreSQL`."""
     image: str
     """Its image's name in versions.yaml."""
     called: str

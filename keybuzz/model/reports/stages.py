@@ -13,7 +13,7 @@ class StageWork:
 
     host: str
     roles: tuple[str, ...]
-    """What the host is in the clusters that the stage touches there: `replica`, or `redis master` of another module."""
+    """What the host is in the clusters that the stage touches there, such as `replica`."""
     changes: int
     interrupts: tuple[str, ...]
     """Resources whose running service is interrupted: its connections end."""

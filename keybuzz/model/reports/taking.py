@@ -16,7 +16,7 @@ class Taken:
     file: str
     """Of the store."""
     places: Mapping[str, tuple[str, ...]]
-    """Where its value stands: place to hosts, such as `container redis, option --requirepass`."""
+    """Where its value stands: place to hosts, such as `container db, option --password`."""
     proof: str
     """Why it is taken for the live one."""
     value: Secret

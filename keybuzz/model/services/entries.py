@@ -1,6 +1,6 @@
 """The entry hosts of a service, changed one at a time: the other one keeps all traffic. Pure.
 
-PostgreSQL, Redis and RabbitMQ are reached through the same two hosts, each by a proxy of its own. How such a pair is
+Several clusters are reached through the same two hosts, each by a proxy of its own. How such a pair is
 rolled does not depend on the protocol; what "good" means does, and is the module's.
 """
 

@@ -15,11 +15,11 @@ from keybuzz.site.credentials.file import StoreFile, StoreProblem, mode_problems
 from keybuzz.site.credentials.meaning import unlike_a_shell
 from keybuzz.site.credentials.pending import NEXT
 from keybuzz.site.credentials.schema import (
-    DEFAULTS,
     EXTERNAL_FILES,
-    LEGACY_FILES,
     Credential,
+    delivered,
     files,
+    former_files,
     schema,
 )
 
@@ -157,7 +157,7 @@ def is_default(clear: str) -> bool:
     letters = core or clear.casefold()
     return any(
         letters == word or (len(letters) > len(word) and letters.replace(word, "") == "")
-        for word in DEFAULTS
+        for word in delivered()
     )
 
 
@@ -181,8 +181,8 @@ def _others(folder: Path) -> Iterator[StoreProblem]:
     for path in sorted(folder.iterdir()):
         if path.name in known:
             continue
-        if path.name in LEGACY_FILES:
-            hint = f"put its value into {LEGACY_FILES[path.name]}, then delete it"
+        if path.name in former_files():
+            hint = f"put its value into {former_files()[path.name]}, then delete it"
             yield StoreProblem(path, 1, "is a file of older scripts", hint, "stray-file")
         elif path.name.endswith(NEXT) and path.name.removesuffix(NEXT) in known:
             hint = "the same `kbz secrets rotate` goes on from there"

@@ -31,6 +31,8 @@ class Credential:
     """Other names that are understood on reading; `name` is what is written."""
     most: str = ""
     """A number that must not be above the size of this group of servers."""
+    former_file: str = ""
+    """Name of a file that older scripts wrote it into, alone."""
     weak: frozenset[str] = frozenset()
     """Names that exist in every installation of the program: attackers try them first."""
 
@@ -48,10 +50,7 @@ class Credential:
 EXTERNAL_FILES = ("mail.env", "marketplaces.env", "stripe.env")
 """Files of applications: kbz looks at their presence and mode, and never at what is in them."""
 
-LEGACY_FILES = {"k3s_token.txt": "k3s.env"}
-"""Names that older scripts wrote, and where their content belongs now."""
-
-DEFAULTS = frozenset(
+_DEFAULTS = frozenset(
     {
         "admin",
         "administrator",
@@ -59,14 +58,11 @@ DEFAULTS = frozenset(
         "default",
         "guest",
         "keybuzz",
-        "minioadmin",
         "monitor",
         "mysql",
         "password",
         "postgres",
         "proxysql",
-        "rabbitmq",
-        "redis",
         "root",
         "secret",
         "test",
@@ -83,13 +79,26 @@ def schema() -> tuple[Credential, ...]:
     return tuple(item for module in all_modules() for item in module.credentials)
 
 
+@cache
+def delivered() -> frozenset[str]:
+    """Return what programs are delivered with, those of the modules too, and what people write for the moment."""
+    from keybuzz.site.modules import all_modules
+
+    return _DEFAULTS.union(*(module.delivered for module in all_modules()))
+
+
+def former_files() -> dict[str, str]:
+    """Return the names that older scripts wrote, and where their content belongs now."""
+    return {item.former_file: item.file for item in schema() if item.former_file}
+
+
 SHORTEST = 8
 """Characters below which a secret is refused, also a live one: masked as text, it would hide parts of other words."""
 
 
 def is_delivered(clear: str) -> bool:
     """Return whether a secret is what a program is delivered with: a name too, so that no text is masked by it."""
-    return clear.casefold() in DEFAULTS
+    return clear.casefold() in delivered()
 
 
 def files() -> tuple[str, ...]:

@@ -11,7 +11,9 @@ HTTP = WorkloadKind("http", "http.client", "of Python itself", "tasks.k3s.drill.
 
 _K3S = ("k3s-masters", "k3s-workers")
 
-CREDENTIALS = (Credential("K3S_TOKEN", "k3s.env", "", _K3S, length=48),)
+CREDENTIALS = (
+    Credential("K3S_TOKEN", "k3s.env", "", _K3S, length=48, former_file="k3s_token.txt"),
+)
 
 PLACES = (
     Places(

@@ -8,9 +8,9 @@ import stat
 import time
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, require_stopped, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
 from tasks.redis.agent.resp import Connection, information, keep_settings, pairs
+from tasks.redis.agent.runtime_file import edit, lines_of, require_stopped, seed, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from keybuzz.agent.guard import opener
-from keybuzz.agent.kinds.host.runtime_file import edit, lines_of, seed, state_of
 from keybuzz.agent.runtime.errors import AgentError
 from tasks.redis.agent.resp import Connection, RedisError, pairs
+from tasks.redis.agent.runtime_file import edit, lines_of, seed, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from keybuzz.policy.rules.secrets.disorder import is_disordered, is_salt
+from keybuzz.site.credentials.schema import is_delivered
 
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?(?:me|it|this)|example|placeholder|dummy|redacted|replace|insert|your[-_ ]|to[-_ ]?be[-_ ]|todo|fixme"
@@ -31,19 +32,16 @@ _SHORT = re.compile(
 _CODE = re.compile(r"^[\w.]+\(.*\)$|^[\w$.]+\[|^(?:self|this|args|config|settings|options)\.")
 _ENDS = re.compile(r"^\$\{[\w.]+(?::?-|:?=|:(?![?+]))(?P<rest>.*)\}$")
 """A reference with its default: of a shell, or as Spring writes it."""
-DEFAULTS = frozenset(
+_DEFAULTS = frozenset(
     {
         "admin",
         "administrator",
         "default",
         "guest",
-        "minioadmin",
         "mysql",
         "password",
         "passw0rd",
         "postgres",
-        "rabbitmq",
-        "redis",
         "root",
         "secret",
         "test",
@@ -101,7 +99,7 @@ def literal(value: str) -> str:
 
 def is_default(value: str) -> bool:
     """Return True for a value that everybody tries first."""
-    return value.lower() in DEFAULTS
+    return value.lower() in _DEFAULTS or is_delivered(value)
 
 
 def is_generated(value: str) -> bool:
