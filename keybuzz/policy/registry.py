@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 
 from keybuzz.model.core.errors import UsageError
+from keybuzz.policy.modules import RULES, packages
 from keybuzz.policy.rules.dockerfiles import KBZ_2, PG_2
 from keybuzz.policy.rules.endpoints import ep_1
 from keybuzz.policy.rules.exposure import LB_3
@@ -15,7 +14,6 @@ from keybuzz.policy.rules.secrets import SEC_2
 from keybuzz.policy.rules.versions import VER_1, VER_2
 from keybuzz.policy.violation import Rule
 from keybuzz.site.files.problems import Problems, nearest
-from keybuzz.site.modules import all_modules
 from keybuzz.site.policies import Policies
 
 _NEVER_WAIVED = frozenset({KBZ_3.id})
@@ -24,10 +22,7 @@ _NEVER_WAIVED = frozenset({KBZ_3.id})
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return all rules."""
-    packages = (f"tasks.{module.name.replace('-', '_')}.policy" for module in all_modules())
-    of_modules = [
-        found for name in packages if find_spec(name) for found in import_module(name).RULES
-    ]
+    of_modules = [found for package in packages() for found in getattr(package, RULES, ())]
     return (ep_1(), VER_1, VER_2, *of_modules, LB_3, SEC_2, PG_2, KBZ_1, KBZ_2, KBZ_3)
 
 

@@ -1,4 +1,4 @@
-"""What applications keep to that run in K3s (keybuzz.policy.registry)."""
+"""What applications keep to that run in K3s (keybuzz.policy.modules)."""
 
 from tasks.k3s.policy.workloads import K3S_3
 

@@ -1,4 +1,4 @@
-"""What applications keep to where they use MinIO (keybuzz.policy.registry)."""
+"""What applications keep to where they use MinIO (keybuzz.policy.modules)."""
 
 from tasks.minio.policy.alias import MIN_5
 from tasks.minio.policy.traffic import MIN_4

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from keybuzz.policy.document import Command, Setting, Word
+from keybuzz.policy.modules import CLIENTS, packages
 from keybuzz.policy.node import Place
 
 _OPERATORS = frozenset(
@@ -22,36 +24,25 @@ _INSIDE = re.compile(r"[A-Za-z_][\w.-]*=")
 
 
 @dataclass(frozen=True, slots=True)
-class _Client:
+class Client:
     """Options of a program that connects: their names, to what they mean."""
 
     options: dict[str, str] = field(default_factory=dict)
     attached: tuple[str, ...] = ()
     """Options whose value may follow without a space; the rest never has one."""
     only_attached: tuple[str, ...] = ()
+    verbs: dict[str, int] = field(default_factory=dict)
+    """Words of its command, to how far behind them a password stands."""
 
 
-_PSQL = _Client({"-h": "host", "--host": "host", "-p": "port", "--port": "port"}, ("-h", "-p"))
-_MYSQL = _Client(
+_PSQL = Client({"-h": "host", "--host": "host", "-p": "port", "--port": "port"}, ("-h", "-p"))
+_MYSQL = Client(
     {"-h": "host", "--host": "host", "-P": "port", "--port": "port", "--password": "password"},
     ("-h", "-P"),
     ("-p",),
 )
-_REDIS = _Client(
-    {"-h": "host", "-p": "port", "-a": "password", "--pass": "password", "-u": "url"}, ("-h",)
-)
-_RABBIT = _Client(
-    {
-        "-H": "host",
-        "--host": "host",
-        "-P": "port",
-        "--port": "port",
-        "-p": "password",
-        "--password": "password",
-    }
-)
-_HTTP = _Client({"-u": "user", "--user": "user", "--proxy-user": "user"}, ("-u",))
-_CLIENTS: dict[str, _Client] = {
+_HTTP = Client({"-u": "user", "--user": "user", "--proxy-user": "user"}, ("-u",))
+_CLIENTS: dict[str, Client] = {
     **dict.fromkeys(
         (
             "psql",
@@ -87,16 +78,19 @@ _CLIENTS: dict[str, _Client] = {
         ),
         _MYSQL,
     ),
-    **dict.fromkeys(("redis-cli", "redis-benchmark", "valkey-cli"), _REDIS),
-    "rabbitmqadmin": _RABBIT,
     "curl": _HTTP,
-    "sshpass": _Client({"-p": "password"}, ("-p",)),
-    "docker": _Client({}),
-    "ldapsearch": _Client({"-w": "password"}, ("-w",)),
+    "sshpass": Client({"-p": "password"}, ("-p",)),
+    "docker": Client({}),
+    "ldapsearch": Client({"-w": "password"}, ("-w",)),
 }
-_LOGIN = _Client({"-p": "password", "--password": "password"}, ("-p",))
-_USERS = {"add_user": 2, "change_password": 2, "authenticate_user": 2}
-"""Verbs of rabbitmqctl, to where the password is behind them."""
+_LOGIN = Client({"-p": "password", "--password": "password"}, ("-p",))
+
+
+@cache
+def clients() -> dict[str, Client]:
+    """Return every program that is known: those here, and those of the modules' services."""
+    of_modules = (getattr(package, CLIENTS, {}) for package in packages())
+    return {**_CLIENTS, **{name: found for each in of_modules for name, found in each.items()}}
 
 
 def command_settings(command: Command) -> Iterator[Setting]:
@@ -113,23 +107,23 @@ def command_settings(command: Command) -> Iterator[Setting]:
     yield from _plain(command, taken, scope, spoken=name in _SPOKEN)
 
 
-def _programs(command: Command) -> Iterator[tuple[int, str, _Client]]:
+def _programs(command: Command) -> Iterator[tuple[int, str, Client]]:
     """Yield the clients that a command runs, also those behind `docker exec` and the like, with their positions."""
     for position, word in enumerate(command.words):
         program = word.text.rpartition("/")[2]
         if program in ("docker", "podman", "helm", "nerdctl") and "login" in command.texts:
             yield position, program, _LOGIN
-        elif program in _CLIENTS:
-            yield position, program, _CLIENTS[program]
-        elif program in ("rabbitmqctl", "mc") and position + 1 < len(command.words):
-            yield position, program, _Client({})
+        elif program in clients():
+            yield position, program, clients()[program]
+        elif program == "mc" and position + 1 < len(command.words):
+            yield position, program, Client({})
 
 
 def _options(
-    command: Command, start: int, program: str, client: _Client, scope: int
+    command: Command, start: int, program: str, client: Client, scope: int
 ) -> Iterator[tuple[int, Setting]]:
     words = command.words
-    yield from _positional(command, start, program, scope)
+    yield from _positional(command, start, program, client, scope)
     for position in range(start + 1, len(words)):
         text = words[position].text
         name, sign, _ = text.partition("=")
@@ -167,14 +161,12 @@ def _setting(program: str, meaning: str, word: Word, skipped: int, scope: int) -
 
 
 def _positional(
-    command: Command, start: int, program: str, scope: int
+    command: Command, start: int, program: str, client: Client, scope: int
 ) -> Iterator[tuple[int, Setting]]:
     """Yield the passwords that are told by their position alone."""
     texts = command.texts
-    wanted: list[int] = []
-    if program == "rabbitmqctl":
-        wanted = [texts.index(verb) + place for verb, place in _USERS.items() if verb in texts]
-    elif program == "mc" and texts[start + 1 : start + 3] == ("alias", "set"):
+    wanted = [texts.index(verb) + place for verb, place in client.verbs.items() if verb in texts]
+    if program == "mc" and texts[start + 1 : start + 3] == ("alias", "set"):
         wanted = [start + 6]
     for position in wanted:
         if position < len(texts) and len(texts[position]) > 1:
