@@ -99,8 +99,6 @@ CHANGES = {
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "backup run": ("backup", "run", "postgres"),
     "backup verify": ("backup", "verify", "postgres"),
-    "backup install": ("backup", "install"),
-    "backup uninstall": ("backup", "uninstall"),
     "restore": ("restore", "postgres", "--confirm", "keybuzz-pg"),
     "exec": ("exec", "--limit", HOST, "--", "true"),
     "drift install": ("drift", "install"),

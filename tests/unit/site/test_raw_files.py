@@ -18,7 +18,10 @@ BY_ITSELF = {
     "agent": "opened_files of the agent's own tests hold it to its one opener",
     "lab": "root's own folders of a lab",
 }
-NO_FILES = {"os.open", "opener.open", "tarfile.open", "webbrowser.open", "link.open", "plugin.open"}
+NO_FILES = {
+    *("os.open", "opener.open", "tarfile.open", "webbrowser.open", "link.open", "plugin.open"),
+    "place.open",
+}
 """Calls of the same names that open something else, or say by flags what they refuse."""
 REASONS = {
     "cli/lab/lab.py": "the overlay, which was read as a site's file before",
