@@ -37,12 +37,12 @@ OUTSIDE = "198.51.100.7"
 """An address of documentation (RFC 5737)."""
 
 
-@pytest.fixture(scope="module")
-def old(postgres_lab: Kbz, in_full: bool) -> OldFleet:
+@pytest.fixture(scope="module", params=["raft", "fixed"])
+def old(request: pytest.FixtureRequest, postgres_lab: Kbz, in_full: bool) -> OldFleet:
     """Three old PostgreSQL servers and two old entries, with data."""
     made = OldFleet(postgres_lab, HOSTS, "db,haproxy")
     made.make_ready(bare=in_full)
-    made.kbz.good("lab", "legacy", "patroni", "--variant", "raft", timeout=1800)
+    made.kbz.good("lab", "legacy", "patroni", "--variant", request.param, timeout=1800)
     made.kbz.good("lab", "legacy", "postgres-proxy")
     return made
 
