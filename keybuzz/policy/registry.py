@@ -6,7 +6,7 @@ from functools import cache
 
 from keybuzz.model.core.errors import UsageError
 from keybuzz.policy.modules import RULES, packages
-from keybuzz.policy.rules.dockerfiles import KBZ_2, PG_2
+from keybuzz.policy.rules.dockerfiles import KBZ_2
 from keybuzz.policy.rules.endpoints import ep_1
 from keybuzz.policy.rules.exposure import LB_3
 from keybuzz.policy.rules.form import KBZ_1, KBZ_3
@@ -23,7 +23,7 @@ _NEVER_WAIVED = frozenset({KBZ_3.id})
 def rules() -> tuple[Rule, ...]:
     """Return all rules."""
     of_modules = [found for package in packages() for found in getattr(package, RULES, ())]
-    return (ep_1(), VER_1, VER_2, *of_modules, LB_3, SEC_2, PG_2, KBZ_1, KBZ_2, KBZ_3)
+    return (ep_1(), VER_1, VER_2, *of_modules, LB_3, SEC_2, KBZ_1, KBZ_2, KBZ_3)
 
 
 def ids() -> tuple[str, ...]:

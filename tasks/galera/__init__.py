@@ -85,6 +85,7 @@ MODULE = Module(
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,
+    delivered=("mysql",),
 )
 
 check = checking(MODULE)

@@ -82,6 +82,7 @@ MODULE = Module(
     credentials=CREDENTIALS,
     services=(SERVICE,),
     parameters=PARAMETERS,
+    delivered=("postgres",),
 )
 
 check = checking(MODULE)

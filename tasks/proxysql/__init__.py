@@ -66,6 +66,7 @@ MODULE = Module(
     upgrades=UPGRADES,
     credentials=CREDENTIALS,
     parameters=PARAMETERS,
+    delivered=("monitor", "proxysql"),
 )
 
 check = checking(MODULE)

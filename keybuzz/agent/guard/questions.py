@@ -49,7 +49,6 @@ _BURNS = Pattern(r"(?i)\b(?:txid_current|pg_current_xact_id)\s*\(")
 _PSQL = ("psql", "-h", "/var/run/postgresql")
 _DOCKER_EXEC = Pattern(r"/(?:containers/[^/?]+/exec|exec/[0-9a-f]+/start)")
 """Where Docker runs a program in a container: the program itself is judged before."""
-_PATRONI_LOGIN = Pattern(r"/config")
 _SQL = ("SELECT ", "SHOW ", "CHECKSUM TABLE ")
 _SQL_WRITES = (" INTO ", " FOR UPDATE", " FOR SHARE", " LOCK IN ")
 _SOCKET = Pattern(r"show [a-z ]+")
@@ -112,7 +111,7 @@ def _http(method: str, path: str, *, probe: bool) -> str:
     asks = (
         method == "GET"
         or (method == "POST" and _DOCKER_EXEC.fullmatch(place))
-        or (probe and method == "PATCH" and _PATRONI_LOGIN.fullmatch(place))
+        or (probe and f"{method} {place}" in parts.table(parts.PROBES))
     )
     return "" if asks else f"{method} {place}"
 

@@ -81,7 +81,7 @@ def run(
     firewall goes to one host first, and to the others when that one answers a new connection.
     """
     if not modules and saved is None:
-        raise UsageError("name a module, or --plan FILE", hint="kbz run patroni --limit db")
+        raise UsageError("name a module, or --plan FILE", hint="kbz run base --limit db")
     from keybuzz.engine.change.requests import Words, from_names, from_plan
     from keybuzz.engine.change.run import run as run_request
 

@@ -29,8 +29,8 @@ DOCS = _CHECKOUT if _CHECKOUT.is_dir() else Path(sys.prefix) / "share/kbz/docs"
 def explain(name: str | None, form: str) -> None:
     """Say what ID means, why it is there, and what to do next.
 
-    ID is a check (patroni.leader.single), a module, a rule or a requirement (EP-1), an exit code (3),
-    or a parameter of site.yaml (patroni.max_connections).
+    ID is a check (base.disk.space), a module, a rule or a requirement (EP-1), an exit code (3),
+    or a parameter of site.yaml (base.timezone).
     Without it: every ID there is. Needs no site and asks no host.
     """
     from keybuzz.report.explain import explained_document, explained_text, overview

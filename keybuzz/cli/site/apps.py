@@ -112,7 +112,7 @@ def env(name: str, form: str, reveal_to: Path | None) -> None:
 def remove_account(
     module: str, name: str, confirm: str | None, form: str, **words: Unpack[_Words]
 ) -> int:
-    """Remove account NAME from MODULE, such as role bob of patroni, where no file describes it.
+    """Remove account NAME from MODULE, such as a role of a database, where no file describes it.
 
     `kbz drift` reports such accounts with this command. What a file describes is refused, and so is a role that owns
     something. Databases, vhosts and buckets are data, which kbz never removes. The account's name must be typed.

@@ -31,12 +31,12 @@ SECTIONS = (
             "bundle",
             "render",
         ),
-        ("kbz status", "kbz plan patroni --limit db"),
+        ("kbz status", "kbz plan base --limit db"),
     ),
     Section(
         "Change",
         ("run", "restart", "switchover", "upgrade", "drill", "recover", "resume", "exec"),
-        ("kbz run patroni --limit db", "kbz restart db-slave-01"),
+        ("kbz run base --limit db", "kbz restart db-slave-01"),
     ),
     Section(
         "Keep",
@@ -51,7 +51,7 @@ SECTIONS = (
     Section(
         "Lab",
         ("lab",),
-        ("kbz lab up --limit patroni", "kbz lab status"),
+        ("kbz lab up --limit db", "kbz lab status"),
     ),
     Section(
         "This program",

@@ -30,6 +30,8 @@ class Service:
 
     Where no server has that name, it is the first of the group.
     """
+    is_database: bool = False
+    """Settings about it may be called `db_port` and the like."""
     offer: Offer | None = None
     """What applications.yaml can describe in it; None where that is nothing."""
 

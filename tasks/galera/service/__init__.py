@@ -18,6 +18,7 @@ SERVICE = Service(
     frozenset({6033, 6032, 33060, 4567}),
     frozenset({"mysql", "mysqli", "mariadb", "mysql2", "mysqlx", "pymysql"}),
     re.compile(r"mysql\w*|mariadb\w*|maria"),
+    is_database=True,
     offer=OFFER,
 )
 

@@ -16,4 +16,5 @@ KINDS = {
 }
 NETWORK = {"postgres-login": "login", "patroni-login": "rest_login"}
 NOT_ONLY_LOOKS = {"patroni-login": access.PROBE}
+PROBES = {"PATCH /config": "rest_login"}
 MARKS = {"postgresql": "marks"}

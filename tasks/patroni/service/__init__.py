@@ -18,6 +18,7 @@ SERVICE = Service(
     frozenset({5433, 8008}),
     frozenset({"postgres", "postgresql", "pgsql", "psql", "pg", "postgis", "pgx", "timescaledb"}),
     re.compile(r"postgres\w*|pg|pgsql|psql|pghost\w*|pgport|pgbouncer|postgis|pgvector|pg_\w+"),
+    is_database=True,
     offer=OFFER,
 )
 

@@ -35,49 +35,8 @@ class Client:
     """Words of its command, to how far behind them a password stands."""
 
 
-_PSQL = Client({"-h": "host", "--host": "host", "-p": "port", "--port": "port"}, ("-h", "-p"))
-_MYSQL = Client(
-    {"-h": "host", "--host": "host", "-P": "port", "--port": "port", "--password": "password"},
-    ("-h", "-P"),
-    ("-p",),
-)
 _HTTP = Client({"-u": "user", "--user": "user", "--proxy-user": "user"}, ("-u",))
 _CLIENTS: dict[str, Client] = {
-    **dict.fromkeys(
-        (
-            "psql",
-            "pg_dump",
-            "pg_dumpall",
-            "pg_restore",
-            "pg_isready",
-            "createdb",
-            "dropdb",
-            "createuser",
-            "pgbench",
-            "vacuumdb",
-            "pg_basebackup",
-            "reindexdb",
-            "pgcli",
-        ),
-        _PSQL,
-    ),
-    **dict.fromkeys(
-        (
-            "mysql",
-            "mariadb",
-            "mysqldump",
-            "mariadb-dump",
-            "mysqladmin",
-            "mariadb-admin",
-            "mysqlimport",
-            "mariadb-import",
-            "mysqlcheck",
-            "mysqlslap",
-            "mysqlsh",
-            "mycli",
-        ),
-        _MYSQL,
-    ),
     "curl": _HTTP,
     "sshpass": Client({"-p": "password"}, ("-p",)),
     "docker": Client({}),

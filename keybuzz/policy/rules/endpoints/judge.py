@@ -17,7 +17,7 @@ from keybuzz.policy.violation import Edit, Found, Rule
 from keybuzz.site.applications.services import Service, services
 
 _FREE_PORTS = frozenset({22, 8008, 8404, 9100, 9104, 9113, 9121, 9187, 9419, 15692})
-"""Where people and monitoring reach a server itself: SSH, exporters of metrics, pages of Patroni and HAProxy."""
+"""Where people and monitoring reach a server itself: SSH, exporters of metrics, pages about members and proxies."""
 _FREE_KEYS = frozenset({"ansible_host", "ansible_ssh_host"})
 """Where an administrator's tool logs in."""
 _FREE_SCHEMES = frozenset({"ssh", "sftp", "git+ssh", "rsync"})

@@ -76,7 +76,6 @@ _PLAIN = frozenset(
     }
 )
 """Names that tell no service: the one above them does."""
-_DATABASES = ("PostgreSQL", "MariaDB")
 
 
 class Siblings:
@@ -101,7 +100,7 @@ class Siblings:
                 if found is not None and found is not setting:
                     return found
         service = named_service(setting)
-        if service is not None and service.title in _DATABASES:
+        if service is not None and service.is_database:
             return self._known.get((setting.scope, "dbport"))
         return None
 
