@@ -105,7 +105,7 @@ class Siblings:
         return None
 
     def kind(self, setting: Setting) -> Service | None:
-        """Return the service that a setting next to a host says it is, such as `DB_TYPE=mariadb`."""
+        """Return the service that a setting next to a host says it is, such as `DB_TYPE=postgresql`."""
         for prefix in _prefixes(setting.key):
             for start in dict.fromkeys(
                 (prefix, "db", "database") if prefix in ("", "db") else (prefix,)
