@@ -34,8 +34,8 @@ def measured(made: Stage, folder: Path, revision: str, wanted: int) -> str:
     words = [str(folder / "old-site"), str(made.folder), str(made.group), *made.addresses]
     theirs = Path(_call(old, str(python), "-c", _SITE, *words).strip())
     contestants = [
-        _health("kbz", REPOSITORY / ".venv/bin/python", REPOSITORY, _no_lab(ours)),
-        _health(f"kbz {revision}", python, old, _no_lab(theirs)),
+        health("kbz", REPOSITORY / ".venv/bin/python", REPOSITORY, no_lab(ours)),
+        health(f"kbz {revision}", python, old, no_lab(theirs)),
     ]
     # The first round compiles what a fresh installation has not compiled yet.
     rounds(made, contestants, WORK, lambda one: 1)
@@ -46,13 +46,14 @@ def measured(made: Stage, folder: Path, revision: str, wanted: int) -> str:
     )
 
 
-def _health(name: str, python: Path, tree: Path, config: str) -> Program:
+def health(name: str, python: Path, tree: Path, config: str) -> Program:
+    """Return `kbz health` of a tree, over a site of bare hosts."""
     words = [str(python), "-m", "keybuzz.cli.main", "--config", config, "health", "--format"]
     there = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "in", str(tree), *words, "json"]
     return replace(Program(name, {WORK: inside(there)}), codes=_JUDGED)
 
 
-def _no_lab(config: Path) -> str:
+def no_lab(config: Path) -> str:
     """Take the lab out of a site: its verbs ask which servers are up first, which no real site does."""
     overlay = config.with_name("overlay.yaml")
     lines = overlay.read_text().splitlines(keepends=True)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench import against, beside, policy, things
+from tests.bench import against, beside, growth, policy, things
 from tests.bench.measure import Sample, Samples, rounds
 from tests.bench.programs import ANSIBLE_HOSTS, NEW, OLD, Program, programs
 from tests.bench.stage import Stage, stage
@@ -29,6 +29,7 @@ WORKS = {
     "W1w": "W1w: the same again on open connections",
     "W2": "W2: check of 20 files, 3 directories and 5 kernel settings on each host, nothing to change",
     "W3": "W3: push of 20 changed files to each host",
+    "growth": "Time and memory as the work grows",
     "beside": "kbz run --side-by-side",
     "policy": "Policy check of a repository",
 }
@@ -65,7 +66,7 @@ def measure(made: Stage, folder: Path, venv: Path, works: list[str], wanted: int
             sys.exit(f"the new files are not on {', '.join(missing)}")
 
     for work in works:
-        if work in ("start", "beside", "policy"):
+        if work in ("start", "beside", "growth", "policy"):
             continue
         steps = (reset, judge) if work == "W3" else (reset,) if work == "W2" else ()
         found = rounds(
@@ -162,6 +163,15 @@ def main() -> None:
         found = f"{circumstances(asked.venv, 1, f'load {before:.1f}')}\n{beside.measured()}"
         write("beside", found, only_printed=asked.print)
         works.remove("beside")
+    if "growth" in works:
+        found = growing([int(size) for size in asked.hosts.split(",")], asked.venv, asked.rounds)
+        load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+        write(
+            "growth",
+            f"{circumstances(asked.venv, asked.rounds, load)}\n{found}",
+            only_printed=asked.print,
+        )
+        works.remove("growth")
     if asked.against:
         sizes = [int(size) for size in asked.hosts.split(",")]
         sections = [next_to(asked.against, size, asked.rounds) for size in sizes]
@@ -180,6 +190,20 @@ def main() -> None:
     load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
     text = "\n".join([circumstances(asked.venv, asked.rounds, load), *sections])
     write("measured", text, only_printed=asked.print)
+
+
+def growing(sizes: list[int], venv: Path, wanted: int) -> str:
+    """Measure each number of hosts, draw the plots, and return the tables."""
+    rows: growth.Rows = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
+            folder = Path(name)
+            (folder / "stage").mkdir()
+            with stage(folder / "stage", size) as made:
+                for program, samples in growth.measured(made, folder, venv, wanted).items():
+                    rows.setdefault(program, {})[size] = growth.middle(samples)
+    growth.draw(rows, venv)
+    return growth.section(rows)
 
 
 def next_to(revision: str, size: int, wanted: int) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.programs import Program
-from tests.bench.stage import Stage, cpu_seconds, end_all, within
+from tests.bench.stage import Stage, cpu_seconds, end_all, wire_bytes, within
 
 _SETTLE = 20.0
 _HANGS = {"W1": 120.0, "W1w": 120.0}
@@ -38,6 +38,8 @@ class Sample:
     """MiB of the largest process of the program."""
     round_trips: str = ""
     """What the program says of itself."""
+    wire: float = 0.0
+    """Bytes that went to the hosts and came from them."""
 
 
 Samples = dict[str, list[Sample]]
@@ -78,7 +80,7 @@ def run(stage: Stage, program: Program, work: str) -> Sample:
 
 def _attempt(stage: Stage, program: Program, work: str) -> Sample | None:
     _settle(stage)
-    client, hosts = cpu_seconds(stage.controller), cpu_seconds(stage.group)
+    client, hosts, wire = cpu_seconds(stage.controller), cpu_seconds(stage.group), wire_bytes()
     words = within(stage.controller, program.works[work])
     source = program.input.get(work, Path(os.devnull))
     with source.open("rb") as given, tempfile.TemporaryFile() as said:
@@ -106,6 +108,7 @@ def _attempt(stage: Stage, program: Program, work: str) -> Sample | None:
         cpu_seconds(stage.group) - hosts,
         usage.ru_maxrss / 1024,
         trips[1] if trips else "",
+        wire_bytes() - wire,
     )
 
 

@@ -6,6 +6,7 @@ Two network namespaces and a pair of interfaces between them. So the controllers
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -116,6 +117,14 @@ def cpu_seconds(group: Path) -> float:
     """Return the CPU time that all processes of a control group have used so far, living and dead."""
     fields = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
     return int(fields["usage_usec"]) / 1e6
+
+
+def wire_bytes() -> int:
+    """Return the bytes that have gone over the controllers' interface so far, in both directions."""
+    words = ["ip", "-n", LAB, "-s", "-j", "link", "show", "dev", "hosts"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    (link,) = json.loads(done.stdout)
+    return int(link["stats64"]["rx"]["bytes"]) + int(link["stats64"]["tx"]["bytes"])
 
 
 def inside(words: list[str]) -> list[str]:
