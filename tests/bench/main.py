@@ -164,13 +164,12 @@ def main() -> None:
         write("beside", found, only_printed=asked.print)
         works.remove("beside")
     if "growth" in works:
-        found = growing([int(size) for size in asked.hosts.split(",")], asked.venv, asked.rounds)
-        load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
-        write(
-            "growth",
-            f"{circumstances(asked.venv, asked.rounds, load)}\n{found}",
-            only_printed=asked.print,
-        )
+        for found in growing(
+            [int(size) for size in asked.hosts.split(",")], asked.venv, asked.rounds
+        ):
+            load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+            text = f"{circumstances(asked.venv, asked.rounds, load)}\n{found}"
+            write("growth", text, only_printed=asked.print)
         works.remove("growth")
     if asked.against:
         sizes = [int(size) for size in asked.hosts.split(",")]
@@ -192,8 +191,8 @@ def main() -> None:
     write("measured", text, only_printed=asked.print)
 
 
-def growing(sizes: list[int], venv: Path, wanted: int) -> str:
-    """Measure each number of hosts, draw the plots, and return the tables."""
+def growing(sizes: list[int], venv: Path, wanted: int) -> Iterator[str]:
+    """Measure each number of hosts; after each, draw the plots and yield the tables of all so far."""
     rows: growth.Rows = {}
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="kbz-bench-") as name:
@@ -202,8 +201,8 @@ def growing(sizes: list[int], venv: Path, wanted: int) -> str:
             with stage(folder / "stage", size) as made:
                 for program, samples in growth.measured(made, folder, venv, wanted).items():
                     rows.setdefault(program, {})[size] = growth.middle(samples)
-    growth.draw(rows, venv)
-    return growth.section(rows)
+        growth.draw(rows, venv)
+        yield growth.section(rows)
 
 
 def next_to(revision: str, size: int, wanted: int) -> str:
