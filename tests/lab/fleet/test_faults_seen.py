@@ -23,6 +23,7 @@ from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import SERVICES, Kbz, until
 from tests.lab.support.endpoints import ENTRY
 from tests.lab.support.faults_seen import BASELINE, ROUNDS, Fault, Seen
+from tests.lab.support.states import agrees
 
 pytestmark = pytest.mark.lab
 
@@ -82,6 +83,10 @@ def test_each_fault_is_told_once_and_nothing_else_is(kbz: Kbz, name: str) -> Non
         poll(lambda: findings(kbz), expected, "health")
         described = Counter(difference for fault in faults for difference in fault.differences)
         poll(lambda: differences(kbz), described, "drift")
+        for fault in faults:
+            agrees(
+                kbz, who.get(fault.asked_on, fault.asked_on) or fault.host, fault.ask, fault.says
+            )
     finally:
         undo(kbz, faults)
     poll(lambda: findings(kbz), Counter(BASELINE), "health after the faults")

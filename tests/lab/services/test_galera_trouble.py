@@ -22,7 +22,7 @@ from tests.lab.support.galera_cluster import (
     quoted,
     whole,
 )
-from tests.lab.support.states import findings, spare
+from tests.lab.support.states import agrees, findings, spare
 from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
@@ -249,9 +249,12 @@ class TestSilentDivergence:
     def test_rows_that_differ_are_seen_though_galera_sees_none(self, kbz: Kbz) -> None:
         assert deep(kbz, "galera.data.alike") == {"": "ok"}
         inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; INSERT INTO erpnext.ledger VALUES (-7)")
+        for host, rows in (("maria-01", "0"), ("maria-02", "1")):
+            agrees(kbz, host, "m 'SELECT COUNT(*) FROM erpnext.ledger WHERE id=-7'", rows)
         assert deep(kbz, "galera.data.alike") == {"": "critical"}
         inside(kbz, "maria-02", "SET SESSION wsrep_on=OFF; DELETE FROM erpnext.ledger WHERE id=-7")
         inside(kbz, "maria-01", "CREATE TABLE erpnext.old (id INT) ENGINE=MyISAM")
+        agrees(kbz, "maria-01", "m 'SHOW CREATE TABLE erpnext.old'", "ENGINE=MyISAM")
         assert set(deep(kbz, "galera.tables.replicated").values()) == {"warn"}
         inside(kbz, "maria-01", "DROP TABLE erpnext.old")
         assert deep(kbz, "galera.data.alike") == {"": "ok"}
@@ -263,6 +266,7 @@ class TestBadStates:
     def test_nodes_that_refuse_writes_are_no_spare(self, kbz: Kbz) -> None:
         for host in HOSTS[1:]:
             inside(kbz, host, "SET GLOBAL read_only=ON")
+            agrees(kbz, host, "m 'SELECT @@read_only'", "1")
         assert "read_only is" in findings(kbz, "galera", "galera")["galera.node.writable"]
         assert spare(kbz, "galera", "galera") == 0
         refused = kbz("restart", "galera", "--limit", "maria-01")
@@ -273,6 +277,9 @@ class TestBadStates:
 
     def test_desync_by_hand_ends_a_run_at_once(self, kbz: Kbz) -> None:
         inside(kbz, "maria-02", "SET GLOBAL wsrep_desync=ON")
+        agrees(
+            kbz, "maria-02", "m \"SHOW STATUS LIKE 'wsrep_local_state_comment'\"", "Donor/Desynced"
+        )
         assert "galera.node.desync" in findings(kbz, "galera", "galera")
         done = kbz(*LIFTED)
         assert "galera.node.desync" in done.json()["error"]
@@ -283,6 +290,8 @@ class TestBadStates:
         inside(kbz, "maria-03", "SET GLOBAL wsrep_provider_options='pc.ignore_sb=true'")
         inside(kbz, "maria-03", "SET GLOBAL sql_mode=''")
         inside(kbz, "maria-01", "CREATE USER evil; GRANT ALL ON *.* TO evil WITH GRANT OPTION")
+        agrees(kbz, "maria-03", "m 'SELECT @@wsrep_provider_options'", "pc.ignore_sb = true")
+        agrees(kbz, "maria-01", "m 'SHOW GRANTS FOR evil'", "ALL PRIVILEGES ON *.*")
         found = findings(kbz, "galera", "galera")
         assert "pc.ignore_sb is true" in found["galera.settings.provider"]
         assert "galera.settings.sql-mode" in found

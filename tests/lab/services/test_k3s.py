@@ -12,7 +12,7 @@ import pytest
 
 from keybuzz.model.core.outcome import ExitCode
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
-from tests.lab.support.states import findings, take
+from tests.lab.support.states import agrees, findings, take
 from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
@@ -188,8 +188,7 @@ class TestBadStates:
         """K-92."""
         node, before = "k8s-worker-04", starts(kbz)
         kbz.on(MASTERS[0], f"k3s kubectl cordon {node}")
-        closed = [n for n in ask(kbz, "nodes") if n["spec"].get("unschedulable")]
-        assert [n["metadata"]["name"] for n in closed] == [node]
+        agrees(kbz, MASTERS[0], f"k3s kubectl get nodes {node} -o json", '"unschedulable": true')
         told = findings(kbz, "k3s", "k3s")["k3s.node.schedulable"]
         assert told.startswith(f"{node}: ")
         assert wrong(kbz, [Seen("K-92", node, "k3s.node.schedulable", ())], "k3s") == []

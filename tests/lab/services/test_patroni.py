@@ -27,7 +27,7 @@ from tests.lab.support.patroni_cluster import (
     leader,
     repaired,
 )
-from tests.lab.support.states import findings, spare, take
+from tests.lab.support.states import agrees, findings, spare, take
 from tests.lab.verdicts.rows import Seen, wrong
 
 pytestmark = pytest.mark.lab
@@ -269,7 +269,7 @@ class TestBadStates:
         kbz.good("run", "patroni", "--limit", "db")
         assert spare(kbz, "patroni", "db") == 1
         kbz.on("db-master-01", f"{PATRONICTL} pause --wait")
-        assert "Maintenance mode: on" in kbz.on("db-master-01", f"{PATRONICTL} list")
+        agrees(kbz, "db-master-01", "pc list", "Maintenance mode: on")
         found = findings(kbz, "patroni", "db")
         assert "no member takes over" in found["patroni.paused"]
         assert spare(kbz, "patroni", "db") == 0
@@ -285,6 +285,9 @@ class TestBadStates:
         psql(kbz, leading, "ALTER SYSTEM SET synchronous_commit=off", "SELECT pg_reload_conf()")
         psql(kbz, leading, "CREATE ROLE evil SUPERUSER LOGIN")
         kbz.on(leading, f"{PATRONICTL} edit-config -s synchronous_mode_strict=true --force")
+        agrees(kbz, leading, 'p "SHOW synchronous_commit"', "off")
+        agrees(kbz, leading, "p \"SELECT rolsuper FROM pg_roles WHERE rolname='evil'\"", "t")
+        agrees(kbz, leading, "pc show-config", "synchronous_mode_strict: true")
         found = findings(kbz, "patroni", "db")
         assert "synchronous_commit=off" in found["patroni.settings.by-hand"]
         assert "evil" in found["patroni.superusers.described"]
@@ -297,6 +300,7 @@ class TestBadStates:
     def test_a_paused_container_is_named_and_a_run_lets_it_go_on(self, kbz: Kbz) -> None:
         follower = next(host for host in DB if host != leader(kbz))
         kbz.on(follower, "docker pause patroni")
+        agrees(kbz, follower, "docker ps", "(Paused)")
         assert "paused: patroni" in findings(kbz, "patroni", "db")["base.containers.paused"]
         kbz.good("run", "patroni", "--limit", "db")
         assert "false" in kbz.on(follower, "docker inspect -f '{{.State.Paused}}' patroni")
@@ -308,6 +312,8 @@ class TestBadStates:
         kbz.good(*drift)
         kbz.on(host, "ufw allow 5432/tcp; iptables -I INPUT -p tcp --dport 9 -j ACCEPT")
         kbz.on(host, f"mkdir -p {Path(drop_in).parent} /etc/sudoers.d; touch {sudo} {drop_in}")
+        agrees(kbz, host, "ufw status", "5432/tcp")
+        agrees(kbz, host, "iptables -S INPUT", "--dport 9 -j ACCEPT")
         items = kbz(*drift).json()["drift"]["items"]
         assert {item["id"].removeprefix(f"stray/{host}/") for item in items} == {
             "door:ufw 5432/tcp from anywhere",
@@ -328,6 +334,8 @@ class TestBadStates:
             until(
                 lambda: "patroni.writer.single" in findings(kbz, "patroni", "db"), 120, "two write"
             )
+            for host in {old, str(leader(kbz))}:
+                agrees(kbz, host, "p 'SELECT pg_is_in_recovery()'", "f")
             assert f"--limit {old}" in findings(kbz, "patroni", "db")["patroni.writer.single"]
             assert wrong(kbz, [Seen("S-05", old, "patroni.writer.single", ())], "db") == []
             other = next(host for host in DB if host != old)

@@ -5,7 +5,9 @@ The tests of this file build on each other, in the order of the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pymysql
@@ -71,6 +73,21 @@ def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
 
 def by_hand(kbz: Kbz, *statements: str, host: str = "proxysql-01") -> None:
     """Run statements at a host's admin port, from the host itself as it must be."""
+    with administering(kbz, host) as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def says(kbz: Kbz, question: str, host: str = "proxysql-01") -> list[tuple[str, ...]]:
+    """Return what ProxySQL itself answers at its admin port."""
+    with administering(kbz, host) as cursor:
+        cursor.execute(question)
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def administering(kbz: Kbz, host: str) -> Iterator[pymysql.cursors.Cursor]:
+    """Give a session at the admin port of a host."""
     known = load_credentials(kbz.root / "credentials")
     with visiting(NAMESPACES / f"{kbz.root.name}-{host}"):
         connection = pymysql.connect(
@@ -81,8 +98,7 @@ def by_hand(kbz: Kbz, *statements: str, host: str = "proxysql-01") -> None:
             autocommit=True,
         )
     with connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
+        yield cursor
 
 
 def answers(kbz: Kbz) -> bool:
@@ -223,6 +239,8 @@ def test_what_was_done_by_hand_is_told_and_one_run_ends_it(kbz: Kbz) -> None:
         "INSERT INTO main.proxysql_servers (hostname) VALUES ('10.0.0.9')",
         "PROXYSQL PAUSE",
     )
+    assert says(kbz, "SELECT @@mysql-monitor_enabled") == [("false",)]
+    assert says(kbz, "SELECT DISTINCT status FROM main.mysql_servers") == [("OFFLINE_SOFT",)]
     told = {f["check"]: f["message"] for f in findings(kbz) if f["level"] == "critical"}
     assert "PROXYSQL PAUSE is on" in told["proxysql.listens"]
     assert "the monitor is switched off" in told["proxysql.monitor"]
@@ -299,6 +317,10 @@ def test_a_user_that_no_file_describes_is_told_and_left(kbz: Kbz) -> None:
     row = "(username, password, default_hostgroup) VALUES ('other_site', 'a-word-1', 10)"
     to_all = ("LOAD MYSQL USERS TO RUNTIME", "SAVE MYSQL USERS TO DISK")
     by_hand(kbz, f"INSERT INTO mysql_users {row}", *to_all, host=PROXIES[0])
+    [known] = says(
+        kbz, "SELECT DISTINCT username FROM runtime_mysql_users WHERE username='other_site'"
+    )
+    assert known == ("other_site",)
     [parity] = [f for f in findings(kbz) if f["check"] == "proxysql.parity"]
     assert (parity["level"], "kbz drift proxysql" in parity["hint"]) == ("critical", True)
     by_hand(kbz, f"INSERT INTO mysql_users {row}", *to_all, host=PROXIES[1])

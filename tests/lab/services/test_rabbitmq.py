@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pika
 import pytest
@@ -18,7 +19,7 @@ from keybuzz.site.credentials.store import load_credentials
 from tests.lab.conftest import ONE_LOOK, Done, Kbz, until
 from tests.lab.ledgers.queue_ledger import ADDRESSES, QUEUE, QueueLedger
 from tests.lab.support.describing import describe, environment, strays_inside
-from tests.lab.support.states import findings, spare, take
+from tests.lab.support.states import agrees, findings, spare, take
 from tests.lab.support.watching import kill_at_each_stage, watching
 
 pytestmark = [
@@ -170,6 +171,7 @@ class TestBadStates:
         until(
             lambda: "rabbitmq.alarms.none" in findings(kbz, "rabbitmq", "rabbitmq"), 30, "an alarm"
         )
+        agrees(kbz, "queue-01", "docker exec rabbitmq rabbitmq-diagnostics -q alarms", "disk")
         done = kbz(*LIFTED)
         assert done.code == 1
         assert "can hold no more" in done.json()["error"]
@@ -183,6 +185,8 @@ class TestBadStates:
         ctl = "docker exec rabbitmq rabbitmqctl -q"
         kbz.on("queue-01", f"{ctl} add_user admin admin; {ctl} set_user_tags admin administrator")
         kbz.on("queue-03", "docker exec rabbitmq rabbitmq-upgrade -q drain")
+        agrees(kbz, "queue-01", "q list_users", "[administrator]")
+        agrees(kbz, "queue-01", "q cluster_status", "marked for maintenance")
         found = findings(kbz, "rabbitmq", "rabbitmq")
         assert "admin" in found["rabbitmq.administrators.described"]
         assert found["rabbitmq.node.maintenance"].startswith("queue-03")
@@ -194,14 +198,11 @@ class TestBadStates:
     def test_the_smaller_part_is_restarted_as_its_hint_says(self, kbz: Kbz) -> None:
         """Two and one; the network comes back, and under `ignore` nobody heals it."""
         kbz.good("lab", "fault", "cut", "queue-03")
-        sees = "docker exec rabbitmq rabbitmqctl -q cluster_status --formatter json"
         until(
-            lambda: "rabbit@queue-03" not in json.loads(kbz.on("queue-01", sees))["running_nodes"],
-            150,
-            "queue-01 has lost queue-03",
+            lambda: "rabbit@queue-03" not in _sees(kbz, "queue-01"), 150, "queue-01 lost queue-03"
         )
         kbz.good("lab", "fault", "restore", "queue-03")
-        until(lambda: json.loads(kbz.on("queue-01", sees))["partitions"] != {}, 60, "a partition")
+        until(lambda: _status(kbz, "queue-01")["partitions"] != {}, 60, "a partition")
         found = findings(kbz, "rabbitmq", "rabbitmq")
         assert "queue-01, queue-02 / queue-03" in found["rabbitmq.cluster.whole"]
         assert spare(kbz, "rabbitmq", "rabbitmq") == 0
@@ -226,8 +227,13 @@ class TestBadStates:
 
 def _sees(kbz: Kbz, host: str) -> list[str]:
     """Return the nodes that run, by the word of one of them."""
+    return list(_status(kbz, host)["running_nodes"])
+
+
+def _status(kbz: Kbz, host: str) -> dict[str, Any]:
     status = "docker exec rabbitmq rabbitmqctl -q cluster_status --formatter json"
-    return list(json.loads(kbz.on(host, status))["running_nodes"])
+    found: dict[str, Any] = json.loads(kbz.on(host, status))
+    return found
 
 
 def _rabbitmq(found: dict[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -125,6 +126,49 @@ def test_a_way_out_by_a_verb_is_tried(bad: bad_states.Bad) -> None:
     [row] = [row for row in ROWS if row.id == bad.id]
     if row.way_out.startswith("`kbz ") and not bad.undo.startswith("kbz "):
         assert len(_TEST.findall(row.tests)) > 1
+
+
+_TOOL = re.compile(r"\b(?:agrees|says)\(|bad\.says")
+_ENGINE = "`kbz recover` shows the word of each engine (--wsrep-recover), which the test reads"
+OTHER_WORDS = {
+    **dict.fromkeys(("S-33", "K-07", "K-08", "K-09", "K-10", "K-11", "K-12", "K-83"), _ENGINE),
+    **dict.fromkeys(("S-37", "K-13"), "SHOW STATUS of each node, asked while it is made"),
+    **dict.fromkeys(("P-3", "P-6"), "a moment after a change, and no state that stays"),
+    **dict.fromkeys(("S-50", "S-51"), "the controller's own journal"),
+    "S-20": "rabbitmqctl cluster_status, asked while it is made",
+    "P-5": "a writer through ProxySQL, and the layers that drift reads",
+    "P-8": "300 sessions of a client",
+    "S-46": "fail2ban itself bans, or does not",
+    "K-44": "the network is cut: nothing of it can be asked",
+    "K-81": "the container's own image and start time",
+    "K-82": "redis-cli with the store's password: WRONGPASS",
+    "K-84": "SENTINEL names the master, and the data is read",
+    "K-93": "a mark of kbz",
+    "K-94": "ls hangs",
+    "K-95": "a port that says nothing",
+}
+"""Rows whose lab test asks in other words than `agrees`."""
+
+
+@every_row
+def test_the_own_tool_of_what_is_at_fault_agrees(row: Row) -> None:
+    sources = [
+        _source(path, name)
+        for path, name in _TEST.findall(row.tests)
+        if path.startswith("tests/lab/")
+    ]
+    assert any(map(_TOOL.search, sources)) != (row.id in OTHER_WORDS), row.id
+
+
+def _source(path: str, name: str) -> str:
+    """Return the text of a test of a file, by its name with that of its class."""
+    text = (LAB.parents[1] / path).read_text(encoding="utf-8")
+    body: ast.AST = ast.parse(text)
+    for part in name.split("::"):
+        body = next(
+            node for node in ast.iter_child_nodes(body) if getattr(node, "name", "") == part
+        )
+    return ast.get_source_segment(text, body) or ""
 
 
 def test_every_test_of_a_bad_state_in_the_lab_is_named_by_a_row() -> None:
