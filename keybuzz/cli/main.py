@@ -60,6 +60,7 @@ VERBS = {
     "report": "One page with topology, health, drift over time and drills.",
     "serve": "The page of kbz report and /metrics over HTTP, from what is remembered; asks no host.",
     "bundle": "Write one archive for a colleague or an upstream, secrets masked.",
+    "alerts": "Write alert rules for Prometheus and a dashboard for Grafana.",
     "notify": "Try out who is told of drift, health, runs and backups.",
     "explain": "What a check, a rule, a requirement or an exit code means, and what to do.",
     "completion": "Print what makes a shell complete verbs, hosts, modules and ids.",
@@ -96,7 +97,7 @@ _ROOMS = {
     ),
     "site": (
         *("preflight", "inventory", "hosts", "secrets", "versions", "lb", "policy", "apps"),
-        "workers",
+        *("workers", "alerts"),
     ),
     "lab": ("lab",),
     "support": ("completion", "help"),

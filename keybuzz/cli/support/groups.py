@@ -27,6 +27,7 @@ SECTIONS = (
             "explain",
             "report",
             "serve",
+            "alerts",
             "notify",
             "bundle",
             "render",

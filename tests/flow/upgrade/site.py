@@ -143,7 +143,7 @@ class Upgraded:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "modules"), str(ROOT)]),
-            "KBZ_UPGRADE_HOSTS": str(self.folder / "hosts"),
+            "KBZ_UPGRADE_HOSTS": str(self.folder / "h"),
             "KBZ_UPGRADE_LEADER": HOSTS[0],
             "KBZ_UPGRADE_DIE": die,
         }
@@ -175,7 +175,7 @@ class Upgraded:
 @contextmanager
 def upgraded(folder: Path, frozen: str = "[]") -> Iterator[Upgraded]:
     """Yield the site, with its module installed on all three hosts."""
-    hosts = {name: scratch_host(folder / "hosts" / name) for name in HOSTS}
+    hosts = {name: scratch_host(folder / "h" / name) for name in HOSTS}
     engines = {name: Engine() for name in HOSTS}
     builder = Engine(registry=True)
     _write_site(folder, frozen)

@@ -68,6 +68,7 @@ LOOKS = {
     "apps env",
     "lb show",
     "lb check",
+    "alerts",
     "workers status",
     "workers check",
     "notify test",
