@@ -10,6 +10,7 @@ from keybuzz.engine.adopt.stages import foretold
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.look.causes import of_another
 from keybuzz.engine.look.observe import View, described, outcome_of_silence
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.memory.journal import HostRecord
@@ -65,9 +66,16 @@ def looked(
     workspace: Workspace, verb: str, found: Survey, absent: frozenset[str], started: float
 ) -> Report:
     """Return the report of a survey for a verb that changes nothing; `started` is a moment of the monotonic clock."""
-    hosts = {host: _of_host(host, found) for host in sorted(found.selected)}
+    hosts = {host: _of_host(host, found) for host in sorted(expected(workspace, found))}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
     return replace(report, absent=tuple(sorted(absent)))
+
+
+def expected(workspace: Workspace, found: Survey) -> frozenset[str]:
+    """Return the selected hosts without those in maintenance that do not answer: they are told of apart."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    away = here.keys() & found.snapshot.unreachable.keys()
+    return found.selected - away or found.selected
 
 
 def _of_host(host: str, found: Survey) -> HostReport:

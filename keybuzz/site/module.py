@@ -14,6 +14,7 @@ from keybuzz.model.host.candidates import Places
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
 from keybuzz.model.host.upgrades import Upgrades
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
 from keybuzz.model.reports.handover import Candidate
@@ -267,6 +268,8 @@ class Module:
     """What undoes it at once, as after a run that was cut off. None when nothing is left of it."""
     switchover: Switchover | None = None
     """How the lead of its cluster, or of the one that it fronts, is handed over on purpose; None where none leads."""
+    maintenance_over: Callable[[Maintenance], Finding] | None = None
+    """What a host is told for whose maintenance has ended, and is still noted; the module of all hosts says it."""
     topology: Callable[[Live], Topology] | None = None
     images: Callable[[Site], tuple[ImageBuild, ...]] = lambda site: ()
     rotations: tuple[Rotation, ...] = ()

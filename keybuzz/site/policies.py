@@ -7,7 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.site.accepted import SHORTEST_REASON, Accepted, AcceptedReader, day
+from keybuzz.site.files.maintenance import MaintenanceReader
 from keybuzz.site.files.problems import Problems, nearest, shown
 from keybuzz.site.files.yaml_tree import Tree, TreeReader, parse_fields
 
@@ -37,6 +39,8 @@ class Policies:
     waivers: tuple[Waiver, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     """Differences of hosts that stay as they are for now."""
+    maintenance: tuple[Maintenance, ...] = ()
+    """Hosts that are out of service for planned work."""
     source: str = "policies.yaml"
     """The file, as messages name it."""
 
@@ -46,14 +50,17 @@ def parse_policies(content: bytes, source: str, groups: Collection[str]) -> Poli
     problems = Problems(source)
     reader = _PoliciesReader(problems)
     tree = parse_fields(content, source)
-    top = reader.fields(tree, "the file", ("freeze", "waivers"), ("accepted",))
+    top = reader.fields(tree, "the file", ("freeze", "waivers"), ("accepted", "maintenance"))
     problems.raise_if_any()
     differences = AcceptedReader(problems)
     entries = reader.items(top["accepted"], "accepted") if "accepted" in top else ()
+    resting = MaintenanceReader(problems)
+    hosts = reader.items(top["maintenance"], "maintenance") if "maintenance" in top else ()
     found = Policies(
         freeze=reader.freeze(top["freeze"], groups),
         waivers=tuple(reader.waiver(item) for item in reader.items(top["waivers"], "waivers")),
         accepted=tuple(differences.accepted(item) for item in entries),
+        maintenance=tuple(resting.entry(item) for item in hosts),
         source=source,
     )
     problems.raise_if_any()

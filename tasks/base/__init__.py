@@ -9,6 +9,7 @@ from tasks.base.checks import checks
 from tasks.base.desired import describe
 from tasks.base.parameters import PARAMETERS
 from tasks.base.rollout import next_stage
+from tasks.base.upkeep_over import maintenance_over
 
 MODULE = Module(
     name="base",
@@ -24,6 +25,7 @@ MODULE = Module(
         *("base.disk.space", "base.disk.inodes", "base.disk.read-only"),
         *("base.memory.available", "base.system.read"),
     ),
+    maintenance_over=maintenance_over,
     check_infos=CHECK_INFOS,
     parameters=PARAMETERS,
 )

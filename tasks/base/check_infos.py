@@ -245,6 +245,13 @@ CHECK_INFOS = (
         gates=False,
     ),
     CheckInfo(
+        "base.maintenance.over",
+        "no maintenance is past its end",
+        "The planned work on a host should be done, and its entry is still there.",
+        "kbz maintenance off HOST, or kbz maintenance on HOST with another --until.",
+        gates=False,
+    ),
+    CheckInfo(
         "base.docker.same",
         "all hosts run the same Docker Engine",
         "An upgrade went to some hosts only.",

@@ -36,7 +36,10 @@ SECTIONS = (
     ),
     Section(
         "Change",
-        ("run", "restart", "switchover", "upgrade", "drill", "recover", "resume", "exec"),
+        (
+            *("run", "restart", "switchover", "maintenance", "upgrade", "drill", "recover"),
+            *("resume", "exec"),
+        ),
         ("kbz run base --limit db", "kbz restart db-slave-01"),
     ),
     Section(

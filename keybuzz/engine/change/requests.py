@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keybuzz.engine import events
 from keybuzz.engine.catalogue import also, choose, named_only
 from keybuzz.engine.chains.side_by_side import side_by_side
 from keybuzz.engine.change.conduct import Route, one_after_other
 from keybuzz.engine.change.freeze import lift
 from keybuzz.engine.change.run import RunRequest
 from keybuzz.engine.change.saved_plan import SavedPlan, load
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import RefusedError, UsageError
@@ -57,6 +59,7 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
         selected = hosts_since(workspace, words.since)
     else:
         selected = workspace.select(named_only(words.modules, in_all), words.limit)
+        selected = without_resting(workspace, selected, words.limit)
         require_meant(workspace, selected, words.limit, everything=words.everything)
     lifted = lift(words.lifted, words.reason, chain)
     return RunRequest(
@@ -69,6 +72,23 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
         pace=words.pace,
         route=words.route,
     )
+
+
+def without_resting(
+    workspace: Workspace, selected: frozenset[str], limit: tuple[str, ...]
+) -> frozenset[str]:
+    """Return the hosts without those in maintenance that --limit does not name; RefusedError when none is left."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    named = {term.strip() for terms in limit for term in terms.split(",")}
+    left_out = sorted(selected & here.keys() - named)
+    for host in left_out:
+        workspace.listen(events.LeftOut(host, here[host].words))
+    if left_out and not selected - set(left_out):
+        raise RefusedError(
+            f"all that is selected is in maintenance: {', '.join(left_out)}",
+            hint=f"{proposed('kbz', 'maintenance', 'off', left_out[0])}, or name it: --limit {left_out[0]}",
+        )
+    return selected - set(left_out)
 
 
 def hosts_since(workspace: Workspace, number: int) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from keybuzz.engine.images.members import hand_over
 from keybuzz.engine.joined import is_joined, joined, still
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.pace.waves import Waves, dangerous
 from keybuzz.model.core.access import Access
@@ -102,12 +103,12 @@ class Taker:
         self.check_stop()
         stage = self._joined(stage, snapshot)
         snapshot = self._with_carried(stage, snapshot)
-        carried = self._clusters(stage, snapshot)
+        carried = self.clusters(stage, snapshot)
         self.guard.require(self.owner, stage, carried)
         if stage.before is not None:
             snapshot = self._wait(module, stage.before, snapshot)
             # Who is up may have changed while it waited.
-            carried = self._clusters(stage, snapshot)
+            carried = self.clusters(stage, snapshot)
         with self.guard.holding(self.owner, stage, carried):
             return self._taken(module, stage, carried, snapshot)
 
@@ -127,6 +128,20 @@ class Taker:
             snapshot = self._wait(module, stage.after, snapshot)
         snapshot = self._await_carried(module, carried, snapshot)
         snapshot = self._regain(module, stage, snapshot)
+        self._lead_back(stage)
+        return snapshot
+
+    def cleared(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Guard a stage and make its hand-overs, without its changes: its hosts may be interrupted then."""
+        snapshot = self._with_carried(stage, snapshot)
+        with self.guard.holding(self.owner, stage, self.clusters(stage, snapshot)):
+            snapshot = self._release(module, stage, snapshot)
+            self._lead_away(stage)
+        return snapshot
+
+    def given_back(self, module: Module, stage: Stage, snapshot: Snapshot) -> Snapshot:
+        """Undo `cleared` for hosts that serve again: they take work, and sessions are led as before."""
+        snapshot = self._regain(module, stage, self._with_carried(stage, snapshot))
         self._lead_back(stage)
         return snapshot
 
@@ -306,12 +321,24 @@ class Taker:
         self.descriptions = describe_more(self.nornir, self.site, self.descriptions, missing)
         return self.read()
 
-    def _clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
-        """Return every quorum cluster that a disrupted host of the stage carries, as it is now."""
+    def clusters(self, stage: Stage, snapshot: Snapshot) -> list[Cluster]:
+        """Return every quorum cluster that a disrupted host of the stage carries, as it is now.
+
+        Another host that is in maintenance counts as stopped: it may be, at any moment.
+        """
         view = self.view(snapshot)
-        return [
+        resting = in_maintenance(self.site, time.time()).keys() - disrupted(stage)
+        found = [
             cluster_of(module, view.live(module, self.site))
             for module in carried_by(stage, self.every_module, self.site)
+        ]
+        return [
+            replace(
+                cluster,
+                up=cluster.up - resting,
+                able=None if cluster.able is None else cluster.able - resting,
+            )
+            for cluster in found
         ]
 
     @property

@@ -13,6 +13,7 @@ from keybuzz.engine.drift import inside, strays
 from keybuzz.engine.drift.accepted import digest, state_of
 from keybuzz.engine.drift.accepted import judge as accept
 from keybuzz.engine.look.observe import described, observe_within, outcome_of_silence
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.look.survey import Survey, describe_scope, heard, judge
 from keybuzz.engine.memory.forgetful import read_or, trouble
@@ -27,6 +28,7 @@ from keybuzz.model.core.plan import Action, Change, Plan
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import DigestKey
 from keybuzz.model.host.strays import Explained
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.model.reports.drift import DriftItem, DriftReport, Standing, compare
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.files.private import StateError
@@ -142,10 +144,14 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
         (*_looked(found, ground), *inside.looked(workspace.site, found)),
         number,
     )
+    here = in_maintenance(workspace.site, workspace.clock())
     today = datetime.fromtimestamp(workspace.clock(), UTC).date()
     judged = accept(items, previous, workspace.site.policies, today)
+    judged = replace(judged, items=tuple(_resting(item, here) for item in judged.items))
     found = replace(found, plan=_without_accepted(found, judged.items))
-    hosts = {host: _host(host, found) for host in sorted(request.selected)}
+    away = here.keys() & found.snapshot.unreachable.keys()
+    asked = request.selected - away or request.selected
+    hosts = {host: _host(host, found) for host in sorted(asked)}
     report = replace(
         report_of(workspace, VERB, found, hosts, time.monotonic() - started),
         drift=DriftReport(judged.items, before.number if before else 0, judged.newly),
@@ -157,6 +163,13 @@ def _drift(workspace: Workspace, request: DriftRequest, number: int) -> Report:
         ),
     )
     return remember(workspace, number, report, _records(report))
+
+
+def _resting(item: DriftItem, here: Mapping[str, Maintenance]) -> DriftItem:
+    """Return what differs on a host in maintenance as accepted until that is over."""
+    if item.host in here and item.standing in (Standing.NEW, Standing.STILL):
+        return replace(item, standing=Standing.ACCEPTED)
+    return item
 
 
 def _busy(workspace: Workspace, request: DriftRequest) -> Iterator[str]:

@@ -10,6 +10,7 @@ from keybuzz.engine.look.causes import explained, of_silent, unheard
 from keybuzz.engine.look.describe import HostDescription, describe_all
 from keybuzz.engine.look.judging import judged, topology_of
 from keybuzz.engine.look.observe import Probing, Snapshot, View, observe_within, probe
+from keybuzz.engine.look.resting import eased, ended, in_maintenance
 from keybuzz.engine.look.scope import concerned
 from keybuzz.engine.workspace import NOT_HERE, Workspace
 from keybuzz.model.core.access import Access
@@ -119,12 +120,14 @@ def judge(
             silent |= of_silent(found)
         if (topology := topology_of(module, live)) is not None:
             topologies.append(placed(topology, workspace.absent))
+    now = workspace.clock()
+    told = eased(unheard(explained(findings, chosen), silent), in_maintenance(site, now))
     return Survey(
         chosen,
         selected,
         descriptions,
         snapshot,
         view.plan(chosen, site),
-        unheard(explained(findings, chosen), silent),
+        (*told, *ended(site, now, chosen, selected)),
         tuple(topologies),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from keybuzz.engine.hooks import QUIET, run_after, run_before
 from keybuzz.engine.look.looks import keep_look
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.forgetful import read_or
@@ -46,7 +47,15 @@ def report_of(
         topologies=found.topologies,
         seconds=seconds,
         round_trips=workspace.round_trips(),
+        resting=_resting(workspace, found),
     )
+
+
+def _resting(workspace: Workspace, found: Survey) -> dict[str, str]:
+    """Return the hosts in maintenance among those that the survey asked, and among their clusters' members."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    asked = found.selected | found.descriptions.keys()
+    return {host: entry.words for host, entry in sorted(here.items()) if host in asked}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from keybuzz.engine.catalogue import all_modules
-from keybuzz.engine.change.requests import hosts_since, require_meant
+from keybuzz.engine.change.requests import hosts_since, require_meant, without_resting
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.roll.restart import RestartRequest, reboots, restartable
 from keybuzz.engine.workspace import Workspace
@@ -57,6 +57,7 @@ def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> Res
         selected = hosts_since(workspace, words.since)
     else:
         selected = workspace.select((module,), words.limit)
+        selected = without_resting(workspace, selected, words.limit)
         require_meant(workspace, selected, words.limit, everything=words.everything)
     if words.reboot:
         return RestartRequest(reboots(module.group), selected)

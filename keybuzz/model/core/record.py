@@ -36,6 +36,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "findings": [finding_document(finding) for finding in report.findings],
         "summary": summary_document(report.findings),
         "not_in_this_lab": list(report.absent),
+        "in_maintenance": dict(report.resting),
         "topologies": [topology_document(topology) for topology in report.topologies],
         "warnings": list(report.warnings),
         "stages": [stage_document(stage) for stage in report.stages],

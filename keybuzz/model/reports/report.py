@@ -58,6 +58,8 @@ class Report:
     """For plan: the stages that a run would take, in order."""
     handover: Handover | None = None
     """For switchover: who led, who leads now, and what that cost."""
+    resting: Mapping[str, str] = field(default_factory=dict)
+    """Hosts in maintenance, of those that the verb is about: until when, and why."""
     absent: tuple[str, ...] = ()
     """Selected, and never started in this lab: neither asked nor judged."""
 

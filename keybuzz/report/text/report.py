@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Topology
@@ -18,7 +18,7 @@ from keybuzz.report.screen.stages import stages_text
 from keybuzz.report.text.drift import drift_text, drift_words
 from keybuzz.report.text.findings import findings_text
 
-_CHANGING = ("run", "rotate", "recover", "restart", "remove-account", "switchover")
+_CHANGING = ("run", "rotate", "recover", "restart", "remove-account", "switchover", "maintenance")
 
 
 def report_text(report: Report, width: int = WIDTH) -> str:
@@ -42,6 +42,8 @@ def report_text(report: Report, width: int = WIDTH) -> str:
     if report.error:
         sections.append(fit(report.error, width))
     sections += [fit(f"warning: {warning}", width) for warning in report.warnings]
+    if report.resting:
+        sections.append(resting_text(report.resting, width))
     if report.absent:
         sections.append(absent_text(report.absent, width))
     sections.append("\n".join(ended(last_line(report), width)))
@@ -62,6 +64,12 @@ def _repeats(finding: Finding, report: Report) -> bool:
     host = report.hosts.get(finding.host)
     away = host is not None and host.outcome is Outcome.UNREACHABLE and host.what == finding.message
     return away and finding.level is Level.UNKNOWN
+
+
+def resting_text(hosts: Mapping[str, str], width: int = WIDTH) -> str:
+    """Return a line for each host in maintenance."""
+    lines = (broken(f"{'-':<8} {host}: {words}", width, 9) for host, words in hosts.items())
+    return "\n".join(line for found in lines for line in found)
 
 
 def absent_text(hosts: tuple[str, ...], width: int = WIDTH) -> str:
@@ -124,6 +132,8 @@ def last_line(report: Report) -> str:
     """Return the one line that says how it ended."""
     answered, selected = report.checked
     words = [f"checked {answered} of {selected} hosts"]
+    if report.resting:
+        words[0] += f", {len(report.resting)} in maintenance"
     if report.absent:
         words[0] += f", {len(report.absent)} not in this lab"
     if report.verb in _CHANGING:

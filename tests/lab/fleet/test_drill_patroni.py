@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import Done, Kbz, until
+from tests.lab.support.adopting import with_own_policies
 from tests.lab.support.patroni_cluster import leader
 
 pytestmark = pytest.mark.lab
@@ -131,6 +132,29 @@ class TestScenarios:
         [trial] = done.json()["trials"]
         assert trial["verdict"] == "not available"
         assert "no member leads" in trial["messages"][0]
+
+
+class TestMaintenance:
+    def test_it_hands_over_and_is_expected_away(self, kbz: Kbz) -> None:
+        """By a site of its own, whose policies.yaml may be edited."""
+        kbz = with_own_policies(kbz)
+        host = leader(kbz)
+        assert host is not None
+        words = ("--reason", "a new disk is put in", "--until", "1h", "--format", "json")
+        assert kbz.good("maintenance", "on", host, *words).json()["hosts"][host]["changed"] == 1
+        assert leader(kbz) not in (None, host)
+        other = next(name for name in ("db-slave-01", "db-slave-02") if name != host)
+        refused = kbz("maintenance", "on", other, *words)
+        assert refused.code == 3
+        assert "patroni has no spare" in refused.stderr
+        kbz.on(host, "docker stop -t 60 patroni")
+        told = kbz.good("health", "patroni", "--limit", "db", "--format", "json").json()
+        assert list(told["in_maintenance"]) == [host]
+        assert kbz("drift", "patroni", "--limit", "db").code == 0
+        kbz.on(host, "docker start patroni")
+        kbz.good("maintenance", "off", host)
+        until(lambda: kbz("health", "patroni", "--limit", "db").code == 0, 120, "all are whole")
+        assert "no host is in maintenance" in kbz.good("maintenance").stdout
 
 
 class TestInterrupt:

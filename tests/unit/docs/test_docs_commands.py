@@ -34,6 +34,8 @@ ELSEWHERE = {
     "run --lift-freeze": f"{SERVICES}/test_galera.py::TestFreeze::test_a_lift_repairs_them_one_at_a_time_behind_synced",
     "resume": f"{FAILURES}.py::TestInterrupt::test_ctrl_c_stops_after_the_step_and_resume_goes_on",
     "restart": f"{FLEET}/test_restart.py::TestRestart::test_patroni_each_container_once_the_leader_last_no_row_lost",
+    "maintenance on": f"{FLEET}/test_drill_patroni.py::TestMaintenance::test_it_hands_over_and_is_expected_away",
+    "maintenance off": f"{FLEET}/test_drill_patroni.py::TestMaintenance::test_it_hands_over_and_is_expected_away",
     "switchover": f"{FLEET}/test_drill_patroni.py::TestScenarios::test_a_switchover_goes_to_the_named_member",
     "upgrade": "tests/flow/upgrade/test_upgrade.py"
     "::test_the_image_is_everywhere_first_and_then_one_member_at_a_time_the_leader_last",

@@ -20,6 +20,7 @@ from keybuzz.engine.change.rotate import RotateWords, rotate
 from keybuzz.engine.change.run import RunRequest, run
 from keybuzz.engine.drill.drill import DrillRequest, drill
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
+from keybuzz.engine.maintain.maintenance import OffRequest, take_off
 from keybuzz.engine.maintain.switchover import SwitchoverRequest, switchover
 from keybuzz.engine.memory.database import open_database
 from keybuzz.engine.memory.forgetful import open_journal
@@ -50,6 +51,9 @@ def converge(workspace: Workspace) -> None:
 CHANGES: dict[str, Callable[[Workspace], object]] = {
     "keybuzz/engine/change/run.py": lambda work: run(work, RunRequest(REDIS, HOSTS)),
     "keybuzz/engine/roll/restart.py": lambda work: restart(work, RestartRequest(REDIS[0], HOSTS)),
+    "keybuzz/engine/maintain/maintenance.py": lambda work: take_off(
+        work, OffRequest("redis-01", lambda: None)
+    ),
     "keybuzz/engine/maintain/switchover.py": lambda work: switchover(
         work, SwitchoverRequest("redis")
     ),
