@@ -32,7 +32,7 @@ from keybuzz.engine.images.members import hand_over
 from keybuzz.engine.joined import is_joined, joined, still
 from keybuzz.engine.look.describe import HostDescription, describe_more
 from keybuzz.engine.look.observe import Snapshot, View, observe, only
-from keybuzz.engine.look.resting import in_maintenance
+from keybuzz.engine.look.resting import in_maintenance_now
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.pace.waves import Waves, dangerous
 from keybuzz.model.core.access import Access
@@ -327,7 +327,7 @@ class Taker:
         Another host that is in maintenance counts as stopped: it may be, at any moment.
         """
         view = self.view(snapshot)
-        resting = in_maintenance(self.site, time.time()).keys() - disrupted(stage)
+        resting = in_maintenance_now(self.site).keys() - disrupted(stage)
         found = [
             cluster_of(module, view.live(module, self.site))
             for module in carried_by(stage, self.every_module, self.site)

@@ -1,7 +1,8 @@
-"""Hosts in maintenance: what is wrong with them is expected until their time is over. Pure."""
+"""Hosts in maintenance: what is wrong with them is expected until their time is over."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -17,6 +18,11 @@ def in_maintenance(site: Site, seconds: float) -> dict[str, Maintenance]:
     known = {server.name for server in site.servers}
     found = resting(site.policies.maintenance, seconds)
     return {host: entry for host, entry in found.items() if host in known}
+
+
+def in_maintenance_now(site: Site) -> dict[str, Maintenance]:
+    """Return the hosts of the site that are in maintenance."""
+    return in_maintenance(site, time.time())
 
 
 def ended(
