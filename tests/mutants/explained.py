@@ -41,3 +41,15 @@ EXPLAINED[
 EXPLAINED[_CONDUCT, "chosen.data.reset_failed_hosts()", "pass"] = (
     "the look that follows every stage resets them too"
 )
+_LOCK = "keybuzz/engine/memory/lock.py"
+EXPLAINED[_LOCK, "wait: float = 0.0,", "wait: float = -1.0,"] = (
+    "a deadline that is now and one that is past both mean one try"
+)
+EXPLAINED[_LOCK, "os.ftruncate(descriptor, 0)", "os.ftruncate(descriptor, 1)"] = (
+    "the record is written from the first byte on, and is longer than one"
+)
+EXPLAINED[
+    _LOCK,
+    "return open_private(path, os.O_RDWR | os.O_CREAT), False",
+    "return open_private(path, os.O_RDWR | os.O_CREAT), True",
+] = "the kernel is asked once more about a holder that there cannot be: only slower"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 _UNIT, _FLOW = "tests/unit", "tests/flow"
 _CHANGE, _TASKS = f"{_UNIT}/engine/change", f"{_UNIT}/tasks"
+_CONDUCT = tuple(
+    f"{_UNIT}/engine/conduct/test_{part}.py"
+    for part in ("ahead", "between", "conduct", "conduct_clusters", "conduct_gates", "pace")
+)
 _RESTART = f"{_CHANGE}/test_restart.py"
 
 
@@ -69,9 +73,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/redis_proxy/rollout.py": _rollout("redis_proxy"),
     "tasks/rabbitmq_proxy/rollout.py": _rollout("rabbitmq_proxy"),
     "tasks/minio_client/rollout.py": (f"{_TASKS}/minio_client/test_minio_client.py",),
-    "keybuzz/engine/change/conduct.py": (
-        f"{_UNIT}/engine/conduct/test_conduct.py",
-        f"{_UNIT}/engine/conduct/test_conduct_gates.py",
-        f"{_UNIT}/engine/conduct/test_conduct_clusters.py",
-    ),
+    "keybuzz/engine/change/conduct.py": _CONDUCT,
+    "keybuzz/engine/change/taker.py": _CONDUCT,
 }

@@ -154,6 +154,13 @@ def test_of_five_two_are_spare_and_never_more_than_could_take_over() -> None:
     assert [counted(5, able, 5).spare for able in (None, 5, 3, 2, 1, 0)] == [2, 2, 2, 1, 0, 0]
 
 
+def test_the_last_member_is_no_spare_where_a_module_needs_none_up() -> None:
+    """One node that may be down (least_up=0): to stop it still takes the service away."""
+    names = frozenset({"n0", "n1"})
+    assert Cluster("c", names, frozenset({"n0"}), least=0).spare == 0
+    assert Cluster("c", names, names, least=0).spare == 1
+
+
 def test_a_cluster_is_well_until_something_says_otherwise() -> None:
     assert Cluster("c", THREE, THREE).well is True
 

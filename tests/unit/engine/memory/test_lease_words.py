@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -76,7 +77,14 @@ class TestNames:
 class TestAge:
     @pytest.mark.parametrize(
         ("seconds", "said"),
-        [(-5.0, "0 s"), (0.0, "0 s"), (1.9, "1 s"), (119.9, "119 s"), (120.0, "2 min")],
+        [
+            (-5.0, "0 s"),
+            (0.0, "0 s"),
+            (1.9, "1 s"),
+            (119.9, "119 s"),
+            (120.0, "2 min"),
+            (7200.0, "120 min"),
+        ],
     )
     def test_seconds_up_to_two_minutes_and_then_minutes(self, seconds: float, said: str) -> None:
         sentence = Holder("me", 7, "kbz run", NOW, NOW).sentence(NOW + seconds)
@@ -115,6 +123,21 @@ class TestHeartbeat:
             assert beat.daemon
         assert self.beats() == []
 
+    def test_no_sign_of_life_is_written_after_the_lease_is_free(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended: list[bool] = []
+
+        def beat(held: list[int], stopped: threading.Event) -> None:
+            stopped.wait(10)
+            threading.Event().wait(0.05)  # a slow disk
+            ended.append(all(os.fstat(descriptor) for descriptor in held))
+
+        monkeypatch.setattr(lock, "_beat", beat)
+        with leases(state, ("redis",), "kbz run"):
+            assert ended == []
+        assert ended == [True]
+
     def test_each_of_several_leases_gets_it(
         self, state: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -130,6 +153,25 @@ class TestHeartbeat:
         monkeypatch.setattr("keybuzz.engine.memory.lock.os.utime", utime)
         with leases(state, ("redis", "minio"), "kbz run"):
             assert both.wait(10)
+
+
+class TestRemoved:
+    def test_a_file_that_is_removed_while_it_is_locked_is_no_lease(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The name leads to no file then: the next run makes one, and would hold the same lease."""
+        path, locks = state / "redis.lease", fcntl.flock
+
+        def removed(descriptor: int, how: int) -> None:
+            locks(descriptor, how)
+            path.unlink(missing_ok=True)
+
+        monkeypatch.setattr("keybuzz.engine.memory.lock.fcntl.flock", removed)
+        with (
+            pytest.raises(RefusedError, match="the lease on redis"),
+            leases(state, ("redis",), "kbz run"),
+        ):
+            pytest.fail("it holds a lease without a file")
 
 
 class TestRefused:
