@@ -148,7 +148,9 @@ class TestMaintenance:
         assert refused.code == 3
         assert "patroni has no spare" in refused.stderr
         kbz.on(host, "docker stop -t 60 patroni")
-        told = kbz.good("health", "patroni", "--limit", "db", "--format", "json").json()
+        health = ("health", "patroni", "--limit", "db", "--format", "json")
+        until(lambda: kbz(*health).code == 0, 60, "the other replica streams from the new leader")
+        told = kbz.good(*health).json()
         assert list(told["in_maintenance"]) == [host]
         assert kbz("drift", "patroni", "--limit", "db").code == 0
         kbz.on(host, "docker start patroni")
