@@ -12,12 +12,21 @@ from keybuzz.site.module import ImageBuild
 from keybuzz.site.site import Site
 from tasks.patroni.parameters import PGVECTOR
 
+_REPLAY = (
+    "a replica of it can stop at what a primary of an older release writes, and the next release repairs that "
+    "(postgresql.org, release notes of 17.9)"
+)
+
 UPGRADES = (
     Upgrades(
         "postgres",
-        "postgresql.org/support/versioning: minor releases change no format of data, in either direction",
+        "postgresql.org/docs/16/upgrading.html: minor releases are compatible with earlier and later ones",
         series=1,
         closed="another major version needs pg_upgrade, which no verb of kbz runs",
+        # Replicas change first here, so each would read what the older primary writes.
+        never=tuple(
+            (release, _REPLAY) for release in ((14, 21), (15, 16), (16, 12), (17, 8), (18, 2))
+        ),
         backup="postgres",
         also=(Also("patroni", re.compile(r"(?<=:)\d+\.\d+(?=-)")),),
     ),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from keybuzz.model.host.upgrades import Move, Upgrades
 
-_HAPROXY = "docs.haproxy.org and the announcement of each branch: the configuration is checked by the new image first"
+_HAPROXY = (
+    "haproxy/haproxy, BRANCHES: most configurations still work on a later branch; "
+    "a host whose HAProxy does not start stops the upgrade"
+)
+_PGBOUNCER = "pgbouncer.org/changelog: 1.24 and 1.25 remove no setting of an earlier one"
 
 UPGRADES = (
     Upgrades(
         "haproxy",
-        "haproxy.org: releases of a branch are bug fixes only",
+        "haproxy/haproxy, BRANCHES: releases of a branch contain bug fixes only",
         moves=tuple(
             Move(before, after, _HAPROXY)
             for before, after in (
@@ -26,9 +30,12 @@ UPGRADES = (
     ),
     Upgrades(
         "pgbouncer",
-        "pgbouncer.org/changelog: releases of 1.x take the settings of earlier ones",
-        series=1,
-        closed="another major version is not known",
+        "pgbouncer.org/changelog: patch releases of 1.23 to 1.25 are fixes",
+        moves=tuple(
+            Move(before, after, _PGBOUNCER)
+            for before, after in (((1, 23), (1, 24)), ((1, 23), (1, 25)), ((1, 24), (1, 25)))
+        ),
+        closed="only series that the table knows may follow",
         keeps_data=False,
     ),
 )

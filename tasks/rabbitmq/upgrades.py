@@ -1,6 +1,7 @@
 """Which versions of RabbitMQ may follow which, one node at a time. Data only.
 
-All feature flags of a series are enabled before the next one starts: a node that misses one does not start.
+All stable feature flags of a series are enabled before the next one starts: a node that misses one may not start.
+kbz reads which flags of a newer series are on, and not which flags are off.
 """
 
 from __future__ import annotations
@@ -8,14 +9,26 @@ from __future__ import annotations
 from keybuzz.model.host.upgrades import Move, Upgrades
 
 _TABLE = "rabbitmq.com/docs/upgrade: version upgradability; rolling upgrades skip no series"
-_FLAGS = "feature flags and tables of the later series are none of the earlier one, and no downgrade is supported"
+_BACK = (
+    "RabbitMQ supports no downgrade, and some patch releases could not even go back to the one before "
+    "(rabbitmq.com/docs/upgrade: downgrades)"
+)
+_FLAGS = (
+    "all stable feature flags are enabled, or the upgrade may fail: `docker exec rabbitmq rabbitmqctl "
+    "list_feature_flags` on one node shows them, and `rabbitmqctl enable_feature_flag all` enables them"
+)
+_FOUR = (
+    f"{_FLAGS}; khepri_db is not enabled, because 4.x does not take Khepri's data of 3.13; "
+    "no policy mirrors classic queues, because 4.0 keeps one copy of each"
+)
+_SKIP = "upstream advises to take 3.13.6 or later (release notes of 3.13.3 and 3.13.6)"
 
 UPGRADES = (
     Upgrades(
         "rabbitmq",
         "rabbitmq.com/docs/rolling-upgrade: patch releases of a series may be skipped",
         moves=tuple(
-            Move(before, after, _TABLE, _FLAGS)
+            Move(before, after, _TABLE, _BACK, first=_FOUR if before == (3, 13) else _FLAGS)
             for before, after in (
                 ((3, 12), (3, 13)),
                 ((3, 13), (4, 0)),
@@ -23,7 +36,9 @@ UPGRADES = (
                 ((4, 1), (4, 2)),
             )
         ),
-        closed="a rolling upgrade of RabbitMQ skips no series",
+        closed="a rolling upgrade of RabbitMQ skips no series, and kbz knows none after 4.2",
+        no_way_back=_BACK,
+        never=tuple(((3, 13, patch), _SKIP) for patch in (3, 4, 5)),
         backup="rabbitmq",
     ),
 )

@@ -5,22 +5,25 @@ from __future__ import annotations
 from keybuzz.model.host.upgrades import Move, Upgrades
 
 _RDB = "a replica that has loaded from it, and its own RDB file, have a format that the earlier one does not load"
+_EIGHT = "redis.io/docs, install/upgrade/cluster: 7.x to 8, one node at a time, replicas first"
 
 UPGRADES = (
     Upgrades(
         "redis",
-        "redis/redis, release notes of 7.2: patch releases change no format of data",
+        "redis/redis, src/rdb.h: RDB_VERSION is 11 in all of 7.2 and 12 in all of 7.4 (read up to 7.2.6 and 7.4.1)",
         moves=(
-            Move((7, 2), (7, 4), "redis/redis, 00-RELEASENOTES of 7.4: RDB version 12", _RDB),
-            Move((7, 2), (8, 0), "redis.io: upgrade to Redis 8 from Redis Open Source 7.x", _RDB),
             Move(
+                (7, 2),
                 (7, 4),
-                (8, 0),
-                "redis.io: upgrade to Redis 8 from Redis Open Source 7.x",
-                "types of Redis 8 in the data are none of an earlier one",
+                "redis/redis, src/rdb.c loads every earlier RDB; 00-RELEASENOTES of 7.4: its format changes",
+                f"{_RDB} (redis/redis#14064)",
             ),
+            Move((7, 2), (8, 0), _EIGHT, _RDB),
+            Move((7, 4), (8, 0), _EIGHT, "types of Redis 8 in the data are none of an earlier one"),
         ),
         closed="only series that the table knows may follow",
+        no_way_back="nothing of upstream says that its releases load each other's data in both directions",
+        way_back=((7, 2), (7, 4)),
         backup="redis",
     ),
 )

@@ -85,7 +85,8 @@ def prepare(workspace: Workspace, path: Path, words: Words) -> Prepared:
     selected = workspace.present(workspace.select(found.users, ()))
     with leases(site.settings.state / "leases", workspace.lease_names(selected), workspace.command):
         pass  # another run is told at once, and not after the hosts were asked; what follows takes them again
-    goes_on = words.back or known == record
+    begun = known is not None and not known.done and known.former == record.former
+    goes_on = words.back or begun or known == record
     if not goes_on:
         now = survey(workspace, chain, selected)
         require_heard(now)
@@ -119,6 +120,11 @@ def _way_on(site: Site, found: Meant, known: Record | None, words: Words) -> Rec
     current = site.image(found.table.image)
     target = referred(current, words.tag)
     if known is not None and not known.done and known.target != target:
+        if found.table.closed_behind(known.former, known.target):
+            # There is no way back, so the way out of a bad release is one after it.
+            for running in (known.former, known.target):
+                found.table.require(running, target)
+            return replace(known, target=target)
         raise RefusedError(
             f"an upgrade from {known.former} to {known.target} has begun and is not complete",
             where=found.table.image,
@@ -170,8 +176,10 @@ def _allowed(found: Meant, record: Record, *, back: bool) -> str:
     text = (
         f"{record.former} to {record.target}, allowed by: {move.source if move else table.source}"
     )
-    if move is not None and move.no_way_back:
-        text += f"\nno way back once a member runs it: {move.no_way_back}"
+    if move is not None and move.first:
+        text += f"\nkbz does not check, so check it before: {move.first}"
+    if why := table.closed_behind(record.former, record.target):
+        text += f"\nno way back once a member runs it: {why}"
     return text
 
 

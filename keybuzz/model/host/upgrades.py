@@ -26,6 +26,10 @@ class Move:
     """Where upstream allows it."""
     no_way_back: str = ""
     """Why data that the later series has written is not for the earlier one; empty where it is."""
+    least: Version = ()
+    """The release of the earlier series that upstream wants before the step; empty where any will do."""
+    first: str = ""
+    """What upstream wants before the step and kbz does not read: it is shown before the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,18 @@ class Upgrades:
     image: str
     """Its name in versions.yaml."""
     source: str
-    """Where upstream allows any later release of the same series, and going back within it."""
+    """Where upstream allows any later release of the same series, and, without `no_way_back`, going back within it."""
     series: int = 2
     """How many numbers of a version make its series."""
     moves: tuple[Move, ...] = ()
     closed: str = ""
     """Why no other series follows by this verb, and what does it."""
+    no_way_back: str = ""
+    """Why there is no way back within a series; empty where there is one."""
+    way_back: tuple[Version, ...] = ()
+    """The series that have a way back within them all the same."""
+    never: tuple[tuple[Version, str], ...] = ()
+    """Releases that no cluster is upgraded to, each with the reason."""
     refused: str = ""
     """Why this verb does nothing at all with it, and what does."""
     backup: str = ""
@@ -73,11 +83,24 @@ class Upgrades:
                 where=self.image,
                 hint="--back goes back to what ran before an upgrade",
             )
+        for release, why in self.never:
+            if new == release and old != release:
+                raise RefusedError(
+                    f"no cluster is upgraded to {after}: {why}",
+                    where=self.image,
+                    hint="a later release of the series",
+                )
         if old[: self.series] == new[: self.series]:
             return None
-        for move in self.moves:
-            if (move.before, move.after) == (old[: self.series], new[: self.series]):
-                return move
+        move = self._move(old[: self.series], new[: self.series])
+        if move is not None and old < move.least:
+            raise RefusedError(
+                f"{before} is older than {shown(move.least)}, which comes before {shown(move.after)}",
+                where=self.image,
+                hint=self.next_step(before),
+            )
+        if move is not None:
+            return move
         why = self.closed or "upstream does not allow it for a running cluster"
         raise RefusedError(
             f"{before} to {after} is no step of the table: {why}",
@@ -89,24 +112,36 @@ class Upgrades:
         """Return which step is allowed from a reference, in words."""
         series = self.series_of(before)
         following = [move for move in self.moves if move.before == series]
-        ahead = "".join(f", or to a release of {shown(move.after)}" for move in following)
+        ahead = "".join(
+            f", or {f'from {shown(move.least)} on ' if move.least else ''}to a release of {shown(move.after)}"
+            for move in following
+        )
         return f"allowed from {before}: to a later release of {shown(series)}{ahead}"
+
+    def closed_behind(self, before: str, after: str) -> str:
+        """Return why there is no way back from `after` to `before`, empty where there is; RefusedError for no step."""
+        old, new = self.series_of(before), self.series_of(after)
+        if old == new:
+            return "" if old in self.way_back else self.no_way_back
+        move = self._move(old, new)
+        if move is None:
+            raise RefusedError(
+                f"no row of the table leads from {before} to {after}", where=self.image
+            )
+        return move.no_way_back
 
     def require_back(self, before: str, after: str) -> None:
         """Raise RefusedError where data that `after` may have written is not for `before`."""
-        old, new = self.series_of(before), self.series_of(after)
-        if old == new:
-            return
-        for move in self.moves:
-            if (move.before, move.after) == (old, new):
-                if move.no_way_back:
-                    raise RefusedError(
-                        f"there is no way back from {after} to {before}: {move.no_way_back}",
-                        where=self.image,
-                        hint="mend it forward, with a later release; the backup from before brings the old data back",
-                    )
-                return
-        raise RefusedError(f"no row of the table leads from {before} to {after}", where=self.image)
+        if why := self.closed_behind(before, after):
+            raise RefusedError(
+                f"there is no way back from {after} to {before}: {why}",
+                where=self.image,
+                hint="repair it with a later release"
+                + ("; the backup from before brings the old data back" if self.backup else ""),
+            )
+
+    def _move(self, old: Version, new: Version) -> Move | None:
+        return next((move for move in self.moves if (move.before, move.after) == (old, new)), None)
 
 
 def version_of(reference: str) -> Version:

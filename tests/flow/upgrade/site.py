@@ -22,6 +22,8 @@ from tests.flow.support.unix_server import Request, respond, serving
 
 NEVER_RUNS = "demo/app:1.2.9"
 """An image whose container ends as soon as it is started."""
+NEVER_RUNS_EITHER = "demo/app:2.0.0"
+"""The same, in a series from which there is no way back."""
 VERSIONS = """\
 # The versions of this test.
 images:
@@ -92,7 +94,7 @@ class Engine:
             return respond(404, {"message": "no such container"})
         image = found["options"]["Image"]
         if path.endswith("/start"):
-            found["running"] = image != NEVER_RUNS
+            found["running"] = image not in (NEVER_RUNS, NEVER_RUNS_EITHER)
             self.did.append(f"start {image}")
         elif path.endswith("/stop"):
             found["running"] = False

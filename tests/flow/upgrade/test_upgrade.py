@@ -72,6 +72,24 @@ def test_a_bad_image_stops_at_the_first_member_and_back_ends_green(site: Upgrade
     assert site.kbz(*UPGRADE).code == 0
 
 
+def test_without_a_way_back_a_later_release_ends_an_upgrade_that_stopped(site: Upgraded) -> None:
+    reason = UPGRADE[4:]
+    assert site.kbz("upgrade", "app", "--to", "1.3.0", *reason).code == 0
+    stopped = site.kbz("upgrade", "app", "--to", "2.0.0", *reason)
+    assert stopped.code == FAILED, stopped.stdout + stopped.stderr
+    assert "no way back once a member runs it: data of 2.0" in stopped.stderr
+    back = site.kbz(*BACK)
+    assert back.code == REFUSED
+    assert "there is no way back" in back.stderr
+    older = site.kbz("upgrade", "app", "--to", "1.3.1", *reason)
+    assert older.code == REFUSED
+    assert sorted(site.running) == ["", "demo/app:1.3.0", "demo/app:1.3.0"]
+    later = site.kbz("upgrade", "app", "--to", "2.0.1", *reason)
+    assert later.code == 0, later.stdout + later.stderr
+    assert site.running == ["demo/app:2.0.1"] * 3
+    assert json.loads(record(site).read_text())["former"] == "demo/app:1.3.0"
+
+
 POINTS = ("after record", "after put", "step 4")
 STEPS = ("step 1", "step 2", "step 3", "step 5", "step 6")
 LONG = ("before mirror", "after mirror", "before put", "before run", "after run", *STEPS)

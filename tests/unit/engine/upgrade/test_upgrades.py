@@ -44,6 +44,9 @@ def test_a_table_is_about_an_image_of_versions_yaml_whose_tag_it_can_read(image:
         assert move.before < move.after
         assert len(move.before) == len(move.after) == table.series
         assert move.source
+        assert not move.least or move.least[: table.series] == move.before
+    assert all(why and len(release) > table.series for release, why in table.never)
+    assert not table.way_back or table.no_way_back
 
 
 def test_each_table_that_names_a_backup_names_one_that_kbz_takes() -> None:
@@ -81,7 +84,17 @@ def test_only_later_releases_of_a_series_and_rows_are_allowed(
         ("rabbitmq", "r:3.12.14-management", "r:4.0.5-management", "skips no series"),
         ("mariadb-galera", "m:10.11.6", "m:11.4.2", "mariadb-upgrade"),
         ("postgres", "p:16.4-bookworm", "p:17.0-bookworm", "pg_upgrade"),
-        ("qdrant", "q:v1.15.0-unprivileged", "q:v1.17.0-unprivileged", "next minor version"),
+        ("qdrant", "q:v1.15.0-unprivileged", "q:v1.17.0-unprivileged", "minor version before"),
+        (
+            "qdrant",
+            "q:v1.16.2-unprivileged",
+            "q:v1.17.0-unprivileged",
+            "from 1.16.3 on to a release",
+        ),
+        ("qdrant", "q:v1.19.0-unprivileged", "q:v1.20.0-unprivileged", "none after 1.19"),
+        ("rabbitmq", "r:3.12.14-management", "r:3.13.4-management", "3.13.6 or later"),
+        ("postgres", "p:16.4-bookworm", "p:16.12-bookworm", "a primary of an older release"),
+        ("pgbouncer", "b:1.23.1", "b:1.26.0", "only series that the table knows"),
         ("minio", "m:RELEASE.2024-10-02T17-50-41Z", "m:RELEASE.2025-10-02T17-50-41Z", "at once"),
     ],
 )
@@ -103,6 +116,44 @@ def test_the_way_back_is_open_within_a_series_and_where_a_row_does_not_close_it(
         table.require_back("x:1.3.0", "x:2.0.1")
     with pytest.raises(RefusedError, match="no row"):
         table.require_back("x:1.2.0", "x:2.0.1")
+
+
+@pytest.mark.parametrize(
+    ("image", "before", "after", "said"),
+    [
+        ("postgres", "p:16.4-bookworm", "p:16.13-bookworm", ""),
+        ("postgres", "p:16.12-bookworm", "p:16.13-bookworm", ""),
+        ("haproxy", "h:2.8.5", "h:3.0.1", ""),
+        ("pgbouncer", "b:1.23.1", "b:1.25.2", ""),
+        ("redis", "r:7.2.5-alpine", "r:7.2.6-alpine", ""),
+        ("redis", "r:7.2.5-alpine", "r:7.4.1-alpine", "format that the earlier one does not load"),
+        ("redis", "r:8.0.1-alpine", "r:8.0.2-alpine", "in both directions"),
+        ("rabbitmq", "r:3.12.13-management", "r:3.12.14-management", "supports no downgrade"),
+        ("rabbitmq", "r:3.12.14-management", "r:3.13.7-management", "supports no downgrade"),
+        ("mariadb-galera", "m:10.11.6", "m:10.11.8", "Galera's protocol version"),
+        ("proxysql", "p:2.6.4", "p:2.6.6", "deletes the tables"),
+        ("proxysql", "p:2.6.4", "p:2.7.1", "deletes the tables"),
+        ("qdrant", "q:v1.18.3-unprivileged", "q:v1.19.0-unprivileged", "supports no downgrade"),
+        ("qdrant", "q:v1.18.2-unprivileged", "q:v1.18.3-unprivileged", "supports no downgrade"),
+    ],
+)
+def test_an_allowed_step_has_a_way_back_only_where_upstream_has_one(
+    image: str, before: str, after: str, said: str
+) -> None:
+    TABLES[image].require(before, after)
+    assert said in TABLES[image].closed_behind(before, after)
+    if not said:
+        TABLES[image].require_back(before, after)
+        return
+    with pytest.raises(RefusedError, match="no way back"):
+        TABLES[image].require_back(before, after)
+
+
+def test_another_series_of_rabbitmq_asks_for_its_feature_flags_first() -> None:
+    table = TABLES["rabbitmq"]
+    assert all("feature flags are enabled" in move.first for move in table.moves)
+    khepri = [move.before for move in table.moves if "khepri_db" in move.first]
+    assert khepri == [(3, 13)]
 
 
 @pytest.mark.parametrize("image", OPEN)
