@@ -189,7 +189,7 @@ def _clusters_text(host: str, clusters: tuple[Cluster, ...]) -> str:
     from keybuzz.report.screen.fit import fit
 
     told = [
-        f"{cluster.name}: {len(cluster.up)} of {len(cluster.members)} members are up, it needs {cluster.majority}"
+        f"{cluster.name}: {len(cluster.lasting)} of {len(cluster.members)} members are up, it needs {cluster.majority}"
         for cluster in clusters
     ]
     if not told:

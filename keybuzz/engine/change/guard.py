@@ -36,6 +36,13 @@ class Cluster:
     """Members that must stay up where that is no majority; 0: it may be interrupted whenever that is asked for."""
     able: frozenset[str] | None = None
     """Members that serve now or could take over at once; None where every member that is up can."""
+    resting: frozenset[str] = frozenset()
+    """Members in maintenance: they may run, and may stop at any moment."""
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """Members that count for the quorum now, and are not expected to stop."""
+        return self.up - self.resting
 
     @property
     def majority(self) -> int:
@@ -43,22 +50,27 @@ class Cluster:
         return len(self.members) // 2 + 1 if self.least is None else self.least
 
     def survives(self, stopping: Iterable[str]) -> bool:
-        """Return whether the cluster keeps its quorum without these hosts, or has none to lose."""
+        """Return whether the cluster keeps its quorum without these hosts, or has none to lose.
+
+        A member in maintenance that runs is a part of the quorum that there is, and of none that must stay.
+        """
         lost = self.up & frozenset(stopping)
-        return not lost or len(self.up) < self.majority or len(self.up - lost) >= self.majority
+        return not lost or len(self.up) < self.majority or len(self.lasting - lost) >= self.majority
 
     @property
     def spare(self) -> int:
         """Members that may stop before writes stop; negative when too many are away already."""
-        spare = len(self.up) - max(self.majority, 1)
-        return spare if self.able is None else min(spare, max(0, len(self.able) - 1))
+        spare = len(self.lasting) - max(self.majority, 1)
+        if self.able is None:
+            return spare
+        return min(spare, max(0, len(self.able - self.resting) - 1))
 
     def unled(self, stopping: Iterable[str]) -> bool:
         """Return whether the last member that serves, or could take over, is among these hosts."""
         if self.able is None or len(self.members) < 2:
             return False
         stopped = frozenset(stopping)
-        return bool(self.able & stopped) and not self.able - stopped
+        return bool(self.able & stopped) and not self.able - self.resting - stopped
 
 
 def disrupted(stage: Stage) -> frozenset[str]:
@@ -130,24 +142,31 @@ def guard_quorum(
             )
         if cluster.survives(stopping):
             continue
-        down = sorted(cluster.members - cluster.up)
         raise QuorumError(
             f"stage “{stage.name}” would stop {', '.join(sorted(stopping & cluster.up))}, and {cluster.name} "
-            f"would keep {len(cluster.up - stopping)} of {len(cluster.members)} members; it needs {cluster.majority}",
+            f"would keep {len(cluster.lasting - stopping)} of {len(cluster.members)} members; "
+            f"it needs {cluster.majority}",
             where=cluster.name,
-            hint=(
-                f"bring back {', '.join(down)} first"
-                if down
-                else "one member at a time: use --limit with one host"
-            ),
+            hint=_way_out(cluster, stopping),
         )
+
+
+def _way_out(cluster: Cluster, stopping: frozenset[str]) -> str:
+    """Return what would let a stage pass that the guard has refused."""
+    down = sorted(cluster.members - cluster.up)
+    resting = sorted((cluster.up & cluster.resting) - stopping)
+    ways = [
+        *([f"bring back {', '.join(down)} first"] if down else []),
+        *([f"wait for the maintenance of {', '.join(resting)} to end"] if resting else []),
+    ]
+    return "; ".join(ways) or "one member at a time: use --limit with one host"
 
 
 def back_again(module: Module, cluster: Cluster) -> Gate:
     """Return the gate after a stage of another module: as many members as before, and as well as before."""
 
     def reason(live: Live) -> str | None:
-        missing = sorted(cluster.up - cluster_of(module, live).up)
+        missing = sorted(cluster.lasting - cluster_of(module, live).up)
         if missing:
             return f"{', '.join(missing)} not back in {cluster.name}"
         return _trouble(module, live) if cluster.well else None

@@ -328,17 +328,9 @@ class Taker:
         """
         view = self.view(snapshot)
         resting = in_maintenance_now(self.site).keys() - disrupted(stage)
-        found = [
-            cluster_of(module, view.live(module, self.site))
-            for module in carried_by(stage, self.every_module, self.site)
-        ]
         return [
-            replace(
-                cluster,
-                up=cluster.up - resting,
-                able=None if cluster.able is None else cluster.able - resting,
-            )
-            for cluster in found
+            replace(cluster_of(module, view.live(module, self.site)), resting=frozenset(resting))
+            for module in carried_by(stage, self.every_module, self.site)
         ]
 
     @property

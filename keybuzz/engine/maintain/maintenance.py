@@ -114,10 +114,10 @@ def _require_spare(
     clusters = tuple(conductor.clusters(stage, found.snapshot))
     for cluster in clusters:
         if host in cluster.up and cluster.spare < 1:
-            away = sorted(cluster.members - cluster.up)
+            away = sorted(cluster.members - cluster.lasting)
             raise RefusedError(
-                f"{cluster.name} has no spare: {len(cluster.up)} of {len(cluster.members)} members are up and not in"
-                f" maintenance, and it needs {max(cluster.majority, 1)}",
+                f"{cluster.name} has no spare: {len(cluster.lasting)} of {len(cluster.members)} members are up and not"
+                f" in maintenance, and it needs {max(cluster.majority, 1)}",
                 where=host,
                 hint=f"bring back {', '.join(away)} first"
                 if away
@@ -173,17 +173,11 @@ def _report(
     snapshot = conductor.last or before.snapshot
     found = judge(workspace, before.modules, before.selected, conductor.descriptions, snapshot)
     after = replace(found, plan=Plan({}), findings=())
-    touched = {result.change.host for result in conductor.results}
     # The host itself may be away: that is what a maintenance is for.
+    answered = replace(after, snapshot=replace(snapshot, unreachable={}))
+    touched = {result.change.host for result in conductor.results}
     hosts = {
-        host: replace(
-            ended(
-                host,
-                replace(after, snapshot=replace(snapshot, unreachable={})),
-                conductor.results,
-                error,
-            )
-        )
+        host: ended(host, answered, conductor.results, error)
         for host in sorted(before.selected | touched)
     }
     return with_error(report_of(workspace, VERB, after, hosts, seconds), error)

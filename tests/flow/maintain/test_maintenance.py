@@ -14,6 +14,7 @@ import pytest
 
 from keybuzz.engine import events
 from keybuzz.engine.change import guard, requests
+from keybuzz.engine.change import run as runs
 from keybuzz.engine.maintain import maintenance as engine
 from keybuzz.engine.verbs import look
 from keybuzz.model.core.errors import RefusedError, StoppedError
@@ -99,7 +100,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
         for host in HOSTS:
             start(made, host)
         found = Cluster(made)
-        monkeypatch.setattr(engine, "all_modules", lambda: (found.module(),))
+        for room in (engine, runs):
+            monkeypatch.setattr(room, "all_modules", lambda: (found.module(),))
         yield found
 
 
@@ -219,13 +221,30 @@ def test_a_run_leaves_it_out_unless_it_is_named(cluster: Cluster) -> None:
         requests.without_resting(work, frozenset({THIRD}), ("db",))
 
 
-def test_no_second_member_is_interrupted_while_one_is_in_maintenance(cluster: Cluster) -> None:
-    """The guard counts it as stopped: it may be, at any moment."""
+def test_no_second_member_is_taken_out_while_one_is_in_maintenance(cluster: Cluster) -> None:
     cluster.noting(entry(THIRD))
-    before = look(cluster.three.workspace, "plan", (cluster.module(),), frozenset(HOSTS))
-    assert before.exit_code == ExitCode.GOOD
     with pytest.raises(RefusedError, match="no spare"):
         cluster.put_on(SECOND)
+
+
+@pytest.mark.parametrize(("down", "kept"), [((), 1), ((THIRD,), 0)])
+def test_a_run_interrupts_no_other_member_while_one_is_in_maintenance(
+    cluster: Cluster, down: tuple[str, ...], kept: int
+) -> None:
+    """It may stop at any moment; and while it runs it is in the quorum that there is to lose."""
+    cluster.noting(entry(SECOND))
+    for host in down:
+        stop(cluster.three, host)
+    Path(conf(cluster.three.hosts[FIRST]).path).write_text("old\n")
+
+    def interrupting(live: Live) -> Stage | None:
+        changes = tuple(replace(change, disrupts=True) for change in live.changes())
+        return Stage("restart", changes) if changes else None
+
+    module = replace(cluster.module(), next_stage=interrupting)
+    report = cluster.three.run(module, only=(FIRST,))
+    assert (report.exit_code, cluster.three.text(FIRST)) == (ExitCode.REFUSED, "old\n")
+    assert f"demo would keep {kept} of 3 members; it needs 2" in report.error
 
 
 @pytest.mark.parametrize(

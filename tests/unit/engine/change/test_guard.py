@@ -117,6 +117,40 @@ def test_a_cluster_without_quorum_has_none_to_lose() -> None:
     guard_quorum(stage(["n0"]), [cluster(3, {"n0"})])
 
 
+def resting(up: str, away: str, size: int = 3) -> Cluster:
+    names = frozenset(NAMES[:size])
+    return Cluster("k3s", names, frozenset(up.split()), resting=frozenset(away.split()))
+
+
+def test_one_in_maintenance_that_runs_is_in_the_quorum_that_there_is_to_lose() -> None:
+    """Two of three are up, one of them in maintenance: to stop the other ends the quorum."""
+    with pytest.raises(QuorumError) as caught:
+        guard_quorum(stage(["n0"]), [resting("n0 n1", "n1")])
+    assert "would keep 0 of 3 members; it needs 2" in str(caught.value)
+    assert "bring back n2 first; wait for the maintenance of n1 to end" in str(caught.value)
+    guard_quorum(stage(["n2"]), [resting("n0 n1", "n1")])
+
+
+@given(st.integers(1, 9), st.data())
+def test_no_maintenance_lets_a_stage_pass_that_the_guard_refuses_without(
+    size: int, data: st.DataObject
+) -> None:
+    members = st.sets(st.sampled_from(NAMES[:size]))
+    up, able, away, stopping = (frozenset(data.draw(members)) for _ in range(4))
+    without = Cluster("c", frozenset(NAMES[:size]), up, able=able & up)
+    with_it = replace(without, resting=away)
+    assert without.survives(stopping) or not with_it.survives(stopping)
+    assert not without.unled(stopping) or with_it.unled(stopping)
+    assert with_it.spare <= without.spare
+
+
+def test_one_in_maintenance_is_not_spare_and_no_gate_waits_for_it() -> None:
+    assert (resting("n0 n1 n2", "n1").spare, resting("n0 n1", "n1").spare) == (0, -1)
+    found = Cluster("redis", frozenset(REDIS), frozenset(REDIS), resting=frozenset(REDIS[2:]))
+    assert back_again(module(REDIS[:2]), found).reason(live()) is None
+    assert back_again(module(REDIS[1:]), found).reason(live()) == "redis-01 not back in redis"
+
+
 MODULES = {module.name: module for module in all_modules()}
 THREE = frozenset({"n0", "n1", "n2"})
 REDIS = ("redis-01", "redis-02", "redis-03")
