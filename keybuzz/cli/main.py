@@ -28,6 +28,8 @@ _OBJECTS_TO_A_COLLECTION = 50_000
 """Python's 700 would look through all that the imports made again and again: a tenth of a short command's time."""
 UNHEARD_THREAD = "unheard-"
 """How the threads are named that may still wait for a host when a deadline has passed."""
+MODULE_THREAD = "module"
+"""How the threads are named that take a module each: one that was cut off may still build an image here."""
 
 VERBS = {
     "inventory": "List, filter and draw the servers.",
@@ -201,7 +203,9 @@ def main() -> None:
         _say(f"kbz: the answer could not be written to stdout: {error.strerror}")
         code = code or ExitCode.FAILED
     sys.stderr.flush()
-    left = any(thread.name.startswith(UNHEARD_THREAD) for thread in threading.enumerate())
+    left = any(
+        thread.name.startswith((UNHEARD_THREAD, MODULE_THREAD)) for thread in threading.enumerate()
+    )
     if code == ExitCode.INTERRUPTED or left:
         # A thread that still connects could go on to its step; nothing may begin after Ctrl-C or a deadline.
         os._exit(code)

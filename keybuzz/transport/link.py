@@ -114,9 +114,15 @@ class Link(ABC, Generic[Ends]):
         known = configuration.user_defined if configuration is not None else {}
         meeting = known.get("meeting", Meeting())
         target = Target(address, port or 22, username or "root", options)
+        cuts = meeting.cuts
         meeting.admit(target.name)
         access = known.get("access", Access.LOOK)
         self.connection = self.start(target, access, hide_of(known), meeting)
+        try:
+            meeting.require_uncut(target.name, cuts)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the connection, and all that it started on the host."""

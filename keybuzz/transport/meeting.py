@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keybuzz.model.core.errors import ContactError
 from keybuzz.transport.identity import (
@@ -72,6 +74,10 @@ class HeldError(ContactError):
     """Another controller holds the host's lease."""
 
 
+class CutError(ContactError):
+    """The command is being cut off: it opens no connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What a command without the agent makes the host compare before it begins; empty fields are not compared."""
@@ -90,11 +96,29 @@ class Meeting:
         self.identities = identities or Identities({})
         self.claim: Claim | None = None
         """Set while the command may change hosts."""
+        self.cuts = 0
+        """How often connections were cut off so far."""
+        self._closed = False
         self._seen: dict[str, Machine] = {}
         self._turn = Lock()
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let no connection open for the length of the block, nor one that was being opened when it began."""
+        self._closed, self.cuts = True, self.cuts + 1
+        try:
+            yield
+        finally:
+            self._closed = False
+
+    def require_uncut(self, server: str, cuts: int) -> None:
+        """Raise CutError for a connection that began after so many cuts, when there was another since."""
+        if self._closed or self.cuts != cuts:
+            raise CutError("the command was cut off", where=server)
+
     def admit(self, server: str) -> None:
         """Raise ContactError before a server is dialed that must not be."""
+        self.require_uncut(server, self.cuts)
         self.identities.admit(server)
 
     def meet(self, server: str, session: Session) -> None:
@@ -143,6 +167,12 @@ class Meeting:
             seen = dict(self._seen)
         known = self.identities.known
         return {known[s].address: Pin(machine.id, machine.name) for s, machine in seen.items()}
+
+
+def meeting_in(known: dict[str, Any]) -> Meeting:
+    """Return the terms of a command's connections, from a configuration's `user_defined`."""
+    found: Meeting = known.setdefault("meeting", Meeting())
+    return found
 
 
 def hold(session: Session, claim: Claim) -> None:

@@ -6,6 +6,7 @@ and those on its hosts; all others come to their end.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from keybuzz.engine import events
@@ -16,6 +17,7 @@ from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.look.observe import Snapshot
 from keybuzz.model.core.errors import KbzError
 from keybuzz.site.module import Module
+from keybuzz.transport.meeting import meeting_in
 from keybuzz.transport.runner import disconnect
 
 _LOOK_UP = 0.25
@@ -66,7 +68,9 @@ class _Turn:
         pool = ThreadPoolExecutor(len(self._places) or 1, thread_name_prefix="module")
         cuts = self._conductor.cuts
         try:
+            cuts.forbid()  # a module that has begun is known as one that runs
             self._begin(pool)
+            cuts.allow()
             while self._running:
                 done = wait(self._running, _LOOK_UP, FIRST_COMPLETED).done
                 cuts.forbid()  # what a module did is taken over as a whole
@@ -128,12 +132,28 @@ class _Turn:
         return self.ends[name] is not End.WELL
 
     def _cut(self) -> None:
-        """Cut off what is at work, and take over what was done."""
-        self._conductor.stop.set()
+        """Cut off what is at work, and take over what was done.
+
+        Until it has ended no connection opens: a module that was between two of its steps would begin the next on a
+        new one. Those that were opened in the very moment of the cut are closed with the next look.
+        """
+        conductor = self._conductor
+        conductor.stop.set()
+        deadline = time.monotonic() + _PATIENCE
+        with meeting_in(conductor.nornir.config.user_defined).closed():
+            left = self._disconnected(set(self._running))
+            while left and time.monotonic() < deadline:
+                left = self._disconnected(set(wait(left, _LOOK_UP).not_done))
+        for future, branch in self._running.items():
+            self.snapshot = merge(conductor, branch, self.snapshot)
+            if future in left:
+                what = f"{branch.place.name} was cut off and has not ended: what became of it there is not known"
+                conductor.listen(events.HostsLost(tuple(sorted(branch.place.hosts)), what))
+
+    def _disconnected(self, futures: set[Future[None]]) -> set[Future[None]]:
+        """Close the connections of what these do; return them."""
         hosts = self._conductor.nornir.inventory.hosts
-        for branch in self._running.values():
-            for name in branch.place.hosts & hosts.keys():
+        for future in futures:
+            for name in self._running[future].place.hosts & hosts.keys():
                 disconnect(hosts[name])
-        wait(self._running, _PATIENCE)
-        for branch in self._running.values():
-            self.snapshot = merge(self._conductor, branch, self.snapshot)
+        return futures

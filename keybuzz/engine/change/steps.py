@@ -16,6 +16,7 @@ from keybuzz.model.core.resource import Value
 from keybuzz.model.host.docker import Image
 from keybuzz.model.host.files import Artefact
 from keybuzz.transport.link import renewed_session, session
+from keybuzz.transport.meeting import CutError
 from keybuzz.transport.replies import ApplyReply, ConfirmReply, ReplyError, StepEvent
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _confirm(task: Task, kinds: list[str]) -> None:
             opened.request("confirm", payload, ConfirmReply, timeout=CONFIRM_TIMEOUT)
         except ContactError as error:
             # A server that reloads listens again only after a moment.
-            if time.monotonic() > deadline:
+            if isinstance(error, CutError) or time.monotonic() > deadline:
                 raise ContactError(
                     f"no new connection after the change of {', '.join(kinds)}: {error.what}",
                     where=error.where,

@@ -217,8 +217,7 @@ class Taker:
         archives = archives_for(stage, self.modules, self.site, self.listen)
         left = stage.hosts
         while left:
-            if left != stage.hosts:
-                self.check_stop()
+            self.check_stop()  # to bring an image takes minutes, in which no connection may be open to cut off
             hosts = self.waves.part(stage, left)
             left = tuple(host for host in left if host not in hosts)
             trial = self.waves.trial(stage, hosts)

@@ -21,7 +21,7 @@ from keybuzz.site.module import Module
 from keybuzz.site.sources import changed_since
 from keybuzz.transport.link import hide_of, session
 from keybuzz.transport.machine_pins import pins_file, read_pins, write_pins
-from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back
+from keybuzz.transport.meeting import Claim, HeldError, Meeting, give_back, meeting_in
 
 if TYPE_CHECKING:
     from nornir.core.inventory import Host
@@ -94,8 +94,7 @@ def spoken(verb: str, modules: Iterable[Module]) -> str:
 
 def meeting_of(workspace: Workspace) -> Meeting:
     """Return the terms on which the command's connections are made."""
-    found: Meeting = workspace.nornir.config.user_defined.setdefault("meeting", Meeting())
-    return found
+    return meeting_in(workspace.nornir.config.user_defined)
 
 
 @contextmanager

@@ -112,6 +112,25 @@ def test_a_second_interrupt_cuts_off_what_is_at_work_and_tells_what_was_done(
     assert set(texts(hosts).values()) == {NEW}
 
 
+def test_a_module_that_was_about_to_change_its_hosts_does_not_after_a_cut(beside: Fleet) -> None:
+    """Its stage has begun, and no connection is at work that could be cut off: it may not open one."""
+
+    def listen(event: events.Event) -> None:
+        match event:
+            case events.Beside("left", events.StageStarted()):
+                until(beside.workspace.stop.is_set, "the cut")
+            case events.Beside("right", events.ModuleEnded()):
+                to_main(signal.SIGINT)
+
+    hosts = dict(beside.hosts)
+    report = taken(beside.listening(listen), modules(hosts))
+    assert report.exit_code == ExitCode.INTERRUPTED
+    assert texts(hosts) == {"left": OLD, "right": NEW, "entry": OLD}
+    assert report.hosts["redis-01"].outcome is Outcome.SKIPPED
+    beside.workspace.stop.clear()
+    assert taken(beside, modules(hosts)).exit_code == ExitCode.GOOD
+
+
 def test_one_fails_and_the_exit_code_and_the_journal_say_so(beside: Fleet) -> None:
     def refusing(host: ScratchHost) -> tuple[Resource, ...]:
         check = HostValidator(("sh", "-c", "echo no; false # {}"))

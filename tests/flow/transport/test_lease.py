@@ -24,7 +24,7 @@ from keybuzz.transport.identity import identities
 from keybuzz.transport.link import LinkOptions, Target, renewed_session
 from keybuzz.transport.local import LocalLink
 from keybuzz.transport.machine_pins import Pin
-from keybuzz.transport.meeting import Claim, HeldError, Meeting, hold
+from keybuzz.transport.meeting import Claim, CutError, HeldError, Meeting, hold
 from keybuzz.transport.session import Session
 from keybuzz.transport.stream import Stream
 from tests.flow.support.agent_host import NAME, OneHost, close, one_host
@@ -149,6 +149,37 @@ def test_the_connection_before_stays_when_no_new_one_opens(
     assert isinstance(done[NAME][0].exception, ContactError)
     assert host.session is before
     assert before.execute(["echo", "here"], timeout=20).stdout == "here\n"
+
+
+def test_while_a_command_is_cut_off_no_connection_opens_nor_one_that_had_begun_to(
+    host: OneHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on to its step, and its lease may be given back."""
+    meeting: Meeting = host.nornir.config.user_defined["meeting"]
+    opened = list[Session]()
+    meet = meeting.meet
+
+    def cut_meanwhile(server: str, session: Session) -> None:
+        meet(server, session)
+        opened.append(session)
+        with meeting.closed():
+            pass
+
+    def error() -> BaseException | None:
+        done = host.nornir.run(task=renewed_session, on_failed=True)
+        host.nornir.data.reset_failed_hosts()
+        found: BaseException | None = done[NAME][0].exception
+        return found
+
+    with meeting.closed():
+        assert isinstance(error(), CutError)
+    with monkeypatch.context() as patched:
+        patched.setattr(meeting, "meet", cut_meanwhile)
+        assert isinstance(error(), CutError)
+    (session,) = opened
+    with pytest.raises(ContactError):
+        session.execute(["true"], timeout=20)
+    assert error() is None
 
 
 def test_other_credentials_keep_the_connections_and_are_masked_there(here: Fleet) -> None:

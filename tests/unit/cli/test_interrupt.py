@@ -34,6 +34,22 @@ from tests.unit.support.site_values import planted_configuration
 ROOT = Path(__file__).parents[3]
 _OPENED = 0x20
 """IN_OPEN, of inotify."""
+LEFT = f"""
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+sys.path.insert(0, {str(ROOT)!r})
+from keybuzz.cli import main
+
+def cut_off(arguments):
+    pool = ThreadPoolExecutor(1, thread_name_prefix=main.MODULE_THREAD)
+    pool.submit(time.sleep, 600)
+    pool.shutdown(wait=False)
+    return 4
+
+main._main = cut_off
+main.main()
+"""
+"""A command that ends while a module that was cut off is still at work in its thread."""
 CODE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from keybuzz.cli.main import main; main()"
 GENTLE = {
     "run": (("run", "patroni", "--limit", "db"), "keybuzz.engine.change.run.run"),
@@ -255,3 +271,9 @@ def opening(path: Path) -> Iterator[Callable[[], None]]:
         yield wait
     finally:
         os.close(descriptor)
+
+
+def test_a_module_that_was_cut_off_holds_up_no_end_of_the_command() -> None:
+    """It may build an image for a quarter of an hour, whatever the report of the run comes to."""
+    done = subprocess.run([sys.executable, "-c", LEFT], timeout=60, check=False)
+    assert done.returncode == ExitCode.UNREACHABLE
