@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from keybuzz.engine.adopt.stages import foretold
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
+from keybuzz.engine.change.guard import cluster_of
 from keybuzz.engine.look.causes import of_another
+from keybuzz.engine.look.judging import judged
 from keybuzz.engine.look.observe import View, described, outcome_of_silence
 from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey, survey
@@ -18,6 +20,7 @@ from keybuzz.engine.memory.outcomes import in_journal, remember, report_of
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Quorum
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.site.module import Module
@@ -46,7 +49,8 @@ def look(
     started = time.monotonic()
     present = workspace.present(selected)
     found = survey(workspace, modules, present, access, deadline, described)
-    return looked(workspace, verb, found, selected - present, started)
+    report = looked(workspace, verb, found, selected - present, started)
+    return replace(report, quorums=_quorums(workspace, found))
 
 
 def planned(workspace: Workspace, modules: tuple[Module, ...], selected: frozenset[str]) -> Report:
@@ -69,6 +73,19 @@ def looked(
     hosts = {host: _of_host(host, found) for host in sorted(expected(workspace, found))}
     report = report_of(workspace, verb, found, hosts, time.monotonic() - started)
     return replace(report, absent=tuple(sorted(absent)))
+
+
+def _quorums(workspace: Workspace, found: Survey) -> dict[str, Quorum]:
+    """Return how many members each cluster may still lose. All of them were asked, selected or not."""
+    site, every = workspace.site, frozenset(found.descriptions)
+    view = View(found.descriptions, found.snapshot, every, site.digest_key)
+    quorums = {}
+    for module in found.modules:
+        if module.members_up is not None:
+            cluster = cluster_of(module, judged(module, view.live(module, site))[0])
+            up = len(cluster.up & cluster.members)
+            quorums[module.name] = Quorum(len(cluster.members), up, cluster.spare)
+    return quorums
 
 
 def expected(workspace: Workspace, found: Survey) -> frozenset[str]:

@@ -113,7 +113,7 @@ def _installer(watch: Watch) -> Verb:
 
 def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
     """Return what adds the options that say when and how a schedule looks."""
-    from keybuzz.engine.schedule.schedule import EVERY, PROGRAMS
+    from keybuzz.engine.schedule.schedule import DEADLINE, EVERY, PROGRAMS, jitter_of
 
     options = (
         click.argument("modules", nargs=-1, shell_complete=module_words),
@@ -124,7 +124,7 @@ def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
         click.option(
             "--jitter",
             type=click.IntRange(min=0),
-            default=EVERY[watch.every].seconds // 12,
+            default=jitter_of(watch.every),
             show_default=True,
             metavar="SECONDS",
             help="Each run begins after a random part of this.",
@@ -132,7 +132,7 @@ def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
         click.option(
             "--deadline",
             type=click.IntRange(min=1),
-            default=300,
+            default=DEADLINE,
             show_default=True,
             metavar="SECONDS",
             help="Hosts that have not answered by then are unknown; the run itself ends a minute later.",

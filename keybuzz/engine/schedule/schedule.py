@@ -37,6 +37,21 @@ EVERY = {
 }
 
 
+DEADLINE = 300
+"""Seconds for hosts to answer, where `install` is told nothing else."""
+
+
+def jitter_of(every: str) -> int:
+    """Return the seconds within which a run begins, where `install` is told nothing else."""
+    return EVERY[every].seconds // 12
+
+
+def patience(every: str, jitter: int | None = None, deadline: int = DEADLINE) -> int:
+    """Return the seconds after a run's end or begin within which the one after the next must have ended."""
+    waits = jitter_of(every) if jitter is None else jitter
+    return 2 * EVERY[every].seconds + waits + deadline + GRACE
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """A verb that can look on a schedule. Its command `look` takes --deadline, --jitter and --only-new."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keybuzz.engine.schedule.schedule import DRIFT, EVERY, GRACE, Every, Watch
+from keybuzz.engine.schedule.schedule import DRIFT, EVERY, Every, Watch, patience
 from keybuzz.model.core.outcome import ExitCode, Outcome
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def schedule_status(watch: Watch, journal: Journal, into: Path, now: float) -> S
     if not found:
         return ScheduleStatus(watch.verb, "", "", None, last, look, present, None, False)
     since, every = path.stat().st_mtime, EVERY[found[2]]
-    patience = 2 * every.seconds + int(found[3]) + int(found[4]) + GRACE
-    late = now - max(since, look.started if look else 0.0) > patience
+    patient = patience(found[2], int(found[3]), int(found[4]))
+    late = now - max(since, look.started if look else 0.0) > patient
     due = next_due(every, now)
     return ScheduleStatus(watch.verb, program, found[2], since, last, look, present, due, late)
 

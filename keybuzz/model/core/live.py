@@ -120,6 +120,16 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many members a cluster has, and how many it may still lose."""
+
+    members: int
+    up: int
+    spare: int
+    """Negative when too many are away already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Who does what in a cluster now."""
 

@@ -38,6 +38,10 @@ def report_document(report: Report) -> dict[str, Any]:
         "not_in_this_lab": list(report.absent),
         "in_maintenance": dict(report.resting),
         "topologies": [topology_document(topology) for topology in report.topologies],
+        "quorums": {
+            module: {"members": found.members, "up": found.up, "spare": found.spare}
+            for module, found in report.quorums.items()
+        },
         "warnings": list(report.warnings),
         "stages": [stage_document(stage) for stage in report.stages],
         "drift": None if report.drift is None else drift_document(report.drift),

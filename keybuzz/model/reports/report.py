@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keybuzz.model.core.finding import Finding, Level
-from keybuzz.model.core.live import Topology
+from keybuzz.model.core.live import Quorum, Topology
 from keybuzz.model.core.outcome import ExitCode, Outcome, exit_code
 from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.visible import in_one_line
@@ -62,6 +62,8 @@ class Report:
     """Hosts in maintenance, of those that the verb is about: until when, and why."""
     absent: tuple[str, ...] = ()
     """Selected, and never started in this lab: neither asked nor judged."""
+    quorums: Mapping[str, Quorum] = field(default_factory=dict)
+    """For health: of each cluster that was asked, by module."""
 
     @property
     def answered(self) -> frozenset[str]:

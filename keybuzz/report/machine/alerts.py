@@ -6,6 +6,8 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from keybuzz.engine.schedule.schedule import DRIFT as DRIFT_LOOKS
+from keybuzz.engine.schedule.schedule import HEALTH, Watch, patience
 from keybuzz.report.machine.prometheus import (
     CHECK,
     DRIFT,
@@ -17,8 +19,11 @@ from keybuzz.report.machine.prometheus import (
 )
 
 PAGE, TICKET = "page", "ticket"
-_LOOK_OLD, _DRIFT_OLD = 1200, 93600
-"""Seconds: a look every quarter of an hour, and drift every day, each with some room."""
+
+
+def _missed(watch: Watch) -> str:
+    """Return what holds when a verb missed two runs of the schedule that `install` writes."""
+    return f'time() - {MOMENT.name}{{verb="{watch.verb}"}} > {patience(watch.every)}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ _EXPLAIN = "kbz explain {{ $labels.check }}"
 RULES = (
     Rule(
         "KbzCritical",
-        f'{CHECK.name}{{verb="health"}} == 3',
+        f'{CHECK.name}{{verb=~"health|(health|drift) status"}} == 3',
         "5m",
         PAGE,
         f"{_CHECK} is critical",
@@ -71,7 +76,7 @@ RULES = (
     ),
     Rule(
         "KbzNoQuorum",
-        f"{SPARE.name} < 0",
+        f'{SPARE.name}{{verb="health"}} < 0',
         "1m",
         PAGE,
         "too few members of {{ $labels.module }} are up: it takes no writes",
@@ -80,7 +85,7 @@ RULES = (
     Rule(
         "KbzNoSpare",
         # A service of one node never has a spare.
-        f"{SPARE.name} == 0 and {MEMBERS.name} > 1",
+        f'{SPARE.name}{{verb="health"}} == 0 and {MEMBERS.name} > 1',
         "15m",
         PAGE,
         "the next failure of {{ $labels.module }} stops writes",
@@ -96,9 +101,8 @@ RULES = (
     ),
     Rule(
         "KbzOld",
-        f'time() - {MOMENT.name}{{verb="health"}} > {_LOOK_OLD} or '
-        f'time() - {MOMENT.name}{{verb="drift"}} > {_DRIFT_OLD}',
-        "",
+        f"{_missed(HEALTH)} or {_missed(DRIFT_LOOKS)}",
+        "5m",
         PAGE,
         "the last kbz {{ $labels.verb }} is too old to be trusted",
         "kbz {{ $labels.verb }} status",
@@ -109,7 +113,7 @@ RULES = (
         "",
         PAGE,
         "kbz {{ $labels.verb }} could not judge",
-        "kbz history --verb {{ $labels.verb }} --failed",
+        "kbz history --verb '{{ $labels.verb }}' --failed",
     ),
     Rule(
         "KbzNeverLooked",
@@ -118,6 +122,14 @@ RULES = (
         PAGE,
         "no answer of kbz health is known",
         "kbz health status",
+    ),
+    Rule(
+        "KbzNeverCompared",
+        f'absent({MOMENT.name}{{verb="drift"}})',
+        "3h",
+        TICKET,
+        "no answer of kbz drift is known",
+        "kbz drift status",
     ),
 )
 

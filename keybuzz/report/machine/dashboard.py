@@ -22,7 +22,7 @@ _SOURCE = {"type": "prometheus", "uid": "${source}"}
 PANELS = (
     ("Checks by verdict", "timeseries", f'{CHECKS.name}{{verb="health"}}', "{{level}}"),
     ("Not healthy", "table", f'{CHECK.name}{{verb="health"}} > 0', ""),
-    ("Members that may still stop", "timeseries", SPARE.name, "{{module}}"),
+    ("Members that may still stop", "timeseries", f'{SPARE.name}{{verb="health"}}', "{{module}}"),
     ("Hosts that do not answer", "table", f'{HOST.name}{{verb="health"}} == 0', ""),
     (
         "Part of the hosts that answered",

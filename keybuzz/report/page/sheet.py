@@ -7,19 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Quorum
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.core.record import finding_of
 from keybuzz.model.reports.report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many members a cluster has, and how many it may still lose."""
-
-    members: int
-    up: int
-    spare: int
-    """Negative when too many are away already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +59,7 @@ def sheet_of(report: Report) -> Sheet:
         silent=silent,
         selected=tuple(report.hosts),
         differences=differences if compares else None,
+        quorums=report.quorums,
         error=report.error,
         number=report.number,
     )
@@ -97,6 +89,10 @@ def sheet_of_document(document: Mapping[str, Any]) -> Sheet:
         differences={host: tuple(found) for host, found in differences.items()}
         if compares
         else None,
+        quorums={
+            module: Quorum(item["members"], item["up"], item["spare"])
+            for module, item in document.get("quorums", {}).items()  # an older kbz kept none
+        },
         error=document["error"] or "",
         number=document["run"] or 0,
     )

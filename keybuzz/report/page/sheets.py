@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.images.versions import ImageVerdict, Status
 from keybuzz.model.core.finding import Finding, Level
+from keybuzz.model.core.live import Quorum
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.services.load_balancer import Probe, Verdict
-from keybuzz.report.page.sheet import Quorum, Sheet
+from keybuzz.report.page.sheet import Sheet
 
 if TYPE_CHECKING:
     from keybuzz.engine.drift.secret_copies import CopiesReport

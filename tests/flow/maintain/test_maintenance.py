@@ -188,6 +188,7 @@ def test_health_counts_nothing_of_the_host_and_says_why(cluster: Cluster) -> Non
     text = " ".join(report_text(report).split())
     assert f"{THIRD}: in maintenance until" in text
     assert "3 of 3 hosts, 1 in maintenance" in text
+    assert [(one.members, one.up, one.spare) for one in report.quorums.values()] == [(3, 2, 0)]
 
 
 def test_a_cluster_that_does_not_serve_is_a_fault_whatever_is_planned(cluster: Cluster) -> None:
