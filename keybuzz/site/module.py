@@ -136,6 +136,8 @@ class Position:
     """Names of the members of that component."""
     empty: bool = False
     """It holds no database of a user."""
+    warning: str = ""
+    """What the operator must rule out at this member before any is started; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

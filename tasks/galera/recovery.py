@@ -24,6 +24,10 @@ from tasks.galera.service.readings import GaleraPosition
 __all__ = ["askable", "choose", "forget", "halt", "position", "question", "start", "startable"]
 
 _SCRIPT = (Path(__file__).parent / "templates" / "position.sh").read_text(encoding="utf-8")
+NOTHING = (
+    "holds nothing, and would take a full copy; if its disk is only not mounted it may hold the newest data: stop "
+    "here, mount it, and give the command again"
+)
 _RECOVERED = re.compile(r"([0-9a-f-]{36}):(-?[0-9]{1,19})")
 
 
@@ -78,11 +82,13 @@ def halt(live: Live) -> Stage | None:
 def askable(live: Live) -> Stage | None:
     """Return the stage that brings back what `question` needs, on hosts that were installed again.
 
+    Where the data folder is gone there is nothing to ask, and nothing is made yet: its disk may only not be mounted.
+
     Raises:
         RefusedError: a data folder is none of ours, or a host is not ready for it.
     """
     refuse_foreign_data(live)
-    stage = _lost(live, frozenset({values.MY_CNF}))
+    stage = _lost(live, frozenset({values.MY_CNF}), without=_without_folder(live))
     waiting = (
         c for c in live.changes() if c.action is Action.LATER and isinstance(c.resource, Image)
     )
@@ -100,9 +106,23 @@ def startable(live: Live) -> Stage | None:
     return _lost(live, frozenset({values.MY_CNF, values.START}))
 
 
-def _lost(live: Live, files: frozenset[str]) -> Stage | None:
+def _without_folder(live: Live) -> frozenset[str]:
+    return frozenset(
+        change.host
+        for change in live.changes()
+        if change.action is Action.CREATE
+        and isinstance(change.resource, Directory)
+        and change.resource.path == values.VOLUME
+    )
+
+
+def _lost(live: Live, files: frozenset[str], without: frozenset[str] = frozenset()) -> Stage | None:
     """Return the stage that makes these files again, their directories and the image; what is there stays as it is."""
-    created = [change for change in live.changes() if change.action is Action.CREATE]
+    created = [
+        change
+        for change in live.changes()
+        if change.action is Action.CREATE and change.host not in without
+    ]
     read = [
         change
         for change in created
@@ -133,7 +153,7 @@ def position(host: str, answer: Answer) -> Position:
     value = answer.value
     empty = value["databases"] == 0
     if not value["there"]:
-        return Position(host, "", -1, False, "no data", empty=empty)
+        return Position(host, "", -1, False, "no data", empty=empty, warning=NOTHING)
     if not value["recovered"]:
         return Position(host, "", -1, bool(value["safe"]), "no database", empty=empty)
     found = _RECOVERED.fullmatch(value["recovered"])

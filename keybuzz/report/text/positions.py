@@ -10,14 +10,16 @@ _HEAD = ("host", "history", "number", "last to leave", "read from", "")
 
 
 def positions_text(positions: Iterable[Position], chosen: str) -> str:
-    """Return a table with one line for each member; the chosen one is marked."""
-    rows = [_HEAD, *(_row(item, chosen) for item in positions)]
+    """Return a table with one line for each member, the chosen one marked, and what must be ruled out below it."""
+    items = tuple(positions)
+    rows = [_HEAD, *(_row(item, chosen) for item in items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    warnings = (f"{item.host} {item.warning}" for item in items if item.warning)
+    return "".join(f"{line.rstrip()}\n" for line in (*lines, *warnings))
 
 
 def _row(item: Position, chosen: str) -> tuple[str, ...]:

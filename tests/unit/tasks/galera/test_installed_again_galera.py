@@ -8,10 +8,15 @@ import pytest
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.plan import Action, State
+from keybuzz.model.core.reading import Answer
+from keybuzz.report.text.positions import positions_text
+from keybuzz.site.module import Position
 from tasks.galera import values
 from tasks.galera.members import DATA_ID
-from tasks.galera.recovery import askable, halt, question, start, startable
-from tests.unit.tasks.galera.galera_world import HOSTS, World, roll, site
+from tasks.galera.recovery import askable, choose, halt, position, question, start, startable
+from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, roll, site
+
+FOLDER = f"directory:{values.VOLUME}"
 
 
 class TestInstalledAgain:
@@ -22,8 +27,33 @@ class TestInstalledAgain:
         world, bare = World.healthy(), World.empty()
         world.stop(*HOSTS)
         for host in hosts:
-            world.nodes[host].states = bare.nodes[host].states
+            kept = {FOLDER: world.nodes[host].states[FOLDER]}
+            world.nodes[host].states = {**bare.nodes[host].states, **kept}
         return world
+
+    def test_where_the_data_folder_is_gone_nothing_is_made_before_the_start_is_agreed_to(
+        self,
+    ) -> None:
+        """Its disk may only not be mounted: what is made there lies below the mount point."""
+        world = self.world("maria-2", "maria-3")
+        world.nodes["maria-3"].states[FOLDER] = State(FOLDER, False)
+        stage = askable(world.live())
+        assert stage is not None
+        assert stage.hosts == ("maria-2",)
+        world.apply(stage)
+        assert askable(world.live()) is None
+        last = startable(world.live())
+        assert last is not None
+        assert "maria-3" in last.hosts
+
+    def test_a_member_that_holds_nothing_is_told_with_what_to_rule_out(self) -> None:
+        whole = Position("maria-1", HISTORY, 9, True, "wsrep-recover")
+        nothing = position("maria-3", Answer("galera.position", {"there": False, "databases": 0}))
+        assert choose((whole, nothing)) == "maria-1"
+        last = positions_text((whole, nothing), "maria-1").splitlines()[-1]
+        assert last.startswith("maria-3 holds nothing")
+        assert "if its disk is only not mounted" in last
+        assert "not mounted" not in positions_text((whole,), "maria-1")
 
     def test_a_run_names_the_recovery_which_brings_back_what_positions_are_read_with(self) -> None:
         world = self.world(*HOSTS)

@@ -11,7 +11,7 @@ from keybuzz.model.host.docker import StoppedContainer
 from keybuzz.site.module import Position
 from tasks.galera import values
 from tasks.galera.choice import UNKNOWN
-from tasks.galera.recovery import forget, halt, position, question
+from tasks.galera.recovery import NOTHING, forget, halt, position, question
 from tasks.galera.rollout import next_stage
 from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, site
 from tests.unit.tasks.galera.test_recover_galera import NO_DATA, OTHER, ZERO, answer
@@ -35,7 +35,7 @@ def differing(said: str, found: str) -> tuple[str, str]:
             Answer("p", problem="ibdata1 is broken"),
             Position("m", UNKNOWN, -1, False, "ibdata1 is broken"),
         ),
-        (NO_DATA, Position("m", "", -1, False, "no data", empty=True)),
+        (NO_DATA, Position("m", "", -1, False, "no data", empty=True, warning=NOTHING)),
         (answer("", safe=True), Position("m", "", -1, True, "no database")),
         (answer("", databases=0), Position("m", "", -1, False, "no database", empty=True)),
         (
