@@ -19,7 +19,9 @@ from tasks.backup.store.contained import INSIDE, awaited, contained, served
 from tasks.backup.store.service import Source, Stored
 from tasks.galera.service.readings import MysqlAnswer, MysqlQuery
 
-_GROUP, _PORT = "galera", 3306
+_GROUP, _ENTRIES, _PORT = "galera", "proxysql", 3306
+_CLOSED = "Connection refused"
+"""In the problem of a port on which nothing listens."""
 _ADMINISTRATOR = "root"
 _CONTAINER = "mariadb"
 _ACCOUNT = "1001:1001"
@@ -28,6 +30,8 @@ _STATUS = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_local_state_comment', "
     "'wsrep_ready', 'wsrep_cluster_state_uuid')"
 )
+WHERE = "SELECT @@hostname"
+"""To an entry, as the application: the member answers that it writes to, for it leads every statement there."""
 _SERVER = "/opt/bitnami/mariadb/sbin/mysqld"
 _SOCKET = "/tmp/kbz.sock"
 _OPTIONS = (
@@ -69,7 +73,7 @@ select concat('select ', quote(concat(table_schema, '.', table_name)), ', count(
     'checksum table ', named, ' extended;')
 from (select table_schema, table_name, concat('`', replace(table_schema, '`', '``'), '`.`',
     replace(table_name, '`', '``'), '`') as named
-    from information_schema.tables where table_type = 'BASE TABLE' and (
+    from information_schema.tables where table_type in ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') and (
         table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys')
         or (table_schema = 'mysql' and table_name in ('global_priv', 'db', 'tables_priv', 'proc', 'event'))
     )) as known
@@ -106,8 +110,10 @@ docker exec "$1" sh -c "$4" sh "$2" >"$3/tables.new"
 
 
 def ask(site: Site) -> tuple[Reading, ...]:
-    """Return the question to each member how it is in its cluster."""
-    return tuple(
+    """Return the question to each member how it is in its cluster, and to each entry which member it writes to."""
+    members = site.members(_GROUP)
+    entries = site.members(_ENTRIES) if members else ()
+    asked = tuple(
         MysqlQuery(
             _question(server),
             str(server.address),
@@ -117,7 +123,21 @@ def ask(site: Site) -> tuple[Reading, ...]:
             (_STATUS,),
             former=site.former.get("MARIADB_ROOT_PASSWORD"),
         )
-        for server in site.members(_GROUP)
+        for server in members
+    )
+    return asked + tuple(_through(site, entry) for entry in entries)
+
+
+def _through(site: Site, entry: Server) -> MysqlQuery:
+    return MysqlQuery(
+        _question(entry),
+        str(entry.address),
+        _PORT,
+        site.secret("MARIADB_APP_USER").reveal(),
+        site.secret("MARIADB_APP_PASSWORD"),
+        (WHERE,),
+        timeout=3.0,
+        former=site.former.get("MARIADB_APP_PASSWORD"),
     )
 
 
@@ -128,9 +148,12 @@ def choose(site: Site, answers: Mapping[str, Answer]) -> Source:
         (server for server in site.members(_GROUP) if not isinstance(said[server.name], str)),
         key=lambda server: server.address,
     )
-    why = [f"{name}: {told}" for name, told in said.items() if isinstance(told, str)]
-    # ProxySQL's writer is the synced member with the highest address.
-    if len(synced) < 2:
+    writers = _writers(site, answers)
+    # Where no entry leads anywhere, none is raised either: it would write to the highest address.
+    writers = writers or frozenset(server.name for server in synced[-1:])
+    fit = [server for server in synced if server.name not in writers]
+    if not fit:
+        why = [f"{name}: {told}" for name, told in said.items() if isinstance(told, str)]
         why += [f"{server.name} is the writer" for server in synced]
         raise RefusedError(
             f"no member of Galera can be the source: {'; '.join(why)}",
@@ -143,7 +166,7 @@ def choose(site: Site, answers: Mapping[str, Answer]) -> Source:
             where="galera",
             hint=proposed("kbz", "health", "galera"),
         )
-    first = synced[0]
+    first = fit[0]
     return Source(first.name, str(first.address), cluster(site, answers))
 
 
@@ -152,6 +175,35 @@ def cluster(site: Site, answers: Mapping[str, Answer]) -> str:
     told = [_said(answers, server) for server in site.members(_GROUP)]
     found = {one["wsrep_cluster_state_uuid"] for one in told if not isinstance(one, str)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _writers(site: Site, answers: Mapping[str, Answer]) -> frozenset[str]:
+    """Return the members that entries write to now; RefusedError where one that may be at work does not say.
+
+    A switchover raises any member, so that the highest address is not always the writer. It is raised in the memory of
+    the entries: one that does not run has none raised.
+    """
+    found: set[str] = set()
+    silent: list[str] = []
+    for entry in site.members(_ENTRIES):
+        answer = answers.get(_question(entry))
+        if answer is None or not answer.known:
+            problem = answer.problem if answer else "was not asked"
+            silent += [] if _CLOSED in problem else [f"{entry.name}: {problem}"]
+            continue
+        value: MysqlAnswer = answer.value
+        rows = value["rows"].get(WHERE)
+        if value["denied"] or not isinstance(rows, list) or not rows:
+            silent.append(f"{entry.name}: {value['denied'] or 'no member answered through it'}")
+        else:
+            found.add(str(rows[0][0]))
+    if silent and not found:
+        raise RefusedError(
+            f"no entry tells which member is the writer: {'; '.join(silent)}",
+            where="galera",
+            hint=proposed("kbz", "health", "proxysql"),
+        )
+    return frozenset(found)
 
 
 def _question(server: Server) -> str:

@@ -17,9 +17,10 @@ from tests.unit.support.site_values import memory_site
 SITE = memory_site()
 UUID, OTHER = "8a1f0000-0000-11ee-0000-000000000001", "8a1f0000-0000-11ee-0000-000000000002"
 SYNCED = ("Primary", "Synced", "ON", UUID)
-[STATEMENT] = {
+STATEMENT, _ = dict.fromkeys(
     text for asked in galera.ask(SITE) if isinstance(asked, MysqlQuery) for text in asked.statements
-}
+)
+CLOSED = "nothing answers on 10.0.0.1:3306: Connection refused"
 NAMES = (
     "wsrep_cluster_status",
     "wsrep_local_state_comment",
@@ -29,9 +30,23 @@ NAMES = (
 READ = b"kb.a b\t2\nkb.a b\t77\nkb.c\t0\nkb.c\t0\nmysql.db\t1\nmysql.db\t5\n"
 
 
-def members(*states: tuple[str, ...] | str | None) -> dict[str, Answer]:
-    """Return what maria-01, 02 and 03 say: their state, why they let no one in, or nothing at all."""
+def entries(*leading: str) -> dict[str, Answer]:
+    """Return what each entry says: the member that it writes to, or why it does not."""
     found: dict[str, Answer] = {}
+    for server, member in zip(SITE.members("proxysql"), leading, strict=True):
+        name = f"backup.galera.{server.name}"
+        if member.startswith("maria"):
+            found[name] = Answer(name, {"denied": "", "rows": {galera.WHERE: [[member]]}})
+        elif member == "Access denied":
+            found[name] = Answer(name, {"denied": member, "rows": {}})
+        else:
+            found[name] = Answer(name, problem=member)
+    return found
+
+
+def members(*states: tuple[str, ...] | str | None) -> dict[str, Answer]:
+    """Return what maria-01, 02 and 03 say: their state, why they let no one in, or nothing at all. No entry runs."""
+    found = entries(CLOSED, CLOSED)
     for server, state in zip(SITE.members("galera"), states, strict=True):
         name = f"backup.galera.{server.name}"
         if state is None:
@@ -59,6 +74,37 @@ def test_the_source_is_synced_and_never_the_writer(
 ) -> None:
     found = galera.choose(SITE, members(*states))
     assert (found.host, found.cluster) == (source, UUID)
+
+
+@pytest.mark.parametrize(
+    ("leading", "states", "source"),
+    [
+        (("maria-01", "maria-01"), (SYNCED, SYNCED, SYNCED), "maria-02"),
+        (("maria-01", CLOSED), (SYNCED, SYNCED, SYNCED), "maria-02"),
+        (("maria-01", "timed out"), (SYNCED, None, SYNCED), "maria-03"),
+        (("maria-01", "maria-02"), (SYNCED, SYNCED, SYNCED), "maria-03"),
+        (("maria-03", "maria-03"), (SYNCED, SYNCED, SYNCED), "maria-01"),
+    ],
+)
+def test_a_member_that_an_entry_writes_to_is_no_source(
+    leading: tuple[str, ...], states: tuple[tuple[str, ...] | None, ...], source: str
+) -> None:
+    assert galera.choose(SITE, members(*states) | entries(*leading)).host == source
+
+
+@pytest.mark.parametrize(
+    ("leading", "states", "said"),
+    [
+        (("maria-01", "maria-01"), (SYNCED, None, None), "maria-01 is the writer"),
+        (("timed out", CLOSED), (SYNCED, SYNCED, SYNCED), "no entry tells.*timed out"),
+        (("Access denied", CLOSED), (SYNCED, SYNCED, SYNCED), "no entry tells.*Access denied"),
+    ],
+)
+def test_where_the_writer_may_be_any_member_nothing_is_taken(
+    leading: tuple[str, ...], states: tuple[tuple[str, ...] | None, ...], said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said):
+        galera.choose(SITE, members(*states) | entries(*leading))
 
 
 @pytest.mark.parametrize(
@@ -121,3 +167,10 @@ def test_the_password_is_in_the_input_of_the_member_and_in_no_argument() -> None
     words = [word for work in works for word in (*work.argv, *(work.of.argv if work.of else ()))]
     assert not [word for word in words if secret in word]
     assert not [work for work in works if secret in work.stdin]
+
+
+def test_tables_with_versions_and_sequences_are_read_as_well() -> None:
+    [proof, *_] = galera.prove("/folder", "image")
+    [script] = [word for word in proof.argv if "information_schema.tables" in word]
+    for kind in ("BASE TABLE", "SYSTEM VERSIONED", "SEQUENCE"):
+        assert f"'{kind}'" in script
