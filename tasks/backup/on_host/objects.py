@@ -104,13 +104,15 @@ class Minio:
         own = {**more, "host": self._place, "x-amz-content-sha256": digest, "x-amz-date": stamp}
         headers = dict(sorted(own.items()))
         names = ";".join(headers)
-        lines = "\n".join(f"{name}:{value}" for name, value in headers.items())
+        # MinIO signs a value with one space where there are several, and the bytes that came: headers go out so.
+        lines = "\n".join(f"{name}:{' '.join(value.split())}" for name, value in headers.items())
         request = f"{method}\n{path}\n{words}\n{lines}\n\n{names}\n{digest}"
         scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
         key = f"AWS4{self._password}".encode()
         for part in scope.split("/"):
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        asked = hashlib.sha256(request.encode("latin-1")).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{asked}"
         signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
         credential = f"Credential={self._user}/{scope}, SignedHeaders={names}"
         told = {"Authorization": f"AWS4-HMAC-SHA256 {credential}, Signature={signature}"}
@@ -121,9 +123,15 @@ class Minio:
         found = [name.text or "" for name in self.tree("/").iter(f"{_SPACE}Name")]
         return sorted(name for name in found if name not in _OWN_BUCKETS)
 
-    def versions(self, bucket: str) -> Iterator[dict[str, Any]]:
+    def lists(self, entry: Mapping[str, Any]) -> bool:
+        """Return whether a version is still in the list of its bucket."""
+        own = (entry["key"], entry["version"])
+        named = self.versions(entry["bucket"], entry["key"])
+        return any((found["key"], found["version"]) == own for found in named)
+
+    def versions(self, bucket: str, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Yield each version and each marker of a bucket, by key, the newest of each first."""
-        wanted = {"versions": "", "encoding-type": "url"}
+        wanted = {"versions": "", "encoding-type": "url", "prefix": prefix}
         after: dict[str, str] = {}
         while True:
             page = self.tree(f"/{bucket}", wanted | after)
@@ -182,6 +190,9 @@ def _content(minio: Minio, folder: Path, entry: Mapping[str, Any]) -> dict[str, 
     answer = minio.ask("GET", path, {"versionId": entry["version"]}, also=404)
     if answer.status == http.client.NOT_FOUND:
         answer.read()
+        # MinIO answers so as well for a version of which its drives do not hold enough: that one stays in the list.
+        if minio.lists(entry):
+            raise WorkError(f"{path[:200]} is listed, and cannot be read: 404")
         return None
     digest, size, new = hashlib.sha256(), 0, folder / "new"
     with new.open("wb") as stream:
@@ -267,7 +278,7 @@ def put(minio: Minio, folder: Path) -> None:
     wanted = [entry["bucket"] for entry in found if entry["key"] is None]
     for bucket in wanted:
         if bucket in there and next(minio.versions(bucket), None) is not None:
-            raise WorkError(f"the bucket {bucket} is not empty; nothing was put")
+            raise WorkError(f"the bucket {bucket} is not empty; nothing was put. Empty it first")
     for bucket in wanted:
         if bucket not in there:
             minio.ask("PUT", f"/{bucket}").read()

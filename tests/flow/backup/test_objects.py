@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,6 +82,52 @@ def test_all_versions_are_back_in_empty_buckets(nodes: Trio, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert told(nodes, BUCKET) == before
     assert client.bucket_exists(PLAIN)
+
+
+def test_headers_of_any_bytes_are_put_as_they_were(nodes: Trio, tmp_path: Path) -> None:
+    folder = taken(nodes, tmp_path / "taken")
+    client = nodes.client(1)
+    for item in list(client.list_objects(BUCKET, include_version=True, recursive=True)):
+        client.remove_object(BUCKET, item.object_name, version_id=item.version_id)
+    index = folder / objects.INDEX
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    word = "caf\u00e9 caf\u00c3\u00a9  two"  # a byte of Latin-1, two of UTF-8, and two spaces
+    for line in lines:
+        if line["key"] is not None and not line["marker"]:
+            line["headers"]["x-amz-meta-number"] = word
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert objects.main(LOGIN, ["put", str(folder), *address(nodes)]) == 0
+    [told_word] = {told_word for _, marker, _, told_word in told(nodes, BUCKET) if not marker}
+    assert told_word.split() == word.split()
+
+
+class Unread(objects.Minio):
+    """A node that answers 404 for the content of one key, and lists it for as long as that is wanted."""
+
+    listed = True
+
+    def ask(self, method: str, path: str, query: Any = None, **rest: Any) -> Any:
+        """Ask for a version that is not there, in the place of that key's."""
+        if path.endswith("/a/b") and "versionId" in (query or {}):
+            query = {"versionId": "00000000-0000-0000-0000-000000000000"}
+        return super().ask(method, path, query, **rest)
+
+    def lists(self, entry: Any) -> bool:
+        """Take every key that is asked for as deleted, where that is wanted."""
+        return super().lists(entry) and self.listed
+
+
+def test_a_version_that_is_listed_and_cannot_be_read_ends_the_backup(
+    nodes: Trio, tmp_path: Path
+) -> None:
+    for name in ("listed", "deleted"):
+        (tmp_path / name).mkdir()
+    with closing(Unread(LOGIN, *address(nodes))) as minio:
+        with pytest.raises(objects.WorkError, match="a/b is listed, and cannot be read"):
+            objects.take(minio, tmp_path / "listed")
+        minio.listed = False
+        objects.take(minio, tmp_path / "deleted")
+    assert objects.counted(tmp_path / "deleted")["versions"] == 2 * len(KEYS) - 2
 
 
 def test_a_bucket_that_is_not_empty_is_refused_before_anything_is_put(

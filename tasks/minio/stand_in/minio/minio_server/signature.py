@@ -68,7 +68,7 @@ def check(
             payload,
         )
     )
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode('latin-1')).hexdigest()}"
     if not hmac.compare_digest(_sign(password, scope, text), signature):
         raise DeniedError("SignatureDoesNotMatch", "The request signature does not match.")
     return key
