@@ -32,22 +32,27 @@ TAKE_SCRIPT = """
 set -eu
 k3s=/usr/local/bin/k3s
 state=/var/lib/rancher/k3s/server
+folder=$state/db/snapshots
 drop() {
-    for one in "$state"/db/snapshots/kbz-backup-*; do
-        [ ! -e "$one" ] || $k3s etcd-snapshot delete "${one##*/}" >/dev/null 2>&1 || rm -f "$one"
+    for one in "$folder"/kbz-backup-*; do
+        [ -e "$one" ] || continue
+        $k3s etcd-snapshot delete --etcd-snapshot-dir "$folder" "${one##*/}" >/dev/null 2>&1 || rm -f "$one"
     done
 }
 trap drop EXIT
 drop
-$k3s etcd-snapshot save --name kbz-backup >&2
-set -- "$state"/db/snapshots/kbz-backup-*
-[ $# -eq 1 ] && [ -f "$1" ] || { echo "K3s saved a snapshot, and none is in $state/db/snapshots" >&2; exit 1; }
+$k3s etcd-snapshot save --name kbz-backup --etcd-snapshot-dir "$folder" >&2
+set -- "$folder"/kbz-backup-*
+[ $# -eq 1 ] && [ -f "$1" ] || { echo "K3s saved a snapshot, and none is in $folder" >&2; exit 1; }
 case $1 in *.zip) echo "K3s compresses its snapshots: etcd-snapshot-compress is set" >&2; exit 1 ;; esac
 [ -s "$state/token" ] || { echo "$state/token is not there" >&2; exit 1; }
 tar --create --file=- --dereference --directory=/ --transform='s|.*/kbz-backup-[^/]*$|snapshot.db|' \\
     --transform='s|.*/token$|token|' "${1#/}" "${state#/}/token"
 """
-"""A snapshot that K3s saves on demand stays until it is deleted: this one goes again, also one that was cut off."""
+"""A snapshot that K3s saves on demand stays until it is deleted: this one goes again, also one that was cut off.
+
+The folder is named, because K3s' own configuration may name another one, where this script would not find it.
+"""
 
 
 def ask(site: Site) -> tuple[Reading, ...]:

@@ -13,14 +13,26 @@ from tasks.backup.store.k3s import TAKE_SCRIPT
 
 TOKEN = "a-token-of-a-test"
 PROGRAM = """#!/bin/sh
-folder={state}/db/snapshots
-case "$1 $2" in
-"etcd-snapshot save") {save} ;;
-"etcd-snapshot delete") rm "$folder/$3" ;;
+folder={state}/configured
+[ "$1" = etcd-snapshot ] || exit 9
+verb=$2
+shift 2
+while [ $# -gt 0 ]; do
+    case $1 in
+    --etcd-snapshot-dir) folder=$2; shift ;;
+    --name) name=$2; shift ;;
+    *) name=$1 ;;
+    esac
+    shift
+done
+case $verb in
+save) {save} ;;
+delete) rm "$folder/$name" ;;
 *) exit 9 ;;
 esac
 """
-SAVES = 'cp {state}/whole "$folder/$4-a-master-17{suffix}"; echo saved'
+"""As K3s whose configuration names a folder of its own for snapshots."""
+SAVES = 'cp {state}/whole "$folder/$name-a-master-17{suffix}"; echo saved'
 
 
 class Master:
@@ -31,6 +43,8 @@ class Master:
         self.state = root / "server"
         self.snapshots = self.state / "db" / "snapshots"
         self.snapshots.mkdir(parents=True)
+        self.configured = self.state / "configured"
+        self.configured.mkdir()
         key = etcd.storage_key(TOKEN).decode()
         (self.state / "whole").write_bytes(bolt.snapshot({key: b"sealed", "/registry/a": b"x"}))
         (self.state / "token").write_text(f"K10abc::server:{TOKEN}\n")
@@ -66,6 +80,7 @@ def test_both_go_out_and_the_server_keeps_its_own_alone(master: Master, tmp_path
     assert sorted(path.name for path in out.iterdir()) == [etcd.SNAPSHOT, etcd.TOKEN]
     assert etcd.main("", [str(out)]) == 0
     assert list(master.snapshots.iterdir()) == [own]
+    assert not list(master.configured.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from k3s_stand_in import builtin, config, flags, pki, store
+from k3s_stand_in import builtin, config, flags, main, pki, sealed, store
 from k3s_stand_in.config import FatalError
 from k3s_stand_in.controllers import Controllers
 from k3s_stand_in.server import Server
@@ -21,6 +24,8 @@ from k3s_stand_in.snapshots import snapshot
 
 from keybuzz.lab.supply.artefacts import packed, programs
 from tests.flow.servers.k3s_server import Served, Wire, serving, until
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -225,6 +230,66 @@ def test_it_says_what_it_is_and_is_the_same_file_every_time(tmp_path: Path) -> N
     assert json.dumps(program.provenance)
 
 
+@pytest.mark.parametrize(
+    ("token", "refused"),
+    [
+        ("t", False),
+        (f"K10{sha256(b'ours').hexdigest()}::server:t", False),
+        ("K10ab::server:t", True),
+    ],
+)
+def test_a_token_of_another_authority_ends_a_join(token: str, refused: bool) -> None:
+    made = server(token=token)
+    assert made.token == "t"
+    with pytest.raises(FatalError, match="CA hash does not match") if refused else nullcontext():
+        sealed.require_authority(made.digest, "ours")
+
+
+class TestReset:
+    @pytest.fixture
+    def words(self, tmp_path: Path) -> tuple[str, list[str]]:
+        """What the page says: how the configuration is copied, and how K3s is reset; in a folder of the test."""
+        (tmp_path / "config.yaml").write_text(
+            'node-name: "x"\ntoken: "t"\nserver: "https://y:6443"\n'
+        )
+        page = (REPOSITORY / "docs/how-to/restore-everything.md").read_text()
+        parts = [
+            part.replace("/etc/rancher/k3s", str(tmp_path)).replace("/root", str(tmp_path))
+            for part in page.split("`")
+        ]
+        [copy] = [part for part in parts if "sed '/^server:/d'" in part]
+        [reset] = [part for part in parts if part.startswith("k3s server")]
+        return copy, shlex.split(reset)[2:]
+
+    def test_it_is_refused_while_the_configuration_names_a_server(
+        self, words: tuple[str, list[str]], tmp_path: Path
+    ) -> None:
+        config = tmp_path / "config.yaml"
+        with pytest.raises(FatalError, match="while server URL is set"):
+            main._run("server", ["--config", str(config), *words[1][2:]])
+
+    def test_the_words_of_the_page_reset_with_all_else_of_the_configuration(
+        self, words: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[Any] = []
+
+        class Reset:
+            """A server that only says how it was asked to begin again."""
+
+            def __init__(self, config: Any) -> None:
+                self.config = config
+
+            def reset(self, path: str) -> int:
+                seen.append((self.config["node-name"], self.config["token"], path))
+                return 0
+
+        monkeypatch.setattr("k3s_stand_in.server.Server", Reset)
+        subprocess.run(["sh", "-c", words[0]], check=True)
+        assert (tmp_path / "reset.yaml").stat().st_mode & 0o777 == 0o600
+        assert main._run("server", words[1]) == 0
+        assert seen == [("x", "t", f"{tmp_path}/snapshot.db")]
+
+
 class TestSnapshot:
     @pytest.fixture
     def saved(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -235,9 +300,9 @@ class TestSnapshot:
             (tls / name).write_text(name)
         monkeypatch.setattr(pki, "TLS", str(tls))
         monkeypatch.setattr(snapshot, "STATE", str(tmp_path))
-        monkeypatch.setattr(snapshot, "SNAPSHOTS", str(tmp_path / "snapshots"))
         data = {**builtin.new_cluster(etcd=True), "members": {"a": {}}}
-        return tmp_path / "snapshots" / snapshot.save(data, "right", "kbz", "a")
+        folder = tmp_path / "snapshots"
+        return folder / snapshot.save(data, "right", str(folder), "kbz", "a")
 
     def test_a_cluster_is_made_of_it_by_its_token_alone(self, saved: Path) -> None:
         with pytest.raises(FatalError, match="encrypted with different token"):
@@ -258,6 +323,6 @@ class TestSnapshot:
 
     def test_it_stays_until_it_is_deleted(self, saved: Path) -> None:
         with pytest.raises(FatalError, match="not found"):
-            snapshot.delete(["another"])
-        snapshot.delete([saved.name])
+            snapshot.delete(str(saved.parent), ["another"])
+        snapshot.delete(str(saved.parent), [saved.name])
         assert not saved.exists()

@@ -83,10 +83,10 @@ class TestK3s:
 class TestWorstDay:
     def test_a_cluster_is_made_of_it_by_the_words_of_the_page(self, k3s: BackedUp) -> None:
         say(k3s, "kept", "after the backup")
+        say(k3s, "later", "after the backup")
         page = (REPOSITORY / "docs/how-to/restore-everything.md").read_text()
-        [reset] = [
-            part for part in page.split("`") if part.startswith("k3s server --cluster-reset")
-        ]
+        [copy] = [part for part in page.split("`") if "sed '/^server:/d'" in part]
+        [reset] = [part for part in page.split("`") if part.startswith("k3s server --config")]
         [forget] = [part for part in page.split("`") if part.startswith("rm -r /var/lib/rancher")]
         for master in MASTERS:
             k3s.kbz.on(master, "systemctl stop k3s")
@@ -96,11 +96,13 @@ class TestWorstDay:
             piece = content[line : line + 60_000].strip()
             k3s.kbz.on(MASTERS[0], f"echo '{piece}' >>/root/snapshot.b64")
         k3s.kbz.on(MASTERS[0], "base64 -d /root/snapshot.b64 >/root/snapshot.db")
+        k3s.kbz.on(MASTERS[0], copy)
         k3s.kbz.on(MASTERS[0], reset)
         k3s.kbz.on(MASTERS[0], "systemctl start k3s")
         for master in MASTERS[1:]:
             k3s.kbz.on(master, f"mkdir -p {STATE}/db; {forget}; systemctl start k3s")
         until(lambda: told(k3s, "kept", MASTERS[2]) == "before the backup", 120, "it is back")
+        assert told(k3s, "later") == ""
         until(lambda: k3s.kbz("health", "k3s", "--limit", "k3s").code == 0, 120, "K3s is whole")
 
 

@@ -108,6 +108,15 @@ def test_a_token_that_does_not_open_it_is_found(tmp_path: Path, token: str) -> N
     assert etcd.main("", [str(tmp_path)]) == 65
 
 
-def test_a_key_that_was_deleted_is_not_counted(tmp_path: Path) -> None:
-    del tmp_path
+def test_the_token_in_its_long_form_leads_to_the_same_key() -> None:
     assert etcd.storage_key(LONG) == etcd.storage_key(TOKEN)
+
+
+def test_a_token_whose_key_was_deleted_opens_nothing(tmp_path: Path) -> None:
+    taken(tmp_path)
+    key = etcd.storage_key(TOKEN).decode()
+    found = {**KEYS, key: b"sealed"}
+    (tmp_path / etcd.SNAPSHOT).write_bytes(bolt.snapshot(found, gone=(key,)))
+    assert etcd.main("", [str(tmp_path)]) == 65
+    (tmp_path / etcd.SNAPSHOT).write_bytes(bolt.snapshot(found, gone=("/registry/pods/default/1",)))
+    assert etcd.main("", [str(tmp_path)]) == 0

@@ -33,6 +33,11 @@ def _run(verb: str, rest: list[str]) -> int:
             say("info", f"Starting {NAME}")
             settings = _settings(rest, "server")
             if one(settings, "cluster-reset") == "true":
+                if one(settings, "server"):
+                    raise FatalError(
+                        "cannot perform cluster-reset while server URL is set"
+                        " - remove server from configuration before resetting"
+                    )
                 return Server(settings).reset(one(settings, "cluster-reset-restore-path"))
             Server(settings).run()
         case "agent":
@@ -68,24 +73,31 @@ def _settings(rest: list[str], role: str) -> dict[str, Value]:
 
 
 def _snapshot(rest: list[str]) -> int:
-    """`etcd-snapshot save [--name NAME]` asks the running server of this host; `delete NAME…`."""
+    """`etcd-snapshot save [--name NAME]` asks the running server of this host; `delete NAME…`. Both in a folder."""
     from k3s_stand_in import pki
     from k3s_stand_in.server import API_PORT, TOKEN
     from k3s_stand_in.snapshots import snapshot
     from k3s_stand_in.web import Client, UnreachableError
 
+    folder, at = snapshot.SNAPSHOTS, len(rest)
+    if "--etcd-snapshot-dir" in rest[:-1]:
+        at = rest.index("--etcd-snapshot-dir")
+        folder = rest[at + 1]
+    rest = rest[:at] + rest[at + 2 :]
     if rest[:1] == ["delete"] and rest[1:]:
-        snapshot.delete(rest[1:])
+        snapshot.delete(folder, rest[1:])
         return 0
     if rest[:1] != ["save"] or len(rest) not in (1, 3):
-        raise FatalError("etcd-snapshot save [--name NAME] | delete NAME...")
+        raise FatalError(
+            "etcd-snapshot save [--name NAME] | delete NAME... [--etcd-snapshot-dir FOLDER]"
+        )
     with open(TOKEN, encoding="utf-8") as file:
         login = f"server:{file.read().strip()}"
     context = pki.client_context(f"{pki.TLS}/server-ca.crt")
     name = rest[2] if len(rest) == 3 else "on-demand"
     try:
         client = Client("127.0.0.1", API_PORT, context, login)
-        code, answer = client.send("POST", "/db/snapshot", {"name": name})
+        code, answer = client.send("POST", "/db/snapshot", {"name": name, "folder": folder})
     except UnreachableError as error:
         raise FatalError(f"etcd-snapshot: {error}") from None
     if code != 200:

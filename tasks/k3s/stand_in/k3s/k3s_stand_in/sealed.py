@@ -25,6 +25,20 @@ def require(data: dict[str, Any], file: str, token: str) -> None:
         raise FatalError("bootstrap data already found and encrypted with different token")
 
 
+def parted(token: str) -> tuple[str, str]:
+    """Return the digest of the authority that a token in its long form names, or nothing, and its secret."""
+    if not token.startswith("K10"):
+        return "", token
+    digest, _, login = token.removeprefix("K10").partition("::")
+    return digest, login.partition(":")[2]
+
+
+def require_authority(digest: str, authority: str) -> None:
+    """FatalError for a token that names another authority than the cluster has."""
+    if digest and digest != hashlib.sha256(authority.encode()).hexdigest():
+        raise FatalError("token CA hash does not match the Cluster CA certificate hash")
+
+
 def keep(data: dict[str, Any], before: str, sealed: str) -> tuple[int, Any]:
     """Seal it with another token from now on, when it is sealed with the one before, or with this one already."""
     if data.get("sealed", before) not in (before, sealed):

@@ -30,7 +30,7 @@ class Server:
         self.config = config
         self.name = one(config, "node-name") or os.uname().nodename
         self.address = one(config, "node-ip")
-        self.token = one(config, "token")
+        self.digest, self.token = sealed.parted(one(config, "token"))
         self.url = one(config, "server")
         self.init = one(config, "cluster-init") == "true"
         if not self.address:
@@ -100,6 +100,7 @@ class Server:
             code, answer = Client(*host, pki.blind_context()).send("GET", "/cacerts")
             if code != 200:
                 raise FatalError(f"starting kubernetes: {self.url}/cacerts: {code}")
+            sealed.require_authority(self.digest, answer)
             os.makedirs(pki.TLS, 0o700, exist_ok=True)
             with open(f"{pki.TLS}/server-ca.crt", "w", encoding="ascii") as file:
                 file.write(answer)
@@ -193,7 +194,7 @@ class Server:
         if request.path == "/v1-k3s/server-bootstrap":
             return self._shared() if user == "server" else status(403, "Forbidden", "no server")
         if request.path == "/db/snapshot" and user == "server":
-            return self._snapshot(request.body["name"])
+            return self._snapshot(request.body["folder"], request.body["name"])
         if not user and not request.user:
             return status(401, "Unauthorized", "Unauthorized")
         if request.path in ("/readyz", "/livez", "/healthz", "/version"):
@@ -260,11 +261,11 @@ class Server:
         seals = {"before": sealed.seal(before), "sealed": sealed.seal(new)}
         return self._by_leader(dataclasses.replace(request, path="/v1-k3s/sealed", body=seals))
 
-    def _snapshot(self, name: str) -> Answer:
+    def _snapshot(self, folder: str, name: str) -> Answer:
         if not self.store.has_quorum():
             return status(500, "InternalError", "etcdserver: no leader")
         with self.store.lock:
-            saved = snapshot.save(self.store.data, self.token, name, self.name)
+            saved = snapshot.save(self.store.data, self.token, folder, name, self.name)
         return 200, {"name": saved}
 
     def reset(self, path: str) -> int:

@@ -23,11 +23,15 @@ _BUCKETS = (
 )
 
 
-def snapshot(found: Mapping[str, bytes]) -> bytes:
-    """Return the file of these keys, with the checksum that etcd puts behind it."""
+def snapshot(found: Mapping[str, bytes], gone: tuple[str, ...] = ()) -> bytes:
+    """Return the file of these keys, some of them deleted since, with the checksum that etcd puts behind it."""
     changes = [
         (_REVISION.pack(number, b"_", 0), _change(name.encode(), value, number))
         for number, (name, value) in enumerate(sorted(found.items()), 2)
+    ]
+    changes += [
+        (_REVISION.pack(number, b"_", 0) + b"t", _deletion(name.encode()))
+        for number, name in enumerate(gone, len(found) + 2)
     ]
     keys = _leaf(4, 0, changes)
     last = 4 + len(keys) // PAGE
@@ -95,6 +99,11 @@ def _change(name: bytes, value: bytes, revision: int) -> bytes:
         + _varint(len(value))
         + value
     )
+
+
+def _deletion(name: bytes) -> bytes:
+    """Return the message of a deletion, which has the key alone."""
+    return b"\x0a" + _varint(len(name)) + name
 
 
 def _varint(number: int) -> bytes:

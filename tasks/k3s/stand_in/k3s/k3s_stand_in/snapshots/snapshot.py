@@ -25,7 +25,7 @@ def storage_key(token: str) -> str:
     return "/bootstrap/" + hashlib.sha256(password.encode()).hexdigest()[:12]
 
 
-def save(data: dict[str, Any], token: str, name: str, host: str) -> str:
+def save(data: dict[str, Any], token: str, folder: str, name: str, host: str) -> str:
     """Write a snapshot, and return its name; one that is saved on demand stays until it is deleted."""
     shared = {}
     for file in pki.SHARED:
@@ -34,8 +34,8 @@ def save(data: dict[str, Any], token: str, name: str, host: str) -> str:
     rest = {key: value for key, value in data.items() if key not in ("objects", "members")}
     found = {f"{_OBJECTS}{key}": value for key, value in data["objects"].items()}
     found |= {storage_key(token): shared, _REST: rest}
-    os.makedirs(SNAPSHOTS, 0o700, exist_ok=True)
-    path = f"{SNAPSHOTS}/{name}-{host}-{int(time.time())}"
+    os.makedirs(folder, 0o700, exist_ok=True)
+    path = f"{folder}/{name}-{host}-{int(time.time())}"
     with open(f"{path}.part", "wb") as stream:
         os.fchmod(stream.fileno(), 0o600)
         stream.write(bolt.snapshot({key: json.dumps(item).encode() for key, item in found.items()}))
@@ -44,10 +44,10 @@ def save(data: dict[str, Any], token: str, name: str, host: str) -> str:
     return os.path.basename(path)
 
 
-def delete(names: list[str]) -> None:
+def delete(folder: str, names: list[str]) -> None:
     """`etcd-snapshot delete NAME…`."""
     for name in names:
-        path = f"{SNAPSHOTS}/{name}"
+        path = f"{folder}/{name}"
         if os.sep in name or not os.path.exists(path):
             raise FatalError(f"Error: snapshot {name} not found")
         os.unlink(path)
