@@ -70,13 +70,22 @@ def _way_out(live: Live) -> str:
     told_nothing = [host for host, view in live.hosts.items() if not view.present(RUNTIME)]
     if len(live.hosts) < len(live.members) or not told_nothing:
         return "bring back the members that are away; kbz never chooses a master among data"
+    kept = sorted(live.hosts.keys() - set(told_nothing))
     path = values.redis_runtime().path
     write = f"mkdir -p {path.rpartition('/')[0]}; echo replicaof ADDRESS {values.PORT} >{path}"
     return (
         f"{', '.join(told_nothing)} lost {path}, which says who leads. The owner decides whose data stays: on each "
-        f"other member without that file {write}, with its address, then kbz run redis. What only the others hold is "
-        "lost, so copy it aside first"
+        f"other member without that file {write}, with its address{_also(kept)}, then kbz run redis. What only the "
+        "others hold is lost, so copy it aside first"
     )
+
+
+def _also(kept: list[str]) -> str:
+    """Return what is to be done on members that kept their file: it names who led before."""
+    if not kept:
+        return ""
+    names, stop = ", ".join(kept), f"docker stop {values.REDIS} {values.SENTINEL}"
+    return f"; on {names}, which has the file, too, after {stop} there, unless it is the one that is to lead"
 
 
 def _require_whole_birth(live: Live) -> None:

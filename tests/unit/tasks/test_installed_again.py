@@ -6,13 +6,14 @@ Galera is recovered by a verb of its own: tests/unit/tasks/galera/test_installed
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from keybuzz.model.core.plan import State
 from keybuzz.site.module import Module
 from tasks.redis import MODULE as REDIS
-from tasks.redis.members import RUNTIME
+from tasks.redis.members import CONTAINERS, RUNTIME
 from tests.unit.tasks.k3s import k3s_world
 from tests.unit.tasks.minio import minio_world
 from tests.unit.tasks.patroni import cluster_world
@@ -82,6 +83,21 @@ class TestRedis:
         leads = redis_world.address("redis-3")
         for host in ("redis-1", "redis-2"):
             world.nodes[host].states[RUNTIME] = State(RUNTIME, True, {"follows": leads})
+        assert redis_world.roll(world).word == "done"
+        assert world.master == "redis-3"
+
+    def test_the_one_that_kept_its_file_is_told_to_follow_too_and_another_leads(self) -> None:
+        world = self.world("redis-2", "redis-3")
+        for container in CONTAINERS:
+            state = world.nodes["redis-1"].states[container]
+            stopped = {**state.attributes, "running": False}
+            world.nodes["redis-1"].states[container] = replace(state, attributes=stopped)
+        said = redis_world.roll(world).why
+        assert "on redis-1, which has the file, too, after docker stop redis" in said
+        leads = redis_world.address("redis-3")
+        world.nodes["redis-2"].states[RUNTIME] = State(RUNTIME, True, {"follows": leads})
+        assert redis_world.roll(world).word == "refused"
+        world.nodes["redis-1"].states[RUNTIME] = State(RUNTIME, True, {"follows": leads})
         assert redis_world.roll(world).word == "done"
         assert world.master == "redis-3"
 
