@@ -47,7 +47,8 @@ def log_end(query: dict[str, Any], context: Context) -> dict[str, Any]:
     return {
         "stdout": last_lines(stdout, most).decode(errors="replace"),
         "stderr": last_lines(stderr, most).decode(errors="replace"),
-        "cut": len(stdout) > most or len(stderr) > most,
+        "stdout_cut": len(stdout) > most,
+        "stderr_cut": len(stderr) > most,
     }
 
 

@@ -75,7 +75,7 @@ def bundle(
         gathered = gather(work, wish)
         kbz = _kbz()
         hide = hide_of(work.nornir.config.user_defined)
-        packed = pack(gathered, entries(gathered, work.site, kbz, hide), kbz)
+        packed = pack(gathered, entries(gathered, work.site, kbz, hide), kbz, hide)
     text = document_text(packed.manifest)
     folder = place.name.removesuffix(".gz").removesuffix(".tar")
     write_new(place, archive(packed, folder, gathered.moment, text.encode()))

@@ -75,10 +75,13 @@ def _logs(name: str, answer: Answer) -> Iterator[Log]:
     if not answer.known:
         yield Log(name, "", answer.problem)
         return
-    note = "earlier lines are left out: they had no room" if answer.value["cut"] else ""
     for stream in ("stdout", "stderr"):
-        if answer.value[stream]:
-            yield Log(f"{name}.{stream}", answer.value[stream], note)
+        text, cut = answer.value[stream], answer.value[f"{stream}_cut"]
+        if text:
+            note = "earlier lines are left out: they had no room" if cut else ""
+            yield Log(f"{name}.{stream}", text, note)
+        elif cut:
+            yield Log(f"{name}.{stream}", "", "its last line alone had no room")
 
 
 def ask_all(

@@ -11,7 +11,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.drift.drift import DriftRequest, items_now
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.forgetful import UNUSABLE
-from keybuzz.engine.memory.journal import HostRecord, RunRecord
+from keybuzz.engine.memory.journal import HostRecord, Journal, RunRecord
 from keybuzz.engine.verbs import looked
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, sentence_of
@@ -108,8 +108,19 @@ def _runs(workspace: Workspace, wish: Wish, left_out: dict[str, str]) -> tuple[R
         left_out["journal.json"] = journal.trouble
         return ()
     try:
-        records = [r for r in journal.find(wish.runs * 10) if names & set(r.modules)]
-        return tuple(Run(r, tuple(journal.hosts(r.number))) for r in records[: wish.runs])
+        records = _newest(journal, names, wish.runs)
+        return tuple(Run(r, tuple(journal.hosts(r.number))) for r in records)
     except UNUSABLE as error:
         left_out["journal.json"] = sentence_of(error)
         return ()
+
+
+def _newest(journal: Journal, names: set[str], most: int) -> list[RunRecord]:
+    """Return the newest runs of these modules: there may be any number of other runs between them."""
+    asked = most
+    while True:
+        asked *= 10
+        found = journal.find(asked)
+        records = [record for record in found if names & set(record.modules)]
+        if len(records) >= most or len(found) < asked:
+            return records[:most]

@@ -24,8 +24,9 @@ class LogEndAnswer(TypedDict):
 
     stdout: str
     stderr: str
-    cut: bool
-    """True where earlier lines had no room."""
+    stdout_cut: bool
+    """True where earlier lines had no room; nothing is left where the last one alone had none."""
+    stderr_cut: bool
 
 
 @dataclass(frozen=True, slots=True)

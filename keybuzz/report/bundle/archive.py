@@ -9,14 +9,14 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from keybuzz.engine.bundle.gather import Gathered
 from keybuzz.model.core.errors import InputError, RefusedError
-from keybuzz.report.bundle.entries import Entry
+from keybuzz.report.bundle.entries import Entry, Hide
 
 LARGEST = 8 << 20
 """Characters of one file; what is longer is cut at the end of a line."""
@@ -35,8 +35,11 @@ class Packed:
     files: tuple[tuple[str, bytes], ...]
 
 
-def pack(gathered: Gathered, found: Iterable[Entry], kbz: dict[str, str]) -> Packed:
-    """Return the files with the manifest; what is too long is cut, and the manifest says so."""
+def pack(gathered: Gathered, found: Iterable[Entry], kbz: dict[str, str], hide: Hide) -> Packed:
+    """Return the files with the manifest; what is too long is cut, and the manifest says so.
+
+    Reasons in the manifest are masked as the files are: some are in the words of ssh or of SQLite.
+    """
     left_out = dict(gathered.left_out)
     for host, told in gathered.told.items():
         left_out |= {f"logs/{host}/{log.name}": log.note for log in told.logs if not log.text}
@@ -53,7 +56,9 @@ def pack(gathered: Gathered, found: Iterable[Entry], kbz: dict[str, str]) -> Pac
         listed.append(
             {"path": entry.path, "bytes": len(content), "sha256": digest, "about": entry.about}
         )
-    return Packed(_manifest(gathered, kbz, listed, left_out), tuple(files))
+    silent = {host: hide(why) for host, why in gathered.silent.items()}
+    masked = {what: hide(why) for what, why in left_out.items()}
+    return Packed(_manifest(replace(gathered, silent=silent), kbz, listed, masked), tuple(files))
 
 
 def _manifest(

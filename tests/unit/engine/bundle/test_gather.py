@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from keybuzz.engine.bundle.asked import readings
+from keybuzz.engine.bundle.asked import readings, told
 from keybuzz.engine.bundle.gather import Gathered, Wish, gather
 from keybuzz.engine.catalogue import all_modules, choose, named_only
 from keybuzz.engine.memory.forgetful import open_journal
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.programs import LogEnd
 from keybuzz.report.bundle.archive import pack
 from keybuzz.report.bundle.entries import entries
@@ -22,6 +25,10 @@ from tests.unit.support.scripted_hosts import SITE, Json, Script, fleet, scripte
 KBZ = {"version": "1", "revision": ""}
 HOSTS = frozenset(server.name for server in SITE.members("redis"))
 SILENT = min(HOSTS)
+
+
+def as_it_is(value: Any) -> Any:
+    return value
 
 
 def hangs_up(host: str, request: Json) -> Iterable[bytes]:
@@ -50,7 +57,7 @@ def gathered(folder: Path, script: Script, lines: int = 9) -> Gathered:
 @pytest.mark.parametrize("quiet", [hangs_up, keeps_its_logs])
 def test_a_silent_host_is_named_and_the_others_are_whole(tmp_path: Path, quiet: object) -> None:
     found = gathered(tmp_path, Script({SILENT: quiet}))  # type: ignore[dict-item]  # one of the two above
-    packed = pack(found, entries(found, SITE, KBZ, lambda value: value), KBZ)
+    packed = pack(found, entries(found, SITE, KBZ, as_it_is), KBZ, as_it_is)
     assert {item["host"]: bool(item["silent"]) for item in packed.manifest["hosts"]} == {
         host: host == SILENT for host in HOSTS
     }
@@ -58,6 +65,43 @@ def test_a_silent_host_is_named_and_the_others_are_whole(tmp_path: Path, quiet: 
     paths = {path for path, _ in packed.files}
     assert {path.split("/")[1] for path in paths if path.startswith("configs/")} == HOSTS
     assert {"versions.json", "report.json", "plan.txt", "health.txt", "drift.json"} <= paths
+
+
+def test_reasons_in_the_manifest_are_masked_as_the_files_are(tmp_path: Path) -> None:
+    found = gathered(tmp_path, Script({SILENT: hangs_up}))
+    found = replace(
+        found, silent={SILENT: "no: s3cret"}, left_out={"drift.json": "s3cret is wrong"}
+    )
+
+    def hide(value: Any) -> Any:
+        return value.replace("s3cret", "***") if isinstance(value, str) else value
+
+    manifest = pack(found, entries(found, SITE, KBZ, hide), KBZ, hide).manifest
+    assert {item["silent"] for item in manifest["hosts"]} == {None, "no: ***"}
+    assert {"what": "drift.json", "why": "*** is wrong"} in manifest["left_out"]
+
+
+def test_a_log_that_had_no_room_at_all_is_named_as_left_out(tmp_path: Path) -> None:
+    ends = {"stdout": "", "stderr": "one\n", "stdout_cut": True, "stderr_cut": True}
+    heard = told({"bundle.log.redis": Answer("bundle.log.redis", ends)})
+    assert {log.name: (log.text, bool(log.note)) for log in heard.logs} == {
+        "redis.stdout": ("", True),
+        "redis.stderr": ("one\n", True),
+    }
+    found = replace(gathered(tmp_path, Script()), told={SILENT: heard})
+    manifest = pack(found, (), KBZ, as_it_is).manifest
+    named = f"logs/{SILENT}/redis.stdout"
+    assert {"what": named, "why": "its last line alone had no room"} in manifest["left_out"]
+
+
+def test_runs_of_others_in_between_hide_none_of_the_module(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    for module in ("redis", *("galera",) * 25, "redis"):
+        number = journal.begin("drift", (f"kbz drift {module}",), (module,), 1.0, tmp_path)
+        journal.end(number, 2.0, 0, {}, "", "")
+    work = Workspace(SITE, scripted(Script()), journal, lambda event: None, "kbz bundle redis")
+    found = gather(work, Wish(choose(("redis",)), named_only(("redis",)), HOSTS, 9, 2))
+    assert [run.record.number for run in found.runs] == [27, 1]
 
 
 def test_only_runs_of_the_module_are_told_the_newest_first(tmp_path: Path) -> None:
