@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keybuzz.cli.look.scheduling import add_work, wait_for_turn
+from keybuzz.cli.support.common import WAIT
 from keybuzz.cli.support.context import format_option, stoppable_workspace, workspace
 from keybuzz.cli.support.offers import archive_words
 from keybuzz.cli.support.output import document_format, show_document
+from keybuzz.engine.schedule.schedule import BACKUP
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
 
@@ -25,8 +28,12 @@ def backup() -> None:
 
 @backup.command()
 @service_argument
+@click.option(
+    "--jitter", type=WAIT, default=0.0, metavar="SECONDS", help="Begin after a random part of this."
+)
+@click.option("--only-bad", is_flag=True, help="Print only what went wrong.")
 @format_option
-def run(service: str, form: str) -> int:
+def run(service: str, jitter: float, only_bad: bool, form: str) -> int:
     """Take a backup of a service now, or of all.
 
     Of PostgreSQL it is a base backup: WAL is received all the time, by module backup. A run that was cut off leaves
@@ -35,12 +42,14 @@ def run(service: str, form: str) -> int:
     from keybuzz.engine.backup import take
 
     _require_one(service, form)
-    with stoppable_workspace(quiet=form == "json") as work:
-        return int(
-            take.each(
-                work, service, lambda name: take.run(work, name), lambda one: _tell(one, form)
-            )
-        )
+    wait_for_turn(jitter)
+
+    def tell(one: BackupReport) -> None:
+        if one.problem or not only_bad:
+            shown(one, form)
+
+    with stoppable_workspace(quiet=only_bad or form == "json") as work:
+        return int(take.each(work, service, lambda name: take.run(work, name), tell))
 
 
 @backup.command("list")
@@ -77,13 +86,12 @@ def _require_one(service: str, form: str) -> None:
         raise UsageError("all has no document", hint="name one service, or leave out --format")
 
 
-def _tell(report: BackupReport, form: str) -> None:
-    shown(report, form)
-
-
 def shown(report: BackupReport, form: str) -> int:
     """Give a report out in its form, and return the exit code."""
     from keybuzz.report.screen.backups import backups_document, backups_text
 
     show_document(form, lambda: backups_text(report), lambda: backups_document(report))
     return int(report.code)
+
+
+add_work(backup, BACKUP)

@@ -16,7 +16,7 @@ from keybuzz.cli.support.offers import module_words
 from keybuzz.cli.support.output import report_format, show_answer
 
 if TYPE_CHECKING:
-    from keybuzz.engine.schedule.schedule import Watch
+    from keybuzz.engine.schedule.schedule import Schedule, Watch
 
 P = ParamSpec("P")
 Verb = Callable[..., int]
@@ -71,6 +71,47 @@ def add_schedule(group: click.Group, watch: Watch) -> None:
         group.command(name)(command)
 
 
+def add_work(group: click.Group, watch: Watch) -> None:
+    """Give a group of commands `install` and `uninstall` for a verb that works on a schedule; checks judge its work."""
+    group.command("install")(_work_installer(watch))
+    group.command("uninstall")(_remover(watch))
+
+
+def _work_installer(watch: Watch) -> Verb:
+    @_when_options(watch)
+    @_how_options
+    def install(every: str, jitter: int, program: str, only_show: bool, into: Path) -> int:
+        """Install the schedule on this machine. Can be repeated: it writes only what differs, and says what.
+
+        It calls the verb for all services. What goes wrong is mailed to root, by cron and by systemd alike.
+        """
+        from keybuzz.engine.schedule.schedule import Schedule
+
+        config = Path(click.get_current_context().find_root().obj).resolve()
+        wanted = Schedule(watch, config, (), (), every, jitter, watch.deadline)
+        return _write(wanted, program, only_show, into)
+
+    return install
+
+
+def _write(wanted: Schedule, program: str, only_show: bool, into: Path) -> int:
+    """Write the files of a schedule, or only show them."""
+    from keybuzz.engine.schedule.placing import place, running_program
+    from keybuzz.engine.schedule.schedule import files
+
+    site = load_inventory()
+    chosen = running_program() if program == "auto" else program
+    if only_show:
+        for path, text in files(wanted, chosen).items():
+            click.echo(f"{into / path}:\n{text}")
+        return 0
+    verb = f"{wanted.watch.verb} install"
+    with holding(verb, site.settings.state, site.root, site.members("controller"), site.sources):
+        for line in place(wanted, chosen, into):
+            click.echo(line)
+    return 0
+
+
 def _installer(watch: Watch) -> Verb:
     @_schedule_options(watch)
     def install(
@@ -88,36 +129,40 @@ def _installer(watch: Watch) -> Verb:
         What came or went is mailed to root, by cron and by systemd alike, and is a warning in the journal of systemd.
         """
         from keybuzz.engine.catalogue import choose
-        from keybuzz.engine.schedule.placing import place, running_program
-        from keybuzz.engine.schedule.schedule import Schedule, files
+        from keybuzz.engine.schedule.schedule import Schedule
 
-        site = load_inventory()
+        load_inventory()
         choose(modules or ("all",))
         config = Path(click.get_current_context().find_root().obj).resolve()
         wanted = Schedule(watch, config, modules, limit, every, jitter, deadline)
-        chosen = running_program() if program == "auto" else program
-        if only_show:
-            for path, text in files(wanted, chosen).items():
-                click.echo(f"{into / path}:\n{text}")
-            return 0
-        verb = f"{watch.verb} install"
-        with holding(
-            verb, site.settings.state, site.root, site.members("controller"), site.sources
-        ):
-            for line in place(wanted, chosen, into):
-                click.echo(line)
-        return 0
+        return _write(wanted, program, only_show, into)
 
     return install
 
 
 def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
     """Return what adds the options that say when and how a schedule looks."""
-    from keybuzz.engine.schedule.schedule import DEADLINE, EVERY, PROGRAMS, jitter_of
+
+    def add(function: Verb) -> Verb:
+        deadline = click.option(
+            "--deadline",
+            type=click.IntRange(min=1),
+            default=watch.deadline,
+            show_default=True,
+            metavar="SECONDS",
+            help="Hosts that have not answered by then are unknown; the run itself ends a minute later.",
+        )
+        modules = click.argument("modules", nargs=-1, shell_complete=module_words)
+        return modules(limit_option(_when_options(watch)(deadline(_how_options(function)))))
+
+    return add
+
+
+def _when_options(watch: Watch) -> Callable[[Verb], Verb]:
+    """Return what adds the options that say when a schedule begins."""
+    from keybuzz.engine.schedule.schedule import EVERY, jitter_of
 
     options = (
-        click.argument("modules", nargs=-1, shell_complete=module_words),
-        limit_option,
         click.option(
             "--every", type=click.Choice(list(EVERY)), default=watch.every, show_default=True
         ),
@@ -129,14 +174,21 @@ def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
             metavar="SECONDS",
             help="Each run begins after a random part of this.",
         ),
-        click.option(
-            "--deadline",
-            type=click.IntRange(min=1),
-            default=DEADLINE,
-            show_default=True,
-            metavar="SECONDS",
-            help="Hosts that have not answered by then are unknown; the run itself ends a minute later.",
-        ),
+    )
+
+    def add(function: Verb) -> Verb:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def _how_options(function: Verb) -> Verb:
+    """Add the options that say by which program, and where it is written."""
+    from keybuzz.engine.schedule.schedule import PROGRAMS
+
+    options = (
         click.option(
             "--by",
             "program",
@@ -148,13 +200,9 @@ def _schedule_options(watch: Watch) -> Callable[[Verb], Verb]:
         click.option("--show", "only_show", is_flag=True, help="Print what would be written."),
         _into,
     )
-
-    def add(function: Verb) -> Verb:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def _remover(watch: Watch) -> Verb:

@@ -61,6 +61,10 @@ class Watch:
     """What it looks for, in a few words."""
     every: str
     """How often, where nothing else is asked for."""
+    works: tuple[str, ...] = ()
+    """What is called of the verb where that does something instead of looking: each bad end of it is a failure."""
+    deadline: int = DEADLINE
+    """Seconds for one run, where nothing else is asked for."""
 
     @property
     def service(self) -> Path:
@@ -85,6 +89,9 @@ class Watch:
 
 DRIFT = Watch("drift", "what was changed by hand", "hourly")
 HEALTH = Watch("health", "what is not healthy", "15min")
+BACKUP = Watch(
+    "backup", "backups of all services", "daily", ("run", "all", "--only-bad"), 12 * 3600
+)
 MAIL = "sendmail"
 """The program that takes mail, for cron and for systemd alike."""
 _TELL = r"""
@@ -114,6 +121,8 @@ class Schedule:
         """Return the words of one run after `kbz`; systemd waits a random time by itself, cron does not."""
         limits = [word for terms in self.limit for word in ("--limit", terms)]
         jitter = ["--jitter", str(self.jitter)] if program == "cron" else []
+        if self.watch.works:
+            return ["--config", str(self.config), self.watch.verb, *self.watch.works, *jitter]
         return [
             *("--config", str(self.config), self.watch.verb, "look", *self.modules, *limits),
             *("--deadline", str(self.deadline), "--only-new", *jitter),
@@ -148,7 +157,8 @@ def files(schedule: Schedule, program: str) -> dict[Path, str]:
 def _units(schedule: Schedule) -> dict[Path, str]:
     head, watch = schedule.head("systemd"), schedule.watch
     tell = " ".join(_TELL.split("\n")).strip().replace("VERB", watch.verb)
-    # The exit codes say what was found, and that is no fault of the unit: it fails when it could not look.
+    # The exit codes of a look say what was found, and that is no fault of the unit: it fails when it could not look.
+    found = "" if watch.works else "SuccessExitStatus=2 3 4\n"
     service = f"""{head}[Unit]
 Description=kbz {watch.verb}: {watch.about}
 Wants=network-online.target
@@ -159,8 +169,7 @@ OnFailure={watch.failed.name}
 Type=oneshot
 ExecStart={" ".join(_unit_word(word) for word in schedule.argv("systemd"))}
 TimeoutStartSec={schedule.deadline + GRACE}
-SuccessExitStatus=2 3 4
-# It prints only what is worth a warning, and mails that to root.
+{found}# It prints only what is worth a warning, and mails that to root.
 SyslogLevel=warning
 ExecStopPost=-/bin/sh -c {_unit_word(tell)}
 """

@@ -17,11 +17,11 @@ def test_it_goes_to_each_named_node_in_turn(redis_lab: Kbz) -> None:
     lifts = ("--lift-freeze", "redis", "--lift-freeze", "redis-proxy", "--reason", "a test of it")
     kbz.good("run", "redis", "redis-proxy", *LIMIT, *lifts)
     until(lambda: kbz("health", "redis", "redis-proxy", *LIMIT).code == 0, 120, "all is whole")
-    others = [host for host, address in ADDRESSES.items() if address != ledger.master()]
+    others = [host for host in ADDRESSES if host != ledger.master()]
     for to in others:
         done = kbz.good("switchover", "redis", "--to", to, "--format", "json").json()
         told = done["handover"]
-        assert (told["after"], ledger.master()) == (to, ADDRESSES[to])
+        assert (told["after"], ledger.master()) == (to, to)
         assert (told["lost"], told["not_measured"]) == (0, None)
         assert told["acknowledged"] >= 10
         with ledger.node(to) as node:

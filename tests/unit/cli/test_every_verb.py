@@ -99,13 +99,15 @@ CHANGES = {
         *("maintenance", "on", HOST, "--reason", "a new disk is put in"),
         *("--until", "4h", "--yes"),
     ),
-    "maintenance off": ("maintenance", "off", HOST),
+    "maintenance off": ("maintenance", "off", "minio-02"),
     "switchover": ("switchover", "redis", "--yes"),
     "upgrade": ("upgrade", "redis", "--to", "7.2.6-alpine", "--reason", "the owner said so"),
     "drill": ("drill", "redis", "--confirm", "redis"),
     "recover": ("recover", "galera", "--confirm", "keybuzz-galera"),
     "backup run": ("backup", "run", "postgres"),
     "backup verify": ("backup", "verify", "postgres"),
+    "backup install": ("backup", "install"),
+    "backup uninstall": ("backup", "uninstall"),
     "restore": ("restore", "postgres", "--confirm", "keybuzz-pg"),
     "exec": ("exec", "--limit", HOST, "--", "true"),
     "drift install": ("drift", "install"),
@@ -142,6 +144,15 @@ DESTRUCTIVE_WORD = re.compile(
     r"\b(?:delete|destroy|drop|erase|forget|purge|remove|replace|reset|rotate|wipe)\b"
 )
 
+RESTING = """
+maintenance:
+  - host: minio-02
+    reason: a new disk is put in
+    since: 2026-01-01T08:00:00Z
+    until: 2999-01-01T08:00:00Z
+"""
+"""Another host is in maintenance, so that one can be put back into service."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -152,7 +163,7 @@ class Place:
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
         config = self.folder / ("lab.config" if words[0] == "lab" else "site.config")
         argv = ["--config", str(config), *words]
-        return subprocess.CompletedProcess(argv, *warm.call(argv, 60))
+        return subprocess.CompletedProcess(argv, *warm.call(argv, 180))
 
     def files(self) -> dict[str, bytes]:
         """Return everything that a verb could have written, but for what only says that one was called."""
@@ -174,7 +185,10 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("verbs")
-    (folder / "versions.yaml").write_bytes((INVENTORY / "versions.yaml").read_bytes())
+    for name in ("versions", "policies"):
+        (folder / f"{name}.yaml").write_bytes((INVENTORY / f"{name}.yaml").read_bytes())
+    with (folder / "policies.yaml").open("a") as policies:
+        policies.write(RESTING)
     paths = f"paths:\n  state: {folder}/state\n  credentials: {folder}/credentials\n"
     paths += f"  builder_socket: {folder}/none.sock\n  known_hosts: {folder}/known_hosts\n"
     (folder / "site.yaml").write_text(paths)
@@ -183,7 +197,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         f"lab:\n  name: {LAB}\n  root: {root}\n  cache: {root}/cache\n{paths}"
     )
     config = (ROOT / "nornir_config.yaml").read_text()
-    config = config.replace("inventory/versions.yaml", f"{folder}/versions.yaml")
+    for name in ("versions", "policies"):
+        config = config.replace(f"inventory/{name}.yaml", f"{folder}/{name}.yaml")
     for name in ("site", "lab"):
         text = config.replace("overlay: inventory/lab.yaml", f"overlay: {folder}/{name}.yaml")
         text = text.replace("    connection:", "    bastion: 127.0.0.1:9 nobody\n    connection:")

@@ -42,16 +42,16 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """`report` writes a page, `serve` answers with it, a shell reads `completion` an application `apps env`.
+    """`report` writes a page, `alerts` rules, `serve` answers with it, a shell reads `completion` an application `apps env`.
 
-    What `notify` sends, its receivers read.
+    What `notify` sends, its receivers read; `bundle` writes its archive, and answers about it.
     """
     without = {words for words in LOOKS if "json" not in OFFERED[words]}
     assert without == {
-        *("report", "serve", "completion", "help", "apps env"),
+        *("report", "alerts", "serve", "completion", "help", "apps env"),
         *("notify test", "notify failed"),
     }
-    assert LOOKS - without | {"exec"} == WITH_A_FILE
+    assert LOOKS - without - {"bundle"} | {"exec"} == WITH_A_FILE
 
 
 def test_a_verdict_has_every_form() -> None:

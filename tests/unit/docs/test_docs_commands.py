@@ -56,6 +56,7 @@ ELSEWHERE = {
     "versions lock": f"{FLEET}/test_digests.py::test_the_registrys_digest_is_locked",
     "versions mirror": "tests/flow/engine/test_mirror_images.py::test_pulled_once_handed_out_and_then_only_asked_for",
     "drift install": "tests/flow/engine/test_drift_schedule.py::test_it_is_written_started_left_alone_and_taken_away",
+    "backup install": "tests/unit/engine/schedule/test_schedule.py::test_backups_are_taken_on_a_schedule",
     "health install": "tests/unit/engine/schedule/test_schedule.py::test_the_verbs",
     "drift accept": f"{SERVICES}/test_redis.py::TestFreeze::test_an_accepted_edit_is_quiet_until_it_is_another",
     "lab up": "tests/lab/lab/test_lab_services.py::test_a_second_up_starts_builds_and_stores_nothing",

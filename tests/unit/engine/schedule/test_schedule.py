@@ -18,7 +18,7 @@ import pytest
 from keybuzz.cli import main
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.engine.schedule.placing import place, take_away
-from keybuzz.engine.schedule.schedule import DRIFT, EVERY, HEALTH, Schedule, Watch, files
+from keybuzz.engine.schedule.schedule import BACKUP, DRIFT, EVERY, HEALTH, Schedule, Watch, files
 from keybuzz.engine.schedule.standing import ScheduleStatus, next_due
 from keybuzz.engine.schedule.standing import schedule_status as status_of
 from keybuzz.model.core.errors import UsageError
@@ -250,6 +250,27 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str], watch: Wa
     assert kbz(tmp_path, watch.verb, "uninstall", "--into", str(into)) == 0
     assert below(into) == {}
     assert kbz(tmp_path, watch.verb, "status", "--into", str(into)) == 2
+
+
+def test_backups_are_taken_on_a_schedule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted_configuration(tmp_path)
+    into = tmp_path / "root"
+    assert kbz(tmp_path, "backup", "install", "--by", "systemd", "--into", str(into)) == 0
+    units = below(into)
+    service = units[str(BACKUP.service)]
+    assert service.splitlines()[1].endswith(" backup run all --only-bad")
+    assert "SuccessExitStatus" not in service, "a backup that failed is a failure of the unit"
+    assert "OnFailure=kbz-backup-failed.service\n" in service
+    assert f"TimeoutStartSec={12 * 3600 + 60}\n" in service
+    assert "OnCalendar=*-*-* 03:00\n" in units[str(BACKUP.timer)]
+    assert kbz(tmp_path, "backup", "install", "--by", "cron", "--into", str(into)) == 0
+    [line] = [line for line in below(into)[str(BACKUP.cron)].splitlines() if " root " in line]
+    assert line.endswith(" backup run all --only-bad --jitter 7200")
+    assert kbz(tmp_path, "backup", "uninstall", "--into", str(into)) == 0
+    assert below(into) == {}
+    assert "kbz-backup is gone" in capsys.readouterr().out
 
 
 def test_a_module_that_does_not_exist_is_not_scheduled(
