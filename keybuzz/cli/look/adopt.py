@@ -102,7 +102,7 @@ def _take(modules: tuple[str, ...], limit: tuple[str, ...], confirm: str | None,
     if len(chosen) != 1 or limit:
         raise UsageError(
             "--take-credentials takes one MODULE, and asks all of its members",
-            hint=f"kbz adopt {_one_of(chosen)} --take-credentials",
+            hint=proposed("kbz", "adopt", _one_of(chosen), "--take-credentials"),
         )
     with workspace(Access.PROBE, quiet=form != "text") as work:
         found = take(work, chosen[0])
@@ -142,7 +142,7 @@ def _settle(
     if len(chosen) != 1 or limit:
         raise UsageError(
             "--take-settings takes one MODULE, and asks all of its members",
-            hint=f"kbz adopt {_one_of(chosen)} --take-settings",
+            hint=proposed("kbz", "adopt", _one_of(chosen), "--take-settings"),
         )
     path = read_configuration(Path(click.get_current_context().find_root().obj)).site
     before = read_file(path, LIMIT)
