@@ -16,6 +16,7 @@ from keybuzz.cli.support.typed_name import at_terminal
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import UsageError
+from keybuzz.model.core.proposed import proposed
 from keybuzz.report.screen.fit import fit
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def upgrade(
     from keybuzz.engine.upgrade.prepare import Words
 
     if bool(tag) == back:
-        raise UsageError("give --to TAG, or --back", hint=f"kbz upgrade {module} --to 7.2.6-alpine")
+        raise UsageError(
+            "give --to TAG, or --back",
+            hint=proposed("kbz", "upgrade", module, "--to", "7.2.6-alpine"),
+        )
     words = Words(module, tag, image, back, reason, lifted, without_backup)
     quiet = form == "json"
     prepared = _prepared(words, quiet=quiet, asks=not yes)

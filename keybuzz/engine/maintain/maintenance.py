@@ -136,7 +136,7 @@ def _worked(
     selected = frozenset({host})
     modules = _carried(workspace, host)
     with (
-        claimed(workspace, f"kbz {VERB} {host}", selected, wait),
+        claimed(workspace, proposed("kbz", VERB, host), selected, wait),
         in_journal(workspace, VERB, modules, Scope(selected)) as number,
     ):
         started = time.monotonic()

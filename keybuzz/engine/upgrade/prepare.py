@@ -134,7 +134,8 @@ def _way_on(site: Site, found: Meant, known: Record | None, words: Words) -> Rec
         return replace(known, done=False) if current != target else known
     if current == target:
         raise NothingToDoError(
-            f"versions.yaml says {target} already", hint=f"kbz run {words.module} brings it about"
+            f"versions.yaml says {target} already",
+            hint=f"{proposed('kbz', 'run', words.module)} brings it about",
         )
     found.table.require(current, target)
     before = {name: Entry.of(site.versions[name]) for name in found.images}

@@ -42,7 +42,7 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """`report` writes a page, `alerts` rules, `serve` answers with it, a shell reads `completion` an application `apps env`.
+    """A page (`report`), rules (`alerts`), a server (`serve`), lines for a shell (`completion`) or an application.
 
     What `notify` sends, its receivers read; `bundle` writes its archive, and answers about it.
     """
