@@ -33,6 +33,10 @@ _DAMAGE = re.compile(
     r"no matching ID found|<data/\w+>.*no such file or directory|unexpected EOF|decrypt",
     re.IGNORECASE,
 )
+_MORE = 1.2
+"""Part of the newest copy's size that must be free: the data grows, and its proof writes beside it."""
+_WAL_PART, _WAL_MOST = 20, 8 << 30
+"""What stays free besides, since Barman receives WAL on the same volume: one part of so many, and no more bytes."""
 _NO_DAMAGE = re.compile(r"no space left|wrong password|unable to create lock|cannot allocate", re.I)
 """What ends restic and says nothing of what lies in the repository.
 
@@ -70,14 +74,18 @@ class Repository:
     def begin(self, service: str) -> None:
         """Make an empty place for a service's files, and the repository where there is none yet.
 
-        What a backup that was cut off has left there goes: none of it is in the repository.
+        What a backup or verification that was cut off has left goes, of any service: none of it is in the repository,
+        and no other is at work, since kbz holds this host's lease. WorkError where there is no room for another copy.
         """
         if shutil.which("restic") is None:
             raise WorkError("restic is not installed here; kbz run backup installs it")
         self._require_disk()
-        for folder in (self.root, self.root / "staging"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(self.staging(service), ignore_errors=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.root / "staging", self.root / "verify"):
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.root / "staging").mkdir(mode=0o700, exist_ok=True)
+        sizes = [one.get("size", 0) for one in self._listed() if one.get("service") == service]
+        _require_room(self.root, sizes[-1] if sizes else 0)
         self.staging(service).mkdir(mode=0o700)
         self._begun(service).touch()
         if not (self.folder / "config").exists():
@@ -190,6 +198,8 @@ class Repository:
         # restic restores nothing past the exclusive lock of a killed `forget`.
         self.restic("unlock")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sizes = [one.get("size", 0) for one in self._listed() if one.get("id") == copy]
+        _require_room(target.parent, sizes[-1] if sizes else 0)
         self.restic("restore", copy, "--target", str(partial), "--include", str(inside))
         laid = partial / inside.relative_to("/")
         if not laid.is_dir():
@@ -237,6 +247,15 @@ class Repository:
             return self._catalogue()
         return found
 
+    def _listed(self) -> tuple[dict[str, Any], ...]:
+        """Return the copies that are listed, the oldest first; none where the list cannot be read."""
+        try:
+            found = self._catalogue()
+            _require_list(found)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, WorkError):
+            return ()
+        return tuple(found["copies"])
+
     def _write(self, catalogue: dict[str, Any]) -> None:
         new = self.listed.with_suffix(".new")
         with new.open("w", encoding="utf-8") as stream:
@@ -244,6 +263,17 @@ class Repository:
             stream.flush()
             os.fsync(stream.fileno())
         new.replace(self.listed)
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Raise where the volume of a folder has no room for a copy of this size, and for WAL besides."""
+    found = shutil.disk_usage(folder)
+    needed = int(size * _MORE) + min(found.total // _WAL_PART, _WAL_MOST)
+    if found.free < needed:
+        raise WorkError(
+            f"{folder}: {found.free >> 20} MiB are free and {needed >> 20} MiB are needed, for a copy as large as the "
+            f"one that is listed ({size >> 20} MiB) and for WAL: free or add space, then the same command again"
+        )
 
 
 def whole(folder: Path, service: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,6 +89,36 @@ def test_what_lies_in_the_repository_is_encrypted_and_needs_its_key(
     done = store("fetch", copy, "redis", str(tmp_path / "out"), key="another key")
     assert done.returncode == 1, "a wrong key says nothing of the backup"
     assert "wrong password" in done.stderr
+
+
+def test_without_room_for_another_copy_nothing_begins(store: Store, tmp_path: Path) -> None:
+    """The volume is that of WAL, too."""
+    copy = store.keep()
+    listed = store.root / "catalogue.json"
+    written = json.loads(listed.read_text())
+    written["copies"][-1]["size"] = 1 << 60
+    listed.write_text(json.dumps(written))
+    target = tmp_path / "out" / "redis"
+    for words in (("begin", "redis"), ("fetch", copy, "redis", str(target))):
+        done = store(*words)
+        assert done.returncode == 1, "it says nothing of the backup"
+        assert re.search(r"\d+ MiB are free and \d+ MiB are needed", done.stderr)
+    assert not store.staging.exists()
+    assert not target.exists()
+    store.good("begin", "rabbitmq")  # the size of another service's copy is not its own
+
+
+def test_what_was_cut_off_goes_whatever_service_comes_next(store: Store) -> None:
+    store.filled()
+    left = store.root / "verify" / "redis"
+    left.mkdir(parents=True)
+    (left / "redis.rdb").write_text("in clear")
+    store.good("begin", "rabbitmq")
+    assert not store.staging.exists()
+    assert not left.exists()
+    assert [path.name for path in (store.root / "staging").iterdir() if path.is_dir()] == [
+        "rabbitmq"
+    ]
 
 
 def test_a_second_repository_is_never_made_over_the_first(store: Store) -> None:
