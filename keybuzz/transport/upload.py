@@ -11,7 +11,10 @@ from keybuzz.transport.stream import Stream, StreamError
 
 
 class Upload:
-    """One upload, in its own thread: the host may answer before it has read everything."""
+    """One upload, in its own thread: the host may answer before it has read everything.
+
+    A source that waits for something itself yields empty bytes now and then, so that it can be left.
+    """
 
     def __init__(self, stream: Stream, source: Iterable[bytes], deadline: float) -> None:
         self.error: BaseException | None = None

@@ -43,8 +43,18 @@ class Flow:
         self._thread.start()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what it prints. That it ended says nothing of how: `finish` does."""
-        while (piece := self._pieces.get()) is not None:
+        """Yield what it prints. That it ended says nothing of how: `finish` does.
+
+        Empty bytes mean that it has printed nothing for a moment: who sends them on can stop then.
+        """
+        while not self._enough.is_set():
+            try:
+                piece = self._pieces.get(timeout=_POLL)
+            except Empty:
+                yield b""
+                continue
+            if piece is None:
+                return
             yield piece
 
     def finish(self, done: Execution) -> Execution:

@@ -75,6 +75,18 @@ def test_a_receiver_that_fails_ends_the_source(work: Workspace, tmp_path: Path) 
     assert (tmp_path / "taken").read_text() == "again\n"
 
 
+def test_a_receiver_that_ends_does_not_wait_for_a_source_that_is_silent(
+    work: Workspace, tmp_path: Path
+) -> None:
+    """It has more than it takes already; its agent waits itself where nothing has come yet."""
+    gives = f"head -c 1000000 /dev/zero; sleep 40; touch {tmp_path}/late; echo x"
+    worked = sent(work, gives, "head -c 5 >/dev/null; echo no room >&2; exit 4")
+    assert worked.said == "no room"
+    assert not (tmp_path / "late").exists(), "the source was waited for"
+    assert sent(work, "sleep 1; echo again", f"cat >{tmp_path}/taken").good
+    assert (tmp_path / "taken").read_text() == "again\n", "a pause is no end"
+
+
 def test_a_source_whose_contact_is_lost_is_raised(work: Workspace) -> None:
     with pytest.raises(ContactError, match="maria-02"):
         sent(work, "kill -9 $PPID; sleep 60", "cat >/dev/null")
