@@ -56,7 +56,7 @@ def from_names(workspace: Workspace, words: Words) -> RunRequest:
     in_all = also(workspace.site)
     chain = choose(words.modules, in_all)
     if words.since:
-        selected = hosts_since(workspace, words.since)
+        selected = without_resting(workspace, hosts_since(workspace, words.since), ())
     else:
         selected = workspace.select(named_only(words.modules, in_all), words.limit)
         selected = without_resting(workspace, selected, words.limit)
@@ -89,6 +89,17 @@ def without_resting(
             hint=f"{proposed('kbz', 'maintenance', 'off', left_out[0])}, or name it: --limit {left_out[0]}",
         )
     return selected - set(left_out)
+
+
+def require_awake(workspace: Workspace, hosts: frozenset[str], why: str) -> None:
+    """Raise RefusedError where one of these hosts, none of which can be left out, is in maintenance."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    for host in sorted(hosts & here.keys()):
+        raise RefusedError(
+            f"it is {here[host].words}, and {why}",
+            where=host,
+            hint=f"{proposed('kbz', 'maintenance', 'off', host)} first; nothing was changed",
+        )
 
 
 def hosts_since(workspace: Workspace, number: int) -> frozenset[str]:
@@ -131,11 +142,13 @@ def from_plan(workspace: Workspace, path: Path, words: Words) -> RunRequest:
     _require_known(workspace, saved.hosts, str(path))
     if words.since:
         _require_that_plan(workspace, saved, words.since)
+    changed = frozenset(host for host, _, _ in saved.wanted)
+    require_awake(workspace, changed, f"{path} changes it")
     chain = choose(saved.modules)
     lifted = lift(words.lifted, words.reason, chain)
     return RunRequest(
         chain,
-        saved.hosts,
+        without_resting(workspace, saved.hosts, ()),
         words.wait,
         words.timeout,
         saved,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.engine.change.ends import ended_by
 from keybuzz.engine.change.freeze import lift
+from keybuzz.engine.change.requests import require_awake
 from keybuzz.engine.change.rotation_proof import prove
 from keybuzz.engine.change.run import RunRequest, conducted, with_error
 from keybuzz.engine.look.judging import stopping
@@ -88,6 +89,7 @@ def rotate(workspace: Workspace, words: RotateWords) -> Report:
     """Rotate one credential; RefusedError before anything was changed when the cluster is not fit for it."""
     job = _job(workspace, words)
     modules, selected = job.request.modules, job.request.selected
+    require_awake(workspace, selected, "a rotation needs every member")
     with (
         claimed(
             workspace, proposed("kbz", "secrets", "rotate", words.service), selected, words.wait

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.heard import answer_to, state_of
 from keybuzz.engine.look.planning import plan_host
+from keybuzz.engine.look.resting import in_maintenance_now
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.errors import ContactError, sentence_of
 from keybuzz.model.core.live import HostView, Live
@@ -289,7 +290,7 @@ class View:
             unreachable={m.name: away[m.name] for m in members if m.name in away},
             selected=self.selected,
         )
-        return self._with_cluster_changes(module, live)
+        return self._with_cluster_changes(module, live, frozenset(in_maintenance_now(site)))
 
     def _host_changes(self, module: Module, host: str) -> tuple[Change, ...]:
         if host not in self.selected:
@@ -298,13 +299,17 @@ class View:
         states = self.snapshot.observations[host].states
         return plan_host(host, module.name, description.resources, states, self.key)
 
-    def _with_cluster_changes(self, module: Module, live: Live) -> Live:
-        """Add the changes inside the cluster to the host that takes writes now."""
+    def _with_cluster_changes(self, module: Module, live: Live, resting: frozenset[str]) -> Live:
+        """Add the changes inside the cluster to the host that takes writes now.
+
+        What is about a member in maintenance is left as it is.
+        """
         writer = _writer(module, live)
         holder = writer or next((h for h in live.hosts if h in self.selected), None)
         if holder is None or not live.selected & set(live.hosts):
             return live
-        cluster = self.descriptions[holder].modules[module.name].cluster
+        every = self.descriptions[holder].modules[module.name].cluster
+        cluster = tuple(resource for resource in every if resource.about_member not in resting)
         states = self.snapshot.observations[holder].states if writer else {}
         added = plan_host(holder, module.name, cluster, states, self.key)
         view = live.hosts[holder]

@@ -123,7 +123,29 @@ def _require_spare(
                 if away
                 else f"{proposed('kbz', 'status', cluster.name)}; nothing was changed",
             )
+    _require_another_worker(conductor, found, stage, clusters)
     return clusters
+
+
+def _require_another_worker(
+    conductor: Conductor, found: Survey, stage: Stage, clusters: tuple[Cluster, ...]
+) -> None:
+    """Raise RefusedError where the host is the last of a cluster's members without a vote that could take its work.
+
+    A cluster with one such member has no other, in maintenance or not.
+    """
+    groups = {module.name: module.group for module in conductor.every_module}
+    [host] = stage.hosts
+    for cluster in clusters:
+        members = {server.name for server in conductor.site.members(groups[cluster.name])}
+        workers = members - cluster.members
+        others = (workers - {host} - cluster.resting) & found.snapshot.observations.keys()
+        if host in workers and len(workers) > 1 and not others:
+            raise RefusedError(
+                f"no other worker of {cluster.name} answers and is not in maintenance",
+                where=host,
+                hint=f"{proposed('kbz', 'maintenance')} lists them; nothing was changed",
+            )
 
 
 def _worked(

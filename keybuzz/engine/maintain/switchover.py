@@ -16,6 +16,7 @@ from keybuzz.engine.change.conduct import Conductor
 from keybuzz.engine.change.freeze import NO_LIFT, Freeze
 from keybuzz.engine.change.run import ended, with_error
 from keybuzz.engine.look.observe import Snapshot, View
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey, judge, survey
 from keybuzz.engine.maintain.measured import Measure, measured
 from keybuzz.engine.memory.claims import claimed, spoken
@@ -30,7 +31,7 @@ from keybuzz.model.core.plan import Plan
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Scenario, Workload
-from keybuzz.model.reports.handover import Handover, PlannedHandover
+from keybuzz.model.reports.handover import Candidate, Handover, PlannedHandover
 from keybuzz.model.reports.report import Report
 from keybuzz.site.files.problems import nearest
 from keybuzz.site.module import Module, Switchover
@@ -150,7 +151,7 @@ def _planned(
     """Judge who leads and who could; RefusedError where the named member, or none at all, could."""
     live = _live(workspace, cluster, found, snapshot or found.snapshot)
     leader = cluster.plan.leads(live, cluster.members)
-    candidates = cluster.plan.candidates(live, cluster.members)
+    candidates = _awake(workspace, cluster.plan.candidates(live, cluster.members))
     writes = cluster.workload
     endpoint = f"{writes.address}:{writes.port}" if writes is not None else ""
     planned = PlannedHandover(
@@ -158,7 +159,23 @@ def _planned(
     )
     if request.to != leader:
         _require_able(planned)
+    if not request.to and in_maintenance(workspace.site, workspace.clock()).keys() & {
+        candidate.host for candidate in candidates
+    }:
+        # The service would choose among all: it knows of no maintenance.
+        return replace(planned, to=planned.able[0])
     return planned
+
+
+def _awake(workspace: Workspace, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the candidates; one in maintenance cannot take over, because it may stop at any moment."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    return tuple(
+        replace(found, unable=found.unable or f"it is {here[found.host].words}")
+        if found.host in here
+        else found
+        for found in candidates
+    )
 
 
 def _require_able(planned: PlannedHandover) -> None:
@@ -246,7 +263,11 @@ def _hand_over(
     conductor: Conductor, module: Module, stage: Stage, snapshot: Snapshot, measure: Measure
 ) -> None:
     measure.since = time.monotonic()
+    if module.fronts:
+        # Until all of its hosts lead to one member, the end takes back what some of them do.
+        conductor.led[module.name] = module
     after = conductor.stage(module, stage, snapshot)
+    conductor.led.pop(module.name, None)
     gate = whole(module, _WHOLE_TIMEOUT, frozenset())
     if module.fronts:
         # What leads elsewhere in memory is a warning of its own there; the stage has proven where it leads.

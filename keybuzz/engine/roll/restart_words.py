@@ -54,7 +54,7 @@ def from_words(workspace: Workspace, words: RestartWords) -> RestartRequest:
 
 def _of_module(workspace: Workspace, module: Module, words: RestartWords) -> RestartRequest:
     if words.since:
-        selected = hosts_since(workspace, words.since)
+        selected = without_resting(workspace, hosts_since(workspace, words.since), ())
     else:
         selected = workspace.select((module,), words.limit)
         selected = without_resting(workspace, selected, words.limit)

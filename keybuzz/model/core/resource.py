@@ -70,6 +70,14 @@ class Resource(ABC):
         return ()
 
     @property
+    def about_member(self) -> str:
+        """Host of the cluster that it is about; empty for one that is about none, or about the whole cluster.
+
+        While that host is in maintenance, nothing of it is changed in the cluster, nor told as a difference.
+        """
+        return ""
+
+    @property
     def application(self) -> str:
         """Name of the application that needs it; empty for the platform's own."""
         return ""

@@ -265,6 +265,10 @@ class K3sSchedulable(Resource):
     def name(self) -> str:
         return self.node
 
+    @property
+    def about_member(self) -> str:
+        return self.node
+
     def wanted(self, key: DigestKey) -> Attributes:
         del key
         return {"held": False}

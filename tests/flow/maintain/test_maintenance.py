@@ -15,14 +15,17 @@ import pytest
 from keybuzz.engine import events
 from keybuzz.engine.change import guard, requests
 from keybuzz.engine.change import run as runs
+from keybuzz.engine.change.saved_plan import save
 from keybuzz.engine.maintain import maintenance as engine
+from keybuzz.engine.roll import restart_words
 from keybuzz.engine.verbs import look
+from keybuzz.model.core.content import Content
 from keybuzz.model.core.errors import RefusedError, StoppedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.outcome import ExitCode
-from keybuzz.model.core.plan import Action, Change, Difference
-from keybuzz.model.host.files import Absent
+from keybuzz.model.core.plan import Action, Change, Difference, Plan
+from keybuzz.model.host.files import Absent, File
 from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.model.reports.report import Report
 from keybuzz.report.text.report import report_text
@@ -220,6 +223,89 @@ def test_a_run_leaves_it_out_unless_it_is_named(cluster: Cluster) -> None:
     assert requests.without_resting(work, every, (f"db,{THIRD}",)) == every
     with pytest.raises(RefusedError, match="all that is selected is in maintenance"):
         requests.without_resting(work, frozenset({THIRD}), ("db",))
+
+
+@dataclass(frozen=True, slots=True)
+class OfMember(File):
+    """Something inside the cluster that is about one member."""
+
+    @property
+    def about_member(self) -> str:
+        return SECOND
+
+
+def test_what_is_about_it_inside_the_cluster_is_left_as_it_is(cluster: Cluster) -> None:
+    files = cluster.three.hosts[FIRST].files
+    inside = tuple(
+        kind(str(files / name), Content.plain("there\n"))
+        for kind, name in ((OfMember, "of-member"), (File, "of-all"))
+    )
+
+    def described() -> list[str]:
+        plain = cluster.module()
+        module = replace(
+            plain,
+            describe=lambda site, server: replace(plain.describe(site, server), cluster=inside),
+            writer=lambda live: FIRST,
+        )
+        # The host itself need not be selected: what is inside is written by the one that leads.
+        report = look(cluster.three.workspace, "plan", (module,), frozenset({FIRST}))
+        return [change.resource.name.rpartition("/")[2] for change in report.plan.of(FIRST)]
+
+    assert described() == ["of-member", "of-all"]
+    cluster.noting(entry(SECOND))
+    assert described() == ["of-all"]
+    cluster.noting(entry(SECOND, NOW - timedelta(hours=1)))
+    assert described() == ["of-member", "of-all"], "its time is over"
+
+
+def test_the_last_worker_that_could_take_pods_stays(cluster: Cluster) -> None:
+    """Members without a vote are no quorum, and still need another one to go to."""
+    plain = cluster.module()
+    module = replace(plain, voters=lambda live: frozenset({FIRST}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "all_modules", lambda: (module,))
+        patch.setattr(cluster, "up", lambda live: frozenset({FIRST}))
+        assert cluster.put_on(SECOND).exit_code == ExitCode.GOOD
+        cluster.noting(entry(SECOND))
+        with pytest.raises(RefusedError, match="no other worker of demo answers"):
+            cluster.put_on(THIRD)
+    assert cluster.noted == [SECOND]
+
+
+def test_resume_leaves_it_out_and_what_needs_every_member_is_refused(cluster: Cluster) -> None:
+    journal = cluster.three.workspace.journal
+    cluster.three.run(cluster.module())
+    [record] = journal.runs()
+    cluster.noting(entry(THIRD))
+    work = cluster.three.workspace
+    words = requests.Words((), (), False, 0.0, 60.0, (), "", since=record.number)
+    assert requests.from_names(work, replace(words, modules=("patroni",))).selected == {
+        FIRST,
+        SECOND,
+    }
+    again = restart_words.RestartWords("patroni", reboot=True, since=record.number)
+    assert restart_words.from_words(work, again).selected == {FIRST, SECOND}
+    with pytest.raises(RefusedError, match=r"it is in maintenance until .*, and all must"):
+        requests.require_awake(work, frozenset(HOSTS), "all must")
+    requests.require_awake(work, frozenset({FIRST, SECOND}), "all must")
+
+
+@pytest.mark.parametrize("host", [FIRST, THIRD])
+def test_a_saved_plan_that_changes_it_is_refused(
+    cluster: Cluster, tmp_path: Path, host: str
+) -> None:
+    change = Change(host, "base", conf(cluster.three.hosts[host]), Action.UPDATE, ())
+    path = tmp_path / "plan.json"
+    save(path, Plan({host: (change,)}), ("base",), frozenset(HOSTS))
+    words = requests.Words((), (), False, 0.0, 60.0, (), "")
+    cluster.noting(entry(THIRD))
+    if host == THIRD:
+        with pytest.raises(RefusedError, match=r"it is in maintenance until .*plan\.json changes"):
+            requests.from_plan(cluster.three.workspace, path, words)
+    else:
+        found = requests.from_plan(cluster.three.workspace, path, words)
+        assert found.selected == {FIRST, SECOND}
 
 
 def test_no_second_member_is_taken_out_while_one_is_in_maintenance(cluster: Cluster) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.core.record import report_document
 from keybuzz.model.core.secret import Secret
 from keybuzz.model.host.files import Absent
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload, WorkloadKind
 from keybuzz.model.reports.handover import Candidate, PlannedHandover
@@ -27,6 +29,7 @@ from keybuzz.model.reports.report import Report
 from keybuzz.report.text.report import report_text
 from keybuzz.site.drill import Drill
 from keybuzz.site.module import Module, Switchover
+from keybuzz.site.policies import Policies
 from tests.flow.maintain import paper_client
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, fleet
 
@@ -51,6 +54,31 @@ class Cluster:
             switchover=Switchover(self.leads, self.candidates, self.stage),
             drills=(drill,) if self.writes else (),
         )
+
+    def entry(self) -> Module:
+        """The entry before the cluster, which leads to the host that has the file."""
+        return replace(
+            Demo(self.three.hosts, name="entry").module(),
+            fronts="demo",
+            switchover=Switchover(self.leads, self.candidates, self.stage),
+            lead_as_described=self.lead_as_described,
+        )
+
+    def lead_as_described(self, live: Live) -> Stage | None:
+        gone = (Difference("there", True, False),)
+        changes = tuple(
+            Change(host, live.module, Absent(view.resources[0].name), Action.UPDATE, gone)
+            for host, view in live.hosts.items()
+            if host != FIRST and not view.changes
+        )
+        return Stage("as described", (*changes, *live.hosts[FIRST].changes)) if changes else None
+
+    def noting(self, host: str) -> None:
+        now = datetime.now(UTC)
+        resting = Maintenance(host, "a new disk is put in", now, now + timedelta(hours=4))
+        site = replace(self.three.site, policies=Policies(maintenance=(resting,)))
+        self.three.nornir.config.user_defined["site"] = site
+        self.three = replace(self.three, workspace=replace(self.three.workspace, site=site))
 
     def leads(self, live: Live, servers: tuple[Server, ...]) -> str:
         found = [host for host, view in live.hosts.items() if not view.changes]
@@ -160,6 +188,31 @@ def test_a_candidate_that_could_not_lead_is_refused_before_anything_changes(
     assert leader(cluster.three) == [FIRST]
     [record] = cluster.three.workspace.journal.runs()
     assert record.exit_code == ExitCode.REFUSED
+
+
+def test_one_in_maintenance_does_not_take_over(cluster: Cluster) -> None:
+    cluster.noting(THIRD)
+    with pytest.raises(RefusedError, match="cannot take over now: it is in maintenance until"):
+        cluster.hand_over(THIRD, measure=False)
+    assert leader(cluster.three) == [FIRST]
+    report = cluster.hand_over(measure=False)
+    assert (report.error, leader(cluster.three)) == ("", [SECOND]), "the service would take THIRD"
+
+
+def test_an_entry_that_was_led_elsewhere_halfway_is_taken_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        engine, "all_modules", lambda: (replace(cluster.module(), switchover=None), cluster.entry())
+    )
+    cluster.goes_to = THIRD
+    report = cluster.hand_over(SECOND, measure=False)
+    assert report.exit_code == ExitCode.FAILED
+    assert f"{THIRD} leads instead of {SECOND}" in report.error
+    assert leader(cluster.three) == [FIRST]
+    cluster.goes_to = ""
+    assert cluster.hand_over(SECOND, measure=False).error == ""
+    assert leader(cluster.three) == [SECOND], "what was asked for stays"
 
 
 def test_names_that_are_none_are_usage(cluster: Cluster) -> None:
