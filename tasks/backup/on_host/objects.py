@@ -36,10 +36,11 @@ _KEPT = (
     "content-disposition",
     "cache-control",
 )
-_ENABLED = (
-    b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-    b"<Status>Enabled</Status></VersioningConfiguration>"
+_VERSIONING = (
+    '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<Status>{}</Status></VersioningConfiguration>"
 )
+_ENABLED, _SUSPENDED = "Enabled", "Suspended"
 _OWN_BUCKETS = ("kbz-drill",)
 """Buckets that a drill makes and takes away again."""
 
@@ -123,6 +124,16 @@ class Minio:
         found = [name.text or "" for name in self.tree("/").iter(f"{_SPACE}Name")]
         return sorted(name for name in found if name not in _OWN_BUCKETS)
 
+    def versioning(self, bucket: str) -> str:
+        """Return whether a bucket keeps versions: Enabled, Suspended, or nothing where it never did."""
+        return self.tree(f"/{bucket}", {"versioning": ""}).findtext(f"{_SPACE}Status", "")
+
+    def set_versioning(self, bucket: str, status: str) -> None:
+        """Have a bucket keep versions, or no more of them."""
+        body = _VERSIONING.format(status).encode()
+        digest = hashlib.sha256(body).hexdigest()
+        self.ask("PUT", f"/{bucket}", {"versioning": ""}, body=body, digest=digest).read()
+
     def lists(self, entry: Mapping[str, Any]) -> bool:
         """Return whether a version is still in the list of its bucket."""
         own = (entry["key"], entry["version"])
@@ -164,7 +175,9 @@ def take(minio: Minio, folder: Path) -> None:
     (folder / DATA).mkdir()
     with (folder / INDEX).open("w", encoding="utf-8") as index:
         for bucket in minio.buckets():
-            index.write(json.dumps({"bucket": bucket, "key": None}) + "\n")
+            status = minio.versioning(bucket)
+            head = {"bucket": bucket, "key": None, "versioning": status}
+            index.write(json.dumps(head) + "\n")
             by_key: list[dict[str, Any]] = []
             for entry in minio.versions(bucket):
                 if by_key and by_key[0]["key"] != entry["key"]:
@@ -275,19 +288,27 @@ def put(minio: Minio, folder: Path) -> None:
     """Put everything into buckets that are not there, or empty; and compare what MinIO lists then."""
     found = entries(folder)
     there = set(minio.buckets())
-    wanted = [entry["bucket"] for entry in found if entry["key"] is None]
+    # Backups of before this was noted have it enabled.
+    wanted = {
+        entry["bucket"]: entry.get("versioning", _ENABLED)
+        for entry in found
+        if entry["key"] is None
+    }
     for bucket in wanted:
         if bucket in there and next(minio.versions(bucket), None) is not None:
             raise WorkError(f"the bucket {bucket} is not empty; nothing was put. Empty it first")
-    for bucket in wanted:
+    for bucket, status in wanted.items():
         if bucket not in there:
             minio.ask("PUT", f"/{bucket}").read()
-        digest = hashlib.sha256(_ENABLED).hexdigest()
-        minio.ask("PUT", f"/{bucket}", {"versioning": ""}, body=_ENABLED, digest=digest).read()
+        if status:
+            minio.set_versioning(bucket, _ENABLED)
     for entry in found:
         if entry["key"] is not None:
             _put(minio, folder, entry)
-    _compare(minio, found, wanted)
+    for bucket, status in wanted.items():
+        if status == _SUSPENDED:
+            minio.set_versioning(bucket, _SUSPENDED)
+    _compare(minio, found, list(wanted))
 
 
 def _put(minio: Minio, folder: Path, entry: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from minio.commonconfig import ENABLED
-from minio.versioningconfig import VersioningConfig
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from tasks.backup.on_host import objects
 from tests.flow.servers.minio_server import NODES, PASSWORD, USER, Trio, trio
@@ -82,6 +82,27 @@ def test_all_versions_are_back_in_empty_buckets(nodes: Trio, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert told(nodes, BUCKET) == before
     assert client.bucket_exists(PLAIN)
+
+
+def test_versions_are_kept_where_they_were_and_nowhere_else(nodes: Trio, tmp_path: Path) -> None:
+    client = nodes.client(1)
+    client.make_bucket("paused")
+    client.set_bucket_versioning("paused", VersioningConfig(ENABLED))
+    for bucket, times in ((PLAIN, 1), ("paused", 2)):
+        for _ in range(times):
+            client.put_object(bucket, "a", io.BytesIO(b"x"), 1, metadata={"number": "1"})
+    client.set_bucket_versioning("paused", VersioningConfig(SUSPENDED))
+    buckets = (BUCKET, PLAIN, "paused")
+    before = {name: client.get_bucket_versioning(name).status for name in buckets}
+    assert len(set(before.values())) == 3
+    folder = taken(nodes, tmp_path / "taken")
+    for bucket in buckets:
+        for item in list(client.list_objects(bucket, include_version=True, recursive=True)):
+            client.remove_object(bucket, item.object_name, version_id=item.version_id)
+        client.remove_bucket(bucket)
+    assert objects.main(LOGIN, ["put", str(folder), *address(nodes)]) == 0
+    assert {name: client.get_bucket_versioning(name).status for name in buckets} == before
+    assert (len(told(nodes, PLAIN)), len(told(nodes, "paused"))) == (1, 2)
 
 
 def test_headers_of_any_bytes_are_put_as_they_were(nodes: Trio, tmp_path: Path) -> None:
