@@ -12,5 +12,6 @@ UPGRADES = (
         "and a rolling upgrade in which a node takes a full copy does not work",
         no_way_back="several releases raise Galera's protocol version, and then no node goes back once all run it "
         "(release notes of 10.11.8, .9, .11, .15 and .16)",
+        backup="galera",
     ),
 )

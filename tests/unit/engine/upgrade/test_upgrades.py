@@ -54,6 +54,15 @@ def test_each_table_that_names_a_backup_names_one_that_kbz_takes() -> None:
     assert {table.backup for table in TABLES.values()} - {""} <= services
 
 
+def test_a_table_of_a_service_that_kbz_backs_up_names_its_backup() -> None:
+    services = {archive.service for module in all_modules() for archive in module.archives}
+    for module in all_modules():
+        for table in module.upgrades:
+            if table.keeps_data and not table.refused and not table.backup:
+                assert module.name not in services, f"{table.image}: kbz backup takes one"
+                assert table.image not in services, f"{table.image}: kbz backup takes one"
+
+
 def test_the_page_has_every_row_with_its_source() -> None:
     page = (ROOT / "docs" / "how-to" / "upgrade-an-image.md").read_text(encoding="utf-8")
     for image, table in TABLES.items():
@@ -197,7 +206,8 @@ def test_one_image_is_upgraded_on_all_modules_that_run_it() -> None:
     [
         ("redis", "kbz backup run redis"),
         ("postgres", "kbz backup run postgres"),
-        ("mariadb-galera", "kbz keeps no backup"),
+        ("mariadb-galera", "kbz backup run galera"),
+        ("qdrant", "kbz keeps no backup"),
         ("haproxy", ""),
     ],
 )
