@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,24 +48,43 @@ class SavedPlan:
 
     def require_part(self, plan: Plan) -> None:
         """Raise RefusedError when the hosts need something that is not in this plan, of which a part is done."""
-        for change in plan_document(plan)["changes"]:
-            if not self._says(change):
-                raise RefusedError(
-                    f"{change['resource']} on {change['host']} needs what this plan does not say",
-                    where=str(self.path),
-                    hint="kbz plan shows what is needed now; save it again with --out",
-                )
+        for change in unsaid(self.wanted, plan):
+            raise RefusedError(
+                f"{change['resource']} on {change['host']} needs what this plan does not say",
+                where=str(self.path),
+                hint="kbz plan shows what is needed now; save it again with --out",
+            )
 
-    def _says(self, change: Mapping[str, Any]) -> bool:
-        """Return whether a change is one of this plan's; what was cut off while it was replaced is made whole."""
-        known = self.wanted.get(_place(change))
-        if known is None:
-            return False
-        again = change["action"] == Action.CREATE.value
-        return all(
-            known.get(name, value if again else None) == value
-            for name, value in _wanted(change).items()
+
+Wanted = Mapping[tuple[str, str, str], Mapping[str, str]]
+"""What each attribute that differs is to become, by host, module and resource."""
+
+
+def require_part_of(agreed: Plan, now: Plan) -> None:
+    """Raise RefusedError when the hosts need what the plan that was shown does not say; less than it is well."""
+    for change in unsaid(wanted_by(plan_document(agreed)), now):
+        raise RefusedError(
+            f"{change['resource']} on {change['host']} needs what the plan that was shown does not say",
+            where=str(change["host"]),
+            hint="no host was changed; the same command shows the plan as it is now, and goes on",
         )
+
+
+def unsaid(wanted: Wanted, plan: Plan) -> Iterator[Mapping[str, Any]]:
+    """Yield each change of a plan that is none of these; what was cut off while it was replaced is made whole."""
+    for change in plan_document(plan)["changes"]:
+        known = wanted.get(_place(change))
+        again = change["action"] == Action.CREATE.value
+        if known is None or any(
+            known.get(name, value if again else None) != value
+            for name, value in _wanted(change).items()
+        ):
+            yield change
+
+
+def wanted_by(document: Mapping[str, Any]) -> Wanted:
+    """Return what the document of a plan wants."""
+    return {_place(change): _wanted(change) for change in document["changes"]}
 
 
 def _place(change: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -135,7 +154,7 @@ def load(path: Path) -> SavedPlan:
             fingerprint(document["plan"]),
             int(document["plan"]["size"]),
             sha256(content),
-            {_place(change): _wanted(change) for change in document["plan"]["changes"]},
+            wanted_by(document["plan"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(

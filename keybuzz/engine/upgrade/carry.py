@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from keybuzz.engine.change.run import RunRequest, run
+from keybuzz.engine.change.saved_plan import require_part_of
 from keybuzz.engine.images.mirror import MirrorRequest, mirror
+from keybuzz.engine.look.survey import Survey
 from keybuzz.engine.pace.pace import Pace
 from keybuzz.engine.upgrade import record as records
 from keybuzz.engine.upgrade.over import over_versions
@@ -55,11 +57,18 @@ def carry_out(prepared: Prepared, means: Means) -> Report:
                 timeout=means.timeout,
                 lifted=prepared.lifted,
                 pace=means.pace,
+                consent=lambda found: _as_agreed(prepared, found),
             ),
         )
     if report.exit_code is ExitCode.GOOD:
         complete(state, prepared)
     return report
+
+
+def _as_agreed(prepared: Prepared, found: Survey) -> bool:
+    """Let no change pass that the operator has not seen; the images were brought meanwhile. It asks no question."""
+    require_part_of(prepared.found.plan, found.plan)
+    return False
 
 
 def _hand_out(workspace: Workspace, prepared: Prepared) -> Report | None:

@@ -1,12 +1,15 @@
-"""What must be so before versions.yaml is changed: the hosts as described, no freeze, and a young backup."""
+"""What must be so before versions.yaml is changed: the hosts as described and in service, no freeze, a young backup."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from keybuzz.engine.adopt.ahead import require_ahead
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import Freeze, Lift
+from keybuzz.engine.change.guard import cluster_of, guard_quorum
 from keybuzz.engine.look.observe import View
+from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.workspace import Workspace
@@ -25,6 +28,29 @@ def require_heard(found: Survey) -> None:
             f"{', '.join(away)} did not answer; nothing was changed",
             hint="an upgrade takes all members, one at a time: repair the host, or remove it first",
         )
+
+
+def require_in_service(workspace: Workspace, selected: frozenset[str]) -> None:
+    """Raise RefusedError where a member is in maintenance: it would be replaced too, and no other one may be then."""
+    here = in_maintenance(workspace.site, workspace.clock())
+    for host in sorted(selected & here.keys()):
+        raise RefusedError(
+            f"is {here[host].words}; nothing was changed",
+            where=host,
+            hint=f"an upgrade takes all members: wait, or {proposed('kbz', 'maintenance', 'off', host)} first",
+        )
+
+
+def require_begins(would: Workspace, then: Survey, users: Iterable[Module]) -> None:
+    """Raise what the run would refuse at its first stage: foreign data, another format, a node that may not stop."""
+    site = would.site
+    view = View(then.descriptions, then.snapshot, then.selected, site.digest_key)
+    require_ahead(would.nornir, site, then.modules, lambda module: view.live(module, site))
+    for module in users:
+        live = view.live(module, site)
+        stage = module.next_stage(live) if any(live.changes()) else None
+        if stage is not None and module.members_up is not None:
+            guard_quorum(stage, (cluster_of(module, live),))
 
 
 def require_converged(found: Survey, users: Iterable[Module]) -> None:

@@ -9,7 +9,7 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.host.docker import Image
-from keybuzz.model.host.upgrades import Upgrades
+from keybuzz.model.host.upgrades import Upgrades, shown, version_of
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 
@@ -27,6 +27,17 @@ class Meant:
         """Their names in versions.yaml."""
         return (self.table.image, *(item.image for item in self.table.also))
 
+    def current(self, site: Site) -> str:
+        """Return the reference that versions.yaml says, without its digest."""
+        return site.image(self.table.image).partition("@")[0]
+
+    def target(self, name: str, reference: str, target: str) -> str:
+        """Return what the reference of one of its images becomes by an upgrade to `target`."""
+        for item in self.table.also:
+            if item.image == name:
+                return item.pattern.sub(shown(version_of(target)), reference)
+        return target
+
 
 def meant(
     site: Site, module: Module, descriptions: Mapping[str, HostDescription], tag: str, image: str
@@ -38,7 +49,8 @@ def meant(
         for name, table in tables.items()
         if module in users(site, table, descriptions)
         if not image or name == image
-        if ":" not in tag or site.image(name).rpartition(":")[0] == tag.rpartition(":")[0]
+        if ":" not in tag
+        or site.image(name).partition("@")[0].rpartition(":")[0] == tag.rpartition(":")[0]
     }
     if not found:
         known = ", ".join(sorted({t.image for t in tables.values()}))

@@ -136,7 +136,7 @@ class Upgrades:
             raise RefusedError(
                 f"there is no way back from {after} to {before}: {why}",
                 where=self.image,
-                hint="repair it with a later release"
+                hint="--to a later release repairs it forward"
                 + ("; the backup from before brings the old data back" if self.backup else ""),
             )
 

@@ -16,6 +16,7 @@ from keybuzz.transport.identity import Identities
 
 _HOSTS = Path(os.environ["KBZ_UPGRADE_HOSTS"])
 _DIE = os.environ["KBZ_UPGRADE_DIE"]
+_EDIT = os.environ["KBZ_UPGRADE_EDIT"]
 
 
 def main() -> None:
@@ -69,5 +70,7 @@ def _count_steps() -> None:
 
 
 def _here(point: str) -> None:
+    if point == _EDIT:
+        Path("setting").write_text("another value", encoding="utf-8")
     if point == _DIE:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -22,7 +22,7 @@ from tests.flow.support.unix_server import Request, respond, serving
 
 NEVER_RUNS = "demo/app:1.2.9"
 """An image whose container ends as soon as it is started."""
-NEVER_RUNS_EITHER = "demo/app:2.0.0"
+NEVER_RUNS_EITHER = "demo/app:1.4.0"
 """The same, in a series from which there is no way back."""
 VERSIONS = """\
 # The versions of this test.
@@ -140,14 +140,15 @@ class Upgraded:
     hosts: dict[str, ScratchHost]
     engines: dict[str, Engine]
 
-    def kbz(self, *words: str, die: str = "") -> Said:
-        """Run a command line; `die` is the point at which it is killed."""
+    def kbz(self, *words: str, die: str = "", edit: str = "") -> Said:
+        """Run a command line; it is killed at the point `die`, and the site is edited at the point `edit`."""
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "modules"), str(ROOT)]),
             "KBZ_UPGRADE_HOSTS": str(self.folder / "h"),
             "KBZ_UPGRADE_LEADER": HOSTS[0],
             "KBZ_UPGRADE_DIE": die,
+            "KBZ_UPGRADE_EDIT": edit,
         }
         code = "from tests.flow.upgrade.command import main; main()"
         done = subprocess.run(

@@ -45,6 +45,21 @@ def test_the_image_is_everywhere_first_and_then_one_member_at_a_time_the_leader_
     assert record(site).stat().st_mode & 0o777 == 0o600
     again = site.kbz(*UPGRADE)
     assert again.code == 0, again.stderr
+    assert "versions.yaml says demo/app:1.2.4 already" in again.stderr
+    versions = site.versions
+    (site.folder / "versions.yaml").write_text(
+        versions.replace("reference: demo/app:1.2.4", "reference: demo/app:1.2.5")
+    )
+    past = site.kbz(*BACK)
+    assert past.code == REFUSED, "another hand has changed it since: there is nothing to undo"
+    assert "versions.yaml says demo/app:1.2.5" in past.stderr
+    (site.folder / "versions.yaml").write_text(versions)
+    site.engines[HOSTS[1]].containers["app"]["options"]["Image"] = "demo/app:1.2.7"
+    other = site.kbz(*BACK)
+    assert other.code == REFUSED
+    assert "app runs demo/app:1.2.7, which the last upgrade neither" in other.stderr
+    assert site.versions == versions
+    site.engines[HOSTS[1]].containers["app"]["options"]["Image"] = NEW
     back = site.kbz(*BACK)
     assert back.code == 0, back.stdout + back.stderr
     assert site.running == [OLD] * 3
@@ -72,22 +87,65 @@ def test_a_bad_image_stops_at_the_first_member_and_back_ends_green(site: Upgrade
     assert site.kbz(*UPGRADE).code == 0
 
 
-def test_without_a_way_back_a_later_release_ends_an_upgrade_that_stopped(site: Upgraded) -> None:
-    reason = UPGRADE[4:]
-    assert site.kbz("upgrade", "app", "--to", "1.3.0", *reason).code == 0
-    stopped = site.kbz("upgrade", "app", "--to", "2.0.0", *reason)
-    assert stopped.code == FAILED, stopped.stdout + stopped.stderr
-    assert "no way back once a member runs it: data of 2.0" in stopped.stderr
+def test_over_a_row_without_a_way_back_there_is_one_while_no_member_runs_it_and_a_later_release_after(
+    site: Upgraded,
+) -> None:
+    closed = ("upgrade", "app", "--to", "1.4.0", "--reason", "looks good to the owner")
+    assert site.kbz(*closed, die="after put").code == -signal.SIGKILL
     back = site.kbz(*BACK)
-    assert back.code == REFUSED
-    assert "there is no way back" in back.stderr
-    older = site.kbz("upgrade", "app", "--to", "1.3.1", *reason)
+    assert back.code == 0, back.stdout + back.stderr
+    assert (site.versions, record(site).exists()) == (VERSIONS, False)
+    stopped = site.kbz(*closed)
+    assert stopped.code == FAILED, stopped.stdout + stopped.stderr
+    assert "no way back once a member runs it: data of 1.4" in stopped.stderr
+    refused = site.kbz(*BACK)
+    assert refused.code == REFUSED
+    assert "no way back from demo/app:1.4.0" in refused.stderr
+    assert "--to a later release repairs it forward" in refused.stderr
+    older = site.kbz("upgrade", "app", "--to", "1.3.1", *UPGRADE[4:])
     assert older.code == REFUSED
-    assert sorted(site.running) == ["", "demo/app:1.3.0", "demo/app:1.3.0"]
-    later = site.kbz("upgrade", "app", "--to", "2.0.1", *reason)
-    assert later.code == 0, later.stdout + later.stderr
-    assert site.running == ["demo/app:2.0.1"] * 3
-    assert json.loads(record(site).read_text())["former"] == "demo/app:1.3.0"
+    assert sorted(site.running) == ["", OLD, OLD]
+    forward = site.kbz("upgrade", "app", "--to", "1.4.1", "--reason", "1.4.0 does not start")
+    assert forward.code == 0, forward.stdout + forward.stderr
+    assert site.running == ["demo/app:1.4.1"] * 3
+    assert json.loads(record(site).read_text())["former"] == OLD
+    assert site.kbz(*BACK).code == REFUSED
+
+
+def test_a_record_that_was_not_carried_out_skips_no_gate(site: Upgraded) -> None:
+    assert site.kbz(*UPGRADE, die="after record").code == -signal.SIGKILL
+    site.engines[HOSTS[1]].containers["app"]["running"] = False
+    refused = site.kbz(*UPGRADE)
+    assert refused.code == REFUSED
+    assert f"such as container:app on {HOSTS[1]}" in refused.stderr
+    assert site.versions == VERSIONS
+
+
+def test_what_the_run_would_refuse_is_refused_before_anything_is_written(site: Upgraded) -> None:
+    foreign = site.kbz("upgrade", "app", "--to", "1.3.9", "--reason", "looks good to the owner")
+    assert foreign.code == REFUSED
+    assert "demo/app:1.3.9 does not read the data here" in foreign.stderr
+    (site.folder / "policies.yaml").write_text(
+        "freeze: []\nwaivers: []\nmaintenance:\n"
+        f"  - {{host: {HOSTS[1]}, reason: 'a disk is replaced', since: '2026-01-01T00:00:00+00:00', "
+        "until: '2099-01-01T00:00:00+00:00'}\n"
+    )
+    resting = site.kbz(*UPGRADE)
+    assert resting.code == REFUSED
+    assert f"kbz maintenance off {HOSTS[1]}" in resting.stderr
+    assert site.versions == VERSIONS
+    assert not record(site).exists()
+
+
+def test_nothing_is_changed_that_the_operator_has_not_seen(site: Upgraded) -> None:
+    moved = site.kbz(*UPGRADE, edit="after put")
+    assert moved.code == REFUSED, moved.stdout + moved.stderr
+    assert "needs what the plan that was shown does not say" in moved.stdout + moved.stderr
+    assert site.running == [OLD] * 3
+    assert not any(done.startswith("start") for e in site.engines.values() for done in e.did)
+    ended = site.kbz(*UPGRADE)
+    assert ended.code == 0, ended.stdout + ended.stderr
+    assert site.running == [NEW] * 3
 
 
 POINTS = ("after record", "after put", "step 4")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.host.docker import Container, Image
@@ -14,13 +16,18 @@ from keybuzz.site.site import Site
 
 LEADER = os.environ.get("KBZ_UPGRADE_LEADER", "")
 _RUNS = "container:app"
+_SETTING = Path("setting")
+"""A file of the site, in the folder where the command is given."""
+FOREIGN = "demo/app:1.3.9"
+"""An image whose format the module refuses."""
 
 
 def describe(site: Site, server: Server) -> Description:
     """Return the image and the container."""
     del server
     reference = site.pinned(site.versions["app"])
-    return Description((Image(reference), Container("app", reference)))
+    setting = (("SETTING", _SETTING.read_text()),) if _SETTING.exists() else ()
+    return Description((Image(reference), Container("app", reference, environment=setting)))
 
 
 def up(live: Live) -> frozenset[str]:
@@ -30,6 +37,8 @@ def up(live: Live) -> frozenset[str]:
 
 def next_stage(live: Live) -> Stage | None:
     """Bring one host, one that is down first and the leader last; go on when it runs."""
+    if any(c.resource.name == FOREIGN for c in live.changes()):
+        raise RefusedError(f"{FOREIGN} does not read the data here")
     running = up(live)
     order = sorted(live.hosts, key=lambda host: (host in running, host == LEADER, host))
     for host in order:
@@ -72,6 +81,7 @@ MODULE = Module(
             "its own release notes",
             moves=(
                 Move((1, 2), (1, 3), "the page about 1.3"),
+                Move((1, 2), (1, 4), "the page about 1.4", "data of 1.4 is not for 1.2"),
                 Move((1, 3), (2, 0), "the page about 2.0", "data of 2.0 is not for 1.3"),
             ),
             closed="one series after the other",
