@@ -197,8 +197,10 @@ def _exit_codes() -> Iterator[str]:
 
 def _file_formats() -> Iterator[str]:
     from keybuzz.model.inventory.group import ExcludedHost, Group, HostAlias
+    from keybuzz.model.inventory.maintenance import Maintenance
     from keybuzz.model.inventory.server import VirtualAddress
     from keybuzz.report.machine.prometheus import METRICS
+    from keybuzz.site.accepted import Accepted
     from keybuzz.site.files.cells import CHECKS, OPTIONAL, UNIQUE
     from keybuzz.site.policies import Waiver
     from keybuzz.site.site import ImageVersion
@@ -218,7 +220,7 @@ def _file_formats() -> Iterator[str]:
         ("inventory/groups.yaml", "", (Group, HostAlias, VirtualAddress, ExcludedHost)),
         ("inventory/versions.yaml", "Each entry under `images`:", (ImageVersion,)),
         ("inventory/site.yaml", "Paths and settled values. An overlay (`user_defined.overlay`) replaces some.", ()),
-        ("inventory/policies.yaml", "`freeze`: groups. `waivers`: a list of these:", (Waiver,)),
+        ("inventory/policies.yaml", "`freeze`: groups. `waivers`, `accepted` and `maintenance`: lists of these:", (Waiver, Accepted, Maintenance)),
         ("inventory/applications.yaml", "What each application needs ([how-to](../how-to/applications.md)).", ()),
     ):  # fmt: skip
         yield from _heading(title, f"{text} Commented: [{title}](../../{title}).".strip())
