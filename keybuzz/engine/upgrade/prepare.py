@@ -8,7 +8,6 @@ from pathlib import Path
 
 from keybuzz.engine.catalogue import choose
 from keybuzz.engine.change.freeze import Lift, lift
-from keybuzz.engine.change.requests import require_awake
 from keybuzz.engine.look.describe import describe_all
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.lock import leases
@@ -85,7 +84,6 @@ def prepare(workspace: Workspace, path: Path, words: Words) -> Prepared:
     chain = choose(tuple(one.name for one in found.users))
     lifted = lift(words.lifted, words.reason if words.lifted else "", chain)
     selected = workspace.present(workspace.select(found.users, ()))
-    require_awake(workspace, selected, "an upgrade replaces every member")
     with leases(site.settings.state / "leases", workspace.lease_names(selected), workspace.command):
         pass  # another run is told at once, and not after the hosts were asked; what follows takes them again
     require_in_service(workspace, selected)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +27,7 @@ from keybuzz.model.core.errors import RefusedError, UsageError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.plan import Plan
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.site.module import Module
 from keybuzz.site.policies import Policies, parse_policies
 from keybuzz.site.site import Site
@@ -41,6 +44,16 @@ def begin(words: RotateWords) -> None:
     frozen = Policies(freeze=("redis", "galera"))
     workspace: Any = SimpleNamespace(site=replace(memory_site(), policies=frozen))
     rotate(workspace, words)
+
+
+def test_a_member_in_maintenance_is_not_rotated_over() -> None:
+    now = datetime.now(UTC)
+    entry = Maintenance("redis-02", "a new disk", now, now + timedelta(hours=4))
+    site = replace(memory_site(), policies=Policies(maintenance=(entry,)))
+    workspace: Any = SimpleNamespace(site=site, clock=time.time)
+    with pytest.raises(RefusedError, match=r"in maintenance until .* needs every member") as caught:
+        rotate(workspace, RotateWords("redis", 0, 60))
+    assert caught.value.where == "redis-02"
 
 
 @pytest.mark.parametrize("lifted", [(), ("redis",), ("redis-proxy",)])

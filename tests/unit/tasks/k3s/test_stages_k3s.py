@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,9 +12,13 @@ from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.host.files import Artefact
 from keybuzz.model.host.system import InterfaceOption
+from keybuzz.model.inventory.maintenance import Maintenance
+from keybuzz.site.policies import Policies
 from tasks.k3s.rollout import INGRESS_TIMEOUT, RETURN_TIMEOUT, next_stage
 from tasks.k3s.steps import JOIN_TIMEOUT
+from tests.unit.support.site_values import memory_site
 from tests.unit.tasks.gates import shape, told
+from tests.unit.tasks.k3s import k3s_world
 from tests.unit.tasks.k3s.k3s_world import (
     HOSTS,
     MASTERS,
@@ -67,6 +72,23 @@ def starting(*hosts: str) -> World:
     for host in hosts:
         world.damage(host, unit_of(host), state="activating")
     return world
+
+
+class TestMaintenance:
+    @pytest.mark.parametrize(("ends", "stays"), [(4, True), (-1, False)])
+    def test_a_node_that_is_drained_for_it_takes_no_pods_whatever_is_run(
+        self, monkeypatch: pytest.MonkeyPatch, ends: int, *, stays: bool
+    ) -> None:
+        world = World.healthy()
+        world.nodes[WORKERS[0]].held, world.nodes[WORKERS[0]].cordoned = "drained", True
+        assert [c.identity for c in staged(world, *MASTERS).changes] == [
+            "k3s-schedulable:k8s-worker-01"
+        ]
+        now = datetime.now(UTC)
+        entry = Maintenance(WORKERS[0], "a new disk", now, now + timedelta(hours=ends))
+        site = replace(memory_site(), policies=Policies(maintenance=(entry,)))
+        monkeypatch.setattr(k3s_world, "memory_site", lambda: site)
+        assert (next_stage(world.live(MASTERS)) is None) == stays
 
 
 class TestRefusals:
