@@ -220,7 +220,8 @@ def _file_formats() -> Iterator[str]:
         ("inventory/groups.yaml", "", (Group, HostAlias, VirtualAddress, ExcludedHost)),
         ("inventory/versions.yaml", "Each entry under `images`:", (ImageVersion,)),
         ("inventory/site.yaml", "Paths and settled values. An overlay (`user_defined.overlay`) replaces some.", ()),
-        ("inventory/policies.yaml", "`freeze`: groups. `waivers`, `accepted` and `maintenance`: lists of these:", (Waiver, Accepted, Maintenance)),
+        ("inventory/policies.yaml", "`freeze`: groups. `waivers`, `accepted`, `maintenance`: lists of these:",
+         (Waiver, Accepted, Maintenance)),
         ("inventory/applications.yaml", "What each application needs ([how-to](../how-to/applications.md)).", ()),
     ):  # fmt: skip
         yield from _heading(title, f"{text} Commented: [{title}](../../{title}).".strip())
