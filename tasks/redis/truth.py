@@ -11,6 +11,7 @@ from collections import Counter
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import HostView, Live
+from keybuzz.model.core.proposed import proposed
 from keybuzz.model.inventory.server import Server
 from tasks.redis import values
 from tasks.redis.members import (
@@ -84,7 +85,7 @@ def _also(kept: list[str]) -> str:
     """Return what is to be done on members that kept their file: it names who led before."""
     if not kept:
         return ""
-    names, stop = ", ".join(kept), f"docker stop {values.REDIS} {values.SENTINEL}"
+    names, stop = ", ".join(kept), proposed("docker", "stop", values.REDIS, values.SENTINEL)
     return f"; on {names}, which has the file, too, after {stop} there, unless it is the one that is to lead"
 
 
