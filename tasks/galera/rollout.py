@@ -113,7 +113,7 @@ def refuse_foreign(live: Live) -> None:
     refuse_foreign_data(live)
     for change in live.changes():
         if isinstance(change.resource, MysqlUser) and _has_two(live, change):
-            # Whoever uses it would be shut out, and kbz cannot tell who does.
+            # Its users would be shut out, and kbz cannot tell who they are.
             raise RefusedError(
                 f"{change.resource.name} has another password beside the one of mariadb.env",
                 where=change.host,

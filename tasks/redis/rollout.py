@@ -79,7 +79,7 @@ def refuse_foreign(live: Live) -> None:
     for change in live.changes():
         taken = live.hosts[change.host].attribute(change.identity, "taken")
         if isinstance(taken, (tuple, list)) and ANOTHER in taken and OURS in taken:
-            # Whoever uses it would be shut out, and kbz cannot tell who does.
+            # Its users would be shut out, and kbz cannot tell who they are.
             raise RefusedError(
                 "Redis takes another password beside the one of redis.env",
                 where=change.host,

@@ -177,7 +177,7 @@ class HostGround:
         conductor.stage(self.module, stage, observe(work.nornir, members, Access.CHANGE))
 
     def _hang_up(self, host: str) -> None:
-        """Close the session: afterwards no agent is there to answer, and the next one begins anew."""
+        """Close the session: afterwards no agent is there to answer, and the next one begins from the start."""
         self.workspace.nornir.inventory.hosts[host].close_connections()
 
     def _bring_about(self, host: str, wish: Resource) -> None:

@@ -9,7 +9,6 @@ from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import Freeze, Lift
 from keybuzz.engine.change.guard import cluster_of, guard_quorum
 from keybuzz.engine.look.observe import View
-from keybuzz.engine.look.resting import in_maintenance
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
 from keybuzz.engine.workspace import Workspace
@@ -27,17 +26,6 @@ def require_heard(found: Survey) -> None:
         raise ContactError(
             f"{', '.join(away)} did not answer; nothing was changed",
             hint="an upgrade takes all members, one at a time: repair the host, or remove it first",
-        )
-
-
-def require_in_service(workspace: Workspace, selected: frozenset[str]) -> None:
-    """Raise RefusedError where a member is in maintenance: it would be replaced too, and no other one may be then."""
-    here = in_maintenance(workspace.site, workspace.clock())
-    for host in sorted(selected & here.keys()):
-        raise RefusedError(
-            f"is {here[host].words}; nothing was changed",
-            where=host,
-            hint=f"an upgrade takes all members: wait, or {proposed('kbz', 'maintenance', 'off', host)} first",
         )
 
 

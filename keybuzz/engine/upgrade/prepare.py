@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keybuzz.engine.catalogue import choose
 from keybuzz.engine.change.freeze import Lift, lift
+from keybuzz.engine.change.requests import require_awake
 from keybuzz.engine.look.describe import describe_all
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.lock import leases
@@ -18,7 +19,6 @@ from keybuzz.engine.upgrade.gates import (
     require_converged,
     require_free,
     require_heard,
-    require_in_service,
 )
 from keybuzz.engine.upgrade.members import require_its_own, require_way_back
 from keybuzz.engine.upgrade.over import over_versions
@@ -86,7 +86,7 @@ def prepare(workspace: Workspace, path: Path, words: Words) -> Prepared:
     selected = workspace.present(workspace.select(found.users, ()))
     with leases(site.settings.state / "leases", workspace.lease_names(selected), workspace.command):
         pass  # another run is told at once, and not after the hosts were asked; what follows takes them again
-    require_in_service(workspace, selected)
+    require_awake(workspace, selected, "an upgrade takes all members")
     if not words.back and (known is None or not has_begun(site, found, known)):
         now = survey(workspace, chain, selected)
         require_heard(now)

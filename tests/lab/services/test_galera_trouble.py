@@ -189,7 +189,7 @@ class TestTotalStop:
         assert running(kbz) == []
 
     def test_a_node_that_is_a_million_changes_ahead_is_not_believed(self, kbz: Kbz) -> None:
-        """K-09: its engine says so too, for it went on from a number that somebody gave it."""
+        """K-09: its engine says so too, for it went on from a number that was written by hand."""
         with kept_aside(kbz, "maria-03"):
             uuid = kbz.on("maria-03", f"sed -n 's/^uuid: *//p' {DATA}/grastate.dat").strip()
             thrown_away(kbz, "maria-03", AHEAD.replace("BEGINS", f"{uuid}:20000000"))
