@@ -138,6 +138,7 @@ class _Turn:
         new one. Those that were opened in the very moment of the cut are closed with the next look.
         """
         conductor = self._conductor
+        conductor.cut_off.set()
         conductor.stop.set()
         deadline = time.monotonic() + _PATIENCE
         with meeting_in(conductor.nornir.config.user_defined).closed():

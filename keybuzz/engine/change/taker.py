@@ -84,6 +84,8 @@ class Taker:
     """By name: the entries that may lead elsewhere because of this run."""
     pace: Pace = field(default_factory=Pace)
     """How carefully it goes over its hosts."""
+    cut_off: threading.Event = field(default_factory=threading.Event)
+    """Set with `stop` where a second signal cuts off what is at work: nothing more may begin."""
     guard: Guard = field(default_factory=Guard)
     """Counts the quorum, over all that is at work at the same time."""
     owner: str = ""
@@ -217,7 +219,9 @@ class Taker:
         archives = archives_for(stage, self.modules, self.site, self.listen)
         left = stage.hosts
         while left:
-            self.check_stop()  # to bring an image takes minutes, in which no connection may be open to cut off
+            # A stop lets this stage end. A cut does not, and may find no connection yet: images are brought first.
+            if left != stage.hosts or self.cut_off.is_set():
+                self.check_stop()
             hosts = self.waves.part(stage, left)
             left = tuple(host for host in left if host not in hosts)
             trial = self.waves.trial(stage, hosts)
