@@ -131,7 +131,7 @@ class TestScenarios:
         assert done.code == 3
         [trial] = done.json()["trials"]
         assert trial["verdict"] == "not available"
-        assert "no member leads" in trial["messages"][0]
+        assert "has no leader" in trial["messages"][0]
 
 
 class TestMaintenance:
