@@ -71,6 +71,16 @@ def ask(kbz: Kbz, *statements: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
+@contextmanager
+def written_table(kbz: Kbz) -> Iterator[None]:
+    """The table of the writers, gone again however the test ends: the next test makes its own."""
+    ask(kbz, f"CREATE TABLE {TABLE} (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)")
+    try:
+        yield
+    finally:
+        ask(kbz, f"DROP TABLE {TABLE}")
+
+
 def by_hand(kbz: Kbz, *statements: str, host: str = "proxysql-01") -> None:
     """Run statements at a host's admin port, from the host itself as it must be."""
     with administering(kbz, host) as cursor:
@@ -141,9 +151,8 @@ def test_an_application_writes_through_the_load_balancer(kbz: Kbz) -> None:
 
 def test_a_planned_restart_of_all_nodes_moves_the_writer_once_and_back(kbz: Kbz) -> None:
     """P-6: no application loses a statement; one with a session of its own may lose one by each move (facts/08)."""
-    ask(kbz, f"CREATE TABLE {TABLE} (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)")
     [(before,)] = ask(kbz, "SELECT @@hostname")
-    with Writers(lambda: connect(kbz)) as writers:
+    with written_table(kbz), Writers(lambda: connect(kbz)) as writers:
         kbz.good("restart", "galera", "--limit", "galera")
     assert before == "maria-03", "the last by its address"
     assert writers.way == ["maria-03", "maria-02", "maria-03"]
@@ -151,7 +160,6 @@ def test_a_planned_restart_of_all_nodes_moves_the_writer_once_and_back(kbz: Kbz)
     assert len(writers.kept_errors) <= 2, writers.kept_errors
     assert kbz("drift", "galera", "proxysql").code == 0
     assert {f["level"] for f in findings(kbz)} == {"ok"}
-    ask(kbz, f"DROP TABLE {TABLE}")
 
 
 def test_a_switchover_moves_the_writer_to_the_named_node_and_back(kbz: Kbz) -> None:
@@ -218,13 +226,11 @@ def test_each_layer_edited_by_hand_is_drift_and_repaired_when_the_freeze_is_lift
     refused = kbz(*RUN)
     assert refused.code == 3
     assert kbz("drift", "proxysql", *LIMIT).code == 2, "a frozen group is not touched"
-    ask(kbz, f"CREATE TABLE {TABLE} (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT)")
-    with Writers(lambda: connect(kbz)) as writers:
+    with written_table(kbz), Writers(lambda: connect(kbz)) as writers:
         kbz.good(*LIFTED)
     assert len(writers.way) == 1, "P-5: the writer's place is kept, and there is no second one"
     assert writers.errors == writers.kept_errors == []
     assert kbz("drift", "proxysql", *LIMIT).code == 0
-    ask(kbz, f"DROP TABLE {TABLE}")
 
 
 def test_what_was_done_by_hand_is_told_and_one_run_ends_it(kbz: Kbz) -> None:
