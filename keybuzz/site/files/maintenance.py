@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.site.files.problems import Problems, shown
-from keybuzz.site.files.round_trip import edited, put_after, take_after
+from keybuzz.site.files.round_trip import edited, put_after, take_after, take_out
 from keybuzz.site.files.yaml_tree import Tree, TreeReader
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def with_entry(content: bytes, source: str, entry: Maintenance) -> bytes:
 
 
 def without_entry(content: bytes, source: str, host: str) -> bytes:
-    """Return policies.yaml without the entry of a host; an empty list stays where it was."""
+    """Return policies.yaml without the entry of a host; an empty list stays where it was, and so does each comment."""
 
     def change(tree: CommentedMap) -> None:
         there = tree.get("maintenance") or []
         for place in reversed(range(len(there))):
             if there[place].get("host") == host:
-                del there[place]
+                take_out(tree, "maintenance", place)
 
     return edited(content, source, change)
 

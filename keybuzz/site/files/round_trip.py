@@ -113,6 +113,32 @@ def put_after(item: CommentedMap, after: str) -> None:
         token.value += after
 
 
+def take_out(tree: CommentedMap, name: str, place: int) -> None:
+    """Take a mapping out of the list of this name; the comments above and behind it stay where they are."""
+    from ruamel.yaml.comments import CommentedSeq
+    from ruamel.yaml.error import CommentMark
+    from ruamel.yaml.tokens import CommentToken
+
+    there = tree[name]
+    after = take_after(there[place])
+    del there[place]
+    here = tree.ca.items.get(name) or [None] * 4
+    above = here[3] or []
+    if place:
+        put_after(there[place - 1], after)
+    elif there:
+        column = CommentMark(there.lc.col)
+        lines = [CommentToken(f"{line.strip()}\n", column) for line in after.splitlines()]
+        tree.ca.items[name] = [*here[:3], [*above, *lines] or None]
+    else:
+        empty = CommentedSeq()
+        empty.fa.set_flow_style()
+        kept = "".join([*(token.value for token in above), after])
+        token = CommentToken(f"\n{kept}", CommentMark(0)) if kept else here[2]
+        tree[name] = empty
+        tree.ca.items[name] = [*here[:2], token, None]
+
+
 def _head(text: str) -> tuple[str, str]:
     """Return the comments down to a leading `---`, which ruamel does not keep in place, and the text below it."""
     lines = text.splitlines(keepends=True)

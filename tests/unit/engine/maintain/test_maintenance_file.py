@@ -34,6 +34,28 @@ def test_an_entry_is_written_read_and_taken_out_again() -> None:
     assert read(without_entry(written, "policies.yaml", "redis-01")) == {}
 
 
+@pytest.mark.parametrize("gone", [("a",), ("b",), ("c",), ("a", "b"), ("c", "a"), ("a", "b", "c")])
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_each_comment_stays_whichever_entry_is_taken_out(gone: tuple[str, ...], blank: str) -> None:
+    above = b"freeze: []\n# About the list.\nmaintenance:\n"
+    text = above + b"".join(entry(host, f"  # Of {host}.\n") for host in "abc")
+    text += f"{blank}# About the waivers.\nwaivers: []\n".encode()
+    for host in gone:
+        text = without_entry(text, "policies.yaml", host)
+    assert set(read(text)) == set("abc") - set(gone)
+    marks = ["# About the list.", *(f"# Of {host}." for host in "abc"), "# About the waivers."]
+    places = [text.decode().index(mark) for mark in marks]
+    assert places == sorted(places)
+    left = [name for name in "abc" if name not in gone]
+    for name in left:
+        assert text.decode().index(f"# Of {name}.") < text.decode().index(f"host: {name}")
+
+
+def entry(host: str, comment: str) -> bytes:
+    times = "    since: 2027-01-01T00:00:00+00:00\n    until: 2027-01-01T04:00:00+00:00\n"
+    return f"{comment}  - host: {host}\n    reason: a new disk\n{times}".encode()
+
+
 def test_the_same_host_again_gets_the_new_end() -> None:
     longer = Maintenance(ONE.host, "it takes longer", ONE.since, datetime(2027, 1, 2, tzinfo=UTC))
     twice = with_entry(with_entry(PLAIN, "policies.yaml", ONE), "policies.yaml", longer)
