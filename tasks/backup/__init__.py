@@ -9,7 +9,7 @@ from tasks.backup.check_infos import CHECK_INFOS
 from tasks.backup.checks import checks
 from tasks.backup.desired import describe
 from tasks.backup.parameters import PARAMETERS
-from tasks.backup.postgres import POSTGRES
+from tasks.backup.postgres.archive import POSTGRES
 from tasks.backup.rollout import next_stage
 from tasks.backup.service import CREDENTIALS
 from tasks.backup.store.services import STORED

@@ -7,10 +7,10 @@ from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
 from keybuzz.site.backups.archive import Copy
 from tasks.backup import values
-from tasks.backup.copies import DONE, copies, newest_good
 from tasks.backup.desired import ARCHIVE
+from tasks.backup.postgres.copies import DONE, copies, newest_good
+from tasks.backup.postgres.source import Source, source_of
 from tasks.backup.readings import BackupLimits, BackupLook, BackupsAnswer
-from tasks.backup.source import Source, source_of
 from tasks.backup.stored_checks import stored_checks
 from tasks.patroni.service.resources import PatroniSlot
 

@@ -7,7 +7,7 @@ from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.core.proposed import proposed
 from keybuzz.model.host.system import SystemdUnit
-from tasks.backup.source import source_of
+from tasks.backup.postgres.source import source_of
 from tasks.patroni.service.resources import PatroniSlot
 
 RECEIVE_TIMEOUT = 120.0

@@ -8,13 +8,14 @@ from keybuzz.model.host.retired import retiring_last
 from keybuzz.model.reports.drill import Scenario
 from keybuzz.site.module import Module, Recovery, RestartCost
 from keybuzz.site.settled import Settled, in_file
-from tasks.galera import applications, recovery, values
+from tasks.galera import applications, values
 from tasks.galera.check_infos import CHECK_INFOS
 from tasks.galera.checks import LIKENESS, checks, topology
 from tasks.galera.desired import describe
 from tasks.galera.drill import DRILL, workload
 from tasks.galera.members import able, up, virgin, writer
 from tasks.galera.parameters import PARAMETERS
+from tasks.galera.recover import recovery
 from tasks.galera.rollout import next_stage, refuse_foreign
 from tasks.galera.rotation import ROTATIONS, account_rotations
 from tasks.galera.service import CREDENTIALS, PLACES, SERVICE

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from keybuzz.model.core.finding import Finding, Level, of_hosts, unknown
 from keybuzz.model.core.live import Live, Member, Topology
 from keybuzz.model.core.proposed import on_host
-from tasks.patroni import switches
+from tasks.patroni.by_hand import switches
 from tasks.patroni.members import PatroniMember, leader, leaders, members, unasked
 
 

@@ -13,7 +13,7 @@ from tasks.redis.check_infos import CHECK_INFOS
 from tasks.redis.checks import checks, topology
 from tasks.redis.desired import describe
 from tasks.redis.drill import DRILL, workload
-from tasks.redis.lead import SWITCHOVER
+from tasks.redis.master.lead import SWITCHOVER
 from tasks.redis.members import able, min_replicas, up, virgin
 from tasks.redis.parameters import PARAMETERS
 from tasks.redis.rollout import next_stage, refuse_foreign, release

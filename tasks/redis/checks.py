@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live, Member, Topology
 from keybuzz.model.core.proposed import on_host, proposed
-from tasks.redis import switches
+from tasks.redis.by_hand import switches
+from tasks.redis.by_hand.spelled import to_sentinel
 from tasks.redis.members import RedisMember, master_name, masters, members, unasked
-from tasks.redis.spelled import to_sentinel
 from tasks.redis.values import PORT
 
 _SETTINGS = "redis-settings:live"

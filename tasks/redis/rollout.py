@@ -18,6 +18,7 @@ from keybuzz.model.inventory.server import Server
 from tasks.redis import values
 from tasks.redis.checks import not_ready
 from tasks.redis.formats import FORMATS
+from tasks.redis.master.truth import decided, master_host
 from tasks.redis.members import CONTAINERS, RUNTIME, able, empty, masters, members, unborn
 from tasks.redis.service.resources import (
     ANOTHER,
@@ -30,7 +31,6 @@ from tasks.redis.service.resources import (
     SentinelMonitor,
     SentinelRuntime,
 )
-from tasks.redis.truth import decided, master_host
 
 START_TIMEOUT = 120.0
 """Seconds: a first copy of the data, Sentinels that find each other, and a failover in between."""

@@ -37,8 +37,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_UNIT}/engine/look/test_planning.py",
         f"{_CHANGE}/test_saved_plan.py",
     ),
-    "tasks/galera/choice.py": (f"{_TASKS}/galera/test_recover_galera.py",),
-    "tasks/galera/recovery.py": (
+    "tasks/galera/recover/choice.py": (f"{_TASKS}/galera/test_recover_galera.py",),
+    "tasks/galera/recover/recovery.py": (
         f"{_TASKS}/galera/test_position_galera.py",
         f"{_TASKS}/galera/test_recover_galera.py",
     ),

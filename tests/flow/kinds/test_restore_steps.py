@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.backup.placing import AGAIN_SCRIPT, AWAY_SCRIPT, FREE_SCRIPT
-from tasks.backup.restored import LAST_WAL_SCRIPT, OPENED_SCRIPT
+from tasks.backup.postgres.restored import LAST_WAL_SCRIPT, OPENED_SCRIPT
 
 PARTIAL, WHOLE = "000000010000000000000004.partial", "000000010000000000000004"
 

@@ -31,7 +31,7 @@ BASE = {*ON_HOSTS, "chmod", "chown", "rm"}
 """What kbz itself, outside of its modules, may propose: on the machine that it names."""
 SAID_THERE = {
     ("tasks/k3s/steps.py", "systemctl"): "the sentence says on which host",
-    ("tasks/redis/truth.py", "docker"): "the sentence says on which hosts",
+    ("tasks/redis/master/truth.py", "docker"): "the sentence says on which hosts",
     ("tasks/galera/rollout.py", "docker"): "the error names the host",
     ("tasks/galera/checks.py", "docker"): "the finding names the host",
 }

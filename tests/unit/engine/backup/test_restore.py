@@ -16,9 +16,9 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.report.screen.backups import plan_text
 from keybuzz.site.backups.archive import Copy
 from tasks.backup import MODULE
-from tasks.backup.copies import copies
 from tasks.backup.desired import ARCHIVE, SOURCE
-from tasks.backup.postgres import POSTGRES
+from tasks.backup.postgres.archive import POSTGRES
+from tasks.backup.postgres.copies import copies
 from tests.unit.support.site_values import PLANTED, memory_site
 from tests.unit.tasks.backup.backup_world import STREAMING, archive, entry
 

@@ -12,7 +12,7 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
 from tasks.backup import MODULE, values
 from tasks.backup.desired import ARCHIVE, SLOT_STATE
-from tasks.backup.postgres import POSTGRES
+from tasks.backup.postgres.archive import POSTGRES
 from tasks.patroni.agent import postgres
 from tasks.patroni.service.resources import BACKUP_FUNCTIONS, BACKUP_ROLES
 from tests.unit.support.site_values import PLANTED, described, memory_site, with_secrets

@@ -13,7 +13,15 @@ from keybuzz.report.text.positions import positions_text
 from keybuzz.site.module import Position
 from tasks.galera import values
 from tasks.galera.members import DATA_ID
-from tasks.galera.recovery import askable, choose, halt, position, question, start, startable
+from tasks.galera.recover.recovery import (
+    askable,
+    choose,
+    halt,
+    position,
+    question,
+    start,
+    startable,
+)
 from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, roll, site
 
 FOLDER = f"directory:{values.VOLUME}"

@@ -10,8 +10,8 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import StoppedContainer
 from keybuzz.site.module import Position
 from tasks.galera import values
-from tasks.galera.choice import UNKNOWN
-from tasks.galera.recovery import NOTHING, forget, halt, position, question
+from tasks.galera.recover.choice import UNKNOWN
+from tasks.galera.recover.recovery import NOTHING, forget, halt, position, question
 from tasks.galera.rollout import next_stage
 from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, site
 from tests.unit.tasks.galera.test_recover_galera import NO_DATA, OTHER, ZERO, answer

@@ -15,8 +15,8 @@ from keybuzz.model.core.reading import Answer
 from keybuzz.report.text.positions import positions_text
 from keybuzz.site.module import Position
 from tasks.galera import MODULE, values
-from tasks.galera.choice import JUMP
-from tasks.galera.recovery import choose, forget, halt, position, question, start
+from tasks.galera.recover.choice import JUMP
+from tasks.galera.recover.recovery import choose, forget, halt, position, question, start
 from tests.unit.tasks.galera.galera_world import HISTORY, HOSTS, World, holds, roll, site
 
 OTHER = "99999999-2222-11f1-94c9-5a6ffdb6ac67"

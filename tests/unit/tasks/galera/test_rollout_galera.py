@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.reading import Answer
-from tasks.galera import MODULE, recovery, values
+from tasks.galera import MODULE, values
 from tasks.galera.checks import checks
 from tasks.galera.members import CONTAINER_ID, DATA_ID, MARKER_ID, unborn, up, virgin, writer
+from tasks.galera.recover import recovery
 from tasks.galera.rollout import bootstrap
 from tests.unit.tasks.galera.galera_world import FLAG, HISTORY, HOSTS, INSIDE, World, roll
 from tests.unit.tasks.patroni.cluster_world import damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from keybuzz.model.core.finding import Level
-from tasks.patroni.switches import checks
+from tasks.patroni.by_hand.switches import checks
 from tests.unit.tasks.patroni.test_checks_patroni import Cluster
 from tests.unit.tasks.patroni.test_switches_patroni import WELL, answering
 

@@ -11,7 +11,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.redis.desired import PRIORITY
-from tasks.redis.lead import SWITCHOVER
+from tasks.redis.master.lead import SWITCHOVER
 from tasks.redis.service.resources import RedisMaster
 from tests.unit.tasks.redis.redis_world import REDIS_CONTAINER, World, address, site
 

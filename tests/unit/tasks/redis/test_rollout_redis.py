@@ -13,10 +13,10 @@ from keybuzz.model.core.plan import Action, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
 from tasks.redis import MODULE
+from tasks.redis.master.truth import master_host
 from tasks.redis.members import RUNTIME, SENTINEL_RUNTIME, unborn, up, virgin
 from tasks.redis.rollout import release
 from tasks.redis.service.resources import RedisRuntime, SentinelMonitor, SentinelRuntime
-from tasks.redis.truth import master_host
 from tests.unit.tasks.patroni.cluster_world import damaged
 from tests.unit.tasks.redis.redis_world import (
     DATA,

@@ -7,7 +7,8 @@ import re
 from keybuzz.model.core.finding import Finding, Level, Unread, all_unknown, of_hosts, unknown
 from keybuzz.model.core.live import HostView, Live
 from keybuzz.model.core.proposed import on_host, proposed
-from tasks.patroni import by_hand, capacity
+from tasks.patroni.by_hand import capacity
+from tasks.patroni.by_hand import inside as by_hand
 from tasks.patroni.members import (
     PatroniMember,
     Postgres,

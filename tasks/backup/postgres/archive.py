@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from keybuzz.model.core.reading import Answer, Reading
 from keybuzz.site.backups.archive import Archive, Work
 from keybuzz.site.site import Site
-from tasks.backup import placing, restored, values
-from tasks.backup.copies import copies
+from tasks.backup import placing, values
 from tasks.backup.desired import look, source
+from tasks.backup.postgres import restored
+from tasks.backup.postgres.copies import copies
 from tasks.backup.programs import SECONDS, barman, note
 
 _INSIDE = "/backup"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from keybuzz.model.core.finding import Finding, Level, Unread, of_hosts, unknown
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.proposed import on_host, proposed
+from tasks.redis.by_hand.spelled import to_sentinel
 from tasks.redis.members import RedisMember, able, master_name, masters, members, when
-from tasks.redis.spelled import to_sentinel
 
 _OWN_USER = "default"
 

@@ -16,14 +16,14 @@ from keybuzz.model.inventory.server import Server
 from keybuzz.site.module import Position
 from keybuzz.site.site import Site
 from tasks.galera import values
-from tasks.galera.choice import UNKNOWN, choose
 from tasks.galera.members import NO_HISTORY, cut_off, nodes, unborn
+from tasks.galera.recover.choice import UNKNOWN, choose
 from tasks.galera.rollout import bootstrap, refuse_foreign_data
 from tasks.galera.service.readings import GaleraPosition
 
 __all__ = ["askable", "choose", "forget", "halt", "position", "question", "start", "startable"]
 
-_SCRIPT = (Path(__file__).parent / "templates" / "position.sh").read_text(encoding="utf-8")
+_SCRIPT = (Path(__file__).parents[1] / "templates" / "position.sh").read_text(encoding="utf-8")
 NOTHING = (
     "holds nothing, and would take a full copy; if its disk is only not mounted it may hold the newest data: stop "
     "here, mount it, and give the command again"

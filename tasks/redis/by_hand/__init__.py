@@ -1,0 +1,1 @@
+"""What was set by hand in a running Redis or Sentinel."""

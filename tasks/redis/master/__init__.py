@@ -1,0 +1,1 @@
+"""Who the master is, who could take over, and how it is handed over."""
