@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.live import Topology
 from keybuzz.model.core.outcome import Outcome
+from keybuzz.model.reports.drift import DriftItem, Kind
 from keybuzz.model.reports.folding import placeless
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.screen.fit import WIDTH, advice, broken, ended, fit, table
@@ -27,7 +28,7 @@ def report_text(report: Report, width: int = WIDTH) -> str:
     if report.verb in ("plan", "drift"):
         sections.append(plan_text(report.plan, report.topologies, report.checked[0], width))
         sections.append(stages_text(report.stages, width))
-    away: set[str] = set()
+    away = {item.host for item in _silent(report)}
     sections.append(fit(drift_text(report), width))
     unfinished = report.verb in _CHANGING and any(item.remaining for item in report.hosts.values())
     if report.verb in ("health", *_CHANGING) and not unfinished:
@@ -48,6 +49,16 @@ def report_text(report: Report, width: int = WIDTH) -> str:
         sections.append(absent_text(report.absent, width))
     sections.append("\n".join(ended(last_line(report), width)))
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _silent(report: Report) -> Iterator[DriftItem]:
+    """Yield what says of a host all that its own line would say: that it is away, and why."""
+    for item in report.drift.present if report.drift else ():
+        host = report.hosts.get(item.host)
+        if host is None or item.kind is not Kind.SILENT:
+            continue
+        if (host.outcome, host.what, host.hint) == (Outcome.UNREACHABLE, item.what, ""):
+            yield item
 
 
 def _told_once(report: Report) -> list[Finding]:

@@ -24,6 +24,7 @@ from keybuzz.model.core.secret import MASK, Secret
 from keybuzz.model.host.docker import Container
 from keybuzz.model.host.files import File
 from keybuzz.model.host.system import Package, Sysctl
+from keybuzz.model.reports.drift import DriftItem, DriftReport
 from keybuzz.model.reports.report import HostReport, Report
 from keybuzz.report.text.execution import execution_document, execution_text
 from keybuzz.report.text.progress import Lines, sentence
@@ -344,6 +345,15 @@ def test_why_a_host_is_away_is_said_once() -> None:
     assert text.count("no route") == 1
     assert "only 2 of 3 can be asked" in text
     assert "3 unknown" in text
+
+
+@pytest.mark.parametrize(("hint", "times"), [("", 1), ("look at its console", 2)])
+def test_drift_says_once_why_a_host_is_away_but_for_the_way_out(hint: str, times: int) -> None:
+    away = HostReport("db-3", Outcome.UNREACHABLE, what="no route", hint=hint)
+    found = DriftReport((DriftItem("silent/db-3", "db-3", "no route"),))
+    text = report_text(report("drift", hosts={"db-3": away}, drift=found))
+    assert text.count("no route") == times
+    assert hint in text
 
 
 def test_what_follows_from_a_fault_is_told_under_it_and_counted_apart() -> None:
