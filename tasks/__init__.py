@@ -6,7 +6,12 @@ def with_agent() -> tuple[str, ...]:
 
     On a host this file is written by the controller (keybuzz.transport.bundle), and says the same.
     """
+    return with_file("agent/__init__.py")
+
+
+def with_file(name: str) -> tuple[str, ...]:
+    """Return the folders of the modules that have this file, in order."""
     from pathlib import Path
 
-    parts = Path(__file__).parent.glob("*/agent/__init__.py")
-    return tuple(sorted(path.parents[1].name for path in parts))
+    folders = (path for path in Path(__file__).parent.iterdir() if (path / name).is_file())
+    return tuple(sorted(path.name for path in folders))

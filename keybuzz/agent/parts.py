@@ -14,6 +14,7 @@ Its `__init__.py` holds tables, and needs only those that it fills:
 - `JUDGES`: a protocol of its own, to the file with `judge_<protocol>(words, probe=…)`, which returns what is wrong with
   such a question in a session that only looks, or nothing. Its client tells each as `kbz.<protocol>` (`sys.audit`);
 - `PROBES`: a request of HTTP (`PATCH /config`) that changes nothing, and that a session which probes may make;
+- `SECRET_FILES`: the name of a file that is a secret as a whole, to what it is;
 - `COMMANDS`: a program in a container, to the file with `asks_<program>(words)`: whether it only asks, word by word.
 
 A file is imported when the first of its kinds is asked for: most hosts need none of them.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 KINDS, NETWORK, HOST, NOT_ONLY_LOOKS = "KINDS", "NETWORK", "HOST", "NOT_ONLY_LOOKS"
 MARKS, SERVING, PLACES, JUDGES = "MARKS", "SERVING", "PLACES", "JUDGES"
-COMMANDS, PROBES = "COMMANDS", "PROBES"
+COMMANDS, PROBES, SECRET_FILES = "COMMANDS", "PROBES", "SECRET_FILES"
 _TABLES: dict[str, Table] = {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keybuzz.model.core.finding import CheckInfo, Finding, Level
@@ -301,6 +301,8 @@ class Module:
     """Passwords that its programs are delivered with, and that everybody tries first."""
     services: tuple[Service, ...] = ()
     """What applications use of it, with the official endpoint."""
+    lab_packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Debian packages that it installs, by operating system: a host of the lab is made with them, and fetches none."""
     settled: tuple[Settled, ...] = ()
     """Which of its parameters the live service tells, for `kbz adopt --take-settings`."""
     preflight: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ MODULE = Module(
     credentials=CREDENTIALS,
     parameters=PARAMETERS,
     archives=(POSTGRES, *STORED),
+    lab_packages=values.LAB_PACKAGES,
 )
 
 check = checking(MODULE)

@@ -23,7 +23,6 @@ from tasks.patroni.service.readings import PostgresLogin
 from tasks.patroni.service.resources import BACKUP_FUNCTIONS, BACKUP_ROLES, PatroniSlot
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_PACKAGES = ("barman", "postgresql-client", "rsync", "restic")
 _FOLDERS = (
     *(values.BARMAN_HOME, values.MARKS, values.RESTORED, values.DRILLED, values.LOG),
     places.ROOT,
@@ -74,7 +73,7 @@ def _resources(site: Site, entered: Endpoint) -> tuple[Resource, ...]:
     again = UnitReload(values.UNIT, "try-restart")
     found = values.barman(site, entered)
     return (
-        *(Package(name) for name in _PACKAGES),
+        *(Package(name) for name in values.PACKAGES),
         Directory("/opt/keybuzz"),
         Directory(values.ROOT, mode=0o700),
         Directory(values.CONFIGURATION, mode=0o700),

@@ -19,6 +19,9 @@ ROOT = "/opt/keybuzz/backup"
 """The volume of backup-01."""
 CONFIGURATION = f"{ROOT}/conf"
 BARMAN_CONF = f"{CONFIGURATION}/barman.conf"
+PACKAGES = ("barman", "postgresql-client", "rsync", "restic")
+LAB_PACKAGES = {"debian 13": tuple(name for name in PACKAGES if name != "rsync")}
+"""backup-01 runs this release, whose client programs know PostgreSQL 16; Barman brings rsync."""
 PASSFILE = f"{CONFIGURATION}/pgpass"
 BARMAN_HOME = f"{ROOT}/postgres"
 MARKS = f"{ROOT}/marks"

@@ -5,6 +5,8 @@ A mark has a keyed digest, so that two secrets have two marks: `‹secret:1a2b3c
 
 from __future__ import annotations
 
+from keybuzz.agent import parts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,13 +18,14 @@ _END = "›"
 _DIGEST = "hmac-sha256:"
 _SAID = frozenset({"yes", "no", "on", "off", "true", "false", "none", "null"})
 """Values that are no secret under any name."""
-_WHOLE_FILES = (".erlang.cookie", "node-token", "agent-token", ".pgpass")
+_WHOLE_FILES = (".pgpass",)
 _ENDS = "_token.txt"
 
 
 def is_secret_file(path: str) -> bool:
-    """Return whether a file is a secret as a whole."""
-    return path.rpartition("/")[2] in _WHOLE_FILES or path.endswith(_ENDS)
+    """Return whether a file is a secret as a whole: by its name, or because a module says so."""
+    name = path.rpartition("/")[2]
+    return name in _WHOLE_FILES or name.endswith(_ENDS) or name in parts.table(parts.SECRET_FILES)
 
 
 def mark(secret: str, key: bytes) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from keybuzz.lab.hosts.process import Report, exclusive, run, succeeds
-from keybuzz.lab.hosts.recipe import SERVERS, BaseRecipe
+from keybuzz.lab.hosts.recipe import BaseRecipe, servers
 from keybuzz.model.core.errors import InputError, KbzError
 
 _BUILD_SECONDS = 1800
@@ -30,13 +30,13 @@ def server_bases(cache: Path, systems: Iterable[str], report: Report) -> dict[st
 
 def recipe_of(system: str) -> BaseRecipe:
     """Return the recipe of an operating system; InputError when the lab cannot make it."""
-    if system not in SERVERS:
+    if system not in servers():
         raise InputError(
             f"the lab cannot give a host {system}",
             where="base.operating_system",
-            hint=f"use one of: {', '.join(SERVERS)}",
+            hint=f"use one of: {', '.join(servers())}",
         )
-    return SERVERS[system]
+    return servers()[system]
 
 
 def folder(cache: Path, digest: str) -> Path:

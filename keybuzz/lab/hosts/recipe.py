@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cache
+
+from keybuzz.site.modules import all_modules
 
 _SERVER_PACKAGES = (
     # the system
@@ -96,8 +99,6 @@ SERVER_13 = replace(
         "docker-cli",
         # What restarts services by night on real servers, for the trait `automatic-updates`.
         *("needrestart", "unattended-upgrades"),
-        # What module backup installs: backup-01 runs this release, whose client programs know PostgreSQL 16.
-        *("barman", "postgresql-client", "restic"),
     ),
     disabled=(*SERVER.disabled, "unattended-upgrades.service"),
     files=(
@@ -107,8 +108,21 @@ SERVER_13 = replace(
         TextFile("etc/apt/apt.conf.d/20auto-upgrades", 'APT::Periodic::Unattended-Upgrade "0";\n'),
     ),
 )
-SERVERS = {"debian 12": SERVER, "debian 13": SERVER_13}
-"""Operating system of a lab host, as base.operating_system names it, to its recipe."""
+_SERVERS = {"debian 12": SERVER, "debian 13": SERVER_13}
+
+
+@cache
+def servers() -> dict[str, BaseRecipe]:
+    """Return the recipe of each operating system that a lab host can have, as base.operating_system names it."""
+    return {
+        system: replace(recipe, packages=(*recipe.packages, *_of_modules(system)))
+        for system, recipe in _SERVERS.items()
+    }
+
+
+def _of_modules(system: str) -> tuple[str, ...]:
+    return tuple(name for module in all_modules() for name in module.lab_packages.get(system, ()))
+
 
 IMAGE = BaseRecipe(
     release="bookworm",

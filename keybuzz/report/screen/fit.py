@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+
+from keybuzz.model.said.modules import by_modules
 
 WIDTH = 100
 """Columns where a terminal does not say how many it has, and of pages of prose."""
 LEAST = 40
 _DEEPEST = 24
-_COMMAND = re.compile(r"(?:^|[\s`(])(?:kbz|docker|k3s) |(?:^|\s)--?[A-Za-z]|\s'")
-"""What is in a clause that is typed: it is never broken, because it is pasted as it is."""
+_PROGRAMS = ("kbz", "docker")
 _BETWEEN_CLAUSES = re.compile(r"(?<=[;,:]) | {2}(?=\()")
 _PROPOSES = re.compile(r" → (?=kbz )")
 
@@ -51,8 +53,15 @@ def advice(line: str, width: int) -> list[str]:
     return [
         part
         for one in lines
-        for part in ([one] if _COMMAND.search(one) else broken(one, width, len(margin)))
+        for part in ([one] if _typed().search(one) else broken(one, width, len(margin)))
     ]
+
+
+@cache
+def _typed() -> re.Pattern[str]:
+    """Return what is in a clause that is typed: it is never broken, because it is pasted as it is."""
+    programs = (*_PROGRAMS, *(name for module in by_modules() for name in module.programs))
+    return re.compile(rf"(?:^|[\s`(])(?:{'|'.join(programs)}) |(?:^|\s)--?[A-Za-z]|\s'")
 
 
 def _clauses(line: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Where a secret is in a text: by a name, a URL, an option, a statement, a place in a file, or a form. Data only.
 
-Each pattern has the secret as its group `v`, and where a name decides, the name as `n`. Quotes may be escaped, as in
-JSON within JSON, and a list may go over lines, as in compose files.
+What the programs of a service show is said by its module (tasks/<module>/said.py). keybuzz.model.said.spelling says how
+a pattern is written, and has the pieces.
 """
 
 from __future__ import annotations
@@ -9,160 +9,98 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from keybuzz.model.said.modules import by_modules
+from keybuzz.model.said.spelling import NEXT, REST, SAID, VALUE, WORD, Spelling
+
 _NAME = (
     r"(?:[A-Za-z_][\w.-]*)?"
     r"(?i:pass|password|passwd|passphrase|pwd?|secret|token|cookie|credentials?|auth|salt|key|keyhex|key_base)"
 )
 """What may be the name of a secret; `is_secret_name` decides."""
-_BARE = r"(?:[^\s\"',;}\])\\]|\\(?![\"'n]))+"
-_VALUE = (
-    r"''[^'\n]+''|\"(?:\\.|[^\"\\\n])*\"|'(?:[^'\n]|'')*'"
-    rf"|\\+\"[^\"\\\n]*\\+\"|\\+'[^'\\\n]*\\+'|{_BARE}"
-)
-_GLUED = r"'[^'\n]+'|\"[^\"\n]+\"|[^\s\"',\\]+"
-"""A value right behind its option; `-p\", \"-h` has none."""
-_NEXT = r"\\*[\"']?(?:[\s,]|\\+n|\\+\n)+(?:-[ \t]+)?"
-"""From one argument to the next: a space, the next item of a list in JSON or YAML, a continued line."""
-_REST = r"(?:[^\n|;]|[,\\]?\n[ \t]*(?:-[ \t]+|[\"'-])){0,150}?(?<=[\s\"'])"
-"""Arguments between a program and its option."""
-_WORD = rf"{_NEXT}\\*[\"']?[^\s\"',\\]+"
 _NAMED = ("pass", "pw", "secret", "token", "cookie", "credential", "auth", "key", "salt")
 _LOGIN = r"(?:docker|podman|nerdctl|helm|oc)[ \t]+(?:registry[ \t]+)?login"
 _SCHEME = r"(?:bearer|basic|token|digest|apikey)"
 _IS = r"\\*[\"']?[ \t]*[:=][ \t]*"
-_SAID = r"(?!(?:is|and|not|failed|does|differs)\b)"
-"""Behind a word of a configuration that a sentence is about, there is no value."""
 _NO_ADDRESS = r"(?!(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f.]{0,15}(?:[/%\s\"',]|$))"
 """Not a MAC or IPv6 address, whose parts stand as those of a line of pgpass do."""
-_MYSQL = r"\b(?:mysql|mariadb)[\w-]*"
 
-COMMANDS: tuple[tuple[tuple[str, ...], str], ...] = (
+_COMMANDS = (
     # programs whose options or positions tell
-    (
-        ("redis-", "valkey-"),
-        rf"\b(?:redis|valkey)-(?:cli|benchmark)\b{_REST}-a(?:{_NEXT})(?P<v>{_VALUE})",
+    Spelling(
+        ("sshpass", "mongo", "login"),
+        rf"\b(?:sshpass|mongo\w*|{_LOGIN})\b{REST}-p(?:{NEXT})?(?P<v>{VALUE})",
     ),
-    (
-        ("redis-cli", "valkey-cli"),
-        rf"\b(?:redis|valkey)-cli\b{_REST}(?i:auth)(?:{_NEXT})(?P<v>{_VALUE})",
-    ),
-    (("mysql", "mariadb"), rf"{_MYSQL}\b{_REST}-p(?![\"'][\s,\])])(?P<v>{_GLUED})"),
-    (
-        ("sshpass", "rabbitmqadmin", "mongo", "login"),
-        rf"\b(?:sshpass|rabbitmqadmin|mongo\w*|{_LOGIN})\b{_REST}-p(?:{_NEXT})?(?P<v>{_VALUE})",
-    ),
-    (("ldap",), rf"\bldap\w+\b{_REST}-w(?:{_NEXT})?(?P<v>{_VALUE})"),
-    (("smb",), rf"\bsmb\w+\b{_REST}-U(?:{_NEXT})?\\*[\"']?[^\s%\"']+%(?P<v>[^\s\"']+)"),
-    (("htpasswd",), rf"\bhtpasswd\b{_REST}-\w*b\w*{_WORD}{_WORD}{_NEXT}(?P<v>{_VALUE})"),
-    (("vault",), rf"\bvault[ \t]+login(?:{_NEXT})(?!-)(?P<v>{_VALUE})"),
-    (
+    Spelling(("ldap",), rf"\bldap\w+\b{REST}-w(?:{NEXT})?(?P<v>{VALUE})"),
+    Spelling(("smb",), rf"\bsmb\w+\b{REST}-U(?:{NEXT})?\\*[\"']?[^\s%\"']+%(?P<v>[^\s\"']+)"),
+    Spelling(("htpasswd",), rf"\bhtpasswd\b{REST}-\w*b\w*{WORD}{WORD}{NEXT}(?P<v>{VALUE})"),
+    Spelling(("vault",), rf"\bvault[ \t]+login(?:{NEXT})(?!-)(?P<v>{VALUE})"),
+    Spelling(
         ("--password-stdin",),
-        rf"\becho[ \t]+(?:-n[ \t]+)?(?P<v>{_VALUE})[ \t]*\|[^\n]*--password-stdin",
+        rf"\becho[ \t]+(?:-n[ \t]+)?(?P<v>{VALUE})[ \t]*\|[^\n]*--password-stdin",
     ),
-    (
+    Spelling(
         ("curl",),
-        rf"\bcurl\b{_REST}(?:-[A-Za-z]*u[\s\"',]*|--(?:proxy-)?user(?:=|[\s\"',]+))[^\s:\"']+:(?P<v>[^\s\"']+)",
-    ),
-    (
-        ("mc",),
-        rf"\bmc\b{_REST}(?:alias{_NEXT}\\*[\"']?set|config{_NEXT}host{_NEXT}add){_WORD}{_WORD}{_WORD}{_NEXT}(?P<v>{_VALUE})",
-    ),
-    (
-        ("mc",),
-        rf"\bmc\b{_REST}admin{_NEXT}\\*[\"']?user{_NEXT}\\*[\"']?add{_WORD}{_WORD}{_NEXT}(?P<v>{_VALUE})",
-    ),
-    (
-        ("rabbitmqctl",),
-        rf"\brabbitmqctl\b{_REST}(?:add_user|change_password|authenticate_user){_WORD}{_NEXT}(?P<v>{_VALUE})",
-    ),
-    (("auth-pass",), rf"auth-pass{_WORD}{_NEXT}(?P<v>{_VALUE})"),
-    (("auth-pass",), rf"(?i:\bset){_WORD}{_NEXT}\\*[\"']?auth-pass{_NEXT}(?P<v>{_VALUE})"),
-    (
-        ("user",),
-        r"(?i:\b(?:set)?user)[ \t]+\S+[ \t][^\n]{0,200}?(?<=[ \t])(?P<v>[>#]\S+(?:[^\n]*[ \t][>#]\S+)?)",
+        rf"\bcurl\b{REST}(?:-[A-Za-z]*u[\s\"',]*|--(?:proxy-)?user(?:=|[\s\"',]+))[^\s:\"']+:(?P<v>[^\s\"']+)",
     ),
 )
 """Patterns for a command too, whose arguments are put behind one another."""
 
-_OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
+_OTHERS = (
     # a URL with user information; a search that began at its scheme would begin at each letter of a long word
-    (("://",), r"://[^\s:/@\"']*:(?P<v>(?:(?!://)[^\s\"'])+)@"),
-    (("://",), r"\bhttps?://(?P<v>[^\s:/@\"']{8,})@"),
-    (("?", "&"), rf"[?&](?P<n>{_NAME})=(?P<v>[^\s\"'&]+)"),
+    Spelling(("://",), r"://[^\s:/@\"']*:(?P<v>(?:(?!://)[^\s\"'])+)@"),
+    Spelling(("://",), r"\bhttps?://(?P<v>[^\s:/@\"']{8,})@"),
+    Spelling(("?", "&"), rf"[?&](?P<n>{_NAME})=(?P<v>[^\s\"'&]+)"),
     # name: with its value on the next line
-    (
+    Spelling(
         _NAMED,
         rf"(?m)(?<![\w‹.-])(?P<n>{_NAME})[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*(?:\n|\\n)[ \t]+(?P<v>\S[^\n]*)",
     ),
     # --option value, --option=value; in a list the two may be on lines of their own
-    (
+    Spelling(
         _NAMED,
-        rf"(?<![\w-])--?(?=[\w.-]++(?:[=\s\"',\\]))(?P<n>{_NAME})(?:=|{_NEXT})(?P<v>(?!-){_VALUE})",
+        rf"(?<![\w-])--?(?=[\w.-]++(?:[=\s\"',\\]))(?P<n>{_NAME})(?:=|{NEXT})(?P<v>(?!-){VALUE})",
     ),
     # name: value, NAME=value, "name": "value"
-    (
+    Spelling(
         _NAMED,
-        rf"(?<![\w‹.-])(?=[\w.-]++\\*[\"']?[ \t]*+[:=])(?P<n>{_NAME})\\*[\"']?[ \t]*(?:=(?!>)|:)[ \t]*(?P<v>{_VALUE})",
+        rf"(?<![\w‹.-])(?=[\w.-]++\\*[\"']?[ \t]*+[:=])(?P<n>{_NAME})\\*[\"']?[ \t]*(?:=(?!>)|:)[ \t]*(?P<v>{VALUE})",
     ),
     # $name = value, 'name' => 'value', ["name"] = "value", define('NAME', 'value')
-    (_NAMED, rf"[\"'](?P<n>{_NAME})\\*[\"'](?:[ \t]*=>|\][ \t]*=)[ \t]*(?P<v>{_VALUE})"),
-    (("define",), rf"\bdefine\([ \t]*[\"'](?P<n>{_NAME})[\"'][ \t]*,[ \t]*(?P<v>{_VALUE})"),
+    Spelling(_NAMED, rf"[\"'](?P<n>{_NAME})\\*[\"'](?:[ \t]*=>|\][ \t]*=)[ \t]*(?P<v>{VALUE})"),
+    Spelling(("define",), rf"\bdefine\([ \t]*[\"'](?P<n>{_NAME})[\"'][ \t]*,[ \t]*(?P<v>{VALUE})"),
     # a name and a value, each with a name of its own
-    (
+    Spelling(
         ("name",),
-        rf"\bname{_IS}\\*[\"']?(?P<n>{_NAME})\\*[\"']?(?:[\s,]|\\n)+\\*[\"']?value{_IS}(?P<v>{_VALUE})",
+        rf"\bname{_IS}\\*[\"']?(?P<n>{_NAME})\\*[\"']?(?:[\s,]|\\n)+\\*[\"']?value{_IS}(?P<v>{VALUE})",
     ),
-    (("</",), r"<(?P<n>[\w.:-]+)>(?P<v>[^<\n]+)</"),
-    (('"auth',), r"\"auth\\*\"[ \t]*:[ \t]*\\*\"(?P<v>[^\"\\]{8,})\\*\""),
+    Spelling(("</",), r"<(?P<n>[\w.:-]+)>(?P<v>[^<\n]+)</"),
+    Spelling(('"auth',), r"\"auth\\*\"[ \t]*:[ \t]*\\*\"(?P<v>[^\"\\]{8,})\\*\""),
     # a line of a configuration file with a name and a value
-    (
+    Spelling(
         _NAMED,
         rf"(?m)^[ \t]*(?=[\w.-]++[ \t])(?P<n>{_NAME})[ \t]+(?P<v>\"[^\"\n]*\"|'[^'\n]*'|\S+)[ \t]*;?\r?$",
     ),
     # statements and files whose positions tell
-    (
-        (
-            "requirepass",
-            "masterauth",
-            "primaryauth",
-            "insecure-password",
-            "sentinel-pass",
-            "setcookie",
-        ),
-        rf"(?:requirepass|masterauth|primaryauth|insecure-password|sentinel-pass|setcookie){_NEXT}{_SAID}(?P<v>{_VALUE})",
-    ),
-    (
-        ("identified",),
-        r"(?i)\bidentified\s+(?:by(?:\s+password)?|via\s+\w+\s+(?:using|as))\s+(?P<v>\\*'(?:[^']|'')*'|\\*\"[^\"\n]*\")",
-    ),
-    (("password",), r"(?i)\bpassword\s+(?P<v>'(?:[^']|'')*')"),
-    (("password",), r"(?i)\bpassword\s*\(\s*(?P<v>'(?:[^']|'')*'|\"[^\"\n]*\")"),
-    (("password",), r"\b(?:login|user)[ \t]+\S+[ \t]+password[ \t]+(?P<v>\S+)"),
-    (
-        ("variable_value",),
-        r"(?i)variable_value\s*=\s*(?P<v>'(?:[^']|'')*')[^\n;]{0,200}?variable_name\s*=\s*'(?P<n>[\w-]+)'",
-    ),
-    (
+    Spelling(("insecure-password",), rf"insecure-password{NEXT}{SAID}(?P<v>{VALUE})"),
+    Spelling(("password",), r"(?i)\bpassword\s+(?P<v>'(?:[^']|'')*')"),
+    Spelling(("password",), r"\b(?:login|user)[ \t]+\S+[ \t]+password[ \t]+(?P<v>\S+)"),
+    Spelling(
         ("insert",),
         r"(?i)\binsert\b[^\n;(]{0,200}\([^\n;)]{0,400}?password[^\n;)]{0,400}\)\s*values\s*(?P<v>\([^\n]+\))",
     ),
-    (("auth",), rf"\bAUTH(?:\\?[ \t])+{_SAID}(?P<v>[^\s\"\\]+)"),
-    (("stats",), r"\bstats[ \t]+auth[ \t]+[^\s:]+:(?P<v>\S+)"),
-    (
+    Spelling(("stats",), r"\bstats[ \t]+auth[ \t]+[^\s:]+:(?P<v>\S+)"),
+    Spelling(
         ("authorization",),
         rf"(?i)\bauthorization(?:{_IS}[\"']?(?:{_SCHEME}[ \t]+)?|:?\\*[ \t]+{_SCHEME}\\*[ \t]+)(?P<v>[^\s\"'\\]+)",
     ),
-    (('"',), r"(?m)^[ \t]*\"[^\"\n]+\"[ \t]+(?P<v>\"[^\"\n]+\")[ \t]*$"),
-    (('\\"',), r"\\+\"[^\"\\\n]+\\+\"[ \t]+(?P<v>\\+\"[^\"\\\n]+\\+\")"),
-    (
+    Spelling(('"',), r"(?m)^[ \t]*\"[^\"\n]+\"[ \t]+(?P<v>\"[^\"\n]+\")[ \t]*$"),
+    Spelling(('\\"',), r"\\+\"[^\"\\\n]+\\+\"[ \t]+(?P<v>\\+\"[^\"\\\n]+\\+\")"),
+    Spelling(
         (":*:", *(f":{digit}" for digit in range(10))),
         rf"(?m)(?:^|(?<=[\"'])|(?<=\\n)){_NO_ADDRESS}[^\s:#\"']+:(?:\d{{3,}}|\*):[^\s:\"']+:[^\s:\"']+:(?P<v>[^\n\"]+)",
     ),
     # forms
-    (("scram-",), r"(?P<v>SCRAM-SHA-256\$\d+:[\w+/=$:]+)"),
-    (("md5",), r"(?P<v>\bmd5[0-9a-f]{32}\b)"),
-    (("k10",), r"(?P<v>\bK10[0-9a-f]{16,}::[\w-]+:\S+)"),
-    (
+    Spelling(
         ("private key",),
         r"(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
     ),
@@ -178,14 +116,16 @@ Rules = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 @cache
 def rules() -> Rules:
     """Return the patterns, each with its clues: one of them is in every text that the pattern matches."""
-    return _compiled((*_OTHERS, *COMMANDS))
+    of_modules = (spelling for module in by_modules() for spelling in module.texts)
+    return (*_compiled(*_OTHERS, *of_modules), *command_rules())
 
 
 @cache
 def command_rules() -> Rules:
     """Return those of `rules` that also hold for the arguments of a program."""
-    return _compiled(COMMANDS)
+    of_modules = (spelling for module in by_modules() for spelling in module.commands)
+    return _compiled(*_COMMANDS, *of_modules)
 
 
-def _compiled(patterns: tuple[tuple[tuple[str, ...], str], ...]) -> Rules:
-    return tuple((clues, re.compile(pattern)) for clues, pattern in patterns)
+def _compiled(*spellings: Spelling) -> Rules:
+    return tuple((each.clues, re.compile(each.pattern)) for each in spellings)

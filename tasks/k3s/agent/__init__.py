@@ -17,3 +17,4 @@ HOST = {
 }
 MARKS = {"k3s": "marks"}
 PLACES = dict.fromkeys((*KINDS, "k3s", "k3s-certificates"), "the API of K3s")
+SECRET_FILES = {"node-token": "a token of nodes", "agent-token": "a token of agents"}

@@ -19,3 +19,4 @@ HOST = {
 }
 MARKS = {"rabbitmq": "marks"}
 COMMANDS = {"rabbitmqctl": "questions"}
+SECRET_FILES = {".erlang.cookie": "the cookie of the cluster"}

@@ -220,3 +220,11 @@ def test_a_look_behind_the_word_leaves_every_match_of_a_name_as_it_is(pieces: li
         found = [match.span("v") for match in pattern.finditer(text)]
         assert found == [match.span("v") for match in re.finditer(plain, text)]
     assert looking == 3
+
+
+@pytest.mark.parametrize(
+    "name", [".erlang.cookie", "node-token", "agent-token", ".pgpass", "k3s_token.txt"]
+)
+def test_files_are_secret_as_a_whole_where_a_module_says_so(name: str) -> None:
+    assert Veil().file(f"/var/lib/{name}", "ABCDEFGH") == MASK
+    assert Veil().file(f"/var/lib/{name}.conf", "ABCDEFGH") == "ABCDEFGH"

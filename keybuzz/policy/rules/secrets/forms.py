@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from keybuzz.model.said.modules import by_modules
+from keybuzz.model.said.spelling import Token
+
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
 
@@ -39,23 +42,22 @@ _MORE = (
     ("an npm token", r"\bnpm_[A-Za-z0-9]{36}"),
     ("a Docker Hub token", r"\bdckr_(?:pat|oat)_[\w-]{20,}"),
     ("a Vault token", r"\bhv[sbr]\.[\w-]{24,}"),
-    ("a K3s token", r"\bK10[0-9a-f]{40,}::\w+:\S+"),
     ("an AI provider's key", r"\bsk-(?:ant-|proj-)?[\w-]{32,}"),
     ("a signed token (JWT)", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     ("an age key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"),
 )
 _ALLOWED = re.compile(r"pragma:\s*allowlist[ -]secret", re.I)
-_MARKS = re.compile(
+_BEGINS = (
     r"BEGIN |AKIA|ASIA|ABIA|ACCA|A3T|AccountKey|gh[pousr]_|github_pat|gl\w{2,5}-|xox|hooks\.slack|_live_|_test_|whsec_"
-    r"|AIza|SG\.|npm_|authToken|pypi-|dckr_|hv[sbr]\.|K10|sk-|eyJ|AGE-|-us\d|sq0csp|\d:[\w-]{35}|AC[a-z0-9]{32}"
+    r"|AIza|SG\.|npm_|authToken|pypi-|dckr_|hv[sbr]\.|sk-|eyJ|AGE-|-us\d|sq0csp|\d:[\w-]{35}|AC[a-z0-9]{32}"
     r"|SK[a-z0-9]{32}|[MNO][A-Za-z\d_-]{23,25}\."
 )
-"""What one of the forms begins with: a line without it has none of them."""
+"""What one of these forms begins with: a line without it has none of them. A module says its own (`Token.begins`)."""
 
 
 def tokens(line: str) -> Iterator[tuple[int, str, str]]:
     """Yield each token of a line: its offset, its text, and what it is. A line may be allowed by a pragma."""
-    if not _MARKS.search(line) or _ALLOWED.search(line):
+    if not _begins().search(line) or _ALLOWED.search(line):
         return
     ends: list[tuple[int, int]] = []
     for what, pattern in _patterns():
@@ -70,9 +72,19 @@ def is_allowed(line: str) -> bool:
     return "llowlist" in line and bool(_ALLOWED.search(line))
 
 
+def _of_modules() -> list[Token]:
+    return [token for module in by_modules() for token in module.tokens]
+
+
+@cache
+def _begins() -> re.Pattern[str]:
+    return re.compile("|".join((_BEGINS, *(token.begins for token in _of_modules()))))
+
+
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    found = [(what, re.compile(pattern)) for what, pattern in _MORE]
+    more = (*_MORE, *((token.what, token.pattern) for token in _of_modules()))
+    found = [(what, re.compile(pattern)) for what, pattern in more]
     for module, name in _PLUGINS:
         plugin = _plugin(module, name)
         what = plugin.secret_type
