@@ -149,3 +149,8 @@ def test_an_agent_that_waits_has_loaded_little() -> None:
     heavy |= {"subprocess", "socket", "tempfile", "threading", "typing"}
     assert "keybuzz.agent.main" in loaded
     assert heavy.isdisjoint(loaded)
+
+
+def test_the_agent_stays_small() -> None:
+    """Every connection begins with it; what raises this number is worth a look at what is sent."""
+    assert len(bundle.preamble()) < 430_000
