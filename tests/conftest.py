@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import NodeManager
 
 # pytest loads readline, which gives every process that the tests start a terminal's width (past os.environ).
 for _name in ("COLUMNS", "LINES"):
@@ -19,6 +20,9 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         signal.signal(_number, _usual)
+# A session that is told to end takes down what it has built, as after Ctrl-C: labs stay until they are taken down.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+NodeManager.EXIT_TIMEOUT = 60  # seconds that workers have for that
 settings.register_profile(
     "kbz",
     max_examples=50,

@@ -154,6 +154,7 @@ def bare_lab(
         made.good("secrets", "init")
         yield made
     finally:
+        warm.end_all(made.config)
         made.good("lab", "down", "--wipe")
 
 
