@@ -25,20 +25,20 @@ for _was, _now in (
         'return Stage(f"replace {containers[0].host}", (containers[ -1],), after=after)',
     ),
     (
-        "return _hand_over(live, containers[0].host)",
-        "return _hand_over(live, containers[ -1].host)",
+        "return hand_over(live, containers[0].host)",
+        "return hand_over(live, containers[ -1].host)",
     ),
 ):
     EXPLAINED["tasks/patroni/rollout.py", _was, _now] = (
         "what is left is the one container of one host: the first is the last"
     )
-_CONDUCT = "keybuzz/engine/change/conduct.py"
+_TAKER = "keybuzz/engine/change/taker.py"
 EXPLAINED[
-    _CONDUCT,
-    "results = [r for host in stage.hosts for r in results_of(done[host][0], changes[host])]",
-    "results = [r for host in stage.hosts for r in results_of(done[host][ -1], changes[host])]",
+    _TAKER,
+    "return [r for host in hosts for r in results_of(done[host][0], changes[host])]",
+    "return [r for host in hosts for r in results_of(done[host][ -1], changes[host])]",
 ] = "a host runs one task in a stage: its first result is its last"
-EXPLAINED[_CONDUCT, "chosen.data.reset_failed_hosts()", "pass"] = (
+EXPLAINED[_TAKER, "chosen.data.reset_failed_hosts()", "pass"] = (
     "the look that follows every stage resets them too"
 )
 _LOCK = "keybuzz/engine/memory/lock.py"

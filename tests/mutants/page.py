@@ -22,7 +22,7 @@ four of our own: a call that is left out, a `raise` that is left out, a result t
 round. Not made, because no test could see them: annotations, `frozen` and `slots` of a dataclass, None in the place
 of an empty result, how many seconds are waited (no test asserts a time), and what a cache of a pure function holds
 (`UNMADE` in `tests/mutants/make.py`). The tests of each file are in `tests/mutants/targets.py`. A test that does not
-end counts as one that fails.
+end counts as one that fails; what takes longer than the test does without a mutant counts when it comes twice.
 
 """
 

@@ -22,9 +22,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         _RESTART,
         f"{_TASKS}/patroni/test_switches_patroni.py",
     ),
+    "keybuzz/engine/chains/guard.py": (f"{_UNIT}/engine/chains/test_guard_beside.py",),
     "keybuzz/engine/change/freeze.py": (
         f"{_CHANGE}/test_freeze_additions.py",
         f"{_CHANGE}/test_freeze_unread.py",
+        f"{_TASKS}/backup/test_freeze_reached.py",
         f"{_FLOW}/engine/test_freeze.py",
     ),
     "keybuzz/engine/memory/lock.py": (
@@ -67,6 +69,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_stages_k3s.py"),
+    "tasks/qdrant/rollout.py": (f"{_TASKS}/qdrant/test_qdrant.py",),
+    "tasks/backup/rollout.py": (f"{_TASKS}/backup/test_backup.py",),
     "tasks/base/rollout.py": _rollout("base"),
     "tasks/proxysql/rollout.py": _rollout("proxysql", f"{_TASKS}/proxysql/test_stages_proxysql.py"),
     "tasks/postgres_proxy/rollout.py": _rollout("postgres_proxy"),

@@ -20,6 +20,14 @@ def test_every_file_and_each_of_its_tests_is_there() -> None:
         assert [name for name in (target, *tests) if not (ROOT / name).is_file()] == []
 
 
+def test_every_rollout_recovery_and_guard_is_among_them() -> None:
+    places = ("tasks/*/rollout.py", "tasks/**/recover*/*.py", "tasks/**/recover*.py")
+    engine = ("engine/**/guard.py", "engine/**/recover*.py", "engine/**/freeze.py")
+    globs = [*places, *(f"keybuzz/{place}" for place in engine)]
+    files = {file for glob in globs for file in ROOT.glob(glob) if file.name != "__init__.py"}
+    assert {str(file.relative_to(ROOT)) for file in files} <= TARGETS.keys()
+
+
 def test_the_numbers_of_a_file_agree_with_its_survivors() -> None:
     rows = _ROW.findall(PAGE)
     left = Counter(found[0] for found in _SURVIVOR.findall(PAGE))
