@@ -77,13 +77,25 @@ class Channel:
     def receive_bytes(self) -> Iterator[bytes]:
         """Yield the bytes that the controller uploads with this request, in the order sent."""
         while self._uploading:
-            kind, payload = self._frames.take()
-            if kind != BYTES:
-                raise FrameError("a new request came in the middle of an upload")
-            if payload:
+            if payload := self._uploaded(self._frames.take()):
                 yield payload
-            else:
-                self._uploading = False
+
+    def receive_with_pauses(self, seconds: float) -> Iterator[bytes]:
+        """Yield the same, and empty bytes whenever nothing has come for so long."""
+        while self._uploading:
+            frame = self._frames.take_within(seconds)
+            if frame is None:
+                yield b""
+            elif payload := self._uploaded(frame):
+                yield payload
+
+    def _uploaded(self, frame: tuple[bytes, bytes]) -> bytes:
+        """Return the bytes of a frame of an upload; none where it is the last."""
+        kind, payload = frame
+        if kind != BYTES:
+            raise FrameError("a new request came in the middle of an upload")
+        self._uploading = bool(payload)
+        return payload
 
     def next_request(self) -> dict[str, Any]:
         """Return the next request, dropping what its predecessor did not take of its upload."""

@@ -77,7 +77,8 @@ def stream(
     """Run a child, hand what it writes to `sink("stdout" | "stderr", data)` as it comes.
 
     Returns exit code and whether it ran out of time. `env` is added to a small fixed environment
-    (PATH, LC_ALL=C, HOME, USER). AgentError when the program cannot be started.
+    (PATH, LC_ALL=C, HOME, USER). Empty bytes in `stdin` mean that nothing has come for a moment.
+    AgentError when the program cannot be started.
     """
     environment = {"PATH": PATH, "LC_ALL": "C"}
     environment.update({key: os.environ[key] for key in ("HOME", "USER") if key in os.environ})
@@ -156,7 +157,10 @@ class _Child:
         self, poller: select.poll, source: Iterator[bytes], pending: memoryview
     ) -> memoryview:
         if not pending:
-            pending = memoryview(next(source, b""))
+            piece = next(source, None)
+            if piece is not None and not piece:
+                return pending  # a source that waits itself: what the child does is looked at first
+            pending = memoryview(piece or b"")
         try:
             if pending:
                 return pending[os.write(self.input, pending) :]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from keybuzz.agent.runtime.channel import Channel
 
+_PAUSE = 0.05
+"""Seconds without an uploaded byte after which the child is looked at."""
+
 
 def run(request: dict[str, object], channel: Channel) -> dict[str, object]:
     """Run `argv` with `stdin` (a text, or else the uploaded bytes), at most `timeout` seconds."""
@@ -21,7 +24,9 @@ def run(request: dict[str, object], channel: Channel) -> dict[str, object]:
     if not isinstance(timeout, int | float) or not isinstance(env, dict):
         raise TypeError("exec needs `timeout` in seconds, and `env` as an object")
     stdin = request.get("stdin")
-    feed: Iterable[bytes] = (stdin.encode(),) if isinstance(stdin, str) else channel.receive_bytes()
+    # The child may end, or run out of its time, while its source says nothing.
+    uploaded = channel.receive_with_pauses(_PAUSE)
+    feed: Iterable[bytes] = (stdin.encode(),) if isinstance(stdin, str) else uploaded
 
     def send(name: str, data: bytes) -> None:
         channel.send_bytes(data, PREFIXES[name])

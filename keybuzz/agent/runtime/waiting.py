@@ -38,6 +38,13 @@ class WaitingFrames:
     def take(self) -> Frame:
         """Wait for a frame and return it."""
         self._some.acquire()
+        return self._first()
+
+    def take_within(self, seconds: float) -> Frame | None:
+        """Wait for a frame no longer than that; None where none came."""
+        return self._first() if self._some.acquire(timeout=seconds) else None
+
+    def _first(self) -> Frame:
         with self._turn:
             frame = self._frames.pop(0)
             if self._frames:

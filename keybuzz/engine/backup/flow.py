@@ -5,6 +5,7 @@ No more than a few pieces are held here: where the receiver is slower, the progr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -39,6 +40,8 @@ class Flow:
         self._error: BaseException | None = None
         self._failed: Execution | None = None
         self._said = b""
+        self._heard = time.monotonic()
+        self._silent = False
         self._thread = Thread(target=self._work, name="outflow", daemon=True)
         self._thread.start()
 
@@ -51,6 +54,7 @@ class Flow:
             try:
                 piece = self._pieces.get(timeout=_POLL)
             except Empty:
+                self._require_a_word()
                 yield b""
                 continue
             if piece is None:
@@ -64,8 +68,12 @@ class Flow:
         """
         good = done.exit_code == 0 and not done.timed_out
         while good and self._thread.is_alive():
-            with suppress(Empty):  # a receiver may need less than all
+            try:  # a receiver may need less than all
                 self._pieces.get(timeout=_POLL)
+            except Empty:
+                self._require_a_word()
+        if self._silent:
+            return replace(done, exit_code=1, stdout="", stderr=self._silence())
         if self._error is not None:
             raise self._error
         return self._failed or done
@@ -76,6 +84,17 @@ class Flow:
         if self._thread.is_alive():
             self._session.close()
         self._thread.join()
+
+    def _require_a_word(self) -> None:
+        """End the program where it has said nothing for too long. What it printed is never taken for the whole."""
+        if self._thread.is_alive() and time.monotonic() - self._heard > self._source.silence:
+            self._silent = True
+            self._session.close()  # the thread meets that end, and so does who reads the pieces
+
+    def _silence(self) -> str:
+        said = str(self._hide(self._said.decode(errors="replace"))).strip()
+        told = f"it has printed nothing for {self._source.silence:g} s and was ended"
+        return f"{self._source.host}: {told}{'; before: ' if said else ''}{said}"
 
     def _work(self) -> None:
         try:
@@ -98,6 +117,7 @@ class Flow:
             self._put(data)
         else:
             self._said = (self._said + data)[-_SAID:]
+        self._heard = time.monotonic()
 
     def _put(self, piece: bytes | None) -> None:
         while not self._enough.is_set():

@@ -16,6 +16,8 @@ class Outflow:
     host: str
     argv: tuple[str, ...]
     stdin: str = ""
+    silence: float = 900.0
+    """Seconds without a word, on either of its streams, after which it is ended, and has failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,11 @@ def work(tmp_path: Path) -> Iterator[Workspace]:
     nornir.close_connections()
 
 
-def sent(work: Workspace, gives: str, takes: str) -> Worked:
-    out = Outflow(SOURCE, ("sh", "-c", gives), "the-word\n")
-    [worked] = work_through(work, TARGET, (Work("take it", ("sh", "-c", takes), 60.0, of=out),))
+def sent(
+    work: Workspace, gives: str, takes: str, *, seconds: float = 60.0, silence: float = 60.0
+) -> Worked:
+    out = Outflow(SOURCE, ("sh", "-c", gives), "the-word\n", silence)
+    [worked] = work_through(work, TARGET, (Work("take it", ("sh", "-c", takes), seconds, of=out),))
     return worked
 
 
@@ -78,13 +80,46 @@ def test_a_receiver_that_fails_ends_the_source(work: Workspace, tmp_path: Path) 
 def test_a_receiver_that_ends_does_not_wait_for_a_source_that_is_silent(
     work: Workspace, tmp_path: Path
 ) -> None:
-    """It has more than it takes already; its agent waits itself where nothing has come yet."""
     gives = f"head -c 1000000 /dev/zero; sleep 40; touch {tmp_path}/late; echo x"
     worked = sent(work, gives, "head -c 5 >/dev/null; echo no room >&2; exit 4")
     assert worked.said == "no room"
     assert not (tmp_path / "late").exists(), "the source was waited for"
     assert sent(work, "sleep 1; echo again", f"cat >{tmp_path}/taken").good
     assert (tmp_path / "taken").read_text() == "again\n", "a pause is no end"
+
+
+@pytest.mark.parametrize("gives", ["sleep 40", "echo some; echo why >&2; sleep 40"])
+def test_a_receiver_that_ends_does_not_wait_for_the_first_byte(
+    work: Workspace, tmp_path: Path, gives: str
+) -> None:
+    worked = sent(work, f"{gives}; touch {tmp_path}/late", "echo no room >&2; exit 4")
+    assert (worked.exit_code, worked.said) == (4, "no room")
+    assert not (tmp_path / "late").exists(), "the source was waited for"
+    assert sent(work, "echo again", f"cat >{tmp_path}/taken").good
+
+
+def test_a_receiver_that_runs_out_of_its_time_is_ended_though_nothing_has_come(
+    work: Workspace, tmp_path: Path
+) -> None:
+    worked = sent(work, f"sleep 40; touch {tmp_path}/late", "cat >/dev/null", seconds=0.5)
+    assert worked.exit_code is None
+    assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.parametrize("takes", ["cat >{}", "head -c 2 >{}"])
+def test_a_source_that_falls_silent_is_ended_and_has_failed(
+    work: Workspace, tmp_path: Path, takes: str
+) -> None:
+    gives = f"printf half; echo waits for a lock >&2; sleep 40; touch {tmp_path}/late"
+    worked = sent(work, gives, takes.format(tmp_path / "taken"), silence=0.5)
+    assert not worked.good
+    assert worked.said == (
+        "maria-02: it has printed nothing for 0.5 s and was ended; before: waits for a lock"
+    )
+    assert not (tmp_path / "late").exists()
+    slow = "for n in 1 2 3 4; do sleep 0.3; printf $n; done"
+    assert sent(work, slow, f"cat >{tmp_path}/taken", silence=20).good, "a pause is no silence"
+    assert (tmp_path / "taken").read_text() == "1234"
 
 
 def test_a_source_whose_contact_is_lost_is_raised(work: Workspace) -> None:

@@ -61,6 +61,16 @@ def test_frames_come_out_in_order_and_a_full_queue_takes_no_more() -> None:
     assert [waiting.take()[1], waiting.take()[1]] == [b"2", b"3"]
 
 
+def test_a_frame_is_waited_for_no_longer_than_asked() -> None:
+    waiting = WaitingFrames(1)
+    assert waiting.take_within(0.01) is None
+    assert waiting.put((b"B", b"1"), 0.01)
+    assert waiting.take_within(0.01) == (b"B", b"1")
+    assert waiting.take_within(0.01) is None
+    assert waiting.put((b"B", b"2"), 0.01), "its room is given back once"
+    assert not waiting.put((b"B", b"3"), 0.01)
+
+
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_a_writer_and_a_reader_lose_no_frame(most: int) -> None:
     waiting = WaitingFrames(most)
