@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from keybuzz.engine.backup.deliver import ensure_image
 from keybuzz.engine.backup.held import (
@@ -44,7 +45,8 @@ def run(workspace: Workspace, service: str) -> BackupReport:
         before = listed_before(workspace, held, answers)
         image = ensure_image(workspace, held)
         taking = held.archive.take(workspace.site, answers, image)
-        works = tuple(work_through(workspace, held.host, taking))
+        again = partial(answers_of, workspace, held)
+        works = tuple(work_through(workspace, held.host, taking, again))
         copies = copies_of(workspace, held)
         new = [copy for copy in copies if copy.id not in before]
         good = bool(new) and not new[-1].against and all(work.good for work in works)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from keybuzz.engine.backup.flow import flowing
 from keybuzz.engine.backup.report import Worked
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, StoppedError
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.visible import one_line
 from keybuzz.site.backups.archive import Work
 from keybuzz.transport.link import session
@@ -21,19 +22,25 @@ if TYPE_CHECKING:
 
     from keybuzz.transport.session import Execution
 
+Ask = Callable[[], Mapping[str, Answer]]
+
 _LAST_WORDS = 3
 """Lines of a program's output that are told when it failed."""
 
 
-def work_through(workspace: Workspace, host: str, works: Iterable[Work]) -> Iterator[Worked]:
+def work_through(
+    workspace: Workspace, host: str, works: Iterable[Work], ask: Ask = dict
+) -> Iterator[Worked]:
     """Run each program; after the first needed one that fails only those that tidy up are run.
+
+    `ask` gives the answers that a program which may be unfit by now is judged by.
 
     What loses the contact is raised, and StoppedError before the next program when the operator asked to stop.
     """
     ordered = tuple(works)
     tidying = [work for work in ordered if work.tidies]
     try:
-        yield from _until_one_fails(workspace, host, [w for w in ordered if not w.tidies])
+        yield from _until_one_fails(workspace, host, [w for w in ordered if not w.tidies], ask)
     except Exception:  # a second Ctrl-C cuts the contact, and waits for nothing
         for work in tidying:
             with suppress(KbzError):
@@ -49,11 +56,14 @@ def require_going_on(workspace: Workspace) -> None:
         raise StoppedError("stopped on request", hint="the same command begins again")
 
 
-def _until_one_fails(workspace: Workspace, host: str, works: Iterable[Work]) -> Iterator[Worked]:
+def _until_one_fails(
+    workspace: Workspace, host: str, works: Iterable[Work], ask: Ask
+) -> Iterator[Worked]:
     for number, work in enumerate(works):
         if number:
             require_going_on(workspace)
-        worked = _worked(workspace, host, work)
+        why = work.unfit(ask()) if work.unfit else ""
+        worked = Worked(work.name, False, 0.0, why, 1) if why else _worked(workspace, host, work)
         yield worked
         if not worked.good and work.needed:
             return

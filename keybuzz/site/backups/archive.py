@@ -35,6 +35,8 @@ class Work:
     """Its input instead, read on the controller when it begins."""
     of: Outflow | None = None
     """Its input instead, as another host's program prints it; where that fails, this has failed too."""
+    unfit: Callable[[Mapping[str, Answer]], str] | None = None
+    """From the archive's questions, asked once more just before it: why it must not run; empty where it may."""
     tidies: bool = False
     """True where it is run last however the others end: it takes away what they have laid out."""
 

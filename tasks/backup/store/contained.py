@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from keybuzz.model.core.reading import Answer
 from keybuzz.site.backups.archive import Outflow, Place, Work
 
 INSIDE = "/backup"
@@ -39,6 +42,7 @@ def contained(
     network: str = NO_NETWORK,
     secret: str = "",
     of: Outflow | None = None,
+    unfit: Callable[[Mapping[str, Answer]], str] | None = None,
 ) -> Work:
     """Return a script inside a service's image that sees a folder.
 
@@ -54,6 +58,7 @@ def contained(
         6 * 3600.0,
         stdin=f"{secret}\n" if secret else "",
         of=of,
+        unfit=unfit,
     )
 
 

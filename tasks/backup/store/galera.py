@@ -7,6 +7,7 @@ moment: the cluster lets such a member fall behind and catch up. No setting of a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.proposed import proposed
@@ -22,6 +23,7 @@ from tasks.galera.service.readings import MysqlAnswer, MysqlQuery
 _GROUP, _ENTRIES, _PORT = "galera", "proxysql", 3306
 _CLOSED = "Connection refused"
 """In the problem of a port on which nothing listens."""
+_WRITES = " is the writer"
 _ADMINISTRATOR = "root"
 _CONTAINER = "mariadb"
 _ACCOUNT = "1001:1001"
@@ -143,20 +145,13 @@ def _through(site: Site, entry: Server) -> MysqlQuery:
 
 def choose(site: Site, answers: Mapping[str, Answer]) -> Source:
     """Return a synced member that is not the writer: of the others, the one with the lowest address."""
-    said = {server.name: _said(answers, server) for server in site.members(_GROUP)}
-    synced = sorted(
-        (server for server in site.members(_GROUP) if not isinstance(said[server.name], str)),
-        key=lambda server: server.address,
-    )
-    writers = _writers(site, answers)
-    # Where no entry leads anywhere, none is raised either: it would write to the highest address.
-    writers = writers or frozenset(server.name for server in synced[-1:])
-    fit = [server for server in synced if server.name not in writers]
+    why = _unfit(site, answers)
+    members = sorted(site.members(_GROUP), key=lambda server: server.address)
+    fit = [server for server in members if not why[server.name]]
     if not fit:
-        why = [f"{name}: {told}" for name, told in said.items() if isinstance(told, str)]
-        why += [f"{server.name} is the writer" for server in synced]
+        told = sorted(why.values(), key=lambda text: text.endswith(_WRITES))
         raise RefusedError(
-            f"no member of Galera can be the source: {'; '.join(why)}",
+            f"no member of Galera can be the source: {'; '.join(told)}",
             where="galera",
             hint=proposed("kbz", "health", "galera"),
         )
@@ -168,6 +163,27 @@ def choose(site: Site, answers: Mapping[str, Answer]) -> Source:
         )
     first = fit[0]
     return Source(first.name, str(first.address), cluster(site, answers))
+
+
+def _unfit(site: Site, answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Return of each member why it is no source; empty for one that is synced and not the writer."""
+    said = {server.name: _said(answers, server) for server in site.members(_GROUP)}
+    synced = [server for server in site.members(_GROUP) if not isinstance(said[server.name], str)]
+    # Where no entry leads anywhere, none is raised either: it would write to the highest address.
+    highest = sorted(synced, key=lambda server: server.address)[-1:]
+    writers = _writers(site, answers) or frozenset(server.name for server in highest)
+    why = {name: f"{name}: {told}" for name, told in said.items() if isinstance(told, str)}
+    of_writers = {name: f"{name}{_WRITES}" for name in writers}
+    return {name: why.get(name) or of_writers.get(name, "") for name in said}
+
+
+def _unfit_now(site: Site, source: Source, answers: Mapping[str, Answer]) -> str:
+    """Return why the chosen member is no source any more: a writer may have moved while an image was loaded."""
+    try:
+        why = _unfit(site, answers)[source.host]
+    except RefusedError as error:
+        why = error.what
+    return f"{why}; nothing was taken, the same command chooses again" if why else ""
 
 
 def cluster(site: Site, answers: Mapping[str, Answer]) -> str:
@@ -244,6 +260,7 @@ def fill(site: Site, source: Source, image: str, folder: str) -> tuple[Work, ...
             folder,
             UNPACK_SCRIPT,
             of=Outflow(source.host, argv, f"{password}\n"),
+            unfit=partial(_unfit_now, site, source),
         ),
         contained("mariabackup --prepare", "galera", image, folder, PREPARE_SCRIPT),
     )

@@ -16,6 +16,7 @@ from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.galera_ledger import GaleraLedger
 from tests.lab.ledgers.stored import HOST, STORE, BackedUp
 from tests.lab.support.galera_cluster import LIFTED, quoted, whole
+from tests.lab.support.watching import watching
 
 pytestmark = pytest.mark.lab
 
@@ -88,8 +89,9 @@ class TestGalera:
     ) -> None:
         with Writer(ledger) as before:
             until(lambda: len(before.seconds) > 500, 60, "rows are written")
-        with Writer(ledger) as meanwhile:
+        with watching("cmdline") as lines, Writer(ledger) as meanwhile:
             [copy] = galera.taken()
+        galera.require_unseen(lines, "backup.env", "mariadb.env")
         assert (copy["state"], copy["wrong"], copy["verified"]) == ("whole", None, None)
         print(f"p99 of the writer: {before.p99:.1f} ms before, {meanwhile.p99:.1f} ms during")
         assert f'"source": "{SOURCE}"' in galera.kbz.on(HOST, f"cat {STORE}/catalogue.json")
@@ -103,7 +105,9 @@ class TestGalera:
     ) -> None:
         with ledger.node(WRITER) as connection, connection.cursor() as cursor:
             cursor.execute("DROP TABLE `stored ``rows`")
-        done = galera.restore()
+        with watching("cmdline") as lines:
+            done = galera.restore()
+        galera.require_unseen(lines, "backup.env", "mariadb.env")
         assert done.code == 0, done.stdout + done.stderr
         print(f"recovery time {done.json()['seconds']} s, last {done.json()['reached']}")
         database = ledger.ask(WRITER, "SELECT DATABASE()", "APP")[0][0]
@@ -122,7 +126,7 @@ class TestGalera:
             HOST, "! docker inspect kbz-drilled-galera && ! ls /opt/keybuzz/backup/drilled/*"
         )
 
-    def test_no_secret_is_in_a_process_or_left_in_a_container(self, galera: BackedUp) -> None:
+    def test_no_secret_is_left_in_a_process_or_a_container(self, galera: BackedUp) -> None:
         values = galera.secrets("backup.env", "mariadb.env")
         look = "ps axwwe; docker ps -aq | xargs -r docker inspect; cat /proc/*/environ"
         assert not [value for value in values if value in galera.kbz.on(HOST, look)]
@@ -179,6 +183,6 @@ class TestDamage:
         done = galera.kbz("backup", "verify", "galera")
         assert done.code == 1
         assert galera.listed()[-1]["wrong"]
-        refused = galera.restore()
+        refused = galera.restore("--backup", galera.listed()[-1]["id"])
         assert refused.code == 3
         assert "damaged" in refused.stderr

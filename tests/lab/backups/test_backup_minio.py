@@ -13,6 +13,7 @@ import pytest
 from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.object_ledger import ENTRY, ObjectLedger
 from tests.lab.ledgers.stored import HOST, RESTORED, STORE, BackedUp
+from tests.lab.support.watching import watching
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -60,7 +61,9 @@ class TestMinio:
                     content = f"{key} {number} ".encode() * 3000
                     client.put_object(ledger.bucket, key, io.BytesIO(content), len(content))
             client.remove_object(ledger.bucket, "gone")
-        [copy] = minio.taken()
+        with watching("cmdline") as lines:
+            [copy] = minio.taken()
+        minio.require_unseen(lines, "backup.env", "minio.env")
         assert (copy["state"], copy["wrong"], copy["verified"]) == ("whole", None, None)
         assert f'"source": "{ENTRY}"' in minio.kbz.on(HOST, f"cat {STORE}/catalogue.json")
         minio.kbz.good("backup", "verify", "minio")
@@ -76,7 +79,9 @@ class TestMinio:
     ) -> None:
         before = versions(ledger)
         assert len(before) > 2 * len(KEYS)
-        done = minio.restore()
+        with watching("cmdline") as lines:
+            done = minio.restore()
+        minio.require_unseen(lines, "backup.env", "minio.env")
         assert done.code == 0, done.stdout + done.stderr
         print(f"recovery time {done.json()['seconds']} s, last {done.json()['reached']}")
         put = f"python3 {RESTORED}/minio/objects.py put {RESTORED}/minio 10.0.0.134 9000"
@@ -92,7 +97,7 @@ class TestMinio:
         assert versions(ledger) == before
         minio.take_away()
 
-    def test_no_secret_is_in_a_process(self, minio: BackedUp) -> None:
+    def test_no_secret_is_left_in_a_process(self, minio: BackedUp) -> None:
         values = minio.secrets("backup.env", "minio.env")
         assert values
         text = minio.kbz.on(HOST, "ps axwwe; cat /proc/*/environ")

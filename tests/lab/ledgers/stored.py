@@ -51,6 +51,16 @@ class BackedUp:
             "printf X | dd of=$file bs=1 seek=40 conv=notrunc status=none; done",
         )
 
+    def require_unseen(self, lines: set[bytes], *files: str) -> None:
+        """Insist that the command lines of a backup at work show no secret of these files of the store.
+
+        The environment of restic and of a service's client holds one for as long as they run: docs/backups.md says so.
+        """
+        values = self.secrets(*files)
+        assert values
+        assert any(b"restic\0" in line for line in lines), "nothing was seen at work"
+        assert not [line for line in lines for value in values if value.encode() in line]
+
     def secrets(self, *files: str) -> list[str]:
         """Return the secret values of some files of the store."""
         lines = [

@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab.conftest import Done, Kbz, until
 from tests.lab.ledgers.ledger import Ledger
+from tests.lab.support.watching import watching
 
 pytestmark = pytest.mark.lab
 
@@ -37,6 +38,12 @@ def kbz(postgres_lab: Kbz) -> Kbz:
 def backups(kbz: Kbz) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = kbz.good("backup", "list", "postgres", "--json").json()["backups"]
     return found
+
+
+def passwords(kbz: Kbz) -> list[str]:
+    path = kbz.root / "credentials/postgres.env"
+    lines = [line.partition("=") for line in path.read_text().splitlines() if "PASS" in line]
+    return [value.strip("'\"") for _, _, value in lines]
 
 
 def findings(kbz: Kbz) -> dict[str, str]:
@@ -69,7 +76,10 @@ class TestBackup:
 
     def test_a_first_backup_is_taken_listed_and_verified(self, kbz: Kbz) -> None:
         before = len(backups(kbz))
-        kbz.good("backup", "run", "postgres")
+        with watching("cmdline") as seen:
+            kbz.good("backup", "run", "postgres")
+        assert any(b"barman" in line for line in seen), "nothing was seen at work"
+        assert not [line for line in seen for value in passwords(kbz) if value.encode() in line]
         newest = backups(kbz)[-1]
         assert len(backups(kbz)) == before + 1
         assert (newest["state"], newest["wrong"], newest["verified"]) == ("DONE", None, None)
@@ -80,9 +90,7 @@ class TestBackup:
         assert found["backup.postgres.verified"] == "ok"
 
     def test_no_password_in_a_process_or_a_log(self, kbz: Kbz) -> None:
-        path = kbz.root / "credentials/postgres.env"
-        lines = [line.partition("=") for line in path.read_text().splitlines() if "PASS" in line]
-        values = [value.strip("'\"") for _, _, value in lines]
+        values = passwords(kbz)
         assert len(values) >= 4
         text = kbz.on(HOST, "ps axww; cat /opt/keybuzz/backup/log/*; journalctl -u kbz-barman")
         assert not [value for value in values if value in text]
@@ -103,6 +111,13 @@ class TestDroppedTable:
             assert restored(kbz, "select count(*) from ledger") == str(rows) == "200"
             print(f"recovery time {done.json()['seconds']} s, last {done.json()['reached']}")
         assert findings(kbz)["backup.postgres.restored"] == "ok"
+
+    @pytest.mark.long
+    def test_a_drill_of_it_measures_both_times_and_leaves_nothing(self, kbz: Kbz) -> None:
+        [drilled] = kbz.good("drill", "restore", "postgres", "--format", "json").json()["services"]
+        assert drilled["problem"] is None
+        print(f"RTO {drilled['recovery_seconds']} s, RPO {drilled['lost_seconds']} s")
+        kbz.on(HOST, "! docker inspect kbz-drilled-postgres && ! ls /opt/keybuzz/backup/drilled/*")
 
     def test_a_second_one_is_refused_while_the_first_is_there(self, kbz: Kbz) -> None:
         done = restore(kbz)

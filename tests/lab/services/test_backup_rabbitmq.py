@@ -10,6 +10,7 @@ import pytest
 from tests.lab.conftest import Kbz, until
 from tests.lab.ledgers.queue_ledger import QUEUE, QueueLedger
 from tests.lab.ledgers.stored import HOST, BackedUp
+from tests.lab.support.watching import watching
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -34,7 +35,9 @@ class TestRabbitmq:
     def test_definitions_are_taken_verified_and_restored_into_an_empty_broker(
         self, rabbitmq: BackedUp
     ) -> None:
-        [copy] = rabbitmq.taken()
+        with watching("cmdline") as lines:
+            [copy] = rabbitmq.taken()
+        rabbitmq.require_unseen(lines, "rabbitmq.env", "backup.env")
         assert (copy["state"], copy["wrong"]) == ("whole", None)
         rabbitmq.kbz.good("backup", "verify", "rabbitmq")
         done = rabbitmq.restore()

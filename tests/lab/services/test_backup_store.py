@@ -15,6 +15,7 @@ import pytest
 from tests.lab.conftest import REPOSITORY, Kbz, until
 from tests.lab.ledgers.redis_ledger import MASTER, RedisLedger
 from tests.lab.ledgers.stored import HOST, RESTORED, STORE, BackedUp
+from tests.lab.support.watching import watching
 
 pytestmark = pytest.mark.lab
 
@@ -50,7 +51,9 @@ class TestRedis:
                 client.set(f"stored:{number}", f"value {number}")
             client.set("stored:gone", "expires", px=1)
             assert client.wait(2, 10_000) == 2
-        [copy] = redis.taken()
+        with watching("cmdline") as lines:
+            [copy] = redis.taken()
+        redis.require_unseen(lines, "redis.env", "backup.env")
         assert (copy["state"], copy["wrong"], copy["verified"]) == ("whole", None, None)
         catalogue = redis.kbz.on(HOST, f"cat {STORE}/catalogue.json")
         assert f'"source": "{ledger.master()}"' not in catalogue
@@ -90,7 +93,7 @@ class TestRedis:
         )
         assert '"restored": {"redis"' in redis.kbz.on(HOST, f"cat {STORE}/catalogue.json")
 
-    def test_no_secret_is_in_a_process_or_a_container(self, redis: BackedUp) -> None:
+    def test_no_secret_is_left_in_a_process_or_a_container(self, redis: BackedUp) -> None:
         values = redis.secrets("redis.env", "backup.env")
         assert len(values) >= 3
         text = redis.kbz.on(

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,18 @@ _EAGER = -20
 
 
 @contextmanager
-def watching() -> Iterator[set[bytes]]:
+def watching(*names: str) -> Iterator[set[bytes]]:
     """Collect what `ps` shows of all processes, here and inside the hosts, while the block runs.
+
+    `names` are the files of each process below /proc that are read: its command line and its environment by default.
 
     The kernel tells of each program that begins, so that a short life is seen, and no core is taken by looking.
     """
     seen: set[bytes] = set()
     ended = threading.Event()
+    look = partial(_look, seen, names or ("cmdline", "environ"))
     with _programs() as programs:
-        works = (lambda: _listen(programs, seen, ended), lambda: _look_around(seen, ended))
+        works = (lambda: _listen(programs, look, ended), lambda: _look_around(look, ended))
         threads = [threading.Thread(target=work, name="watching") for work in works]
         for thread in threads:
             thread.start()
@@ -59,7 +63,7 @@ def _programs() -> socket.socket:
     return told
 
 
-def _listen(programs: socket.socket, seen: set[bytes], ended: threading.Event) -> None:
+def _listen(programs: socket.socket, look: Callable[[str], None], ended: threading.Event) -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _EAGER)
     while not ended.is_set():
         with suppress(
@@ -67,19 +71,19 @@ def _listen(programs: socket.socket, seen: set[bytes], ended: threading.Event) -
         ):  # nothing happened, or more than fits: the next look around makes up for it
             what, pid = struct.unpack_from("=I12xI", programs.recv(4096), 36)
             if what == _EXEC:
-                _look(str(pid), seen)
+                look(str(pid))
 
 
-def _look_around(seen: set[bytes], ended: threading.Event) -> None:
+def _look_around(look: Callable[[str], None], ended: threading.Event) -> None:
     while True:
         for path in Path("/proc").glob("[0-9]*"):
-            _look(path.name, seen)
+            look(path.name)
         if ended.wait(_PAUSE):
             return
 
 
-def _look(pid: str, seen: set[bytes]) -> None:
-    for name in ("cmdline", "environ"):
+def _look(seen: set[bytes], names: tuple[str, ...], pid: str) -> None:
+    for name in names:
         with suppress(OSError):  # it has just ended
             seen.add(Path(f"/proc/{pid}/{name}").read_bytes())
 

@@ -16,6 +16,7 @@ from keybuzz.engine.backup.report import BackupReport
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode
+from tasks.backup.store import galera
 from tests.unit.engine.memory.test_forgetful import workspace
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
 from tests.unit.support.site_values import PLANTED
@@ -58,6 +59,7 @@ class StoreHost:
         self.argv: list[str] = []
         self.lost_at = 0
         self.exit_codes: dict[str, tuple[int, str]] = {}
+        self.mysql: Callable[[Json], Json] = lambda query: {"denied": "Access denied", "rows": {}}
         self.when: dict[str, Callable[[], None]] = {}
         """What happens while a step is at work."""
 
@@ -100,7 +102,7 @@ class StoreHost:
         if query["kind"] == "amqp-login":
             return {"accepted": True, "reason": "", "cluster": "keybuzz-queue"}
         if query["kind"] == "mysql-query":
-            return {"denied": "Access denied", "rows": {}}
+            return self.mysql(query)
         if query["kind"] == "command":
             return {"exit_code": 1, "stdout": "", "stderr": "refused"}
         if query["kind"] == "minio":
@@ -261,6 +263,24 @@ def test_the_replica_with_most_data_is_the_source(tmp_path: Path) -> None:
     run(at(tmp_path, host))
     assert "10.0.0.124" in host.argv
     assert not {"10.0.0.123", "10.0.0.125"} & set(host.argv)
+
+
+def test_a_writer_that_has_moved_since_is_no_source_of_galera(tmp_path: Path) -> None:
+    host, writes = StoreHost(), ["maria-03"]
+    synced = [("wsrep_cluster_status", "Primary"), ("wsrep_local_state_comment", "Synced")]
+    synced += [("wsrep_ready", "ON"), ("wsrep_cluster_state_uuid", "1")]
+
+    def answer(query: Json) -> Json:
+        [asked] = query["statements"]
+        rows = [writes] if asked == galera.WHERE else synced
+        return {"denied": "", "rows": {asked: rows}}
+
+    host.mysql = answer
+    host.when["begin"] = lambda: writes.__setitem__(0, "maria-01")
+    report = take.run(at(tmp_path, host), "galera")
+    assert report.code is ExitCode.FAILED
+    assert "mariabackup on maria-01: maria-01 is the writer" in report.problem
+    assert host.steps == ["image", "begin", "rm"]
 
 
 def test_a_drill_of_all_tells_each_and_one_never_stops_the_others(tmp_path: Path) -> None:

@@ -108,6 +108,29 @@ def test_where_the_writer_may_be_any_member_nothing_is_taken(
 
 
 @pytest.mark.parametrize(
+    ("leading", "states", "said"),
+    [
+        (("maria-03", "maria-03"), (SYNCED, SYNCED, SYNCED), ""),
+        (("maria-02", "maria-02"), (SYNCED, SYNCED, None), ""),
+        (("maria-01", "maria-01"), (SYNCED, SYNCED, SYNCED), "maria-01 is the writer; nothing"),
+        (("maria-03", "maria-01"), (SYNCED, SYNCED, SYNCED), "maria-01 is the writer; nothing"),
+        (("maria-02", CLOSED), (None, SYNCED, SYNCED), "maria-01: no route; nothing"),
+        ((CLOSED, CLOSED), (SYNCED, None, None), "maria-01 is the writer; nothing"),
+        (("timed out", CLOSED), (SYNCED, SYNCED, SYNCED), "no entry tells"),
+    ],
+)
+def test_the_source_is_looked_at_again_just_before_its_files_are_read(
+    leading: tuple[str, ...], states: tuple[tuple[str, ...] | None, ...], said: str
+) -> None:
+    source = galera.choose(SITE, members(SYNCED, SYNCED, SYNCED) | entries(CLOSED, CLOSED))
+    [copying] = [work for work in galera.fill(SITE, source, "image", "/folder") if work.of]
+    assert copying.unfit is not None
+    why = copying.unfit(members(*states) | entries(*leading))
+    assert why.startswith(said)
+    assert bool(why) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("states", "said"),
     [
         ((None, None, None), "maria-01: no route"),
