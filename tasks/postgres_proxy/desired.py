@@ -110,17 +110,25 @@ def _pgbouncer(site: Site, server: Server) -> tuple[Resource, ...]:
 
 def _readings(site: Site) -> tuple[Reading, ...]:
     return (
-        SocketQuestion("haproxy.info", values.HAPROXY_SOCKET, "show info"),
-        SocketQuestion("haproxy.stat", values.HAPROXY_SOCKET, "show stat"),
-        TcpPorts("proxy.ports", (values.POSTGRES_PORT, values.POOL_PORT)),
+        SocketQuestion("postgres-proxy.haproxy.info", values.HAPROXY_SOCKET, "show info"),
+        SocketQuestion("postgres-proxy.haproxy.stat", values.HAPROXY_SOCKET, "show stat"),
+        TcpPorts("postgres-proxy.ports", (values.POSTGRES_PORT, values.POOL_PORT)),
         *(
-            HttpGet(f"primary.{member.name}", f"http://{member.address}:{values.REST_PORT}/primary")
+            HttpGet(
+                f"postgres-proxy.primary.{member.name}",
+                f"http://{member.address}:{values.REST_PORT}/primary",
+            )
             for member in site.members(values.DATABASE_GROUP)
         ),
-        login(site, "login.5432", "127.0.0.1", values.POSTGRES_PORT),
-        login(site, "login.6432", "127.0.0.1", values.POOL_PORT),
+        login(site, "postgres-proxy.login.5432", "127.0.0.1", values.POSTGRES_PORT),
+        login(site, "postgres-proxy.login.6432", "127.0.0.1", values.POOL_PORT),
         *(
-            login(site, f"balancer.{entry.address}", str(entry.address), values.POOL_PORT)
+            login(
+                site,
+                f"postgres-proxy.balancer.{entry.address}",
+                str(entry.address),
+                values.POOL_PORT,
+            )
             for entry in site.catalogue.virtual_addresses
             if values.GROUP in entry.targets and values.POOL_PORT in entry.ports
         ),

@@ -82,36 +82,44 @@ def ours(live: Live) -> frozenset[str]:
 
 
 def _proxy(host: str, view: HostView) -> Proxy:
-    ports = view.answer("proxy.ports")
+    ports = view.answer("postgres-proxy.ports")
     listeners = tuple(ports.value["listeners"]) if ports.known else Unread(ports.problem)
     open_now = () if isinstance(listeners, Unread) else listeners
     connections = ports.value["connections"] if ports.known else {}
     info = _info(view)
     heard = {port for port in PORTS for item in open_now if item.endswith(f":{port}")}
-    primary = {name: view.answers[name] for name in view.answers if name.startswith("primary.")}
+    primary = {
+        name: view.answers[name]
+        for name in view.answers
+        if name.startswith("postgres-proxy.primary.")
+    }
     return Proxy(
         host=host,
         started=all(view.attribute(item, "running") is True for item in CONTAINERS),
         answers=bool(info) and heard == set(PORTS),
         servers_up=_servers_up(view),
         primaries=tuple(
-            name.removeprefix("primary.")
+            name.removeprefix("postgres-proxy.primary.")
             for name, answer in primary.items()
             if answer.known and answer.value["status"] == 200
         ),
         silent=tuple(
-            name.removeprefix("primary.") for name, answer in primary.items() if not answer.known
+            name.removeprefix("postgres-proxy.primary.")
+            for name, answer in primary.items()
+            if not answer.known
         ),
         mark=info.get("description", ""),
         described_mark=_described_mark(view),
         listeners=listeners,
         clients=connections.get(str(POSTGRES_PORT)),
         pooled=connections.get(str(POOL_PORT)),
-        sessions=tuple((port, session_of(view.answer(f"login.{port}"))) for port in PORTS),
+        sessions=tuple(
+            (port, session_of(view.answer(f"postgres-proxy.login.{port}"))) for port in PORTS
+        ),
         balancers=tuple(
-            (name.removeprefix("balancer."), session_of(view.answer(name)))
+            (name.removeprefix("postgres-proxy.balancer."), session_of(view.answer(name)))
             for name in view.answers
-            if name.startswith("balancer.")
+            if name.startswith("postgres-proxy.balancer.")
         ),
     )
 
@@ -131,12 +139,12 @@ def session_of(answer: Answer) -> Session:
 
 
 def _info(view: HostView) -> dict[str, str]:
-    answer = view.answer("haproxy.info")
+    answer = view.answer("postgres-proxy.haproxy.info")
     return information(answer.value["text"]) if answer.known else {}
 
 
 def _servers_up(view: HostView) -> tuple[str, ...] | None:
-    answer = view.answer("haproxy.stat")
+    answer = view.answer("postgres-proxy.haproxy.stat")
     return servers_up(answer.value["text"], BACKEND) if answer.known else None
 
 

@@ -151,7 +151,9 @@ def _login(host: str, view: HostView) -> Finding:
     check, through = "proxysql.login", login_problem(view.answer("proxysql.through"))
     if not through:
         return Finding(check, Level.OK, "the application reaches the writer", host)
-    direct = {n: login_problem(view.answers[n]) for n in view.answers if n.startswith("direct.")}
+    direct = {
+        n: login_problem(view.answers[n]) for n in view.answers if n.startswith("proxysql.direct.")
+    }
     if any(not problem for problem in direct.values()):
         text = f"directly MariaDB lets the application in, through ProxySQL not: {through}"
         return Finding(check, Level.CRITICAL, text, host, "kbz drift proxysql")
@@ -209,8 +211,8 @@ def old(age: str) -> bool:
 def _balancers(host: str, view: HostView) -> tuple[Finding, ...]:
     """The provider's load balancer is not ours: silence is a warning, a wrong answer is not."""
     findings = []
-    for name in (name for name in view.answers if name.startswith("balancer.")):
-        answer, address = view.answers[name], name.removeprefix("balancer.")
+    for name in (name for name in view.answers if name.startswith("proxysql.balancer.")):
+        answer, address = view.answers[name], name.removeprefix("proxysql.balancer.")
         problem = login_problem(answer)
         level = Level.WARN if not answer.known else Level.CRITICAL if problem else Level.OK
         text = f"through {address}: {problem or 'the application reaches the writer'}"

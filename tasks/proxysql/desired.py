@@ -150,11 +150,11 @@ def _readings(site: Site) -> tuple[Reading, ...]:
         DirectoryListing("proxysql.data", values.DATA),
         login(site, "proxysql.through", "127.0.0.1"),
         *(
-            login(site, f"direct.{member.name}", str(member.address))
+            login(site, f"proxysql.direct.{member.name}", str(member.address))
             for member in site.members(values.DATABASES)
         ),
         *(
-            login(site, f"balancer.{entry.address}", str(entry.address))
+            login(site, f"proxysql.balancer.{entry.address}", str(entry.address))
             for entry in site.catalogue.virtual_addresses
             if values.GROUP in entry.targets and values.PORT in entry.ports
         ),

@@ -107,17 +107,20 @@ def _readings(site: Site, server: Server) -> tuple[Reading, ...]:
         Command("redis-proxy.clock", ("date", "+%s")),
         *(
             RedisQuery(
-                f"named-by.{member.name}", str(member.address), values.SENTINEL_PORT, (question,)
+                f"redis-proxy.named-by.{member.name}",
+                str(member.address),
+                values.SENTINEL_PORT,
+                (question,),
             )
             for member in site.members(values.REDIS_GROUP)
         ),
-        *_way(site, "redis-proxy", "127.0.0.1", server.name),
+        *_way(site, "redis-proxy.session", "127.0.0.1", server.name),
         *(
             reading
             for entry in site.catalogue.virtual_addresses
             if values.GROUP in entry.targets and values.REDIS_PORT in entry.ports
             for reading in _way(
-                site, f"redis-balancer.{entry.address}", str(entry.address), server.name
+                site, f"redis-proxy.balancer.{entry.address}", str(entry.address), server.name
             )
         ),
     )

@@ -130,9 +130,9 @@ def _proxy(host: str, view: HostView) -> Proxy:
         answers=bool(known) and not isinstance(listeners, Unread) and bool(listeners),
         routes=addresses_up(stat.value["text"], BACKEND) if stat.known else None,
         named=tuple(
-            (name.removeprefix("named-by."), _named(answer))
+            (name.removeprefix("redis-proxy.named-by."), _named(answer))
             for name, answer in view.answers.items()
-            if name.startswith("named-by.")
+            if name.startswith("redis-proxy.named-by.")
         ),
         mark=known.get("description", ""),
         described_mark=_described_mark(view),
@@ -140,11 +140,11 @@ def _proxy(host: str, view: HostView) -> Proxy:
         clients=ports.value["connections"].get(str(REDIS_PORT)) if ports.known else None,
         heartbeat=_heartbeat(view),
         watches=view.attribute(WATCHER_UNIT, "state") not in ("inactive", "failed"),
-        master=_way(view, "redis-proxy"),
+        master=_way(view, "redis-proxy.session"),
         balancers=tuple(
-            (name.removeprefix("redis-balancer."), _way(view, name))
+            (name.removeprefix("redis-proxy.balancer."), _way(view, name))
             for name in dict.fromkeys(name.rpartition(":")[0] for name in view.answers)
-            if name.startswith("redis-balancer.")
+            if name.startswith("redis-proxy.balancer.")
         ),
     )
 

@@ -276,7 +276,7 @@ class View:
                 views[host] = HostView(
                     site.server(host),
                     observation.states,
-                    observation.answers,
+                    _own(module, self.descriptions[host], observation.answers),
                     self._host_changes(module, host),
                     (*description.resources, *description.cluster),
                     description.readings,
@@ -331,6 +331,14 @@ class View:
                 for item in self.descriptions[host].not_applicable
             ),
         )
+
+
+def _own(
+    module: Module, known: HostDescription, answers: Mapping[str, Answer]
+) -> dict[str, Answer]:
+    """Return the answers that a module may read: none whose name begins with the name of another one there."""
+    others = tuple(f"{name}." for name in known.modules if name != module.name)
+    return {name: answer for name, answer in answers.items() if not name.startswith(others)}
 
 
 def _writer(module: Module, live: Live) -> str | None:

@@ -141,15 +141,20 @@ class World:
     def _answers(self, node: Node) -> dict[str, Answer]:
         found = [
             self._ports(node),
-            Answer("haproxy.info", {"text": f"Name: HAProxy\ndescription: {node.mark}\n"}),
-            Answer("haproxy.stat", {"text": self._statistics(node)}),
-            self._login("login.5432", node, node.runs(HAPROXY)),
-            self._login("login.6432", node, node.runs(HAPROXY) and node.runs(PGBOUNCER)),
+            Answer(
+                "postgres-proxy.haproxy.info",
+                {"text": f"Name: HAProxy\ndescription: {node.mark}\n"},
+            ),
+            Answer("postgres-proxy.haproxy.stat", {"text": self._statistics(node)}),
+            self._login("postgres-proxy.login.5432", node, node.runs(HAPROXY)),
+            self._login(
+                "postgres-proxy.login.6432", node, node.runs(HAPROXY) and node.runs(PGBOUNCER)
+            ),
             self._through(),
         ]
         for name in MEMBERS:
             status = 200 if name == self.primary else 503
-            found.append(Answer(f"primary.{name}", {"status": status, "json": None}))
+            found.append(Answer(f"postgres-proxy.primary.{name}", {"status": status, "json": None}))
         if node.old or not node.runs(HAPROXY):
             refused = "No such file or directory"
             found[1:3] = [Answer(f"haproxy.{word}", problem=refused) for word in ("info", "stat")]
@@ -159,7 +164,7 @@ class World:
         ports = [5432] * node.runs(HAPROXY) + [6432] * node.runs(PGBOUNCER)
         listeners = [f"{node.listens_on}:{port}" for port in ports]
         return Answer(
-            "proxy.ports", {"listeners": listeners, "connections": {"5432": 7, "6432": 2}}
+            "postgres-proxy.ports", {"listeners": listeners, "connections": {"5432": 7, "6432": 2}}
         )
 
     def _statistics(self, node: Node) -> str:
@@ -173,13 +178,13 @@ class World:
     def _login(self, name: str, node: Node, there: bool) -> Answer:
         if not there or self.primary is None:
             return Answer(name, problem="Connection refused")
-        if node.refuses or (node.old_password and name == "login.6432"):
+        if node.refuses or (node.old_password and name == "postgres-proxy.login.6432"):
             reason = node.refuses or "password authentication failed"
             return Answer(name, {"accepted": False, "reason": reason})
         return Answer(name, {"accepted": True, "reason": "", "row": ["f", "off"]})
 
     def _through(self) -> Answer:
-        name = f"balancer.{BALANCER}"
+        name = f"postgres-proxy.balancer.{BALANCER}"
         if any(node.old_password for node in self.nodes.values() if node.reachable):
             return Answer(name, {"accepted": False, "reason": "password authentication failed"})
         if self.balancer:

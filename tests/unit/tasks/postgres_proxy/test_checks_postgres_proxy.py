@@ -43,8 +43,12 @@ def test_a_server_that_is_up_and_is_not_patronis_primary_is_critical() -> None:
     live = World.healthy().live()
     for host in HOSTS:
         answers = dict(live.hosts[host].answers)
-        answers["primary.db-master-01"] = Answer("primary.db-master-01", {"status": 503})
-        answers["primary.db-slave-02"] = Answer("primary.db-slave-02", {"status": 200})
+        answers["postgres-proxy.primary.db-master-01"] = Answer(
+            "postgres-proxy.primary.db-master-01", {"status": 503}
+        )
+        answers["postgres-proxy.primary.db-slave-02"] = Answer(
+            "postgres-proxy.primary.db-slave-02", {"status": 200}
+        )
         object.__setattr__(live.hosts[host], "answers", answers)
     found = finding(live, "postgres-proxy.backend.single")
     assert found.level is Level.CRITICAL
@@ -118,7 +122,7 @@ def test_a_login_that_ends_on_a_replica_is_critical() -> None:
     live = World.healthy().live()
     answers = dict(live.hosts["haproxy-01"].answers)
     row = {"accepted": True, "reason": "", "row": ["t", ""]}
-    answers["login.6432"] = Answer("login.6432", row)
+    answers["postgres-proxy.login.6432"] = Answer("postgres-proxy.login.6432", row)
     object.__setattr__(live.hosts["haproxy-01"], "answers", answers)
     found = finding(live, "postgres-proxy.login")
     assert found.level is Level.CRITICAL

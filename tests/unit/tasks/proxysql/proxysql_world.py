@@ -35,7 +35,7 @@ CNF = "file:/opt/keybuzz/proxysql/conf/proxysql.cnf"
 USERS = "proxysql-tables:MYSQL USERS"
 MONITOR = "proxysql-variables:MYSQL VARIABLES"
 INSIDE = "proxysql-"
-BALANCER = "balancer.10.0.0.20"
+BALANCER = "proxysql.balancer.10.0.0.20"
 
 
 @lru_cache(maxsize=1)
@@ -150,7 +150,7 @@ class World:
             Answer("proxysql.data", {"there": True, "names": ["proxysql.db"] * _booted(node)}),
             _ports(node),
             _login("proxysql.through", "" if good and self.writer else "Access denied"),
-            *(_login(f"direct.maria-0{number}", self.direct) for number in (1, 2, 3)),
+            *(_login(f"proxysql.direct.maria-0{number}", self.direct) for number in (1, 2, 3)),
             _login(BALANCER, "" if self._any_serves() else "Access denied"),
         ]
         if not node.runs:

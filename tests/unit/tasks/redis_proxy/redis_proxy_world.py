@@ -124,7 +124,7 @@ class World:
 
     def _answers(self, node: Node) -> dict[str, Answer]:
         write = self._write(node)
-        through = Answer(f"redis-balancer.{BALANCER}:write", problem=self.balancer)
+        through = Answer(f"redis-proxy.balancer.{BALANCER}:write", problem=self.balancer)
         if not self.balancer:
             through = Answer(through.name, {"accepted": True, "role": "master", "reason": ""})
         ports = [f"{node.listens_on}:6379"] * node.runs(CONTAINER)
@@ -140,7 +140,7 @@ class World:
         return {answer.name: answer for answer in found}
 
     def _write(self, node: Node) -> Answer:
-        name = "redis-proxy:write"
+        name = "redis-proxy.session:write"
         if not node.runs(CONTAINER) or not node.routes:
             return Answer(name, problem="Connection reset by peer")
         role = "master" if node.routes[0] in self.named.values() else "slave"
@@ -174,10 +174,10 @@ def _heartbeat(node: Node) -> Answer:
 
 def _sentinel(host: str, place: str) -> Answer:
     if not place:
-        return Answer(f"named-by.{host}", problem="Connection refused")
+        return Answer(f"redis-proxy.named-by.{host}", problem="Connection refused")
     address, _, port = place.partition(":")
     replies = {"SENTINEL MASTER kb-redis-master": {"ip": address, "port": port}}
-    return Answer(f"named-by.{host}", {"denied": "", "replies": replies})
+    return Answer(f"redis-proxy.named-by.{host}", {"denied": "", "replies": replies})
 
 
 def _states(host: str, *, present: bool) -> dict[str, State]:

@@ -107,7 +107,7 @@ def test_a_heartbeat_that_can_not_be_read_is_critical(text: str) -> None:
 def test_a_write_that_ends_on_a_replica_is_critical() -> None:
     """A replica answers PONG, and the writes of applications were READONLY errors."""
     said = {"accepted": True, "role": "slave", "reason": ""}
-    live = answered(World.healthy().live(), "redis-proxy:write", said)
+    live = answered(World.healthy().live(), "redis-proxy.session:write", said)
     found = finding(live, "redis-proxy.write")
     assert found.level is Level.CRITICAL
     assert "it leads to a node that says role:slave" in found.message
@@ -127,8 +127,10 @@ def test_a_look_judges_by_the_nodes_own_word_and_writes_nothing(
 ) -> None:
     live = World.healthy().live()
     view = live.hosts["haproxy-01"]
-    role = Answer("redis-proxy:role", {"denied": "", "replies": {"INFO replication": reply}})
-    answers = {name: a for name, a in view.answers.items() if name != "redis-proxy:write"}
+    role = Answer(
+        "redis-proxy.session:role", {"denied": "", "replies": {"INFO replication": reply}}
+    )
+    answers = {name: a for name, a in view.answers.items() if name != "redis-proxy.session:write"}
     looked = replace(view, answers={**answers, role.name: role})
     live = replace(live, hosts={**live.hosts, "haproxy-01": looked})
     found = finding(live, "redis-proxy.write")
@@ -141,7 +143,7 @@ def test_the_load_balancer_may_be_silent_but_not_wrong() -> None:
     world.balancer = "timed out"
     assert {level for _, _, level in bad(world.live())} == {Level.WARN}
     said = {"accepted": False, "role": "slave", "reason": "READONLY"}
-    live = answered(World.healthy().live(), "redis-balancer.10.0.0.10:write", said)
+    live = answered(World.healthy().live(), "redis-proxy.balancer.10.0.0.10:write", said)
     assert finding(live, "redis-proxy.balancer").level is Level.CRITICAL
 
 
