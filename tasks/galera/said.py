@@ -13,6 +13,17 @@ SAYS = ModuleSays(
     ),
     texts=(
         Spelling(
+            ("password",),
+            r"(?i)\bset\s+password\b[^\n;=]{0,200}=\s*(?P<v>'(?:[^']|'')*'|\"[^\"\n]*\")",
+        ),
+        # what the scripts of a state transfer are called with
+        Spelling(("--auth",), r"--auth[= ]\\*[\"']?[\w.-]{1,100}:(?P<v>[^\s\"'\\]+)"),
+        # how the clients of Go are told
+        Spelling(
+            ("@tcp(", "@unix("),
+            r"(?<![\w.-])[\w.-]{1,100}:(?P<v>[^\s\"'@]{1,200}(?:@[^\s\"'@]{1,200}){0,4}?)@(?:tcp|unix)\(",
+        ),
+        Spelling(
             ("identified",),
             r"(?i)\bidentified\s+(?:by(?:\s+password)?|via\s+\w+\s+(?:using|as))\s+(?P<v>\\*'(?:[^']|'')*'|\\*\"[^\"\n]*\")",
         ),

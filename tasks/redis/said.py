@@ -26,6 +26,15 @@ SAYS = ModuleSays(
             ("requirepass", "masterauth", "primaryauth", "sentinel-pass"),
             rf"(?:requirepass|masterauth|primaryauth|sentinel-pass){NEXT}{SAID}(?P<v>{VALUE})",
         ),
+        # AUTH user password, also within HELLO; what MONITOR and SLOWLOG show of it
+        Spelling(
+            ("auth",),
+            rf"(?m)\bAUTH[ \t]+{SAID}[^\s\"'\\]+[ \t]+{SAID}(?P<v>[^\s\"'\\]+)(?=[\"' \t\r]*(?:$|SETNAME\b))",
+        ),
+        Spelling(
+            ("auth",),
+            r"(?i)\"auth\\*\"[ \t]+(?P<v>\\*\"[^\"\n]*\"(?:[ \t]+\\*\"[^\"\n]*\")?)",
+        ),
         Spelling(("auth",), rf"\bAUTH(?:\\?[ \t])+{SAID}(?P<v>[^\s\"\\]+)"),
     ),
 )

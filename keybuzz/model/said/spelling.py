@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BARE = r"(?:[^\s\"',;}\])\\]|\\(?![\"'n]))+"
-VALUE = (
+BARE = r"(?!\[\])(?:[^\s\"',;}\])\\]|\\(?![\"'n]))+"
+_QUOTED = (
     r"''[^'\n]+''|\"(?:\\.|[^\"\\\n])*\"|'(?:[^'\n]|'')*'"
-    rf"|\\+\"[^\"\\\n]*\\+\"|\\+'[^'\\\n]*\\+'|{BARE}"
+    r"|\\+\"[^\"\\\n]*\\+\"|\\+'[^'\\\n]*\\+'"
 )
+_LIST = r"\[[^\]]{1,2000}\]"
+VALUE = rf"\"\"\"[\s\S]{{1,4000}}?\"\"\"|(?:<<|[bBrRuUeE])(?:{_QUOTED})|{_QUOTED}|{_LIST}|{BARE}"
+"""A value as programs write it: of TOML, of Erlang, Python or SQL, quoted, several in a list, or a bare word."""
 GLUED = r"'[^'\n]+'|\"[^\"\n]+\"|[^\s\"',\\]+"
 """A value right behind its option; `-p\", \"-h` has none."""
 NEXT = r"\\*[\"']?(?:[\s,]|\\+n|\\+\n)+(?:-[ \t]+)?"
@@ -34,11 +37,12 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A form by which a token is known wherever it is: what it is, its pattern, and what each of them begins with."""
+    """A form by which a token is known wherever it is: what it is, its pattern, and what each of them has in it."""
 
     what: str
     pattern: str
     begins: str
+    """Plain texts with `|` between; one of them is in each token."""
 
 
 @dataclass(frozen=True, slots=True)

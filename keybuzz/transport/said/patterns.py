@@ -11,13 +11,15 @@ from functools import cache
 
 from keybuzz.model.said.modules import by_modules
 from keybuzz.model.said.spelling import NEXT, REST, SAID, VALUE, WORD, Spelling
+from keybuzz.model.said.tokens import HASHES, TOKENS
 
 _NAME = (
     r"(?:[A-Za-z_][\w.-]*)?"
-    r"(?i:pass|password|passwd|passphrase|pwd?|secret|token|cookie|credentials?|auth|salt|key|keyhex|key_base)"
+    r"(?i:pass|password|passwd|passphrase|passe|mdp|pwd?|secret|token|cookie|credentials?|auth|salt|key|keyhex|key_base"
+    r"|key-?data|password_?hash)"
 )
 """What may be the name of a secret; `is_secret_name` decides."""
-_NAMED = ("pass", "pw", "secret", "token", "cookie", "credential", "auth", "key", "salt")
+_NAMED = ("pass", "pw", "mdp", "secret", "token", "cookie", "credential", "auth", "key", "salt")
 _LOGIN = r"(?:docker|podman|nerdctl|helm|oc)[ \t]+(?:registry[ \t]+)?login"
 _SCHEME = r"(?:bearer|basic|token|digest|apikey)"
 _IS = r"\\*[\"']?[ \t]*[:=][ \t]*"
@@ -50,10 +52,18 @@ _OTHERS = (
     Spelling(("://",), r"://[^\s:/@\"']*:(?P<v>(?:(?!://)[^\s\"'])+)@"),
     Spelling(("://",), r"\bhttps?://(?P<v>[^\s:/@\"']{8,})@"),
     Spelling(("?", "&"), rf"[?&](?P<n>{_NAME})=(?P<v>[^\s\"'&]+)"),
-    # name: with its value on the next line
+    Spelling(("%3d",), rf"%(?:26|3[Ff])(?P<n>{_NAME})%3[Dd](?P<v>(?:(?!%26)[^\s\"'&])+)"),
+    Spelling(("signature=", "sig="), r"[?&](?:[\w-]*-)?(?i:signature|sig)=(?P<v>[^\s\"'&]+)"),
+    # all cookies of a header
+    Spelling(
+        ("cookie",),
+        r"(?i)(?<![\w-])(?:set-)?cookie\\*[\"']?[ \t]*:[ \t]*\[?\\*[\"']?(?P<v>[^\"'\n\\=;]{1,100}=[^\"'\n\\]+)",
+    ),
+    # name: with its value on the next lines
     Spelling(
         _NAMED,
-        rf"(?m)(?<![\w‹.-])(?P<n>{_NAME})[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*(?:\n|\\n)[ \t]+(?P<v>\S[^\n]*)",
+        rf"(?m)(?<![\w‹.-])(?P<n>{_NAME})[\"']?[ \t]*:[ \t]*[|>][+-]?[ \t]*(?:\n|\\n)(?P<i>[ \t]+)"
+        r"(?P<v>\S[^\n]*(?:\n(?P=i)[^\n]*)*)",
     ),
     # --option value, --option=value; in a list the two may be on lines of their own
     Spelling(
@@ -65,13 +75,18 @@ _OTHERS = (
         _NAMED,
         rf"(?<![\w‹.-])(?=[\w.-]++\\*[\"']?[ \t]*+[:=])(?P<n>{_NAME})\\*[\"']?[ \t]*(?:=(?!>)|:)[ \t]*(?P<v>{VALUE})",
     ),
+    # a term of Erlang, or what Ruby shows of one: {name, value}, name => value
+    Spelling(_NAMED, rf"\{{[ \t]*(?P<n>{_NAME})[ \t]*,[ \t]*(?P<v>{VALUE})"),
+    Spelling(
+        _NAMED, rf"(?<![\w‹.-])(?=[\w.-]++[ \t]*=>)(?P<n>{_NAME})[ \t]*=>[ \t]*(?P<v>{VALUE})"
+    ),
     # $name = value, 'name' => 'value', ["name"] = "value", define('NAME', 'value')
     Spelling(_NAMED, rf"[\"'](?P<n>{_NAME})\\*[\"'](?:[ \t]*=>|\][ \t]*=)[ \t]*(?P<v>{VALUE})"),
     Spelling(("define",), rf"\bdefine\([ \t]*[\"'](?P<n>{_NAME})[\"'][ \t]*,[ \t]*(?P<v>{VALUE})"),
     # a name and a value, each with a name of its own
     Spelling(
-        ("name",),
-        rf"\bname{_IS}\\*[\"']?(?P<n>{_NAME})\\*[\"']?(?:[\s,]|\\n)+\\*[\"']?value{_IS}(?P<v>{VALUE})",
+        ("name", "key"),
+        rf"\b(?:name|key){_IS}\\*[\"']?(?P<n>{_NAME})\\*[\"']?(?:[\s,]|\\n)+\\*[\"']?value{_IS}(?P<v>{VALUE})",
     ),
     Spelling(("</",), r"<(?P<n>[\w.:-]+)>(?P<v>[^<\n]+)</"),
     Spelling(('"auth',), r"\"auth\\*\"[ \t]*:[ \t]*\\*\"(?P<v>[^\"\\]{8,})\\*\""),
@@ -82,7 +97,10 @@ _OTHERS = (
     ),
     # statements and files whose positions tell
     Spelling(("insecure-password",), rf"insecure-password{NEXT}{SAID}(?P<v>{VALUE})"),
-    Spelling(("password",), r"(?i)\bpassword\s+(?P<v>'(?:[^']|'')*')"),
+    Spelling(
+        ("password",),
+        r"(?i)\bpassword\s+(?P<v>(?:e|u&)?'(?:[^']|'')*'|\$(?P<d>\w{0,60})\$[^$]{1,2000}\$(?P=d)\$)",
+    ),
     Spelling(("password",), r"\b(?:login|user)[ \t]+\S+[ \t]+password[ \t]+(?P<v>\S+)"),
     Spelling(
         ("insert",),
@@ -91,10 +109,12 @@ _OTHERS = (
     Spelling(("stats",), r"\bstats[ \t]+auth[ \t]+[^\s:]+:(?P<v>\S+)"),
     Spelling(
         ("authorization",),
-        rf"(?i)\bauthorization(?:{_IS}[\"']?(?:{_SCHEME}[ \t]+)?|:?\\*[ \t]+{_SCHEME}\\*[ \t]+)(?P<v>[^\s\"'\\]+)",
+        rf"(?i)\bauthorization(?:{_IS}\[?\\*[\"']?(?:{_SCHEME}[ \t]+)?|:?\\*[ \t]+{_SCHEME}\\*[ \t]+"
+        rf"|\\*[\"'][ \t]*,\s*\\*[\"']{_SCHEME}[ \t]+)(?P<v>[^\s\"'\\]+)",
     ),
+    Spelling(("bearer",), r"(?i)\bbearer[ \t]+(?=[^\s\"']*\d)(?P<v>[\w.~+/-]{12,}=*)"),
     Spelling(('"',), r"(?m)^[ \t]*\"[^\"\n]+\"[ \t]+(?P<v>\"[^\"\n]+\")[ \t]*$"),
-    Spelling(('\\"',), r"\\+\"[^\"\\\n]+\\+\"[ \t]+(?P<v>\\+\"[^\"\\\n]+\\+\")"),
+    Spelling(('\\"',), r"(?<!\\)\\++\"[^\"\\\n]+\\+\"[ \t]+(?P<v>\\+\"[^\"\\\n]+\\+\")"),
     Spelling(
         (":*:", *(f":{digit}" for digit in range(10))),
         rf"(?m)(?:^|(?<=[\"'])|(?<=\\n)){_NO_ADDRESS}[^\s:#\"']+:(?:\d{{3,}}|\*):[^\s:\"']+:[^\s:\"']+:(?P<v>[^\n\"]+)",
@@ -102,7 +122,15 @@ _OTHERS = (
     # forms
     Spelling(
         ("private key",),
-        r"(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
+        r"(?P<v>-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
+        r"[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z))",
+    ),
+    Spelling(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"(?P<v>\bgh[pousr]_[A-Za-z0-9]{36,})"),
+    Spelling(("gl",), r"(?P<v>\bgl[a-z]{2,5}-[\w-]{20,})"),
+    Spelling(("hooks.slack",), r"\bhooks\.slack\.com/\w+/(?P<v>[^\s\"'\\]+)"),
+    *(
+        Spelling(tuple(form.begins.lower().split("|")), rf"(?P<v>{form.pattern})")
+        for form in (*TOKENS, *HASHES)
     ),
 )
 """Patterns, each behind what every text that it matches has in it, in small letters: most texts have none of these.

@@ -39,20 +39,25 @@ _ENDS = (
     "keyhex",
     "authtoken",
     "secretkeybase",
+    "keydata",
+    "passwordhash",
+    "motdepasse",
 )
 """What the name of a secret ends with, whatever is before it."""
 _WORDS = frozenset(
-    {"pass", "pwd", "pw", "secret", "token", "cookie", "credential", "credentials", "salt"}
+    {"pass", "pwd", "pw", "mdp", "secret", "token", "cookie", "credential", "credentials", "salt"}
 )
 """Names of secrets, and last words of such names."""
 _KEYS = frozenset(
     (
         *("secret", "private", "access", "api", "encryption", "signing", "master", "service"),
         *("role", "anon", "crypto", "app", "account", "session", "auth", "jwt", "hmac", "aes"),
-        *("license", "storage"),
+        *("license", "storage", "fernet"),
     )
 )
 """Words before `key` that make it a secret."""
+_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]{0,20}m", re.I)
+"""What colours a word of a log, as it is and as JSON or a shell writes it."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REMEMBERED = 64
 """Characters of a name whose answer is remembered: names come from hosts, and may have any length."""
@@ -109,6 +114,8 @@ class Veil:
             return {key: self.value(found, str(key)) for key, found in item.items()}
         if isinstance(item, list | tuple):
             if all(isinstance(word, str) for word in item):
+                if name and is_secret_name(name):
+                    return [self.seal(word) for word in item]
                 return self.arguments(item)
             return [self.value(found) for found in item]
         return item
@@ -168,6 +175,13 @@ class Veil:
         """Return a text of any number of lines with every secret that the rule knows masked."""
         if len(text) < 4:
             return text
+        if "[" in text and (plain := _COLOUR.sub("", text)) != text:
+            # A log colours the name and not the sign behind it: where that hides a secret, the colours go.
+            shown = self._ruled(plain)
+            return self._ruled(text) if shown == plain else shown
+        return self._ruled(text)
+
+    def _ruled(self, text: str) -> str:
         small = text.lower()
         for clues, pattern in rules():
             for clue in clues:  # a loop: a generator took most of the time of all masking

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keybuzz.model.said.modules import by_modules
 from keybuzz.model.said.spelling import Token
+from keybuzz.model.said.tokens import TOKENS
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
@@ -35,16 +36,7 @@ _PLUGINS = (
 """Those whose forms are of one kind of token. Entropy and key words are judged by our own names and disorder."""
 _MORE = (
     ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    ("a Slack token", r"\bxox[abposr]-[\w-]{10,}"),
-    ("a Stripe key", r"\b(?:[sr]k_(?:live|test)_|whsec_)[A-Za-z0-9]{16,}"),
-    ("a GitHub token", r"\bgithub_pat_\w{40,}"),
-    ("a Google API key", r"\bAIza[\w-]{35}"),
-    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}"),
-    ("a Docker Hub token", r"\bdckr_(?:pat|oat)_[\w-]{20,}"),
-    ("a Vault token", r"\bhv[sbr]\.[\w-]{24,}"),
-    ("an AI provider's key", r"\bsk-(?:ant-|proj-)?[\w-]{32,}"),
-    ("a signed token (JWT)", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-    ("an age key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"),
+    *((token.what, token.pattern) for token in TOKENS),
 )
 _ALLOWED = re.compile(r"pragma:\s*allowlist[ -]secret", re.I)
 _BEGINS = (
