@@ -30,7 +30,7 @@ def require_ahead(
         module.require(site)
         now = live(module)
         require_same(module, now, site)
-        module.foreign(now)
+        _refuse_foreign(nornir, module, now)
     writes: list[str] = []
     for module in modules:
         now = live(module)
@@ -39,6 +39,15 @@ def require_ahead(
             require_own_ground(nornir, module, now)
             _require_a_stage(module, now, [name for name in writes if name in module.requires])
         writes += [module.name] * changes
+
+
+def _refuse_foreign(nornir: Nornir, module: Module, live: Live) -> None:
+    """Refuse another cluster's data; where the data lies elsewhere, that says more than what is left in its place."""
+    try:
+        module.foreign(live)
+    except RefusedError:
+        require_own_ground(nornir, module, live)
+        raise
 
 
 def _require_a_stage(module: Module, live: Live, required: list[str]) -> None:

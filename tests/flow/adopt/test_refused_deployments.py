@@ -147,6 +147,23 @@ def test_half_an_old_deployment(three: Fleet) -> None:
     assert [three.text(host) for host in HOSTS] == [None] * 3
 
 
+def test_data_elsewhere_is_told_before_what_is_left_in_its_place(three: Fleet) -> None:
+    """A log that is left where the data was says less than where the data is now."""
+
+    def foreign(live: Live) -> None:
+        raise RefusedError("a log of an earlier life is there", where=min(live.hosts), hint="")
+
+    made = replace(module(three), foreign=foreign)
+    report = three.run(made)
+    assert report.exit_code == ExitCode.REFUSED
+    assert f"{FIRST}: a log of an earlier life is there" in report.error
+    path = data(three, SECOND, OLD)
+    report = three.run(made)
+    assert report.exit_code == ExitCode.REFUSED
+    assert f"data of another installation is there: redis in {path}" in report.error
+    assert [three.text(host) for host in HOSTS] == [None] * 3
+
+
 def test_the_same_module_is_installed_on_bare_hosts(three: Fleet) -> None:
     """So that a refusal is one of what was found, and of nothing else."""
     for host in HOSTS:
