@@ -72,6 +72,7 @@ CHAINS = (
     ("test_rabbitmq", "test_backup_rabbitmq", "test_legacy_rabbitmq"),
     (
         "test_legacy_redis",
+        "test_adopt_page",
         "test_redis",
         "test_redis_states",
         "test_redis_proxy",

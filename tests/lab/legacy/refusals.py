@@ -39,8 +39,6 @@ class Ground:
     """A shell command that lays down in `$1` the least that such data is known by."""
     half: str
     """What is said of one member of three that is left."""
-    unsaid: str = ""
-    """What is said first while the daemons are stopped, where only they could tell what they are."""
 
 
 def refused(old: OldFleet, module: str, *, stopped: bool) -> str:
@@ -130,9 +128,6 @@ class RefusedStopped:
         made = f"docker volume create kb-old; set -- {path}; {self.ground.mark}"
         with self.instead(old, [host], made, "docker volume rm kb-old"):
             said = refused(old, self.story.data, stopped=True)
-        if self.ground.unsaid:
-            assert self.ground.unsaid in said, said
-            return
         assert f"{host}: two generations of data are there, and none serves: " in said, said
         assert f"{self.ground.kind} in {path}" in said, said
         assert "volume kb-old)" in said, said

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pytest
+
 from tests.lab.legacy.daemons import Counters
 from tests.lab.legacy.old_fleet import (
     OldFleet,
@@ -41,6 +43,8 @@ class Story:
     counters: Callable[[OldFleet], Counters]
     applications: tuple[Endpoint, ...]
     """All of them are written to at once."""
+    left: str = ""
+    """What the owner takes away by hand afterwards: a part of the item that drift has of it."""
 
     @property
     def data(self) -> str:
@@ -72,6 +76,8 @@ class Look:
     """Before anything is changed."""
 
     story: ClassVar[Story]
+    taking: ClassVar[int] = 0
+    """The exit code of taking over: 2 where a credential is named that no host holds."""
 
     def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
         story = self.story
@@ -91,11 +97,12 @@ class Look:
     def test_the_live_credentials_are_taken_over_by_the_typed_name(self, old: OldFleet) -> None:
         for module, names in self.story.taken.items():
             words = ("adopt", module, "--take-credentials", "--confirm", module)
-            told = old.looked(*words, codes=(0,)).stdout
+            told = old.looked(*words, codes=(self.taking,)).stdout
             for name in names:
                 assert f"take {name}" in told
         assert old.refusals(*self.story.modules) == []
 
+    @pytest.mark.long
     def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
         """By a site of its own, whose policies.yaml may be edited."""
         accepted_once_and_quiet(old, self.story.data, self.story.stays)
@@ -126,7 +133,9 @@ class Converge:
         done = old.kbz.good("run", *self.story.modules, "--limit", old.limit, "--format", "json")
         assert done.json()["plan"]["size"] == 0
         assert running(old) == after
-        assert old.strays(*self.story.modules) == set()
+        strays = old.strays(*self.story.modules)
+        left = {item for item in strays if self.story.left and self.story.left in item}
+        assert strays - left == set()
         for module in self.story.modules:
             assert old.foretold(module)[module]["differences"] == []
 

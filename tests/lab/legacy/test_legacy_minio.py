@@ -18,7 +18,7 @@ from keybuzz.model.core.secret import sha256
 from tests.lab.conftest import Kbz
 from tests.lab.ledgers.object_ledger import ADDRESSES
 from tests.lab.legacy import daemons
-from tests.lab.legacy.old_fleet import OldFleet
+from tests.lab.legacy.old_fleet import OldFleet, accepted_once_and_quiet
 from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted, refused
 from tests.lab.legacy.story import Converge, Look, Story
 from tests.lab.support.endpoints import MINIO
@@ -65,15 +65,13 @@ STORY = Story(
     daemons.of_minio,
     (MINIO,),
 )
-UNKNOWN = "the cluster was made with the image minio/minio:latest, and minio/minio:RELEASE."
-"""A node that does not run cannot tell that it is the described release under another name."""
 GROUND = Ground(
     "minio",
     ("minio",),
     DATA,
     "mkdir $1/.minio.sys",
-    UNKNOWN,
-    unsaid=UNKNOWN,
+    # A node that does not run cannot tell that it is the described release under another name.
+    "the cluster was made with the image minio/minio:latest, and minio/minio:RELEASE.",
 )
 
 
@@ -85,6 +83,10 @@ def written(old: OldFleet, host: str, script: str) -> AbstractContextManager[Non
 
 class TestLook(Look):
     story = STORY
+
+    def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
+        """Of all services this one shows it in the shorter ring too."""
+        accepted_once_and_quiet(old, "minio", STORY.stays)
 
 
 class TestRefused(Refused):

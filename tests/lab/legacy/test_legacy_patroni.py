@@ -15,29 +15,26 @@ import pytest
 
 from keybuzz.lab.layout import NAMESPACES
 from keybuzz.lab.network.namespace import visiting
-from tests.lab.conftest import DB, Kbz
-from tests.lab.legacy.old_fleet import (
-    OldFleet,
-    accepted_once_and_quiet,
-    assert_once,
-    foretold_restarts,
-    interrupted,
-    running,
-)
-from tests.lab.support.endpoints import ENDPOINTS, Applications
-from tests.lab.support.writing import writing
+from tests.lab.conftest import DB, Kbz, until
+from tests.lab.legacy.daemons import Counters
+from tests.lab.legacy.old_fleet import OldFleet, assert_once
+from tests.lab.legacy.refusals import Ground, Refused, RefusedStopped, planted
+from tests.lab.legacy.story import Converge, Look, Story
+from tests.lab.support.endpoints import CLIENT_ERRORS, ENDPOINTS
 
-pytestmark = [pytest.mark.lab, pytest.mark.long]
+pytestmark = pytest.mark.lab
 
-HOSTS = (*DB, "haproxy-01", "haproxy-02")
-ADDRESSES = ("10.0.0.120", "10.0.0.121", "10.0.0.122")
-MODULES = ("postgres-proxy", "patroni")
-ENTRY, POOL = ENDPOINTS[:2]
+ADDRESSES = dict(zip(DB, ("10.0.0.120", "10.0.0.121", "10.0.0.122"), strict=True))
+ENTRIES = ("haproxy-01", "haproxy-02")
+HOSTS = (*DB, *ENTRIES)
+DATA = "/opt/keybuzz/postgres/data"
+CONTROL = f"{DATA}/global/pg_control"
+RAFT = "/opt/keybuzz/postgres/raft"
 OUTSIDE = "198.51.100.7"
 """An address of documentation (RFC 5737)."""
 
 
-@pytest.fixture(scope="module", params=["raft", "fixed"])
+@pytest.fixture(scope="module", params=["raft", pytest.param("fixed", marks=pytest.mark.long)])
 def old(request: pytest.FixtureRequest, postgres_lab: Kbz, in_full: bool) -> OldFleet:
     """Three old PostgreSQL servers and two old entries, with data."""
     made = OldFleet(postgres_lab, HOSTS, "db,haproxy")
@@ -48,7 +45,7 @@ def old(request: pytest.FixtureRequest, postgres_lab: Kbz, in_full: bool) -> Old
 
 
 @contextmanager
-def connected_from_outside(old: OldFleet, host: str, address: str, port: int) -> Iterator[None]:
+def connected_from_outside(old: OldFleet, host: str, port: int) -> Iterator[None]:
     """A client of no private network is connected meanwhile."""
     lab = old.kbz.root.name
     subprocess.run(
@@ -57,7 +54,7 @@ def connected_from_outside(old: OldFleet, host: str, address: str, port: int) ->
     old.kbz.on(host, f"ip route replace {OUTSIDE}/32 dev eth0")
     try:
         with visiting(NAMESPACES / lab):
-            client = socket.create_connection((address, port), 10, (OUTSIDE, 0))
+            client = socket.create_connection((ADDRESSES[host], port), 10, (OUTSIDE, 0))
         with client:
             yield
     finally:
@@ -67,14 +64,18 @@ def connected_from_outside(old: OldFleet, host: str, address: str, port: int) ->
         )
 
 
-def asked(old: OldFleet, address: str, statement: str) -> tuple[object, ...]:
+def asked(old: OldFleet, host: str, statement: str) -> tuple[object, ...]:
     """Return the first row that one member answers, as the application of the old fleet."""
     secret = old.secrets()["POSTGRES_APP_PASS"]
     with (
         visiting(NAMESPACES / old.kbz.root.name),
         closing(
             psycopg2.connect(
-                host=address, user="kb_app", password=secret, dbname="keybuzz", connect_timeout=5
+                host=ADDRESSES[host],
+                user="kb_app",
+                password=secret,
+                dbname="keybuzz",
+                connect_timeout=5,
             )
         ) as connection,
         connection.cursor() as cursor,
@@ -84,14 +85,14 @@ def asked(old: OldFleet, address: str, statement: str) -> tuple[object, ...]:
         return row
 
 
-def content(old: OldFleet, address: str) -> tuple[object, ...]:
+def content(old: OldFleet, host: str) -> tuple[int, str]:
     """Return the number of the old rows on one member, and a checksum of them."""
-    return asked(
-        old, address, "select count(*), md5(string_agg(n || text, ',' order by n)) from orders"
-    )
+    rows = "select count(*), md5(string_agg(n || text, ',' order by n)) from orders"
+    count, digest = asked(old, host, rows)
+    return int(str(count)), str(digest)
 
 
-def written(old: OldFleet) -> dict[str, tuple[object, ...]]:
+def written(old: OldFleet) -> Counters:
     """Return how many rows each member counts as ever written to tables, its roles and databases.
 
     Not to catalogues: autovacuum writes statistics there by itself.
@@ -101,25 +102,52 @@ def written(old: OldFleet) -> dict[str, tuple[object, ...]]:
         " (select string_agg(rolname, ' ' order by rolname) from pg_roles),"
         " (select string_agg(datname, ' ' order by datname) from pg_database)"
     )
-    return {address: asked(old, address, counters) for address in ADDRESSES}
+    return {host: asked(old, host, counters) for host in DB}
 
 
-class TestLook:
-    def test_adopt_changes_nothing_and_tells_no_secret(self, old: OldFleet) -> None:
-        before = written(old)
-        found = old.foretold("patroni", "postgres-proxy")
-        [refusal, *_] = found["patroni"]["refusals"]
-        assert "another credential than the store's" in refusal["what"]
-        assert "kbz adopt patroni --take-credentials" in refusal["hint"]
-        old.looked("plan", "patroni", "postgres-proxy", "--limit", old.limit)
-        old.looked("drift", "patroni", "postgres-proxy", "--limit", old.limit)
-        assert written(old) == before
+def serves(old: OldFleet, host: str, rows: tuple[int, str]) -> bool:
+    """Return whether a member answers with these rows."""
+    try:
+        return content(old, host) == rows
+    except CLIENT_ERRORS:
+        return False
 
+
+STORY = Story(
+    ("postgres-proxy", "patroni"),
+    {
+        "patroni": tuple(
+            f"{name} into postgres.env: a login on every member proved it"
+            for name in ("POSTGRES_SUPERPASS", "POSTGRES_REPL_PASS", "POSTGRES_APP_PASS")
+        )
+    },
+    "drift/db-*/container:patroni",
+    DB,
+    20000,
+    content,
+    written,
+    ENDPOINTS[:2],
+    left="/cron:",
+)
+GROUND = Ground(
+    "postgresql",
+    ("patroni",),
+    DATA,
+    "mkdir $1/global; printf 16 > $1/PG_VERSION; head -c 8 /dev/zero > $1/global/pg_control",
+    f"db-slave-01: {RAFT} holds the RAFT log of an earlier life",
+)
+
+
+class TestLook(Look):
+    story = STORY
+    taking = 2  # no host holds a password for pg_rewind: the old ones have none
+
+    @pytest.mark.long
     def test_ports_that_the_firewall_will_close_are_a_decision_with_their_clients(
         self, old: OldFleet
     ) -> None:
         """On bare servers: where kbz has had its rules, it was decided before."""
-        with connected_from_outside(old, "db-master-01", ADDRESSES[0], 5432):
+        with connected_from_outside(old, "db-master-01", 5432):
             found = old.foretold("patroni")["base"]["differences"]
         [firewall] = (
             d for d in found if (d["host"], d["resource"]) == ("db-master-01", "firewall:ufw")
@@ -130,51 +158,50 @@ class TestLook:
         assert "8008/tcp" in closed
         assert connected == f"connected from outside now: 5432/tcp from {OUTSIDE}"
 
-    def test_a_run_refuses_another_credential_and_writes_nothing(self, old: OldFleet) -> None:
-        refused = old.looked(*old.lifted("patroni"), codes=(3,))
-        assert "another credential than the store's" in refused.stdout + refused.stderr
 
-    def test_the_live_credentials_are_taken_over_by_the_typed_name(self, old: OldFleet) -> None:
-        words = ("adopt", "patroni", "--take-credentials", "--confirm", "patroni")
-        taken = old.looked(*words, codes=(0, 2)).stdout
-        print(taken)
-        for name in ("POSTGRES_SUPERPASS", "POSTGRES_REPL_PASS", "POSTGRES_APP_PASS"):
-            assert f"take {name} into postgres.env: a login on every member proved it" in taken
-        assert old.foretold("patroni")["patroni"]["refusals"] == []
+@pytest.mark.long
+class TestRefused(Refused):
+    story, ground = STORY, GROUND
 
-    def test_what_stays_is_accepted_once_and_quiet_from_then_on(self, old: OldFleet) -> None:
-        """By a site of its own, whose policies.yaml may be edited."""
-        accepted_once_and_quiet(old, "patroni", "drift/db-*/container:patroni")
+    @contextmanager
+    def foreign(self, old: OldFleet) -> Iterator[str]:
+        """A stopped replica whose data begins with the number of another cluster."""
+        rows = content(old, DB[0])
+        made = (
+            f"docker stop -t 60 patroni; cp -p {CONTROL} /root/pg_control;"
+            f" printf 12345678 | dd of={CONTROL} conv=notrunc status=none"
+        )
+        back = f"cp -p /root/pg_control {CONTROL}; rm /root/pg_control; docker start patroni"
+        strange = int.from_bytes(b"12345678", "little")
+        try:
+            with planted(old, DB[2], made, back):
+                yield f"{DB[2]}: its data is of another cluster: system identifier {strange}, the leader has "
+        finally:
+            until(lambda: serves(old, DB[2], rows), 120, f"{DB[2]} serves again")
+
+    @contextmanager
+    def newer(self, old: OldFleet) -> Iterator[str]:
+        path = f"{DATA}/PG_VERSION"
+        with planted(old, DB[1], f"echo 17 > {path}", f"echo 16 > {path}"):
+            yield (
+                f"{DB[1]}: the live cluster is not the described one:"
+                " postgres_major is 17, described as 16"
+            )
 
 
-class TestConverge:
-    def test_member_by_member_behind_the_gates_no_write_is_lost(self, old: OldFleet) -> None:
-        before, data = running(old), content(old, ADDRESSES[0])
-        assert data[0] == 20000
-        foretold = foretold_restarts(old.foretold(*MODULES))
-        application = Applications(old.kbz)
-        for entry in (ENTRY, POOL):
-            application.put(entry, 0)
-        with writing(application, ENTRY) as entered:
-            for module in MODULES:
-                done = old.kbz.good(*old.lifted(module), timeout=1200)
-                print(done.stdout, done.stderr)
-                old.untold(done.stdout + done.stderr)
-                assert_once(old, module, done.stdout + done.stderr)
-        with writing(application, POOL) as pooled:
-            pass
-        assert len(entered) > 50
-        assert pooled
-        assert interrupted(before, running(old)) == foretold
-        assert {content(old, address) for address in ADDRESSES} == {data}
+@pytest.mark.long
+class TestRefusedStopped(RefusedStopped):
+    story, ground = STORY, GROUND
 
-    def test_a_second_run_has_nothing_to_do_and_nothing_old_is_left(self, old: OldFleet) -> None:
-        after = running(old)
-        done = old.kbz.good("run", *MODULES, "--limit", old.limit, "--format", "json")
-        assert done.json()["plan"]["size"] == 0
-        assert running(old) == after
-        left = {item.partition("#")[0] for item in old.strays(*MODULES)}
-        assert {item for item in left if "/cron:" not in item} == set()
+
+@pytest.mark.long
+class TestConverge(Converge):
+    story = STORY
+
+    def ran(self, old: OldFleet, module: str, told: str) -> None:
+        assert_once(DB if module == STORY.data else ENTRIES, told)
+
+    def test_no_unit_is_left_that_starts_a_container(self, old: OldFleet) -> None:
         for host in HOSTS:
             units = old.kbz.on(host, "ls /etc/systemd/system").split()
             assert [name for name in units if name.endswith("-docker.service")] == []

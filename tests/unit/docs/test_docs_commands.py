@@ -60,7 +60,7 @@ ELSEWHERE = {
     "health install": "tests/unit/engine/schedule/test_schedule.py::test_the_verbs",
     "drift accept": f"{SERVICES}/test_redis.py::TestFreeze::test_an_accepted_edit_is_quiet_until_it_is_another",
     "lab up": "tests/lab/lab/test_lab_services.py::test_a_second_up_starts_builds_and_stores_nothing",
-    "lab legacy": f"{LEGACY}/test_legacy_redis.py::TestLook::test_what_stays_is_accepted_once_and_quiet_from_then_on",
+    "lab legacy": f"{LEGACY}/test_adopt_page.py::test_every_line_in_its_order_brings_the_old_redis_over",
     "lab down": "tests/lab/lab/test_lab_services.py::test_down_ends_every_service",
 }
 """Commands that change something, and the test that runs them on real servers."""
