@@ -4,9 +4,23 @@ from __future__ import annotations
 
 _UNIT, _FLOW = "tests/unit", "tests/flow"
 _CHANGE, _TASKS = f"{_UNIT}/engine/change", f"{_UNIT}/tasks"
-_CONDUCT = tuple(
-    f"{_UNIT}/engine/conduct/test_{part}.py"
-    for part in ("ahead", "between", "conduct", "conduct_clusters", "conduct_gates", "pace")
+_CONDUCT = (
+    *(
+        f"{_UNIT}/engine/conduct/test_{part}.py"
+        for part in (
+            "ahead",
+            "between",
+            "careful",
+            "conduct",
+            "conduct_clusters",
+            "conduct_gates",
+            "pace",
+        )
+    ),
+    f"{_UNIT}/engine/chains/test_side_by_side.py",
+    f"{_UNIT}/engine/test_led_back.py",
+    f"{_FLOW}/adopt/test_joined.py",
+    f"{_FLOW}/maintain/test_maintenance.py",
 )
 _RESTART = f"{_CHANGE}/test_restart.py"
 
@@ -41,6 +55,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "tasks/galera/recover/choice.py": (f"{_TASKS}/galera/test_recover_galera.py",),
     "tasks/galera/recover/recovery.py": (
+        f"{_TASKS}/galera/test_installed_again_galera.py",
         f"{_TASKS}/galera/test_position_galera.py",
         f"{_TASKS}/galera/test_recover_galera.py",
     ),
@@ -56,16 +71,21 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tasks/patroni/rollout.py": _rollout(
         "patroni",
         f"{_TASKS}/patroni/test_stages_patroni.py",
+        f"{_TASKS}/patroni/test_lead_patroni.py",
         f"{_TASKS}/patroni/test_refusals_patroni.py",
         f"{_TASKS}/patroni/test_rotation_patroni.py",
     ),
     "tasks/redis/rollout.py": _rollout(
-        "redis", f"{_TASKS}/redis/test_redis_replaced.py", f"{_TASKS}/redis/test_stages_redis.py"
+        "redis",
+        f"{_TASKS}/redis/test_lead_redis.py",
+        f"{_TASKS}/redis/test_redis_replaced.py",
+        f"{_TASKS}/redis/test_stages_redis.py",
     ),
     "tasks/rabbitmq/rollout.py": _rollout(
         "rabbitmq",
         f"{_TASKS}/rabbitmq/test_stages_rabbitmq.py",
         f"{_TASKS}/rabbitmq/test_waits_rabbitmq.py",
+        f"{_TASKS}/rabbitmq/test_whose_rabbitmq.py",
     ),
     "tasks/minio/rollout.py": _rollout("minio", f"{_TASKS}/minio/test_stages_minio.py"),
     "tasks/k3s/rollout.py": _rollout("k3s", f"{_TASKS}/k3s/test_stages_k3s.py"),

@@ -207,6 +207,28 @@ def test_a_name_that_was_not_typed_starts_nothing(
     assert (stages(three), texts(three)) == ([], [None] * 3)
 
 
+def test_a_member_that_was_stopped_for_a_name_that_was_not_typed_is_remembered(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(three, SECOND, "old\n")
+    error = Cluster(three).refused(monkeypatch, lambda: "something else")
+    assert "was not typed" in error.what
+    assert (stages(three), texts(three)) == (["stop"], [None] * 3)
+    [record] = three.workspace.journal.runs()
+    assert (record.verb, record.exit_code) == ("recover", ExitCode.REFUSED)
+    remembered = three.workspace.journal.hosts(record.number)
+    assert {found.host for found in remembered} == set(HOSTS)
+
+
+def test_a_recovery_that_changed_nothing_remembers_no_host(
+    three: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cluster(three).refused(monkeypatch, lambda: "something else")
+    [record] = three.workspace.journal.runs()
+    assert (record.verb, record.exit_code) == ("recover", ExitCode.REFUSED)
+    assert three.workspace.journal.hosts(record.number) == ()
+
+
 def files(three: Fleet, name: str) -> Callable[[Live], Stage | None]:
     """Return a stage that makes a file where a host lost it, as after a new operating system."""
 

@@ -302,3 +302,11 @@ class TestFronts:
     def test_other_hosts_have_no_such_entry(self) -> None:
         assert fronts_of(stage(["redis-01", "db-master-01"]), all_modules(), memory_site()) == ()
         assert fronts_of(stage([], ["maria-01"]), all_modules(), memory_site()) == ()
+
+
+def test_what_others_stop_in_a_cluster_forbids_only_a_stage_that_stops_members_of_it() -> None:
+    found = cluster(3, {"n0", "n1", "n2"})
+    elsewhere = frozenset({"n0", "n1"})
+    guard_quorum(stage(["n7"]), [found], elsewhere)
+    with pytest.raises(QuorumError):
+        guard_quorum(stage(["n2"]), [found], frozenset({"n1"}))

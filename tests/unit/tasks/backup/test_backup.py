@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keybuzz.model.core.content import Content
@@ -11,8 +13,9 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.files import File
 from tasks.backup import MODULE, values
-from tasks.backup.desired import ARCHIVE, SLOT_STATE
+from tasks.backup.desired import ARCHIVE, SLOT_STATE, SOURCE
 from tasks.backup.postgres.archive import POSTGRES
+from tasks.backup.rollout import not_streaming
 from tasks.patroni.agent import postgres
 from tasks.patroni.service.resources import BACKUP_FUNCTIONS, BACKUP_ROLES
 from tests.unit.support.site_values import PLANTED, described, memory_site, with_secrets
@@ -98,6 +101,32 @@ def test_the_slot_is_there_before_the_receiver_begins() -> None:
     assert [change.identity for change in stage.changes] == [UNIT_ID]
     assert stage.after.reason(live(source=UNREAD)) == "nothing reads the slot yet"
     assert stage.after.reason(healthy()) is None
+
+
+def test_why_the_endpoint_cannot_be_asked_is_told_while_it_is_waited_for() -> None:
+    silent = live(source=Answer(SOURCE, problem="timed out"))
+    stage = MODULE.next_stage(live(source=NO_SLOT, states={}))
+    assert stage is not None
+    assert stage.after is not None
+    assert stage.after.reason(silent) == f"{HOST}: timed out"
+    assert not_streaming(silent) == f"{HOST}: timed out"
+
+
+def test_only_hosts_of_the_run_that_answer_are_waited_for() -> None:
+    stage = MODULE.next_stage(live(source=NO_SLOT, states={}))
+    assert stage is not None
+    assert stage.after is not None
+    beside = frozenset({HOST, "somewhere-else"})
+    assert stage.after.reason(replace(live(source=UNREAD), selected=beside)) is None
+    assert MODULE.next_stage(replace(healthy(), selected=beside)) is None
+
+
+def test_a_host_without_anything_described_hides_no_other() -> None:
+    found = live(source=UNREAD)
+    view = found.hosts[HOST]
+    hosts = {"backup-00": replace(view, resources=()), HOST: view}
+    two = replace(found, hosts=hosts, selected=frozenset(hosts))
+    assert not_streaming(two) == "nothing reads the slot yet"
 
 
 def test_a_receiver_that_does_not_read_is_waited_for() -> None:

@@ -85,6 +85,12 @@ class TestTwoClusters:
         assert f"its data is of another cluster ({STRANGE})" in error.what
         assert "move the other away" in error.hint
 
+    def test_members_of_two_clusters_forbid_no_run_of_other_hosts(self) -> None:
+        world = World.healthy()
+        world.crash(*HOSTS)
+        world.nodes["maria-2"].history = STRANGE
+        assert next_stage(world.live(["redis-01"])) is None
+
     def test_members_of_two_clusters_never_start_together(self) -> None:
         world = World.healthy()
         world.crash(*HOSTS)
@@ -207,6 +213,15 @@ def test_newer_data_is_refused_with_the_version_that_the_image_opens() -> None:
         if isinstance(resource, MariadbData)
     ]
     assert f"by MariaDB 99.9; the frozen image opens {opens}" in str(refused(world.live()))
+    assert "into versions.yaml as `mariadb-galera`" in refused(world.live()).hint
+
+
+def test_for_data_in_another_layout_no_version_is_told() -> None:
+    world = World.healthy()
+    hurt(world, DATA_ID, "maria-2", layout="official")
+    assert refused(world.live()).hint == (
+        "nothing was written; data is never converted, moved or removed by a run"
+    )
 
 
 class TestWithoutPrimary:

@@ -175,6 +175,15 @@ class TestRefusals:
             world.nodes[host] = Known(held="drained", cordoned=True)
         assert staged(world).hosts == ("k8s-worker-02",), "what kbz itself holds is given back"
 
+    def test_one_that_is_not_ready_is_restarted_first_beside_a_cordoned_one(self) -> None:
+        """It has nothing to lose; that another one, which is Ready, must wait comes after it."""
+        world = World.healthy()
+        world.hosts["k8s-worker-02"].sick = True
+        for host in ("k8s-worker-01", "k8s-worker-02"):
+            world.damage(host, unit_of(host), digest="old")
+        world.nodes["k8s-worker-03"] = Known(cordoned=True)
+        assert staged(world).hosts == ("k8s-worker-02",)
+
 
 class TestPrepare:
     def test_a_step_of_a_start_is_taken_away_when_its_host_is_up_and_not_before(self) -> None:
@@ -278,6 +287,11 @@ class TestMasters:
         world.damage(SECOND, unit_of(SECOND), digest="old")
         stage = staged(world)
         assert stage.name == f"restart k3s.service on {SECOND}"
+
+    def test_one_that_stopped_starts_before_another_one_is_restarted(self) -> None:
+        world = stopped(THIRD)
+        world.damage(SECOND, unit_of(SECOND), digest="old")
+        assert staged(world).name == f"start {THIRD}"
 
     def test_a_master_comes_before_a_worker(self) -> None:
         assert staged(stopped("k8s-worker-01", THIRD)).name == f"start {THIRD}"

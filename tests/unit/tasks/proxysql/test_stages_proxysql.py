@@ -99,6 +99,14 @@ class TestChange:
         assert told(stage.after, unsettled(TWO).live()) is None
         assert told(stage.after, World.healthy().live()) is None
 
+    def test_one_that_is_to_be_changed_too_must_carry_the_application_meanwhile(self) -> None:
+        world = outdated(*HOSTS)
+        stage = staged(world)
+        assert shape(stage.before)[0] == f"{TWO} serves alone"
+        assert told(stage.before, world.live()) is None
+        world.nodes[TWO].reachable = False
+        assert told(stage.before, world.live()) == f"{TWO} does not answer"
+
     def test_where_the_other_is_away_there_is_no_other_to_wait_for(self) -> None:
         world = outdated(ONE)
         world.nodes[TWO].reachable = False

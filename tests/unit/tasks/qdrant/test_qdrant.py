@@ -179,7 +179,7 @@ def test_another_number_of_nodes_is_refused() -> None:
         ),
         ({"version": "1.20.0"}, "the data is of Qdrant 1.20.0"),
         ({"version": "2.19.0"}, "the data is of Qdrant 2.19.0"),
-        ({"version": "dev"}, "cannot be told"),
+        ({"version": "dev"}, r"cannot be told \(dev\)"),
         ({"version": "1.17.1", "guarded": False}, "the data is of Qdrant 1.17.1"),
     ],
 )
@@ -192,6 +192,11 @@ def test_a_live_node_is_not_taken_from_its_clients_nor_its_data_ruined(
             judged(live)
         assert caught.value.where == HOST
         assert caught.value.hint
+
+
+def test_a_node_that_is_not_of_the_run_is_not_judged() -> None:
+    live = world(answers=said(version="1.17.1"))
+    MODULE.foreign(replace(live, selected=frozenset({"redis-01"})))
 
 
 @pytest.mark.parametrize("version", ["1.18.4", "1.19.2"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tasks.rabbitmq.members import CONTAINER, DATA
 from tasks.rabbitmq.rollout import refuse_foreign
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World
@@ -61,3 +63,16 @@ class TestWhoseData:
 
     def left(self, world: World, host: str, formed: tuple[str, ...] = CLUSTER) -> None:
         world.nodes[host].members = frozenset(formed)
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        (("a", "b", "c"), "feature flags a, b, c, which"),
+        (("a", "b", "c", "d"), "feature flags a, b, c …, which"),
+    ],
+)
+def test_of_many_new_feature_flags_three_are_told(flags: tuple[str, ...], shown: str) -> None:
+    world = World.healthy()
+    world.damage("queue-02", DATA, newer=flags)
+    assert shown in refused(world.live()).what
