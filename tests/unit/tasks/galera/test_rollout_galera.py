@@ -257,7 +257,7 @@ class TestLife:
             world.nodes[host].reachable = False
         hurt(world, CONTAINER_ID, "maria-1", restart="always")
         end = roll(world)
-        assert (end.word, world.serving()) == ("gate", ["maria-1"])
+        assert (end.word, world.serving()) == ("refused", ["maria-1"])
 
     def test_a_flag_left_by_hand_is_a_change_and_goes_first(self) -> None:
         world = World.healthy()
@@ -363,7 +363,8 @@ def test_no_mixture_of_damages_makes_a_second_cluster_or_ends_the_one(
     assert end.word in ("done", "refused", "gate", "left")
     healthy = set(damage) <= {"none", "stop", "flag", "outdate", "conf", "joining"}
     if healthy and served and selected == set(HOSTS):
-        assert end.word == "done"
+        # The guard counts before any gate is asked: a member that joins is not up yet, and no other is stopped.
+        assert end.word == "done" or (end.word == "refused" and "joining" in damage)
 
 
 def _damage(world: World, host: str, word: str) -> None:

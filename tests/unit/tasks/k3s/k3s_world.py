@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from keybuzz.engine.change.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.change.guard import disrupted
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.system import SystemdUnit
@@ -28,6 +27,7 @@ from tasks.k3s.service.resources import (
 from tasks.k3s.values import unit
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
+from tests.unit.tasks.driver import End, drive
 
 MASTERS = tuple(f"k8s-master-0{n}" for n in (1, 2, 3))
 WORKERS = tuple(f"k8s-worker-0{n}" for n in (1, 2, 3, 4, 5))
@@ -130,17 +130,24 @@ class World:
         there = {host for host in self.members if self.runs(host) and self.hosts[host].authority}
         return there if 2 * len(there) > len(self.members) else set()
 
-    def live(self, selected: Iterable[str] = HOSTS) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         seen = {
             host: Observation(self._seen(host), self._answers(host))
             for host, found in self.hosts.items()
             if found.reachable
         }
         away = {host: "no route" for host, found in self.hosts.items() if not found.reachable}
-        site = memory_site()
-        view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
-        return view.live(MODULE, site)
+        return Snapshot(seen, away)
+
+    def live(self, selected: Iterable[str] = HOSTS) -> Live:
+        """Return what the engine sees now."""
+        chosen = frozenset(selected)
+        view = View(descriptions(), self.snapshot(), chosen, memory_site().digest_key)
+        return view.live(MODULE, memory_site())
+
+    def wait(self) -> None:
+        """Nothing of it is on its way."""
 
     def apply(self, stage: Stage) -> None:
         """Do what the changes of a stage say, as K3s does it."""
@@ -295,43 +302,10 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] = HOSTS) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
-    chosen, done = tuple(selected), set()
-    while True:
-        live = world.live(chosen)
-        try:
-            stage = MODULE.next_stage(live)
-            if stage is None:
-                assert list(live.changes()) == []
-                return End("done")
-            mark = (stage.name, tuple(f"{c.host} {c.identity}" for c in stage.changes))
-            assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-            done.add(mark)
-            if why := _waits(stage.before, world, chosen):
-                return End("gate", why)
-            guard(stage, world)
-        except RefusedError as error:
-            return End("refused", str(error))
-        world.apply(stage)
-        if why := _waits(stage.after, world, chosen):
-            return End("gate", why)
+    """Drive the module's rollout, until nothing is left or something says no."""
+    return drive(world, MODULE, memory_site(), descriptions(), selected, check=_check)
 
 
-def _waits(gate: Gate | None, world: World, selected: tuple[str, ...]) -> str | None:
-    return gate.reason(world.live(selected)) if gate is not None else None
-
-
-def guard(stage: Stage, world: World) -> None:
+def _check(stage: Stage) -> None:
     assert len(disrupted(stage)) <= 1, "one running node at a time"
-    assert MODULE.members_up is not None
-    up = MODULE.members_up(world.live())
-    guard_quorum(stage, [Cluster("k3s", frozenset(MASTERS), up)])

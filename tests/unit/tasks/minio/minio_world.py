@@ -11,11 +11,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
-from keybuzz.engine.change.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.change.guard import disrupted
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.docker import Container
@@ -25,6 +24,7 @@ from tasks.minio.members import CONTAINER_ID, DRIVE_ID
 from tasks.minio.service.resources import MinioAliases, MinioBucket, MinioDrive
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site, with_parameters
+from tests.unit.tasks.driver import End, drive
 
 HOSTS = ("minio-01", "minio-02", "minio-03")
 BUCKET = "minio-bucket:keybuzz-backups"
@@ -152,15 +152,19 @@ class World:
             for node in self.nodes.values():
                 node.healing = node.healing and not node.running
 
-    def live(self, selected: Iterable[str] | None = None) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         reachable = {host: node for host, node in self.nodes.items() if node.reachable}
         observations = {
             host: Observation(self._seen(host), self._answers(host)) for host in reachable
         }
         away = {host: "no route" for host in self.nodes if host not in reachable}
+        return Snapshot(observations, away)
+
+    def live(self, selected: Iterable[str] | None = None) -> Live:
+        """Return what the engine sees now."""
         chosen = frozenset(self.nodes if selected is None else selected)
-        view = View(descriptions(), Snapshot(observations, away), chosen, site().digest_key)
+        view = View(descriptions(), self.snapshot(), chosen, site().digest_key)
         return view.live(MODULE, site())
 
     def apply(self, stage: Stage) -> None:
@@ -265,54 +269,18 @@ def _states(host: str, present: bool) -> dict[str, State]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] | None = None, stages: int = 100) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
+    """Drive the module's rollout, until nothing is left or something says no."""
     chosen = frozenset(world.nodes if selected is None else selected)
-    done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    for _ in range(stages):
-        try:
-            stage = MODULE.next_stage(world.live(chosen))
-            if stage is None:
-                left = [change.identity for change in world.live(chosen).changes()]
-                return End("left" if left else "done", ", ".join(left))
-            if not holds(stage.before, world, chosen):
-                return End("gate", f"before {stage.name}")
-            _guard(stage, world, chosen)
-        except RefusedError as error:
-            return End("refused", str(error))
-        mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
-        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-        done.add(mark)
-        _check(stage, chosen)
-        world.apply(stage)
-        if not holds(stage.after, world, chosen):
-            return End("gate", f"after {stage.name}: {_reason(stage.after, world, chosen)}")
-    return End("cut")
-
-
-def holds(gate: Gate | None, world: World, selected: frozenset[str]) -> bool:
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return True
-    world.wait()
-    return gate.reason(world.live(selected)) is None
-
-
-def _reason(gate: Gate | None, world: World, selected: frozenset[str]) -> str:
-    return str(gate.reason(world.live(selected))) if gate else ""
-
-
-def _guard(stage: Stage, world: World, selected: frozenset[str]) -> None:
-    assert MODULE.members_up is not None
-    up = MODULE.members_up(world.live(selected))
-    guard_quorum(stage, [Cluster("minio", frozenset(world.nodes), up)])
+    return drive(
+        world,
+        MODULE,
+        site(),
+        descriptions(),
+        chosen,
+        check=lambda stage: _check(stage, chosen),
+        stages=stages,
+    )
 
 
 def _check(stage: Stage, selected: frozenset[str]) -> None:

@@ -272,7 +272,7 @@ class TestLife:
         world.stop("minio-03")
         world.nodes["minio-03"].reachable = False
         end = roll(world)
-        assert end.word == "gate"
+        assert end.word == "refused"
         assert world.serving() == ["minio-01", "minio-02"]
 
     def test_a_drive_that_heals_is_waited_for(self) -> None:

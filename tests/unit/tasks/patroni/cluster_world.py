@@ -11,11 +11,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
-from keybuzz.engine.change.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.change.guard import disrupted
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Resource
@@ -27,6 +26,7 @@ from tasks.patroni.service.resources import PatroniIdentity, PatroniLeader, Role
 from tasks.patroni.service.rest import PatroniRestPassword
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
+from tests.unit.tasks.driver import End, drive
 
 CONTAINER = "container:patroni"
 SCOPE = "keybuzz-pg"
@@ -138,19 +138,23 @@ class World:
         for host in self.running:
             self.nodes[host].data = self.nodes[host].votes = True
 
-    def live(self, selected: Iterable[str] | None = None) -> Live:
-        """Return what the engine sees now."""
-        site = site_of(self.size)
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         reachable = {host: node for host, node in self.nodes.items() if node.reachable}
         observations = {
             host: Observation({**node.states, **self._inside_at(host)}, self._answers(host))
             for host, node in reachable.items()
         }
         unreachable = {host: "no route" for host in self.nodes if host not in reachable}
+        return Snapshot(observations, unreachable)
+
+    def live(self, selected: Iterable[str] | None = None) -> Live:
+        """Return what the engine sees now."""
         chosen = frozenset(self.nodes if selected is None else selected)
-        snapshot = Snapshot(observations, unreachable)
-        view = View(descriptions_of(self.size), snapshot, chosen, site.digest_key)
-        return view.live(PATRONI, site)
+        view = View(
+            descriptions_of(self.size), self.snapshot(), chosen, site_of(self.size).digest_key
+        )
+        return view.live(PATRONI, site_of(self.size))
 
     def apply(self, stage: Stage) -> None:
         """Do what the changes of a stage say, and let time pass."""
@@ -269,54 +273,18 @@ def _inside(size: int) -> tuple[Resource, ...]:
     return descriptions_of(size)["db-1"].modules["patroni"].cluster
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] | None = None) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
+    """Drive the module's rollout, until nothing is left or something says no."""
     chosen = frozenset(world.nodes if selected is None else selected)
-    done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    while True:
-        live = world.live(chosen)
-        try:
-            stage = PATRONI.next_stage(live)
-            if stage is None:
-                left = [change.identity for change in live.changes()]
-                assert left == [], f"nothing takes {left}"
-                return End("done")
-            _guard(stage, world, live)
-            if not _holds(stage.before, world, chosen):
-                return End("gate", f"before {stage.name}")
-            _guard(stage, world, world.live(chosen))
-        except RefusedError as error:
-            return End("refused", str(error))
-        mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
-        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-        done.add(mark)
-        check_stage(stage, world, chosen)
-        world.apply(stage)
-        if not _holds(stage.after, world, chosen):
-            return End("gate", f"after {stage.name}")
-
-
-def _holds(gate: Gate | None, world: World, selected: frozenset[str]) -> bool:
-    """Return whether a gate holds, at once or after a while."""
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return True
-    world.wait()
-    return gate.reason(world.live(selected)) is None
-
-
-def _guard(stage: Stage, world: World, live: Live) -> None:
-    if disrupted(stage):
-        assert PATRONI.members_up is not None
-        members = frozenset(world.nodes)
-        guard_quorum(stage, [Cluster("patroni", members, PATRONI.members_up(live))])
+    known = descriptions_of(world.size)
+    return drive(
+        world,
+        PATRONI,
+        site_of(world.size),
+        known,
+        chosen,
+        check=lambda stage: check_stage(stage, world, chosen),
+    )
 
 
 def check_stage(stage: Stage, world: World, selected: frozenset[str]) -> None:

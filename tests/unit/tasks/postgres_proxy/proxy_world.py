@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from keybuzz.engine.change.guard import Cluster, cluster_of, guard_quorum
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
@@ -20,6 +18,7 @@ from keybuzz.model.host.files import File
 from tasks.postgres_proxy import MODULE
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
+from tests.unit.tasks.driver import End, drive
 
 HOSTS = ("haproxy-01", "haproxy-02")
 MEMBERS = ("db-master-01", "db-slave-01", "db-slave-02")
@@ -90,17 +89,21 @@ class World:
         mark = described_mark()
         return cls({host: Node(_states(host, present=True), mark) for host in HOSTS})
 
-    def live(self, selected: Iterable[str] = HOSTS) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         seen = {
             host: Observation(node.states, self._answers(node))
             for host, node in self.nodes.items()
             if node.reachable
         }
         away = {host: "no route" for host, node in self.nodes.items() if not node.reachable}
-        site = memory_site()
-        view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
-        return view.live(MODULE, site)
+        return Snapshot(seen, away)
+
+    def live(self, selected: Iterable[str] = HOSTS) -> Live:
+        """Return what the engine sees now."""
+        chosen = frozenset(selected)
+        view = View(descriptions(), self.snapshot(), chosen, memory_site().digest_key)
+        return view.live(MODULE, memory_site())
 
     def make_old(self, host: str) -> None:
         """Let the host have what older scripts built: it serves, and says nothing of itself."""
@@ -205,50 +208,16 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] = HOSTS) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
-    chosen = tuple(selected)
-    done: set[tuple[str, tuple[str, ...]]] = set()
-    while True:
-        live = world.live(chosen)
-        stage = MODULE.next_stage(live)
-        if stage is None:
-            assert list(live.changes()) == []
-            return End("done")
-        mark = (stage.name, tuple(f"{c.host} {c.identity}" for c in stage.changes))
-        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-        done.add(mark)
-        try:
-            guard_quorum(stage, [_cluster(live)])
-            if (why := _waits(stage.before, world, chosen)) is not None:
-                return End("gate", why)
-            check_stage(stage, world)
-            guard_quorum(stage, [_cluster(world.live(chosen))])
-        except RefusedError as error:
-            return End("refused", str(error))
-        world.apply(stage)
-        if (why := _waits(stage.after, world, chosen)) is not None:
-            return End("gate", why)
-
-
-def _cluster(live: Live) -> Cluster:
-    return cluster_of(MODULE, live)
-
-
-def _waits(gate: Gate | None, world: World, selected: tuple[str, ...]) -> str | None:
-    """Return why a gate does not hold, even after a while."""
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return None
-    world.wait()
-    return gate.reason(world.live(selected))
+    """Drive the module's rollout, until nothing is left or something says no."""
+    return drive(
+        world,
+        MODULE,
+        memory_site(),
+        descriptions(),
+        selected,
+        check=lambda stage: check_stage(stage, world),
+    )
 
 
 def check_stage(stage: Stage, world: World) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from keybuzz.engine.change.guard import cluster_of, guard_quorum
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
@@ -19,6 +17,7 @@ from tasks.rabbitmq_proxy.members import CFG, CONTAINER
 from tasks.rabbitmq_proxy.values import CLUSTER, haproxy_values
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
+from tests.unit.tasks.driver import End, drive
 
 HOSTS = ("haproxy-01", "haproxy-02")
 BALANCER = "10.0.0.10"
@@ -78,17 +77,21 @@ class World:
         """Return hosts that are as described."""
         return cls({host: Node(_states(host, present=True), described_mark()) for host in HOSTS})
 
-    def live(self, selected: Iterable[str] = HOSTS) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         seen = {
             host: Observation(node.states, self._answers(node))
             for host, node in self.nodes.items()
             if node.reachable
         }
         away = {host: "no route" for host, node in self.nodes.items() if not node.reachable}
-        site = memory_site()
-        view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
-        return view.live(MODULE, site)
+        return Snapshot(seen, away)
+
+    def live(self, selected: Iterable[str] = HOSTS) -> Live:
+        """Return what the engine sees now."""
+        chosen = frozenset(selected)
+        view = View(descriptions(), self.snapshot(), chosen, memory_site().digest_key)
+        return view.live(MODULE, memory_site())
 
     def damage(self, host: str, identity: str, **attributes: Value) -> None:
         """Change attributes of a resource, or take it away when none are given."""
@@ -155,46 +158,16 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] = HOSTS) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
-    chosen = tuple(selected)
-    done: set[tuple[str, tuple[str, ...]]] = set()
-    while True:
-        live = world.live(chosen)
-        stage = MODULE.next_stage(live)
-        if stage is None:
-            assert list(live.changes()) == []
-            return End("done")
-        mark = (stage.name, tuple(f"{c.host} {c.identity}" for c in stage.changes))
-        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-        done.add(mark)
-        try:
-            guard_quorum(stage, [cluster_of(MODULE, live)])
-            if (why := _waits(stage.before, world, chosen)) is not None:
-                return End("gate", why)
-            guard_quorum(stage, [cluster_of(MODULE, world.live(chosen))])
-        except RefusedError as error:
-            return End("refused", str(error))
-        _check_stage(stage, world)
-        world.apply(stage)
-        if (why := _waits(stage.after, world, chosen)) is not None:
-            return End("gate", why)
-
-
-def _waits(gate: Gate | None, world: World, selected: tuple[str, ...]) -> str | None:
-    """Return why a gate does not hold, even after a while."""
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return None
-    world.wait()
-    return gate.reason(world.live(selected))
+    """Drive the module's rollout, until nothing is left or something says no."""
+    return drive(
+        world,
+        MODULE,
+        memory_site(),
+        descriptions(),
+        selected,
+        check=lambda stage: _check_stage(stage, world),
+    )
 
 
 def _check_stage(stage: Stage, world: World) -> None:

@@ -11,11 +11,10 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
-from keybuzz.engine.change.guard import Cluster, disrupted, guard_quorum
+from keybuzz.engine.change.guard import disrupted
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import Action, Change, State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.secret import Secret
@@ -27,6 +26,7 @@ from tasks.redis.rotation import LOGIN
 from tasks.redis.service.resources import RedisMaster, RedisRuntime
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import Row, described, fleet_of, memory_site
+from tests.unit.tasks.driver import End, drive
 
 HOSTS = ("redis-1", "redis-2", "redis-3")
 NAME = "kb-redis-master"
@@ -175,16 +175,21 @@ class World:
             for host in self.nodes:
                 self._learn(host)
 
-    def live(self, selected: Iterable[str] | None = None) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         reachable = {host: node for host, node in self.nodes.items() if node.reachable}
         observations = {
             host: Observation(self._seen(host), self._answers(host)) for host in reachable
         }
         away = {host: "no route" for host in self.nodes if host not in reachable}
+        return Snapshot(observations, away)
+
+    def live(self, selected: Iterable[str] | None = None) -> Live:
+        """Return what the engine sees now."""
         chosen = frozenset(self.nodes if selected is None else selected)
-        known = descriptions(rotating=self.rotating)
-        view = View(known, Snapshot(observations, away), chosen, site().digest_key)
+        view = View(
+            descriptions(rotating=self.rotating), self.snapshot(), chosen, site().digest_key
+        )
         return view.live(REDIS, site())
 
     def apply(self, stage: Stage) -> None:
@@ -327,51 +332,14 @@ def _states(host: str, present: bool) -> dict[str, State]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a roll ended: `done`, `refused`, or `gate` when one did not hold."""
-
-    word: str
-    why: str = ""
-
-
 def roll(world: World, selected: Iterable[str] | None = None) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
+    """Drive the module's rollout, until nothing is left or something says no."""
     chosen = frozenset(world.nodes if selected is None else selected)
-    done: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    while True:
-        try:
-            stage = REDIS.next_stage(world.live(chosen))
-            if stage is None:
-                left = [change.identity for change in world.live(chosen).changes()]
-                assert left == [], f"nothing takes {left}"
-                return End("done")
-            _guard(stage, world, chosen)
-            if not _holds(stage.before, world, chosen):
-                return End("gate", f"before {stage.name}")
-            _guard(stage, world, chosen)
-        except RefusedError as error:
-            return End("refused", str(error))
-        mark = (stage.name, tuple((change.host, change.identity) for change in stage.changes))
-        assert mark not in done or not stage.changes, f"stage {stage.name} comes again"
-        done.add(mark)
-        _check(stage, world, chosen)
-        world.apply(stage)
-        if not _holds(stage.after, world, chosen):
-            return End("gate", f"after {stage.name}")
-
-
-def _holds(gate: Gate | None, world: World, selected: frozenset[str]) -> bool:
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return True
-    world.wait()
-    return gate.reason(world.live(selected)) is None
-
-
-def _guard(stage: Stage, world: World, selected: frozenset[str]) -> None:
-    assert REDIS.members_up is not None
-    up = REDIS.members_up(world.live(selected))
-    guard_quorum(stage, [Cluster("redis", frozenset(world.nodes), up)])
+    at, known = (
+        (rotating_site() if world.rotating else site()),
+        descriptions(rotating=world.rotating),
+    )
+    return drive(world, REDIS, at, known, chosen, check=lambda stage: _check(stage, world, chosen))
 
 
 def _check(stage: Stage, world: World, selected: frozenset[str]) -> None:

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from keybuzz.engine.change.guard import cluster_of, guard_quorum
 from keybuzz.engine.look.describe import HostDescription
 from keybuzz.engine.look.observe import Observation, Snapshot, View
-from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Gate, Live, Stage
+from keybuzz.model.core.live import Live, Stage
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
 from keybuzz.model.core.resource import Value
@@ -20,7 +18,7 @@ from tasks.redis_proxy.members import CFG, CONTAINER, WATCHER_UNIT
 from tasks.redis_proxy.values import haproxy_values
 from tests.unit.support.resource_values import applied
 from tests.unit.support.site_values import described, memory_site
-from tests.unit.tasks.postgres_proxy.proxy_world import End
+from tests.unit.tasks.driver import End, drive
 
 HOSTS = ("haproxy-01", "haproxy-02")
 SENTINELS = ("redis-01", "redis-02", "redis-03")
@@ -86,17 +84,21 @@ class World:
         mark = described_mark()
         return cls({h: Node(_states(h, present=True), mark, (MASTER,), 1) for h in HOSTS})
 
-    def live(self, selected: Iterable[str] = HOSTS) -> Live:
-        """Return what the engine sees now."""
+    def snapshot(self) -> Snapshot:
+        """Return what the hosts say now."""
         seen = {
             host: Observation(node.states, self._answers(node))
             for host, node in self.nodes.items()
             if node.reachable
         }
         away = {host: "no route" for host, node in self.nodes.items() if not node.reachable}
-        site = memory_site()
-        view = View(descriptions(), Snapshot(seen, away), frozenset(selected), site.digest_key)
-        return view.live(MODULE, site)
+        return Snapshot(seen, away)
+
+    def live(self, selected: Iterable[str] = HOSTS) -> Live:
+        """Return what the engine sees now."""
+        chosen = frozenset(selected)
+        view = View(descriptions(), self.snapshot(), chosen, memory_site().digest_key)
+        return view.live(MODULE, memory_site())
 
     def damage(self, host: str, identity: str, **attributes: Value) -> None:
         """Change attributes of a resource, or take it away when none are given."""
@@ -194,26 +196,15 @@ def _states(host: str, *, present: bool) -> dict[str, State]:
 
 
 def roll(world: World, selected: Iterable[str] = HOSTS) -> End:
-    """Drive the module's rollout as the conductor does, until nothing is left or something says no."""
-    chosen = tuple(selected)
-    for _ in range(10):
-        live = world.live(chosen)
-        stage = MODULE.next_stage(live)
-        if stage is None:
-            assert list(live.changes()) == []
-            return End("done")
-        try:
-            guard_quorum(stage, [cluster_of(MODULE, live)])
-            if (why := _waits(stage.before, world, chosen)) is not None:
-                return End("gate", why)
-            check_stage(stage, world)
-            guard_quorum(stage, [cluster_of(MODULE, world.live(chosen))])
-        except RefusedError as error:
-            return End("refused", str(error))
-        world.apply(stage)
-        if (why := _waits(stage.after, world, chosen)) is not None:
-            return End("gate", why)
-    raise AssertionError(f"it never ends: {[stage.name for stage in world.trail]}")
+    """Drive the module's rollout, until nothing is left or something says no."""
+    return drive(
+        world,
+        MODULE,
+        memory_site(),
+        descriptions(),
+        selected,
+        check=lambda stage: check_stage(stage, world),
+    )
 
 
 def check_stage(stage: Stage, world: World) -> None:
@@ -226,11 +217,3 @@ def check_stage(stage: Stage, world: World) -> None:
             others = [n for name, n in world.nodes.items() if name != host and n.reachable]
             for other in others:
                 assert other.routes == (MASTER,), "the other host was not proven good first"
-
-
-def _waits(gate: Gate | None, world: World, selected: tuple[str, ...]) -> str | None:
-    """Return why a gate does not hold, even after a while."""
-    if gate is None or gate.reason(world.live(selected)) is None:
-        return None
-    world.wait()
-    return gate.reason(world.live(selected))
