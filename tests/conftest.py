@@ -20,8 +20,17 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         signal.signal(_number, _usual)
-# A session that is told to end takes down what it has built, as after Ctrl-C: labs stay until they are taken down.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _end(number: int, frame: object) -> None:
+    """End the session as Ctrl-C does, so that it takes down what it has built; `timeout` tells it twice."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: None
+    )  # not ignored: what is started now would ignore it too
+    raise KeyboardInterrupt
+
+
+signal.signal(signal.SIGTERM, _end)
 NodeManager.EXIT_TIMEOUT = 60  # seconds that workers have for that
 settings.register_profile(
     "kbz",

@@ -27,7 +27,7 @@ _TESTS = """\
 from pathlib import Path
 import pytest
 from child import run
-from tests.flow.support.sshd import running_with
+from tests.flow.support.sshd import running_with, until
 from tests.support import warm
 
 HERE = Path(__file__).parent
@@ -35,6 +35,8 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="module", autouse=True)
 def lab():
     yield
+    (HERE / "going").touch()
+    until((HERE / "told-again").exists, "the second signal", 60)
     (HERE / "down").write_text(f"calls at work: {running_with(str(HERE / 'at-work'))}")
 
 def test_at_work():
@@ -68,6 +70,10 @@ def test_a_session_that_is_cut_ends_its_calls_and_takes_its_labs_down(
         until(lambda: at_work.exists() and at_work.read_text(), "a call to be at work", 60)
         assert running_with(str(at_work))
         session.send_signal(told)
+        until((tmp_path / "going").exists, "its end to begin", 60)
+        if told == signal.SIGTERM and not workers:
+            session.send_signal(told)  # as the program `timeout` does
+        (tmp_path / "told-again").touch()
         assert session.wait(60) == pytest.ExitCode.INTERRUPTED
     finally:
         session.kill()
