@@ -26,9 +26,8 @@ SECONDS = 10.0
 _LONGEST_SECRET = 1 << 12
 _SLACK_MOST = 3000
 _GOOD = range(200, 300)
-_CLIENT = range(400, 500)
-_LATER = (408, 429)
-"""Answers of a web server that would take the same message another time."""
+_THIS_ONE = (400, 406, 411, 413, 414, 415, 422, 431)
+"""Answers of a web server that are about the message; any other is about its address, its login or the moment."""
 _MAILBOX = 550
 """From here on a mail server refuses the message; below are its connection, its login and what may pass."""
 
@@ -130,7 +129,7 @@ def _for_good(error: Exception) -> bool:
     """Return whether the same message would be refused again: it stands in the way of those behind it."""
     match error:
         case HTTPError():
-            return error.code in _CLIENT and error.code not in _LATER
+            return error.code in _THIS_ONE
         case smtplib.SMTPRecipientsRefused():
             return all(code >= _MAILBOX for code, _ in error.recipients.values())
         case smtplib.SMTPDataError() | smtplib.SMTPSenderRefused():

@@ -98,7 +98,7 @@ class TestForGood:
             "kbz restart redis ended well"
         ]
 
-    @pytest.mark.parametrize("status", [408, 429, 500])
+    @pytest.mark.parametrize("status", [401, 403, 404, 407, 408, 410, 429, 500])
     def test_what_may_be_taken_later_waits(self, tmp_path: Path, web: Post, status: int) -> None:
         here = site(tmp_path, receiver(hook(web)))
         web.status = status
