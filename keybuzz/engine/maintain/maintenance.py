@@ -206,9 +206,12 @@ def _report(
 
 
 def until_of(text: str, now: datetime) -> datetime:
-    """Return the moment that was typed: with its zone, or a span from now such as 4h; ValueError for neither."""
+    """Return the moment that was typed, in UTC: with its zone, or a span from now such as 4h.
+
+    ValueError for neither, OverflowError for one that no calendar has.
+    """
     spans = {"m": 60, "h": 3600, "d": 86400}
     if text[-1:] in spans and text[:-1].isdecimal():
         return datetime.fromtimestamp(now.timestamp() + int(text[:-1]) * spans[text[-1]], UTC)
     found = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)

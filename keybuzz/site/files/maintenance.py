@@ -44,10 +44,13 @@ class MaintenanceReader(TreeReader):
         text = self.text(tree, name)
         try:
             found = datetime.fromisoformat(text)
-        except ValueError:
-            found = None
-        if found is not None and found.tzinfo is not None:
-            return found
+            if found.tzinfo is not None:
+                return found.astimezone(UTC)
+        except (
+            ValueError,
+            OverflowError,
+        ):  # none, or in UTC before the first year or after the last one
+            pass
         if text:
             what = f"{name} is {shown(text)}, which is no moment with its zone"
             self.problems.add(tree.line, what, "write it as 2026-01-31T04:00:00+00:00")

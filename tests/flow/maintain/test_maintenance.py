@@ -347,3 +347,8 @@ def test_a_time_or_a_span_is_taken(text: str, seconds: int) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"isoformat|month"):
         engine.until_of(text, NOW)
+
+
+def test_a_time_that_no_calendar_has_in_utc_is_refused() -> None:
+    with pytest.raises(OverflowError):
+        engine.until_of("9999-12-31T23:59-12:00", NOW)

@@ -68,6 +68,7 @@ def test_the_same_host_again_gets_the_new_end() -> None:
     [
         ("until: tomorrow", "until is 'tomorrow', which is no moment with its zone"),
         ("until: 2027-01-01T04:00:00", "which is no moment with its zone"),
+        ("until: 9999-12-31T23:59:00-12:00", "which is no moment with its zone"),
     ],
 )
 def test_what_is_no_moment_is_told_with_its_line(text: str, what: str) -> None:
