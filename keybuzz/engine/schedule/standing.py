@@ -83,8 +83,8 @@ def _installed(watch: Watch, into: Path) -> tuple[str, Path, re.Match[str] | Non
 
 def next_due(every: Every, now: float) -> float:
     """Return when the next run begins, in this machine's own time of day."""
-    here = datetime.fromtimestamp(now).astimezone()
-    moment = here.replace(hour=every.first_hour, minute=0, second=0, microsecond=0)
+    here = datetime.fromtimestamp(now)  # noqa: DTZ006 # hours as the clock shows them, also on a day that changes it
+    moment = here.replace(hour=every.first_hour, minute=0, second=0, microsecond=0, fold=0)
     moment -= timedelta(days=1)
     while moment.timestamp() <= now:
         moment += timedelta(seconds=every.seconds)

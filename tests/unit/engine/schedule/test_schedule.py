@@ -129,6 +129,19 @@ def test_both_programs_mean_the_same_moments(every: str) -> None:
     assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(due)) == found
 
 
+@pytest.mark.parametrize("day", ["2027-03-27", "2027-10-30"])
+def test_a_run_is_due_by_the_clock_also_when_the_clock_is_changed(
+    day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as context:
+        context.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        now = time.mktime(time.strptime(f"{day} 22:00", "%Y-%m-%d %H:%M"))
+        due = time.strftime("%H:%M", time.localtime(next_due(EVERY["daily"], now)))
+    time.tzset()
+    assert due == "03:00"
+
+
 def test_it_is_written_once_and_the_other_program_gives_way(tmp_path: Path) -> None:
     assert [line.rpartition(" is ")[2] for line in place(SCHEDULE, "cron", tmp_path)] == ["written"]
     before = (tmp_path / DRIFT.cron).stat()
