@@ -24,6 +24,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 DAMAGED = 65
+_PART = 3
+"""How `restic backup` ends that could not read all files: it has kept the others."""
 MANIFEST = "kbz.manifest.json"
 COUNTS = "kbz.counts.json"
 """Written by the proof of a service's files: what is in them, by name."""
@@ -46,6 +48,10 @@ Its exit code is 1 in every case, and it also says `no such file or directory` o
 
 class WorkError(Exception):
     """It cannot be done; the text says why."""
+
+
+class PartError(WorkError):
+    """Only a part of the files is in the repository."""
 
 
 class DamageError(Exception):
@@ -109,6 +115,7 @@ class Repository:
     def keep(self, service: str, cluster: str, source: str) -> None:
         """Put the files of a service into the repository, with a manifest of what they are."""
         staging = self.staging(service)
+        _require_plain(staging)
         # The data is of no earlier time than this.
         began, ended = self._begun(service).stat().st_mtime, time.time()
         counts = _json(staging / COUNTS) if (staging / COUNTS).exists() else {}
@@ -142,9 +149,21 @@ class Repository:
             "size": str(size),
         }
         tags = [word for name in told for word in ("--tag", f"{name}={quote(told[name], safe='')}")]
-        self.restic("backup", "--host", "kbz", *tags, str(staging))
+        try:
+            self.restic("backup", "--host", "kbz", *tags, str(staging))
+        except PartError:
+            self._drop(told)
+            raise
         self.list()
         shutil.rmtree(staging)
+
+    def _drop(self, told: dict[str, str]) -> None:
+        """Remove what restic has kept of files of which it could not read all: it looks like a whole backup."""
+        for snapshot in json.loads(self.restic("snapshots", "--json", "--no-lock")) or []:
+            if {f"{name}={quote(told[name], safe='')}" for name in told} <= set(
+                snapshot["tags"] or ()
+            ):
+                self.restic("forget", str(snapshot["id"]))
 
     def forget(self, service: str, last: int, daily: int, weekly: int, monthly: int) -> None:
         """Remove what the retention does not keep of a service.
@@ -224,6 +243,8 @@ class Repository:
             return done.stdout
         said = " | ".join(line for line in done.stderr.splitlines()[-3:] if line.strip())
         text = f"restic {words[0]}: {said or f'exit {done.returncode}'}"
+        if words[0] == "backup" and done.returncode == _PART:
+            raise PartError(text)
         damaged = done.returncode == 1 and words[0] == "restore" and _DAMAGE.search(done.stderr)
         there = (self.folder / "config").exists()  # else the disk is not mounted
         if damaged and there and not _NO_DAMAGE.search(done.stderr):
@@ -274,6 +295,13 @@ def _require_room(folder: Path, size: int) -> None:
             f"{folder}: {found.free >> 20} MiB are free and {needed >> 20} MiB are needed, for a copy as large as the "
             f"one that is listed ({size >> 20} MiB) and for WAL: free or add space, then the same command again"
         )
+
+
+def _require_plain(folder: Path) -> None:
+    """Raise where a source has sent anything but files and folders: a link would be followed here, by root."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise WorkError(f"{path.relative_to(folder)} is no plain file; nothing was put in")
 
 
 def whole(folder: Path, service: str) -> None:

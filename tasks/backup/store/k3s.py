@@ -111,7 +111,11 @@ def fill(site: Site, source: Source, image: str, folder: str) -> tuple[Work, ...
     return (
         Work(
             f"a snapshot of etcd on {source.host}",
-            ("tar", "--extract", "--no-same-owner", "--directory", folder, "--file", "-"),
+            # These alone: a link in the place of what is written there later would lead elsewhere.
+            (
+                *("tar", "--extract", "--no-same-owner", "--directory", folder, "--file", "-"),
+                *("snapshot.db", "token"),
+            ),
             3600.0,
             of=Outflow(source.host, ("sh", "-c", TAKE_SCRIPT)),
         ),

@@ -91,6 +91,34 @@ def test_what_lies_in_the_repository_is_encrypted_and_needs_its_key(
     assert "wrong password" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["other.rdb", "kbz.manifest.json"])
+def test_a_link_that_a_source_has_sent_is_not_followed(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of another")
+    store.filled()
+    (store.staging / name).symlink_to(elsewhere)
+    done = store("keep", "redis", "kb", "redis-02")
+    assert done.returncode == 1
+    assert f"{name} is no plain file; nothing was put in" in done.stderr
+    assert elsewhere.read_text() == "of another"
+
+
+def test_what_restic_could_not_read_as_a_whole_is_no_backup(store: Store, tmp_path: Path) -> None:
+    """It ends with 3, and has a snapshot of the rest, which the next list would have shown as whole."""
+    wrapper = tmp_path / "programs" / "restic"
+    wrapper.parent.mkdir()
+    real = shutil.which("restic")
+    wrapper.write_text(f'#!/bin/sh\n{real} "$@" || exit\n[ "$5" != backup ] || exit 3\n')
+    wrapper.chmod(0o755)
+    store.filled()
+    path = f"{wrapper.parent}:{os.environ['PATH']}"
+    assert store("keep", "redis", "kb", "redis-02", path=path).returncode == 1
+    store.good("list")
+    assert store.copies() == ()
+
+
 def test_without_room_for_another_copy_nothing_begins(store: Store, tmp_path: Path) -> None:
     """The volume is that of WAL, too."""
     copy = store.keep()
