@@ -53,3 +53,28 @@ EXPLAINED[
     "return open_private(path, os.O_RDWR | os.O_CREAT), False",
     "return open_private(path, os.O_RDWR | os.O_CREAT), True",
 ] = "the kernel is asked once more about a holder that there cannot be: only slower"
+EXPLAINED[
+    _TAKER,
+    "self, module: Module, stage: Stage, failed: list[StepResult], *, trial: bool",
+    "self, module: Module, stage: Stage, failed: list[StepResult], /, trial: bool",
+] = "its one caller names the argument, which both allow"
+_RECOVER = "keybuzz/engine/change/recover.py"
+EXPLAINED[_RECOVER, "module = conductor.modules[0]", "module = conductor.modules[ -1]"] = (
+    "a recovery is of one module: the first is the last"
+)
+EXPLAINED[
+    _RECOVER,
+    "_bring_back(workspace, conductor, before, decided[0], named=operator.source)",
+    "_bring_back(workspace, conductor, before, decided[ -1], named=operator.source)",
+] = "one member is decided on: the first is the last"
+EXPLAINED[
+    "keybuzz/engine/change/freeze.py",
+    "other = reached[0].resource.cluster_of",
+    "other = reached[ -1].resource.cluster_of",
+] = "no module reaches more than one other cluster (`Module.reaches`): the first is the last"
+EXPLAINED["tasks/qdrant/rollout.py", "continue", "break"] = "there is one node of Qdrant"
+EXPLAINED[
+    "tasks/rabbitmq/rollout.py",
+    "if not node.empty and 2 * len(lost) >= len(node.formed) > 1:",
+    "if not node.empty and 2 * len(lost) >= len(node.formed) > 0:",
+] = "a node that was alone holds its data itself: nothing of its cluster is lost"

@@ -180,6 +180,7 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="write them into docs/mutants.md")
     parser.add_argument("files", nargs="*", help="files of tests/mutants/targets.py; without: all")
     asked = parser.parse_intermixed_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # cleaned up as after Ctrl-C
     unknown = set(asked.files) - set(TARGETS)
     if unknown:
         parser.error(f"no target: {', '.join(sorted(unknown))}; tests/mutants/targets.py has them")

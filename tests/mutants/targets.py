@@ -15,6 +15,7 @@ _CONDUCT = (
             "conduct_clusters",
             "conduct_gates",
             "pace",
+            "put_off",
         )
     ),
     f"{_UNIT}/engine/chains/test_side_by_side.py",

@@ -7,7 +7,7 @@ import pytest
 from tasks.rabbitmq.members import CONTAINER, DATA
 from tasks.rabbitmq.rollout import refuse_foreign
 from tests.unit.tasks.rabbitmq.rabbitmq_world import HOSTS, World
-from tests.unit.tasks.rabbitmq.test_stages_rabbitmq import refused
+from tests.unit.tasks.rabbitmq.test_stages_rabbitmq import refused, unread
 
 
 class TestWhoseData:
@@ -60,6 +60,24 @@ class TestWhoseData:
         for host in HOSTS[1:]:
             world.nodes[host] = World.empty().nodes[host]
         refuse_foreign(world.live())
+
+    def test_one_that_is_left_of_two_starts_no_cluster_beside_one_that_the_run_leaves_out(
+        self,
+    ) -> None:
+        world = World.empty()
+        self.left(world, "queue-01")
+        self.left(world, "queue-02", self.CLUSTER[1:])
+        error = refused(world.live(("queue-02",)))
+        assert error.where == "queue-02"
+        assert "data of a cluster of 2, and queue-03 hold none" in error.what
+
+    def test_where_a_node_has_started_and_is_silent_nothing_is_called_lost(self) -> None:
+        """It may hold what was started over an empty listing: it is waited for, not judged."""
+        world = World.empty()
+        self.left(world, "queue-01")
+        running = World.healthy().nodes["queue-02"].states[CONTAINER]
+        world.nodes["queue-02"].states[CONTAINER] = running
+        refuse_foreign(unread(world.live(), "queue-02", "Connection refused"))
 
     def left(self, world: World, host: str, formed: tuple[str, ...] = CLUSTER) -> None:
         world.nodes[host].members = frozenset(formed)
