@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from keybuzz.model.core.errors import InputError
+from keybuzz.model.core.errors import InputError, RefusedError
 from keybuzz.model.core.secret import DigestKey, sha256
 from keybuzz.model.inventory.group import GroupCatalogue
 from keybuzz.site.applications.credentials import require_free, schema_with
@@ -165,3 +165,13 @@ def read_policies(path: Path, catalogue: GroupCatalogue) -> Policies:
     """Return policies.yaml; InputError with file:line for each thing that is wrong in it."""
     names = tuple(group.name for group in catalogue.groups)
     return parse_policies(read_file(path, LIMIT), str(path), names)
+
+
+def require_unchanged(path: Path, before: bytes) -> None:
+    """Raise RefusedError when a file of the site is not any more what was looked at."""
+    if read_file(path, LIMIT) != before:
+        raise RefusedError(
+            "has changed since it was looked at; nothing was written",
+            where=str(path),
+            hint="run the command again",
+        )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from difflib import unified_diff
 from pathlib import Path
 
-from keybuzz.model.core.errors import RefusedError
-
 
 def difference(before: bytes, after: bytes, path: Path) -> str:
     """Return the change as a diff."""
@@ -19,14 +17,8 @@ def put_unchanged(path: Path, before: bytes, after: bytes) -> None:
 
     Its mode, owner and group stay, and what is a link stays one.
     """
-    from keybuzz.site.files.problems import read_file
     from keybuzz.site.files.whole import put_over
-    from keybuzz.site.load import LIMIT
+    from keybuzz.site.load import require_unchanged
 
-    if read_file(path, LIMIT) != before:
-        raise RefusedError(
-            "has changed since it was looked at; nothing was written",
-            where=str(path),
-            hint="run the command again",
-        )
+    require_unchanged(path, before)
     put_over(path, after)

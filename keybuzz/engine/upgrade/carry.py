@@ -18,6 +18,7 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import NothingToDoError
 from keybuzz.model.core.outcome import ExitCode
 from keybuzz.model.reports.report import Report
+from keybuzz.site.load import require_unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,12 @@ def carry_out(prepared: Prepared, means: Means) -> Report:
         handed = None if prepared.back else _hand_out(work, prepared)
     if handed is not None and handed.exit_code is not ExitCode.GOOD:
         return handed
+    changes = prepared.after != prepared.before
+    if changes:
+        require_unchanged(prepared.path, prepared.before)  # the record of who has changed it stays
     if not prepared.back:
         records.write(state, prepared.record)
-    if prepared.after != prepared.before:
+    if changes:
         means.put(prepared)
     with means.opened() as work:
         report = run(

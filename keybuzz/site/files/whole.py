@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
+import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from keybuzz.model.core.errors import RefusedError
+
+_NEW = ".kbz-new"
+_STALE = 3600.0
+"""Seconds after which no process is still writing such a file."""
 
 
 def put_over(path: Path, content: bytes) -> None:
@@ -29,20 +37,23 @@ def put_over(path: Path, content: bytes) -> None:
 def put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
     """Replace a file at once. Its mode counts from the first moment, and a crash leaves the old file.
 
-    What lies at the name of the new file is removed, never followed or written to. It belongs to this process's user
-    and group, or to those of `owner`.
+    The new file has a name of its own, so that of two processes neither takes what the other has half written. It
+    belongs to this process's user and group, or to those of `owner`.
     """
-    temporary = path.with_name(f".{path.name}.kbz-new")
-    temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        _give(descriptor, owner, temporary)
-        os.fchmod(descriptor, mode)
-        stream.write(content)
-        stream.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
+    _clear(path)
+    descriptor, name = tempfile.mkstemp(_NEW, f".{path.name}.", path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            _give(descriptor, owner)
+            os.fchmod(descriptor, mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -50,13 +61,16 @@ def put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = N
         os.close(folder)
 
 
-def _give(descriptor: int, owner: tuple[int, int] | None, temporary: Path) -> None:
-    """Let a new file belong to this user and group; nothing is left of it where that is not permitted."""
+def _clear(path: Path) -> None:
+    """Remove the new files that processes have left which were killed; one that is young may be at work."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_NEW}"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.lstat().st_mtime > _STALE:
+                left.unlink()
+
+
+def _give(descriptor: int, owner: tuple[int, int] | None) -> None:
+    """Let a new file belong to this user and group."""
     status = os.fstat(descriptor)
-    if owner is None or owner == (status.st_uid, status.st_gid):
-        return
-    try:
+    if owner is not None and owner != (status.st_uid, status.st_gid):
         os.fchown(descriptor, *owner)
-    except OSError:
-        temporary.unlink()
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,29 @@ def test_a_new_file_has_its_mode_from_the_first_moment(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+def test_two_that_write_the_same_file_at_once_leave_one_of_the_two_whole(tmp_path: Path) -> None:
+    """With one name for both, each removed the new file of the other, or put it in place half written."""
+    place = tmp_path / "policies.yaml"
+    contents = [letter * 100_000 for letter in (b"a", b"b")]
+
+    def write(content: bytes) -> bool:
+        for _ in range(12):
+            put(place, content, 0o600)
+            if place.read_bytes() not in contents:
+                return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(write, contents)) == [True, True]
+    assert [path.name for path in tmp_path.iterdir()] == ["policies.yaml"]
+
+
+def test_what_a_killed_writer_has_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    old, young = tmp_path / ".site.yaml.x1.kbz-new", tmp_path / ".site.yaml.x2.kbz-new"
+    for left in (old, young):
+        left.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    put(tmp_path / "site.yaml", b"whole", 0o600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "site.yaml"]
