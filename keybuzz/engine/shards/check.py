@@ -19,7 +19,7 @@ from keybuzz.engine.shards.contract import (
     read_message,
     spec_line,
 )
-from keybuzz.engine.shards.cut import Shard, by_place, cut
+from keybuzz.engine.shards.cut import Shard, by_place, cut, remote_regions
 from keybuzz.engine.shards.fingerprint import program
 from keybuzz.engine.shards.place import Controller, Place, Worker
 from keybuzz.engine.shards.places import places
@@ -36,21 +36,26 @@ _NAME = "check"
 
 
 def worker_places(site: Site, options: ShardOptions) -> tuple[WorkerPlace, ...]:
-    """Return the places, each with what is asked from there; a relay without hosts is one, too. Pure."""
+    """Return the places, each with what is asked from there; a relay or a pool without hosts is one, too. Pure."""
     shards = by_place(cut(site.servers, options))
     region = {server.name: server.region for server in site.servers}
-    names = (*shards, *(name for name in options.relays if name not in shards))
+    names = (*shards, *(name for name in remote_regions(options) if name not in shards))
     return tuple(_place(name, shards.get(name, ()), region, options) for name in names)
 
 
 def _place(
     name: str, shards: tuple[Shard, ...], region: Mapping[str, str], options: ShardOptions
 ) -> WorkerPlace:
-    relay = options.relays.get(name)
     hosts = [host for shard in shards for host in shard.hosts]
-    how = "process" if relay is None else f"ssh {relay.user}@{relay.address}:{relay.port}"
     regions = tuple(sorted({region[host] for host in hosts} - {""}))
-    return WorkerPlace(name, how, regions, len(hosts), len(shards))
+    return WorkerPlace(name, _how(name, options), regions, len(hosts), len(shards))
+
+
+def _how(name: str, options: ShardOptions) -> str:
+    if options.pool is not None and name in options.pool.regions:
+        return f"dask tls://{options.pool.address}"
+    relay = options.relays.get(name)
+    return "process" if relay is None else f"ssh {relay.user}@{relay.address}:{relay.port}"
 
 
 def check(

@@ -17,14 +17,14 @@ class Shard:
 
     name: str
     place: str
-    """HERE, or the region whose relay asks."""
+    """HERE, or the region whose relay or pool asks."""
     hosts: tuple[str, ...]
 
 
 def cut(servers: Iterable[Server], options: ShardOptions) -> tuple[Shard, ...]:
     """Return the shards of these servers, in the order of the inventory.
 
-    Hosts of a region that has no relay, and of none, are asked by processes on the controller.
+    Hosts of a region that has no relay or pool, and of none, are asked by processes on the controller.
     """
     regions: dict[str, list[str]] = {}
     for server in servers:
@@ -38,8 +38,14 @@ def cut(servers: Iterable[Server], options: ShardOptions) -> tuple[Shard, ...]:
 
 def place_of(region: str, options: ShardOptions) -> str:
     """Return where the hosts of a region are asked from."""
-    remote = options.back_end is BackEnd.RELAY and region in options.relays
-    return region if remote else HERE
+    return region if region in remote_regions(options) else HERE
+
+
+def remote_regions(options: ShardOptions) -> tuple[str, ...]:
+    """Return the regions that others ask."""
+    if options.back_end is BackEnd.RELAY:
+        return tuple(options.relays)
+    return () if options.pool is None else options.pool.regions
 
 
 def by_place(shards: Iterable[Shard]) -> Mapping[str, tuple[Shard, ...]]:

@@ -26,7 +26,7 @@ def controller_of(configuration: Configuration, site: Site) -> Controller:
 
 @contextmanager
 def places(options: ShardOptions, controller: Controller) -> Iterator[Mapping[str, Place]]:
-    """Yield this machine, and the relay of each region that has one. Nothing is started or reached by that."""
+    """Yield this machine, and the relay or pool of each region that has one. Nothing is started or reached."""
     found: dict[str, Place] = {HERE: Processes(controller.command)}
     with ExitStack() as stack:
         if options.relays:
@@ -34,6 +34,12 @@ def places(options: ShardOptions, controller: Controller) -> Iterator[Mapping[st
 
             for region, relay in options.relays.items():
                 found[region] = RelayPlace(relay, controller)
+        if options.pool is not None:
+            from keybuzz.engine.shards.pool.place import PoolPlace, Scheduler
+
+            scheduler = Scheduler(options.pool)
+            for region in options.pool.regions:
+                found[region] = PoolPlace(region, scheduler)
         for place in found.values():
             stack.callback(place.close)
         yield found

@@ -16,5 +16,6 @@ class Sharded(BoundedRunner):
         shards: int = 2,
         deadline: int = 300,
         relays: dict[str, dict[str, str]] | None = None,
+        pool: dict[str, object] | None = None,
     ) -> None:
         super().__init__(num_workers)

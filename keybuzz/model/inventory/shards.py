@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 
 class BackEnd(Enum):
@@ -14,6 +15,8 @@ class BackEnd(Enum):
     """Processes on the controller."""
     RELAY = "relay"
     """A machine in each region, over SSH; nothing listens there but sshd."""
+    DASK = "dask"
+    """A standing pool of Dask.distributed, over TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,25 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a process of a pool, absolute: the pool's own CA, and a certificate of it with its key."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A standing pool, whose workers ask the hosts of their regions."""
+
+    address: str
+    """HOST:PORT of its scheduler; the host is in the scheduler's certificate."""
+    regions: tuple[str, ...]
+    tls: Tls
+
+
+@dataclass(frozen=True, slots=True)
 class ShardOptions:
     """What nornir_config.yaml says of `kbz_sharded`."""
 
@@ -45,3 +67,4 @@ class ShardOptions:
     """Seconds for one shard; its hosts that are not heard by then are unknown."""
     relays: Mapping[str, Relay] = field(default_factory=dict)
     """By region."""
+    pool: Pool | None = None

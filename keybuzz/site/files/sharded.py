@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from keybuzz.model.inventory.shards import BackEnd, Relay, ShardOptions
+from keybuzz.model.inventory.shards import BackEnd, Pool, Relay, ShardOptions, Tls
 from keybuzz.site.files.problems import nearest, shown
 from keybuzz.site.files.yaml_tree import Tree, TreeReader
 
@@ -20,7 +21,7 @@ def read_sharded(reader: TreeReader, section: Tree, options: Tree | None) -> Sha
     if options is None:
         reader.problems.add(section.line, "runner has no options", _HINT)
         return ShardOptions(BackEnd.PROCESS, 1)
-    found = reader.fields(options, "runner.options", _NEEDED, (*_SPANS, "relays"))
+    found = reader.fields(options, "runner.options", _NEEDED, (*_SPANS, "relays", "pool"))
     if not found:
         return ShardOptions(BackEnd.PROCESS, 1)
     back_end = _back_end(reader, found["back_end"])
@@ -31,7 +32,11 @@ def read_sharded(reader: TreeReader, section: Tree, options: Tree | None) -> Sha
     }
     workers = reader.number(found["num_workers"], "num_workers", 1, MOST_WORKERS)
     return ShardOptions(
-        back_end, workers, **spans, relays=_relays(reader, options, found, back_end)
+        back_end,
+        workers,
+        **spans,
+        relays=_relays(reader, options, found, back_end),
+        pool=_pool(reader, options, found, back_end),
     )
 
 
@@ -49,12 +54,8 @@ def _back_end(reader: TreeReader, tree: Tree) -> BackEnd:
 def _relays(
     reader: TreeReader, options: Tree, found: Mapping[str, Tree], back_end: BackEnd
 ) -> dict[str, Relay]:
-    if back_end is BackEnd.PROCESS:
-        if "relays" in found:
-            what = "relays are given, and back_end is process"
-            reader.problems.add(
-                found["relays"].line, what, "write back_end: relay, or remove relays"
-            )
+    if back_end is not BackEnd.RELAY:
+        _of_another(reader, found, "relays", back_end, BackEnd.RELAY)
         return {}
     if "relays" not in found:
         what = "back_end is relay, and there are no relays"
@@ -63,6 +64,55 @@ def _relays(
         return {}
     entries = reader.entries(found["relays"], "runner.options.relays")
     return {key.text: _relay(reader, key.text, tree) for key, tree in entries}
+
+
+def _of_another(
+    reader: TreeReader, found: Mapping[str, Tree], name: str, back_end: BackEnd, needs: BackEnd
+) -> None:
+    if name in found:
+        verb = "are" if name.endswith("s") else "is"
+        what = f"{name} {verb} given, and back_end is {back_end.value}"
+        hint = f"write back_end: {needs.value}, or remove {name}"
+        reader.problems.add(found[name].line, what, hint)
+
+
+def _pool(
+    reader: TreeReader, options: Tree, found: Mapping[str, Tree], back_end: BackEnd
+) -> Pool | None:
+    if back_end is not BackEnd.DASK:
+        _of_another(reader, found, "pool", back_end, BackEnd.DASK)
+        return None
+    if "pool" not in found:
+        what = "back_end is dask, and there is no pool"
+        hint = "add pool: {address: HOST:PORT, regions: […], ca: …, cert: …, key: …}"
+        reader.problems.add(options.line, what, hint)
+        return None
+    fields = reader.fields(found["pool"], "pool", ("address", "regions", "ca", "cert", "key"), ())
+    if not fields:
+        return None
+    files = [_file(reader, fields[key], f"pool.{key}") for key in ("ca", "cert", "key")]
+    regions = reader.texts(fields["regions"], "pool.regions")
+    if not regions:
+        reader.problems.add(fields["regions"].line, "pool.regions is empty", "name its regions")
+    return Pool(_address(reader, fields["address"]), tuple(regions), Tls(*files))
+
+
+def _address(reader: TreeReader, tree: Tree) -> str:
+    text = _word(reader, tree, "pool.address")
+    host, _, port = text.rpartition(":")
+    if text and not (host and "/" not in host and port.isdecimal() and 0 < int(port) < 65536):
+        what = f"pool.address is {shown(text)}"
+        hint = "write HOST:PORT; it is always reached over TLS"
+        reader.problems.add(tree.line, what, hint)
+    return text
+
+
+def _file(reader: TreeReader, tree: Tree, name: str) -> Path:
+    text = reader.text(tree, name)
+    if text and not text.startswith("/"):
+        what = f"{name} is {shown(text)}, which is no absolute path"
+        reader.problems.add(tree.line, what, "write the path from / on")
+    return Path(text)
 
 
 def _relay(reader: TreeReader, region: str, tree: Tree) -> Relay:

@@ -25,6 +25,7 @@ from keybuzz.site.load import read_configuration
 from keybuzz.site.module import Module
 from keybuzz.site.site import Site
 from keybuzz.transport.runner import BoundedRunner
+from tests.flow.shards.pool import REGION, StandingPool
 from tests.flow.support.agent_host import ROOT, ScratchHost, scratch_host
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD, Demo, Fleet, command, conf
 from tests.flow.support.sshd import Server, until
@@ -32,7 +33,6 @@ from tests.flow.support.sshd import Server, until
 if TYPE_CHECKING:
     from nornir.core.plugins.runners import RunnerPlugin
 
-REGION = "fsn1"
 WORKER = "tests.flow.shards.worker"
 _WORDS = "words of the host"
 
@@ -72,6 +72,7 @@ class Ways:
 
     folder: Path
     relay: Server | None = None
+    pool: StandingPool | None = None
     sources: Path = ROOT
     """Where workers have their kbz from."""
 
@@ -82,6 +83,10 @@ class Ways:
         if way == "bounded":
             return BoundedRunner(8)
         options = ShardOptions(BackEnd(way), 8, shard_size=shard_size)
+        if way == "dask":
+            assert self.pool is not None
+            options = replace(options, pool=self.pool.as_seen())
+            shim(self.folder, self.sources)
         if way == "relay":
             options = replace(options, relays={REGION: self._relay()})
         return ShardedRunner(options, self._controller(site))
@@ -100,17 +105,24 @@ class Ways:
     def _relay(self) -> Relay:
         """Return this machine as a relay, whose kbz starts the worker of the test."""
         assert self.relay is not None
-        shim = self.folder / "shim"
-        shim.mkdir(exist_ok=True)
-        (shim / "sitecustomize.py").write_text(
-            f"import keybuzz.engine.shards.process as process\nprocess.WORKER = {WORKER!r}\n"
-        )
-        python = shim / "python"
-        python.write_text(
-            f'#!/bin/sh\nPYTHONPATH={shim}:{self.sources}:{ROOT} exec {sys.executable} "$@"\n'
-        )
-        python.chmod(0o755)
+        python = shim(self.folder, self.sources)
         return Relay(REGION, "127.0.0.1", str(python), str(self.folder), port=self.relay.port)
+
+
+def shim(folder: Path, sources: Path) -> Path:
+    """Write a Python whose kbz comes from `sources`, and starts the worker of the tests; return its path."""
+    place = folder / "shim"
+    place.mkdir(exist_ok=True)
+    python = place / "python"
+    (place / "sitecustomize.py").write_text(
+        f"import sys\nsys.executable = {str(python)!r}\n"
+        f"import keybuzz.engine.shards.process as process\nprocess.WORKER = {WORKER!r}\n"
+    )
+    python.write_text(
+        f'#!/bin/sh\nPYTHONPATH={place}:{sources}:{ROOT} exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    return python
 
 
 @contextmanager

@@ -21,20 +21,35 @@ from keybuzz.engine.shards.contract import FORMAT_VERSION, Spec, spec_line
 from keybuzz.engine.shards.fingerprint import program
 from keybuzz.model.core.access import Access
 from keybuzz.model.core.outcome import Outcome
-from tests.flow.shards.scenarios import WORKER, Ways, found_by, looking, parts, prepare, scenario
+from tests.flow.shards.pool import standing
+from tests.flow.shards.scenarios import (
+    WORKER,
+    Ways,
+    found_by,
+    looking,
+    parts,
+    prepare,
+    scenario,
+    shim,
+)
 from tests.flow.support.agent_host import ROOT, make_site
 from tests.flow.support.fleet import FIRST, HOSTS, SECOND, THIRD
 from tests.flow.support.sshd import descendants, running, running_with, until
 
-SHARDED = ("process", "relay")
+SHARDED = ("process", "relay", "dask")
 
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
     folder = tmp_path_factory.mktemp("shards")
     (folder / "sshd").mkdir()
-    with running(folder / "sshd") as server:
-        yield Ways(folder, server)
+    python = shim(folder, ROOT)
+    with (
+        running(folder / "sshd") as server,
+        standing(folder, python) as pool,
+        pool.worker(python, "worker"),
+    ):
+        yield Ways(folder, server, pool)
     until(lambda: not running_with(f"{WORKER}\0{folder}"), "the workers to end")
 
 
@@ -87,7 +102,12 @@ def test_a_worker_that_is_killed_leaves_its_hosts_unknown(ways: Ways, way: str) 
     finally:
         killer.join()
         stuck.unlink()
-    place = "the worker on this machine" if way == "process" else "the relay of fsn1 (127.0.0.1)"
+    assert ways.pool is not None
+    place = {
+        "process": "the worker on this machine",
+        "relay": "the relay of fsn1 (127.0.0.1)",
+        "dask": f"the pool of fsn1 (127.0.0.1:{ways.pool.port})",
+    }[way]
     said = f"was not heard: {place} was killed by signal 9 → look again; kbz workers check asks the workers"
     assert found.snapshot.unreachable == dict.fromkeys(HOSTS, said)
     assert outcome_of_silence(said) is Outcome.UNKNOWN

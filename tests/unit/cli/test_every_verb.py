@@ -72,6 +72,8 @@ LOOKS = {
     "alerts",
     "workers status",
     "workers check",
+    "workers scheduler",
+    "workers serve",
     "notify test",
     "notify failed",
     "lab status",

@@ -42,7 +42,7 @@ def test_the_page_says_what_the_options_are() -> None:
 
 
 def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
-    """A page (`report`), rules (`alerts`), a server (`serve`), lines for a shell (`completion`) or an application.
+    """A page (`report`), rules (`alerts`), a server (`serve`, those of a pool), lines for a shell or an application.
 
     What `notify` sends, its receivers read; `bundle` writes its archive, and answers about it.
     """
@@ -50,6 +50,7 @@ def test_a_verb_that_looks_answers_in_json_and_into_a_file() -> None:
     assert without == {
         *("report", "alerts", "serve", "completion", "help", "apps env"),
         *("notify test", "notify failed"),
+        *("workers scheduler", "workers serve"),
     }
     assert LOOKS - without - {"bundle"} | {"exec"} == WITH_A_FILE
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keybuzz.engine.shards.cut import HERE, by_place, cut
-from keybuzz.model.inventory.shards import BackEnd, Relay, ShardOptions
+from keybuzz.model.inventory.shards import BackEnd, Pool, Relay, ShardOptions, Tls
 from tests.unit.support.inventory_files import real_servers
 
 SERVERS = real_servers()
 RELAYS = {"fsn1": Relay("fsn1", "10.0.0.9", "/python", "/config")}
+
+POOL = Pool("10.0.0.9:8786", ("fsn1",), Tls(Path("/ca"), Path("/cert"), Path("/key")))
 
 
 @given(
@@ -23,14 +26,15 @@ RELAYS = {"fsn1": Relay("fsn1", "10.0.0.9", "/python", "/config")}
 def test_shards_hold_every_host_once(regions: list[str], size: int, back_end: BackEnd) -> None:
     servers = [replace(s, region=r) for s, r in zip(SERVERS, regions, strict=True)]
     relays = RELAYS if back_end is BackEnd.RELAY else {}
-    shards = cut(servers, ShardOptions(back_end, 8, size, relays=relays))
+    pool = POOL if back_end is BackEnd.DASK else None
+    shards = cut(servers, ShardOptions(back_end, 8, size, relays=relays, pool=pool))
     region = {server.name: server.region for server in servers}
     assert sorted(h for s in shards for h in s.hosts) == sorted(region)
     assert len({shard.name for shard in shards}) == len(shards)
     for shard in shards:
         assert 1 <= len(shard.hosts) <= size
         (own,) = {region[host] for host in shard.hosts}
-        assert shard.place == (own if own in relays else HERE)
+        assert shard.place == (own if own in relays or (pool and own in pool.regions) else HERE)
     assert sum(map(len, by_place(shards).values())) == len(shards)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keybuzz.model.core.errors import InputError
-from keybuzz.model.inventory.shards import BackEnd, Relay, ShardOptions
+from keybuzz.model.inventory.shards import BackEnd, Pool, Relay, ShardOptions, Tls
 from keybuzz.site.load import read_configuration
 from tests.unit.support.site_values import configuration_text
 
@@ -26,6 +26,18 @@ RELAYS = """\
         port: 2222
         python: /opt/kbz/bin/python
         config: /etc/kbz/nornir_config.yaml
+"""
+POOL = """\
+  plugin: kbz_sharded
+  options:
+    back_end: dask
+    num_workers: 20
+    pool:
+      address: 10.0.0.9:8786
+      regions: [fsn1, hel1]
+      ca: /etc/kbz/pool/ca.pem
+      cert: /etc/kbz/pool/controller.pem
+      key: /etc/kbz/pool/controller.key
 """
 
 
@@ -94,6 +106,36 @@ def test_what_is_wrong_has_its_line(
     assert found.startswith(f"{tmp_path}/nornir_config.yaml:{line}: ")
 
 
+def test_a_pool_has_its_scheduler_and_its_certificate(tmp_path: Path) -> None:
+    files = [
+        Path("/etc/kbz/pool") / name for name in ("ca.pem", "controller.pem", "controller.key")
+    ]
+    pool = Pool("10.0.0.9:8786", ("fsn1", "hel1"), Tls(*files))
+    assert read(tmp_path, POOL) == ShardOptions(BackEnd.DASK, 20, pool=pool)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "what"),
+    [
+        ("      key: /etc/kbz/pool/controller.key\n", "", 10, "pool has no key"),
+        ("      ca: /etc/kbz/pool/ca.pem\n", "", 10, "pool has no ca"),
+        ("ca: /etc/kbz/pool/ca.pem", "ca: ca.pem", 12, "no absolute path"),
+        ("10.0.0.9:8786", "tcp://10.0.0.9:8786", 10, "always reached over TLS"),
+        ("10.0.0.9:8786", "10.0.0.9", 10, "write HOST:PORT"),
+        ("[fsn1, hel1]", "[]", 11, "pool.regions is empty"),
+        ("back_end: dask", "back_end: process", 10, "pool is given, and back_end is process"),
+    ],
+)
+def test_a_pool_without_tls_is_an_error_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, what: str
+) -> None:
+    assert old in POOL
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, POOL.replace(old, new, 1))
+    (found,) = [one for one in str(caught.value).splitlines() if what in one]
+    assert found.startswith(f"{tmp_path}/nornir_config.yaml:{line}: ")
+
+
 @pytest.mark.parametrize(
     ("section", "line", "what"),
     [
@@ -103,6 +145,11 @@ def test_what_is_wrong_has_its_line(
             "  plugin: kbz_sharded\n  options: {back_end: relay, num_workers: 8}\n",
             6,
             "there are no relays",
+        ),
+        (
+            "  plugin: kbz_sharded\n  options: {back_end: dask, num_workers: 8}\n",
+            6,
+            "there is no pool",
         ),
     ],
 )

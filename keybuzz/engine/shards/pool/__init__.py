@@ -1,0 +1,1 @@
+"""Workers of a standing pool: Dask.distributed carries the lines of the contract, over TLS both ways."""
