@@ -245,13 +245,12 @@ def test_the_certificates_of_the_docs_are_taken(tmp_path: Path) -> None:
     script = tmp_path / "pool-certificate"
     script.write_text(textwrap.dedent(found))
     for name in ("scheduler", "worker"):
-        argv = ["sh", "-eu", script, name, "127.0.0.1"]
+        argv = ["sh", "-eu", str(script), name, "127.0.0.1"]
         subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
     tls = Tls(tmp_path / "ca.pem", tmp_path / "worker.pem", tmp_path / "worker.key")
-    server = {"certfile": tmp_path / "scheduler.pem", "keyfile": tmp_path / "scheduler.key"}
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.ca)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(**server)
+    context.load_cert_chain(tmp_path / "scheduler.pem", tmp_path / "scheduler.key")
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
