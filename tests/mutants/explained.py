@@ -73,8 +73,9 @@ EXPLAINED[
     "other = reached[ -1].resource.cluster_of",
 ] = "no module reaches more than one other cluster (`Module.reaches`): the first is the last"
 EXPLAINED["tasks/qdrant/rollout.py", "continue", "break"] = "there is one node of Qdrant"
-EXPLAINED[
-    "tasks/rabbitmq/rollout.py",
-    "if not node.empty and 2 * len(lost) >= len(node.formed) > 1:",
-    "if not node.empty and 2 * len(lost) >= len(node.formed) > 0:",
-] = "a node that was alone holds its data itself: nothing of its cluster is lost"
+for _now in ("> 0:", ">= 1:"):
+    EXPLAINED[
+        "tasks/rabbitmq/rollout.py",
+        "if not node.empty and 2 * len(lost) >= len(node.formed) > 1:",
+        f"if not node.empty and 2 * len(lost) >= len(node.formed) {_now}",
+    ] = "a node that was alone holds its data itself: nothing of its cluster is lost"

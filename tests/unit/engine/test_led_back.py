@@ -139,6 +139,16 @@ def test_it_is_led_away_before_and_back_after(pair: Pair) -> None:
     assert pair.raised == NONE
 
 
+def test_it_is_led_back_with_its_stage_and_not_only_at_the_end_of_the_run(pair: Pair) -> None:
+    conductor = pair.conductor()
+    (galera,) = conductor.modules
+    container = ContainerRestart("mariadb", seen="old")
+    change = Change("maria-03", "galera", container, Action.UPDATE, disrupts=True)
+    conductor.stage(galera, Stage("restart", (change,)), _seen(conductor))
+    assert len(pair.moves) == 4
+    assert (pair.raised, conductor.led) == (NONE, {})
+
+
 def test_after_a_red_gate_it_is_led_back(pair: Pair) -> None:
     error = pair.restart(lambda live: "it is not back", timeout=0.0)
     assert isinstance(error, StepError)

@@ -179,3 +179,10 @@ def test_a_look_after_a_question_is_the_newest_reading(play: Make) -> None:
     last = found.conductor.again()
     assert set(last.unreachable) == {FIRST}
     assert found.conductor.last is last
+
+
+def test_a_run_that_takes_all_at_once_rests_between_no_two_of_them(play: Make) -> None:
+    found = play(module())
+    first = found.look()
+    assert found.conductor.rested("demo", frozenset({FIRST}), (SECOND,), first) is first
+    assert (found.of(events.BatchEnded), found.clock.waits) == ([], [])
