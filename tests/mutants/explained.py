@@ -71,7 +71,7 @@ EXPLAINED[
     "keybuzz/engine/change/freeze.py",
     "other = reached[0].resource.cluster_of",
     "other = reached[ -1].resource.cluster_of",
-] = "no module reaches more than one other cluster (`Module.reaches`): the first is the last"
+] = "no module reaches more than one other cluster: the first is the last"
 EXPLAINED["tasks/qdrant/rollout.py", "continue", "break"] = "there is one node of Qdrant"
 for _now in ("> 0:", ">= 1:"):
     EXPLAINED[
