@@ -149,6 +149,21 @@ def test_it_is_led_back_with_its_stage_and_not_only_at_the_end_of_the_run(pair: 
     assert (pair.raised, conductor.led) == (NONE, {})
 
 
+def test_from_a_node_that_is_put_out_of_service_it_is_led_away_until_that_serves_again(
+    pair: Pair,
+) -> None:
+    conductor = pair.conductor()
+    (galera,) = conductor.modules
+    container = ContainerRestart("mariadb", seen="old")
+    change = Change("maria-03", "galera", container, Action.UPDATE, disrupts=True)
+    stage = Stage("maintenance", (change,))
+    cleared = conductor.cleared(galera, stage, _seen(conductor))
+    assert (pair.raised, set(conductor.led)) == (RAISED, {"proxysql"})
+    back = conductor.given_back(galera, stage, cleared)
+    assert (pair.raised, conductor.led) == (NONE, {})
+    assert "maria-03" in back.observations
+
+
 def test_after_a_red_gate_it_is_led_back(pair: Pair) -> None:
     error = pair.restart(lambda live: "it is not back", timeout=0.0)
     assert isinstance(error, StepError)
