@@ -4,3 +4,9 @@
 def with_agent() -> tuple[str, ...]:
     """Return the folders of the modules that bring a part of the agent: none here."""
     return ()
+
+
+def with_file(name: str) -> tuple[str, ...]:
+    """Return the folders of the modules that have this file: none here."""
+    del name
+    return ()
