@@ -13,7 +13,7 @@ from keybuzz.model.core.resource import Resource
 from keybuzz.model.host.candidates import Places
 from keybuzz.model.host.ground import Ground
 from keybuzz.model.host.strays import Traces
-from keybuzz.model.host.upgrades import Upgrades
+from keybuzz.model.host.upgrades import Upgrades, Version
 from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.model.inventory.server import Server
 from keybuzz.model.reports.drill import Workload
@@ -195,6 +195,18 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
+class Readiness:
+    """What upstream wants of the members before another series of an image, where they tell (`kbz upgrade`)."""
+
+    image: str
+    """Its name in versions.yaml."""
+    ask: Callable[[Site, Server], Reading]
+    """The question to each member."""
+    missing: Callable[[Version, Mapping[str, Answer]], tuple[str, str] | None]
+    """From the version that it leads to and all answers: what is missing, and what to do; None where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
 class RestartCost:
     """How long clients wait at most while a member is restarted as planned, where no drill of the site has told."""
 
@@ -293,6 +305,8 @@ class Module:
     """The services whose data its host keeps backups of (`kbz backup`, `kbz restore`)."""
     upgrades: tuple[Upgrades, ...] = ()
     """Which versions of its images may follow which (`kbz upgrade`)."""
+    readiness: Readiness | None = None
+    """What its members are asked before another series; None where upstream wants nothing of them."""
     parameters: tuple[Parameter[Any], ...] = ()
     """The parameters of site.yaml that it reads."""
     credentials: tuple[Credential, ...] = ()

@@ -15,6 +15,7 @@ from tasks.rabbitmq.desired import describe
 from tasks.rabbitmq.drill import DRILL, workload
 from tasks.rabbitmq.members import able, up, virgin, writer
 from tasks.rabbitmq.parameters import PARAMETERS
+from tasks.rabbitmq.readiness import READINESS
 from tasks.rabbitmq.rollout import next_stage, refuse_foreign, release
 from tasks.rabbitmq.rotation import ROTATIONS, account_rotations
 from tasks.rabbitmq.service import CREDENTIALS, PLACES, SERVICE
@@ -66,6 +67,7 @@ MODULE = Module(
     settled=SETTLED,
     check_infos=CHECK_INFOS,
     upgrades=UPGRADES,
+    readiness=READINESS,
     credentials=CREDENTIALS,
     delivered=("rabbitmq",),
     services=(SERVICE,),

@@ -1,7 +1,7 @@
 """Which versions of RabbitMQ may follow which, one node at a time. Data only.
 
 All stable feature flags of a series are enabled before the next one starts: a node that misses one may not start.
-kbz reads which flags of a newer series are on, and not which flags are off.
+What its nodes say of that is read before (readiness.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,6 @@ _BACK = (
     "RabbitMQ supports no downgrade, and some patch releases could not even go back to the one before "
     "(rabbitmq.com/docs/upgrade: downgrades)"
 )
-_FLAGS = (
-    "all stable feature flags are enabled, or the upgrade may fail: `docker exec rabbitmq rabbitmqctl "
-    "list_feature_flags` on one node shows them, and `rabbitmqctl enable_feature_flag all` enables them"
-)
-_FOUR = (
-    f"{_FLAGS}; khepri_db is not enabled, because 4.x does not take Khepri's data of 3.13; "
-    "no policy mirrors classic queues, because 4.0 keeps one copy of each"
-)
 _SKIP = "upstream advises to take 3.13.6 or later (release notes of 3.13.3 and 3.13.6)"
 
 UPGRADES = (
@@ -28,7 +20,7 @@ UPGRADES = (
         "rabbitmq",
         "rabbitmq.com/docs/rolling-upgrade: patch releases of a series may be skipped",
         moves=tuple(
-            Move(before, after, _TABLE, _BACK, first=_FOUR if before == (3, 13) else _FLAGS)
+            Move(before, after, _TABLE, _BACK)
             for before, after in (
                 ((3, 12), (3, 13)),
                 ((3, 13), (4, 0)),

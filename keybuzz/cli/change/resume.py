@@ -16,6 +16,8 @@ from keybuzz.site.site import Site
 if TYPE_CHECKING:
     from keybuzz.engine.memory.journal import Journal, RunRecord
 
+_UPGRADE = "upgrade"
+
 
 @click.command()
 @click.option(
@@ -52,13 +54,14 @@ def resume(context: click.Context, site: Site, lifted: tuple[str, ...], reason: 
     root = context.find_root()
     assert isinstance(root.command, click.Group), "every verb is one of the group's"
     # From the group, which gives each verb the options that all have: they may have been typed.
-    again = root.command.get_command(root, newest.verb)
-    assert again is not None, "only run and restart are looked for"
-    words = _with_lifts(newest, _words(journal, newest), lifted, reason)
-    line = shlex.join(["kbz", newest.verb, *words])
+    verb = _verb(newest)
+    again = root.command.get_command(root, verb)
+    assert again is not None, "only run, restart and upgrade are looked for"
+    words = _with_lifts(newest, _words(journal, newest, verb), lifted, reason)
+    line = shlex.join(["kbz", verb, *words])
     click.echo(f"resuming run {newest.number}: {line}", err=True)
     set_command(f"{line} # resumed from run {newest.number}")
-    with again.make_context(newest.verb, list(words), parent=context.parent) as child:
+    with again.make_context(verb, list(words), parent=context.parent) as child:
         result = again.invoke(child)
     return int(result or 0)
 
@@ -94,9 +97,18 @@ def _without_lifts(words: list[str]) -> tuple[list[str], list[str]]:
     return kept, lifted
 
 
-def _words(journal: Journal, record: RunRecord) -> list[str]:
+def _verb(record: RunRecord) -> str:
+    """Return the verb that goes on: an upgrade is a run that more belongs to, such as the record of the way back."""
+    typed = shlex.split(record.arguments[0], comments=True)
+    found = (word for word in typed if word in (record.verb, _UPGRADE))
+    return next(found, record.verb)
+
+
+def _words(journal: Journal, record: RunRecord, verb: str) -> list[str]:
     """Return the words that go on with a run or a restart: on its hosts, with its plan, and with no other."""
     typed = shlex.split(record.arguments[0], comments=True)
+    if verb == _UPGRADE:  # it finds by itself what it has begun
+        return typed[typed.index(verb) + 1 :]
     since = ["--since", str(record.number)]
     if record.verb not in typed:  # an older kbz wrote only `kbz resume`
         return [*record.modules, *since]

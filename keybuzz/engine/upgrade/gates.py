@@ -8,6 +8,7 @@ from keybuzz.engine.adopt.ahead import require_ahead
 from keybuzz.engine.catalogue import all_modules
 from keybuzz.engine.change.freeze import Freeze, Lift
 from keybuzz.engine.change.guard import cluster_of, guard_quorum
+from keybuzz.engine.look.asking import ask_each
 from keybuzz.engine.look.observe import View
 from keybuzz.engine.look.survey import Survey, survey
 from keybuzz.engine.memory.first_install import first_installs
@@ -15,8 +16,11 @@ from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError
 from keybuzz.model.core.finding import Finding, Level
 from keybuzz.model.core.proposed import proposed
-from keybuzz.model.host.upgrades import Upgrades
+from keybuzz.model.host.upgrades import Upgrades, version_of
 from keybuzz.site.module import Module
+
+_TIMEOUT = 30.0
+"""Seconds for what a member is asked before another series."""
 
 
 def require_heard(found: Survey) -> None:
@@ -53,6 +57,23 @@ def require_converged(found: Survey, users: Iterable[Module]) -> None:
             where=first.module,
             hint=f"{proposed('kbz', 'run', *sorted(names))} first, or versions.yaml back as it was",
         )
+
+
+def require_ready(workspace: Workspace, table: Upgrades, before: str, after: str) -> None:
+    """Raise RefusedError where the members say that they are not ready for another series."""
+    if table.require(before, after) is None:
+        return
+    for module in all_modules():
+        ready = module.readiness
+        if ready is None or ready.image != table.image:
+            continue
+        hosts = [server.name for server in workspace.site.members(module.group)]
+        present = workspace.present(frozenset(hosts))
+        answers = ask_each(workspace.nornir, sorted(present), ready.ask, _TIMEOUT)
+        lacking = ready.missing(version_of(after), answers)
+        if lacking is not None:
+            why, hint = lacking
+            raise RefusedError(f"{why}; nothing was changed", where=module.name, hint=hint)
 
 
 def require_free(

@@ -19,6 +19,7 @@ from keybuzz.engine.upgrade.gates import (
     require_converged,
     require_free,
     require_heard,
+    require_ready,
 )
 from keybuzz.engine.upgrade.members import require_its_own, require_way_back
 from keybuzz.engine.upgrade.over import over_versions
@@ -91,6 +92,7 @@ def prepare(workspace: Workspace, path: Path, words: Words) -> Prepared:
         now = survey(workspace, chain, selected)
         require_heard(now)
         require_converged(now, found.users)
+        require_ready(workspace, found.table, record.former, record.target)
         if not words.without_backup:
             require_backup(workspace, found.table)
     wanted = record.before if words.back else entries(site, found, record, words.reason)

@@ -113,8 +113,6 @@ def allowed(found: Meant, record: Record, *, back: bool) -> str:
     move = table.require(record.former, record.target)
     source = move.source if move else table.source
     text = f"{record.former} to {record.target}, allowed by: {source}"
-    if move is not None and move.first:
-        text += f"\nkbz does not check, so check it before: {move.first}"
     if why := table.closed_behind(record.former, record.target):
         text += f"\nno way back once a member runs it: {why}"
     return text

@@ -28,8 +28,6 @@ class Move:
     """Why data that the later series has written is not for the earlier one; empty where it is."""
     least: Version = ()
     """The release of the earlier series that upstream wants before the step; empty where any will do."""
-    first: str = ""
-    """What upstream wants before the step and kbz does not read: it is shown before the question."""
 
 
 @dataclass(frozen=True, slots=True)

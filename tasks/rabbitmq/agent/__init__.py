@@ -15,6 +15,7 @@ NETWORK = {
 }
 HOST = {
     "rabbitmq": "look",
+    "rabbitmq-flags": "flags",
     "rabbitmq-names": "inside",
 }
 MARKS = {"rabbitmq": "marks"}

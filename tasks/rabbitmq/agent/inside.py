@@ -32,7 +32,7 @@ def inside(access: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _inside(access: dict[str, Any]) -> dict[str, Any]:
     permitted: dict[str, list[str]] = {}
-    for item in _listed(access, "/api/permissions"):
+    for item in listed(access, "/api/permissions"):
         if [item.get(what) for what in ("configure", "write", "read")] == [".*"] * 3:
             permitted.setdefault(str(item.get("user")), []).append(str(item.get("vhost")))
     return {
@@ -42,9 +42,9 @@ def _inside(access: dict[str, Any]) -> dict[str, Any]:
                 "algorithm": str(item.get("hashing_algorithm") or ""),
                 "tags": _tags(item.get("tags")),
             }
-            for item in _listed(access, "/api/users")
+            for item in listed(access, "/api/users")
         },
-        "vhosts": sorted(str(item.get("name")) for item in _listed(access, "/api/vhosts")),
+        "vhosts": sorted(str(item.get("name")) for item in listed(access, "/api/vhosts")),
         "permitted": permitted,
     }
 
@@ -60,16 +60,16 @@ def answer_rabbitmq_names(query: dict[str, Any], context: Context) -> dict[str, 
 def _rules(access: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield policies, limits and tracing: each changes what queues keep, or who gets in."""
     for kind, path in (("policy", "policies"), ("operator-policy", "operator-policies")):
-        for item in _listed(access, f"/api/{path}"):
+        for item in listed(access, f"/api/{path}"):
             name, place = item.get("name"), item.get("vhost")
             what = json.dumps(item.get("definition"), sort_keys=True)[:_SHOWN]
             yield f"{kind}:{name} in {place}", f"policy for {item.get('pattern')}: {what}"
     for whose in ("vhost", "user"):
-        for item in _listed(access, f"/api/{whose}-limits"):
+        for item in listed(access, f"/api/{whose}-limits"):
             if item.get("value"):
                 what = json.dumps(item.get("value"), sort_keys=True)[:_SHOWN]
                 yield f"limit:{whose} {item.get(whose)}", f"limit of RabbitMQ: {what}"
-    for item in _listed(access, "/api/vhosts"):
+    for item in listed(access, "/api/vhosts"):
         if item.get("tracing") is True:
             yield f"tracing:{item.get('name')}", "each message is copied, content and all"
 
@@ -94,7 +94,8 @@ def _tags(found: object) -> list[str]:
     return [str(tag) for tag in found] if isinstance(found, list) else []
 
 
-def _listed(access: dict[str, Any], path: str) -> list[dict[str, Any]]:
+def listed(access: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; AgentError when there is none."""
     answer = _call(access, "GET", path)
     found = answer.json()
     if answer.status == 401:

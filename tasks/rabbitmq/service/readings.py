@@ -8,6 +8,7 @@ from typing import ClassVar, TypedDict
 from keybuzz.model.core.access import Looks
 from keybuzz.model.core.resource import Json
 from keybuzz.model.core.secret import Secret
+from tasks.rabbitmq.service.resources import RabbitmqAccess
 
 
 class AmqpAnswer(TypedDict):
@@ -44,3 +45,28 @@ class AmqpLogin(Looks):
             "vhost": self.vhost,
             "timeout": self.timeout,
         }
+
+
+class FlagsAnswer(TypedDict):
+    """Of RabbitmqFlags."""
+
+    off: list[str]
+    """Stable feature flags that are not enabled."""
+    tried: list[str]
+    """Experimental ones that are."""
+    mirrored: list[str]
+    """Policies that mirror classic queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitmqFlags(Looks):
+    """A reading: what may keep the node from its next series."""
+
+    answers: ClassVar[type] = FlagsAnswer
+
+    name: str
+    access: RabbitmqAccess
+
+    def query(self) -> Json:
+        """Return the agent's frame, which holds the password."""
+        return {"kind": "rabbitmq-flags", "name": self.name, "access": self.access.order()}

@@ -20,6 +20,7 @@ from keybuzz.model.core.plan import Change, State
 from keybuzz.model.core.secret import DigestKey, Secret
 from tasks.rabbitmq.agent import accounts as kind
 from tasks.rabbitmq.service.accounts import RabbitmqAccount, RabbitmqNames, RabbitmqVhost
+from tasks.rabbitmq.service.readings import RabbitmqFlags
 from tasks.rabbitmq.service.resources import RabbitmqAccess
 
 KEY = DigestKey(b"k" * 32)
@@ -49,6 +50,13 @@ class Broker(BaseHTTPRequestHandler):
             ],
             "/api/policies": [
                 {"vhost": "/", "name": "cap", "pattern": ".*", "definition": {"max-length": 1}}
+            ],
+            "/api/feature-flags": [
+                {"name": "quorum_queue", "state": "enabled", "stability": "required"},
+                {"name": "message_containers", "state": "disabled", "stability": "stable"},
+                {"name": "khepri_db", "state": "enabled", "stability": "experimental"},
+                {"name": "not_tried", "state": "disabled", "stability": "experimental"},
+                {"name": "of_a_newer_node", "state": "unavailable", "stability": "stable"},
             ],
             "/api/operator-policies": [],
             "/api/vhost-limits": [{"vhost": "/", "value": {"max-connections": 0}}],
@@ -207,6 +215,13 @@ def test_the_names_that_drift_asks_for_hold_no_hash(broker: ThreadingHTTPServer)
                 "tracing:shop": "each message is copied, content and all",
             },
         }
+    }
+
+
+def test_what_keeps_it_from_its_next_series_is_read(broker: ThreadingHTTPServer) -> None:
+    found = readings.answer(RabbitmqFlags("f", access(broker)).query(), context())
+    assert found == {
+        "value": {"off": ["message_containers"], "tried": ["khepri_db"], "mirrored": []}
     }
 
 

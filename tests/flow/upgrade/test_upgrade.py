@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,8 +149,9 @@ def test_nothing_is_changed_that_the_operator_has_not_seen(site: Upgraded) -> No
     assert site.running == [NEW] * 3
 
 
-POINTS = ("after record", "after put", "step 4")
-STEPS = ("step 1", "step 2", "step 3", "step 5", "step 6")
+POINTS = ("after record", "after put", "step 9")
+"""Steps 1 to 6 hand the image out, and those behind them replace a member each, in two."""
+STEPS = tuple(f"step {number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12))
 LONG = ("before mirror", "after mirror", "before put", "before run", "after run", *STEPS)
 
 
@@ -168,6 +170,25 @@ def test_after_a_kill_the_same_command_ends_it(site: Upgraded, point: str) -> No
     assert json.loads(record(site).read_text())["done"] is True
     loads = [engine.did.count(f"load {NEW}") for engine in site.engines.values()]
     assert loads == [1] * 3
+
+
+@pytest.mark.parametrize(("words", "point"), [(UPGRADE, "step 10"), (BACK, "step 4")])
+def test_resume_ends_it_as_the_same_command_does(
+    site: Upgraded, words: tuple[str, ...], point: str
+) -> None:
+    if words == BACK:
+        assert site.kbz(*UPGRADE).code == 0
+    assert site.kbz(*words, die=point).code == -signal.SIGKILL
+    assert {OLD, NEW} <= set(site.running), "it was cut off while members are replaced"
+    ended = site.kbz("resume")
+    assert ended.code == 0, ended.stdout + ended.stderr
+    assert f": kbz {shlex.join(words[:3])}" in ended.stderr
+    assert site.running == [OLD if words == BACK else NEW] * 3
+    if words == BACK:
+        assert not record(site).exists(), "there is nothing left to undo"
+    else:
+        assert json.loads(record(site).read_text())["done"] is True, "and --back knows its end"
+    assert "there is nothing to resume" in site.kbz("resume").stdout
 
 
 def test_what_the_table_does_not_have_is_refused_with_the_next_step(site: Upgraded) -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from keybuzz.engine.catalogue import all_modules, choose, named_only
 from keybuzz.engine.memory.journal import Journal
-from keybuzz.engine.upgrade.gates import require_backup
+from keybuzz.engine.upgrade.gates import require_backup, require_ready
 from keybuzz.engine.upgrade.tables import meant
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, RefusedError, UsageError
+from keybuzz.model.core.reading import Answer
 from keybuzz.model.host.upgrades import Move, Upgrades, referred, version_of
 from keybuzz.site.versions import Entry, parse_versions, with_entries
+from tasks.rabbitmq.readiness import missing as rabbitmq_missing
 from tests.unit.support.scripted_hosts import SITE, Script, fleet, scripted
 
 ROOT = Path(__file__).parents[4]
@@ -158,11 +160,41 @@ def test_an_allowed_step_has_a_way_back_only_where_upstream_has_one(
         TABLES[image].require_back(before, after)
 
 
-def test_another_series_of_rabbitmq_asks_for_its_feature_flags_first() -> None:
+FLAGS = {
+    "a stable flag is off": ("3.13.7", {"off": ["message_containers"]}, "message_containers"),
+    "and that is told before all else": ("4.0.5", {"off": ["x"], "tried": ["khepri_db"]}, "enable_feature_flag all"),
+    "Khepri's data of 3.13": ("4.0.5", {"tried": ["khepri_db"]}, "khepri_db is enabled"),
+    "and 3.13 itself takes it": ("3.13.7", {"tried": ["khepri_db"], "mirrored": ["ha-all"]}, ""),
+    "a policy that mirrors": ("4.0.5", {"mirrored": ["ha-all"]}, "clear_policy ha-all"),
+    "nothing": ("4.0.5", {}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FLAGS)
+def test_before_another_series_of_rabbitmq_its_nodes_are_asked_for_their_feature_flags(
+    case: str,
+) -> None:
+    after, said, told = FLAGS[case]
+    nothing: dict[str, list[str]] = {"off": [], "tried": [], "mirrored": []}
+    answers = {
+        "queue-01": Answer("rabbitmq.flags", nothing),
+        "queue-02": Answer("rabbitmq.flags", {**nothing, **said}),
+    }
+    found = rabbitmq_missing(version_of(f"rabbitmq:{after}-management"), answers)
+    assert (found is None) == (not told)
+    assert found is None or told in " ".join(found)
+    assert found is None or "clear_policy" not in found[1] or "--limit queue-02" in found[1]
+
+
+def test_a_node_that_does_not_tell_its_flags_refuses_another_series_and_no_later_release(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    work = Workspace(SITE, scripted(Script()), journal, lambda event: None, "kbz upgrade")
     table = TABLES["rabbitmq"]
-    assert all("feature flags are enabled" in move.first for move in table.moves)
-    khepri = [move.before for move in table.moves if "khepri_db" in move.first]
-    assert khepri == [(3, 13)]
+    with pytest.raises(RefusedError, match="does not say which feature flags are enabled"):
+        require_ready(work, table, "rabbitmq:3.12.14-management", "rabbitmq:3.13.7-management")
+    require_ready(work, table, "rabbitmq:3.12.14-management", "rabbitmq:3.12.15-management")
 
 
 @pytest.mark.parametrize("image", OPEN)
