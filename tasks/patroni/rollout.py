@@ -14,7 +14,7 @@ from keybuzz.model.core.live import Gate, HostView, Live, Stage
 from keybuzz.model.core.plan import Action, Change, Difference
 from keybuzz.model.host.docker import Container
 from tasks.patroni.checks import not_ready
-from tasks.patroni.members import able, leader, system_identifier, up
+from tasks.patroni.members import able, leader, members, system_identifier, up
 from tasks.patroni.service.resources import (
     BackupRights,
     Database,
@@ -230,7 +230,11 @@ def release(live: Live, host: str) -> Stage | None:
 
 
 def hand_over(live: Live, host: str, to: str = "") -> Stage:
-    """Return the stage after which this host leads no more, but another, or the one that is named."""
+    """Return the stage after which this host leads no more, but another, or the one that is named.
+
+    Patroni knows nothing of a host in maintenance: where it could choose one, another is named.
+    """
+    to = to or _awake(live, able(live) - {host})
 
     def reason(now: Live) -> str | None:
         found = leader(now)
@@ -245,6 +249,15 @@ def hand_over(live: Live, host: str, to: str = "") -> Stage:
         before=_gate_ready(live),
         after=Gate(f"{to or 'another member'} leads", reason, JOIN_TIMEOUT),
     )
+
+
+def _awake(live: Live, heirs: frozenset[str]) -> str:
+    """Return the one to name, the nearest to the leader; empty where Patroni may choose any, or none is awake."""
+    awake = set(live.awake(heirs))
+    if awake == heirs:
+        return ""
+    found = members(live)
+    return min(awake, key=lambda name: (found[name].lag or 0, name))
 
 
 def _settle(live: Live, besides: Iterable[Change] = ()) -> Stage | None:

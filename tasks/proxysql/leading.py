@@ -41,7 +41,7 @@ def lead_away(live: Live, server: Server) -> Stage | None:
     if not leading or not heirs:
         return None
     _require_loaded(hosts)
-    heir = max(heirs)
+    heir = max(live.awake(heirs))
     return _lead_to(live, heir, f"lead writes to {heir} instead of {server.name}")
 
 
@@ -64,10 +64,14 @@ def _lead_to(live: Live, heir: str, name: str) -> Stage:
 
 
 def lead_back(live: Live, server: Server) -> Stage | None:
-    """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised."""
+    """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised.
+
+    None too while the node that would take the writes then is in maintenance: the raised one keeps them.
+    """
     own = str(server.address)
-    leads = max(_sound(_asked(live).values()) | {own})
-    stage = _stage_back(live, leads)
+    sound = _sound(_asked(live).values()) | {own}
+    leads = max(sound)
+    stage = _stage_back(live, leads) if leads in live.awake(sound) else None
     if stage is None:
         return None
     hosts = frozenset(stage.hosts)
@@ -129,7 +133,7 @@ def move(live: Live, server: Server, to: Server | None) -> Stage:
     _require_loaded(hosts)
     sound = _sound(hosts.values())
     heirs = sound - {str(server.address)}
-    heir = str(to.address) if to is not None else max(heirs, default="")
+    heir = str(to.address) if to is not None else max(live.awake(heirs), default="")
     if heir not in heirs:
         raise RefusedError(
             f"no other node than {server.name} takes the writes now",
@@ -149,11 +153,12 @@ SWITCHOVER = Switchover(
 
 
 def lead_as_described(live: Live) -> Stage | None:
-    """Return the stage after which no node is raised; None when none is.
+    """Return the stage after which no node is raised; None when none is, or while one in maintenance would lead then.
 
     It does not wait for a node that is away: that one takes the writes when it is back, as after any fault.
     """
-    return _stage_back(live, "")
+    sound = _sound(_asked(live).values())
+    return _stage_back(live, "") if not sound or max(sound) in live.awake(sound) else None
 
 
 def _stage_back(live: Live, leads: str) -> Stage | None:

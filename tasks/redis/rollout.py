@@ -209,7 +209,11 @@ def release(live: Live, host: str) -> Stage | None:
 
 
 def hand_over(live: Live, host: str, to: Server | None = None) -> Stage:
-    """Return the stage after which this host is master no more, but another, or the one that is named."""
+    """Return the stage after which this host is master no more, but another, or the one that is named.
+
+    Sentinel knows nothing of a host in maintenance: where it could choose one, another is named.
+    """
+    to = to or _awake(live, able(live) - {host})
     resources = live.hosts[host].resources
     monitor = next(item for item in resources if isinstance(item, SentinelMonitor))
     heir = str(to.address) if to is not None else ""
@@ -243,6 +247,16 @@ def hand_over(live: Live, host: str, to: Server | None = None) -> Stage:
             HAND_OVER_TIMEOUT,
         ),
     )
+
+
+def _awake(live: Live, heirs: frozenset[str]) -> Server | None:
+    """Return the one to name, which has the most of the master's data; None where Sentinel may choose any."""
+    awake = set(live.awake(heirs))
+    if awake == heirs:
+        return None
+    found = members(live)
+    name = max(awake, key=lambda host: (found[host].redis.offset, host))
+    return next(server for server in live.members if server.name == name)
 
 
 def _running(live: Live) -> list[str]:

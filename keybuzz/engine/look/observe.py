@@ -283,14 +283,16 @@ class View:
                 )
         members = site.members(module.group)
         away = self.snapshot.unreachable
+        here = in_maintenance_now(site)
         live = Live(
             module=module.name,
             members=members,
             hosts=dict(sorted(views.items())),
             unreachable={m.name: away[m.name] for m in members if m.name in away},
             selected=self.selected,
+            resting=tuple(server for server in site.servers if server.name in here),
         )
-        return self._with_cluster_changes(module, live, frozenset(in_maintenance_now(site)))
+        return self._with_cluster_changes(module, live, frozenset(here))
 
     def _host_changes(self, module: Module, host: str) -> tuple[Change, ...]:
         if host not in self.selected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from keybuzz.model.core.plan import Change, State
@@ -56,6 +56,14 @@ class Live:
     unreachable: Mapping[str, str]
     """Host to reason."""
     selected: frozenset[str]
+    resting: tuple[Server, ...] = ()
+    """Servers of the site in maintenance: they may run, and lead nothing that they do not lead already."""
+
+    def awake(self, hosts: Iterable[str]) -> tuple[str, ...]:
+        """Return the hosts, by name or address, that are not in maintenance; all where every one is."""
+        every = tuple(hosts)
+        away = {name for server in self.resting for name in (server.name, str(server.address))}
+        return tuple(host for host in every if host not in away) or every
 
     def changes(self) -> Iterator[Change]:
         """All changes of all hosts, in host order."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from keybuzz.engine.catalogue import named_only
 from keybuzz.engine.look.describe import HostDescription
-from keybuzz.engine.look.observe import Observation, Snapshot, only
+from keybuzz.engine.look.observe import Observation, Snapshot, View, only
 from keybuzz.model.core.plan import State
 from keybuzz.model.core.reading import Answer
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.site.module import Description
+from keybuzz.site.policies import Policies
+from tests.unit.support.site_values import memory_site
 
 
 def seen(**states: bool) -> Observation:
@@ -41,3 +48,19 @@ def test_only_the_hosts_of_a_module_are_asked_and_only_for_it() -> None:
         "patroni",
     )
     assert found == {"a": HostDescription({"patroni": patroni}, ())}
+
+
+def test_a_rollout_is_told_which_servers_are_in_maintenance_now() -> None:
+    now = datetime.now(UTC)
+    entries = (
+        Maintenance("redis-02", "a new disk", now, now + timedelta(hours=4)),
+        Maintenance("redis-03", "it has ended", now, now),
+    )
+    site = replace(memory_site(), policies=Policies(maintenance=entries))
+    [redis] = named_only(("redis",))
+    live = View({}, Snapshot({}), frozenset(), site.digest_key).live(redis, site)
+    assert [server.name for server in live.resting] == ["redis-02"]
+    address = str(site.server("redis-02").address)
+    assert live.awake(("redis-01", "redis-02", "redis-03")) == ("redis-01", "redis-03")
+    assert live.awake((address, "10.0.0.1")) == ("10.0.0.1",)
+    assert live.awake(("redis-02",)) == ("redis-02",), "where every one rests, all may be chosen"

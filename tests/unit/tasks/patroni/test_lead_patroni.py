@@ -12,6 +12,7 @@ from keybuzz.model.core.errors import RefusedError
 from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.patroni.lead import SWITCHOVER
+from tasks.patroni.rollout import release
 from tasks.patroni.service.resources import PatroniLeader
 from tasks.patroni.values import MAXIMUM_LAG
 from tests.unit.tasks.patroni.cluster_world import World, site_of
@@ -106,3 +107,21 @@ def test_without_one_leader_there_is_nothing_to_hand_over() -> None:
     world.leader = None
     with pytest.raises(RefusedError, match="no member leads"):
         SWITCHOVER.leads(world.live(), SERVERS)
+
+
+def test_a_host_in_maintenance_is_not_made_the_leader_by_a_roll() -> None:
+    """Patroni would choose among all: it knows of no maintenance."""
+    live = World.healthy(3, leader="db-1").live()
+    servers = {server.name: server for server in live.members}
+    for away in ("db-2", "db-3"):
+        stage = release(replace(live, resting=(servers[away],)), "db-1")
+        [heir] = {"db-2", "db-3"} - {away}
+        assert stage is not None
+        assert stage.heirs == (heir,)
+        [change] = stage.changes
+        assert isinstance(change.resource, PatroniLeader)
+        assert change.resource.heir == heir
+    for resting in ((), (servers["db-2"], servers["db-3"])):
+        free = release(replace(live, resting=resting), "db-1")
+        assert free is not None
+        assert free.heirs == ("db-2", "db-3"), "Patroni chooses, or none is awake"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from keybuzz.engine.change.guard import disrupted
 from keybuzz.model.core.errors import RefusedError
-from keybuzz.model.core.live import Stage
+from keybuzz.model.core.live import Live, Stage
 from tasks.proxysql import MODULE
 from tasks.proxysql.service.resources import ProxysqlWriter
 from tests.unit.support.site_values import memory_site
@@ -174,3 +176,20 @@ def test_a_host_is_told_what_each_node_weighs() -> None:
     order = stage.changes[0].resource.order()
     assert order["weights"] == {f"{node}:3306": "1000" for node in NODES}
     assert order["leads"] == NODES[1]
+
+
+def test_writes_are_not_led_to_a_node_in_maintenance_and_not_back_to_one() -> None:
+    world, site = World.healthy(), memory_site()
+
+    def resting(name: str) -> Live:
+        return replace(world.live(()), resting=(site.server(name),))
+
+    stage = MODULE.lead_away(resting("maria-02"), site.server("maria-03"))
+    assert stage is not None
+    assert nodes(stage) == dict.fromkeys(HOSTS, NODES[0])
+    world.apply(stage)
+    kept = resting("maria-03")
+    assert MODULE.lead_back(kept, site.server("maria-02")) is None, "maria-03 would lead then"
+    assert MODULE.lead_as_described(kept) is None
+    assert back(world, "maria-03") is not None
+    assert MODULE.lead_as_described(world.live(())) is not None

@@ -12,6 +12,7 @@ from keybuzz.model.core.live import Live
 from keybuzz.model.core.reading import Answer
 from tasks.redis.desired import PRIORITY
 from tasks.redis.master.lead import SWITCHOVER
+from tasks.redis.rollout import release
 from tasks.redis.service.resources import RedisMaster
 from tests.unit.tasks.redis.redis_world import REDIS_CONTAINER, World, address, site
 
@@ -82,3 +83,20 @@ def test_two_masters_hand_over_nothing() -> None:
     live = told(World.healthy("redis-2").live(), "redis-1", "INFO replication", role="master")
     with pytest.raises(RefusedError, match="redis-1, redis-2 are all master"):
         SWITCHOVER.leads(live, SERVERS)
+
+
+def test_a_host_in_maintenance_is_not_made_the_master() -> None:
+    """Sentinel would choose among all: it knows of no maintenance."""
+    live = World.healthy("redis-1").live()
+    servers = {server.name: server for server in live.members}
+    for away in ("redis-2", "redis-3"):
+        stage = release(replace(live, resting=(servers[away],)), "redis-1")
+        [heir] = {"redis-2", "redis-3"} - {away}
+        assert stage is not None
+        assert stage.heirs == (heir,)
+        [change] = stage.changes
+        assert isinstance(change.resource, RedisMaster)
+        assert change.resource.heir == str(servers[heir].address)
+    free = release(live, "redis-1")
+    assert free is not None
+    assert free.heirs == ("redis-2", "redis-3")
