@@ -59,9 +59,6 @@ EXPLAINED[
     "self, module: Module, stage: Stage, failed: list[StepResult], /, trial: bool",
 ] = "its one caller names the argument, which both allow"
 _RECOVER = "keybuzz/engine/change/recover.py"
-EXPLAINED[_RECOVER, "module = conductor.modules[0]", "module = conductor.modules[ -1]"] = (
-    "a recovery is of one module: the first is the last"
-)
 EXPLAINED[
     _RECOVER,
     "_bring_back(workspace, conductor, before, decided[0], named=operator.source)",

@@ -116,7 +116,7 @@ def _decide(
     operator: Operator,
 ) -> str:
     """Return the member to start from, after the operator has typed the cluster's name."""
-    module = conductor.modules[0]
+    (module,) = conductor.modules
     halting = recovery.halt(conductor.view(before.snapshot).live(module, workspace.site))
     newest = before.snapshot
     if halting is not None:
@@ -142,7 +142,7 @@ def _make_askable(
     newest: Snapshot,
 ) -> None:
     """Bring back what positions are read with, where a host was installed again: only after the name was typed."""
-    module = conductor.modules[0]
+    (module,) = conductor.modules
     stage = recovery.askable(conductor.view(newest).live(module, workspace.site))
     if stage is None:
         return
@@ -166,7 +166,7 @@ def _require_typed(
 def _require_still_down(workspace: Workspace, conductor: Conductor, recovery: Recovery) -> None:
     """Look again: whoever typed the name may have taken an hour for it."""
     conductor.last = observe(workspace.nornir, conductor.descriptions, Access.CHANGE)
-    module = conductor.modules[0]
+    (module,) = conductor.modules
     live = conductor.view(conductor.last).live(module, workspace.site)
     if recovery.halt(live) is not None:
         raise RefusedError(
@@ -180,7 +180,7 @@ def _bring_back(
     workspace: Workspace, conductor: Conductor, before: Survey, host: str, named: str
 ) -> None:
     """Start from a member, and let the module's own rollout bring the others."""
-    module = conductor.modules[0]
+    (module,) = conductor.modules
     assert module.recovery is not None
     assert conductor.last is not None
     workspace.listen(planned(before))
