@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from keybuzz.engine.backup.restore import problem_of, start_from
 from keybuzz.engine.backup.take import at_work
 from keybuzz.engine.backup.work import execution, require_going_on, work_through
 from keybuzz.engine.memory.deeds import Deed
+from keybuzz.engine.memory.documents import Documents
+from keybuzz.engine.memory.forgetful import read_or
 from keybuzz.engine.memory.journal import HostRecord
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import KbzError, StoppedError
@@ -74,6 +77,7 @@ def _drilled(workspace: Workspace, service: str) -> Drilled:
         with at_work(workspace, "drill", held) as deed:
             found = _restored(workspace, held, _newest(workspace, held))
             _remember(deed, found)
+            _keep(workspace, deed, found)
             return found
     except StoppedError:
         raise
@@ -130,6 +134,19 @@ def _lost(reached: str) -> float | None:
         return max(time.time() - datetime.fromisoformat(reached).astimezone().timestamp(), 0.0)
     except (ValueError, OverflowError):
         return None
+
+
+def _keep(workspace: Workspace, deed: Deed, found: Drilled) -> None:
+    """Keep both times beside the journal's row, for the page of `kbz report`."""
+    document = {
+        "service": found.service,
+        "backup": found.copy.id if found.copy else "",
+        "problem": found.problem,
+        "recovery_seconds": found.recovery,
+        "lost_seconds": found.lost,
+    }
+    journal, text = workspace.journal, json.dumps(document)
+    read_or(journal, lambda: Documents(journal.path).keep(deed.number, text), None)
 
 
 def _remember(deed: Deed, found: Drilled) -> None:

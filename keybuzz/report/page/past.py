@@ -68,6 +68,19 @@ class TrialPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """One restore that a drill made: how long it took (RTO), and how old its data was (RPO)."""
+
+    run: int
+    moment: float
+    service: str
+    backup: str
+    recovery: float
+    lost: float | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """Everything, oldest first; runs newest first."""
 
@@ -76,6 +89,8 @@ class Past:
     other_drift: int = 0
     """Drift runs of other modules than the newest one: not comparable, and left out."""
     trials: tuple[TrialPoint, ...] = ()
+    restores: tuple[RestorePoint, ...] = ()
+    """The newest of each service, by its name."""
     plan: dict[str, Any] | None = None
     """The differences of the newest drift run."""
     news: DriftNews | None = None
@@ -94,6 +109,7 @@ def past_of(journal: Journal, documents: Documents, last: int) -> Past:
         _drift_points(journal, alike, last),
         len(drift) - len(alike) if len(alike) < last else 0,
         tuple(reversed(list(islice(trials, last * 5)))),
+        _restores(journal, documents, last * 20),
         _plan(journal, drift[0]) if drift else None,
         _news(journal, drift[0], alike[1:]) if drift else None,
     )
@@ -140,6 +156,24 @@ def _drift_point(journal: Journal, run: RunRecord) -> DriftPoint:
         standings[Standing.NEW],
         standings[Standing.GONE],
     )
+
+
+def _restores(journal: Journal, documents: Documents, most: int) -> tuple[RestorePoint, ...]:
+    newest: dict[str, RestorePoint] = {}
+    for run in journal.find(most, verb="drill restore"):
+        document = documents.of(run.number)
+        found = json.loads(document) if document else {}
+        if found and found["service"] not in newest:
+            newest[found["service"]] = RestorePoint(
+                run.number,
+                run.started,
+                found["service"],
+                found["backup"],
+                found["recovery_seconds"],
+                found["lost_seconds"],
+                found["problem"],
+            )
+    return tuple(newest[name] for name in sorted(newest))
 
 
 def _trials(run: RunRecord, document: str) -> Iterator[TrialPoint]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -13,8 +14,9 @@ from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.memory.journal import HostRecord, Journal
 from keybuzz.model.core.outcome import Outcome
 from keybuzz.model.reports.drift import Standing
-from keybuzz.report.page.page import strips
-from tests.unit.support.page_values import DRIFT, NOW, SILENT, fresh, past, remembered
+from keybuzz.report.page.page import page_text, strips
+from tests.unit.support.page_values import DRIFT, NOW, SILENT, facts, fresh, past, remembered
+from tests.unit.support.site_values import memory_site
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +110,30 @@ def test_a_run_that_is_forgotten_takes_its_document_along(tmp_path: Path) -> Non
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("delete from runs")
     assert Documents(path).of(run) == ""
+
+
+def test_the_newest_restore_of_each_service_is_on_the_page_with_both_times(tmp_path: Path) -> None:
+    path, journal = fresh(tmp_path)
+    for number, (service, seconds, problem) in enumerate(
+        [("redis", 9.0, ""), ("galera", 6.4, ""), ("redis", 5.1, ""), ("k3s", 0.0, "<no room>")]
+    ):
+        run = journal.begin("drill restore", ("kbz drill restore all",), (), NOW + number, tmp_path)
+        document = {
+            "service": service,
+            "backup": f"copy{number}",
+            "problem": problem,
+            "recovery_seconds": seconds,
+            "lost_seconds": None if problem else 51.0,
+        }
+        Documents(path).keep(run, json.dumps(document))
+    found = past(path).restores
+    assert [(one.service, one.recovery) for one in found] == [
+        ("galera", 6.4),
+        ("k3s", 0.0),
+        ("redis", 5.1),
+    ]
+    page = page_text(facts(memory_site(), path))
+    assert "5.1 s" in page
+    assert "9.0 s" not in page
+    assert "&lt;no room&gt;" in page
+    assert "51 s" in page

@@ -13,9 +13,11 @@ from keybuzz.engine.backup import drill as drills
 from keybuzz.engine.backup import restore as restores
 from keybuzz.engine.backup import take
 from keybuzz.engine.backup.report import BackupReport
+from keybuzz.engine.memory.documents import Documents
 from keybuzz.engine.workspace import Workspace
 from keybuzz.model.core.errors import ContactError, RefusedError, StepError, StoppedError
 from keybuzz.model.core.outcome import ExitCode
+from keybuzz.report.page.past import past_of
 from tasks.backup.store import galera
 from tests.unit.engine.memory.test_forgetful import workspace
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted
@@ -303,6 +305,9 @@ def test_what_a_drill_found_is_in_the_history(tmp_path: Path) -> None:
     [run] = work.journal.runs(1)
     assert run.verb == "drill restore"
     assert f"{COPY}: recovery time" in run.note
+    [shown] = past_of(work.journal, Documents(work.journal.path), 5).restores
+    assert (shown.run, shown.service, shown.backup) == (run.number, "redis", COPY)
+    assert (shown.recovery, shown.lost, shown.problem) == (one.recovery, one.lost, "")
 
 
 def test_a_backup_of_all_goes_on_past_one_that_is_refused(tmp_path: Path) -> None:
