@@ -71,7 +71,7 @@ GROUND = Ground(
     DATA,
     "mkdir $1/.minio.sys",
     # A node that does not run cannot tell that it is the described release under another name.
-    "the cluster was made with the image minio/minio:latest, and minio/minio:RELEASE.",
+    "minio-01: the cluster was made with the image minio/minio:latest",
 )
 
 
