@@ -134,7 +134,11 @@ def test_what_is_ignored_from_the_start_stays_ignored(folder: Path) -> None:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
+    """The handlers of a process that has just begun, though the session of these tests has one of its own for TERM."""
     before = {number: signal.getsignal(number) for number in ENDING}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
