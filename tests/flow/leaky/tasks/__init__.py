@@ -1,5 +1,7 @@
 """Takes the place of the product's modules in a run of its own."""
 
+from pathlib import Path
+
 
 def with_agent() -> tuple[str, ...]:
     """Return the folders of the modules that bring a part of the agent: none here."""
@@ -7,6 +9,5 @@ def with_agent() -> tuple[str, ...]:
 
 
 def with_file(name: str) -> tuple[str, ...]:
-    """Return the folders of the modules that have this file: none here."""
-    del name
-    return ()
+    """Return the folders of the modules that have this file."""
+    return tuple(path.parent.name for path in Path(__file__).parent.glob(f"*/{name}"))
