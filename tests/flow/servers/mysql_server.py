@@ -80,6 +80,8 @@ class FakeMysql:
     port: int = 0
     address: str = "127.0.0.1"
     goodbyes: int = 0
+    numbered: int = 0
+    """What it gives to a row as AUTO_INCREMENT; 0 for a table without."""
     ended: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, listener: socket.socket) -> None:
@@ -126,7 +128,8 @@ class FakeMysql:
             rows = self.answer(statement)
         except FaultError as error:
             return fault(1, *error.args)
-        return packet(1, b"\0\0\0\x02\0\0\0") if rows is None else result(rows)
+        done = bytes((0, 0, self.numbered)) + b"\x02\0\0\0"
+        return packet(1, done) if rows is None else result(rows)
 
     def _known(self, user: str, proof: bytes, salt: bytes) -> bool:
         """Check a proof as a server does, which holds only the digest of a digest of the password."""

@@ -23,7 +23,7 @@ from tests.flow.kinds.test_proxysql_by_hand import (
     until,
 )
 from tests.flow.kinds.test_proxysql_kinds import CONTEXT, PLACEMENT, layers, variables, write
-from tests.flow.servers.mysql_server import FakeMysql, Rows, fake_mysql
+from tests.flow.servers.mysql_server import FakeMysql, FaultError, Rows, fake_mysql
 from tests.flow.servers.proxysql_server import Ports, connect, stand_in, tell
 
 Nodes = tuple[FakeMysql, ...]
@@ -138,6 +138,47 @@ def test_the_writer_moves_once_and_back_without_a_failed_statement(
     seen = [now for last, now in zip([None, *moves], moves, strict=False) if now != last]
     assert seen == [[LAST], [SECOND], [LAST]]
     assert inserts(nodes[0]) == 0
+
+
+def not_ready(node: FakeMysql, times: int) -> None:
+    """From now on it refuses so many rows, as a node does that stops, while it still says that it is Synced."""
+    good, left = node.answer, iter(range(times))
+
+    def answer(statement: str) -> Rows | None:
+        if statement.startswith("INSERT") and next(left, None) is not None:
+            raise FaultError(1047, "WSREP has not yet prepared node for application use")
+        return good(statement)
+
+    node.answer = answer
+
+
+def test_a_held_session_loses_one_statement_to_a_node_that_stops(
+    ports: Ports, nodes: Nodes
+) -> None:
+    """A number that the server gave holds it to the node (facts/08); the refusal drops that connection."""
+    for node in nodes:
+        node.numbered = 1
+    with connect(ports.traffic, "erp", "known-1") as session, session.cursor() as cursor:
+        cursor.execute("INSERT INTO kept VALUES (1)")
+        raised = f"UPDATE main.mysql_servers SET weight=5000 WHERE hostname='{SECOND}'"
+        tell(ports, raised, "LOAD MYSQL SERVERS TO RUNTIME")
+        until(lambda: writer(ports) == [SECOND], "new sessions are led elsewhere")
+        not_ready(nodes[2], times=100)
+        with pytest.raises(pymysql.err.OperationalError, match="1047"):
+            cursor.execute("INSERT INTO kept VALUES (2)")
+        cursor.execute("INSERT INTO kept VALUES (3)")
+    assert (inserts(nodes[2]), inserts(nodes[1])) == (2, 1)
+
+
+def test_what_a_node_refuses_that_is_not_ready_is_tried_once_more(
+    ports: Ports, nodes: Nodes
+) -> None:
+    not_ready(nodes[2], times=3)
+    with connect(ports.traffic, "erp", "known-1") as session, session.cursor() as cursor:
+        with pytest.raises(pymysql.err.OperationalError, match="1047"):
+            cursor.execute("INSERT INTO kept VALUES (1)")
+        cursor.execute("INSERT INTO kept VALUES (2)")
+    assert inserts(nodes[2]) == 4
 
 
 def test_what_is_raised_is_drift_that_disk_does_not_have(ports: Ports, nodes: Nodes) -> None:

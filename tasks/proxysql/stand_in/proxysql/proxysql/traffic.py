@@ -13,6 +13,8 @@ from proxysql.store import Store
 
 _LOCAL = re.compile(rb"\s*SET\s+(AUTOCOMMIT|NAMES)\b", re.IGNORECASE)
 """Needs no backend: it is said to the next one first."""
+_NOT_READY = (1047, 1053)
+"""WSREP has not yet prepared the node, and it is shutting down."""
 _QUIT, _INIT, _QUERY, _PING = 1, 2, 3, 14
 
 
@@ -119,10 +121,7 @@ class Session:
             return
         self._working = True
         try:
-            backend = self._ready()
-            backend.sequence = 0
-            backend.write(packet)
-            good = self._relay(backend)
+            good = self._answered(packet)
         except wire.RefusedError as refused:
             self._link.write(refused.packet())
             return
@@ -136,6 +135,28 @@ class Session:
             self._working = False
         if good:
             self._remember(packet)
+
+    def _answered(self, packet: bytes) -> bool:
+        """Hand a statement to the backend and its answer on; say whether it is a good one.
+
+        A node that is not ready or stops counts as one that refuses, and its connection is dropped: the statement is
+        tried once more where no transaction and no such number holds the session to it.
+        """
+        for last in (False, True):
+            backend = self._ready()
+            held = self._kept
+            backend.sequence = 0
+            backend.write(packet)
+            head = backend.read()
+            if not _not_ready(head):
+                return self._relay(backend, head)
+            if self._node is not None:
+                self._monitor.failed(self._node)
+            self._drop()
+            if held or last:
+                self._link.write(head)
+                break
+        return False
 
     def _remember(self, packet: bytes) -> None:
         if packet[0] == _INIT:
@@ -197,16 +218,15 @@ class Session:
         except (OSError, wire.LostError):
             return None
         except wire.RefusedError as refused:
-            if refused.number in (1040, 1047, 1053):
+            if refused.number in (1040, *_NOT_READY):
                 self._monitor.failed(node)
                 return None
             raise
         return found
 
-    def _relay(self, backend: wire.Wire) -> bool:
-        """Send the whole answer on; say whether it is a good one."""
+    def _relay(self, backend: wire.Wire, packet: bytes) -> bool:
+        """Send the whole answer on, of which this is the first packet; say whether it is a good one."""
         while True:
-            packet = backend.read()
             self._link.write(packet)
             if packet[0] == 0xFF:
                 return False
@@ -220,6 +240,7 @@ class Session:
                 self._sticky_until = time.monotonic() + wait / 1000
             if not status & wire.MORE:
                 return True
+            packet = backend.read()
 
     def _rows(self, backend: wire.Wire, head: bytes) -> int | None:
         del head
@@ -239,6 +260,10 @@ class Session:
             self._backend.close()
             self._counts.give(self._node)
         self._backend, self._node, self._busy, self._sticky = None, None, False, 0
+
+
+def _not_ready(packet: bytes) -> bool:
+    return packet[:1] == b"\xff" and int.from_bytes(packet[1:3], "little") in _NOT_READY
 
 
 def _insert_id(packet: bytes) -> bool:
