@@ -31,7 +31,7 @@ def _end(number: int, frame: object) -> None:
 
 
 signal.signal(signal.SIGTERM, _end)
-NodeManager.EXIT_TIMEOUT = 60  # seconds that workers have for that
+NodeManager.EXIT_TIMEOUT = 180  # seconds that workers have for that
 settings.register_profile(
     "kbz",
     max_examples=50,

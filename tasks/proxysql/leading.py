@@ -66,12 +66,13 @@ def _lead_to(live: Live, heir: str, name: str) -> Stage:
 def lead_back(live: Live, server: Server) -> Stage | None:
     """Return the stage that undoes `lead_away` when this node is sound again; None when no node is raised.
 
-    None too while the node that would take the writes then is in maintenance: the raised one keeps them.
+    None too while another node that is in maintenance would take the writes then: the raised one keeps them. This one
+    is given back, also where its own maintenance ends by that.
     """
     own = str(server.address)
     sound = _sound(_asked(live).values()) | {own}
     leads = max(sound)
-    stage = _stage_back(live, leads) if leads in live.awake(sound) else None
+    stage = _stage_back(live, leads) if leads in {*live.awake(sound), own} else None
     if stage is None:
         return None
     hosts = frozenset(stage.hosts)

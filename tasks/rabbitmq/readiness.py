@@ -40,9 +40,8 @@ def missing(after: Version, answers: Mapping[str, Answer]) -> tuple[str, str] | 
             "export the definitions, and import them into a new cluster (rabbitmq.com/docs/upgrade)",
         )
     if found := _first(answers, lambda said: said["mirrored"]):
-        host, names = found
-        why = f"policies mirror classic queues, of which 4.0 keeps one copy: {_listed(names)}"
-        return why, on_host(host, *_CTL, "clear_policy", names[0])
+        why = f"policies mirror classic queues, of which 4.0 keeps one copy: {_listed(found[1])}"
+        return why, "set each of them again without its ha- keys: what else it says is still needed"
     return None
 
 

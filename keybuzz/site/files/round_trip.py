@@ -134,7 +134,8 @@ def take_out(tree: CommentedMap, name: str, place: int) -> None:
         empty = CommentedSeq()
         empty.fa.set_flow_style()
         kept = "".join([*(token.value for token in above), after])
-        token = CommentToken(f"\n{kept}", CommentMark(0)) if kept else here[2]
+        beside = here[2].value.rstrip("\n") if here[2] else ""
+        token = CommentToken(f"{beside}\n{kept}", CommentMark(0)) if kept else here[2]
         tree[name] = empty
         tree.ca.items[name] = [*here[:2], token, None]
 

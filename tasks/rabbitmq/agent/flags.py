@@ -10,20 +10,31 @@ if TYPE_CHECKING:
 
     from keybuzz.agent.runtime.context import Context
 
+_POLICIES = {"policy": "/api/policies", "operator policy": "/api/operator-policies"}
 _MOST = 100
 """Names that are told."""
 
 
 def answer_rabbitmq_flags(query: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return {"off": stable flags that are not enabled, "tried": experimental ones that are, "mirrored": policies}."""
+    """Return {"off": stable flags that are not enabled, "tried": experimental ones that are, "mirrored": policies}.
+
+    Each policy has its kind and its vhost beside its name.
+    """
     del context
     access = query["access"]
     flags = listed(access, "/api/feature-flags")
-    policies = [*listed(access, "/api/policies"), *listed(access, "/api/operator-policies")]
+    mirrors = {
+        word: [p for p in listed(access, path) if _mirrors(p.get("definition"))]
+        for word, path in _POLICIES.items()
+    }
     return {
         "off": _names(f for f in flags if not _tried(f) and f.get("state") == "disabled"),
         "tried": _names(f for f in flags if _tried(f) and f.get("state") == "enabled"),
-        "mirrored": _names(p for p in policies if _mirrors(p.get("definition"))),
+        "mirrored": sorted(
+            f"{word} {one.get('name')} in {one.get('vhost')}"
+            for word in mirrors
+            for one in mirrors[word]
+        )[:_MOST],
     }
 
 

@@ -58,7 +58,9 @@ class Broker(BaseHTTPRequestHandler):
                 {"name": "not_tried", "state": "disabled", "stability": "experimental"},
                 {"name": "of_a_newer_node", "state": "unavailable", "stability": "stable"},
             ],
-            "/api/operator-policies": [],
+            "/api/operator-policies": [
+                {"vhost": "shop", "name": "cap", "pattern": "q", "definition": {"ha-mode": "all"}}
+            ],
             "/api/vhost-limits": [{"vhost": "/", "value": {"max-connections": 0}}],
             "/api/user-limits": [{"user": "shop", "value": {}}],
         }
@@ -211,6 +213,7 @@ def test_the_names_that_drift_asks_for_hold_no_hash(broker: ThreadingHTTPServer)
             "vhosts": ["/", "shop"],
             "rules": {
                 "policy:cap in /": 'policy for .*: {"max-length": 1}',
+                "operator-policy:cap in shop": 'operator-policy for q: {"ha-mode": "all"}',
                 "limit:vhost /": 'limit of RabbitMQ: {"max-connections": 0}',
                 "tracing:shop": "each message is copied, content and all",
             },
@@ -221,7 +224,11 @@ def test_the_names_that_drift_asks_for_hold_no_hash(broker: ThreadingHTTPServer)
 def test_what_keeps_it_from_its_next_series_is_read(broker: ThreadingHTTPServer) -> None:
     found = readings.answer(RabbitmqFlags("f", access(broker)).query(), context())
     assert found == {
-        "value": {"off": ["message_containers"], "tried": ["khepri_db"], "mirrored": []}
+        "value": {
+            "off": ["message_containers"],
+            "tried": ["khepri_db"],
+            "mirrored": ["operator policy cap in shop"],
+        }
     }
 
 

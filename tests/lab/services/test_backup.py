@@ -78,7 +78,7 @@ class TestBackup:
         before = len(backups(kbz))
         with watching("cmdline") as seen:
             kbz.good("backup", "run", "postgres")
-        assert any(b"barman" in line for line in seen), "nothing was seen at work"
+        assert any(b"\0backup\0--wait\0" in line for line in seen), "nothing was seen at work"
         assert not [line for line in seen for value in passwords(kbz) if value.encode() in line]
         newest = backups(kbz)[-1]
         assert len(backups(kbz)) == before + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from keybuzz.model.core.errors import KbzError, StepError, StoppedError
 from keybuzz.model.core.live import Gate, Live, Stage
 from keybuzz.model.core.plan import Action, Change
 from keybuzz.model.host.restart import ContainerRestart
+from keybuzz.model.inventory.maintenance import Maintenance
 from keybuzz.site.module import Module
 from tests.unit.support.scripted_hosts import Json, Script, result_of, scripted, sound, told
 from tests.unit.support.site_values import described, memory_site
@@ -152,7 +154,11 @@ def test_it_is_led_back_with_its_stage_and_not_only_at_the_end_of_the_run(pair: 
 def test_from_a_node_that_is_put_out_of_service_it_is_led_away_until_that_serves_again(
     pair: Pair,
 ) -> None:
-    conductor = pair.conductor()
+    """Its entry in policies.yaml goes when it has been given back."""
+    since = datetime.now(UTC)
+    entry = Maintenance("maria-03", "a new disk", since, since + timedelta(hours=4))
+    policies = replace(SITE.policies, maintenance=(entry,))
+    conductor = replace(pair.conductor(), site=replace(SITE, policies=policies))
     (galera,) = conductor.modules
     container = ContainerRestart("mariadb", seen="old")
     change = Change("maria-03", "galera", container, Action.UPDATE, disrupts=True)

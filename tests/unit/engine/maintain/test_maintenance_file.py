@@ -37,13 +37,18 @@ def test_an_entry_is_written_read_and_taken_out_again() -> None:
 @pytest.mark.parametrize("gone", [("a",), ("b",), ("c",), ("a", "b"), ("c", "a"), ("a", "b", "c")])
 @pytest.mark.parametrize("blank", ["", "\n"])
 def test_each_comment_stays_whichever_entry_is_taken_out(gone: tuple[str, ...], blank: str) -> None:
-    above = b"freeze: []\n# About the list.\nmaintenance:\n"
+    above = b"freeze: []\n# About the list.\nmaintenance: # Beside it.\n"
     text = above + b"".join(entry(host, f"  # Of {host}.\n") for host in "abc")
     text += f"{blank}# About the waivers.\nwaivers: []\n".encode()
     for host in gone:
         text = without_entry(text, "policies.yaml", host)
     assert set(read(text)) == set("abc") - set(gone)
-    marks = ["# About the list.", *(f"# Of {host}." for host in "abc"), "# About the waivers."]
+    marks = [
+        "# About the list.",
+        "# Beside it.",
+        *(f"# Of {host}." for host in "abc"),
+        "# About the waivers.",
+    ]
     places = [text.decode().index(mark) for mark in marks]
     assert places == sorted(places)
     left = [name for name in "abc" if name not in gone]

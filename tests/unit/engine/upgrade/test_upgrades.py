@@ -165,7 +165,11 @@ FLAGS = {
     "and that is told before all else": ("4.0.5", {"off": ["x"], "tried": ["khepri_db"]}, "enable_feature_flag all"),
     "Khepri's data of 3.13": ("4.0.5", {"tried": ["khepri_db"]}, "khepri_db is enabled"),
     "and 3.13 itself takes it": ("3.13.7", {"tried": ["khepri_db"], "mirrored": ["ha-all"]}, ""),
-    "a policy that mirrors": ("4.0.5", {"mirrored": ["ha-all"]}, "clear_policy ha-all"),
+    "a policy that mirrors": (
+        "4.0.5",
+        {"mirrored": ["policy ha-all in /"]},
+        "policy ha-all in / set each of them again without its ha- keys",
+    ),
     "nothing": ("4.0.5", {}, ""),
 }  # fmt: skip
 
@@ -183,7 +187,7 @@ def test_before_another_series_of_rabbitmq_its_nodes_are_asked_for_their_feature
     found = rabbitmq_missing(version_of(f"rabbitmq:{after}-management"), answers)
     assert (found is None) == (not told)
     assert found is None or told in " ".join(found)
-    assert found is None or "clear_policy" not in found[1] or "--limit queue-02" in found[1]
+    assert found is None or "enable" not in found[1] or "--limit queue-02" in found[1]
 
 
 def test_a_node_that_does_not_tell_its_flags_refuses_another_series_and_no_later_release(

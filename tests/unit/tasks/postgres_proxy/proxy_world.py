@@ -160,7 +160,10 @@ class World:
             found.append(Answer(f"postgres-proxy.primary.{name}", {"status": status, "json": None}))
         if node.old or not node.runs(HAPROXY):
             refused = "No such file or directory"
-            found[1:3] = [Answer(f"haproxy.{word}", problem=refused) for word in ("info", "stat")]
+            found[1:3] = [
+                Answer(f"postgres-proxy.haproxy.{word}", problem=refused)
+                for word in ("info", "stat")
+            ]
         return {answer.name: answer for answer in found}
 
     def _ports(self, node: Node) -> Answer:
