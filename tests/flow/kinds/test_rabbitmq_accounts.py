@@ -213,7 +213,7 @@ def test_the_names_that_drift_asks_for_hold_no_hash(broker: ThreadingHTTPServer)
             "vhosts": ["/", "shop"],
             "rules": {
                 "policy:cap in /": 'policy for .*: {"max-length": 1}',
-                "operator-policy:cap in shop": 'operator-policy for q: {"ha-mode": "all"}',
+                "operator-policy:cap in shop": 'policy for q: {"ha-mode": "all"}',
                 "limit:vhost /": 'limit of RabbitMQ: {"max-connections": 0}',
                 "tracing:shop": "each message is copied, content and all",
             },
