@@ -181,6 +181,28 @@ def test_what_a_node_refuses_that_is_not_ready_is_tried_once_more(
     assert inserts(nodes[2]) == 4
 
 
+def test_one_check_that_is_late_moves_no_writer(ports: Ports, nodes: Nodes) -> None:
+    """A broken connection does at once; a check without an answer in time must be late three times in a row."""
+    good, ended, late = nodes[2].answer, threading.Event(), iter([True])
+
+    def answer(statement: str) -> Rows | None:
+        if "WSREP_LOCAL_STATE" in statement and next(late, False):
+            ended.wait(20)
+        return good(statement)
+
+    log = "SELECT COUNT(*) FROM monitor.mysql_server_galera_log WHERE error='timeout check'"
+    checks = (
+        f"SELECT MAX(time_start_us) FROM monitor.mysql_server_galera_log WHERE hostname='{LAST}'"
+    )
+    with Watch(ports) as watch:
+        nodes[2].answer = answer
+        until(lambda: tell(ports, log) == [("1",)], "one check was late")
+        last = tell(ports, checks)
+        until(lambda: tell(ports, checks) > last, "it was asked again")
+        ended.set()
+    assert {row[0] for rows in watch.seen for row in rows} == {LAST}
+
+
 def test_what_is_raised_is_drift_that_disk_does_not_have(ports: Ports, nodes: Nodes) -> None:
     """A run that was killed between the two leaves it: the next run of proxysql takes it back."""
     read = switches.read_proxysql_writer

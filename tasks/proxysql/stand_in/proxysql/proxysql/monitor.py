@@ -135,13 +135,15 @@ class Monitor:
             watched.connection = None
             error = f"timeout or error in creating new connection: {problem}"
             if pooled:
-                error = f"{problem}"
+                error = "timeout check" if isinstance(problem, wire.LateError) else f"{problem}"
         limit = self._store.number("mysql-monitor_galera_healthcheck_max_timeout_count")
         if found is not None:
             watched.missed, role = 0, self._judge(found)
         else:
             watched.missed += 1
-            role = "offline" if pooled or watched.missed >= limit else ""
+            # What begins so counts as a timeout, of which there must be several in a row (facts/08).
+            counts = str(error).startswith("timeout")
+            role = "offline" if not counts or watched.missed >= limit else ""
         self._log(node, started, found, error)
         with self._lock:
             watched.good = role in ("writer", "reader")

@@ -18,6 +18,10 @@ class LostError(Exception):
     """The other end hung up."""
 
 
+class LateError(LostError):
+    """The other side is there, and has said nothing in time."""
+
+
 class RefusedError(Exception):
     """An error packet: number and text."""
 
@@ -52,6 +56,8 @@ class Wire:
     def _exactly(self, size: int) -> bytes:
         try:
             found = self._file.read(size)
+        except TimeoutError as error:
+            raise LateError(str(error)) from None
         except OSError as error:
             raise LostError(str(error)) from None
         if found is None or len(found) < size:
@@ -67,6 +73,8 @@ class Wire:
                 self.sequence = (self.sequence + 1) & 0xFF
                 if len(part) < 0xFFFFFF:
                     return
+        except TimeoutError as error:
+            raise LateError(str(error)) from None
         except OSError as error:
             raise LostError(str(error)) from None
 
