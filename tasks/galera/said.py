@@ -8,7 +8,7 @@ SAYS = ModuleSays(
     commands=(
         Spelling(
             ("mysql", "mariadb"),
-            rf"\b(?:mysql|mariadb)[\w-]*\b{REST}-p(?![\"'][\s,\])])(?P<v>{GLUED})",
+            rf"(?<![\w-])(?:mysql|mariadb)[\w-]*+{REST}-p(?![\"'][\s,\])])(?P<v>{GLUED})",
         ),
     ),
     texts=(

@@ -32,6 +32,12 @@ for _was, _now in (
     EXPLAINED["tasks/patroni/rollout.py", _was, _now] = (
         "what is left is the one container of one host: the first is the last"
     )
+for _now in ("lag or 1", "lag or -1", "lag and 0"):
+    EXPLAINED[
+        "tasks/patroni/rollout.py",
+        "return min(awake, key=lambda name: (found[name].lag or 0, name))",
+        f"return min(awake, key=lambda name: (found[name].{_now}, name))",
+    ] = "of the two heirs of a cluster of three, one is left when the other is in maintenance"
 _TAKER = "keybuzz/engine/change/taker.py"
 EXPLAINED[
     _TAKER,

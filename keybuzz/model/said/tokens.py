@@ -17,7 +17,7 @@ TOKENS = (
     Token("a Docker Hub token", r"\bdckr_(?:pat|oat)_[\w-]{20,}", "dckr_"),
     Token("a Vault token", r"\bhv[sbr]\.[\w-]{24,}", "hvs.|hvb.|hvr."),
     Token("an AI provider's key", r"\bsk-(?:ant-|proj-)?[\w-]{32,}", "sk-"),
-    Token("a signed token (JWT)", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}", "eyJ"),
+    Token("a signed token (JWT)", r"(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}", "eyJ"),
     Token("an age key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}", "AGE-"),
 )
 

@@ -64,7 +64,9 @@ def put(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = N
 def _clear(path: Path) -> None:
     """Remove the new files that processes have left which were killed; one that is young may be at work."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{_NEW}"):
-        with suppress(FileNotFoundError):
+        with suppress(
+            OSError
+        ):  # gone, or of another user: what is written now does not depend on it
             if time.time() - left.lstat().st_mtime > _STALE:
                 left.unlink()
 

@@ -56,7 +56,7 @@ _KEYS = frozenset(
     )
 )
 """Words before `key` that make it a secret."""
-_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]{0,20}m", re.I)
+_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;:?]{0,20}[A-Z]", re.I)
 """What colours a word of a log, as it is and as JSON or a shell writes it."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _REMEMBERED = 64

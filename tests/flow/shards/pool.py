@@ -108,4 +108,4 @@ def _serving(
             yield process.pid
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)

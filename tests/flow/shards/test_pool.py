@@ -66,9 +66,15 @@ def look_and(pool: StandingPool, act: Callable[[int], None]) -> str:
     hosts[THIRD].python.write_text(f"#!/bin/sh\necho asked >> {asked}\nexec cat >/dev/null\n")
     pids: list[int] = []
 
+    def alone() -> bool:
+        """Note the shard's process; what it has forked has the same arguments until it is another program."""
+        found = running_with(f"{WORKER}\0{pool.folder}")
+        pids[:] = found if len(found) == 1 else []
+        return bool(pids)
+
     def wait() -> None:
         until(asked.read_text, "the shard to be at work", 60)
-        pids.extend(running_with(f"{WORKER}\0{pool.folder}"))
+        until(alone, "what it starts to be another program", 60)
         act(pids[0])
 
     thread = threading.Thread(target=wait)
@@ -158,7 +164,7 @@ def test_a_worker_cannot_stand_for_the_scheduler(pool: StandingPool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
-            with suppress(ssl.SSLError):
+            with suppress(OSError):  # the client may have hung up before
                 context.wrap_socket(server.accept()[0], server_side=True).close()
 
         thread = threading.Thread(target=answer)
@@ -191,10 +197,8 @@ def test_what_is_no_shard_is_not_run(pool: StandingPool, tmp_path: Path) -> None
         scheduler, worker = f"tls://127.0.0.1:{pool.port}", f"tls://127.0.0.1:{listening(pid)}"
         for address, name in ((scheduler, "scheduler"), (worker, "worker")):
             said = [asyncio.run(said_to(address, tls, op)) for op in TAKE_CODE[name]]
-            assert [
-                f"unknown operation '{op}'" in one
-                for op, one in zip(TAKE_CODE[name], said, strict=True)
-            ]
+            assert said == ["None"] * len(TAKE_CODE[name])
+            assert asyncio.run(said_to(address, tls, "identity")) != "None"
         with Client(scheduler, security=tls, set_as_default=False) as client:
             future = client.submit(os.mkdir, str(made), pure=False)
             until(lambda: future.status != "pending", "the scheduler to refuse it", 60)

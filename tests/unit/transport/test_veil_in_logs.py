@@ -14,6 +14,8 @@ VEIL = Veil(b"k" * 32)
 LOGS = (
     # a name in another colour than the sign behind it: logrus, winston, structlog
     "\x1b[36mINFO\x1b[0m[0001] opened \x1b[36mpassword\x1b[0m=@@",
+    "\x1b[01;31m\x1b[Kpassword\x1b[m\x1b[K=@@",
+    "\x1b[38:5:1mpassword\x1b[0m=@@",
     "\x1b[34mpassword\x1b[0m: \x1b[32m@@\x1b[0m",
     r'{"log":"\u001b[36mpassword\u001b[0m=@@\n"}',
     # headers
