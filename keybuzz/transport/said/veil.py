@@ -117,7 +117,7 @@ class Veil:
                 if name and is_secret_name(name):
                     return [self.seal(word) for word in item]
                 return self.arguments(item)
-            return [self.value(found) for found in item]
+            return [self.value(found, name) for found in item]
         return item
 
     def attribute(self, name: str, item: Any) -> Any:

@@ -189,7 +189,7 @@ TAKE_CODE = {
 
 
 def test_what_is_no_shard_is_not_run(pool: StandingPool, tmp_path: Path) -> None:
-    """Whoever has a certificate can name no other function, and reaches nothing that runs code."""
+    """A holder of a certificate can name no other function, and reaches nothing that runs code."""
     settings.prepare(wire.PLAIN)
     tls = settings.security(pool.controller)
     made = tmp_path / "made"

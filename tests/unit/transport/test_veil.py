@@ -130,6 +130,12 @@ def test_a_row_of_backslashes_is_read_once(size: int) -> None:
     assert unmarked(VEIL.text(text)) == text.replace(SECRET, MASK)
 
 
+def test_a_list_below_a_secret_name_hides_its_texts_whatever_else_it_holds() -> None:
+    shown = VEIL.value({"password": [SECRET, 1, [SECRET]]})
+    assert SECRET not in str(shown)
+    assert shown["password"][1] == 1
+
+
 @pytest.mark.parametrize("part", ["eyJaaaaaaaaaa-", "mysql-", "mariadb-", "redis-cli-"])
 def test_a_row_of_what_begins_a_secret_is_read_once(part: str) -> None:
     """A search that began at each of them took hours for what one host may say."""

@@ -49,7 +49,7 @@ _NAME = distributed.__name__
 
 
 class CheckedSecurity(Security):
-    """TLS both ways, by one CA of the pool's own; whoever is connected to has the address in its certificate."""
+    """TLS both ways, by one CA of the pool's own; a peer has the address that was asked for in its certificate."""
 
     def _get_tls_context(self, tls: dict[str, str], purpose: ssl.Purpose) -> ssl.SSLContext:
         context: ssl.SSLContext = super()._get_tls_context(tls, purpose)  # type: ignore[no-untyped-call]  # Dask's have no types
